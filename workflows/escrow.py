@@ -50,7 +50,7 @@ class EscrowWorkflow(EscrowRun):
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
         `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
         `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; one that is refused or malformed is
-        recorded in the timeline. A cancellation request is a `cancel` without a name.
+        recorded in the timeline. So is a cancellation request, because it names nobody.
     Ends when: the escrow is in a final state and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -212,7 +212,7 @@ class EscrowWorkflow(EscrowRun):
         )
 
     async def _cancel_requested(self) -> None:
-        signal = CancelSignal(reason="the run was cancelled")
+        signal = CancelSignal()
         decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal))
         await self._carry_out("cancel", signal, decide, "cancellation")
 
