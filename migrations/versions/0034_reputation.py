@@ -89,7 +89,7 @@ def upgrade() -> None:
         sa.Column("agent_id", sa.Text(), nullable=False),
         sa.Column("agent_org_id", sa.Text(), nullable=False),
         sa.Column("counterparty_org_id", sa.Text(), nullable=True),
-        sa.Column("counterparty", sa.Text(), nullable=True),
+        sa.Column("counterparty", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
