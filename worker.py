@@ -233,8 +233,8 @@ def make_worker(
             ),
             VatNumberActivities(database, providers.vat_numbers),
             WebhookDispatchActivities(database, client),
-            # It drains for builds of before the queue of deliveries, which have scheduled that here.
-            webhooks,
+            webhooks.load,
+            webhooks.record,
         ),
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
@@ -254,8 +254,15 @@ def make_worker(
 
 
 def activities_of(*capabilities: object) -> list[Callable[..., Any]]:
-    """Return every method of the objects that `@activity.defn` marks, so that none is left out of a worker."""
-    methods = (method for each in capabilities for _, method in inspect.getmembers(each, inspect.ismethod))
+    """Return every method of the objects that `@activity.defn` marks, so that none is left out of a worker.
+
+    A method stands for itself, where an object has activities for another worker as well.
+    """
+    methods = (
+        method
+        for each in capabilities
+        for _, method in ([("", each)] if inspect.ismethod(each) else inspect.getmembers(each, inspect.ismethod))
+    )
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
 
 

@@ -22,22 +22,18 @@ from contracts.escrow import (
     CloseEvidence,
     Declined,
     EvidenceClosed,
-    FindOverdue,
     LoadEscrow,
     NotedCommand,
-    OverdueEscrows,
     RecordedEscrow,
     RecordEscrowEvent,
 )
-from domain.access import Actor
-from domain.errors import Forbidden, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, Terms
-from domain.escrow.turned import EvidenceFull, refuse_flood, refuse_own_dispute
 from domain.events.escrow import facts
 from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
@@ -68,8 +64,6 @@ _REFUSALS = (
     IdempotencyConflict,
     ExposureLimit,
     AlreadySigned,
-    EvidenceFull,
-    Forbidden,
     PaymentUnderWay,
     *STOPPED,
 )
@@ -184,18 +178,6 @@ class EscrowActivities:
             await _tell_operators(session, message.escrow_id, found)
             return EvidenceClosed(extended_until=found.until)
 
-    @activity.defn(name="find_overdue_escrows")
-    async def find_overdue(self, message: FindOverdue) -> OverdueEscrows:
-        """List escrows whose deadline has passed without effect.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
-        async with self._database.platform() as session:
-            rows = await escrow.overdue(session, before=message.before, after=message.after, limit=message.limit)
-            return OverdueEscrows(terms=tuple(escrow.state_of(row).terms for row in rows))
-
     async def _write(self, books: Transaction, message: RecordEscrowEvent) -> RecordedEscrow:
         number, terms = message.escrow.version, message.escrow.terms
         escrow_id = terms.escrow_id
@@ -212,8 +194,8 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, stored=held)
         if held is None and (why := await self._refused_start(books, terms, agreed)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
-        if held is not None and message.actor_detail is not None:
-            await _refuse_person(books.session, message, held, message.actor_detail)
+        if held is not None and message.actor_detail is not None and message.event == "approved":
+            await refuse_same_person(books.session, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:
@@ -380,25 +362,6 @@ class EscrowActivities:
         )
         if raised:
             await alert.close_other_dates(session, subject, kind, alert.key_of(kind, subject), key)
-
-
-async def _refuse_person(session: AsyncSession, message: RecordEscrowEvent, held: Escrow, actor: Actor) -> None:
-    """Refuse what runs decide without looking at the person: of before, they took it.
-
-    Raises:
-        AlreadySigned: a second signature of one person.
-        Forbidden: an agent's key disputes its own delivery.
-        EvidenceFull: an agent's key fills the room of its side.
-    """
-    dispute = message.escrow.dispute
-    match message.event:
-        case "approved":
-            await refuse_same_person(session, held, actor)
-        case "disputed":
-            refuse_own_dispute(held, actor)
-        case "evidence_submitted" if dispute is not None:
-            piece = dispute.evidence[-1]
-            refuse_flood(held, actor, piece.note, piece.artifacts)
 
 
 async def _tell_operators(session: AsyncSession, escrow_id: str, extension: Extension) -> None:

@@ -7,13 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.payment import (
-    DispatchProviderEvent,
-    FindUnhandled,
-    ProviderEventInput,
-    ProviderEventResult,
-    UnhandledEvents,
-)
+from contracts.payment import DispatchProviderEvent, ProviderEventResult
 from contracts.runs import payment_news, payout_news, subscription_news
 from domain.payment.event_types import (
     TRANSFER_REVERSED,
@@ -31,7 +25,7 @@ from runtime.database import Database
 
 
 class InboxActivities:
-    """The activities of `ProviderEventWorkflow` and of the inbox sweep."""
+    """The activities of `ProviderEventWorkflow`."""
 
     def __init__(self, database: Database, client: Client) -> None:
         """Take the database, as the platform, and the Temporal client."""
@@ -108,25 +102,6 @@ class InboxActivities:
         async with self._database.platform() as session:
             await _mark(session, row, outcome, handled=True)
         return ProviderEventResult(outcome=outcome)
-
-    @activity.defn(name="find_unhandled_events")
-    async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:
-        """List events that must be forwarded again.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
-        async with self._database.platform() as session:
-            rows = await provider_event.unhandled(
-                session,
-                before=message.before,
-                forwarded_before=message.forwarded_before,
-                after=message.after,
-                limit=message.limit,
-            )
-        events = tuple(ProviderEventInput(provider=row.provider, event_id=row.event_id) for row in rows)
-        return UnhandledEvents(events=events, last=rows[-1].id if rows else message.after)
 
 
 async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:

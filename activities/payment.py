@@ -24,12 +24,10 @@ from activities.books import (
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
-    FindStranded,
     LoadPayment,
     PaymentEvent,
     RecordedPayment,
     RecordPayment,
-    StrandedPayments,
 )
 from domain import accounts
 from domain.access import Actor, Role
@@ -194,18 +192,6 @@ class PaymentActivities:
                     f"The books have no {message.payment_id}. Check whether they were restored from a backup."
                 )
             return payment.state_of(row)
-
-    @activity.defn(name="find_stranded_payments")
-    async def find_stranded(self, message: FindStranded) -> StrandedPayments:
-        """List payments with an overdue step.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
-        async with self._database.platform() as session:
-            rows = await payment.stranded(session, before=message.before, after=message.after, limit=message.limit)
-            return StrandedPayments(terms=tuple(payment.state_of(row).terms for row in rows))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
         last = message.events[-1] if message.events else None

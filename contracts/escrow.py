@@ -14,7 +14,6 @@ from domain.approval import ApprovalRequired
 from domain.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
-from domain.escrow.turned import EvidenceFull
 from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
 from domain.payment.fulfilment import PaymentUnderWay
@@ -25,14 +24,12 @@ class EscrowInput(Message):
     """Starts or continues an escrow.
 
     With `resume` the run goes on from what the books hold; otherwise it opens an escrow under `terms`. `signals` counts
-    the signals of earlier runs. Older runs continued from `escrow`; a run that is started with it now resumes from the
-    books.
+    the signals of earlier runs.
     """
 
     terms: Terms
     opened_by: Actor
     command_id: str
-    escrow: Escrow | None = None
     resume: bool = False
     signals: int = 0
 
@@ -199,8 +196,7 @@ class RecordEscrowEvent(Message):
     `escrow.version` is the event's number. `at` is business time; the database adds its own. `due_at` is set for a
     deadline's event, which is not written while noted commands from before it are open. `settles` names noted commands
     that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
-    `decided_from` is the hash of the state that the event was decided from, None for the first event and in older
-    messages.
+    `decided_from` is the hash of the state that the event was decided from, None for the first event.
     """
 
     escrow: Escrow
@@ -233,7 +229,6 @@ _DECLINES: tuple[type[DomainError], ...] = (
     ExposureLimit,
     ApprovalRequired,
     AlreadySigned,
-    EvidenceFull,
     Forbidden,
     WrongInvoiceState,
     PaymentUnderWay,
@@ -264,8 +259,7 @@ class RecordedEscrow(Message):
 
     With `applied` this event is in the books. Otherwise `stored` is the books' state, which differs from the sender's,
     or `declined` says why nothing was written, or `noted` are the commands that must be done or refused before the
-    deadline takes effect, or `extended_until` is the new time of the deadline. `withheld`, in histories of before only,
-    had the default of the dispute pay the payer everything.
+    deadline takes effect, or `extended_until` is the new time of the deadline.
     """
 
     applied: bool
@@ -274,7 +268,6 @@ class RecordedEscrow(Message):
     declined: Declined | None = None
     noted: tuple[NotedCommand, ...] = ()
     extended_until: datetime | None = None
-    withheld: bool = False
 
 
 class LoadEscrow(Message):
@@ -294,30 +287,6 @@ class EvidenceClosed(Message):
     """The answer: it is closed, or extended until a time."""
 
     extended_until: datetime | None = None
-
-
-class FindOverdue(Message):
-    """Lists a page of escrows whose deadline passed before `before` without effect, after the id `after`."""
-
-    before: datetime
-    after: str
-    limit: int
-
-
-class OverdueEscrows(Message):
-    """The terms of overdue escrows in the order of their ids; fewer than the limit on the last page."""
-
-    terms: tuple[Terms, ...]
-
-    @property
-    def found(self) -> tuple[Terms, ...]:
-        """The items of the page."""
-        return self.terms
-
-    @property
-    def last(self) -> str:
-        """The id after which the next page begins."""
-        return self.terms[-1].escrow_id
 
 
 class SweepResult(Message):

@@ -347,59 +347,11 @@ class ProviderEventResult(Message):
     payment_id: str | None = None
 
 
-class FindUnhandled(Message):
-    """Lists a page of unhandled inbox events that came before `before`, after the row `after`.
-
-    Events that were forwarded to their payment are included only if they came before `forwarded_before`.
-    """
-
-    before: datetime
-    after: int
-    limit: int
-    forwarded_before: datetime | None = None
-
-
-class UnhandledEvents(Message):
-    """Events to forward again; fewer than the limit on the last page. `last` is the last row."""
-
-    events: tuple[ProviderEventInput, ...]
-    last: int
-
-    @property
-    def found(self) -> tuple[ProviderEventInput, ...]:
-        """The items of the page."""
-        return self.events
-
-
 class InboxSweepResult(Message):
     """The number of unhandled events, and of those whose missing run was started."""
 
     unhandled: int
     started: int
-
-
-class FindStranded(Message):
-    """Lists a page of payments with a step overdue since `before`, after the id `after`."""
-
-    before: datetime
-    after: str
-    limit: int
-
-
-class StrandedPayments(Message):
-    """The terms of payments with an overdue step, in the order of their ids; fewer than the limit on the last page."""
-
-    terms: tuple[PaymentTerms, ...]
-
-    @property
-    def found(self) -> tuple[PaymentTerms, ...]:
-        """The items of the page."""
-        return self.terms
-
-    @property
-    def last(self) -> str:
-        """The id after which the next page begins."""
-        return self.terms[-1].payment_id
 
 
 class PaymentSweepResult(Message):

@@ -8,7 +8,7 @@ from contracts.base import Message
 class SweepPage(Message):
     """Handles a page of entities that have waited since `before`, after the cursor `after`, which is empty at first.
 
-    `forwarded_before`: see `FindUnhandled`; only events have it.
+    Inbox events that were forwarded to their payment are included only if they came before `forwarded_before`.
     """
 
     before: datetime

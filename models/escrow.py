@@ -90,7 +90,7 @@ class EscrowEventRow(Base):
 
     `at` is business time, `recorded_at` the database's own. `command_id` is unique within the escrow: a command that
     comes again finds its first event here, however long ago that was. `content_hash` says what it asked for, so that
-    another command under its id is refused; null for deadlines, signals, and events that are older than the column.
+    another command under its id is refused; null for deadlines and signals.
     """
 
     __tablename__ = "escrow_events"

@@ -32,7 +32,7 @@ class ReputationEventRow(Base):
         seq: the order in which the agent's events were applied; its scores are recomputed in this order.
         counterparty_org_id: the organization on the other side; null for reports by operators.
         counterparty: the name under which the counterparty's evidence is limited: its own id, or a trait that it shares
-            with others; `operators` for reports, null for those from before these were limited.
+            with others; `operators` for reports.
         source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
         subject: the id of the escrow, contract or report that it is about.
         weight_e6: its weight; 0 if it is excluded, and then `excluded` has the reason: `own`, `related`, `probe` or
@@ -77,7 +77,7 @@ class ReputationEventRow(Base):
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     agent_org_id: Mapped[str]
     counterparty_org_id: Mapped[str | None]
-    counterparty: Mapped[str | None]
+    counterparty: Mapped[str]
     kind: Mapped[str]
     source: Mapped[str]
     key: Mapped[str]

@@ -155,9 +155,6 @@ async def agreed(session: AsyncSession, contract_id: str) -> Terms:
     """Return the terms of the escrow of a contract of the probe."""
     return Terms(
         **contracts.agreed(await contracts.get(session, contract_id)),
-        named_operators=True,
-        evidence_per_side=True,
-        commission_on_sum=True,
         names_shown=False,
     )
 

@@ -129,8 +129,7 @@ async def _refuse_other(
     event = await _done(session, made.id, wanted.command_id, ("created",), asked)
     if made.org_id != wanted.org_id or made.status == EndpointStatus.DELETED.value:
         raise other_request()
-    # An endpoint from before digests were kept is compared by its columns.
-    if event is None or (_ASKED not in event.details and made.url != wanted.url):
+    if event is None:
         raise other_request()
 
 
@@ -381,15 +380,13 @@ async def _done(
 ) -> WebhookEndpointEventRow | None:
     """Return the event of a command; None if the command is new. The endpoint is locked.
 
-    An event from an earlier release is compared by the details that it has.
-
     Raises:
         IdempotencyConflict: the event is of another kind, or the request had other content.
     """
     found = await endpoints.event_of(session, endpoint_id, command_id)
     if found is None:
         return None
-    if found.kind not in kinds or any(found.details.get(name, value) != value for name, value in asked.items()):
+    if found.kind not in kinds or any(found.details[name] != value for name, value in asked.items()):
         raise other_request()
     return found
 

@@ -23,7 +23,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
 
     def __init__(self, start: In, nothing: S) -> None:
         """Start from `nothing`, the state until the books are read."""
-        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+        super().__init__(start.model_copy(update={"resume": True}), nothing)
 
     @abstractmethod
     def _addressee(self, held: S) -> Addressee:
@@ -38,9 +38,6 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
 
     async def _grant(self, command_id: str, wish: Callable[[S, datetime], E], actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
-
-    def _carried(self) -> dict[str, object]:
-        return {}
 
     def _details(self) -> str:
         return self._shown() if self._state.version else "reads the books"

@@ -27,10 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import DomainError, Invalid
     from domain.ids import bounded
     from domain.state_hash import state_hash
-    from workflows.signals import MALFORMED_IS_REFUSED, malformed, read_signal, refusal_id, sender, signal_id
-
-#: The gate of runs that began with the state that their input holds.
-STATE_FROM_BOOKS = "state-from-the-books"
+    from workflows.signals import malformed, read_signal, refusal_id, sender, signal_id
 
 
 class Input(Protocol):
@@ -110,19 +107,13 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     Continues as new: when the server suggests it, from what the books hold.
     """
 
-    def __init__(self, start: In, given: S | None, before: S) -> None:
-        """Restore the state, or prepare the one that is written first.
+    def __init__(self, start: In, before: S) -> None:
+        """Begin from the state before the first event; a run that resumes reads the books first.
 
-        Args:
-            start: the run's input.
-            given: the state in it, which older runs resumed from.
-            before: the state before the first event.
+        The input holds no state: anyone with access to Temporal could start a run with a forged one.
         """
-        if given is not None and given.version and workflow.patched(STATE_FROM_BOOKS):
-            # Anyone with access to Temporal can start a run with a forged state, so the books are read.
-            given, start = None, start.model_copy(update={"resume": True})
         self._start = start
-        self._state: S = given or before
+        self._state: S = before
         self._lock = asyncio.Lock()
         self._signals = start.signals
         # Operators' signals that still wait for the lock, by command.
@@ -157,10 +148,6 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """Whether nothing is awaited any more."""
 
     @abstractmethod
-    def _carried(self) -> dict[str, object]:
-        """Return the fields of the next run's input that the books do not have."""
-
-    @abstractmethod
     def _details(self) -> str:
         """Render the state for operators."""
 
@@ -191,12 +178,13 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """Record the refusal of a signal in the timeline; the caller holds the lock."""
         await self._grant(command_id, self._noting(note, actor), actor)
 
+    def _carried(self) -> dict[str, object]:
+        """Return the fields of the next run's input that the books do not have."""
+        return {}
+
     def _has_more(self) -> bool:
         """Whether this run must go on, because of what arrived while handlers were drained."""
         return False
-
-    async def _give_way(self) -> None:
-        """Release the lock while a refused signal is examined, or keep it."""
 
     # The life of a run ------------------------------------------------------------------------------------------------
 
@@ -386,8 +374,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             await self._carry_out(name, signal, wish(signal))
 
     async def _refuse_malformed(self, name: str) -> None:
-        if workflow.patched(MALFORMED_IS_REFUSED):
-            await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
+        await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
 
     async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
         """Do what a signal asks for; a refusal goes into the timeline, because a signal returns nothing.
@@ -406,11 +393,8 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         refusal = await self._refusal_of(command_id, wanted)
         self._wanted.pop(command_id, None)
         # A signal is not retried by its sender, so the books are read in case an outdated state refused it.
-        if refusal is not None and workflow.patched("refused-signals-catch-up"):
-            await self._give_way()
-            if await self._catch_up():
-                await self._give_way()
-                refusal = await self._refusal_of(command_id, wanted)
+        if refusal is not None and await self._catch_up():
+            refusal = await self._refusal_of(command_id, wanted)
         if refusal is not None:
             note: dict[str, object] = {"command": wanted.signal, "code": refusal.error_code, "detail": refusal.detail}
             await self._note_refusal(note, bounded(refusal_id(signal, command_id)), wanted.actor)

@@ -25,9 +25,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.signals import Addressee
     from workflows.signals import NO_INPUT, check_addressed, malformed, read_signal, sender
 
-#: The gate of runs that ended although a signal had come while they read the alert for the last time.
-ANSWERS_AT_ITS_END = "escalation-answers-at-its-end"
-
 
 @workflow.defn(name="escalation")
 class EscalationWorkflow:
@@ -63,7 +60,7 @@ class EscalationWorkflow:
                 return self._end("gone")
             item = agenda(case, self._taken, workflow.now())
             if item is None:
-                if self._signals and workflow.patched(ANSWERS_AT_ITS_END):
+                if self._signals:
                     continue
                 return self._end("unanswered" if case.status is AlertStatus.FIRING else case.status.value)
             if workflow.info().is_continue_as_new_suggested() and not self._signals:

@@ -34,11 +34,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.access import Actor
     from domain.errors import Conflict
     from domain.escrow import commands
-    from domain.escrow.signing import refuse_second_signature
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
-    from domain.escrow.turned import refuse_flood, refuse_own_dispute
     from workflows import escrow_signals as by_signal
-    from workflows.escrow_gates import disputed, refunded, reviewed
     from workflows.escrow_run import EscrowRun
     from workflows.signals import NO_INPUT
 
@@ -53,7 +50,7 @@ class EscrowWorkflow(EscrowRun):
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
         `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
         `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; one that is refused or malformed is
-        recorded in the timeline. A cancellation request is a `cancel` without a name.
+        recorded in the timeline. So is a cancellation request, because it names nobody.
     Ends when: the escrow is in a final state and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -61,7 +58,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.init
     def __init__(self, start: EscrowInput) -> None:
-        """Restore the state, or prepare the one that `run` opens."""
+        """Prepare the state that `run` opens; a run that resumes reads the books."""
         super().__init__(start)
 
     @workflow.run
@@ -120,13 +117,7 @@ class EscrowWorkflow(EscrowRun):
 
     @approve.validator
     def _validate_approve(self, command: ApproveEscrow) -> None:
-        def approve(escrow: Escrow, now: datetime) -> Outcome:
-            signed = self._approve(command)(escrow, now)
-            # A validator never runs again on replay, so this rule needs no gate.
-            refuse_second_signature(escrow, command.actor)
-            return signed
-
-        self._validated(command, approve)
+        self._validated(command, self._approve(command))
 
     @workflow.update(name="dispute")
     async def dispute(self, command: DisputeEscrow) -> CommandResult:
@@ -135,13 +126,7 @@ class EscrowWorkflow(EscrowRun):
 
     @dispute.validator
     def _validate_dispute(self, command: DisputeEscrow) -> None:
-        def dispute(escrow: Escrow, now: datetime) -> Outcome:
-            disputed = self._dispute(command)(escrow, now)
-            # As for signatures.
-            refuse_own_dispute(escrow, command.actor)
-            return disputed
-
-        self._validated(command, dispute)
+        self._validated(command, self._dispute(command))
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
@@ -150,18 +135,11 @@ class EscrowWorkflow(EscrowRun):
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
-        if self._may_extend_evidence():
+        if self._may_extend_evidence(workflow.now()):
             # Whether the window is closed is known in the command's turn.
             command.check()
             return
-
-        def submit(escrow: Escrow, now: datetime) -> Outcome:
-            heard = self._submit_evidence(command)(escrow, now)
-            # As for signatures.
-            refuse_flood(escrow, command.actor, command.note, command.artifacts)
-            return heard
-
-        self._validated(command, submit)
+        self._validated(command, self._submit_evidence(command))
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:
@@ -226,7 +204,6 @@ class EscrowWorkflow(EscrowRun):
         if self._state.is_final:
             workflow.logger.warning("refused after the end", extra={"command": note["command"], "code": note["code"]})
             return
-        await self._give_way()
         await super()._note_refusal(note, command_id, actor)
 
     def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
@@ -234,14 +211,9 @@ class EscrowWorkflow(EscrowRun):
             escrow=escrow, event="command_refused", actor=actor.qualified(), details=note
         )
 
-    async def _give_way(self) -> None:
-        # Deadlines and commands that wait come first: runs of before did it so.
-        self._lock.release()
-        await self._lock.acquire()
-
     async def _cancel_requested(self) -> None:
-        signal = CancelSignal(reason="the run was cancelled")
-        decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal, unnamed="cancellation"))
+        signal = CancelSignal()
+        decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal))
         await self._carry_out("cancel", signal, decide, "cancellation")
 
     # Commands: decisions on the state ---------------------------------------------------------------------------------
@@ -301,7 +273,7 @@ class EscrowWorkflow(EscrowRun):
             score_e4=command.score_e4,
             note=command.note,
             now=now,
-            delivery=reviewed(escrow, command.delivery),
+            delivery=command.delivery,
         )
 
     def _approve(self, command: ApproveEscrow, given_at: datetime | None = None) -> Decision:
@@ -310,14 +282,13 @@ class EscrowWorkflow(EscrowRun):
             signatory=signatory_name(escrow, command.actor),
             actor=command.actor,
             now=now,
-            delivery=reviewed(escrow, command.delivery),
+            delivery=command.delivery,
             given_at=given_at,
         )
 
     def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: disputed(
-            commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at),
-            command.actor,
+        return lambda escrow, now: commands.dispute(
+            escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at
         )
 
     def _submit_evidence(self, command: SubmitEvidence) -> Decision:
@@ -336,9 +307,7 @@ class EscrowWorkflow(EscrowRun):
         )
 
     def _refund(self, command: RefundEscrow) -> Decision:
-        return lambda escrow, _now: refunded(
-            escrow, commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
-        )
+        return lambda escrow, _now: commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
 
     def _cancel(self, command: CancelEscrow) -> Decision:
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)

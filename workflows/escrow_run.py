@@ -26,28 +26,21 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.outage import evidence_closes_at, evidence_extended
-    from domain.escrow.pause import extended, withheld
+    from domain.escrow.pause import extended
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
     from workflows.entity import Entity
-    from workflows.escrow_gates import overdue
-
-
-#: The gate of runs that applied a noted command to whatever was delivered by then.
-NOTES_MEAN_WHAT_THEY_SAW = "notes-mean-what-they-saw"
-#: The gate of runs whose disputes took no evidence after the agreed time, however long the API was away.
-OUTAGES_EXTEND_EVIDENCE = "outages-extend-evidence"
 
 
 class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     """Deadlines and writes of an escrow's run; the workflow declares the commands."""
 
     def __init__(self, start: EscrowInput) -> None:
-        """Restore the state, or prepare the one that is opened first."""
+        """Prepare the state that is opened first; a run that resumes reads the books."""
         self._opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
         # The end of an evidence window that the books do not extend.
         self._evidence_closed_at: datetime | None = None
-        super().__init__(start, start.escrow, self._opening.escrow)
+        super().__init__(start, self._opening.escrow)
 
     async def _advance(self) -> None:
         """Open, or wait for the next deadline or change, whichever comes first."""
@@ -82,9 +75,6 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     def _has_ended(self) -> bool:
         return self._state.is_final
 
-    def _carried(self) -> dict[str, object]:
-        return {"escrow": None}
-
     def _details(self) -> str:
         return details(self._state)
 
@@ -98,8 +88,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
         with their time, and the books decline the deadline's event until each is done or refused.
         """
-        closes_at = self._evidence_closes_at()
-        if closes_at is not None and now >= closes_at:
+        if self._may_extend_evidence(now):
             await self._close_evidence(now)
             return True
         deadline = next_deadline(self._state)
@@ -126,21 +115,16 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     def _evidence_closes_at(self) -> datetime | None:
         """Return when the evidence window closes that the books were not asked about yet."""
         closes_at = evidence_closes_at(self._state)
-        if closes_at is None or closes_at == self._evidence_closed_at:
-            return None
-        if not workflow.patched(OUTAGES_EXTEND_EVIDENCE):
-            self._evidence_closed_at = closes_at
-            return None
-        return closes_at
+        return None if closes_at == self._evidence_closed_at else closes_at
 
-    def _may_extend_evidence(self) -> bool:
-        """Return whether the evidence window has passed, and the books may extend it yet; for validators."""
-        closes_at = evidence_closes_at(self._state)
-        return closes_at is not None and self._evidence_closed_at != closes_at and workflow.now() >= closes_at
+    def _may_extend_evidence(self, now: datetime) -> bool:
+        """Return whether the evidence window has passed, and the books may extend it yet."""
+        closes_at = self._evidence_closes_at()
+        return closes_at is not None and now >= closes_at
 
     async def _close_evidence(self, now: datetime) -> None:
         """Close the evidence window, or extend it because the API was away; the caller holds the lock."""
-        closes_at = evidence_closes_at(self._state)
+        closes_at = self._evidence_closes_at()
         answer = await workflow.execute_local_activity_method(
             EscrowActivities.close_evidence,
             CloseEvidence(escrow_id=self._state.terms.escrow_id, at=now),
@@ -154,7 +138,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
 
     async def _freezes(self, now: datetime) -> tuple[str, ...]:
         """Return operators' signals to freeze the escrow, if its deadline acts late."""
-        if not (is_late(self._state, now) and workflow.patched("late-deadlines-let-freezes-first")):
+        if not is_late(self._state, now):
             return ()
         await asyncio.sleep(0)  # let every handler of this workflow task start, and register its signal
         return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
@@ -167,19 +151,15 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
         """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
 
-        A release or a default that must wait is extended. `refused` are the noted commands that were refused. Histories
-        of before have no such answers of the books; some have `withheld`, which the books do not answer any more.
+        A release or a default that must wait is extended. `refused` are the noted commands that were refused.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
-        outcome = overdue(self._state, outcome)
         command_id = f"timer:{outcome.event}:{self._state.version}"
         recorded = await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)
         if recorded.extended_until is not None:
             extension = extended(self._state, recorded.extended_until)
             await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
-        elif recorded.withheld:
-            await self._write(withheld(self._state, now), command_id, None, now, due_at=due_at)
         return recorded.noted
 
     async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
@@ -190,8 +170,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         """
         refused, before = list[str](), self._state
         for each in noted:
-            is_other = _is_other(each.name, before, self._state) and workflow.patched(NOTES_MEAN_WHAT_THEY_SAW)
-            if is_other or not await self._in_time(each, now):
+            if _is_other(each.name, before, self._state) or not await self._in_time(each, now):
                 refused.append(each.command_id)
         return tuple(refused)
 

@@ -10,7 +10,6 @@ from domain.escrow.state import Decision, Escrow, Outcome
 from domain.money import parse_ratio
 from domain.signals import Addressee
 from domain.text import plain_text
-from workflows.escrow_gates import reviewed
 from workflows.signals import check_addressed, sender
 
 Sig = TypeVar("Sig", bound=OperatorSignal)
@@ -22,9 +21,7 @@ def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
     delivery = signal.delivery
     if delivery is not None and type(delivery) is not int:
         raise Invalid("delivery must be the number of the delivery's event.", extra={"field": "delivery"})
-    return commands.approve(
-        escrow, signatory=signatory, actor=sender(signal), now=now, delivery=reviewed(escrow, delivery)
-    )
+    return commands.approve(escrow, signatory=signatory, actor=sender(signal), now=now, delivery=delivery)
 
 
 def dispute(signal: DisputeSignal, escrow: Escrow, now: datetime) -> Outcome:
@@ -41,20 +38,16 @@ def resolve(signal: ResolveSignal, escrow: Escrow, now: datetime) -> Outcome:
     return commands.resolve(escrow, actor=sender(signal), payee_share_e4=share_e4, note=note, now=now)
 
 
-def cancel(signal: CancelSignal, escrow: Escrow, _now: datetime, unnamed: str = "operator") -> Outcome:
+def cancel(signal: CancelSignal, escrow: Escrow, _now: datetime) -> Outcome:
     """End the escrow before delivery."""
-    reason = _optional_text(signal.reason, "reason")
-    return commands.cancel(escrow, actor=sender(signal, unnamed), reason=reason)
+    return commands.cancel(escrow, actor=sender(signal), reason=_optional_text(signal.reason, "reason"))
 
 
 def checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
     """Return the decision, which first checks that the signal is for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
-        terms = escrow.terms
-        reached = Addressee(
-            kind="escrow", id=terms.escrow_id, state=escrow.status.value, asks_for_name=terms.named_operators
-        )
+        reached = Addressee(kind="escrow", id=escrow.terms.escrow_id, state=escrow.status.value, asks_for_name=True)
         check_addressed(reached, name, signal, subject=getattr(signal, name))
         return given(escrow, now)
 

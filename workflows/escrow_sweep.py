@@ -6,27 +6,19 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contract import ContractActivities
-    from activities.escrow import EscrowActivities
     from activities.sweeps import Sweeps
-    from contracts.escrow import EscrowInput, FindOverdue, SweepResult
+    from contracts.escrow import SweepResult
     from contracts.expiry import ExpireContracts
     from contracts.queues import local_activity
-    from contracts.runs import escrow_run
     from contracts.sweeps import SweepPage, SweepProgress
-    from domain.access import Actor, Role
-    from domain.escrow.state import Terms
-    from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
+    from workflows.sweep import sweep_pages
 
 #: How long after its deadline an escrow counts as one without a run.
 PATIENCE = timedelta(minutes=5)
-#: How many escrows are read at once: terms with many milestones are large, and a payload is bounded.
+#: How many escrows are read at once: states with many milestones are large.
 PAGE = 20
-#: How many overdue escrows one sweep reads. Those with a run, which waits for the books, are skipped.
-MOST = 2_000
 #: How many contracts one transaction marks as expired.
 BATCH = 200
-#: The gate of sweeps that read escrows only.
-EXPIRES_CONTRACTS = "escrow-sweep-expires-contracts"
 
 
 @workflow.defn(name="escrow-sweep")
@@ -47,12 +39,9 @@ class EscrowSweepWorkflow:
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> SweepResult:
         """Find overdue escrows page by page and start the missing runs."""
-        if start is None and not workflow.patched(BY_PAGES):
-            return await self._by_children()
-        if start is None and workflow.patched(EXPIRES_CONTRACTS):
+        if start is None:
             await self._expire_contracts()
-        now = workflow.now()
-        begin = SweepProgress(page=SweepPage(before=now - PATIENCE, after="", limit=PAGE))
+        begin = SweepProgress(page=SweepPage(before=workflow.now() - PATIENCE, after="", limit=PAGE))
         done = await sweep_pages(Sweeps.escrows, start or begin, "start escrows whose deadline has passed")
         if done.started:
             workflow.logger.warning("escrows without a run were started again", extra={"started": done.started})
@@ -70,27 +59,3 @@ class EscrowSweepWorkflow:
             count = noted.count
             total += count
         workflow.set_current_details(f"Contracts that were not accepted in time, and are noted now: {total}")
-
-    async def _by_children(self) -> SweepResult:
-        """Start runs as children, as older runs did."""
-        before = workflow.now() - PATIENCE
-        overdue, started = await sweep(
-            lambda after: workflow.execute_local_activity_method(
-                EscrowActivities.find_overdue,
-                FindOverdue(before=before, after=after, limit=PAGE),
-                **local_activity(f"find escrows whose deadline passed before {before:%H:%M:%S}"),
-            ),
-            _start,
-            after="",
-            page=PAGE,
-            most=MOST,
-        )
-        if started:
-            workflow.logger.warning("escrows without a run were started again", extra={"started": started})
-        return SweepResult(overdue=overdue, started=started)
-
-
-async def _start(terms: Terms) -> None:
-    by = Actor(principal="escrow-sweep", role=Role.OPERATOR)
-    start = EscrowInput(terms=terms, opened_by=by, command_id="escrow-sweep", resume=True)
-    await start_run(escrow_run(start))

@@ -5,13 +5,10 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inbox import InboxActivities
     from activities.sweeps import Sweeps
-    from contracts.payment import FindUnhandled, InboxSweepResult, ProviderEventInput
-    from contracts.queues import local_activity
-    from contracts.runs import provider_event_run
+    from contracts.payment import InboxSweepResult
     from contracts.sweeps import SweepPage, SweepProgress
-    from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
+    from workflows.sweep import sweep_pages
 
 #: How long an event may wait before its run counts as lost.
 PATIENCE = timedelta(minutes=1)
@@ -20,8 +17,6 @@ PATIENCE = timedelta(minutes=1)
 TOLD_PATIENCE = timedelta(minutes=15)
 TOLD_EVERY_MINUTES = 15
 PAGE = 100
-#: How many events one sweep reads; the next sweep comes within a minute.
-MOST = 2_000
 
 
 @workflow.defn(name="inbox-sweep")
@@ -37,8 +32,6 @@ class InboxSweepWorkflow:
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> InboxSweepResult:
         """Find unhandled events page by page and start the missing runs."""
-        if start is None and not workflow.patched(BY_PAGES):
-            return await self._by_children()
         now = workflow.now()
         begin = SweepProgress(
             page=SweepPage(before=now - PATIENCE, after="", limit=PAGE, forwarded_before=signalled_before(now))
@@ -48,30 +41,7 @@ class InboxSweepWorkflow:
             workflow.logger.warning("events of the inbox were given a run again", extra={"started": done.started})
         return InboxSweepResult(unhandled=done.found, started=done.started)
 
-    async def _by_children(self) -> InboxSweepResult:
-        """Start runs as children, as older runs did."""
-        now = workflow.now()
-        unhandled, started = await sweep(
-            lambda after: workflow.execute_local_activity_method(
-                InboxActivities.find_unhandled,
-                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=signalled_before(now)),
-                **local_activity(f"find events that came before {now - PATIENCE:%H:%M:%S} and are not handled"),
-            ),
-            _start,
-            after=0,
-            page=PAGE,
-            most=MOST,
-            at_once=True,
-        )
-        if started:
-            workflow.logger.warning("events of the inbox were given a run again", extra={"started": started})
-        return InboxSweepResult(unhandled=unhandled, started=started)
-
 
 def signalled_before(now: datetime) -> datetime | None:
     """Return before when a payment must have been signalled to be signalled again now; None if none is due."""
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
-
-
-async def _start(event: ProviderEventInput) -> None:
-    await start_run(provider_event_run(event))

@@ -48,7 +48,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
     def __init__(self, start: PaymentInput) -> None:
         """Restore the state, or prepare the one that is written first."""
         self._opening = commands.created(start.terms, actor=start.created_by)
-        super().__init__(start, start.payment, replace(self._opening.payment, version=0))
+        super().__init__(start, replace(self._opening.payment, version=0))
         self._events: list[str] = list(start.events)
         self._lookups = 0
         self._polls = 0

@@ -167,8 +167,6 @@ class NightlyReconciliationWorkflow:
         except ChildWorkflowError as error:
             why = f"the run did not end by itself: {error.cause or error}"
             workflow.logger.warning("a reconciliation failed", extra={"run": start.run_id, "why": why})
-        if not workflow.patched("failed-reconciliations-alert"):
-            return None
         return await workflow.execute_local_activity_method(
             ReconciliationActivities.fail,
             FailReconciliation(run_id=start.run_id, why=why[:500], at=workflow.now(), start=start),

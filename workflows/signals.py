@@ -20,8 +20,6 @@ S = TypeVar("S", bound=BaseModel)
 NO_INPUT = RawValue(Payload())
 #: How much of a reason is kept, in characters.
 MAX_REASON = 500
-#: The gate of runs that dropped malformed signals without a trace.
-MALFORMED_IS_REFUSED = "malformed-signals-are-refused"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 

@@ -67,7 +67,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             # Anyone with access to Temporal can start a run with a forged state, so the books are read.
             start = start.model_copy(update={"resume": True})
             before = replace(before, version=0, status=SubscriptionStatus.CREATED, order=None)
-        super().__init__(start, None, before)
+        super().__init__(start, before)
         self._events: list[str] = list(start.events)
         self._look_wanted = start.resume
         self._tried = News()

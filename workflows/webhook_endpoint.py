@@ -43,11 +43,7 @@ Decision = Callable[[Endpoint, datetime], Outcome]
 DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
 #: After how many history events the run continues as new: some sixteen drains. A worker that starts replays the runs of
 #: all endpoints at once, and long histories would exceed the time limit of a task.
-SHORT_HISTORY, SHORT = 200, "short-history"
-#: The gate of runs that waited without a timer while they were paused.
-PAUSED_RUNS_LOOK = "paused-runs-look"
-#: The gate of runs that ended although there was news, which may be that the endpoint was enabled again.
-READS_BEFORE_END = "disabled-runs-read-their-news"
+SHORT_HISTORY = 200
 
 
 @workflow.defn(name="webhook-endpoint")
@@ -74,12 +70,10 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         self._news = 0
         # The books may be ahead: the API changes an endpoint there first, and then signals.
         self._stale = False
-        self._is_short = False
 
     @workflow.run
     async def run(self, start: WebhookEndpointInput) -> WebhookEndpointResult:
         """Live until the endpoint is disabled or deleted."""
-        self._is_short = workflow.patched(SHORT)
         await self._live(start)
         return self._result()
 
@@ -198,8 +192,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
                 )
             except TimeoutError:
                 # If the signal of its deletion was lost, only this read shows it.
-                is_paused = self._state.status is EndpointStatus.PAUSED
-                self._stale |= is_paused and workflow.patched(PAUSED_RUNS_LOOK)
+                self._stale |= self._state.status is EndpointStatus.PAUSED
 
     async def _see(self) -> None:
         if self._stale:
@@ -240,12 +233,11 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
             await self._apply(command_id, lambda held, _now: rules.given_up(held, why), None)
 
     def _should_continue_as_new(self) -> bool:
-        is_long = self._is_short and workflow.info().get_current_history_length() > SHORT_HISTORY
+        is_long = workflow.info().get_current_history_length() > SHORT_HISTORY
         return is_long or super()._should_continue_as_new()
 
     def _has_ended(self) -> bool:
-        has_ended = self._state.version > 0 and self._state.status in ENDED
-        return has_ended and not (self._stale and workflow.patched(READS_BEFORE_END))
+        return self._state.version > 0 and self._state.status in ENDED and not self._stale
 
     def _shown(self) -> str:
         return details(self._state, self._backlog)

@@ -321,7 +321,7 @@ def _signatories(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Signatory, ..
 
     def one(name: str) -> Signatory:
         signature = given.get(name)
-        by = who(signature["signed_by"] or "", escrow) if signature and signature["on_behalf"] else ""
+        by = who(signature["signed_by"], escrow) if signature and signature["on_behalf"] else ""
         return Signatory(name=who(name, escrow), at=moment(signature["signed_at"], prefs) if signature else None, by=by)
 
     return tuple(one(name) for name in escrow["signatories"])

@@ -12,9 +12,7 @@ from domain.access import Actor, Permission, permit
 from domain.errors import Conflict, DomainError
 from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
-from domain.escrow.signing import refuse_second_signature
-from domain.escrow.state import WHOLE_E4, Escrow, Outcome, as_signatory, signatory_name
-from domain.escrow.turned import refuse_flood, refuse_own_dispute
+from domain.escrow.state import WHOLE_E4, Escrow, Outcome, signatory_name
 from domain.money import CREDIT
 
 
@@ -137,24 +135,17 @@ def _under_review(escrow: Escrow) -> int | None:
 
 
 def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    signing = as_signatory(escrow, actor)
-    name, reviewed = signatory_name(escrow, signing), _under_review(escrow)
-    signed = commands.approve(escrow, signatory=name, actor=signing, now=now, delivery=reviewed)
-    refuse_second_signature(escrow, signing)
-    return signed
+    name, reviewed = signatory_name(escrow, actor), _under_review(escrow)
+    return commands.approve(escrow, signatory=name, actor=actor, now=now, delivery=reviewed)
 
 
 def _dispute(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    disputed = commands.dispute(escrow, actor=actor, reason="", now=now)
-    refuse_own_dispute(escrow, actor)
-    return disputed
+    return commands.dispute(escrow, actor=actor, reason="", now=now)
 
 
 def _submit_evidence(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
     # The shortest there is: what is longer may be refused where only a little room is left.
-    heard = commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
-    refuse_flood(escrow, actor, ".", ())
-    return heard
+    return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
 
 
 def _resolve(escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, WrongState
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
-from domain.escrow.signing import AlreadySigned, require_delivery, signer
+from domain.escrow.signing import AlreadySigned, refuse_second_signature, require_delivery, signer
 from domain.escrow.state import (
     ALLOWED,
-    FIRST_DELIVERY,
     MAX_DELIVERY_BYTES,
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
@@ -33,7 +32,7 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
-from domain.escrow.turned import EvidenceFull, evidence_bytes
+from domain.escrow.turned import EvidenceFull, evidence_bytes, refuse_flood, refuse_own_dispute
 from domain.ids import is_id
 from domain.money import CREDIT, check_ratio, format_amount, format_ratio
 from domain.text import wire_bytes
@@ -156,7 +155,7 @@ def deliver(
             milestone=milestone,
             delivered_at=given_at or now,
             number=escrow.version + 1,
-            came_first=escrow.delivery is None and escrow.version >= FIRST_DELIVERY,
+            is_first=escrow.delivery is None,
         ),
         signatures=(),
         validation_score_e4=None,
@@ -202,7 +201,7 @@ def approve(
     delivery: int | None = None,
     given_at: datetime | None = None,
 ) -> Outcome:
-    """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
+    """Sign for the delivery under review, once for each signatory and person; the k-th of n signatures releases it.
 
     `delivery` is the event number of the delivery that was looked at, and the signature counts for no other one. It may
     be left out for the first. An actor of the platform signs on behalf of the signatory, where the contract does not
@@ -219,6 +218,7 @@ def approve(
     require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
         raise AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
+    refuse_second_signature(escrow, actor)
     signature = Signature(
         signatory=signatory,
         signed_at=given_at or now,
@@ -239,7 +239,7 @@ def approve(
 
 
 def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
-    """Freeze the escrow until an arbiter decides, or until the default is due.
+    """Freeze the escrow until an arbiter decides, or until the default is due; no agent's key against its delivery.
 
     The default is the contract's. In a dispute that the payee or a chargeback opens, it is the payee's share of the
     delivery under review only.
@@ -247,6 +247,7 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, may open a dispute.")
     _require_state(escrow, "dispute")
+    refuse_own_dispute(escrow, actor)
     terms = escrow.terms
     evidence_until = now + timedelta(seconds=terms.evidence_seconds)
     decide_by = evidence_until + timedelta(seconds=terms.decision_seconds)
@@ -308,7 +309,7 @@ def submit_evidence(
 ) -> Outcome:
     """Add a party's evidence to the open dispute while its evidence window lasts, or lasted at `given_at`.
 
-    Under terms with `evidence_per_side` each side has the whole room to itself, so that neither can fill the other's.
+    Each side has room of its own, so that neither can fill the other's, and an agent's key fills half of it.
     """
     _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties may submit evidence.")
     current = _open_dispute(escrow, "submit_evidence")
@@ -319,16 +320,16 @@ def submit_evidence(
             code="escrow.evidence_closed",
             extra={"state": escrow.status.value},
         )
-    per_side = escrow.terms.evidence_per_side
     side = "payer" if is_payer(escrow, actor) else "payee"
-    beside = [piece for piece in current.evidence if piece.side == side or not per_side]
+    beside = [piece for piece in current.evidence if piece.side == side]
     taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in beside)
     if len(beside) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
         raise EvidenceFull(
-            f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together"
-            f"{' from each side' if per_side else ''}.",
+            f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together "
+            "from each side.",
             extra={"state": escrow.status.value},
         )
+    refuse_flood(escrow, actor, note, artifacts)
     piece = Evidence(
         submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=submitted_at, side=side
     )

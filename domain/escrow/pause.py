@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.escrow.deadlines import agreed_at, next_deadline
-from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.organization import OrganizationStatus, TimedExits
 
@@ -73,18 +72,6 @@ def weeks_overdue(escrow: Escrow, now: datetime) -> int:
     """Return for how many whole weeks a default has waited beyond its agreed time; 0 if it does not wait."""
     agreed = escrow.dispute.default_extended_from if escrow.dispute else None
     return 0 if agreed is None else max((now - agreed) // REMINDED_EVERY, 0)
-
-
-def withheld(escrow: Escrow, now: datetime) -> Outcome:
-    """End the dispute in the payer's favour, as runs did whose books answered that the default was withheld."""
-    return settle_dispute(
-        escrow,
-        event="default_applied",
-        actor="timer",
-        payee_share_e4=0,
-        note="The payee is suspended, and nobody has decided the dispute within the longest pause.",
-        now=now,
-    )
 
 
 def _agreed(escrow: Escrow) -> datetime | None:

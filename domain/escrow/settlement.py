@@ -61,9 +61,7 @@ def settle_dispute(
 
 
 def _payout(escrow: Escrow, gross_minor: int) -> tuple[EscrowPosting, ...]:
-    """Pay a gross amount out of the escrow, with commission on it alone or on the sum, as the terms say."""
-    if not escrow.terms.commission_on_sum:
-        return payout(gross_minor, escrow.terms.commission_bps)
+    """Pay a gross amount out of the escrow, with commission on the sum released so far, less what was taken."""
     return payout(
         gross_minor, escrow.terms.commission_bps, paid_minor=escrow.paid_minor, taken_minor=escrow.commission_minor
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 
 from domain.access import Actor
 from domain.errors import Conflict
-from domain.escrow.state import Escrow, EscrowStatus
+from domain.escrow.state import Escrow
 
 
 class AlreadySigned(Conflict):
@@ -24,25 +24,19 @@ class DeliveryRequired(Conflict):
     frees_key = True
 
 
-def may_mean_another(escrow: Escrow, delivery: int | None) -> bool:
-    """Return whether a command names no delivery, and another one may have been under review before this one."""
-    if delivery is not None or escrow.delivery is None or escrow.status is not EscrowStatus.DELIVERED:
-        return False
-    return not escrow.delivery.is_first
-
-
 def require_delivery(escrow: Escrow, delivery: int | None) -> None:
     """Refuse a signature or a score for another delivery than the one under review, or one that does not say.
 
     Raises:
         Conflict: `escrow.delivery_changed`, it names another delivery.
-        DeliveryRequired: it names none, and may mean another one.
+        DeliveryRequired: it names none, and may mean an earlier one.
     """
-    under_review = escrow.delivery.number if escrow.delivery else None
+    assert escrow.delivery is not None
+    under_review = escrow.delivery.number
     extra = {"state": escrow.status.value, "delivery": under_review}
-    if may_mean_another(escrow, delivery):
+    if delivery is None and not escrow.delivery.is_first:
         raise DeliveryRequired(
-            f"This escrow may have had other deliveries. Delivery {under_review} is under review: look at it, then "
+            f"This escrow has had other deliveries. Delivery {under_review} is under review: look at it, then "
             f'send "delivery": {under_review}.',
             extra=extra,
         )
@@ -62,15 +56,12 @@ def signer(actor: Actor) -> str:
 def refuse_second_signature(escrow: Escrow, actor: Actor) -> None:
     """Refuse a person who has signed for this delivery, in its own name or on behalf of another signatory.
 
-    Runs decide without this rule, because those of before took such signatures. It is asked where nothing is replayed:
-    by validators, and by the books under the escrow's lock.
-
     Raises:
         AlreadySigned: names the signatory that the person has signed for.
     """
     person = signer(actor)
     for signature in escrow.signatures:
-        if (signature.signed_by or "").lower() == person.lower():
+        if signature.signed_by.lower() == person.lower():
             raise AlreadySigned(
                 f"{person} has already signed for {signature.signatory}. One person cannot give two of the required "
                 "signatures. The other signatory must sign with its own key.",
@@ -81,7 +72,7 @@ def refuse_second_signature(escrow: Escrow, actor: Actor) -> None:
 def refuse_same_people(escrow: Escrow, actor: Actor, people: Set[str], signed: Mapping[str, Set[str]]) -> None:
     """Refuse a signature that whoever has signed for this delivery may be giving with a key issued in another's name.
 
-    The books ask it, as they ask `refuse_second_signature`.
+    Who issued a key is in the books alone, so they refuse it, under the escrow's lock.
 
     Args:
         escrow: the state in the books.
@@ -93,7 +84,7 @@ def refuse_same_people(escrow: Escrow, actor: Actor, people: Set[str], signed: M
         AlreadySigned: names the signatory for whom the same person may have signed.
     """
     for signature in escrow.signatures:
-        others = signed.get(signature.signatory, frozenset()) | {(signature.signed_by or "").lower()}
+        others = signed.get(signature.signatory, frozenset()) | {signature.signed_by.lower()}
         if people & others:
             raise AlreadySigned(
                 f"{signer(actor)} and whoever signed for {signature.signatory} count as one person: one of them issued "

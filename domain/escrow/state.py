@@ -5,7 +5,7 @@ Frozen values of the standard library only; the workflow is the only writer. In 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,14 +14,12 @@ from domain.errors import other_request
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
-#: How many pieces of evidence a dispute takes, and how many bytes all of them together; of each side under terms with
-#: `evidence_per_side`. The whole state travels from one run to the next, and Temporal refuses a payload of 2 MiB.
+#: How many pieces of evidence a dispute takes from each side, and how many bytes of it. Each event carries the whole
+#: state, and Temporal refuses a payload of 2 MiB.
 MAX_EVIDENCE = 50
 MAX_EVIDENCE_BYTES = 128 * 1024
 #: How many bytes the artifacts and the note of one delivery may take.
 MAX_DELIVERY_BYTES = 64 * 1024
-#: The number of the event that a first delivery makes if nothing came between: the escrow was opened and funded before.
-FIRST_DELIVERY = 3
 #: One, in ten-thousandths.
 WHOLE_E4 = 10_000
 
@@ -79,12 +77,10 @@ class Terms:
     """What was agreed in the contract. Never changes.
 
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
-    `operator_approvals` says whether an operator may sign on behalf of a signatory, `named_operators` whether the
-    signals of operators must name who sends them. With `evidence_per_side` each side of a dispute has its own room for
-    evidence; with `commission_on_sum` commission is taken on the sum released so far, less what was taken, and not on
-    each release by itself. `undiscounted_commission_bps` is the rate before a discount was taken off it, or the usual
-    one where the agent's level takes none; None where `commission_bps` bounds bad evidence. `names_shown` says whether
-    the Temporal UI may be shown names and what people wrote; the names are there only then.
+    `operator_approvals` says whether an operator may sign on behalf of a signatory. `undiscounted_commission_bps` is
+    the rate before a discount was taken off it, or the usual one where the agent's level takes none; None where
+    `commission_bps` bounds bad evidence. `names_shown` says whether the Temporal UI may be shown names and what people
+    wrote; the names are there only then.
     """
 
     escrow_id: str
@@ -107,9 +103,6 @@ class Terms:
     dispute_default_share_e4: int
     milestones: tuple[Milestone, ...] = ()
     operator_approvals: bool = True
-    named_operators: bool = False
-    evidence_per_side: bool = False
-    commission_on_sum: bool = False
     undiscounted_commission_bps: int | None = None
     names_shown: bool = False
     payer_name: str | None = None
@@ -126,47 +119,42 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery; a new one before the review ends replaces it. `number` is that of its event.
+    """The latest delivery; a new one before the review ends replaces it.
 
-    `came_first` says that no other one was made before, where the number does not say so.
+    `number` is that of its event; `is_first` says that the escrow had no other delivery before.
     """
 
     artifacts: tuple[Artifact, ...]
     note: str | None
     milestone: str | None
     delivered_at: datetime
-    number: int = 0
-    came_first: bool = False
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it is surely the escrow's first delivery."""
-        return self.came_first or self.number <= FIRST_DELIVERY
+    number: int
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """One signatory's approval of the latest delivery.
 
-    `signed_by` is who gave it, None where that was not kept; `on_behalf` says that it was an operator, or whoever made
-    the link of a session, and not the signatory.
+    `signed_by` is who gave it; `on_behalf` says that it was an operator, or whoever made the link of a session, and not
+    the signatory.
     """
 
     signatory: str
     signed_at: datetime
-    signed_by: str | None = None
-    on_behalf: bool = False
+    signed_by: str
+    on_behalf: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a party brought forward in a dispute; `side` is `payer` or `payee`, None where that was not kept."""
+    """What a party brought forward in a dispute; `side` is `payer` or `payee`."""
 
     submitted_by: str
     note: str
     artifacts: tuple[Artifact, ...]
     submitted_at: datetime
-    side: str | None = None
+    side: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +185,10 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Proof that a command was done, and as which event; `content` is the hash of what it asked for, if it was kept."""
+    """Proof that a command was done, and as which event.
+
+    `content` is the hash of what it asked for; None for deadlines and signals.
+    """
 
     command_id: str
     version: int
@@ -324,19 +315,10 @@ def is_payee(escrow: Escrow, actor: Actor) -> bool:
     return actor.org_id == escrow.terms.payee_org_id
 
 
-def as_signatory(escrow: Escrow, actor: Actor) -> Actor:
-    """Return the actor by the name that the contract has for it, which may differ in case.
-
-    For whoever sends a command: a run compares names as they are written, and old contracts may name two that differ
-    in case only.
-    """
-    name = signatory_name(escrow, actor)
-    if name in escrow.terms.signatories:
-        return actor
-    named = next((one for one in escrow.terms.signatories if one.lower() == name.lower()), name)
-    return replace(actor, principal=named.rpartition("/")[2])
-
-
 def signatory_name(escrow: Escrow, actor: Actor) -> str:
-    """Return the name that the actor signs with: bare within the paying organization, qualified outside."""
-    return actor.principal if actor.org_id == escrow.terms.payer_org_id else actor.qualified()
+    """Return the name that the actor signs with: bare within the paying organization, qualified outside.
+
+    It is spelled as in the contract, where it may differ in case.
+    """
+    name = actor.principal if actor.org_id == escrow.terms.payer_org_id else actor.qualified()
+    return next((one for one in escrow.terms.signatories if one.lower() == name.lower()), name)

@@ -1,8 +1,4 @@
-"""What an agent's key may not do to its own side: agents read what clients write, so a client can turn one.
-
-Runs decide without these rules, because those of before took such commands. They are asked where nothing is replayed:
-by validators, by the books under the escrow's lock, and by whoever says what can be done.
-"""
+"""What an agent's key may not do to its own side: agents read what clients write, so a client can turn one."""
 
 from domain.access import Actor, Role
 from domain.errors import Conflict, Forbidden
@@ -41,7 +37,7 @@ def refuse_flood(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artif
     Raises:
         EvidenceFull: a member of its organization may submit more.
     """
-    if actor.role is not Role.AGENT or escrow.dispute is None or not escrow.terms.evidence_per_side:
+    if actor.role is not Role.AGENT or escrow.dispute is None:
         return
     own = [piece for piece in escrow.dispute.evidence if piece.submitted_by == actor.qualified()]
     taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in own) + evidence_bytes(note, artifacts)

@@ -104,7 +104,7 @@ CREATE TABLE reputation_events (
     agent_id text NOT NULL,
     agent_org_id text NOT NULL,
     counterparty_org_id text,
-    counterparty text,
+    counterparty text NOT NULL,
     kind text NOT NULL,
     source text NOT NULL,
     key text NOT NULL,

@@ -219,38 +219,36 @@ BEGIN
         v_bad := v_said ->> 'bad_e6';
         v_newcomer := v_said ->> 'newcomer_e6';
         v_proven := v_said ->> 'proven_e6';
-        IF e.counterparty IS NOT NULL THEN
-            SELECT * INTO g FROM reputation_given
-            WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
-            v_is_known := FOUND;
-            IF NOT v_is_known THEN
-                g := ROW (e.agent_id, v_said ->> 'dimension', e.counterparty, 0, 0, e.day);
-            END IF;
-            g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
-            IF e.source = 'operator' THEN
-                g.bad_e6 := reputation_faded(g.bad_e6, e.day - g.since);
-                v_praised := coalesce((
-                    SELECT reputation_faded(good_e6, e.day - since) FROM reputation_given
-                    WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = 'reporter:' || e.actor), 0);
-                INSERT INTO reputation_given AS kept
-                VALUES (g.agent_id, g.dimension, 'reporter:' || e.actor,
-                        v_praised + reputation_left(v_good, v_praised + g.bad_e6, v_most), 0, e.day)
-                ON CONFLICT (agent_id, dimension, counterparty)
-                DO UPDATE SET good_e6 = excluded.good_e6, since = greatest(kept.since, excluded.since);
-                v_good := reputation_left(v_good, g.good_e6 + g.bad_e6, v_most);
-                v_bad := reputation_left(v_bad, v_praised + g.bad_e6, v_most);
-            ELSE
-                v_good := reputation_left(v_good, g.good_e6, v_most);
-                v_bad := reputation_left(v_bad, g.bad_e6, v_most);
-            END IF;
-            IF v_is_known THEN
-                UPDATE reputation_given
-                SET good_e6 = g.good_e6 + v_good, bad_e6 = g.bad_e6 + v_bad, since = greatest(e.day, g.since)
-                WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
-            ELSE
-                INSERT INTO reputation_given
-                VALUES (g.agent_id, g.dimension, g.counterparty, v_good, v_bad, e.day);
-            END IF;
+        SELECT * INTO g FROM reputation_given
+        WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
+        v_is_known := FOUND;
+        IF NOT v_is_known THEN
+            g := ROW (e.agent_id, v_said ->> 'dimension', e.counterparty, 0, 0, e.day);
+        END IF;
+        g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
+        IF e.source = 'operator' THEN
+            g.bad_e6 := reputation_faded(g.bad_e6, e.day - g.since);
+            v_praised := coalesce((
+                SELECT reputation_faded(good_e6, e.day - since) FROM reputation_given
+                WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = 'reporter:' || e.actor), 0);
+            INSERT INTO reputation_given AS kept
+            VALUES (g.agent_id, g.dimension, 'reporter:' || e.actor,
+                    v_praised + reputation_left(v_good, v_praised + g.bad_e6, v_most), 0, e.day)
+            ON CONFLICT (agent_id, dimension, counterparty)
+            DO UPDATE SET good_e6 = excluded.good_e6, since = greatest(kept.since, excluded.since);
+            v_good := reputation_left(v_good, g.good_e6 + g.bad_e6, v_most);
+            v_bad := reputation_left(v_bad, v_praised + g.bad_e6, v_most);
+        ELSE
+            v_good := reputation_left(v_good, g.good_e6, v_most);
+            v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+        END IF;
+        IF v_is_known THEN
+            UPDATE reputation_given
+            SET good_e6 = g.good_e6 + v_good, bad_e6 = g.bad_e6 + v_bad, since = greatest(e.day, g.since)
+            WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
+        ELSE
+            INSERT INTO reputation_given
+            VALUES (g.agent_id, g.dimension, g.counterparty, v_good, v_bad, e.day);
         END IF;
         SELECT * INTO STRICT s FROM reputation_scores
         WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension';
@@ -628,40 +626,38 @@ BEGIN
     LOOP
         v_good := r.good;
         v_bad := r.bad;
-        IF r.counterparty IS NOT NULL THEN
-            IF (g.dimension, g.counterparty) IS DISTINCT FROM (r.dimension, r.counterparty) THEN
-                PERFORM reputation_give(g, v_praised);
-                g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
-                v_praised := '{}';
-            END IF;
-            IF r.day > g.since AND r.source = 'operator' THEN
-                g.bad_e6 := reputation_faded_between(g.bad_e6, g.since, r.day);
-            END IF;
-            IF r.day > g.since AND g.since < v_turn THEN
-                g.good_e6 := reputation_faded_between(g.good_e6, g.since, r.day);
-                g.since := r.day;
-            ELSIF r.day > g.since THEN
-                v_factor := coalesce(v_powers[r.day - g.since + 1], 0);
-                g.good_e6 := (g.good_e6 / 1000000 * v_factor + g.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
-                g.since := r.day;
-            END IF;
-            v_most := 3000000 * r.rater_e6 / 1000000;
-            v_before_good := g.good_e6;
-            v_before_bad := g.bad_e6;
-            IF r.source = 'operator' THEN
-                v_before_good := g.good_e6 + g.bad_e6;
-                v_own := reputation_faded_between(coalesce((v_praised -> r.actor ->> 'good_e6')::bigint, 0),
-                    coalesce((v_praised -> r.actor ->> 'since')::date, r.day), r.day);
-                v_before_bad := v_own + g.bad_e6;
-                v_praised := v_praised || jsonb_build_object(r.actor, jsonb_build_object(
-                    'good_e6', v_own + reputation_left(v_good, v_before_bad, v_most),
-                    'since', greatest(r.day, (v_praised -> r.actor ->> 'since')::date)));
-            END IF;
-            v_good := CASE WHEN v_before_good < v_most THEN v_good * (v_most - v_before_good) / v_most ELSE 0 END;
-            v_bad := CASE WHEN v_before_bad < v_most THEN v_bad * (v_most - v_before_bad) / v_most ELSE 0 END;
-            g.good_e6 := g.good_e6 + v_good;
-            g.bad_e6 := g.bad_e6 + v_bad;
+        IF (g.dimension, g.counterparty) IS DISTINCT FROM (r.dimension, r.counterparty) THEN
+            PERFORM reputation_give(g, v_praised);
+            g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
+            v_praised := '{}';
         END IF;
+        IF r.day > g.since AND r.source = 'operator' THEN
+            g.bad_e6 := reputation_faded_between(g.bad_e6, g.since, r.day);
+        END IF;
+        IF r.day > g.since AND g.since < v_turn THEN
+            g.good_e6 := reputation_faded_between(g.good_e6, g.since, r.day);
+            g.since := r.day;
+        ELSIF r.day > g.since THEN
+            v_factor := coalesce(v_powers[r.day - g.since + 1], 0);
+            g.good_e6 := (g.good_e6 / 1000000 * v_factor + g.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
+            g.since := r.day;
+        END IF;
+        v_most := 3000000 * r.rater_e6 / 1000000;
+        v_before_good := g.good_e6;
+        v_before_bad := g.bad_e6;
+        IF r.source = 'operator' THEN
+            v_before_good := g.good_e6 + g.bad_e6;
+            v_own := reputation_faded_between(coalesce((v_praised -> r.actor ->> 'good_e6')::bigint, 0),
+                coalesce((v_praised -> r.actor ->> 'since')::date, r.day), r.day);
+            v_before_bad := v_own + g.bad_e6;
+            v_praised := v_praised || jsonb_build_object(r.actor, jsonb_build_object(
+                'good_e6', v_own + reputation_left(v_good, v_before_bad, v_most),
+                'since', greatest(r.day, (v_praised -> r.actor ->> 'since')::date)));
+        END IF;
+        v_good := CASE WHEN v_before_good < v_most THEN v_good * (v_most - v_before_good) / v_most ELSE 0 END;
+        v_bad := CASE WHEN v_before_bad < v_most THEN v_bad * (v_most - v_before_bad) / v_most ELSE 0 END;
+        g.good_e6 := g.good_e6 + v_good;
+        g.bad_e6 := g.bad_e6 + v_bad;
         v_seqs := v_seqs || r.seq;
         v_dimensions := v_dimensions || r.dimension;
         v_goods := v_goods || v_good;

@@ -3430,7 +3430,7 @@ class SignatureView(Model):
 
     signatory: str = NOT_SENT
     signed_at: datetime = NOT_SENT
-    signed_by: str | None = NOT_SENT
+    signed_by: str = NOT_SENT
     on_behalf: bool = NOT_SENT
 
 

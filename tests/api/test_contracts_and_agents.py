@@ -48,15 +48,6 @@ async def test_names_are_in_the_terms_only_where_temporal_may_show_them(
     assert (terms.payer_name is not None, terms.agent_name is not None) == (shown, shown)
 
 
-async def test_escrow_that_is_opened_now_is_under_the_rules_of_today(
-    tenant: Tenant, stranger: Tenant, database: Database
-) -> None:
-    made = good(await tenant.owner.post("/contracts", award(stranger.agent_id)), 201)
-    async with database.platform() as session:
-        terms = terms_of(await contracts.get(session, made["id"]))
-    assert (terms.named_operators, terms.evidence_per_side, terms.commission_on_sum) == (True, True, True)
-
-
 async def test_contract_keeps_everything_that_was_agreed(tenant: Tenant, stranger: Tenant) -> None:
     body = award(
         stranger.agent_id,

@@ -67,7 +67,7 @@ from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payout.state import Payout, PayoutLine, PayoutStatus
 from domain.webhook.endpoint import Endpoint, EndpointStatus
 from tests.support import escrows as e
-from tests.support import payment_messages, payments, reconciliation, subscription_messages
+from tests.support import payment_messages, reconciliation, subscription_messages
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -97,9 +97,6 @@ def full_escrow():
     terms = e.terms(
         milestones=(Milestone(name="a", amount_minor=20_000_000), Milestone(name="b", amount_minor=30_000_000)),
         operator_approvals=False,
-        named_operators=True,
-        evidence_per_side=True,
-        commission_on_sum=True,
         undiscounted_commission_bps=600,
         names_shown=True,
         payer_name="Acme",
@@ -111,7 +108,8 @@ def full_escrow():
     state = commands.deliver(state, actor=e.WORKER, artifacts=work, note="n", milestone="a", now=e.T0).escrow
     state = commands.validate(state, actor=e.VALIDATOR, score_e4=9000, note=None, now=e.T0).escrow
     state = commands.deliver(state, actor=e.WORKER, artifacts=work, note="n", milestone="b", now=e.T0).escrow
-    state = commands.approve(state, signatory="finance", actor=e.FINANCE, now=e.T0).escrow
+    number = state.delivery.number
+    state = commands.approve(state, signatory="finance", actor=e.FINANCE, now=e.T0, delivery=number).escrow
     state = commands.refund(state, actor=e.WORKER, amount_minor=1).escrow
     state = commands.dispute(state, actor=e.FINANCE, reason="r", now=e.T0).escrow
     state = commands.submit_evidence(state, actor=e.WORKER, note="n", artifacts=work, now=e.T0).escrow
@@ -124,7 +122,7 @@ def full_escrow():
         fund_by=e.T0,
         validation_score_e4=9000,
         signatures=tuple(replace(signature, on_behalf=True) for signature in outcome.escrow.signatures),
-        delivery=replace(outcome.escrow.delivery, came_first=True),
+        delivery=replace(outcome.escrow.delivery, is_first=True),
         dispute=replace(outcome.escrow.dispute, overdue_alerted=True, default_share_e4=400),
     )
     return replace(outcome, escrow=state)
@@ -301,9 +299,7 @@ def samples() -> dict[str, Message]:
     )
     move = reputation.NightMove(agent_id="agt_1", moved_e6=-100_000, stars_e6=400_000)
     found = [
-        messages.EscrowInput(
-            terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow, resume=True, signals=2
-        ),
+        messages.EscrowInput(terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", resume=True, signals=2),
         messages.EscrowResult(escrow_id="esc_1", status="released", version=4),
         messages.OpenEscrow(**command),
         messages.FundEscrow(**command, source="payment:pay_01kar6h2d8e4wvq3r5s7t9x1zy", amount_minor=50_000_000),
@@ -347,26 +343,16 @@ def samples() -> dict[str, Message]:
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
             noted=(noted,),
             extended_until=e.T0,
-            withheld=True,
         ),
         noted,
         messages.LoadEscrow(escrow_id="esc_1"),
         messages.CloseEvidence(escrow_id="esc_1", at=e.T0),
         messages.EvidenceClosed(extended_until=e.T0),
-        messages.FindOverdue(before=e.T0, after="esc_1", limit=20),
-        messages.OverdueEscrows(terms=(escrow.terms,)),
         messages.SweepResult(overdue=2, started=1),
         payment.ProviderEventInput(provider="stripe", event_id="evt_1"),
         payment.DispatchProviderEvent(provider="stripe", event_id="evt_1", last_try=True),
         payment.ProviderEventResult(outcome="forwarded", payment_id="pay_1"),
-        payment.FindUnhandled(before=e.T0, after=7, limit=100, forwarded_before=e.T0),
-        payment.UnhandledEvents(
-            events=(payment.ProviderEventInput(provider="stripe", event_id="evt_1"),),
-            last=8,
-        ),
         payment.InboxSweepResult(unhandled=2, started=1),
-        payment.FindStranded(before=e.T0, after="pay_1", limit=50),
-        payment.StrandedPayments(terms=(payments.TERMS,)),
         sweeps.SweepPage(before=e.T0, after="pay_1", limit=50, forwarded_before=e.T0),
         sweeps.Swept(found=50, started=1, last="pay_2"),
         sweeps.SweepProgress(page=sweeps.SweepPage(before=e.T0, after="pay_1", limit=50), found=50, started=1),

@@ -82,7 +82,7 @@ def test_default_of_the_contract_applies_to_a_dispute_that_others_open_before_a_
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 50, 50)
 
 
-@pytest.mark.parametrize("actor", [*FOR_DELIVERED, *OTHERS])
+@pytest.mark.parametrize("actor", [e.STUDIO, CHARGEBACK, *OTHERS])
 def test_default_of_the_contract_applies_to_all_that_was_delivered(actor):
     frozen = disputed(delivered(funded()), actor)
     assert frozen.dispute.default_share_e4 is None
@@ -90,7 +90,7 @@ def test_default_of_the_contract_applies_to_all_that_was_delivered(actor):
 
 
 def test_payee_that_disputes_a_small_milestone_gets_nothing_of_the_dear_one_by_default():
-    end = undecided(disputed(delivered(funded(2, 98)), e.WORKER))
+    end = undecided(disputed(delivered(funded(2, 98)), e.STUDIO))
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 1, 99)
 
 
@@ -142,7 +142,7 @@ def test_payee_that_has_delivered_nothing_gains_nothing_by_a_refund():
     is_delivered=st.booleans(),
     back=st.integers(0, 10**9),
     share_e4=st.integers(0, WHOLE_E4),
-    actor=st.sampled_from((*FOR_DELIVERED, *OTHERS)),
+    actor=st.sampled_from((e.STUDIO, CHARGEBACK, *OTHERS)),
 )
 def test_nobody_gets_more_by_default_than_its_share_of_what_it_delivered(
     prices, paid, is_delivered, back, share_e4, actor

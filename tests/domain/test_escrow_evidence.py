@@ -1,5 +1,7 @@
 """Whose evidence a dispute takes, and how much of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.errors import Conflict
@@ -8,8 +10,8 @@ from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Escrow
 from tests.support import escrows as e
 
 
-def disputed(**changes: object) -> Escrow:
-    state = commands.opened(e.terms(**changes), actor=e.PROCUREMENT, now=e.T0).escrow
+def disputed() -> Escrow:
+    state = commands.opened(e.TERMS, actor=e.PROCUREMENT, now=e.T0).escrow
     state = commands.fund(state, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
     return commands.dispute(state, actor=e.FINANCE, reason="r", now=e.T0).escrow
 
@@ -27,30 +29,23 @@ def full(state: Escrow, actor) -> Escrow:
     return state
 
 
-@pytest.mark.parametrize(("first", "second"), [(e.WORKER, e.FINANCE), (e.FINANCE, e.STUDIO)])
+@pytest.mark.parametrize(("first", "second"), [(e.STUDIO, e.FINANCE), (e.FINANCE, e.STUDIO)])
 def test_one_side_cannot_fill_the_room_of_the_other(first, second):
-    state = full(full(disputed(evidence_per_side=True), first), second)
+    state = full(full(disputed(), first), second)
     assert len(state.dispute.evidence) == 2 * MAX_EVIDENCE
 
 
 def test_the_room_is_that_of_a_side_and_not_of_a_person():
-    state = full(disputed(evidence_per_side=True), e.WORKER)
+    state = full(disputed(), e.STUDIO)
     with pytest.raises(Conflict):
-        heard(state, e.STUDIO)
+        heard(state, replace(e.STUDIO, principal="desk"))
 
 
 def test_bytes_are_counted_for_each_side():
     note = "x" * 4000
-    state = disputed(evidence_per_side=True)
+    state = disputed()
     for _ in range(MAX_EVIDENCE_BYTES // 4002):
-        state = heard(state, e.WORKER, note)
+        state = heard(state, e.STUDIO, note)
     with pytest.raises(Conflict):
-        heard(state, e.WORKER, note)
+        heard(state, e.STUDIO, note)
     assert heard(state, e.FINANCE, note).dispute.evidence[-1].side == "payer"
-
-
-def test_under_terms_without_the_field_the_sides_share_the_room_as_before():
-    state = full(disputed(), e.WORKER)
-    with pytest.raises(Conflict) as refused:
-        heard(state, e.FINANCE)
-    assert refused.value.error_code == "escrow.evidence_full"

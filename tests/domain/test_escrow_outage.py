@@ -39,7 +39,7 @@ def delivered() -> Escrow:
 
 
 def overdue() -> Escrow:
-    state = commands.dispute(delivered(), actor=e.WORKER, reason="r", now=T0).escrow
+    state = commands.dispute(delivered(), actor=e.STUDIO, reason="r", now=T0).escrow
     assert state.dispute
     alerted = timed_exit(state, state.dispute.decide_by)
     assert alerted
@@ -212,7 +212,7 @@ def test_no_window_closes_once_the_decision_is_overdue_or_without_a_dispute() ->
 
 
 def test_alert_of_a_dispute_is_not_extended() -> None:
-    escrow = commands.dispute(delivered(), actor=e.WORKER, reason="r", now=T0).escrow
+    escrow = commands.dispute(delivered(), actor=e.STUDIO, reason="r", now=T0).escrow
     at = due(escrow)
     assert timed_exit(escrow, at).event == "decision_overdue"
     assert extended_until(escrow, Outage(began_at=at - HOUR, ended_at=at), at) is None

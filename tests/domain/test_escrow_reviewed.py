@@ -1,7 +1,5 @@
 """A signature or a score counts for the delivery that was looked at, and for no other one."""
 
-from dataclasses import replace
-
 import pytest
 
 from domain.errors import Conflict
@@ -43,12 +41,6 @@ def after_a_request() -> Escrow:
     return numbered(commands.cancel(funded(), actor=e.PROCUREMENT, reason=None))
 
 
-def as_before(escrow: Escrow) -> Escrow:
-    """Return the state as it was kept when deliveries did not say whether they came first."""
-    assert escrow.delivery is not None
-    return replace(escrow, delivery=replace(escrow.delivery, came_first=False))
-
-
 JUDGED = pytest.mark.parametrize("judged", [approved, scored])
 SEVERAL = pytest.mark.parametrize(
     "under_review",
@@ -56,7 +48,6 @@ SEVERAL = pytest.mark.parametrize(
         pytest.param(lambda: delivered(delivered(funded())), id="a delivery that replaced another"),
         pytest.param(lambda: delivered(approved(delivered(funded(milestones=PARTS)))), id="the next milestone"),
         pytest.param(lambda: delivered(delivered(after_a_request())), id="a delivery that replaced another later one"),
-        pytest.param(lambda: as_before(delivered(after_a_request())), id="a delivery of before that may be another"),
     ],
 )
 
@@ -94,8 +85,3 @@ def test_actions_are_offered_for_the_delivery_under_review(under_review):
     assert offered[EscrowAction.VALIDATE].outcome is not None
     (signing,) = [each for each in actions(escrow, e.FINANCE, e.T0) if each.name is EscrowAction.APPROVE]
     assert signing.outcome is not None
-
-
-def test_delivery_of_a_state_without_numbers_needs_none():
-    escrow = delivered(funded())
-    assert approved(replace(escrow, delivery=replace(escrow.delivery, number=0))).released_minor > 0

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction, actions
-from domain.escrow.state import Escrow, as_signatory, signatory_name
+from domain.escrow.state import Escrow, signatory_name
 from tests.support.escrows import FINANCE, PAYER_ORG, PROCUREMENT, WORKER, terms
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -13,17 +13,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def signs_as(principal: str, *signatories: str, org_id: str = PAYER_ORG) -> str:
     actor = Actor(principal=principal, role=Role.OWNER, org_id=org_id)
     escrow: Escrow = commands.opened(terms(signatories=signatories, required_signatures=1), actor=actor, now=NOW).escrow
-    return signatory_name(escrow, as_signatory(escrow, actor))
+    return signatory_name(escrow, actor)
 
 
 def test_signatory_signs_by_the_spelling_of_the_contract() -> None:
     assert signs_as("alice", "Alice", "bob") == "Alice"
     assert signs_as("ALICE", "bob", "org_third/alice", org_id="org_third") == "org_third/alice"
-
-
-def test_old_contract_that_names_two_in_different_case_keeps_them_apart() -> None:
-    assert signs_as("Alice", "alice", "Alice") == "Alice"
-    assert signs_as("alice", "alice", "Alice") == "alice"
 
 
 def test_stranger_of_the_same_name_signs_for_nobody_else() -> None:

@@ -6,12 +6,12 @@ from domain.errors import Conflict, Forbidden
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction, actions
 from domain.escrow.state import Escrow
-from domain.escrow.turned import MOST_EVIDENCE, MOST_EVIDENCE_BYTES, refuse_flood, refuse_own_dispute
+from domain.escrow.turned import MOST_EVIDENCE, MOST_EVIDENCE_BYTES
 from tests.support import escrows as e
 
 
 def funded() -> Escrow:
-    opened = commands.opened(e.terms(evidence_per_side=True), actor=e.PROCUREMENT, now=e.T0).escrow
+    opened = commands.opened(e.TERMS, actor=e.PROCUREMENT, now=e.T0).escrow
     return commands.fund(opened, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
 
 
@@ -20,11 +20,14 @@ def delivered() -> Escrow:
 
 
 def disputed() -> Escrow:
-    return commands.dispute(delivered(), actor=e.FINANCE, reason="r", now=e.T0).escrow
+    return opened_by(e.FINANCE, delivered())
+
+
+def opened_by(actor, escrow: Escrow) -> Escrow:
+    return commands.dispute(escrow, actor=actor, reason="r", now=e.T0).escrow
 
 
 def heard(escrow: Escrow, actor, note: str = "n") -> Escrow:
-    refuse_flood(escrow, actor, note, ())
     return commands.submit_evidence(escrow, actor=actor, note=note, artifacts=(), now=e.T0).escrow
 
 
@@ -34,15 +37,15 @@ def is_offered(escrow: Escrow, actor, action: EscrowAction) -> bool:
 
 def test_agents_key_does_not_dispute_its_own_delivery_and_its_organization_may() -> None:
     with pytest.raises(Forbidden, match="have a member"):
-        refuse_own_dispute(delivered(), e.WORKER)
+        opened_by(e.WORKER, delivered())
     for actor in (e.STUDIO, e.FINANCE, e.OPERATOR):
-        refuse_own_dispute(delivered(), actor)
+        assert opened_by(actor, delivered()).dispute is not None
         assert is_offered(delivered(), actor, EscrowAction.DISPUTE)
     assert not is_offered(delivered(), e.WORKER, EscrowAction.DISPUTE)
 
 
 def test_agents_key_asks_for_an_arbiter_before_its_delivery() -> None:
-    refuse_own_dispute(funded(), e.WORKER)
+    assert opened_by(e.WORKER, funded()).dispute is not None
     assert is_offered(funded(), e.WORKER, EscrowAction.DISPUTE)
 
 

@@ -24,7 +24,7 @@ from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, t
 
 FUNDED = 50_000_000
 S = EscrowStatus
-DELIVERY = Delivery(artifacts=(), note=None, milestone=None, delivered_at=T0, number=3)
+DELIVERY = Delivery(artifacts=(), note=None, milestone=None, delivered_at=T0, number=3, is_first=True)
 DISPUTE = Dispute(opened_by="x", reason="x", opened_at=T0, evidence_until=T0, decide_by=T0, default_at=T0)
 ESCROW = Escrow(
     terms=terms(), status=S.DELIVERED, version=5, opened_at=T0, updated_at=T0, funded_minor=FUNDED, delivery=DELIVERY
@@ -230,14 +230,16 @@ def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() ->
 def test_late_is_what_replaced_a_delivery_after_the_last_date_on_which_it_can_have_been_due(
     days: int, number: int, released: tuple[str, ...], kind: str
 ) -> None:
-    delivery = replace(DELIVERY, number=number, delivered_at=T0 + timedelta(days=days))
+    at = T0 + timedelta(days=days)
+    delivery = replace(DELIVERY, number=number, is_first=number == DELIVERY.number, delivered_at=at)
     before = replace(ESCROW, delivery=delivery, milestones_released=released)
     found = settled(before, ended(S.RELEASED, FUNDED, delivery=delivery), "approved")
     assert kinds(found) == ["released", kind]
 
 
 def approve(escrow: Escrow, now: datetime) -> Outcome:
-    return commands.approve(escrow, signatory="procurement", actor=PROCUREMENT, now=now)
+    number = escrow.delivery.number if escrow.delivery else None
+    return commands.approve(escrow, signatory="procurement", actor=PROCUREMENT, now=now, delivery=number)
 
 
 def expire(escrow: Escrow, now: datetime) -> Outcome | None:
@@ -246,7 +248,8 @@ def expire(escrow: Escrow, now: datetime) -> Outcome | None:
 
 
 def validate(escrow: Escrow, now: datetime) -> Outcome:
-    return commands.validate(escrow, actor=VALIDATOR, score_e4=9_000, note=None, now=now)
+    number = escrow.delivery.number if escrow.delivery else None
+    return commands.validate(escrow, actor=VALIDATOR, score_e4=9_000, note=None, now=now, delivery=number)
 
 
 def give_back(escrow: Escrow, now: datetime) -> Outcome:
@@ -265,14 +268,13 @@ def disputed(escrow: Escrow, now: datetime) -> Escrow:
     return commands.dispute(escrow, actor=PROCUREMENT, reason="x", now=now).escrow
 
 
-def play(prices: list[int], steps: list[Step], commission_on_sum: bool = True) -> tuple[Escrow, list[Settled]]:
+def play(prices: list[int], steps: list[Step]) -> tuple[Escrow, list[Settled]]:
     """Deliver each milestone and have one step of it after the other done; return what was said."""
     agreed = terms(
         amount_minor=sum(prices),
         milestones=tuple(Milestone(name=str(at), amount_minor=price) for at, price in enumerate(prices)),
         signatories=("procurement",),
         required_signatures=1,
-        commission_on_sum=commission_on_sum,
     )
     said: list[Settled] = []
 
@@ -331,7 +333,7 @@ def test_milestones_weigh_together_what_the_whole_weighs(prices: list[int], step
     steps=st.lists(st.sampled_from([approve, expire, validate, keep_less, give_back, cut]), min_size=1, max_size=8),
 )
 def test_nothing_counts_twice_however_an_escrow_ends(prices: list[int], steps: list[Step]) -> None:
-    escrow, parts = play(prices, steps, commission_on_sum=False)
+    escrow, parts = play(prices, steps)
     assert sum(part.value_minor for part in parts) <= escrow.funded_minor
     scale = stakes_of("CREDIT")
     assert scale is not None

@@ -55,9 +55,9 @@ INSERT INTO reputation_history SELECT day::date, id, 500000, 1, 2, 3, 50000, 4, 
 FROM unnest($1::text[]) id, generate_series(DATE '2026-02-01', DATE '2026-02-20', interval '2 days') day
 """
 TAKEN = """
-INSERT INTO reputation_events (id, agent_id, agent_org_id, kind, source, key, subject, actor, weight_e6, rater_e6,
-    excluded, says, score_delta_e6, day, seasoned_on, at)
-SELECT 'rev_' || n, 'agt_0', 'org_a', 'reported', 'operator', n, 'x', 'x', 0, 0,
+INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty, kind, source, key, subject, actor, weight_e6,
+    rater_e6, excluded, says, score_delta_e6, day, seasoned_on, at)
+SELECT 'rev_' || n, 'agt_0', 'org_a', 'operators', 'reported', 'operator', n, 'x', 'x', 0, 0,
     'own', '[]', 0, '2026-03-01', '2026-03-01', now()
 FROM generate_series($1::int, $2::int) n
 """

@@ -135,14 +135,13 @@ ESCROW = Entity(
     statuses=EscrowStatus,
     final=ESCROW_FINAL,
     states=(
-        State(name="open", enter=Job.open, left_alone="cancelled", cancelled="cancelled"),
+        State(name="open", enter=Job.open, left_alone="cancelled"),
         State(
             name="funded",
             follows="open",
             enter=lambda job: job.send("fund", job.procurement),
             write=_fund,
             left_alone="refunded",
-            cancelled="cancelled",
         ),
         State(
             name="delivered",

@@ -37,7 +37,7 @@ class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, Callable[..., obje
 
     @workflow.init
     def __init__(self, start: Hesitate) -> None:
-        super().__init__(start, None, Hesitation())
+        super().__init__(start, Hesitation())
         self._ends = self._let_go = False
 
     @workflow.run

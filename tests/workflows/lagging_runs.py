@@ -22,11 +22,9 @@ async def caught_up_by_a_signal(stage: Stage) -> Job:
     await job.open()
     outcome = rules.fund(await job.state(), actor=job.procurement, source="credits", now=datetime.now(UTC))
     await committed_behind_the_run(job, outcome, "lost-fund")
-    await job.handle.signal("dispute", {"reason": "look at this"})
-    await job.handle.signal("approve", {"signatory": "finance"})
-    # The dispute's signal gives others the lock while the run catches up, and one to resolve it may not come before it.
-    await job.told("disputed")
-    await job.handle.signal("resolve", {"payee_share": "0.5"})
+    await job.handle.signal("dispute", {"operator": "kim", "reason": "look at this"})
+    await job.handle.signal("approve", {"operator": "kim", "signatory": "finance"})
+    await job.handle.signal("resolve", {"operator": "kim", "payee_share": "0.5"})
     return job
 
 

@@ -74,11 +74,12 @@ async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short
     await job.send("deliver", job.bot, artifacts=work, note='"' * 4000)
     await job.send("dispute", job.finance, reason="\N{SNOWMAN}" * 4000)
     taken = MAX_EVIDENCE_BYTES // 12_002
-    for _ in range(taken):
-        await job.send("submit_evidence", job.bot, note="\N{SNOWMAN}" * 4000)
-    with pytest.raises(Conflict) as refused:
-        await job.send("submit_evidence", job.bot, note="\N{SNOWMAN}" * 4000)
-    assert refused.value.error_code == "escrow.evidence_full"
+    for side in (job.studio, job.finance):
+        for _ in range(taken):
+            await job.send("submit_evidence", side, note="\N{SNOWMAN}" * 4000)
+        with pytest.raises(Conflict) as refused:
+            await job.send("submit_evidence", side, note="\N{SNOWMAN}" * 4000)
+        assert refused.value.error_code == "escrow.evidence_full"
     state = await job.state()
     size = len(TypeAdapter(Escrow).dump_json(state))
     assert size < 512 * 1024

@@ -57,7 +57,7 @@ async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_url
         job = await (await stage.award()).delivered()
     passing = asyncio.create_task(idle_server.fast_forward(job.handle, timedelta(days=3, hours=1)))
     await fired(job)
-    await job.handle.signal("dispute", {"reason": "look at this"})
+    await job.handle.signal("dispute", {"reason": "look at this", "operator": "kim"})
     async with stage_on(idle_server, database_urls) as job.stage:
         assert await job.end() == "released"
         await passing
@@ -113,7 +113,7 @@ async def outage(award: Award):
 
 async def back(job: Job) -> Job:
     """Start the run that was away, and have it work off what it finds."""
-    return await resumed(job, "approve", {"signatory": "nobody"})
+    return await resumed(job, "approve", {"signatory": "nobody", "operator": "kim"})
 
 
 HOUR = timedelta(hours=1)
@@ -321,7 +321,7 @@ async def test_pitfall_36_a_freeze_that_was_done_before_holds_neither_a_deadline
         await delivered_without_a_run(job, long_ago)
         await disputed_without_a_run(job, long_ago, "signal:dispute:ticket-7")
     await resumed(job, "resolve", {"payee_share": "0.6", "operator": "kim"})
-    await job.handle.signal("dispute", {"command_id": "ticket-7"})
+    await job.handle.signal("dispute", {"command_id": "ticket-7", "operator": "kim"})
     async with stage_on(idle_server, database_urls) as job.stage:
         assert await job.end() == "split"
         assert (await job.kinds())[3:] == ["disputed", "decision_overdue", "resolved"]
@@ -330,7 +330,7 @@ async def test_pitfall_36_a_freeze_that_was_done_before_holds_neither_a_deadline
 @pytest.mark.parametrize(
     ("name", "given"),
     [
-        ("dispute", {"reason": ["nested"]}),
+        ("dispute", {"reason": ["nested"], "operator": "kim"}),
         ("approve", {"signatory": "finance", "operator": "kim"}),
         ("cancel", {"operator": "kim"}),
         ("resolve", {"payee_share": "0", "operator": "kim"}),

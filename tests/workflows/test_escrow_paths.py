@@ -131,7 +131,7 @@ async def test_strangers_and_wrong_parties_are_refused(award):
 
 
 async def test_agents_key_neither_disputes_its_own_delivery_nor_fills_the_room_for_evidence(award):
-    job = await (await award(evidence_per_side=True)).delivered()
+    job = await (await award()).delivered()
     with pytest.raises(Forbidden, match="its own delivery"):
         await job.send("dispute", job.bot, reason="it is all my fault")
     assert (await job.send("dispute", job.studio, reason="they do not look")).status == "disputed"

@@ -90,13 +90,13 @@ async def test_an_event_beyond_the_next_one_is_refused_loudly(award):
 
 async def test_a_command_older_than_the_receipts_is_found_in_the_books(award):
     job = await (await award()).delivered()
-    await job.handle.signal("approve", {"signatory": "finance", "command_id": "first"})
+    await job.handle.signal("approve", {"signatory": "finance", "operator": "kim", "command_id": "first"})
     for number in range(RECEIPT_WINDOW + 1):
         await job.send("refund", job.bot, amount_minor=1, key=f"refund-{number}")
     await job.send("deliver", job.bot)
     assert not (await job.state()).has_done("signal:approve:first")
     # The new delivery would take this signature, if it had not been given before, for another one.
-    await job.handle.signal("approve", {"signatory": "finance", "command_id": "first"})
+    await job.handle.signal("approve", {"signatory": "finance", "operator": "kim", "command_id": "first"})
     await job.send("refund", job.bot, amount_minor=1, key="after")
     assert (await job.state()).signatures == ()
     assert (await job.send("refund", job.bot, amount_minor=1, key="refund-0")).status == "delivered"

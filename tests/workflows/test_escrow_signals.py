@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 async def test_an_operator_approves_for_named_signatories(award):
     job = await (await award()).delivered()
-    await job.handle.signal("approve", {"signatory": "finance"})
+    await job.handle.signal("approve", {"signatory": "finance", "operator": "nora"})
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
     assert await job.end() == "released"
     events = await job.timeline()
@@ -30,7 +30,7 @@ async def test_an_operator_approves_for_named_signatories(award):
 
 
 async def test_a_signature_by_signal_is_the_operators_act_on_behalf_of_the_signatory(award, stage):
-    job = await (await award(named_operators=True)).delivered()
+    job = await (await award()).delivered()
     await job.send("approve", job.finance)
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
     assert await job.end() == "released"
@@ -63,13 +63,14 @@ async def test_a_contract_may_exclude_approvals_by_operators(award):
     [
         ("disputed", "resolve", {"payee_share": "1"}),
         ("disputed", "resolve", {"payee_share": "1", "operator": "…"}),
+        ("disputed", "resolve", {"payee_share": "1", "operator": "\u0000"}),
         ("delivered", "approve", {"signatory": "finance"}),
         ("delivered", "dispute", {"reason": "stop"}),
         ("funded", "cancel", {}),
     ],
 )
 async def test_a_signal_that_names_no_operator_moves_nothing(award, state, name, payload):
-    job = await getattr(await award(named_operators=True, required_signatures=1), state)()
+    job = await getattr(await award(required_signatures=1), state)()
     await job.handle.signal(name, payload)
     refused = await job.told("command_refused")
     assert (refused.status, refused.details["code"]) == (state, "escrow.operator_unnamed")
@@ -77,7 +78,7 @@ async def test_a_signal_that_names_no_operator_moves_nothing(award, state, name,
 
 
 async def test_a_cancellation_that_names_nobody_moves_nothing(award):
-    job = await (await award(named_operators=True)).funded()
+    job = await (await award()).funded()
     await job.handle.cancel()
     refused = await job.told("command_refused")
     assert (refused.actor, refused.details["code"]) == ("temporal-ui:cancellation", "escrow.operator_unnamed")
@@ -95,23 +96,23 @@ async def test_a_signal_for_another_escrow_is_refused(award):
 
 async def test_an_operator_freezes_and_resolves(award):
     job = await (await award()).delivered()
-    await job.handle.signal("dispute", {"reason": "fraud suspected"})
-    await job.handle.signal("resolve", {"payee_share": "0.10", "note": "partly"})
+    await job.handle.signal("dispute", {"reason": "fraud suspected", "operator": "kim"})
+    await job.handle.signal("resolve", {"payee_share": "0.10", "note": "partly", "operator": "kim"})
     assert await job.end() == "split"
     assert (await job.money())["payee"] == 4_750_000
 
 
 async def test_an_operator_cancels_and_the_money_goes_back(award):
     job = await (await award()).funded()
-    await job.handle.signal("cancel", {})
+    await job.handle.signal("cancel", {"operator": "kim"})
     assert await job.end() == "cancelled"
     assert (await job.money())["payer"] == 100_000_000
 
 
 async def test_a_refused_signal_is_recorded_and_the_run_goes_on(award):
     job = await (await award()).funded()
-    await job.handle.signal("resolve", {"payee_share": "7"})
-    await job.handle.signal("approve", {"signatory": "nobody"})
+    await job.handle.signal("resolve", {"payee_share": "7", "operator": "kim"})
+    await job.handle.signal("approve", {"signatory": "nobody", "operator": "kim"})
     await job.send("deliver", job.bot)
     refused = [e for e in await job.timeline() if e.kind == "command_refused"]
     assert [(e.details["command"], e.details["code"]) for e in refused] == [
@@ -124,8 +125,8 @@ async def test_a_refused_signal_is_recorded_and_the_run_goes_on(award):
 async def test_the_same_signal_sent_twice_is_one_command(award):
     job = await (await award()).delivered()
     for _ in range(2):
-        await job.handle.signal("dispute", {"reason": "once", "command_id": "ticket-7"})
-    await job.handle.signal("resolve", {"payee_share": "1"})
+        await job.handle.signal("dispute", {"reason": "once", "operator": "kim", "command_id": "ticket-7"})
+    await job.handle.signal("resolve", {"payee_share": "1", "operator": "kim"})
     assert await job.end() == "released"
     assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
 
@@ -142,20 +143,20 @@ async def test_the_same_signal_sent_twice_is_one_command(award):
         ("resolve", {}),
         ("resolve", {"payee_share": True}),
         ("resolve", {"payee_share": "7", "command_id": "a\u0000b"}),
-        ("cancel", {"reason": {"a": 1}, "operator": "\u0000", "command_id": 5}),
+        ("cancel", {"reason": {"a": 1}, "command_id": 5}),
     ],
 )
 async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, payload):
     job = await (await award()).delivered()
-    await job.handle.signal(name, payload)
+    await job.handle.signal(name, {**payload, "operator": "kim"})
     refused = await job.told("command_refused")
     assert (refused.kind, refused.status, refused.details["command"]) == ("command_refused", "delivered", name)
-    assert refused.actor == "temporal-ui:operator"
+    assert (refused.actor, refused.details["code"]) == ("temporal-ui:kim", "request.invalid")
 
 
 async def test_a_share_typed_as_a_number_is_taken(award):
     job = await (await award()).disputed()
-    await job.handle.signal("resolve", {"payee_share": 0.6})
+    await job.handle.signal("resolve", {"payee_share": 0.6, "operator": "kim"})
     assert await job.end() == "split"
     assert (await job.money())["payee"] == 28_500_000
 

@@ -71,7 +71,7 @@ async def test_repeated_signature_gets_its_first_answer(award):
 
 
 async def test_operator_signs_for_one_signatory(award):
-    job = await (await award(named_operators=True)).delivered()
+    job = await (await award()).delivered()
     await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
     await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
     refused = await job.told("command_refused")

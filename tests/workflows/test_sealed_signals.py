@@ -117,16 +117,16 @@ async def test_a_signal_that_nobody_sealed_is_refused_whatever_it_says(temporal)
     [payload] = PayloadConverter.default.to_payloads([{**forged, "signatory": "finance", "operator": "kim"}])
     payload.metadata["bursar-seal"] = b'{"operator": "kim", "seal_id": "1"}'
     await temporal.send(job, "approve", payload)
-    await temporal.send(job, "approve", {**forged, "signatory": "finance"})
+    await temporal.send(job, "approve", {**forged, "signatory": "finance", "operator": "nora"})
     assert await refusals(job, 2) == [
         ("temporal-ui:kim", "escrow.signal_not_sealed"),
-        ("temporal-ui:operator", "escrow.signal_not_sealed"),
+        ("temporal-ui:nora", "escrow.signal_not_sealed"),
     ]
     assert (await job.state()).signatures == ()
 
 
 async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(temporal):
-    job = await (await temporal.stage.award(named_operators=True)).delivered()
+    job = await (await temporal.stage.award()).delivered()
     signal = {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "somebody else"}
     await temporal.send(job, "approve", await temporal.seal(signal))
     assert (await job.told("approved")).actor == "kim"

@@ -29,7 +29,7 @@ from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
 from domain.escrow.signing import AlreadySigned
-from domain.escrow.state import Escrow, EscrowPostingKind, Outcome, as_signatory
+from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
 from domain.money import format_amount, parse_amount, parse_ratio
 from domain.organization import STOPPED
@@ -181,7 +181,7 @@ async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: Action) ->
         return action
     try:
         async with deps.database.platform() as session:
-            await refuse_same_person(session, escrow, as_signatory(escrow, actor))
+            await refuse_same_person(session, escrow, actor)
     except AlreadySigned as refusal:
         return Action(name=action.name, refusal=refusal)
     return action

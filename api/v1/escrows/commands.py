@@ -93,9 +93,6 @@ def terms_of(contract: Contract, names: Names | None = None) -> Terms:
     """Return what a contract says about its escrow."""
     return Terms(
         **contracts.agreed(contract),
-        named_operators=True,
-        evidence_per_side=True,
-        commission_on_sum=True,
         names_shown=names is not None,
         payer_name=names.payer if names else None,
         agent_name=names.agent if names else None,

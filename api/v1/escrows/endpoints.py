@@ -40,7 +40,7 @@ from domain.escrow.actions import (
     refunds_full,
 )
 from domain.escrow.signing import DeliveryRequired
-from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
+from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.money import parse_amount, parse_ratio
 
 router = Resource(tags=["escrows"])
@@ -115,7 +115,7 @@ async def approve_delivery(
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.APPROVE])
     command = ApproveEscrow(
         command_id=once.command_id,
-        actor=as_signatory(escrow, sender.actor),
+        actor=sender.actor,
         delivery=body.delivery if body else None,
     )
     return await sender.send(once, escrow, "approve", command)

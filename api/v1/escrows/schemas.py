@@ -227,7 +227,7 @@ class SignatureView(ResponseModel):
 
     signatory: str
     signed_at: datetime
-    signed_by: str | None = Field(description="Who signed; null when it was not recorded.")
+    signed_by: str = Field(description="Who signed.")
     on_behalf: bool = Field(
         description="Whether an operator, or whoever made the link of the session, signed on behalf of the signatory."
     )
