@@ -37,15 +37,11 @@ from domain.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, its time, and the value of deposits that no quote covers, by key.
-
-    Without `follows_dates`, as in runs of earlier releases, changed due dates for evidence are ignored.
-    """
+    """A snapshot, its time, and the value of deposits that no quote covers, by key."""
 
     snapshot: Snapshot
     at: datetime
     revalued: Mapping[str, int]
-    follows_dates: bool = True
 
 
 def converge(payment: Payment, seen: Observation) -> list[Outcome]:
@@ -83,7 +79,7 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _fee(payment, seen.snapshot)
         or _refund_changed(payment, seen)
         or dispute_changed(payment, seen.snapshot.disputes)
-        or (date_changed(payment, seen.snapshot.disputes) if seen.follows_dates else None)
+        or date_changed(payment, seen.snapshot.disputes)
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)
