@@ -50,7 +50,7 @@ class PaymentWorkflow(PaymentRun):
         updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
         Update `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`,
         `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
-        request is a `cancel`.
+        request is a `cancel` that names no operator, so it is refused too.
     Ends when: nothing is awaited any more, and `open_seconds` have passed since. A later message starts a new run.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
