@@ -27,6 +27,6 @@ def with_version(version: Callable[[], int]) -> Iterator[None]:
 
 
 def take_version(refusal: DomainError) -> int | None:
-    """Remove and return the version that a refusal was decided on; None from a run of older code."""
+    """Remove and return the version that a refusal was decided on; None if it was not a run that refused."""
     version = refusal.extra.pop(_VERSION, None)
     return version if isinstance(version, int) else None

@@ -18,7 +18,7 @@ class UsageChargeRow(Base):
     Attributes:
         event: the id of the event, which happened at `occurred_at`.
         month: the first day of the month in which it counts, in the time zone of the terms that held when it came in;
-            null where it is the month in UTC, as of events from before there were such months, and of uses of agents.
+            null where it is the month in UTC, as of uses of agents.
         meters: the meters that were marked as charged when they counted it, and `quantities` what each counted.
         use_id: the agreed use of an agent of the marketplace that it reports, which is charged by its price alone.
         due_at: when it is charged at the earliest.

@@ -121,9 +121,8 @@ async def close(
     """Close an organization that has nothing left, for good.
 
     Its keys, sessions and links are revoked, its offers retired and its webhook endpoints disabled; the caller signals
-    the endpoints' workflows afterwards. Closing it again only disables or retires what an earlier release left. Its
-    credits are locked before the check, so a concurrent payment either keeps it open, or arrives later and raises an
-    alert. Needs the platform's session.
+    the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are locked before the check, so a
+    concurrent payment either keeps it open, or arrives later and raises an alert. Needs the platform's session.
 
     Raises:
         NotFound: there is no such organization.
@@ -138,8 +137,6 @@ async def close(
     await marketplace.lock_listed(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
     if row.status == _S.CLOSED.value:
-        await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
-        await retire_offers(session, actor, organization_id, now=now)
         return row
     left = await _left(session, organization_id, now)
     if left:

@@ -20,7 +20,7 @@ from domain.tax.rates import TaxCategory
 from domain.tax.self_billing import Supplier, included, spread, stated_tax
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from providers.formats import formats_of
-from repositories import billing_profile, document, invoice, statement, tax_rate
+from repositories import billing_profile, invoice, statement, tax_rate
 from repositories.statement import Moved
 from runtime.identity import new_id
 from services import mail
@@ -40,11 +40,6 @@ class BeingMade(Unavailable):
     """Another request is making statements of the organization."""
 
     code = "statement.being_made"
-
-
-def subject_of(org_id: str, month: date, currency: str) -> str:
-    """Return the subject of a document from before statements were numbered."""
-    return f"statement:{org_id}:{month_text(month)}:{currency}"
 
 
 def begin(day: date) -> datetime:
@@ -136,9 +131,7 @@ async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, S
         return found
     for currency in await statement.currencies(session, org_id, since=since):
         moved = await statement.moved(session, org_id, currency, since=since, until=until)
-        # Statements from before they were numbered.
-        is_stated = await document.latest(session, subject_of(org_id, month, currency)) is not None
-        if any(each.is_new and each.worth_minor for each in moved) and not is_stated:
+        if any(each.is_new and each.worth_minor for each in moved):
             found[currency] = moved
     return found
 

@@ -438,19 +438,6 @@ def test_refund_of_a_charge_that_has_not_settled_is_booked():
     assert world.clearing == {"USD": 541}
 
 
-def test_fee_in_another_currency_than_its_charge_was_booked_in_is_left_to_reconciliation():
-    """As code of before booked charges that settled later."""
-    world = World()
-    world.account.pay(fee=None)
-    world.look()
-    world.account.movements[0] = replace(world.account.movements[0], settled=False)
-    world.account.settle()
-    world.look()
-    assert world.clearing == {"USD": 1000}
-    assert [(item.currency, item.fee_minor) for item in world.payment.booked] == [("USD", 0)]
-    assert not awaits(world.payment)
-
-
 def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():
     world = World()
     world.look()

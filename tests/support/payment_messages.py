@@ -272,7 +272,6 @@ def samples() -> list[Message]:
             terms=terms,
             created_by=OWNER,
             command_id="cmd_1",
-            payment=payment,
             resume=True,
             signals=2,
             events=("evt_1",),

@@ -22,7 +22,6 @@ from domain.document.content import Document
 from domain.errors import Conflict, Invalid, NotFound
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.document import StoredDocument
-from repositories import document as documents
 from repositories import statement as statements
 from services import statement
 
@@ -127,10 +126,6 @@ async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: st
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     first = parse_month(month)
     async with deps.database.platform() as session:
-        # Stated before statements were numbered.
-        kept = await documents.latest(session, statement.subject_of(org_id, first, currency))
-        if kept is not None:
-            return kept
         issued = await statement.issue(session, org_id, first, deps.documents.entities, now=now, waits=False)
         row = next((each for each in issued if each.currency == currency), None)
         if row is None:
