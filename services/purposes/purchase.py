@@ -191,7 +191,7 @@ def _used(row: MarketplacePurchase, payment: Payment) -> int:
     """Return the used part of a purchase at its last refund; refused and failed refunds do not count."""
     made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
     noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
-    return noted[-1] if noted else 0 if row.used_by else row.used_minor
+    return noted[-1] if noted else 0
 
 
 async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:
