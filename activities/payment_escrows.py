@@ -68,7 +68,7 @@ class PaymentEscrows:
         return EscrowFunding(funded=False, why=f"{why}: it is {escrow.status.value}")
 
     @activity.defn(name="freeze_escrow")
-    async def freeze_escrow(self, message: FundEscrowFromPayment) -> EscrowFreezing | None:
+    async def freeze_escrow(self, message: FundEscrowFromPayment) -> EscrowFreezing:
         """Freeze the escrow because the payer's bank charges the payment back; starts its run if there is none.
 
         Effect: a dispute of the escrow in the name of the payment, in the books before this returns. The command is

@@ -20,14 +20,12 @@ class PaymentInput(Message):
     """Starts or continues a payment.
 
     With `resume` the run goes on from what the books hold; otherwise it makes a payment under `terms`. `events` are the
-    provider's events that wait for the next refresh; `look` requests one without events. Older runs continued from
-    `payment`; a run that is started with it now resumes from the books.
+    provider's events that wait for the next refresh; `look` requests one without events.
     """
 
     terms: PaymentTerms
     created_by: Actor
     command_id: str
-    payment: Payment | None = None
     resume: bool = False
     signals: int = 0
     events: tuple[str, ...] = ()
@@ -208,7 +206,7 @@ class PaymentEvent(Message):
 class RecordPayment(Message):
     """Events to be written in one transaction, in order, and the provider's events that are handled by it.
 
-    `decided_from` is the hash of the state that they were decided from, None for the first event and in older messages.
+    `decided_from` is the hash of the state that they were decided from, None for the first event.
     """
 
     payment_id: str
@@ -319,7 +317,7 @@ class EscrowFunding(Message):
 
 
 class EscrowFreezing(Message):
-    """Whether the escrow is frozen; `why` says why there is nothing to freeze. Older histories hold no answer."""
+    """Whether the escrow is frozen; `why` says why there is nothing to freeze."""
 
     frozen: bool
     why: str | None = None

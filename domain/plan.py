@@ -18,7 +18,7 @@ from domain.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, format_amount, parse_
 PLAN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: The plan that costs nothing and always exists: an organization without a subscription is on it.
 FREE = "free"
-#: The plan whose price and limits older deployments set one by one.
+#: The plan whose price and limits have settings of their own.
 PREMIUM = "premium"
 MAX_PLANS = 50
 #: The largest limit that is none at all.
@@ -125,8 +125,8 @@ class Plans:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OlderTerms:
-    """Overrides of single terms of two plans, as older deployments set them; None keeps the plan's own.
+class PlanOverrides:
+    """Terms of two plans that have settings of their own, and override the list; None keeps the list's.
 
     Attributes:
         premium_price_minor: the monthly price of the premium plan, in minor units of each of its currencies.
@@ -141,15 +141,15 @@ class OlderTerms:
     premium_deployments: int | None = None
 
 
-def with_older(plans: Plans, older: OlderTerms) -> Plans:
+def with_overrides(plans: Plans, given: PlanOverrides) -> Plans:
     """Return the plans with the overrides applied.
 
     Raises:
         Invalid: an override is for a plan that does not exist, or for a price that the plan does not have.
     """
-    if older == OlderTerms():
+    if given == PlanOverrides():
         return plans
-    changed = Plans(tuple(_changed(plan, older) for plan in _with_premium(plans, older).all))
+    changed = Plans(tuple(_changed(plan, given) for plan in _with_premium(plans, given).all))
     _check(changed)
     return changed
 
@@ -296,26 +296,26 @@ def _check_order(plans: Sequence[Plan]) -> None:
             dearest[kind] = price.amount_minor
 
 
-# Older terms ----------------------------------------------------------------------------------------------------------
+# Overrides ------------------------------------------------------------------------------------------------------------
 
 
-def _with_premium(plans: Plans, older: OlderTerms) -> Plans:
+def _with_premium(plans: Plans, given: PlanOverrides) -> Plans:
     of_premium = (
-        *(older.premium_price_minor, older.premium_price_id),
-        *(older.premium_projects, older.premium_deployments),
+        *(given.premium_price_minor, given.premium_price_id),
+        *(given.premium_projects, given.premium_deployments),
     )
     if any(term is not None for term in of_premium):
         plans.get(PREMIUM)
     return plans
 
 
-def _changed(plan: Plan, older: OlderTerms) -> Plan:
+def _changed(plan: Plan, given: PlanOverrides) -> Plan:
     if plan.name == FREE:
-        return _limited(plan, older.free_projects, older.free_deployments)
+        return _limited(plan, given.free_projects, given.free_deployments)
     if plan.name != PREMIUM:
         return plan
-    plan = _limited(plan, older.premium_projects, older.premium_deployments)
-    amount, price_id = older.premium_price_minor, older.premium_price_id
+    plan = _limited(plan, given.premium_projects, given.premium_deployments)
+    amount, price_id = given.premium_price_minor, given.premium_price_id
     if amount is None and price_id is None:
         return plan
     if amount is not None and not 0 < amount * MONTHS_PAID_OF_A_YEAR <= MAX_AMOUNT_MINOR:

@@ -14,8 +14,8 @@ class CreatorAccountRow(Base):
 
     Attributes:
         destination: a fingerprint of the bank account, never its number.
-        destination_changed_at: when the destination was first seen, or last seen to be another one; null for
-            one that an older release has noted first.
+        destination_changed_at: when the destination was first seen, or last seen to be another one; null while there is
+            none.
         seen_at: when the provider was asked; what was read earlier is not written over it.
     """
 

@@ -27,7 +27,7 @@ class InvoiceRow(Base):
         number: what people call it, given by `invoice_number_page` or when it is issued; none before.
         series: which sequence the number is of.
         lines: `[{"description", "quantity", "unit_minor", …}]`, see `InvoiceLine`; finalised, each has its
-            `net_minor`, and its `tax` by code, with `category` and `rate_e6`; older ones have the code alone.
+            `net_minor`, and its `tax` by code, with `category` and `rate_e6`.
         discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has what it
             took off, `taken_minor`.
         taxes: `[{"code", "category", "rate_e6", "taxable_minor", "tax_minor"}]`.

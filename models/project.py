@@ -53,7 +53,7 @@ class DeploymentEvent(Base):
         project_id: null for a change of the tier.
         slots: how many came into use by it; below zero by how many were returned.
         plan: the tier of the organization after it, and `share`, how many deployments that included; a share of null is
-            no limit. Both are null in older events that others followed.
+            no limit.
         transfer_id: of these slots; null where there were none.
     """
 

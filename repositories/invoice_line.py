@@ -62,7 +62,7 @@ def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
     nets = []
     for stored, tax in zip(row.lines, of_lines, strict=True):
         line = line_of(stored)
-        nets.append((line.stream, tax, stored.get("net_minor", line.amount_minor)))
+        nets.append((line.stream, tax, stored["net_minor"]))
     return parts_of(nets, sums)
 
 
@@ -77,17 +77,11 @@ def finalised_as_stored(
 
 
 def taxes_of(row: InvoiceRow) -> tuple[list[AppliedTax], list[TaxSum]]:
-    """Return the tax of each line of an invoice, and the sum of each tax.
-
-    Lines of older invoices have no category and rate of their own, but those of their code; if several taxes have the
-    code, those of the last. Documents and credit notes of such invoices were made that way.
-    """
-    stated = all("rate_e6" in line for line in row.lines)
-    by_code = {each["code"]: _tax(each["code"], each) for each in row.taxes}
-    of_lines = [_tax(line["tax"], line) if stated else by_code.get(line.get("tax"), NO_TAX) for line in row.lines]
+    """Return the tax of each line of an invoice, and the sum of each tax; the lines of a draft have none yet."""
+    of_lines = [_tax(line["tax"], line) if "tax" in line else NO_TAX for line in row.lines]
     sums: dict[AppliedTax, TaxSum] = {}
     for each in row.taxes:
-        tax = _tax(each["code"], each) if stated else by_code[each["code"]]
+        tax = _tax(each["code"], each)
         before = sums.get(tax, TaxSum(tax=tax, taxable_minor=0, tax_minor=0))
         sums[tax] = TaxSum(
             tax=tax,

@@ -43,7 +43,7 @@ async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bo
 
 
 async def asked_of(session: AsyncSession, payout_id: str) -> dict[str, Any]:
-    """Return the request of a payout; empty for payouts from before it was stored."""
+    """Return the request of a payout."""
     query = select(PayoutEventRow.details).where(PayoutEventRow.payout_id == payout_id, PayoutEventRow.number == 1)
     details: dict[str, Any] = (await session.scalars(query)).one()
     return details

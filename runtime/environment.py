@@ -1,4 +1,4 @@
-"""Settings under the names of older platforms, and of Temporal's own tools.
+"""Settings under the names that the platform's documents use, and under those of Temporal's own tools.
 
 API, worker and commands read them if our own setting is missing. The embedded stack removes those of Stripe and
 Temporal first, so that its processes use its own servers.
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConfigProfile
 
-#: Names of Stripe's keys in older deployments, by our setting.
+#: Names that the platform's documents use for Stripe's keys, by our setting.
 STRIPE = {
     "stripe_api_key": "STRIPE_SECRET_KEY",
     "stripe_publishable_key": "STRIPE_PUBLISHABLE_KEY",
     "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRET",
 }
-#: Names of prices in older deployments, by our setting.
+#: The same for prices.
 PRICES = {
     "credit_package_small": "CREDIT_PACKAGE_SMALL",
     "credit_package_medium": "CREDIT_PACKAGE_MEDIUM",
@@ -25,7 +25,7 @@ PRICES = {
     "credits_per_api_call": "CREDITS_PER_API_CALL",
     "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
 }
-#: Names of plans' prices and limits, and of shares of sales, in older deployments.
+#: The same for the prices and limits of plans, and shares of sales.
 PLANS = {
     name: name.upper()
     for name in (
@@ -34,12 +34,12 @@ PLANS = {
         *("creator_revenue_share", "platform_revenue_share"),
     )
 }
-#: Names of the reputation settings in older deployments.
+#: The same for reputation.
 REPUTATION = {
     "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
     "reputation_decay_rate": "REPUTATION_DECAY_RATE",
 }
-#: Names of the billing settings in older deployments.
+#: The same for billing.
 BILLING = {"usage_invoice_day": "USAGE_INVOICE_DAY"}
 #: The variables of Temporal's tools, by prefix or name; other names with TEMPORAL_ are not theirs.
 _TEMPORAL = (
@@ -63,8 +63,8 @@ def forget_others(environment: MutableMapping[str, str]) -> None:
         del environment[name]
 
 
-def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that are given under the names of older platforms."""
+def documented_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that are given under the names that the platform's documents use."""
     names = {**STRIPE, **PRICES, **PLANS, **REPUTATION, **BILLING}
     return {field: environment[name] for field, name in names.items() if environment.get(name)}
 

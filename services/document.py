@@ -263,8 +263,7 @@ def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> Line:
         unit_minor=line.unit_minor if line.fixed_minor is None else None,
         shown_minor=line.amount_minor,
         discount_minor=line.discount_minor,
-        # Invoices from before taxes were supported have no net amount of their own.
-        net_minor=stored.get("net_minor", line.amount_minor),
+        net_minor=stored["net_minor"],
         # A part of a day has no day after it.
         period=period if period is not None and period[0] < period[1] else None,
         tax=tax,

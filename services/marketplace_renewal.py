@@ -139,7 +139,7 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
             return None
     paid = await payment.get(session, row.payment_id)
     terms = None if paid is None else payment.state_of(paid).terms
-    if terms is not None and terms.purpose.listed_minor is not None:
+    if terms is not None:
         offer = replace(offer, price_minor=terms.purpose.listed_minor)
     return Due(
         purchase_id=row.id,

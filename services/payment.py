@@ -15,8 +15,6 @@ from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.options import CREDITS
-from domain.payment.refunds import spent_credits
 from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from ledger.gateway import Ledger, Posting
 from repositories import credit_lot, debt
@@ -95,13 +93,8 @@ async def resolve(
 
     Raises:
         InsufficientFunds: what a refund takes was spent.
-        NotRefundable: the refund of a payment made with credits would take other credits; only runs that began under
-            an earlier release request it.
         DomainError: the subject that has a share cannot be paid any more.
     """
-    reserves = any(move.kind is PaymentPostingKind.RESERVE for move in event.moves)
-    if reserves and event.payment.terms.provider == CREDITS:
-        raise spent_credits()
     postings: list[Posting] = []
     owes = 0
     share = await _books(event).share(session, event, hold_back)

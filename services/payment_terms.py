@@ -143,10 +143,6 @@ class TermsMaker:
             longest_poll_seconds=_seconds(ours.chain_poll if crypto else ours.longest_poll),
             late_poll_seconds=_seconds(ours.longest_poll) if crypto else 0,
             open_seconds=_seconds(ours.open),
-            fulfils_net=True,
-            named_operators=True,
-            takes_waiting_first=True,
-            looks_at_once=True,
             tax=None if tax is None else tax.of(charge.amount_minor),
         )
 

@@ -70,8 +70,7 @@ async def request(
     await debt.lock(session, org_id)
     row = await payouts.get(session, payout_id)
     if row is not None:
-        known = await payouts.asked_of(session, payout_id)
-        if known and known != said:
+        if await payouts.asked_of(session, payout_id) != said:
             raise other_request()
         return payouts.state_of(row)
     if currency is not None and currency not in MONEY:

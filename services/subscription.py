@@ -316,9 +316,6 @@ async def _mirror(
         description=f"Invoice {issued.number}",
         created_at=at,
         expires_at=at + timedelta(days=1),
-        fulfils_net=True,
-        named_operators=True,
-        looks_at_once=True,
     )
     made = adopted(terms, settled.payment_ref, actor=actor)
     event = PaymentEvent(payment=made.payment, event=made.event, actor=made.actor, details=dict(made.details), at=at)

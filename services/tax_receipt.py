@@ -16,11 +16,10 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.payment.terms import PaymentTerms
 from models.tax_receipt import TaxReceipt
-from repositories import alert, billing_profile, invoice, tax_receipt
+from repositories import alert, invoice, tax_receipt
 from runtime.identity import new_id
 from services import mail
 from services.invoice_finalise import UNPROVEN
-from services.tax import frozen
 
 _MAILS = {
     DocumentType.RECEIPT: MailKind.RECEIPT_ISSUED,
@@ -62,16 +61,12 @@ async def issue(
     tax = terms.tax
     if tax is None or not movements:
         return
-    if tax.keeps_parties:
-        # The legal entity and the buyer are those for which the tax was computed, even if the assignment or the
-        # profile has changed since.
-        party, assigned = dict(tax.party) or None, tax.entity
-    else:
-        profile = await billing_profile.find(session, terms.org_id)
-        party, assigned = frozen(profile), None if profile is None else profile.legal_entity
+    # The legal entity and the buyer are those for which the tax was computed, even if the assignment or the profile has
+    # changed since.
+    party = dict(tax.party) or None
     # The entity that issued the receipt of a sale issues its credit notes too.
     earlier = await tax_receipt.of_payment(session, terms.payment_id)
-    entity = entity_of(earlier[0].series) if earlier else assigned or entity
+    entity = entity_of(earlier[0].series) if earlier else tax.entity or entity
     if not tax.is_proven:
         await alert.raise_alert(
             session,

@@ -42,17 +42,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.signals import NO_INPUT, reason_of, sender
 
 Decision = Callable[[Collection, datetime], Outcome]
-#: The gate of runs that waited for the provider's answer to a charge.
-RUNS_BESIDE = "charges-are-not-waited-for"
-#: The gate of runs that took the next step at once when a charge outside of the plan was refused.
-KEEPS_PLAN = "refused-charges-keep-the-plan"
-#: The gate of runs that payments did not signal: they polled sooner, read the books twice for each poll, ordered the
-#: payment again until it had begun, and postponed the next poll even when there was news.
-IS_TOLD = "payments-tell-their-invoice"
-#: The gate of runs that waited although news had come while they read the books.
-READS_NEWS = "news-during-a-look-is-read"
-#: The gate of runs that ordered the payment of an earlier run again, and read its outcome only at the next poll.
-READS_FIRST = "resumed-charges-are-read-first"
 
 
 @workflow.defn(name="invoice")
@@ -246,7 +235,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             await self._follow()
         elif isinstance(item, Step):
             await self._turn(self._take_step)
-        elif isinstance(item, Wait) and not (self._stale and workflow.patched(READS_NEWS)):
+        elif isinstance(item, Wait) and not self._stale:
             await self._wait(item)
 
     def _next(self) -> Step | Wait | None:
@@ -259,8 +248,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     def _sees_by_following(self) -> bool:
         """Whether the next poll of the payment reads what `_see` would."""
-        follows = self._stale and self._is_ordered() and self._next() is Step.FOLLOW
-        return follows and workflow.patched(IS_TOLD)
+        return self._stale and self._is_ordered() and self._next() is Step.FOLLOW
 
     async def _see(self) -> None:
         if self._stale:
@@ -299,7 +287,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     async def _follow(self) -> None:
         """Order the attempt's payment, or read its result."""
         held, loaded = self._state, None
-        if not self._is_ordered() and self._begun != held.payment_id and workflow.patched(READS_FIRST):
+        if not self._is_ordered() and self._begun != held.payment_id:
             # An earlier run has ordered it, unless it was lost before.
             loaded = await self._outcome(held)
             self._begun = held.payment_id
@@ -312,23 +300,18 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 return
             if ordered.refused is not None:
                 code, detail = ordered.refused, ordered.detail or ""
-                keeps = held.charge_now and workflow.patched(KEEPS_PLAN)
-                await self._follow_up(
-                    held,
-                    lambda known, now: rules.not_charged(known, now, code=code, detail=detail, keeps_plan=keeps),
-                )
+                await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))
                 return
             self._ordered = held.payment_id
-            if workflow.patched(RUNS_BESIDE):
-                self._look_later()
-                return
+            self._look_later()
+            return
         loaded = loaded or await self._outcome(held)
-        if loaded.collection.version > self._state.version and workflow.patched(IS_TOLD):
+        if loaded.collection.version > self._state.version:
             self._stale = True
             await self._turn(self._see)
             return
         seen = loaded.verdict
-        if seen is None and (self._looks >= rules.ORDERS_AGAIN_AFTER or not workflow.patched(IS_TOLD)):
+        if seen is None and self._looks >= rules.ORDERS_AGAIN_AFTER:
             # Its run was lost before the payment began; ordering again is idempotent.
             self._ordered = None
         verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
@@ -389,11 +372,9 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     def _look_later(self) -> None:
         """Postpone the next poll, unless there was news since the last one."""
-        is_informed = workflow.patched(IS_TOLD)
-        if is_informed and self._stale:
-            return
-        self._follow_at = rules.look_at(workflow.now(), self._looks, is_informed=is_informed)
-        self._looks += 1
+        if not self._stale:
+            self._follow_at = rules.look_at(workflow.now(), self._looks)
+            self._looks += 1
 
     async def _wait(self, wait: Wait) -> None:
         known, news = self._state.version, self._news

@@ -50,7 +50,7 @@ class PaymentWorkflow(PaymentRun):
         updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
         Update `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`,
         `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
-        request is a `cancel`.
+        request is a `cancel` that names no operator, so it is refused too.
     Ends when: nothing is awaited any more, and `open_seconds` have passed since. A later message starts a new run.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
@@ -196,8 +196,7 @@ class PaymentWorkflow(PaymentRun):
 
     async def _cancel_by_signal(self, _signal: PaymentSignal, command_id: str, actor: Actor) -> None:
         await self._cancel(command_id, actor)
-        # Older runs noted nothing.
-        if not commands.is_cancelled(self._state) and workflow.patched("cancellations-in-vain-are-noted"):
+        if not commands.is_cancelled(self._state):
             raise commands.not_ended(self._state)
 
     def _checked(self, name: str, signal: OperatorSignal, act: SignalAction) -> SignalAction:
@@ -225,8 +224,7 @@ class PaymentWorkflow(PaymentRun):
             return commands.command_refused(payment, actor=actor.qualified(), details=note, at=now)
 
         noted = await self._write_next(refused(self._state, workflow.now()), command_id, actor)
-        # The books may have held another state. Older runs tried only once.
-        if not noted and workflow.patched("refusals-are-noted-again"):
+        if not noted:  # the books held another state
             await self._apply(command_id, refused, actor)
 
     async def _cancel_requested(self) -> None:

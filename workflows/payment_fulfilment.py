@@ -57,7 +57,7 @@ class PaymentFulfilment(PaymentRecord):
         # An earlier run may have asked. Money that was refunded or disputed since no longer fulfils anything.
         stale = step is Step.FULFIL and not is_ready(self._state)
         ask = FundEscrowFromPayment(terms=self._state.terms, only_look=stale)
-        if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
+        if step is Step.FREEZE:
             options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
             return await workflow.execute_activity_method(PaymentEscrows.freeze_escrow, ask, **options)
         options = regular_activity("fund the escrow", timeout=CALL_TIMEOUT)
@@ -79,7 +79,7 @@ class PaymentFulfilment(PaymentRecord):
     async def _take_word(self, answer: EscrowWord) -> None:
         now = workflow.now()
         match answer:
-            case None | EscrowFreezing(frozen=True):
+            case EscrowFreezing(frozen=True):
                 await self._record([escrow.escrow_frozen(self._state, at=now)])
             case EscrowFreezing():
                 why = answer.why or "it has ended"

@@ -1,7 +1,7 @@
 """The calls of a payment's run to its provider: create, refresh, and the commands of callers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -39,8 +39,6 @@ LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
 EVENTS_A_LOOK = 100
 #: How many of our own events one transaction writes: each holds the whole state, and a local activity must be short.
 EVENTS_A_RECORD = 50
-#: The gate of runs that cancel a payment later where it cannot be cancelled at once.
-CANCELS_LATER = "cancels-later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +110,7 @@ class PaymentAtProvider(PaymentRecord):
         # The caller of the command that is looked up repeats it, and waits for the lock meanwhile.
         soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
         # A provider that has just sent a webhook is up; a poll may find it down.
-        at_once = self._state.terms.looks_at_once and bool(handled) and method is ProviderActivities.retrieve
+        at_once = bool(handled) and method is ProviderActivities.retrieve
         answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon, at_once=at_once)
         if answer is not None and answer.missing:
             await self._record([], handled=handled)
@@ -129,7 +127,7 @@ class PaymentAtProvider(PaymentRecord):
         if answer.snapshot.approved and afresh and self._state.status in AWAITING and not ending:
             await self._take_approved()
         overdue = commands.overdue(self._state, at=workflow.now())
-        if overdue is not None and workflow.patched("overdue-payments-alert"):
+        if overdue is not None:
             await self._record([overdue])
 
     def _way_to_refresh(
@@ -163,7 +161,7 @@ class PaymentAtProvider(PaymentRecord):
         gone = commands.vanished(self._state, at=workflow.now())
         if gone is not None:
             await self._record([gone], handled=handled)
-        elif handled and self._state.status in ENDED_UNPAID and workflow.patched("news-of-what-is-gone-are-handled"):
+        elif handled and self._state.status in ENDED_UNPAID:
             await self._record([], handled=handled)
 
     async def _take(self, answer: ProviderResponse, *, ended_by: Cancellation | None = None) -> None:
@@ -194,10 +192,6 @@ class PaymentAtProvider(PaymentRecord):
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
             outcomes = ended(self._state, seen, by=ended_by.by) if ended_by else converge(self._state, seen)
-            is_dated = any(outcome.event == "dispute_date_changed" for outcome in outcomes)
-            if is_dated and not workflow.patched("evidence-dates-are-followed"):
-                seen = replace(seen, follows_dates=False)
-                continue
             part = outcomes[:EVENTS_A_RECORD]
             last = len(part) == len(outcomes)
             if last and not (outcomes or handled):
@@ -241,18 +235,15 @@ class PaymentAtProvider(PaymentRecord):
             return
         commands.check_cancel(self._state)
         if not commands.is_known(self._state):
-            # Older runs refused it.
-            if not workflow.patched(CANCELS_LATER):
-                commands.check_open(self._state, "cancel")
             return await self._request_cancel(command_id, actor)
         if self._state.cancel_requested:
             return
         ask = self._ask("cancel", command_id, actor=actor)
         answer = await self._commanded(ProviderActivities.cancel, ask, "cancel", command_id, actor)
         await self._take(answer, ended_by=Cancellation(by=actor.qualified(), command_id=command_id, actor=actor))
-        if commands.is_short(self._state) and workflow.patched(CANCELS_LATER):
+        if commands.is_short(self._state):
             await self._request_cancel(command_id, actor)
-        elif commands.is_under_way(self._state) and workflow.patched("cancels-what-is-under-way"):
+        elif commands.is_under_way(self._state):
             if spares_under_way or not self._state.terms.refundable:
                 raise commands.not_ended(self._state)
             await self._request_cancel(command_id, actor)
@@ -281,7 +272,7 @@ class PaymentAtProvider(PaymentRecord):
         """
         if self._state.has_done(command.command_id):
             return
-        if not command.actor.is_platform and workflow.patched("organizations-offer-evidence"):
+        if not command.actor.is_platform:
             return await self._offer_evidence(command)
         terms, command_id, actor = self._state.terms, command.command_id, command.actor
         dispute = commands.check_evidence(self._state, command.dispute_ref, command_id)
@@ -327,7 +318,7 @@ class PaymentAtProvider(PaymentRecord):
             return await workflow.execute_activity_method(method, ask, **options)
         except ActivityError as error:
             refusal = isinstance(error.cause, ApplicationError) and error.cause.non_retryable
-            if refusal or is_cancelled_exception(error) or not workflow.patched("commands-give-up"):
+            if refusal or is_cancelled_exception(error):
                 raise
         unanswered = commands.unanswered(self._state, name, command_id, actor=actor, at=workflow.now())
         await self._record([unanswered], actor=actor)

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from domain.access import Actor
     from domain.payment import commands
-    from domain.payment.agenda import News, Order, Step
+    from domain.payment.agenda import News, Step
     from domain.payment.fulfilment import awaits, fulfilment_due
     from domain.payment.presentation import details
     from domain.payment.state import Outcome, Payment, PaymentStatus
@@ -30,8 +30,8 @@ with workflow.unsafe.imports_passed_through():
 
 #: The action of a signal, called with its command id and its sender.
 SignalAction = Callable[[str, Actor], Awaitable[None]]
-#: An escrow's answer; None if an older activity froze it.
-EscrowWord = EscrowFunding | EscrowFreezing | None
+#: An escrow's answer.
+EscrowWord = EscrowFunding | EscrowFreezing
 
 
 @dataclass
@@ -53,8 +53,6 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         self._lookups = 0
         self._polls = 0
         self._refresh_wanted = start.look
-        # The order of due steps; None as long as it has not differed from the order of older runs.
-        self._order: Order | None = None
         self._tried = News()
         self._polled_at: datetime | None = None
         self._question: Question | None = None
@@ -149,7 +147,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         return bool(self._events)
 
     def _carried(self) -> dict[str, object]:
-        return {"payment": None, "events": tuple(self._events), "look": self._refresh_wanted}
+        return {"events": tuple(self._events), "look": self._refresh_wanted}
 
     def _details(self) -> str:
         return details(self._state)

@@ -29,7 +29,7 @@ class PaymentRefunds(PaymentAtProvider):
         while not settled:
             try:
                 is_all = command.amount_minor is None
-                await self._apply(asked.command_id, partial(self._decided, asked, is_all=is_all), asked.actor)
+                await self._apply(asked.command_id, partial(self._requested, asked, is_all=is_all), asked.actor)
                 settled = True
             except DomainError as refusal:
                 left = _left(refusal, self._state.terms.currency)
@@ -46,24 +46,7 @@ class PaymentRefunds(PaymentAtProvider):
             await self._apply(command.command_id, partial(self._given_up, command), command.actor)
             self._refresh_wanted = True
 
-    def _decided(self, command: RefundPayment, payment: Payment, now: datetime, *, is_all: bool) -> Outcome:
-        try:
-            return self._requested(command, payment, now, is_all=is_all)
-        except refunds.NotRefundable:
-            # Older runs counted other credits as those in their escrow.
-            if not payment.terms.refundable or workflow.patched("credits-that-paid-stay"):
-                raise
-            return self._requested(command, payment, now, is_all=is_all, takes_others=True)
-
-    def _requested(
-        self,
-        command: RefundPayment,
-        payment: Payment,
-        now: datetime,
-        *,
-        is_all: bool = False,
-        takes_others: bool = False,
-    ) -> Outcome:
+    def _requested(self, command: RefundPayment, payment: Payment, now: datetime, *, is_all: bool = False) -> Outcome:
         return refunds.refund(
             payment,
             refund_id=command.refund_id,
@@ -73,7 +56,6 @@ class PaymentRefunds(PaymentAtProvider):
             at=now,
             with_credit_note=command.credit_note,
             is_all=is_all,
-            takes_others=takes_others,
         )
 
     def _given_up(self, command: GiveUpRefund, payment: Payment, now: datetime) -> Outcome:

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.agenda import Wait
     from domain.payment import commands
-    from domain.payment.agenda import POLL, News, Order, Step, after, agenda, due, hold_until, is_unknown, what
+    from domain.payment.agenda import POLL, News, Step, after, agenda, due, hold_until, is_unknown
     from domain.payment.fulfilment import falls_short
     from workflows.payment_fulfilment import PaymentFulfilment
     from workflows.payment_refunds import PaymentRefunds
@@ -21,33 +21,24 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
     async def _advance(self) -> None:
         """Take the next step of the agenda, or wait until there is one."""
         await self._turn(self._take_step)
-        item = self._next(woken=False)
+        item = self._next()
         if isinstance(item, Wait):
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        item = self._next(woken=True)
+        item = self._next()
         if isinstance(item, Step):
             known = self._progress()
             await self._do(item)
             self._taken(item, progressed=self._progress() != known)
 
-    def _next(self, *, woken: bool) -> Step | Wait:
-        """Ask the agenda for the next step. A run keeps the old order once the two orders have differed in it."""
-        now, news = workflow.now(), self._seen(woken=woken)
-        item = agenda(self._state, now, news, self._order or Order.FAIR)
-        if self._order is None:
-            before = agenda(self._state, now, news, Order.BEFORE)
-            if what(item) != what(before):
-                self._order = Order.FAIR if workflow.patched("fair-agenda") else Order.BEFORE
-                return item if self._order is Order.FAIR else before
-        return item
+    def _next(self) -> Step | Wait:
+        return agenda(self._state, workflow.now(), self._seen())
 
-    def _seen(self, *, woken: bool = False) -> News:
+    def _seen(self) -> News:
         return replace(
             self._tried,
             wants_refresh=bool(self._events) or self._refresh_wanted,
-            woken=woken,
             asked=self._question is not None and not self._question.task.done(),
             answered=self._has_answer(),
             lookups=self._lookups,
@@ -75,17 +66,10 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             Step.FULFIL: self._fulfil,
             Step.END_TIME: self._end_time,
         }
-        match step:
-            case Step.FREEZE:
-                self._ask_escrow(step)
-            case Step.FUND_ESCROW | Step.FREEZE_ESCROW:
-                await self._take_word(await self._word_of_escrow(step))
-            case Step.REFUND_AND_LOOK:
-                await self._submit_refunds()
-                if self._events or self._refresh_wanted:
-                    await self._refresh()
-            case _:
-                await calls[step]()
+        if step is Step.FREEZE:
+            self._ask_escrow(step)
+        else:
+            await calls[step]()
 
     async def _wait(self, wait: Wait) -> None:
         """Wait for news, a command, the escrow's answer, or the time at which something is due."""

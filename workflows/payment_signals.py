@@ -12,14 +12,9 @@ from workflows.signals import check_addressed
 
 
 def check(name: str, signal: OperatorSignal, payment: Payment) -> None:
-    """Refuse a signal for another payment, or one without a sender where a sender is required."""
-    terms = payment.terms
-    reached = Addressee(
-        kind="payment", id=terms.payment_id, state=payment.status.value, asks_for_name=terms.named_operators
-    )
-    # Older runs read no address in unsealed signals.
-    addressed = signal.seal is not None or terms.named_operators
-    check_addressed(reached, name, signal, subject=getattr(signal, name) if addressed else None)
+    """Refuse a signal for another payment, or one without a sender."""
+    reached = Addressee(kind="payment", id=payment.terms.payment_id, state=payment.status.value, asks_for_name=True)
+    check_addressed(reached, name, signal, subject=getattr(signal, name))
 
 
 def refund_of(signal: RefundSignal, payment: Payment, refund_id: str, command_id: str, actor: Actor) -> RefundPayment:

@@ -244,6 +244,6 @@ def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tu
     if answer.transfer_ref is not None:
         return rules.sent(sending, transfer_ref=answer.transfer_ref), answer.movement
     code, detail = answer.refused or "provider.refused", answer.detail or "The provider refused it."
-    if sending.status is PayoutStatus.UNKNOWN and workflow.patched("refusals-wait-for-tries-without-an-answer"):
+    if sending.status is PayoutStatus.UNKNOWN:
         return rules.refused(sending, now, code=code, detail=detail), None
     return rules.failed(sending, code=code, detail=detail), None

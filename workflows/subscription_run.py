@@ -29,10 +29,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.converge import converge, has_unknown_card
     from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
     from domain.subscription.grants import monthly_grant
-    from domain.subscription.snapshot import SubscriptionSnapshot
     from domain.subscription.state import (
         Outcome,
-        Request,
         Subscription,
         SubscriptionRefused,
         SubscriptionStatus,
@@ -41,19 +39,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
 
-#: The gate of runs that wait for the bill of an upgrade, and undo an unpaid one at the provider.
-AWAITS_BILLS = "upgrades-wait-for-their-bills"
 #: The codes with which the books refuse a first event: the subscription has not begun.
 _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
     dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused)
     | {refusal.code: refusal for refusal in STOPPED}
 )
-#: The gate of runs in which a period grants no more than was charged for it.
-BY_CHARGE = "grants-follow-what-was-charged"
-#: The gate of runs that sent an order again every four seconds for as long as the provider answered its lookup alone.
-PAUSES_GROW = "orders-lost-again-wait-longer"
-#: The gate of runs that noted each lost answer and each lookup after it, and alerted nobody.
-NOTED_ONCE = "lost-orders-are-noted-once"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -86,12 +76,11 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         item = agenda(self._state, workflow.now(), self._news())
         if not isinstance(item, Wait) or self._should_continue_as_new():
             return
-        # If the provider never had it, there is nothing to read; older runs stayed open until the next poll.
-        if not (self._has_ended() and workflow.patched("ended-runs-do-not-wait")):
+        if not self._has_ended():  # if the provider never had it, there is nothing to read
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        item = self._next_step()
+        item = agenda(self._state, workflow.now(), self._news())
         self._tried = replace(self._tried, looked=False)
         match item:
             case Step.MARK:
@@ -105,18 +94,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 if granted is not None:
                     await self._write_own(granted)
             case Step.LAPSE:
-                if workflow.patched(AWAITS_BILLS):
-                    await self._write_own(unpaid.lapsed(self._state, workflow.now()))
-                else:
-                    await self._write_own(orders.lapsed(self._state))
+                await self._write_own(unpaid.lapsed(self._state, workflow.now()))
             case Step.REMIND:
                 await self._write_own(orders.reminded_of_trial_end(self._state))
-
-    def _next_step(self) -> Step | Wait | None:
-        """Ask the agenda for the next step; older runs refreshed before anything else."""
-        now, news = workflow.now(), self._news()
-        item, before = agenda(self._state, now, news), agenda(self._state, now, replace(news, looked=False))
-        return item if item == before or workflow.patched("looks-give-way") else before
 
     async def _wait(self, wait: Wait) -> None:
         version, was_wanted = self._state.version, self._wants_refresh()
@@ -134,12 +114,10 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     async def _mark_other(self) -> None:
         """Mark events as handled that are about something else: it was never created at the provider."""
         marked = tuple(self._events)
-        if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
+        if self._state.ended_why == GIVEN_UP:
             await self._end_given_up()
         await self._mark(marked)
-        came = [each for each in self._events if each not in marked]
-        # Older runs lost events that came meanwhile, and the inbox kept them as not handled.
-        self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
+        self._events = [each for each in self._events if each not in marked]
 
     async def _look(self) -> None:
         """Read the subscription at the provider, and book what is new."""
@@ -151,7 +129,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._look_wanted = True
             return
         before, self._tried = self._tried, News(looked_at=workflow.now(), looked=True)
-        if says.snapshot is None and before.tries and workflow.patched(PAUSES_GROW):
+        if says.snapshot is None:
             # What was lost did not arrive, and may be lost again.
             self._tried = replace(self._tried, tries=before.tries)
         if says.missing and orders.is_cancelled_unmade(self._state):
@@ -167,9 +145,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._events = [each for each in self._events if each not in events]
             return
         held = orders.looked_up(self._state, made=says.snapshot is not None)
-        outcome = None if says.snapshot is None else self._converged(held, says.snapshot, says.given_up)
+        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
         if outcome is None and held != self._state:
-            if held.order is not None and workflow.patched(NOTED_ONCE):
+            if held.order is not None:
                 # Nothing has changed: the books keep saying that its answer was lost.
                 self._tried = replace(self._tried, tries=before.tries, sends_again=True)
             else:
@@ -179,10 +157,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
-        # Older runs ended an ended subscription again when there was news of it.
-        if orders.is_not_paid(self._state, workflow.now()) and not (
-            self._state.status is SubscriptionStatus.ENDED and workflow.patched("what-has-ended-is-not-ended-again")
-        ):
+        if orders.is_not_paid(self._state, workflow.now()):
             await self._write_own(orders.not_paid(self._state))
 
     async def _end_unmade(self) -> None:
@@ -222,34 +197,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             await self._write_own(orders.checked_out(self._state, says.page))
             return
         assert says.snapshot is not None
-        done = self._confirmed(says.snapshot)
-        outcome = self._converged(done, says.snapshot, says.given_up)
+        done = orders.confirmed(self._state, says.snapshot)
+        outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
-
-    def _converged(
-        self, held: Subscription, seen: SubscriptionSnapshot, given_up: tuple[Request, ...]
-    ) -> Outcome | None:
-        """Return what is new at the provider.
-
-        Older runs dropped an upgrade although its bill was open, granted more than was charged, and kept a downgrade
-        waiting while renewals cost nothing.
-        """
-        now, options = workflow.now(), {"grants_by_charge": True, "acts_unpaid": True}
-        new = converge(held, seen, now, given_up)
-        if new != converge(held, seen, now, given_up, grants_by_charge=False) and not workflow.patched(BY_CHARGE):
-            options["grants_by_charge"] = False
-            new = converge(held, seen, now, given_up, **options)
-        before = converge(held, seen, now, given_up, **(options | {"acts_unpaid": False}))
-        if new != before and not workflow.patched("downgrades-act-unpaid"):
-            options["acts_unpaid"] = False
-            new = before
-        before = converge(held, seen, now, given_up, awaits_bills=False, **options)
-        return new if new == before or workflow.patched(AWAITS_BILLS) else before
-
-    def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
-        """Record that the provider has confirmed; older cancellations left the price of a downgrade in place."""
-        done, before = (orders.confirmed(self._state, seen, sends_again=tells) for tells in (True, False))
-        return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
 
     async def _end_given_up(self) -> None:
         """End a given-up subscription that the provider created after all: it would be charged without a run."""
@@ -271,15 +221,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
 
     def _news(self) -> News:
-        # Older runs woke at other times during a trial.
-        is_trial = self._state.status is SubscriptionStatus.TRIALING
-        sends_reminders = not is_trial or workflow.patched("trials-end-with-a-mail")
-        return replace(
-            self._tried,
-            wants_refresh=self._wants_refresh(),
-            events=bool(self._events),
-            sends_reminders=sends_reminders,
-        )
+        return replace(self._tried, wants_refresh=self._wants_refresh(), events=bool(self._events))
 
     def _wants_refresh(self) -> bool:
         return bool(self._events) or self._look_wanted

@@ -224,9 +224,9 @@ class Document:
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
-        """Read the JSON of `as_stored`, also of earlier releases with fewer fields."""
+        """Read the JSON of `as_stored`."""
         fields = dict(stored)
-        due_on, period = fields.get("due_on"), fields.get("period")
+        due_on, period = fields["due_on"], fields["period"]
         lines = [
             Line(**{**line, "period": _days(line["period"]), "tax": line["tax"] and Tax(**line["tax"])})
             for line in fields.pop("lines")
@@ -241,11 +241,11 @@ class Document:
                 "seller": Party(**fields["seller"]),
                 "buyer": Party(**fields["buyer"]),
                 "lines": tuple(lines),
-                "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in fields.get("taxes", ())),
-                "reductions": tuple(Reduction(**each) for each in fields.get("reductions", ())),
+                "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in fields["taxes"]),
+                "reductions": tuple(Reduction(**each) for each in fields["reductions"]),
                 "balances": tuple(
                     Balance(kind=BalanceKind(each["kind"]), amount_minor=each["amount_minor"])
-                    for each in fields.get("balances", ())
+                    for each in fields["balances"]
                 ),
             }
         )

@@ -26,10 +26,8 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
 
 P, S = PaymentStatus, CollectionStatus
-#: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated. Runs
-#: of earlier releases got no signal, and check sooner.
+#: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
-LOOKS_UNTOLD = (*(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8)), *LOOKS)
 #: After how many checks a payment without a workflow is requested again.
 ORDERS_AGAIN_AFTER = 2
 #: Pauses between checks of the organization's own payment that a charge waits for; the last one is repeated.
@@ -148,10 +146,9 @@ def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
     return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
-def look_at(now: datetime, looks: int, *, is_informed: bool) -> datetime:
+def look_at(now: datetime, looks: int) -> datetime:
     """Return when a payment is checked again, after a number of checks."""
-    pauses = LOOKS if is_informed else LOOKS_UNTOLD
-    return now + pauses[min(looks, len(pauses) - 1)]
+    return now + LOOKS[min(looks, len(LOOKS) - 1)]
 
 
 def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
@@ -173,19 +170,17 @@ def _settled(held: Collection) -> Collection:
     return replace(held, waits_for=None, waited=0)
 
 
-def not_charged(held: Collection, now: datetime, *, code: str, detail: str, keeps_plan: bool = True) -> Outcome:
+def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
     """Continue without a charge: there is no stored method, or none that can pay this.
 
     The first time the invoice is sent and dunned from its due date on, later it is a reminder; no attempt counts as
-    failed. A charge that an operator requested leaves the plan as it is. `keeps_plan` is False in runs of earlier
-    releases, which took the next step at once if the invoice was not to be charged.
+    failed. A charge that an operator requested leaves the plan as it is.
     """
     failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
-    is_wrong, is_beside = code == WrongInvoiceState.code, held.charge_now and held.steps > 0
-    if is_beside and (keeps_plan or not is_wrong):
+    if held.charge_now and held.steps > 0:
         after = _beside(failed, now)
-    elif is_wrong:
+    elif code == WrongInvoiceState.code:
         after = replace(failed, next_at=now)
     elif held.steps == 0:
         after = replace(failed, steps=1, next_at=max(now, held.due_at) + _gap(held.days, 1))

@@ -2,8 +2,6 @@
 
 Steps are taken in the order of `Step`. A step without effect is held back for a growing time, and a step that was taken
 comes after those that were not, so the first due steps cannot block the others.
-
-`Order.BEFORE` is the order of earlier releases, for runs that began with it.
 """
 
 from collections.abc import Mapping
@@ -13,8 +11,7 @@ from enum import StrEnum
 
 from domain.agenda import Wait
 from domain.payment import commands
-from domain.payment.fulfilment import awaits, falls_short, fulfil, fulfilment_due, is_ready, must_freeze_escrow
-from domain.payment.purposes.base import EscrowRequest
+from domain.payment.fulfilment import awaits, falls_short, fulfilment_due, must_freeze_escrow
 from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 #: The first and the longest pause between lookups of unknown outcomes, and between tries of steps without effect.
@@ -24,13 +21,6 @@ PAYERS_TURN = frozenset({PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_C
 #: Why a run waits; shown with its timer.
 LOOK_UP, POLL, TIME_OVER = "look up what is unknown", "ask the provider", "the payer's time is over"
 TRY_AGAIN, STAYS_OPEN = "try again", "stays open for commands"
-
-
-class Order(StrEnum):
-    """The order of due steps: `fair`, or that of earlier releases."""
-
-    BEFORE = "before"
-    FAIR = "fair"
 
 
 class Step(StrEnum):
@@ -48,7 +38,6 @@ class Step(StrEnum):
         CANCEL: cancel the payment at the provider, as it was requested.
         FULFIL: pay the invoice, ask the escrow to take the money, or return money that cannot be fulfilled.
         END_TIME: end a payment that was not paid in time.
-        REFUND_AND_LOOK, FUND_ESCROW, FREEZE_ESCROW: steps of the order of earlier releases, which wait for the escrow.
     """
 
     TAKE_ANSWER = "take_answer"
@@ -61,9 +50,6 @@ class Step(StrEnum):
     CANCEL = "cancel"
     FULFIL = "fulfil"
     END_TIME = "end_time"
-    REFUND_AND_LOOK = "refund_and_look"
-    FUND_ESCROW = "fund_escrow"
-    FREEZE_ESCROW = "freeze_escrow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +58,6 @@ class News:
 
     Attributes:
         wants_refresh: a signal says that the provider has news, or requests a refresh.
-        woken: a timer has fired; the order of earlier releases looks up unknown outcomes only then.
         asked: an escrow was asked and has not answered; `answered`: it has.
         lookups: the number of consecutive lookups without a result.
         polls: the number of consecutive polls without news.
@@ -82,7 +67,6 @@ class News:
     """
 
     wants_refresh: bool = False
-    woken: bool = False
     asked: bool = False
     answered: bool = False
     lookups: int = 0
@@ -92,10 +76,8 @@ class News:
     held: Mapping[Step, datetime] = field(default_factory=dict)
 
 
-def agenda(payment: Payment, now: datetime, news: News, order: Order = Order.FAIR) -> Step | Wait:
+def agenda(payment: Payment, now: datetime, news: News) -> Step | Wait:
     """Return the next step, or until when nothing is due."""
-    if order is Order.BEFORE and not payment.cancel_requested:
-        return _before(payment, now, news)
     steps = due(payment, now, news)
     free = [step for step in steps if news.held.get(step, now) <= now]
     if free:
@@ -104,11 +86,6 @@ def agenda(payment: Payment, now: datetime, news: News, order: Order = Order.FAI
     if not _is_unmade(payment):
         waits.append(_wake(payment, now, news))
     return min(waits, key=lambda wait: wait.until)
-
-
-def what(item: Step | Wait) -> str:
-    """Return the identity of an item: two waits for the same reason are the same, however long they are."""
-    return item.value if isinstance(item, Step) else item.why
 
 
 def due(payment: Payment, now: datetime, news: News) -> list[Step]:
@@ -187,33 +164,3 @@ def _wake(payment: Payment, now: datetime, news: News) -> Wait:
     if commands.expiring(payment, at=now) is None or not now < payment.ends_at < poll.until:
         return poll
     return Wait(until=payment.ends_at, why=TIME_OVER)
-
-
-# The order of earlier releases --------------------------------------------------------------------------------------
-
-
-def _before(payment: Payment, now: datetime, news: News) -> Step | Wait:
-    unknown = is_unknown(payment)
-    step = _first_before(payment, now, news) if news.woken or not unknown else None
-    if step is not None:
-        return step
-    if unknown:
-        return Wait(until=hold_until(now, news.lookups), why=LOOK_UP)
-    # Its pauses start again with each wait.
-    return _wake(payment, now, replace(news, polled_at=now))
-
-
-def _first_before(payment: Payment, now: datetime, news: News) -> Step | None:
-    if _is_unmade(payment):
-        return Step.SUBMIT
-    if any(refund.state in IN_FLIGHT for refund in payment.refunds):
-        return Step.REFUND_AND_LOOK if news.wants_refresh else Step.SUBMIT_REFUNDS
-    if news.wants_refresh or payment.unknown:
-        return Step.LOOK
-    if fulfilment_due(payment):
-        asks = is_ready(payment) and isinstance(fulfil(payment, at=now), EscrowRequest)
-        return Step.FUND_ESCROW if asks else Step.FULFIL
-    if must_freeze_escrow(payment):
-        return Step.FREEZE_ESCROW
-    over = now >= payment.ends_at and (commands.expiring(payment, at=now) is not None or falls_short(payment))
-    return Step.END_TIME if over else None

@@ -37,15 +37,11 @@ from domain.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, its time, and the value of deposits that no quote covers, by key.
-
-    Without `follows_dates`, as in runs of earlier releases, changed due dates for evidence are ignored.
-    """
+    """A snapshot, its time, and the value of deposits that no quote covers, by key."""
 
     snapshot: Snapshot
     at: datetime
     revalued: Mapping[str, int]
-    follows_dates: bool = True
 
 
 def converge(payment: Payment, seen: Observation) -> list[Outcome]:
@@ -83,7 +79,7 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _fee(payment, seen.snapshot)
         or _refund_changed(payment, seen)
         or dispute_changed(payment, seen.snapshot.disputes)
-        or (date_changed(payment, seen.snapshot.disputes) if seen.follows_dates else None)
+        or date_changed(payment, seen.snapshot.disputes)
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)
@@ -277,17 +273,12 @@ def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book a fee that the provider reported later than its movement.
-
-    Earlier releases booked a charge that settles in another currency in the payment's currency. Its fee counts as zero,
-    and reconciliation shows a discrepancy in both currencies.
-    """
+    """Book a fee that the provider reported later than its movement."""
     reported = {movement.key: movement for movement in snapshot.movements}
     for item in payment.booked:
         movement = reported.get(item.key)
         fee = None if movement is None else movement.fee_minor
-        if item.fee_minor is None and movement is not None and fee is not None:
-            fee = fee if movement.currency == item.currency else 0
+        if item.fee_minor is None and fee is not None:
             booked = tuple(replace(b, fee_minor=fee) if b.key == item.key else b for b in payment.booked)
             after = replace(payment, booked=booked, fee_minor=payment.fee_minor + fee)
             moves = _moves((PaymentPostingKind.FEE, fee, item.currency))

@@ -63,7 +63,7 @@ def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
     if isinstance(way, EscrowRequest):
         return way
-    if readiness(payment) is Readiness.FAILED or (in_part and _is_left_nothing(payment)):
+    if readiness(payment) is Readiness.FAILED or (in_part and not payment.refundable_minor):
         return Return(failed=True)
     return way
 
@@ -102,7 +102,3 @@ def wake_at(payment: Payment) -> datetime | None:
     payers_turn = {PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
     is_theirs = payment.status in payers_turn and not (payment.expiring or payment.cancel_requested)
     return payment.ends_at if is_theirs else payment.updated_at
-
-
-def _is_left_nothing(payment: Payment) -> bool:
-    return payment.terms.fulfils_net and not payment.refundable_minor

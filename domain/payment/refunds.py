@@ -52,7 +52,6 @@ def refund(
     at: datetime,
     with_credit_note: bool = False,
     is_all: bool = False,
-    takes_others: bool = False,
 ) -> Outcome:
     """Request a refund of an amount, or of everything that is left, and claw back its entitlement.
 
@@ -65,8 +64,6 @@ def refund(
         at: the time.
         with_credit_note: whether the invoice is credited by the amount that the payment then pays less of it.
         is_all: whether the request had no amount, even if `amount_minor` was filled in since.
-        takes_others: whether a payment made with credits may be refunded with other credits than those in its escrow.
-            Only runs of earlier releases set it, and the books refuse it.
 
     Raises:
         Conflict: `payment.already_refunded`, nothing is left; `payment.not_refundable`, the provider cannot refund, or
@@ -86,7 +83,7 @@ def refund(
         raise Invalid("A credit note needs a reason. Send reason.", extra={"field": "reason"})
     waiting = rules.waiting_minor(payment)
     _refuse_refund(payment, waiting)
-    amount = _amount_to_refund(payment, amount_minor, takes_others=takes_others)
+    amount = _amount_to_refund(payment, amount_minor)
     rules.check_refund(payment, amount)
     entitlement = rules.taken_for(payment, amount)
     waiting = min(entitlement, waiting)
@@ -139,11 +136,14 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
         )
 
 
-def _amount_to_refund(payment: Payment, amount_minor: int | None, *, takes_others: bool) -> int:
+def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
     """Return the amount of a refund: the given one, or all that is left."""
-    left = payment.refundable_minor if takes_others else left_to_refund(payment)
+    left = left_to_refund(payment)
     if not left:
-        raise spent_credits()
+        raise NotRefundable(
+            "The credits of this payment were used for its escrow, so a refund would take other credits. "
+            "Cancel or refund the escrow to get what it still holds."
+        )
     amount = left if amount_minor is None else amount_minor
     if amount > left:
         currency = payment.terms.currency
@@ -155,14 +155,6 @@ def _amount_to_refund(payment: Payment, amount_minor: int | None, *, takes_other
             code="payment.too_many_refunds",
         )
     return amount
-
-
-def spent_credits() -> NotRefundable:
-    """Return the error that a refund would take other credits than those of the payment."""
-    return NotRefundable(
-        "The credits of this payment were used for its escrow, so a refund would take other credits. "
-        "Cancel or refund the escrow to get what it still holds."
-    )
 
 
 def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome:

@@ -37,10 +37,9 @@ class Purpose:
         package: the credit package that is bought, if it is one.
         agent_id: the agent that is bought; `payee_org_id` owns it, and `creator_bps` is the creator's share.
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
-        listed_minor: the price of the offer, before any tax; None for payments older than the field.
+        listed_minor: the price of the offer, before any tax.
         renews: the purchase whose next period is paid, if it is a renewal.
-        included_uses: the number of uses that the price includes, 0 for any number; None for payments older than the
-            field.
+        included_uses: the number of uses that the price includes; 0 for any number.
     """
 
     kind: PurposeKind
@@ -63,8 +62,6 @@ class Purpose:
 class PaymentTerms:
     """The terms of the payment. They never change.
 
-    Flags that are False for older payments were added later; a run keeps the behaviour that it started with.
-
     Attributes:
         provider: the adapter's name.
         hosted, return_url, method_ref, off_session, manual_capture: see `CreatePayment`.
@@ -75,13 +72,6 @@ class PaymentTerms:
             when no webhook arrives; the interval doubles in between.
         late_poll_seconds: the polling interval once nothing is pending, for providers without webhooks; 0 for never.
         open_seconds: how long the run stays open for commands from the Temporal UI once nothing is pending.
-        named_operators: whether signals that move money must name their sender; False for older payments.
-        fulfils_net: whether its escrow or invoice gets only what refunds and disputes have left; False for older
-            payments.
-        takes_waiting_first: whether money that a provider takes back before the escrow has been funded is taken from
-            the money that waits for the escrow first, and only the rest from the organization's balance; False for
-            older payments.
-        looks_at_once: whether a webhook is handled in the workflow task that receives it; False for older payments.
         tax: the part of the amount that is tax, if what it buys is taxed on payment; None otherwise.
     """
 
@@ -105,10 +95,6 @@ class PaymentTerms:
     longest_poll_seconds: int = 3600
     late_poll_seconds: int = 0
     open_seconds: int = 30 * 86_400
-    fulfils_net: bool = False
-    named_operators: bool = False
-    takes_waiting_first: bool = False
-    looks_at_once: bool = False
     tax: SaleTax | None = None
 
     @property

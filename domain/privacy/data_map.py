@@ -82,15 +82,15 @@ MESSAGES = Place(
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_seconds "
             "evidence_submitted_at evidence_until expires_at expiring failure_code first_poll_seconds "
-            "forwarded_before found frozen fulfilling fulfilment fulfils_net fund_by fund_seconds funded given_at "
+            "forwarded_before found frozen fulfilling fulfilment fund_by fund_seconds funded given_at "
             "grace_seconds handled hosted kind last last_try late_poll_seconds limit longest_poll_seconds "
-            "looks_at_once manual_capture milestones_released named_operators names_shown not_asked noted_at now "
+            "manual_capture milestones_released named_operators names_shown not_asked noted_at now "
             "number occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "extended_until extended_from review_extended_from default_extended_from evidence_extended_from "
             "is_first "
-            "signed_at since source spares_under_way started state status submitted_at takes_waiting_first through "
+            "signed_at since source spares_under_way started state status submitted_at through "
             "unhandled until updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before built_in everything is_full looks most "
@@ -105,8 +105,7 @@ MESSAGES = Place(
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
-            "alerts notifications digests dropped digest messages unanswered_at "
-            "SaleTax.entity keeps_parties"
+            "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -52,11 +52,9 @@ class News:
         events: whether there are events of the provider that are not handled.
         looked_at: when it was last read.
         tries: how many times in a row a step had no effect; it is tried again at `held_until`.
-        sends_reminders: whether the run sends mails about the end of trials; older runs do not.
         looked: whether the last step was a look. Then other due steps come first, so that a stream of events cannot
-            starve them. Older runs do not set it.
-        sends_again: whether the provider was read after a lost answer and has not done the order. Older runs wrote an
-            event for that.
+            starve them.
+        sends_again: whether the provider was read after a lost answer and has not done the order.
     """
 
     wants_refresh: bool = False
@@ -64,7 +62,6 @@ class News:
     looked_at: datetime | None = None
     tries: int = 0
     held_until: datetime | None = None
-    sends_reminders: bool = True
     looked: bool = False
     sends_again: bool = False
 
@@ -95,9 +92,7 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
         Step.SUBMIT: order is not None,
         Step.GRANT: month is not None and now >= month.start,
         Step.LAPSE: _lapses_at(subscription) is not None and now >= (_lapses_at(subscription) or now),
-        Step.REMIND: news.sends_reminders
-        and (remind_at := _reminder_at(subscription)) is not None
-        and now >= remind_at,
+        Step.REMIND: (remind_at := _reminder_at(subscription)) is not None and now >= remind_at,
     }
     return [step for step in Step if conditions[step]]
 
@@ -165,11 +160,11 @@ def _reminder_at(subscription: Subscription) -> datetime | None:
 def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
     poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
     # A period whose end has passed was asked about, and is polled for.
-    coming = [wait for wait in _appointments(subscription, sends_reminders=news.sends_reminders) if now < wait.until]
+    coming = [wait for wait in _appointments(subscription) if now < wait.until]
     return min((poll, *coming), key=lambda wait: wait.until)
 
 
-def _appointments(subscription: Subscription, *, sends_reminders: bool = True) -> list[Wait]:
+def _appointments(subscription: Subscription) -> list[Wait]:
     waits, period = [], subscription.period
     reminder_at = _reminder_at(subscription)
     month, lapses = due_month(subscription), _lapses_at(subscription)
@@ -179,7 +174,7 @@ def _appointments(subscription: Subscription, *, sends_reminders: bool = True) -
         waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
     if month is not None:
         waits.append(Wait(until=month.start, why="the next month's credits"))
-    if sends_reminders and reminder_at is not None:
+    if reminder_at is not None:
         waits.append(Wait(until=reminder_at, why="the trial ends soon"))
     if lapses is not None:
         waits.append(Wait(until=lapses, why="the upgrade lapses"))

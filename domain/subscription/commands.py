@@ -295,7 +295,7 @@ def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datet
     (left, _), (left_of_month, _) = period.seconds_left(at), month.seconds_left(at)
     # Whoever tries has paid nothing, and has nothing left.
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
-    old_minor, old_credits = (subscription.unused_minor, held.credits_minor) if is_paid else (0, 0)
+    old_minor, old_credits = (subscription.worth_minor, held.credits_minor) if is_paid else (0, 0)
     if terms.interval is held.interval and is_paid and not subscription.begins_anew:
         proration = later = within(held.amount_minor, terms.amount_minor, left, period)
         credits = credits_of_upgrade(old_credits, terms.credits_minor, left_of_month, month)

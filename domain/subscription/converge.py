@@ -28,7 +28,6 @@ from domain.subscription.state import (
     Settled,
     Subscription,
     SubscriptionStatus,
-    Terms,
 )
 from domain.subscription.unpaid import begins_with, begun, has_failed, is_undoing, leaves_trial, noted, paid_by, undoing
 from domain.subscription.upgrade import acted, worth_of
@@ -58,12 +57,6 @@ class _Step:
     settled: tuple[Settled, ...] = ()
     grants: tuple[Grant, ...] = ()
     billed: tuple[Billed, ...] = ()
-    by_charge: bool = True
-    acts_unpaid: bool = True
-
-    def credits_of(self, terms: Terms, bill: Bill) -> int:
-        """Return the credits of a month of these terms that a bill is charged for."""
-        return credits_charged(terms, bill) if self.by_charge else terms.credits_minor
 
 
 def converge(
@@ -71,16 +64,11 @@ def converge(
     seen: SubscriptionSnapshot,
     at: datetime,
     given_up: Collection[Request] = (),
-    *,
-    awaits_bills: bool = True,
-    grants_by_charge: bool = True,
-    acts_unpaid: bool = True,
 ) -> Outcome | None:
     """Return the changes since the state was last converged; None if there are none.
 
     `given_up` are the bills whose invoices were given up: money received for them is returned, and on net terms they
-    stay unpaid. Older runs do not wait for the bills of upgrades (`awaits_bills`), grant the agreed credits regardless
-    of the charge (`grants_by_charge`), and keep a downgrade waiting while renewals cost nothing (`acts_unpaid`).
+    stay unpaid.
 
     Raises:
         OtherSubscription: the report is about another subscription.
@@ -90,8 +78,7 @@ def converge(
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
     returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
-    awaited = awaiting(subscription, given_up)
-    awaited = noted(awaited, seen) if awaits_bills else awaited
+    awaited = noted(awaiting(subscription, given_up), seen)
     before = replace(
         awaited,
         requests=_with_pages(awaited.requests, seen),
@@ -101,7 +88,7 @@ def converge(
         trial_card=_card_of_trial(subscription, seen),
         pay_url=_page_to_pay(subscription, seen, returned),
     )
-    step = _Step(before, by_charge=grants_by_charge, acts_unpaid=acts_unpaid)
+    step = _Step(before)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             was = step.subscription
@@ -113,7 +100,7 @@ def converge(
             held = without_late_period(step.subscription, bill.ref)
             step = replace(step, subscription=_without_request(held, bill.ref))
     after = _with_order(before, _with_status(_with_period(step.subscription, seen), seen, at))
-    if awaits_bills and has_failed(after, seen):
+    if has_failed(after, seen):
         after = undoing(after, at)
     if is_undoing(after) and after.status in {S.PAST_DUE, S.UNPAID}:
         after = replace(after, status=subscription.status)  # what failed is the upgrade, and nothing that is held
@@ -163,8 +150,7 @@ def _settle(step: _Step, bill: Bill) -> _Step:
         return _settle_change(replace(step, subscription=known), bill, change)
     if bill.paid_minor <= 0:
         # Nothing was received, so nothing is granted: it is a trial's, or a discount or a credit pays for all of it.
-        step = replace(step, subscription=known)
-        return _begin_unpaid(step, bill) if step.acts_unpaid else step
+        return _begin_unpaid(replace(step, subscription=known), bill)
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=known, settled=(*step.settled, _settled(bill, bill.period)))
     step = _caught_up(replace(step, subscription=known), bill.period.start)
@@ -179,7 +165,7 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     elif late is not None:
         grants = grants_of_period(bill, late.credits_minor, bill.period)
     else:
-        renewed, grants = first_granted(renewed, bill, bill.period, step.credits_of(renewed.terms, bill))
+        renewed, grants = first_granted(renewed, bill, bill.period, credits_charged(renewed.terms, bill))
     short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
     settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan, short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
@@ -214,7 +200,7 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     if change is not None:
         held = replace(held, terms=change.terms, change=None)
     due_at = at + timedelta(days=held.terms.net_days)
-    credits = step.credits_of(held.terms, bill)
+    credits = credits_charged(held.terms, bill)
     request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
     short = short_minor(held.terms, bill)
     billed = Billed(
@@ -239,7 +225,7 @@ def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returne
 
 
 def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tuple[Request, ...]:
-    """Follow the pages of requests, which the provider may renew. Those of before name none, and go on like that."""
+    """Follow the pages of requests, which the provider may renew. What was given up before it was known has none."""
     pages = {bill.ref: bill.pay_url for bill in seen.bills if bill.pay_url is not None}
     return tuple(
         each if each.pay_url is None else replace(each, pay_url=pages.get(each.bill_ref, each.pay_url))

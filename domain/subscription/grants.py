@@ -7,7 +7,7 @@ from domain.plan import Interval
 from domain.subscription.period import Period
 from domain.subscription.snapshot import Bill
 from domain.subscription.state import WORKFLOW, Grant, Outcome, Subscription
-from domain.subscription.year import MONTHS, bought, with_month, year_bills
+from domain.subscription.year import MONTHS, bought, with_month
 
 
 def first_granted(
@@ -78,6 +78,6 @@ def next_month(state: Subscription) -> Period | None:
 def with_month_granted(subscription: Subscription, month: Period) -> tuple[Subscription, tuple[Grant, ...]]:
     """Grant a month of a paid year."""
     granted = subscription.months_granted
-    bills, grants = with_month(year_bills(subscription), MONTHS - granted, month)
+    bills, grants = with_month(subscription.year_bills, MONTHS - granted, month)
     after = replace(subscription, year_bills=bills, granted_until=month.end, months_granted=granted + 1)
     return after, grants

@@ -28,12 +28,7 @@ def awaiting(subscription: Subscription, given_up: Collection[Request]) -> Subsc
 
 def page_of(subscription: Subscription, bill_ref: str) -> str | None:
     """Return the page where a bill on net terms is paid, also after the end; None if it is unknown."""
-    request = next((each for each in subscription.requests if each.bill_ref == bill_ref), None)
-    if request is not None and request.pay_url is not None:
-        return request.pay_url
-    # One of before named no page, and the subscription names that of its newest.
-    is_only = request is not None and len(subscription.requests) == 1
-    return subscription.pay_url if is_only else None
+    return next((each.pay_url for each in subscription.requests if each.bill_ref == bill_ref), None)
 
 
 def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
@@ -55,7 +50,7 @@ def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) 
 def late_period(subscription: Subscription, bill: Bill) -> LatePeriod | None:
     """Return the grant of a bill that is paid after a newer one; None if the terms agreed for it are unknown.
 
-    For periods from before grants were recorded, the terms are known only if they were billed at today's price.
+    Where none was recorded, the terms are known only if the period was billed at today's price.
     """
     noted = next((each for each in subscription.late_periods if each.bill_ref == bill.ref), None)
     if noted is not None or subscription.terms.net_days or not _is_before(bill, subscription):

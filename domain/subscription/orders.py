@@ -44,14 +44,11 @@ def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
     return Outcome(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
 
 
-def confirmed(
-    subscription: Subscription, seen: SubscriptionSnapshot | None = None, *, sends_again: bool = True
-) -> Subscription:
+def confirmed(subscription: Subscription, seen: SubscriptionSnapshot | None = None) -> Subscription:
     """Return the state once the provider has accepted the order; `converge` then applies the result.
 
     An order that withdraws a downgrade removes it here, unless its period has begun at the provider and is billed at
-    its price: then it takes effect, and its price is sent to the provider again. For a cancellation, older runs do not
-    send it (`sends_again`).
+    its price: then it takes effect, and its price is sent to the provider again.
     """
     order, after = subscription.order, replace(subscription, order=None)
     if order is not None and order.kind is OrderKind.UNDO:
@@ -60,8 +57,7 @@ def confirmed(
         return after
     if seen is None or not _has_begun(subscription, seen):
         return replace(after, change=None)
-    again = Order(kind=OrderKind.DOWNGRADE, command_id=order.command_id)
-    return replace(after, order=again if sends_again or order.kind is OrderKind.RESUME else None)
+    return replace(after, order=Order(kind=OrderKind.DOWNGRADE, command_id=order.command_id))
 
 
 def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
@@ -143,8 +139,9 @@ def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
 
 
 def is_not_paid(subscription: Subscription, at: datetime) -> bool:
-    """Return whether an invoice on net terms is overdue for so long that the subscription ends."""
-    return subscription.order is None and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
+    """Return whether an invoice on net terms is overdue for so long that the subscription is to be ended."""
+    is_over = subscription.status is S.ENDED or subscription.order is not None
+    return not is_over and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
 
 
 def not_paid(subscription: Subscription) -> Outcome:
@@ -159,12 +156,6 @@ def not_paid(subscription: Subscription) -> Outcome:
 def reminded_of_trial_end(subscription: Subscription) -> Outcome:
     """Record that the mail about the end of the trial is sent, so that it is sent once."""
     return Outcome(subscription=replace(subscription, trial_told=True), event="trial_ends", actor=WORKFLOW)
-
-
-def lapsed(subscription: Subscription) -> Outcome:
-    """Drop an upgrade that was never paid, as older runs did; the provider still has it."""
-    after = replace(subscription, change=None)
-    return Outcome(subscription=after, event="upgrade_lapsed", actor=WORKFLOW)
 
 
 def _has_begun(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:

@@ -120,7 +120,7 @@ class Change:
     Attributes:
         acts_at: for a downgrade, the end of the period; for an upgrade, the moment from which it is prorated.
         credits_minor: the credits that an upgrade grants once it is paid.
-        most_minor: the most that the provider may charge for an upgrade; None for changes older than the field.
+        most_minor: the most that the provider may charge for an upgrade.
         bill_ref: the open bill that an upgrade waits for, once it is known.
         lapses_at: when an upgrade without a bill is undone; None means a day after it was ordered.
     """
@@ -129,8 +129,8 @@ class Change:
     terms: Terms
     command_id: str
     acts_at: datetime
+    most_minor: int
     credits_minor: int = 0
-    most_minor: int | None = None
     bill_ref: str | None = None
     lapses_at: datetime | None = None
 
@@ -236,8 +236,8 @@ class Subscription:
         paid_through: until when money was received for it; None before the first.
         paid_bill: the bill that paid the running period, and `paid_minor` what that was, with upgrades in it.
         worth_minor: what the running period is worth when it is cut short: its whole price as agreed by now, less the
-            part that a discount took off its bill; nothing after an upgrade was undone that had begun another; None
-            where it was paid before this was kept.
+            part that a discount took off its bill; nothing before it is paid, and after an upgrade was undone that had
+            begun another.
         granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
         order: what the provider is still to be asked for.
         settled: bills whose money is booked, the newest last.
@@ -247,8 +247,7 @@ class Subscription:
         trial_told: the organization was told that its trial ends soon.
         requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
         pay_url: the provider's page where the newest of it is paid.
-        year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months, and for
-            a year from before they were kept, which the first bill pays for alone.
+        year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months.
         late_periods: what was charged for and is not paid although a newer period is, the newest last.
     """
 
@@ -286,16 +285,11 @@ class Subscription:
     pay_url: str | None = None
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
-    worth_minor: int | None = None
+    worth_minor: int = 0
 
     def has_done(self, command_id: str) -> bool:
         """Return whether a command of that id was done, as far as the window reaches."""
         return command_id in self.receipts
-
-    @property
-    def unused_minor(self) -> int:
-        """The value of the running period if none of it is used."""
-        return self.paid_minor if self.worth_minor is None else self.worth_minor
 
     @property
     def begins_anew(self) -> bool:

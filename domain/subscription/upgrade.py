@@ -8,7 +8,7 @@ from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import worth
 from domain.subscription.snapshot import Bill
 from domain.subscription.state import Change, Grant, Subscription, Terms
-from domain.subscription.year import MONTHS, bought, rescaled, with_month, year_bills
+from domain.subscription.year import MONTHS, bought, rescaled, with_month
 
 
 def worth_of(terms: Terms, bill: Bill) -> int:
@@ -23,7 +23,7 @@ def acted(held: Subscription, change: Change, bill: Bill) -> tuple[Subscription,
         return _begun_anew(after, change, bill)
     # The rest of the period was paid at the old price, and its difference now. What a discount took off the period's
     # bill it takes off the larger plan as well.
-    worth_minor = worth(change.terms.amount_minor, held.unused_minor, held.terms.amount_minor)
+    worth_minor = worth(change.terms.amount_minor, held.worth_minor, held.terms.amount_minor)
     after = replace(after, paid_minor=held.paid_minor + max(0, bill.paid_minor), worth_minor=worth_minor)
     if after.terms.interval is Interval.YEAR:
         return _year_upgraded(held, after, change, bill)
@@ -65,10 +65,10 @@ def _year_upgraded(
     """Have the bill of an upgrade pay for what its plan grants more in the rest of the year."""
     assert held.anchor is not None
     assert held.granted_until is not None
-    bills, more = year_bills(held), after.terms.credits_minor - held.terms.credits_minor
+    bills, more = held.year_bills, after.terms.credits_minor - held.terms.credits_minor
     is_free = bill.paid_minor <= 0 and after.terms.amount_minor <= held.terms.amount_minor
     if more <= 0 or is_free:
-        # It buys no credits: the bills of before pay for what the plan grants.
+        # It buys no credits: the earlier bills pay for what the plan grants.
         return replace(after, year_bills=rescaled(bills, after.terms.credits_minor)), ()
     # Months that began before it was paid were granted as the plan before grants them.
     until, late = held.anchor.month_of(change.acts_at, held.zone).end, list[Period]()

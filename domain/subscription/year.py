@@ -8,26 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from domain.money import allocate
-from domain.plan import Interval
 from domain.subscription.period import Period
-from domain.subscription.state import Grant, Subscription, YearBill
+from domain.subscription.state import Grant, YearBill
 
 MONTHS = 12
-
-
-def year_bills(subscription: Subscription) -> tuple[YearBill, ...]:
-    """Return the bills that pay for the running year; of a year from before they were kept, the first pays for all."""
-    if subscription.year_bills or subscription.terms.interval is not Interval.YEAR or subscription.paid_bill is None:
-        return subscription.year_bills
-    left = allocate(subscription.paid_minor, [1] * MONTHS)[subscription.months_granted :]
-    return (
-        YearBill(
-            bill_ref=subscription.paid_bill,
-            paid_minor=subscription.paid_minor,
-            left_minor=sum(left),
-            credits_minor=subscription.terms.credits_minor,
-        ),
-    )
 
 
 def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:

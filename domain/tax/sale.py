@@ -18,7 +18,6 @@ class SaleTax:
         code, category, rate_e6: see `AppliedTax`.
         amount_minor: the tax in the whole amount of the payment, in its currency.
         is_proven: whether two pieces of evidence agree on the buyer's country.
-        keeps_parties: whether `entity` and `party` are recorded; False for payments older than these fields.
         entity: the code of the legal entity that sells; None for the deployment's first one.
         party: the buyer's data that documents keep, by name.
     """
@@ -28,7 +27,6 @@ class SaleTax:
     rate_e6: int
     amount_minor: int
     is_proven: bool = True
-    keeps_parties: bool = False
     entity: str | None = None
     party: tuple[tuple[str, str], ...] = ()
 
@@ -78,7 +76,6 @@ class Taxation:
             rate_e6=self.tax.rate_e6,
             amount_minor=tax_in(charged_minor, self.tax),
             is_proven=self.is_proven,
-            keeps_parties=True,
             entity=self.entity,
             party=self.party,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runtime.environment import WrongEnvironment, older_settings, temporal_settings
+from runtime.environment import WrongEnvironment, documented_settings, temporal_settings
 from runtime.settings.part import PREFIX
 from runtime.settings.whole import Settings
 
@@ -87,7 +87,7 @@ def _with_others(settings: Settings, first: Mapping[str, Any], environment: Mapp
     connection, options = temporal_settings(environment)
     missing = {
         field: value
-        for field, value in {**older_settings(environment), **connection}.items()
+        for field, value in {**documented_settings(environment), **connection}.items()
         if field not in settings.model_fields_set
     }
     if missing:

@@ -11,7 +11,7 @@ from domain.credits import CreditPrice, credit_price
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.payable import HoldBack
-from domain.plan import DEFAULTS, FREE, MAX_LIMIT, OlderTerms, Plans, plans_from, with_older
+from domain.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.project import SlotPrice, slot_price
 from domain.referral import Rewards
 from domain.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
@@ -120,7 +120,7 @@ class SalesSettings(Part):
                 text = Path(text).read_text(encoding="utf-8")
             except (OSError, ValueError):
                 raise Invalid("It is neither a JSON list nor the path of a file with one.") from None
-        older = OlderTerms(
+        overrides = PlanOverrides(
             premium_price_minor=self.premium_subscription_price,
             premium_price_id=self.stripe_premium_price_id,
             free_projects=self.free_max_projects,
@@ -128,7 +128,7 @@ class SalesSettings(Part):
             premium_projects=self.premium_max_projects,
             premium_deployments=self.premium_max_deploys,
         )
-        return with_older(plans_from(text), older)
+        return with_overrides(plans_from(text), overrides)
 
     @property
     def price_of_slots(self) -> SlotPrice:

@@ -191,20 +191,21 @@ def _used(row: MarketplacePurchase, payment: Payment) -> int:
     """Return the used part of a purchase at its last refund; refused and failed refunds do not count."""
     made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
     noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
-    return noted[-1] if noted else 0 if row.used_by else row.used_minor
+    return noted[-1] if noted else 0
 
 
 async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:
     terms, purpose = event.payment.terms, event.payment.terms.purpose
     assert purpose.agent_id is not None
     assert purpose.creator_bps is not None
+    assert purpose.sold_as is not None
     offer = (await marketplace.get(session, purpose.agent_id)).as_offer()
     offer = replace(
         offer,
-        model=OfferModel(purpose.sold_as or OfferModel.ONE_TIME.value),
+        model=OfferModel(purpose.sold_as),
         price_minor=purpose.goods_minor,
         currency=purpose.goods_asset,
-        included_uses=offer.included_uses if purpose.included_uses is None else purpose.included_uses or None,
+        included_uses=purpose.included_uses or None,
     )
     before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
     if before is not None:

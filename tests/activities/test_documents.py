@@ -197,30 +197,6 @@ async def test_a_note_that_takes_back_of_a_tax_alone_comes_to_its_amount(db: Dat
     assert [breakdown(note) for note in notes][-1] == {STANDARD: (0, 1)}
 
 
-async def test_lines_from_before_they_had_a_rate_have_that_of_their_code(db: Database) -> None:
-    org_id = await billing.organization(db)
-    await billing.rate(db, "de-low", "DE", 70_000, product="news")
-    row = await billing.finalise(
-        db, await billing.draft(db, org_id, billing.line(10_000), billing.line(500, tax_code="news"))
-    )
-    before = await says(db, row)
-    async with db.platform() as session:
-        older = await billing.read(db, row.id)
-        older.lines = [
-            {name: value for name, value in line.items() if name not in {"category", "rate_e6"}} for line in older.lines
-        ]
-        assert await document.of_invoice(session, older, SELLER) == before
-        assert invoice_line.parts_of_row(older) == invoice_line.parts_of_row(row)
-        # Nobody can say any more which line had which of two rates of one code: they are stated by the last.
-        older.lines = [{**line, "tax": "de-vat"} for line in older.lines]
-        older.taxes = [{**tax, "code": "de-vat"} for tax in older.taxes]
-        assert breakdown(await document.of_invoice(session, older, SELLER)) == {REDUCED: (10_500, 1_935)}
-    assert [(part.account, part.amount_minor, part.rate_e6) for part in invoice_line.parts_of_row(older)] == [
-        ("revenue/invoices", 10_500, None),
-        ("tax/de-vat", 1_935, None),
-    ]
-
-
 async def test_a_draft_has_no_document(db: Database) -> None:
     row = await billing.draft(db, await billing.organization(db))
     with pytest.raises(WrongInvoiceState, match="no number"):

@@ -12,9 +12,9 @@ from activities.payment import SPENT_MEANWHILE, SpentMeanwhile
 from domain import accounts
 from domain.access import Actor, Role
 from domain.money import CREDIT
-from domain.payment import commands, refunds
+from domain.payment import commands
 from domain.payment.snapshot import Decline
-from domain.payment.state import Fulfilment, Outcome, PaymentPosting, PaymentPostingKind
+from domain.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
 from models.alert import Alert
 from models.credit_lot import CreditLot
@@ -62,23 +62,6 @@ async def test_goods_that_stay_away_are_counted_again_and_then_alerted(database:
     with pytest.raises(BooksRefused):
         await record(database, outcome, SPENT_MEANWHILE + 1)
     assert await alerts(database, outcome) == ["payment.books_refused"]
-
-
-async def test_refund_of_credits_that_paid_is_refused_to_runs_of_before(database: Database):
-    made = await opened(database)
-    await record(database, made)
-    credit = dataclasses.replace(made.payment.terms, provider="credits", amount_minor=CREDITS, currency=CREDIT)
-    spent = dataclasses.replace(
-        made.payment, terms=credit, received_minor=CREDITS, granted_minor=CREDITS, fulfilment=Fulfilment.DONE
-    )
-    wanted = {"refund_id": "rfd_1", "amount_minor": None, "reason": None, "requested_by": "x", "at": TERMS.created_at}
-    recorded = await record(database, refunds.refund(spent, **wanted, takes_others=True))
-    assert recorded.declined is not None
-    assert recorded.declined.code == "payment.not_refundable"
-    async with database.platform() as session:
-        row = await payments.get(session, made.payment.terms.payment_id)
-    assert row is not None
-    assert row.version == 1
 
 
 async def test_words_of_a_provider_that_cannot_be_stored_are_alerted_and_declined_to_nobody(database: Database):

@@ -374,16 +374,13 @@ async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: D
     assert found == {org: CreditsAtHand(taxed=50 * CREDIT), other: CreditsAtHand(untaxed=50 * CREDIT)}
 
 
-@pytest.mark.parametrize("is_old", [False, True])
-async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(database: Database, is_old: bool) -> None:
+async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(database: Database) -> None:
     org = await organization(database)
     await rate(database, "fr-vat", "FR", 200_000)
     proven = {"vat_id": "FR40303265045", "vat_reference": "WAPI1", "vat_confirmed_at": PAID}
     await located(database, org, "FR", legal_name="Acme SARL", **proven)
     asked = await terms(database, org, others={"ACME": "FR"})
     assert asked.tax is not None
-    if is_old:
-        asked = replace(asked, tax=replace(asked.tax, keeps_parties=False, entity=None, party=()))
     named = {name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description")}
     paid = await Written(database, org, **named).begin()
     # While the money is under way, as that of a bank transfer is for days.
@@ -397,14 +394,10 @@ async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(data
     async with database.platform() as session:
         made = (await session.scalars(select(TaxReceipt).where(TaxReceipt.org_id == org))).one()
     assert (made.category, made.tax_minor) == ("AE", 0)
-    if is_old:
-        # Nobody kept it.
-        assert (made.series, (made.party or {}).get("legal_name")) == ("receipt/ACME", "Somebody Else")
-    else:
-        # Reverse charge names the number of whoever owes the tax (BR-AE-02).
-        assert made.party is not None
-        assert (made.series, made.party["vat_id"], made.party["legal_name"]) == (
-            "receipt",
-            "FR40303265045",
-            "Acme SARL",
-        )
+    # Reverse charge names the number of whoever owes the tax (BR-AE-02).
+    assert made.party is not None
+    assert (made.series, made.party["vat_id"], made.party["legal_name"]) == (
+        "receipt",
+        "FR40303265045",
+        "Acme SARL",
+    )

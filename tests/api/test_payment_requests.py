@@ -125,13 +125,6 @@ async def test_request_becomes_terms_that_are_noted_before_anybody_is_asked(
     assert {name: flat[name] for name in expected} == expected
 
 
-async def test_payment_that_is_made_now_is_under_the_rules_of_today(payer: Caller, database: Database) -> None:
-    refused(await payer.post("/payments", USD, key=new_key()), 503, "service.unavailable")
-    (noted,) = await intents(database, payer.org_id or "")
-    rules = ("fulfils_net", "named_operators", "takes_waiting_first", "looks_at_once")
-    assert {rule: noted[rule] for rule in rules} == dict.fromkeys(rules, True)
-
-
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/payments", {"currency": "USD"}, "amount"),
     ("/payments", {"amount": "25"}, "currency"),

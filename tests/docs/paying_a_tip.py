@@ -71,7 +71,7 @@ async def main(tenant_url: str, platform_url: str) -> None:
     purpose = rules.buys(order, charge, MARKET)
     described = rules.describe(purpose, subject)
     terms = {"amount_minor": charge.amount_minor, "currency": charge.currency, "description": described}
-    made = await Written(database, payer, purpose=purpose, fulfils_net=True, **terms).begin()
+    made = await Written(database, payer, purpose=purpose, **terms).begin()
     earnings = accounts.agent_earnings(agent, charge.currency, payee)
     found: dict[str, object] = {
         "described": described.replace(agent, "the agent"),

@@ -9,7 +9,7 @@ import pytest
 
 import bursar
 import bursar.webhooks
-from runtime.environment import older_settings, temporal_settings
+from runtime.environment import documented_settings, temporal_settings
 from runtime.settings import Settings
 from tests.docs.pages import ROOT
 from tests.docs.test_payment_pages import quoted, table
@@ -101,22 +101,22 @@ def test_agents_of_older_platforms_find_the_keywords_that_the_page_names() -> No
 
 
 def test_variables_that_are_read_are_those_of_the_page_and_become_these_settings() -> None:
-    settings = older_settings(dict.fromkeys(READ, "1"))
+    settings = documented_settings(dict.fromkeys(READ, "1"))
     connection, _ = temporal_settings(dict.fromkeys(READ, "1"))
     assert set(READ.values()) == {f"BURSAR_{field.upper()}" for field in {**settings, **connection}}
     for name, setting in READ.items():
-        alone = {**older_settings({name: "1"}), **temporal_settings({name: "1"})[0]}
+        alone = {**documented_settings({name: "1"}), **temporal_settings({name: "1"})[0]}
         assert setting.removeprefix("BURSAR_").lower() in alone, name
 
 
 def test_variables_to_change_are_not_read_and_their_settings_exist() -> None:
-    assert older_settings(dict.fromkeys(RENAMED, "1")) == {}
+    assert documented_settings(dict.fromkeys(RENAMED, "1")) == {}
     fields = {f"BURSAR_{name.upper()}" for name in Settings.model_fields} | {"BURSAR_MIGRATION_DATABASE_URL"}
     assert {name for names in (*RENAMED.values(), [*READ.values()]) for name in names} <= fields
 
 
 def test_variables_that_are_not_needed_are_read_by_nothing() -> None:
     assert NOT_NEEDED
-    assert older_settings(dict.fromkeys(NOT_NEEDED, "1")) == {}
+    assert documented_settings(dict.fromkeys(NOT_NEEDED, "1")) == {}
     assert temporal_settings(dict.fromkeys(NOT_NEEDED, "1")) == ({}, {})
     assert not {name.lower().removeprefix("bursar_") for name in NOT_NEEDED} & set(Settings.model_fields)

@@ -13,7 +13,6 @@ from domain.payment.agenda import (
     POLL,
     STAYS_OPEN,
     News,
-    Order,
     Step,
     after,
     agenda,
@@ -113,7 +112,6 @@ def disputed(**changes: object) -> Payment:
 
 def test_a_freeze_does_not_wait_for_a_refund_that_is_unknown():
     assert agenda(disputed(), EPOCH, News(wants_refresh=True)) is Step.FREEZE
-    assert agenda(disputed(), EPOCH, News(woken=True), Order.BEFORE) is Step.SUBMIT_REFUNDS
 
 
 def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
@@ -131,15 +129,14 @@ def test_a_payment_is_not_made_after_its_time(unknown):
     assert agenda(found, found.terms.expires_at - timedelta(seconds=1), News()) is Step.SUBMIT
 
 
-@pytest.mark.parametrize("order", list(Order))
-def test_a_command_that_was_not_answered_is_looked_up(order):
+def test_a_command_that_was_not_answered_is_looked_up():
     found = payment(CREDITS, received=0, ref="fp_1", provider_status=ProviderStatus.AUTHORIZED, unknown=True)
     found = replace(found, status=status_of(found))
-    assert agenda(found, EPOCH, News(woken=True), order) is Step.LOOK
+    assert agenda(found, EPOCH, News()) is Step.LOOK
     later = hold_until(EPOCH, 3)
     held = after(News(polled_at=EPOCH, lookups=3), Step.LOOK, hold_until=later)
     assert agenda(found, EPOCH + timedelta(seconds=1), held) == Wait(until=EPOCH + timedelta(seconds=15), why=POLL)
-    assert agenda(found, later, replace(held, woken=True), order) is Step.LOOK
+    assert agenda(found, later, held) is Step.LOOK
 
 
 def test_an_escrow_that_was_asked_is_asked_until_it_answers():

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +36,8 @@ def escrowed(asset: str) -> Purpose:
 class Funding(World):
     """A payment for an escrow that is asked, answers later or never, and is asked anew by another run."""
 
-    def __init__(self, asset: str = "CREDIT", **terms: bool) -> None:
-        super().__init__(replace(TERMS, purpose=escrowed(asset), **terms))
+    def __init__(self, asset: str = "CREDIT") -> None:
+        super().__init__(replace(TERMS, purpose=escrowed(asset)))
         self.books.balances[wallet(self.terms).path, asset] = ELSEWHERE
         self.in_escrow = 0
         self.was_asked = False
@@ -63,7 +62,7 @@ class Funding(World):
         super().take(outcome)
         change = taken(outcome.payment) - taken(before)
         pending = outcome.payment.fulfilment is Fulfilment.PENDING
-        if self.terms.takes_waiting_first and outcome.event in TAKEN and pending and not before.fulfilling:
+        if outcome.event in TAKEN and pending and not before.fulfilling:
             assert elsewhere - self.elsewhere == max(0, change - waiting)
             assert waiting - self.waiting == min(change, waiting)
         if outcome.event in GIVEN_BACK and change:
@@ -165,17 +164,3 @@ def test_what_a_dispute_took_elsewhere_while_the_escrow_was_asked_comes_back_whe
     world.start_again()
     assert (world.elsewhere, world.waiting) == (ELSEWHERE, 0)
     assert world.books.of(debt(world.terms)) == 0
-
-
-@pytest.mark.parametrize("won", [True, False])
-def test_terms_of_before_take_what_the_organization_has_elsewhere_first(won):
-    world = Funding(takes_waiting_first=False)
-    world.account.pay()
-    ref = world.account.dispute(200)
-    world.look()
-    assert (world.elsewhere, world.waiting) == (ELSEWHERE - 20_000_000, 100_000_000)
-    world.account.close_dispute(ref, won=won)
-    world.look()
-    world.ask()
-    world.look()
-    assert world.elsewhere == ELSEWHERE

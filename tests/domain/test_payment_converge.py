@@ -208,12 +208,9 @@ def test_another_date_until_which_the_bank_takes_evidence_is_booked_once():
     world.account.disputes[ref] = replace(world.account.disputes[ref], evidence_due_at=None)
     world.look()
     assert (world.payment.disputes[0].evidence_due_at, world.payment.version) == (due_at, before.version + 1)
-    # Runs of before did not follow it.
-    seen = Observation(snapshot=world.account.snapshot(), at=EPOCH, revalued={})
     world.account.disputes[ref] = replace(world.account.disputes[ref], evidence_due_at=EPOCH + timedelta(days=40))
-    seen = replace(seen, snapshot=world.account.snapshot())
+    seen = Observation(snapshot=world.account.snapshot(), at=EPOCH, revalued={})
     assert [each.event for each in converge(world.payment, seen)] == ["dispute_date_changed"]
-    assert converge(world.payment, replace(seen, follows_dates=False)) == []
 
 
 @pytest.mark.parametrize("how", ["escalated", "taken again"])
@@ -439,19 +436,6 @@ def test_refund_of_a_charge_that_has_not_settled_is_booked():
     world.look()
     world.check()
     assert world.clearing == {"USD": 541}
-
-
-def test_fee_in_another_currency_than_its_charge_was_booked_in_is_left_to_reconciliation():
-    """As code of before booked charges that settled later."""
-    world = World()
-    world.account.pay(fee=None)
-    world.look()
-    world.account.movements[0] = replace(world.account.movements[0], settled=False)
-    world.account.settle()
-    world.look()
-    assert world.clearing == {"USD": 1000}
-    assert [(item.currency, item.fee_minor) for item in world.payment.booked] == [("USD", 0)]
-    assert not awaits(world.payment)
 
 
 def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():

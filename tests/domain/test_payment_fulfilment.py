@@ -109,12 +109,6 @@ def test_an_invoice_takes_what_is_left(parts, expected):
     assert readiness(payment(INVOICE, *parts)) is expected
 
 
-@pytest.mark.parametrize("purpose", [ESCROW, INVOICE])
-def test_terms_of_before_hand_over_what_was_received(purpose):
-    before = payment(purpose, (R.SUCCEEDED, 1000))
-    assert readiness(replace(before, terms=replace(before.terms, fulfils_net=False))) is Readiness.READY
-
-
 @pytest.mark.parametrize(
     ("fulfilment", "fulfilling", "reserved"),
     [
@@ -128,8 +122,6 @@ def test_money_is_reserved_for_its_escrow_while_that_is_asked_to_take_it(fulfilm
     made = payment(ESCROW, fulfilment=fulfilment, fulfilling=fulfilling)
     assert is_reserved(made, str(ESCROW.escrow_id)) is reserved
     assert not is_reserved(made, "esc_01h455vb4pex5vsknk084sn09z")
-    before = replace(made, terms=replace(made.terms, takes_waiting_first=False))
-    assert is_reserved(before, str(ESCROW.escrow_id)) is (fulfilment is Fulfilment.PENDING)
 
 
 def test_what_a_chain_took_back_is_missed_only_when_nothing_is_seen_any_more():

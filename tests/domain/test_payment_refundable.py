@@ -37,14 +37,12 @@ WAITING = Payment(
 FULFILLED = replace(WAITING, fulfilment=Fulfilment.DONE)
 #: The escrow could not take it, and its refund failed: the organization has had the credits back in its wallet.
 GONE = replace(WAITING, fulfilment=Fulfilment.GONE)
-#: Terms of before have a refund take what the organization has elsewhere, also while the money waits.
-OF_BEFORE = replace(WAITING, terms=replace(WAITING.terms, fulfils_net=False, takes_waiting_first=False))
 BY_CARD = replace(FULFILLED, terms=replace(TERMS, purpose=ESCROW), received_minor=1000)
 
 
-def refund(payment: Payment, amount_minor: int | None = None, **more: bool) -> Outcome:
+def refund(payment: Payment, amount_minor: int | None = None) -> Outcome:
     return refunds.refund(
-        payment, refund_id="rfd_1", amount_minor=amount_minor, reason=None, requested_by="x", at=EPOCH, **more
+        payment, refund_id="rfd_1", amount_minor=amount_minor, reason=None, requested_by="x", at=EPOCH
     )
 
 
@@ -56,7 +54,7 @@ def test_credits_that_wait_are_refunded_from_what_waits(amount_minor: int | None
     assert (made.amount_minor, made.waiting_minor) == (amount_minor or PRICE, amount_minor or PRICE)
 
 
-@pytest.mark.parametrize("payment", [FULFILLED, GONE, OF_BEFORE], ids=["fulfilled", "gone", "of before"])
+@pytest.mark.parametrize("payment", [FULFILLED, GONE], ids=["fulfilled", "gone"])
 @pytest.mark.parametrize("amount_minor", [None, PRICE, 1, 2 * PRICE])
 def test_credits_that_wait_no_more_are_not_refunded(payment: Payment, amount_minor: int | None) -> None:
     with pytest.raises(DomainError) as caught:
@@ -97,9 +95,4 @@ def test_what_is_shown_as_refundable_is_what_a_refund_gives_back() -> None:
 
 def test_money_that_bought_credits_for_an_escrow_goes_back_as_before() -> None:
     (move,) = refund(BY_CARD).moves
-    assert (move.kind, move.amount_minor) == (PaymentPostingKind.RESERVE, PRICE)
-
-
-def test_runs_of_before_decide_as_they_did() -> None:
-    (move,) = refund(FULFILLED, takes_others=True).moves
     assert (move.kind, move.amount_minor) == (PaymentPostingKind.RESERVE, PRICE)

@@ -7,7 +7,7 @@ import pytest
 
 from domain.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
 from domain.errors import Invalid
-from domain.plan import DEFAULTS, Interval, OlderTerms, Plans, plans_from, with_older
+from domain.plan import DEFAULTS, Interval, PlanOverrides, Plans, plans_from, with_overrides
 from domain.revenue_share import share_bps
 
 PLANS = plans_from(DEFAULTS)
@@ -86,7 +86,7 @@ def test_what_is_no_list_of_plans_is_refused(text: str) -> None:
 
 
 def test_terms_that_are_set_one_by_one_change_two_plans_only() -> None:
-    older = OlderTerms(
+    overrides = PlanOverrides(
         premium_price_minor=700,
         premium_price_id="price_1",
         free_projects=2,
@@ -94,7 +94,7 @@ def test_terms_that_are_set_one_by_one_change_two_plans_only() -> None:
         premium_projects=8,
         premium_deployments=9,
     )
-    changed = with_older(PLANS, older)
+    changed = with_overrides(PLANS, overrides)
     free, premium = changed.get("free"), changed.get("premium")
     assert (free.projects, free.deployments, premium.projects, premium.deployments) == (2, 0, 8, 9)
     assert [premium.price(each, "USD").amount_minor for each in (MONTH, YEAR)] == [700, 7_000]
@@ -104,9 +104,9 @@ def test_terms_that_are_set_one_by_one_change_two_plans_only() -> None:
 
 def test_terms_of_a_plan_that_is_not_there_or_out_of_order_are_refused() -> None:
     with pytest.raises(Invalid, match="There is no plan 'premium'"):
-        with_older(read(FREE, BASIC), OlderTerms(premium_projects=1))
+        with_overrides(read(FREE, BASIC), PlanOverrides(premium_projects=1))
     with pytest.raises(Invalid, match="starter costs less"):
-        with_older(PLANS, OlderTerms(premium_price_minor=5_000))
+        with_overrides(PLANS, PlanOverrides(premium_price_minor=5_000))
 
 
 def test_organization_whose_plan_was_removed_has_what_is_free() -> None:

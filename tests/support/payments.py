@@ -45,9 +45,6 @@ TERMS = PaymentTerms(
     description="100 credits",
     created_at=EPOCH,
     expires_at=EPOCH + timedelta(hours=23),
-    fulfils_net=True,
-    takes_waiting_first=True,
-    looks_at_once=True,
     longest_poll_seconds=6 * 3600,  # a test that skips days has few looks at the provider to wait for
 )
 

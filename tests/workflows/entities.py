@@ -280,20 +280,18 @@ PAYMENT = Entity(
         **dict.fromkeys(("partially_refunded", "refunded", "charged_back"), "awaits commands alone, as succeeded does"),
     },
     states=(
-        State(name="requires_action", enter=PaymentDriver.create, left_alone="expired", cancelled="cancelled"),
+        State(name="requires_action", enter=PaymentDriver.create, left_alone="expired"),
         State(
             name="requires_capture",
             follows="requires_action",
             enter=_authorized,
             write=_authorized_behind,
             left_alone="expired",
-            cancelled="cancelled",
         ),
         State(
             name="unknown",
             enter=_lost_at_the_provider,
             left_alone="expired",
-            cancelled="cancelled",
             terms={"lasts": timedelta(hours=1)},
         ),
         State(
@@ -301,7 +299,6 @@ PAYMENT = Entity(
             follows="requires_action",
             enter=_processing,
             left_alone="processing",
-            noted="cancel_requested",
         ),
         State(name="succeeded", follows="requires_action", enter=_paid, write=_paid_behind, left_alone="succeeded"),
         State(

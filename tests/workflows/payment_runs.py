@@ -46,13 +46,6 @@ async def payment_cancelled(stage: Stage) -> PaymentDriver:
     return made
 
 
-async def payment_cancelled_run(stage: Stage) -> PaymentDriver:
-    made = await new_payment(stage, **SHORT)
-    await made.create()
-    await made.handle.cancel()
-    return made
-
-
 async def payment_captured(stage: Stage) -> PaymentDriver:
     made = await new_payment(stage, **SHORT, manual_capture=True)
     await made.create()
@@ -97,7 +90,7 @@ async def payment_refunded_by_a_signal(stage: Stage) -> PaymentDriver:
 
 
 async def payment_with_malformed_signals(stage: Stage) -> PaymentDriver:
-    """Signals that carry no message of their kind; recorded when each of them left no trace."""
+    """Signals that carry no message of their kind."""
     made = await new_payment(stage, **SHORT)
     await made.create()
     for name in ("refund", "cancel", "look", "provider_event"):
@@ -108,10 +101,7 @@ async def payment_with_malformed_signals(stage: Stage) -> PaymentDriver:
 
 
 async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> PaymentDriver:
-    """The note of a signal that comes again is in the books, and forgotten by the state. The next is noted too.
-
-    Recorded when that next one was lost: it was decided from a state that the books do not hold.
-    """
+    """The note of a signal that comes again is in the books, and forgotten by the state. The next is noted too."""
     made = await new_payment(stage, **SHORT)
     await made.create()
     again = {"operator": "kim", "command_id": "ticket-7"}
@@ -171,22 +161,8 @@ async def _for_an_escrow(stage: Stage, *, gone: bool) -> PaymentDriver:
     return made
 
 
-async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) -> PaymentDriver:
-    """Terms of before hand over what was received, whatever went back since."""
-    job = await stage.award(balance=1)
-    await job.open()
-    purpose = for_escrow(job.terms)
-    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, fulfils_net=False)
-    await made.create()
-    made.there.pay()
-    made.there.refund(1000)
-    await made.told()
-    await job.told("funded")
-    return made
-
-
 async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -> PaymentDriver:
-    """The escrow is frozen once the refund is known, in the order of the code that recorded it."""
+    """The escrow is frozen although the refund is unknown."""
     job = await stage.award()
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -212,7 +188,7 @@ async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -
 
 
 async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> PaymentDriver:
-    """The escrow gets a run when its money comes; older code waited for one, and for the news that came meanwhile."""
+    """The escrow gets a run when its money comes."""
     job = await stage.award(balance=1)
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -230,9 +206,7 @@ async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> PaymentDriver:
 async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> PaymentDriver:
     payer = await new_payment(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
-    made = await new_payment(
-        stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3, fulfils_net=False
-    )
+    made = await new_payment(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
     await made.create()
     made.there.pay()
     made.there.refund(1000)
@@ -286,11 +260,10 @@ async def payment_of_an_escrow_disputed_and_lost_before_it_was_funded(stage: Sta
 
 
 async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> PaymentDriver:
-    """Terms of before take what is disputed from what the organization has elsewhere."""
+    """What is disputed is taken from what waits for the escrow."""
     job = await stage.award(balance=1)
     await job.open()
-    before = {"open_seconds": 3, "takes_waiting_first": False}
-    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), **before)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     made.there.pay()
     ref = made.there.dispute(400)
@@ -317,11 +290,6 @@ async def payment_captured_while_its_provider_was_away(stage: Stage) -> PaymentD
     made.there.close_dispute(ref, won=True)
     await made.told()
     return made
-
-
-async def payment_looked_at_within_its_task(stage: Stage) -> PaymentDriver:
-    """Older code asked the provider by a regular activity whatever it was that it had heard."""
-    return await payment_paid(stage)
 
 
 async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
@@ -393,7 +361,7 @@ async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> PaymentDriver:
 
 
 async def payment_with_credits_that_its_escrow_has(stage: Stage) -> PaymentDriver:
-    """An operator's refund is refused; code of before took other credits of the organization for it."""
+    """An operator's refund is refused."""
     job = await stage.award(balance=100_000_000)
     await job.open()
     made = await new_payment(
@@ -420,7 +388,6 @@ RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
         payment_declined,
         payment_expired,
         payment_cancelled,
-        payment_cancelled_run,
         payment_captured,
         payment_unknown_then_found,
         payment_refunded,
@@ -432,7 +399,6 @@ RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
         payment_resumed,
         payment_of_an_escrow_frozen,
         payment_of_an_escrow_that_is_gone,
-        payment_of_an_escrow_refunded_before_it_was_handed_over,
         payment_of_an_escrow_disputed_behind_an_unknown_refund,
         payment_of_an_escrow_that_had_no_run,
         payment_of_an_escrow_that_went_back_before,
@@ -444,7 +410,6 @@ RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
         payment_of_an_escrow_disputed_and_lost_before_it_was_funded,
         payment_captured_while_its_provider_was_away,
         payment_cancelled_while_its_provider_was_away,
-        payment_looked_at_within_its_task,
         payment_paid_while_its_provider_was_away,
         payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,

@@ -15,13 +15,12 @@ from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from domain.access import Actor, Role
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
-from domain.payment.state import Booked, PaymentStatus, Refund, RefundState
 from domain.payment.terms import Purpose, PurposeKind
 from models.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.payment_driver import PaymentDriver, new_payment, paid
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 from workflows.escrow import EscrowWorkflow
 from workflows.payment import PaymentWorkflow
 
@@ -205,51 +204,3 @@ async def test_a_payment_that_nobody_asked_for_is_not_made(stage: Stage):
     other = replace(made, terms=replace(made.terms, payment_id=new_id("pay")))
     assert "No payment was requested" in await refused_by_hand(other)
     assert other.terms.payment_id not in str(stage.fake.calls)
-
-
-async def test_a_forged_refund_gives_nothing_back(stage: Stage):
-    made = await paid(stage)
-    state = await made.state()
-    refund = Refund(
-        refund_id="rfd_forged",
-        amount_minor=1000,
-        goods_minor=0,
-        state=RefundState.REQUESTED,
-        requested_by="eve",
-        requested_at=state.updated_at,
-    )
-    await paying_by_hand(made, payment=replace(state, refunds=(refund,)))
-    assert await made.told() == state
-    assert made.there.refunds == {}
-
-
-async def test_a_forged_receipt_of_money_books_nothing(stage: Stage):
-    made = await new_payment(stage)
-    await made.create()
-    state = await made.state()
-    other = await paid(stage)
-    await paying_by_hand(made, payment=replace(state, ref=other.there.ref))
-    assert await made.told() == state
-    assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
-
-
-async def test_events_of_a_forged_state_are_not_taken_for_handled(stage: Stage):
-    """A state that has booked everything already would have the provider's news marked as handled."""
-    made = await new_payment(stage)
-    await made.create()
-    state = await made.state()
-    made.there.pay()
-    charge = made.there.movements[0]
-    booked = Booked(
-        key=charge.key,
-        kind=charge.kind,
-        amount_minor=charge.amount_minor,
-        fee_minor=0,
-        currency=charge.currency,
-        paid_minor=charge.amount_minor,
-        occurred_at=charge.occurred_at,
-    )
-    forged = replace(state, status=PaymentStatus.SUCCEEDED, received_minor=1000, booked=(booked,))
-    await paying_by_hand(made, payment=forged)
-    assert (await made.told()).received_minor == 1000
-    assert (await made.money())["wallet"] == 100_000_000

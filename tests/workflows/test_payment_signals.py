@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 @pytest.mark.parametrize("given", [{}, {"operator": None}, {"operator": "…"}], ids=["none", "null", "unreadable"])
 @pytest.mark.parametrize("name", ["refund", "give_up", "cancel"])
 async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name: str, given: dict[str, object]):
-    made = await new_payment(stage, named_operators=True)
+    made = await new_payment(stage)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.signal(name, given)
@@ -28,7 +28,7 @@ async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name:
 
 
 async def test_a_cancellation_that_names_nobody_is_refused(stage: Stage):
-    made = await new_payment(stage, named_operators=True)
+    made = await new_payment(stage)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.cancel()
@@ -67,7 +67,7 @@ async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stag
 
 
 async def test_an_operator_who_cancels_is_named(stage: Stage):
-    made = await new_payment(stage, named_operators=True)
+    made = await new_payment(stage)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.signal("cancel", {"operator": "kim"})

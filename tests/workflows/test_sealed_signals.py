@@ -273,7 +273,7 @@ async def test_an_unsealed_signal_does_not_give_a_refund_up(temporal, lost_refun
 
 @pytest.mark.parametrize("name", ["refund", "cancel"])
 async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticated(temporal, name):
-    made = await new_payment(temporal.stage, named_operators=True)
+    made = await new_payment(temporal.stage)
     await made.create()
     if name == "refund":
         made.there.pay()

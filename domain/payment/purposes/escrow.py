@@ -125,13 +125,9 @@ class EscrowMoney(Whole):
 
 
 def is_reserved(payment: Payment, escrow_id: str) -> bool:
-    """Return whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
-
-    Payments of before do not always note that they ask.
-    """
-    terms = payment.terms
-    asked = payment.fulfilling or not terms.takes_waiting_first
-    return terms.purpose.escrow_id == escrow_id and payment.fulfilment is Fulfilment.PENDING and asked
+    """Return whether the escrow may take the money: it is asked to, and has not answered yet."""
+    is_its = payment.terms.purpose.escrow_id == escrow_id
+    return is_its and payment.fulfilment is Fulfilment.PENDING and payment.fulfilling
 
 
 # Events ---------------------------------------------------------------------------------------------------------------
@@ -182,7 +178,7 @@ def _outcome(after: Payment, event: str, at: datetime, *, released: int = 0, **m
 
 
 def _returned_by_waiting(payment: Payment) -> tuple[Payment, int]:
-    """Let what waits stand for what was taken elsewhere while the escrow was asked; returns how much of it."""
+    """Offset what was taken elsewhere while the escrow was asked against the money that waits; return the offset."""
     taken_elsewhere = taken(payment) - (payment.granted_minor - unreserved_minor(payment))
     left = returned = RULES.taken_from_waiting(payment, taken_elsewhere)
 

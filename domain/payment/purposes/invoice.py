@@ -73,14 +73,11 @@ class InvoiceDue(Common):
         )
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Wait for all of it, or for what the provider says is all; then a part that is left pays a part.
-
-        Terms of before `fulfils_net` fulfil with what was received, whatever went back since.
-        """
+        """Wait for all of it, or for what the provider says is all; then a part that is left pays a part."""
         net, complete = payment.received_minor - payment.reversed_minor, ProviderStatus.SUCCEEDED
         if net < payment.terms.amount_minor and not (net > 0 and payment.provider_status is complete):
             return Readiness.SHORT
-        if not payment.terms.fulfils_net or net - payment.refunded_minor - payment.disputed_minor > 0:
+        if net - payment.refunded_minor - payment.disputed_minor > 0:
             return Readiness.READY
         refunded = sum(refund.amount_minor for refund in payment.refunds if refund.state is RefundState.SUCCEEDED)
         lost = sum(item.amount_minor for item in payment.disputes if item.status is DisputeStatus.LOST)

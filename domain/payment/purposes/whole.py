@@ -14,15 +14,10 @@ class Whole(Common):
     at_once = False
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Wait for the whole amount, and for what refunds and disputes leave of it.
-
-        Terms of before `fulfils_net` fulfil with what was received, whatever went back since.
-        """
+        """Wait for the whole amount, and for what refunds and disputes leave of it."""
         amount, net = payment.terms.amount_minor, payment.received_minor - payment.reversed_minor
         if net < amount:
             return Readiness.SHORT
-        if not payment.terms.fulfils_net:
-            return Readiness.READY
         disputed = any(dispute.counts for dispute in payment.disputes)
         if net - payment.refunded_minor - payment.disputed_minor >= amount and not disputed:
             return Readiness.READY
@@ -32,15 +27,11 @@ class Whole(Common):
 
     def waiting_minor(self, payment: Payment) -> int:
         """Return how much waits to be fulfilled; nothing where refunds take it from elsewhere."""
-        if not payment.terms.fulfils_net or payment.fulfilment is not Fulfilment.PENDING:
-            return 0
-        return self.held_minor(payment)
+        return self.held_minor(payment) if payment.fulfilment is Fulfilment.PENDING else 0
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
         """Return how much of what the provider takes back comes from what waits; nothing while the escrow is asked."""
-        if not payment.terms.takes_waiting_first or payment.fulfilling:
-            return 0
-        return min(goods_minor, self.waiting_minor(payment))
+        return 0 if payment.fulfilling else min(goods_minor, self.waiting_minor(payment))
 
     def held_minor(self, payment: Payment) -> int:
         """Return what was given for the purpose and not taken from there before it was fulfilled.

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from domain.subscription.commands import cancelling, changing, preview, resuming
-from domain.subscription.converge import converge
 from domain.subscription.given_up import give_up
 from domain.subscription.orders import confirmed, declined, looked_up, lost
 from domain.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
@@ -146,9 +145,6 @@ def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bill
 def test_provider_that_withdrew_too_late_is_told_of_the_small_price_again(order: Ordered) -> None:
     late = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))))
     assert (late.order and late.order.kind) == OrderKind.DOWNGRADE
-    # A run of before has left the small price there when it cancelled, and its history goes on as it did.
-    before = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))), sends_again=False)
-    assert (before.order is not None) == (order is resumed)
 
 
 def test_resumption_that_was_in_time_is_confirmed_after_the_renewal() -> None:
@@ -188,10 +184,3 @@ def test_renewal_of_the_large_plan_that_costs_nothing_leaves_the_downgrade() -> 
     line = BillLine(description="Professional", amount_minor=LARGE, period=month(1))
     renewed = taken(resumed(waits()), after(bill(1, 0, month(1), lines=(line,))), RENEWED).subscription
     assert (renewed.terms.plan, renewed.change) == ("professional", waits().change)
-
-
-def test_downgrade_waited_on_while_renewals_cost_nothing_in_runs_of_before() -> None:
-    free = bill(1, 0, month(1), lines=(BillLine(description="Starter", amount_minor=SMALL),))
-    before = converge(waits(), after(free), RENEWED, acts_unpaid=False)
-    assert before is not None
-    assert before.subscription.change == waits().change

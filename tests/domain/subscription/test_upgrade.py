@@ -125,8 +125,3 @@ def test_bill_of_an_upgrade_that_was_undone_before_is_not_that_of_the_next_one()
     assert converge(again, seen(voided), AT + days(1)) is None
     noted = taken(again, seen(voided, replace(by_debit(at=AT + days(1)), ref="in_2")), AT + days(1)).subscription
     assert (noted.change and noted.change.bill_ref) == "in_2"
-
-
-def test_run_of_before_goes_on_as_it_did() -> None:
-    pending = ordered(active(), terms("professional"), AT)
-    assert converge(pending, seen(by_debit()), AT, awaits_bills=False) is None

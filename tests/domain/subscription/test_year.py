@@ -203,28 +203,6 @@ def test_renewal_of_an_upgraded_year_is_paid_by_its_own_bill_alone() -> None:
     assert (year.credits_of("in_9"), year.cost_of("in_9")) == ([10_000] * 12, 299_000)
 
 
-def test_year_from_before_its_bills_were_kept_is_paid_by_the_first_bill_as_it_was() -> None:
-    new, old = Year.begun("starter"), Year.begun("starter")
-    for number in range(1, 12):
-        old.held = replace(old.held, year_bills=())
-        new.until(ANCHOR.after(number))
-        old.until(ANCHOR.after(number))
-    assert [replace(each, paid_before_minor=0) for each in old.grants] == [
-        replace(each, paid_before_minor=0) for each in new.grants
-    ]
-    # One that was upgraded before goes on under its first bill, and what is upgraded now has a bill of its own.
-    mixed = Year.begun("starter")
-    mixed.upgrade("professional", START + days(1))
-    mixed.held = replace(mixed.held, year_bills=())
-    mixed.until(ANCHOR.after(1))
-    assert mixed.credits_of("in_0") == [500, 2_000]
-    mixed.upgrade("enterprise", ANCHOR.after(1) + days(1))
-    mixed.until(ANCHOR.after(12))
-    assert mixed.credits_of("in_0") == [500, *[2_000] * 11]
-    assert mixed.credits_of("in_2")[1:] == [8_000] * 10
-    assert mixed.cost_of("in_2") == mixed.paid["in_2"]
-
-
 def test_month_that_costs_less_than_a_minor_unit_is_not_granted_once_its_money_is_gone() -> None:
     bill_of_five = Deferred(amount_minor=5, period=month(0, 12), for_credits=True, granted_minor=5)
     assert credits_left(500, 0, bill_of_five, gone_minor=0) == (500, 0)

@@ -59,7 +59,7 @@ def item(wanted: Terms) -> Item:
 
 
 async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms, *, told: bool) -> Subscription:
-    """Order a smaller plan, and then the end with the period; as runs of before did it, or with the held item."""
+    """Order a smaller plan, and then the end with the period; without or with the held item."""
     ref = held.ref or ""
     down = preview(held, TEAMS, smaller, 1, BEGAN)
     ordered = changing(held, down, "cmd_2", actor="kim").subscription
@@ -75,7 +75,7 @@ async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms,
     return after
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there by a run of before"])
+@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there"])
 async def test_upgrade_after_a_downgrade_that_a_cancellation_dropped_costs_what_was_shown(
     buyer: Buyer, told: bool
 ) -> None:
@@ -97,7 +97,7 @@ async def test_upgrade_after_a_downgrade_that_a_cancellation_dropped_costs_what_
         assert [each.paid_minor for each in changed.bills] == [9_900, ours.due_minor]
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there by a run of before"])
+@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there"])
 async def test_seats_after_fewer_that_a_cancellation_dropped_cost_what_was_shown(buyer: Buyer, told: bool) -> None:
     price = (await buyer.price(team(1))).price_id or ""
     made = await buyer.there.create(buyer.seats(price, 100), idempotency_key="create")
