@@ -4,6 +4,8 @@ import asyncio
 import time
 
 PAUSE_SECONDS = 0.05
+#: The limit of what takes a moment on an idle machine, where it must have one. It is not what a test is about.
+PATIENCE_SECONDS = 300
 #: How long before its timeout a test gives up: what ends a test from outside tells no line, and leaves locks behind.
 SPARE_SECONDS = 15.0
 

@@ -37,6 +37,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from dev.stack.postgres import Postgres
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from domain import accounts
 from domain.access import Actor, Role
@@ -401,16 +402,19 @@ SKIPPING: list[WorkflowEnvironment] = []
 
 @asynccontextmanager
 async def own_server(*options: str, settings: Settings | None = None) -> AsyncIterator[WorkflowEnvironment]:
-    """Run a server that skips time for as long as the block lasts."""
+    """Run a server for as long as the block lasts, on which time passes only where a test calls `fast_forward`."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
         dev_server_extra_args=[*TIME_SKIPPING, *options],
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(settings or Settings()),
+        dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
     )
     async with environment:
         SKIPPING.append(environment)
-        yield environment
+        # By default each run that a test or a message starts skips ahead at once, past what the test does next.
+        with environment.with_time_skipping_disabled():
+            yield environment
         SKIPPING.remove(environment)
 
 
@@ -426,7 +430,7 @@ async def no_run_stays_open() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="package")
 async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server on which each workflow's own clock skips ahead. Like what follows, it ends with this folder."""
+    """A Temporal server on which a test passes the time of each run. Like what follows, it ends with this folder."""
     async with own_server() as environment:
         yield environment
 
