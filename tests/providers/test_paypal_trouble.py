@@ -95,7 +95,7 @@ async def test_an_error_while_capturing_is_unknown_and_the_same_key_captures(pay
 async def test_a_change_that_cannot_be_read_afterwards_is_unknown(paypal):
     """The first read of the order answers, the void is made, and the second read is turned away."""
     given = await paypal.paid(await paypal.provider(), a_payment(manual_capture=True))
-    async with httpx2.AsyncClient() as plain:
+    async with httpx2.AsyncClient(timeout=60) as plain:
         reads = iter([True, False])
 
         async def answer(request):
@@ -162,7 +162,7 @@ async def test_a_broken_connection_tells_whether_the_request_was_sent(error, exp
 async def test_nobody_listening_is_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
         provider = PayPalProvider(http, client_id="i", client_secret="s", webhook_id="w", trust_roots=[])
         with pytest.raises(ProviderUnavailable):
             await provider.create(a_payment(), idempotency_key="k")

@@ -76,11 +76,11 @@ class RunningPayPal:
     stack: contextlib.AsyncExitStack
     exchanges: list[tuple[httpx2.Request, httpx2.Response]] = field(default_factory=list)
 
-    async def http(self, patience: int = 30) -> httpx2.AsyncClient:
+    async def http(self, patience: int = 60) -> httpx2.AsyncClient:
         client = httpx2.AsyncClient(base_url=self.url, timeout=patience, transport=Recorder(self.exchanges))
         return await self.stack.enter_async_context(client)
 
-    async def provider(self, patience: int = 30, **options: Any) -> PayPalProvider:
+    async def provider(self, patience: int = 60, **options: Any) -> PayPalProvider:
         given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "webhook_id": WEBHOOK_ID}
         given |= {"trust_roots": self.roots(), "clock": self.now} | options
         return PayPalProvider(await self.http(patience), **given)

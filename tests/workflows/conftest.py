@@ -330,10 +330,13 @@ async def _books(database: Database) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def api_of(database_urls: Any, database: Database, settings: Settings | None = None) -> AsyncIterator[Any]:
     """Return what commands to escrows need of the API."""
-    pool = StatementPool(database_urls.platform, size=5, timeout=timedelta(seconds=10))
+    pool = StatementPool(database_urls.platform, size=5, timeout=timedelta(minutes=1))
     try:
         yield SimpleNamespace(
-            settings=settings or Settings(), database=database, platform_pool=pool, metrics=ApiMetrics()
+            settings=settings or Settings(command_timeout=timedelta(minutes=5)),
+            database=database,
+            platform_pool=pool,
+            metrics=ApiMetrics(),
         )
     finally:
         await pool.close()

@@ -104,7 +104,7 @@ async def test_clock_does_not_go_back(stripe_sandbox):
 async def test_rate_limit_refuses_what_is_too_much(tmp_path):
     sandbox = Sandbox(Store(tmp_path / "stripe.sqlite"))
     with serving(build(sandbox, rate_limit=3)) as url:
-        async with httpx2.AsyncClient(headers={"Authorization": "Bearer sk_test_1234"}) as http:
+        async with httpx2.AsyncClient(timeout=60, headers={"Authorization": "Bearer sk_test_1234"}) as http:
             answers = [await http.get(url + PATH) for _ in range(4)]
     sandbox.store.close()
     assert [each.status_code for each in answers] == [200, 200, 200, 429]
