@@ -473,11 +473,28 @@ def test_search_attributes_hold_ids_states_and_amounts_only():
 #: A busy machine may take this long for what takes a moment on an idle one.
 SHORTEST_LIMIT_SECONDS = 60
 #: Limits that a test has reached on purpose, or that nothing reaches however slow the machine is.
-SHORT_LIMITS: dict[str, str] = {}
+SHORT_LIMITS = {
+    "tests/adapters/test_litellm.py: expires_in=timedelta(seconds=1)": "the end of a hold is what is waited for",
+    "tests/api/paying.py: command_timeout=timedelta(milliseconds=50)": "no run ever answers",
+    "tests/api/test_idempotency.py: idempotency_lease=timedelta(seconds=3)": "nobody else asks for the key meanwhile",
+    "tests/api/test_stalls.py: database_timeout=timedelta(seconds=1)": "the database is stalled",
+    "tests/api/test_stalls.py: timeout=timedelta(seconds=1)": "no connection is free",
+    "tests/faults/payers.py: PATIENCE_SECONDS = 2.0": "what was given up is tried again",
+    "tests/faults/payers.py: timeout=PATIENCE_SECONDS": "what was given up is tried again",
+    "tests/faults/payment_clients.py: EVIDENCE_WITHIN_SECONDS = 6.0": "who hears too late hands none in",
+    "tests/ledger/test_gateway.py: asyncio.wait_for(post(books.clients[1]), 0.05)": "the account is locked",
+    "tests/providers/test_chains_hostile.py: timeout=timedelta(milliseconds=10)": "the answer never comes",
+    "tests/providers/test_tax_service.py: timeout=timedelta(milliseconds=20)": "the service hangs",
+    "tests/runtime/test_interceptors.py: heartbeat_timeout=timedelta(milliseconds=40)": "no server counts it",
+    "tests/runtime/test_temporal.py: wait=timedelta(milliseconds=150)": "there is no server",
+    "tests/support/paypal.py: timeout_graceful_shutdown=1": "nobody waits for an answer any more",
+    "tests/support/sandboxes.py: timeout_graceful_shutdown=1": "nobody waits for an answer any more",
+    "tests/workflows/test_escrow_outage.py: command_timeout=timedelta(seconds=1)": "the server cannot be reached",
+}
 #: Arguments that limit how long something may take, and constants that are made for them.
-LIMIT = re.compile(r"timeout|lease|expires_in|patience|^(?:start|end|request)_seconds$|^within$|^wait$", re.IGNORECASE)
+LIMIT = re.compile(r"timeout|lease|expires_in|patience|within_seconds|^(?:start|end|request)_seconds$|^wait$", re.I)
 #: Calls that take a limit by its place.
-LIMIT_AT = {"timeout": 0, "wait_for": 1, "result": 0, "join": 0, "wait": 0, "set_default_timeout": 0}
+LIMIT_AT = {"timeout": 0, "wait_for": 1, "result": 0, "join": 0, "set_default_timeout": 0}
 #: What gives up after five seconds by default. With a transport of its own it has no network.
 HTTP = {f"httpx2.{name}" for name in ("AsyncClient", "Client", "get", "post", "put", "delete", "request", "stream")}
 

@@ -64,7 +64,7 @@ from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
-from tests.support.looking import again
+from tests.support.looking import again, pass_to_the_end
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
 from tests.support.proving import prove_all
@@ -215,7 +215,7 @@ class Job:
         await self.stage.env.fast_forward(self.handle, timedelta(**amount))
 
     async def end(self) -> str:
-        result = await self.handle.result()
+        result = await pass_to_the_end(self.stage.env, self.handle)
         return str(result["status"] if isinstance(result, dict) else result.status)
 
     async def state(self) -> Escrow:

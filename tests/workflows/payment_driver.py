@@ -41,7 +41,7 @@ from repositories import provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from tests.support.looking import again
+from tests.support.looking import again, pass_to_the_end
 from tests.support.payments import TERMS, Account
 from tests.support.runs import ask_for
 from tests.support.timelines import timeline
@@ -180,8 +180,8 @@ class PaymentDriver:
             await again()
 
     async def end(self) -> str:
-        """Wait for the end of the run, and return the payment's status."""
-        return str((await self.handle.result())["status"])
+        """Pass the time until the end of the run, and return the payment's status."""
+        return str((await pass_to_the_end(self.stage.env, self.handle))["status"])
 
     async def pass_time(self, **amount: float) -> None:
         await self.stage.env.fast_forward(self.handle, timedelta(**amount))
