@@ -131,6 +131,8 @@ class TestServers:
             "BURSAR_DATA_DIR": str(data_dir),
             "BURSAR_RATE_LIMIT": "1000000/minute",
             "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
+            # A busy machine takes longer than the defaults.
+            **dict.fromkeys(("BURSAR_COMMAND_TIMEOUT", "BURSAR_DATABASE_TIMEOUT"), "PT50S"),
             **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }
         program = Program(
