@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from commands.failure import CommandFailed
 from commands.resume import require_worker
 from commands.rollout import make_current
 from contracts import search_attributes
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
 from runtime.settings import Settings
 from runtime.temporal import data_converter
@@ -28,6 +30,7 @@ KEYS = "2026a:" + base64.b64encode(bytes(range(32))).decode()
 async def server(settings: Settings) -> WorkflowEnvironment:
     return await WorkflowEnvironment.start_local(
         dev_server_existing_path=find_temporal(),
+        dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(settings),
     )
