@@ -186,10 +186,9 @@ class Job:
         return self.stage.client.get_workflow_handle(escrow_workflow_id(self.terms.contract_id))
 
     async def open(self, key: str | None = None) -> CommandResult:
-        with self.stage.env.with_time_skipping_disabled():
-            return await commands.open_escrow(
-                self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
-            )
+        return await commands.open_escrow(
+            self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
+        )
 
     async def send(self, name: str, actor: Actor, *, key: str | None = None, **fields: Any) -> CommandResult:
         escrow = await self.state()
