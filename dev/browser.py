@@ -43,6 +43,6 @@ async def launched() -> "AsyncIterator[Browser]":
     if program is None:
         raise RuntimeError(NO_CHROMIUM)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=300_000)
         yield browser
         await browser.close()

@@ -126,6 +126,8 @@ def bytecode_folder(config: pytest.Config) -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ |= NO_BONUS  # in this process and in those of a stack
+    # A workflow that takes two seconds on a busy machine would be interrupted, here and in the stacks that tests start.
+    os.environ["TEMPORAL_DEBUG"] = "1"
     os.environ.setdefault("GOGC", "400")  # Temporal's servers collect less often; none of them has or keeps much
     # Compiling what a run imports takes each worker process five seconds, and each stack that it starts ten.
     sys.dont_write_bytecode = False

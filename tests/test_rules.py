@@ -10,6 +10,7 @@ import re
 import typing
 from collections import deque
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -465,3 +466,81 @@ def test_search_attributes_hold_ids_states_and_amounts_only():
     made = [at for folder in PRODUCT for at, name in calls(folder) if name.startswith("SearchAttributeKey.for_")]
     assert [at for at in made if not at.startswith("contracts/search_attributes.py:")] == []
     assert len(made) == len(ALL)
+
+
+# Limits of tests ------------------------------------------------------------------------------------------------------
+
+#: A busy machine may take this long for what takes a moment on an idle one.
+SHORTEST_LIMIT_SECONDS = 60
+#: Limits that a test has reached on purpose, or that nothing reaches however slow the machine is.
+SHORT_LIMITS = {
+    "tests/adapters/test_litellm.py: expires_in=timedelta(seconds=1)": "the end of a hold is what is waited for",
+    "tests/api/paying.py: command_timeout=timedelta(milliseconds=50)": "no run ever answers",
+    "tests/api/test_idempotency.py: idempotency_lease=timedelta(seconds=3)": "nobody else asks for the key meanwhile",
+    "tests/api/test_stalls.py: database_timeout=timedelta(seconds=1)": "the database is stalled",
+    "tests/api/test_stalls.py: timeout=timedelta(seconds=1)": "no connection is free",
+    "tests/faults/payers.py: PATIENCE_SECONDS = 2.0": "what was given up is tried again",
+    "tests/faults/payers.py: timeout=PATIENCE_SECONDS": "what was given up is tried again",
+    "tests/faults/payment_clients.py: EVIDENCE_WITHIN_SECONDS = 6.0": "who hears too late hands none in",
+    "tests/ledger/test_gateway.py: asyncio.wait_for(post(books.clients[1]), 0.05)": "the account is locked",
+    "tests/providers/test_chains_hostile.py: timeout=timedelta(milliseconds=10)": "the answer never comes",
+    "tests/providers/test_tax_service.py: timeout=timedelta(milliseconds=20)": "the service hangs",
+    "tests/runtime/test_interceptors.py: heartbeat_timeout=timedelta(milliseconds=40)": "no server counts it",
+    "tests/runtime/test_temporal.py: wait=timedelta(milliseconds=150)": "there is no server",
+    "tests/support/paypal.py: timeout_graceful_shutdown=1": "nobody waits for an answer any more",
+    "tests/support/sandboxes.py: timeout_graceful_shutdown=1": "nobody waits for an answer any more",
+    "tests/workflows/test_escrow_outage.py: command_timeout=timedelta(seconds=1)": "the server cannot be reached",
+}
+#: Arguments that limit how long something may take, and constants that are made for them.
+LIMIT = re.compile(r"timeout|lease|expires_in|patience|within_seconds|^(?:start|end|request)_seconds$|^wait$", re.I)
+#: Calls that take a limit by its place.
+LIMIT_AT = {"timeout": 0, "wait_for": 1, "result": 0, "join": 0, "set_default_timeout": 0}
+#: What gives up after five seconds by default. With a transport of its own it has no network.
+HTTP = {f"httpx2.{name}" for name in ("AsyncClient", "Client", "get", "post", "put", "delete", "request", "stream")}
+
+
+def seconds_of(node: ast.expr, constants: dict[str, ast.expr]) -> float | None:
+    """Return how long a limit is; None where it is neither a number nor a `timedelta` of numbers."""
+    if isinstance(node, ast.Name) and node.id in constants:
+        return seconds_of(constants[node.id], {})
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "timedelta":
+        units = {each.arg: each.value for each in node.keywords if isinstance(each.value, ast.Constant)}
+        return timedelta(**{str(unit): ast.literal_eval(value) for unit, value in units.items()}).total_seconds()
+    is_number = isinstance(node, ast.Constant) and type(node.value) in {int, float}
+    return float(ast.literal_eval(node)) if is_number else None
+
+
+def limits(path: Path) -> Iterator[tuple[str, float | None]]:
+    """Yield each limit of a file of tests as it is written, with its seconds if they are known."""
+    tree = ast.parse(path.read_text())
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign) and len(node.targets) == 1]
+    constants = {ast.unparse(node.targets[0]): node.value for node in assigned}
+    for name, value in constants.items():
+        if LIMIT.search(name):
+            yield f"{name} = {ast.unparse(value)}", seconds_of(value, {})
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if name in HTTP and not {each.arg for each in node.keywords} & {"timeout", "transport"}:
+            yield f"{ast.unparse(node)} without a timeout", 5
+        for each in node.keywords:
+            if each.arg and LIMIT.search(each.arg):
+                yield ast.unparse(each), seconds_of(each.value, constants)
+        at = LIMIT_AT.get(name.rpartition(".")[2], len(node.args))
+        for value in node.args[at : at + 1]:
+            yield ast.unparse(node), seconds_of(value, constants)
+
+
+def test_no_limit_of_a_test_is_short():
+    found = {
+        f"{path.relative_to(ROOT)}: {limit}"
+        for path in files("tests")
+        for limit, seconds in limits(path)
+        if seconds and seconds < SHORTEST_LIMIT_SECONDS
+    }
+    assert found - SHORT_LIMITS.keys() == set(), "A busy machine takes longer: give it a minute, or say why not."
+    assert SHORT_LIMITS.keys() - found == set()
+    # Playwright counts milliseconds, and its default is set in one place.
+    named = {text for path in files("tests/console/browser") for text, _ in limits(path) if "PATIENCE" in text}
+    assert {"context.set_default_timeout(PATIENCE)", "PATIENCE = 120000"} <= named

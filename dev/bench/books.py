@@ -275,7 +275,7 @@ async def alone(measured: Callable[[Server], Awaitable[list[Row]]]) -> None:
         await asyncio.to_thread(postgres.prepare)
         process = Process(postgres.program())
         try:
-            await asyncio.to_thread(wait_until_ready, postgres, process, 60)
+            await asyncio.to_thread(wait_until_ready, postgres, process)
             for row in await measured(Server(str(postgres.socket_dir))):
                 print(line(row), flush=True)
         finally:

@@ -16,7 +16,7 @@ from domain.ids import escalation_workflow_id
 
 TITLE = "An alert rule fires, its owner is told, and somebody answers an alert"
 #: How long the story waits for a mail and for an alert, in seconds: both are looked for once a minute.
-PATIENCE = 90
+PATIENCE = 300
 CALLING = "webhook_endpoint.given_up"
 
 

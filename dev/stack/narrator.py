@@ -13,7 +13,7 @@ from dev.stack.running import Running
 Say = Callable[[str], None]
 Json = dict[str, Any]
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 0.1
 
 

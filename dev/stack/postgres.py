@@ -22,7 +22,7 @@ import psutil
 
 from commands.backup_folder import BackupFolder, archive_command
 from commands.cluster import NAMED, installed_programs
-from dev.stack.process import Process, Program, StackError, kill_tree, log_tail, unprivileged_account
+from dev.stack.process import START_SECONDS, Process, Program, StackError, kill_tree, log_tail, unprivileged_account
 
 log = logging.getLogger(__name__)
 
@@ -301,13 +301,13 @@ def running_postgres(
     postgres.prepare()
     process = Process(postgres.program())
     try:
-        wait_until_ready(postgres, process, 30)
+        wait_until_ready(postgres, process)
         yield postgres
     finally:
         process.stop(grace_seconds=20)
 
 
-def wait_until_ready(postgres: Postgres, process: Process, timeout_seconds: float) -> None:
+def wait_until_ready(postgres: Postgres, process: Process, timeout_seconds: float = START_SECONDS) -> None:
     """Block until the server takes connections; raises StackError with its log when it ended or took too long."""
     give_up_at = time.monotonic() + timeout_seconds
     while problem := postgres.problem():

@@ -16,6 +16,8 @@ import psutil
 LEASH = Path(__file__).with_name("leash.py")
 LOG_KEEP_BYTES = 20_000_000
 LOG_LINE_LIMIT = 500
+#: How long a server may take to start where a check or a test waits for it: a busy machine takes minutes.
+START_SECONDS = 300.0
 
 
 class StackError(Exception):

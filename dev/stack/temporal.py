@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts import search_attributes
-from dev.stack.process import Process, Program, StackError, log_tail
+from dev.stack.process import START_SECONDS, Process, Program, StackError, log_tail
 from runtime.temporal import ensure_search_attributes
 
 NAMESPACE = "default"
@@ -130,7 +130,7 @@ class Temporal:
         return None
 
 
-def start_temporal(temporal: Temporal, timeout_seconds: float = 30) -> Process:
+def start_temporal(temporal: Temporal, timeout_seconds: float = START_SECONDS) -> Process:
     """Start a server and block until it is ready, for checks and tests that do not run the whole stack."""
     process = Process(temporal.program())
     give_up_at = time.monotonic() + timeout_seconds

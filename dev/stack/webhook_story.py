@@ -17,7 +17,7 @@ from dev.stack.receiver import listening
 TITLE = "A server learns of an escrow by webhooks, and misses none although it fails"
 TYPES = ["escrow.opened", "escrow.funded", "escrow.cancel_requested"]
 #: How long the story waits for a webhook, and for a mail, in seconds.
-PATIENCE, MAIL_PATIENCE = 60, 90
+PATIENCE, MAIL_PATIENCE = 300, 300
 #: The security contact to set if the client has none.
 CONTACT = {"email": "security@acme.example", "purposes": ["security"]}
 

@@ -25,7 +25,7 @@ from composition import make_metering, make_price_book, make_providers, spend_lo
 from contracts import search_attributes
 from contracts.queues import TASK_QUEUE
 from dev.stack.claim import Ports
-from dev.stack.process import Process
+from dev.stack.process import START_SECONDS, Process
 from dev.stack.sandboxes import Sandboxes
 from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from dev.year.calendar import Calendar, OnCalendar, install
@@ -347,6 +347,7 @@ async def running(
                 dev_server_existing_path=find_temporal(),
                 dev_server_extra_args=[*TIME_SKIPPING, "--output", "none"],
                 dev_server_log_level="error",
+                dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
                 search_attributes=search_attributes.ALL,
                 data_converter=data_converter(settings),
                 # A child passes its own timers when the calendar comes to them.

@@ -472,7 +472,7 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     await world.spend(4, NOW)
     agent = new_id("agt")
     owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute(FACTS.replace("{org}", world.org).replace("{agent}", agent), timeout=10)
+    await owner.execute(FACTS.replace("{org}", world.org).replace("{agent}", agent), timeout=300)
     await owner.close()
     watched_rules: list[alert_figure.Watched] = []
     for metric in (one for platform in (False, True) for one in watched(platform=platform)):

@@ -36,6 +36,7 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
         "rate_limit": "1000000/minute",
         "organization_rate_limit": "1000000/minute",
         "database_pool_size": 5,
+        "database_timeout": "PT50S",
     }
     return Settings(**{**values, **changes})
 

@@ -75,7 +75,7 @@ async def test_price_that_another_process_sets_counts_here_as_soon_as_it_is_anno
 ) -> None:
     good(await put(operator, action, "1"))
     here = create_app(settings_for(database_urls))
-    async with here.router.lifespan_context(here), asyncio.timeout(10):
+    async with here.router.lifespan_context(here), asyncio.timeout(300):
         costs, announcements = here.state.deps.costs, here.state.deps.announcements
         await announcements.listening.wait()
         assert (await costs.of(tenant.org_id))[action].cost_minor == 1_000_000

@@ -61,18 +61,18 @@ class Bureau:
         return Caller(self.http, caller.token, caller.org_id)
 
     async def control(self, path: str, **body: Any) -> Any:
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             return good(await http.post(f"{self.url}/_control/{path}", json=body))
 
     async def delete(self, ref: str) -> None:
-        client = make_client(STRIPE_KEY, api_base=self.url, timeout_seconds=5)
+        client = make_client(STRIPE_KEY, api_base=self.url, timeout_seconds=60)
         await client.v1.accounts.delete_async(ref)
         await client.aclose()
 
     async def connected(self, tenant: Tenant) -> str:
         """Onboards an organization, and returns the id of its account."""
         made = good(await self.at(tenant.owner).post("/billing/connect", ASKED))
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             await http.get(made["onboarding_url"])
             assert (await http.post(made["onboarding_url"], data={"number": "000123456789"})).status_code == 303
         await self.told("account.updated", made["account"]["account_id"])
@@ -121,7 +121,7 @@ async def bureau(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathF
     temporal: Any = Starts()
     with serving(build(sandbox)) as url:
         sandbox.base_url = url
-        client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=5)
+        client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=60)
         payouts = StripeConnect(client)
         app = create_app(settings_for(database_urls), temporal=temporal, providers=Providers({}, payouts=payouts))
         async with client_of(app) as http:

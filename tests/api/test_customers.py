@@ -50,7 +50,7 @@ class Customers:
 
 @asynccontextmanager
 async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **changes: Any) -> AsyncIterator[Customers]:
-    client, starts = make_client(key, api_base=address, timeout_seconds=5), Starts()
+    client, starts = make_client(key, api_base=address, timeout_seconds=60), Starts()
     temporal: Any = starts
     providers = Providers({}, customers=StripeCustomers(client))
     app = create_app(settings_for(urls, **changes), temporal=temporal, providers=providers)

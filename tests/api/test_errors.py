@@ -425,7 +425,7 @@ async def test_keys_and_sessions_of_a_principal_share_the_limit_of_one(
 async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with client_of(application) as client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             await application.state.deps.keyring.listening.wait()
         known = Caller(client, tenant.owner.token)
         good(await known.get("/agents"))

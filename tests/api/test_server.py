@@ -21,7 +21,7 @@ from tests.conftest import DatabaseUrls
 pytestmark = pytest.mark.db
 
 Serve = Callable[..., AbstractAsyncContextManager[int]]
-LIMIT = 20.0
+LIMIT = 300.0
 POST = b"POST /api/v1/agents HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -46,7 +46,7 @@ def serve(database_urls: DatabaseUrls) -> Serve:
 
 
 async def address_in_the_trail(port: int, tenant: Tenant, forwarded: str = "203.0.113.7") -> object:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
         owner = Caller(client, tenant.owner.token)
         body = {"principal": new_key(), "role": "member"}
         made = await owner.post("/api-keys", body, headers={"X-Forwarded-For": forwarded})
@@ -84,7 +84,7 @@ async def read_to_end(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.parametrize("start", [b"GET /healthz HTTP/1.1\r\nHost: x\r\n", POST + b"Content-Length: 100\r\n\r\n{"])
 async def test_slow_clients_leave_the_others_served(start: bytes, serve: Serve, tenant: Tenant) -> None:
-    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
         slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
         for _, writer in slow:
             writer.write(start)
@@ -100,7 +100,7 @@ async def test_slow_clients_leave_the_others_served(start: bytes, serve: Serve, 
 async def test_client_that_goes_within_its_body_is_no_fault_of_ours(
     body: bytes, keyed: bool, serve: Serve, tenant: Tenant
 ) -> None:
-    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         key = f"Authorization: Bearer {tenant.owner.token}\r\n".encode() if keyed else b""
         writer.write(POST + key + body)
@@ -114,7 +114,7 @@ async def test_client_that_goes_within_its_body_is_no_fault_of_ours(
 
 
 async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve, tenant: Tenant) -> None:
-    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
         owner = Caller(client, tenant.owner.token)
         for _ in range(2):
             answer = await owner.post("/agents", {"name": "x" * 900_000}, headers={"X-Filler": "x" * 40_000})
@@ -125,7 +125,7 @@ async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve
 async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> None:
     async with serve(limit_concurrency=2, limit_streams=0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT) as client:
             assert (await client.get("/healthz")).status_code == 503
         writer.close()
         await read_to_end(reader)
@@ -153,7 +153,7 @@ async def test_both_ports_listen_until_the_process_is_told_to_stop(database_urls
     known = signal.signal(signal.SIGTERM, lambda *_: None)
     serving_both = asyncio.create_task(serve_both(create_app(settings), settings))
     try:
-        async with asyncio.timeout(LIMIT), httpx2.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(LIMIT), httpx2.AsyncClient(trust_env=False, timeout=LIMIT) as client:
             for port, path in ((settings.port, "/healthz"), (settings.private_port, "/readyz")):
                 assert (await answered(client, f"http://127.0.0.1:{port}{path}")).status_code == 200
             assert (await client.get(f"http://127.0.0.1:{settings.port}/readyz")).status_code == 404

@@ -96,11 +96,11 @@ async def stage(
     client = await connect(Settings(temporal_address=temporal_address))
     app = create_app(settings_for(database_urls), temporal=client)
     async with (
-        httpx2.AsyncClient(trust_env=False, timeout=10) as proxy,
+        httpx2.AsyncClient(trust_env=False, timeout=60) as proxy,
         client_of(app) as http,
     ):
         rates = Rates(prices=PriceBook())
-        read = LiteLlm(proxy, address, KEY, timeout=timedelta(seconds=10))
+        read = LiteLlm(proxy, address, KEY, timeout=timedelta(minutes=1))
         work = UsageActivities(database, Metering(log=read, rates=rates))
         activities = [work.plan_sync, work.sync_page, work.conclude_sync]
         async with Worker(client, task_queue=TASK_QUEUE, workflows=[UsageSyncWorkflow], activities=activities):

@@ -88,7 +88,7 @@ class Inbox:
 
 @asynccontextmanager
 async def running(urls: DatabaseUrls, *, secrets: tuple[str, ...] = SECRETS, **changes: Any) -> AsyncIterator[Inbox]:
-    client = make_client("sk_test_x", api_base="http://127.0.0.1:1", timeout_seconds=1)
+    client = make_client("sk_test_x", api_base="http://127.0.0.1:1", timeout_seconds=60)
     adapters: Any = {
         "stripe": StripeProvider(client, webhook_secrets=secrets, livemode=False),
         "paypal": PayPal(),

@@ -34,7 +34,7 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "automatic_payment_methods[enabled]": "true",
         "automatic_payment_methods[allow_redirects]": "never",
     }
-    async with httpx2.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False) as stripe:
+    async with httpx2.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False, timeout=60) as stripe:
         made = await stripe.post(f"{running.stripe_api_base}/v1/payment_intents", data=charge)
     assert made.json()["status"] == "succeeded"
     process = await asyncio.create_subprocess_exec(

@@ -356,7 +356,7 @@ def test_random_requests_are_answered_as_documented(
         headers = {"Authorization": f"Bearer {tokens[role]}"}
         if keyed:
             headers["Idempotency-Key"] = f"schema-{next(numbers)}"
-        response = case.call(session=session, headers=headers, timeout=30)
+        response = case.call(session=session, headers=headers, timeout=60)
         statuses[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
 
@@ -387,5 +387,5 @@ def _use_known(case: Case[Any], known: dict[str, list[str]], rng: random.Random)
 
 
 def test_document_is_served_to_whoever_asks(world: World) -> None:
-    answer = httpx2.get(f"{world.running.api_url}/openapi.json", trust_env=False)
+    answer = httpx2.get(f"{world.running.api_url}/openapi.json", trust_env=False, timeout=60)
     assert answer.headers["content-type"] == "application/json"

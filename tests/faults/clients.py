@@ -12,7 +12,7 @@ import httpx2
 from tests.faults.plans import Plan, Step
 
 #: Longer than the API waits for a command, as a client's own limit should be.
-REQUEST_SECONDS = 30.0
+REQUEST_SECONDS = 60.0
 #: After this a client takes its command for lost, and the run has failed.
 PATIENCE_SECONDS = 240.0
 FIRST_PAUSE_SECONDS = 0.1

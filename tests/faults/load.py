@@ -93,7 +93,7 @@ def stripe_of(stack: Stack) -> httpx2.AsyncClient:
     """Return a client of the stack's Stripe, as its account."""
     key = json.loads((stack.data_dir / "stripe" / "secrets.json").read_text())["api_key"]
     url = f"http://127.0.0.1:{stack.ports.stripe_sandbox}"
-    return httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10, headers={"Authorization": f"Bearer {key}"})
+    return httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60, headers={"Authorization": f"Bearer {key}"})
 
 
 async def lose_one_answer(stripe: httpx2.AsyncClient, path: str, number: int) -> None:

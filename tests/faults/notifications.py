@@ -118,7 +118,7 @@ class Carriers:
 
     async def follow(self) -> None:
         """Look at what they took for as long as nobody cancels it."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
             while True:
                 with suppress(httpx2.TransportError):
                     for mail in (await http.get(f"{self.urls['mail']}/mails")).json():
@@ -154,7 +154,7 @@ class Carriers:
     @asynccontextmanager
     async def holding(self, parts: Sequence[str]) -> AsyncIterator[None]:
         """Have a message under way when the strike falls, and answer it afterwards."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
+        async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
             for url in self.urls.values():
                 await http.post(f"{url}/_control/hold", json={"hold": True})
             held = set[Message]()

@@ -27,7 +27,7 @@ CHAINS = {
     "rates": "rates/v2/exchange-rates",
 }
 DROPPED = (0.1, 0.25, 0.5)
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 60.0
 
 
 class Outages:

@@ -148,7 +148,7 @@ class SpendLogWriter:
         self.owners: dict[str, str] = {}
         self._org_ids = org_ids
         self._rng = random.Random(f"{seed} calls")
-        self._http = httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10)
+        self._http = httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -271,7 +271,9 @@ class Reader:
     async def follow(self) -> None:
         """Read for as long as nobody cancels it; an API that is killed is asked again."""
         headers = {"Authorization": f"Bearer {self.tenant.owner}"}
-        async with httpx2.AsyncClient(base_url=f"{self.api_url}/api/v1", headers=headers, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            base_url=f"{self.api_url}/api/v1", headers=headers, trust_env=False, timeout=60
+        ) as client:
             while True:
                 with suppress(httpx2.TransportError):
                     after = {"after": self.ids[-1]} if self.ids else {}
@@ -284,7 +286,7 @@ class Reader:
 async def _enable(stack: Stack, receiver: Receiver, tenants: Sequence[Tenant]) -> None:
     """Enable endpoints that were disabled because they answered 410, as their owners would."""
     owners = {path: tenant for tenant in tenants for path in tenant.paths}
-    async with httpx2.AsyncClient(base_url=f"{stack.api_url}/api/v1", trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=f"{stack.api_url}/api/v1", trust_env=False, timeout=60) as client:
         while True:
             for path in tuple(receiver.gone):
                 tenant = owners[path]

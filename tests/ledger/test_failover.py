@@ -22,7 +22,7 @@ pytestmark = pytest.mark.db
 async def serving(server: Postgres) -> AsyncIterator[None]:
     process = await asyncio.to_thread(Process, server.program())
     try:
-        await asyncio.to_thread(wait_until_ready, server, process, 60)
+        await asyncio.to_thread(wait_until_ready, server, process)
         yield
     finally:
         await asyncio.to_thread(process.stop, 30)

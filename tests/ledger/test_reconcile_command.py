@@ -66,7 +66,7 @@ async def pay(sandbox: RunningStripe) -> None:
 
 
 async def listed(sandbox: RunningStripe) -> list[BalanceTransaction]:
-    client = make_client(STRIPE_KEY, api_base=sandbox.url, timeout_seconds=10)
+    client = make_client(STRIPE_KEY, api_base=sandbox.url, timeout_seconds=60)
     try:
         provider = StripeProvider(client, webhook_secrets=[], livemode=False)
         window = nightly_window(datetime.now(UTC), None)

@@ -88,7 +88,7 @@ def signed(body: str, secret: str, *, age: timedelta = timedelta()) -> Webhook:
 async def at_stripe(api_key: str) -> AsyncIterator[StripeHarness]:
     """Against Stripe itself, with a key of its test mode."""
     wire = Wire()
-    client = make_client(api_key, api_base=None, timeout_seconds=30, transport=wire)
+    client = make_client(api_key, api_base=None, timeout_seconds=60, transport=wire)
     yield StripeHarness(client, wire)
     await client.aclose()
 
@@ -101,7 +101,7 @@ class SandboxHarness(StripeHarness):
         self.url = url
 
     async def control(self, act: str, **body: Any) -> dict[str, Any]:
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             answer = await http.post(f"{self.url}/_control/{act}", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
@@ -114,7 +114,7 @@ async def in_sandbox(directory: Path) -> AsyncIterator[SandboxHarness]:
     with serving(build(sandbox)) as url:
         sandbox.base_url = url
         wire = Wire()
-        client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=30, transport=wire)
+        client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=60, transport=wire)
         yield SandboxHarness(client, wire, url)
         await client.aclose()
     sandbox.store.close()

@@ -225,7 +225,7 @@ async def test_run_that_goes_on_pays_nothing_from_credits_of_who_asked_and_was_f
     agent = new_id("agt")
     terms = replace(TERMS, payment_id=new_id("pay"), org_id=world.org, provider="credits", currency="CREDIT")
     asker = Actor(principal="bot", role=Role.AGENT, org_id=world.org, agent_id=agent)
-    pool = StatementPool(database_urls.tenant, size=1, timeout=timedelta(seconds=10))
+    pool = StatementPool(database_urls.tenant, size=1, timeout=timedelta(minutes=1))
     await pool.read(lambda each: payment_command.ask(each, new_id("cmd"), b"x", terms, asker))
     await pool.close()
     await world.freeze(SubjectKind.AGENT, agent)

@@ -34,7 +34,7 @@ class PayPalHarness:
     def __init__(self, paypal: RunningPayPal) -> None:
         self.paypal, self.wire = paypal, PayPalWire()
         self.http = httpx2.AsyncClient(
-            base_url=paypal.url, timeout=30, transport=Recorder(paypal.exchanges, inner=self.wire)
+            base_url=paypal.url, timeout=60, transport=Recorder(paypal.exchanges, inner=self.wire)
         )
         self.provider = PayPalProvider(
             self.http,

@@ -12,7 +12,7 @@ from tests.support.paypal import a_payment
 
 
 async def test_pitfall_10_an_order_made_in_silence_is_the_one_that_the_same_key_gives(paypal, provider):
-    hasty = await paypal.provider(patience=1)
+    hasty = await paypal.hasty()
     await paypal.control("faults", fault="timeout_after_commit", path="/v2/checkout/orders")
     with pytest.raises(OutcomeUnknown):
         await hasty.create(a_payment(), idempotency_key="k")
@@ -22,7 +22,7 @@ async def test_pitfall_10_an_order_made_in_silence_is_the_one_that_the_same_key_
 
 
 async def test_pitfall_09_money_taken_in_silence_is_found_and_not_taken_again(paypal, provider):
-    hasty = await paypal.provider(patience=1)
+    hasty = await paypal.hasty()
     order = await hasty.create(a_payment(), idempotency_key="k")
     await paypal.control(f"orders/{order.ref}/approve")
     await paypal.control("faults", fault="timeout_after_commit", path="/capture")
@@ -49,7 +49,7 @@ async def test_a_held_payment_is_found_by_our_id_too(paypal, provider):
 
 
 async def test_a_request_that_never_arrived_is_unknown_too(paypal, provider):
-    hasty = await paypal.provider(patience=1)
+    hasty = await paypal.hasty()
     await paypal.control("faults", fault="timeout_before", path="/v2/checkout/orders")
     with pytest.raises(OutcomeUnknown):
         await hasty.create(a_payment(), idempotency_key="k")
@@ -73,7 +73,7 @@ async def test_pitfall_27_a_forgotten_key_makes_another_order_that_can_never_be_
 
 
 async def test_a_refund_made_in_silence_is_found_and_not_made_again(paypal, provider):
-    hasty = await paypal.provider(patience=1)
+    hasty = await paypal.hasty()
     paid = await paypal.paid(hasty, a_payment(amount_minor=1000))
     await paypal.control("faults", fault="timeout_after_commit", path="/refund")
     asked = {"refund_id": "rfd_1", "amount_minor": 600, "reason": None, "idempotency_key": "r"}
@@ -95,7 +95,7 @@ async def test_an_error_while_capturing_is_unknown_and_the_same_key_captures(pay
 async def test_a_change_that_cannot_be_read_afterwards_is_unknown(paypal):
     """The first read of the order answers, the void is made, and the second read is turned away."""
     given = await paypal.paid(await paypal.provider(), a_payment(manual_capture=True))
-    async with httpx2.AsyncClient() as plain:
+    async with httpx2.AsyncClient(timeout=60) as plain:
         reads = iter([True, False])
 
         async def answer(request):
@@ -122,7 +122,7 @@ async def test_a_change_that_cannot_be_read_afterwards_is_unknown(paypal):
     ],
 )
 async def test_errors_tell_whether_something_may_have_happened(paypal, fault, creating, reading):
-    hasty = await paypal.provider(patience=1)
+    hasty = await paypal.hasty()
     order = await hasty.create(a_payment(), idempotency_key="k")
     await paypal.control("faults", fault=fault, count=2, path="/v2/checkout/orders")
     with pytest.raises(creating):
@@ -162,7 +162,7 @@ async def test_a_broken_connection_tells_whether_the_request_was_sent(error, exp
 async def test_nobody_listening_is_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
         provider = PayPalProvider(http, client_id="i", client_secret="s", webhook_id="w", trust_roots=[])
         with pytest.raises(ProviderUnavailable):
             await provider.create(a_payment(), idempotency_key="k")

@@ -36,7 +36,7 @@ class Pretended:
         self.sent: list[httpx2.Request] = []
         self._answer = answer
         transport = httpx2.MockTransport(self._handle)
-        self.client = make_client("sk_test_1", api_base="http://stripe.test", timeout_seconds=1, transport=transport)
+        self.client = make_client("sk_test_1", api_base="http://stripe.test", timeout_seconds=60, transport=transport)
         self.provider = StripeProvider(self.client, webhook_secrets=())
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
@@ -148,7 +148,7 @@ class TestRequests:
 
 def test_a_client_goes_past_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    client = make_client("sk_test_1", api_base=None, timeout_seconds=1)
+    client = make_client("sk_test_1", api_base=None, timeout_seconds=60)
     assert all(mount is None for mount in client._http._http._mounts.values())
 
 

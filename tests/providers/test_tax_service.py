@@ -35,7 +35,7 @@ def question(party: TaxParty = IN_FRANCE, lines: int = 2) -> TaxQuestion:
 
 
 def asking(client: httpx2.AsyncClient, key: str | None = "sk") -> HttpTaxService:
-    return HttpTaxService(client, URL, key=key, timeout=timedelta(seconds=5))
+    return HttpTaxService(client, URL, key=key, timeout=timedelta(minutes=1))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ async def sending(receivers: Receivers, **options: Any) -> AsyncIterator[HttpWeb
         await sender.aclose()
 
 
-async def sent_to(reply: Reply, *, seconds: float = 10) -> Answer:
+async def sent_to(reply: Reply, *, seconds: float = 60) -> Answer:
     async with receiving(reply) as receiver, sending(Receivers(local=True), timeout=timedelta(seconds=seconds)) as http:
         return await http.send(outgoing(receiver.url), now=datetime.now(UTC))
 

@@ -37,7 +37,7 @@ async def database(database_urls: Any) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
-    made = StatementPool(database_urls.tenant, size=5, timeout=timedelta(seconds=10))
+    made = StatementPool(database_urls.tenant, size=5, timeout=timedelta(minutes=1))
     yield made
     await made.close()
 

@@ -66,7 +66,7 @@ class SampleWorkflow:
                 return Paid(text=f"caught {refusal.error_code}")
         if message.how.startswith("regular "):
             inner = Pay(how=message.how.removeprefix("regular "), amount_minor=message.amount_minor)
-            options = regular_activity("provider", timeout=timedelta(seconds=5))
+            options = regular_activity("provider", timeout=timedelta(minutes=1))
             return await workflow.execute_activity_method(Books.post, inner, **options)
         return await workflow.execute_local_activity_method(Books.post, message, **local_activity("post to the books"))
 

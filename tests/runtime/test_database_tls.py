@@ -148,7 +148,7 @@ async def test_disable_asks_for_no_tls(listener: Listener) -> None:
 async def test_every_way_to_the_database_reads_the_url_alike(listener: Listener) -> None:
     url = listener.with_query(sslmode="verify-full", sslrootcert=str(listener.root))
     database = Database(url, url, pool_size=1)
-    pool = StatementPool(url, size=1, timeout=timedelta(seconds=10))
+    pool = StatementPool(url, size=1, timeout=timedelta(minutes=1))
     direct = await asyncpg.connect(url)
     try:
         async with database.platform() as session:

@@ -224,7 +224,7 @@ class _Silent(ActivityInboundInterceptor):
         self.beats = beats
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(300):
             return [await self.beats.get() for _ in range(3)]
 
 

@@ -173,7 +173,7 @@ async def test_worker_serves_its_metrics_on_loopback(settings: Settings) -> None
         await handle.execute_update(SampleWorkflow.pay, Pay(how="regular well"))
         await handle.signal(SampleWorkflow.finish)
         await handle.result()
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         answer = await http.get(f"http://127.0.0.1:{serving.worker_metrics_port}/metrics")
     names = {name for name, _ in samples(answer.text)}
     # The names that docs/observability.md gives.
@@ -203,7 +203,7 @@ async def test_payment_failures_are_served_by_the_worker_with_a_bounded_number_o
         failures.count(meter, "stripe", f"code_{number}")
     failures.count(meter, "stripe", "code_0")
     failures.count(meter, "paypal", 'a "sentence"')
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         answer = await http.get(f"http://127.0.0.1:{port}/metrics")
     counted = {
         (dict(labels)["provider"], dict(labels)["code"]): value

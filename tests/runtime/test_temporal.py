@@ -94,7 +94,7 @@ async def test_namespace_without_room_is_a_clear_error(client: Client) -> None:
 
 @pytest.mark.temporal
 async def test_ensure_waits_for_the_server_and_reports(settings: Settings) -> None:
-    await ensure(settings, wait=timedelta(seconds=5))
+    await ensure(settings, wait=timedelta(minutes=1))
     assert await ensure(settings) == []
 
 

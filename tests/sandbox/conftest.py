@@ -44,7 +44,7 @@ async def running_stripe_sandbox(tmp_path_factory: pytest.TempPathFactory) -> As
         client = stripe.StripeClient(
             STRIPE_KEY, base_addresses={"api": url}, max_network_retries=0, http_client=transport
         )
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             yield StripeSandbox(url, client, http, sandbox)
         await transport.close_async()
     sandbox.store.close()

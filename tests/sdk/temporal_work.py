@@ -9,6 +9,8 @@ from temporalio.common import RetryPolicy
 with workflow.unsafe.imports_passed_through():
     import asyncio
 
+    from temporalio.client import Client
+
     import bursar
     from bursar import AsyncBursar, InWorkflow
     from bursar.testing import FakeBursar
@@ -22,8 +24,7 @@ class Pays:
     async def run(self, name: str) -> int:
         done: int = await workflow.execute_activity(
             name,
-            start_to_close_timeout=timedelta(seconds=60),
-            heartbeat_timeout=timedelta(seconds=2),
+            start_to_close_timeout=timedelta(minutes=5),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1), maximum_attempts=4),
             result_type=int,
         )
@@ -39,7 +40,7 @@ class Reports:
         written: str = await workflow.execute_activity(
             "write_report",
             topic,
-            start_to_close_timeout=timedelta(seconds=5),
+            start_to_close_timeout=timedelta(minutes=5),
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=1)),
             result_type=str,
         )
@@ -73,6 +74,12 @@ class Calls:
 
 async def _nothing() -> None:
     return None
+
+
+async def give_up(client: Client, run_id: str) -> None:
+    """Tell the server that the worker of a run's activity is dead, which it would find out by a timeout."""
+    activity_of_run = client.get_async_activity_handle(workflow_id=run_id, run_id=None, activity_id="1")
+    await activity_of_run.fail(RuntimeError("its worker was killed"))
 
 
 @dataclass

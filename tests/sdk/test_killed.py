@@ -161,7 +161,7 @@ async def test_server_that_is_killed_in_a_request_charges_it_once_when_it_comes_
     api: World, database: Database, start: Start
 ) -> None:
     async def ask(port: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=30) as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             return await http.post(f"http://127.0.0.1:{port}/generate", headers={"Idempotency-Key": "k"})
 
     async with start(SHOP, "dies") as process:

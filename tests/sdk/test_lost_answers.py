@@ -54,7 +54,7 @@ async def test_lost_answer_to_releasing_gives_back_once(world: World, fault: str
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_lost_answer_to_a_report_is_made_good_at_the_end(world: World, fault: str) -> None:
-    async with asyncio.timeout(30), world.client(max_retries=1).hold("50", report_every=1) as hold:
+    async with asyncio.timeout(300), world.client(max_retries=1).hold("50", report_every=1) as hold:
         world.wire.faults.append(fault)
         hold.use(4)
         while await world.books() != ["4"]:  # noqa: ASYNC110 - the books have no event

@@ -21,7 +21,7 @@ from bursar._sync import _base as threaded
 from bursar.testing import FakeBursar
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good, new_key
-from tests.sdk.temporal_work import Reports
+from tests.sdk.temporal_work import Reports, give_up
 from tests.sdk.world import World
 
 SDK = Path(__file__).resolve().parents[2] / "sdk"
@@ -119,6 +119,7 @@ async def test_activity_whose_worker_is_killed_again_and_again_has_paid_once(
             process = await started(end)
             assert await process.wait() == -signal.SIGKILL
             assert await api.books() == paid
+            await give_up(client, queue)
         process = await started("lives")
         try:
             assert await handle.result() == "All about tides."

@@ -55,9 +55,9 @@ async def test_calls_through_the_adapter_are_paid_once_however_late_they_are_cap
         for _ in range(len(COSTS) + 2):
             log.add(json.loads(await asyncio.wait_for(process.stdout.readline(), 300)))
         with serving(build(log)) as address:
-            async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
+            async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
                 paying: Any = {"llm_call": None, "token": None, "dear": None}
-                pages = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
+                pages = LiteLlm(http, address, KEY, timeout=timedelta(minutes=1))
                 metering = Metering(log=pages, rates=Rates(prices=PriceBook()), paying=paying)
                 proxy = Proxy(address, http, database, UsageActivities(database, metering), org_id, now)
                 since = now - timedelta(minutes=1)

@@ -60,7 +60,7 @@ class Bridge(httpx2.BaseTransport):
             response = await self.inner.handle_async_request(again)
             return httpx2.Response(response.status_code, headers=response.headers, content=await response.aread())
 
-        return asyncio.run_coroutine_threadsafe(answer(), self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(answer(), self.loop).result()
 
 
 @dataclass

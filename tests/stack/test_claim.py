@@ -115,4 +115,4 @@ def test_killed_launcher_takes_its_children_with_it(tmp_path: Path) -> None:
         assert process.stdout
         child = psutil.Process(int(process.stdout.readline()))
         process.kill()
-        child.wait(timeout=30)
+        child.wait(timeout=300)

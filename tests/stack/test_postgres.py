@@ -30,7 +30,7 @@ def crashed(home: Path) -> Postgres:
     postgres.prepare()
     process = Process(postgres.program())
     try:
-        wait_until_ready(postgres, process, 30)
+        wait_until_ready(postgres, process)
         postgres.execute("CREATE TABLE kept (value int); INSERT INTO kept VALUES (7)")
     finally:
         process.kill()
@@ -63,7 +63,7 @@ def test_stale_pid_file_that_names_a_living_process_does_not_block(crashed: Post
 
 def test_server_that_was_left_running_is_ended_first(crashed: Postgres) -> None:
     left = Process(crashed.program())
-    wait_until_ready(crashed, left, 30)
+    wait_until_ready(crashed, left)
     seen = psutil.Process(left.pid)
     assert value_after_start(crashed) == "7"
     assert not runs(seen)

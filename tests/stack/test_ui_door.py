@@ -22,7 +22,7 @@ async def stack(data_dir: Path) -> AsyncIterator[Stack]:
 
 
 async def test_ui_answers_this_machine_and_refuses_foreign_hosts(stack: Stack) -> None:
-    async with httpx2.AsyncClient(base_url=stack.temporal_ui_url) as browser:
+    async with httpx2.AsyncClient(base_url=stack.temporal_ui_url, timeout=60) as browser:
         port = stack.ports.temporal_ui
         while (await browser.get("/api/v1/namespaces")).status_code == 503:
             pass  # the UI is there a moment before it has reached its server
@@ -38,7 +38,7 @@ async def test_ui_answers_this_machine_and_refuses_foreign_hosts(stack: Stack) -
 async def test_ui_is_back_after_the_server_was_killed(stack: Stack) -> None:
     await stack.kill("temporal")
     await stack.wait_ready("temporal")
-    async with httpx2.AsyncClient(base_url=stack.temporal_ui_url) as browser:
+    async with httpx2.AsyncClient(base_url=stack.temporal_ui_url, timeout=60) as browser:
         while True:  # the server is ready a moment before its UI is
             with suppress(httpx2.TransportError):
                 assert (await browser.get("/")).status_code == 200

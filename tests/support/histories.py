@@ -26,16 +26,12 @@ def production_converter() -> DataConverter:
 
 
 async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
-    """Replay a history with the production converter; in the sandbox unless a runner is given.
-
-    Debug mode switches off the deadlock detector alone, which fails a replay where the machine stands still for 2 s.
-    """
+    """Replay a history with the production converter; in the sandbox unless a runner is given."""
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=production_converter(),
         plugins=[BursarPlugin()],
         workflow_runner=runner or UntriedSandbox(),
-        debug_mode=True,
     )
     await replayer.replay_workflow(history)
 

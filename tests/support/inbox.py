@@ -161,13 +161,12 @@ class Mailroom:
         return event_id
 
     async def start(self, event_id: str, *, task_queue: str = TASK_QUEUE) -> WorkflowHandle[Any, Any]:
-        with self.env.with_time_skipping_disabled():
-            return await self.client.start_workflow(
-                ProviderEventWorkflow.run,
-                ProviderEventInput(provider="stripe", event_id=event_id),
-                id=provider_event_workflow_id("stripe", event_id),
-                task_queue=task_queue,
-            )
+        return await self.client.start_workflow(
+            ProviderEventWorkflow.run,
+            ProviderEventInput(provider="stripe", event_id=event_id),
+            id=provider_event_workflow_id("stripe", event_id),
+            task_queue=task_queue,
+        )
 
     async def row(self, event_id: str) -> ProviderEventRow:
         async with self.database.platform() as session:
@@ -178,8 +177,7 @@ class Mailroom:
         return self.client.get_workflow_handle(payment_workflow_id(payment_id))
 
     async def told(self, payment_id: str) -> list[str]:
-        with self.env.with_time_skipping_disabled():
-            return list(await self.of(payment_id).query("told"))
+        return list(await self.of(payment_id).query("told"))
 
 
 @asynccontextmanager

@@ -69,7 +69,7 @@ def run_machine(
         _wait(stack.aclose(), loop)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join()
         loop.close()
 
 
@@ -77,4 +77,4 @@ def _wait(work: Awaitable[T], loop: asyncio.AbstractEventLoop) -> T:
     async def run() -> T:
         return await work
 
-    return asyncio.run_coroutine_threadsafe(run(), loop).result(60)
+    return asyncio.run_coroutine_threadsafe(run(), loop).result()

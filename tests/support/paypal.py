@@ -76,14 +76,25 @@ class RunningPayPal:
     stack: contextlib.AsyncExitStack
     exchanges: list[tuple[httpx2.Request, httpx2.Response]] = field(default_factory=list)
 
-    async def http(self, patience: int = 30) -> httpx2.AsyncClient:
-        client = httpx2.AsyncClient(base_url=self.url, timeout=patience, transport=Recorder(self.exchanges))
+    async def http(self) -> httpx2.AsyncClient:
+        client = httpx2.AsyncClient(base_url=self.url, timeout=60, transport=Recorder(self.exchanges))
         return await self.stack.enter_async_context(client)
 
-    async def provider(self, patience: int = 30, **options: Any) -> PayPalProvider:
+    async def provider(self, **options: Any) -> PayPalProvider:
+        return self._on(await self.http(), **options)
+
+    def _on(self, http: httpx2.AsyncClient, **options: Any) -> PayPalProvider:
         given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "webhook_id": WEBHOOK_ID}
         given |= {"trust_roots": self.roots(), "clock": self.now} | options
-        return PayPalProvider(await self.http(patience), **given)
+        return PayPalProvider(http, **given)
+
+    async def hasty(self) -> PayPalProvider:
+        """A provider that is signed in, and gives up after a second what PayPal does not answer."""
+        http = await self.http()
+        provider = self._on(http)
+        await provider.find(a_payment("pay_nobodys"), idempotency_key="first")
+        http.timeout = httpx2.Timeout(60, read=1)
+        return provider
 
     async def client(self) -> PayPalClient:
         return PayPalClient(await self.http(), client_id=CLIENT_ID, client_secret=CLIENT_SECRET, clock=self.now)
@@ -102,13 +113,13 @@ class RunningPayPal:
         await self.control("clock", advance_seconds=int(timedelta(**by).total_seconds()))
 
     async def control(self, path: str, /, **body: Any) -> Any:
-        async with httpx2.AsyncClient(base_url=self.url) as http:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=60) as http:
             response = await http.post(f"/_control/{path}", json=body)
             assert response.is_success, response.text
             return response.json()
 
     async def orders(self) -> list[dict[str, Any]]:
-        async with httpx2.AsyncClient(base_url=self.url) as http:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=60) as http:
             orders: list[dict[str, Any]] = (await http.get("/_control/orders")).json()["orders"]
             return orders
 

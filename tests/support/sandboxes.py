@@ -18,10 +18,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dev.stack.migrate import ROOT
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import free_port
 from providers.payments.stripe.client import HttpClient
 
-START_SECONDS = 30.0
 STRIPE_KEY = "sk_test_bursar"
 
 
@@ -91,7 +91,7 @@ def await_health(url: str, process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the sandbox ended with {process.returncode}")
         with contextlib.suppress(httpx2.TransportError):
-            if httpx2.get(f"{url}/_control/health").status_code == httpx2.codes.OK:
+            if httpx2.get(f"{url}/_control/health", timeout=60).status_code == httpx2.codes.OK:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"no sandbox at {url}")

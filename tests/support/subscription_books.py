@@ -46,7 +46,7 @@ class Subscribed:
         command_id = command_id or new_id("cmd")
         numbered_outcome = numbered(outcome, command_id)
         outside = OutsideTaxes(self.database, self.taxes, self.rules)
-        answers = await tax_answers(self.database, outside, numbered_outcome, PLANS, at=at, within=timedelta(seconds=5))
+        answers = await tax_answers(self.database, outside, numbered_outcome, PLANS, at=at, within=timedelta(minutes=1))
         async with self.database.platform() as session:
             held = await subscriptions.lock(session, self.state.subscription_id)
             await write(

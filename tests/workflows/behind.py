@@ -73,15 +73,14 @@ async def disputed_without_a_run(job: "Job", at: datetime, command_id: str) -> N
 async def resumed(job: "Job", signal: str, given: object) -> "Job":
     """Start the escrow's run from the books with a signal in its first task, as after an outage."""
     start = EscrowInput(terms=job.terms, opened_by=job.procurement, command_id=new_id("cmd"), resume=True)
-    with job.stage.env.with_time_skipping_disabled():
-        await job.stage.client.start_workflow(
-            EscrowWorkflow.run,
-            start,
-            id=job.handle.id,
-            task_queue=TASK_QUEUE,
-            start_signal=signal,
-            start_signal_args=[given],
-        )
+    await job.stage.client.start_workflow(
+        EscrowWorkflow.run,
+        start,
+        id=job.handle.id,
+        task_queue=TASK_QUEUE,
+        start_signal=signal,
+        start_signal_args=[given],
+    )
     return job
 
 
@@ -101,5 +100,4 @@ async def tell(made: PaymentDriver, update: str, **fields: Any) -> PaymentComman
     if update == "refund":
         fields.setdefault("refund_id", new_id("rfd"))
     command = COMMANDS[update](command_id=f"told-{next(KEYS)}", actor=made.actor, **fields)
-    with made.stage.env.with_time_skipping_disabled():
-        return await payments.send(made.stage.deps, made.stage.client, await made.state(), update, command)
+    return await payments.send(made.stage.deps, made.stage.client, await made.state(), update, command)

@@ -37,6 +37,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from dev.stack.postgres import Postgres
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from domain import accounts
 from domain.access import Actor, Role
@@ -63,7 +64,7 @@ from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
-from tests.support.looking import again
+from tests.support.looking import again, pass_to_the_end
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
 from tests.support.proving import prove_all
@@ -185,10 +186,9 @@ class Job:
         return self.stage.client.get_workflow_handle(escrow_workflow_id(self.terms.contract_id))
 
     async def open(self, key: str | None = None) -> CommandResult:
-        with self.stage.env.with_time_skipping_disabled():
-            return await commands.open_escrow(
-                self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
-            )
+        return await commands.open_escrow(
+            self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
+        )
 
     async def send(self, name: str, actor: Actor, *, key: str | None = None, **fields: Any) -> CommandResult:
         escrow = await self.state()
@@ -214,7 +214,7 @@ class Job:
         await self.stage.env.fast_forward(self.handle, timedelta(**amount))
 
     async def end(self) -> str:
-        result = await self.handle.result()
+        result = await pass_to_the_end(self.stage.env, self.handle)
         return str(result["status"] if isinstance(result, dict) else result.status)
 
     async def state(self) -> Escrow:
@@ -329,10 +329,13 @@ async def _books(database: Database) -> AsyncIterator[asyncpg.Connection]:
 @asynccontextmanager
 async def api_of(database_urls: Any, database: Database, settings: Settings | None = None) -> AsyncIterator[Any]:
     """Return what commands to escrows need of the API."""
-    pool = StatementPool(database_urls.platform, size=5, timeout=timedelta(seconds=10))
+    pool = StatementPool(database_urls.platform, size=5, timeout=timedelta(minutes=1))
     try:
         yield SimpleNamespace(
-            settings=settings or Settings(), database=database, platform_pool=pool, metrics=ApiMetrics()
+            settings=settings or Settings(command_timeout=timedelta(minutes=5)),
+            database=database,
+            platform_pool=pool,
+            metrics=ApiMetrics(),
         )
     finally:
         await pool.close()
@@ -401,16 +404,19 @@ SKIPPING: list[WorkflowEnvironment] = []
 
 @asynccontextmanager
 async def own_server(*options: str, settings: Settings | None = None) -> AsyncIterator[WorkflowEnvironment]:
-    """Run a server that skips time for as long as the block lasts."""
+    """Run a server for as long as the block lasts, on which time passes only where a test calls `fast_forward`."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
         dev_server_extra_args=[*TIME_SKIPPING, *options],
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(settings or Settings()),
+        dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
     )
     async with environment:
         SKIPPING.append(environment)
-        yield environment
+        # By default each run that a test or a message starts skips ahead at once, past what the test does next.
+        with environment.with_time_skipping_disabled():
+            yield environment
         SKIPPING.remove(environment)
 
 
@@ -426,7 +432,7 @@ async def no_run_stays_open() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="package")
 async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server on which each workflow's own clock skips ahead. Like what follows, it ends with this folder."""
+    """A Temporal server on which a test passes the time of each run. Like what follows, it ends with this folder."""
     async with own_server() as environment:
         yield environment
 

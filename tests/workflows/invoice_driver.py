@@ -50,8 +50,7 @@ class InvoiceDriver:
         return self.stage.client.get_workflow_handle(self.run.workflow_id, result_type=InvoiceResult)
 
     async def begin(self) -> None:
-        with self.stage.env.with_time_skipping_disabled():
-            await reach.start_missing(self.stage.client, self.run)
+        await reach.start_missing(self.stage.client, self.run)
 
     async def reaches(self, status: str, *, step: int = 0) -> Collection:
         """Return the state once it has this status, after so many steps of dunning."""
@@ -99,10 +98,9 @@ class InvoiceDriver:
 
     async def charge(self) -> InvoiceResult:
         command = ChargeInvoice(command_id=new_id("cmd"), actor=self.actor)
-        with self.stage.env.with_time_skipping_disabled():
-            return await reach.update(
-                self.stage.client, self.run, "charge", command, update_id=new_id("upd"), result_type=InvoiceResult
-            )
+        return await reach.update(
+            self.stage.client, self.run, "charge", command, update_id=new_id("upd"), result_type=InvoiceResult
+        )
 
     async def state(self) -> Collection:
         async with self.stage.database.platform() as session:
@@ -214,6 +212,5 @@ async def charged_back(made: InvoiceDriver) -> str:
     """Have the payment that paid the invoice charged back."""
     paid = await payment_of(made)
     dispute = paid.there.dispute()
-    with made.stage.env.with_time_skipping_disabled():
-        await paid.told()
+    await paid.told()
     return dispute

@@ -41,7 +41,7 @@ from repositories import provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from tests.support.looking import again
+from tests.support.looking import again, pass_to_the_end
 from tests.support.payments import TERMS, Account
 from tests.support.runs import ask_for
 from tests.support.timelines import timeline
@@ -103,15 +103,14 @@ class PaymentDriver:
         )
 
     async def create(self) -> PaymentCommandResult:
-        with self.stage.env.with_time_skipping_disabled():
-            result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
-                "create",
-                CreatePaymentCommand(command_id=self.command_id, actor=self.actor),
-                id=self.command_id,
-                result_type=PaymentCommandResult,
-                start_workflow_operation=self.operation(resume=False),
-            )
-            return result
+        result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
+            "create",
+            CreatePaymentCommand(command_id=self.command_id, actor=self.actor),
+            id=self.command_id,
+            result_type=PaymentCommandResult,
+            start_workflow_operation=self.operation(resume=False),
+        )
+        return result
 
     async def send(
         self,
@@ -127,15 +126,14 @@ class PaymentDriver:
         if name == "refund":
             fields.setdefault("refund_id", new_id("rfd"))
         command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=actor, **fields)
-        with self.stage.env.with_time_skipping_disabled():
-            result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
-                name,
-                command,
-                id=update_id or command.command_id,
-                result_type=PaymentCommandResult,
-                start_workflow_operation=self.operation(resume=True),
-            )
-            return result
+        result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
+            name,
+            command,
+            id=update_id or command.command_id,
+            result_type=PaymentCommandResult,
+            start_workflow_operation=self.operation(resume=True),
+        )
+        return result
 
     async def event(self, event_id: str | None = None) -> str:
         """Have the inbox tell the run of an event, as a webhook does; it is stored like one."""
@@ -151,17 +149,16 @@ class PaymentDriver:
         async with self.stage.database.platform() as session:
             connection: Any = await driver_connection(session)
             await provider_event.store(connection, self.terms.provider, event, "received", handled=False)
-        with self.stage.env.with_time_skipping_disabled():
-            await self.client.start_workflow(
-                PaymentWorkflow.run,
-                self.start(resume=True),
-                id=payment_workflow_id(self.terms.payment_id),
-                task_queue=TASK_QUEUE,
-                start_signal="provider_event",
-                start_signal_args=[ProviderEventSignal(event_id=event_id)],
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            )
+        await self.client.start_workflow(
+            PaymentWorkflow.run,
+            self.start(resume=True),
+            id=payment_workflow_id(self.terms.payment_id),
+            task_queue=TASK_QUEUE,
+            start_signal="provider_event",
+            start_signal_args=[ProviderEventSignal(event_id=event_id)],
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
         return event_id
 
     async def told(self) -> Payment:
@@ -180,8 +177,8 @@ class PaymentDriver:
             await again()
 
     async def end(self) -> str:
-        """Wait for the end of the run, and return the payment's status."""
-        return str((await self.handle.result())["status"])
+        """Pass the time until the end of the run, and return the payment's status."""
+        return str((await pass_to_the_end(self.stage.env, self.handle))["status"])
 
     async def pass_time(self, **amount: float) -> None:
         await self.stage.env.fast_forward(self.handle, timedelta(**amount))

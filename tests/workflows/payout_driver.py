@@ -53,8 +53,7 @@ class PayoutDriver:
         return self.stage.client.get_workflow_handle(self.run.workflow_id, result_type=PayoutResult)
 
     async def begin(self) -> None:
-        with self.stage.env.with_time_skipping_disabled():
-            await reach.start_missing(self.stage.client, self.run)
+        await reach.start_missing(self.stage.client, self.run)
 
     async def reaches(self, status: str) -> None:
         await self.begin()

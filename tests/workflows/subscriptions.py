@@ -81,10 +81,9 @@ class Subscriber:
         return await self.send("resume", ResumeSubscription)
 
     async def _give(self, name: str, command: SubscriptionCommand, run: Run) -> SubscriptionResult:
-        with self.stage.env.with_time_skipping_disabled():
-            return await reach.update(
-                self.stage.client, run, name, command, update_id=command.command_id, result_type=SubscriptionResult
-            )
+        return await reach.update(
+            self.stage.client, run, name, command, update_id=command.command_id, result_type=SubscriptionResult
+        )
 
     async def state(self) -> Subscription:
         async with self.stage.database.platform() as session:

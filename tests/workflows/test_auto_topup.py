@@ -29,7 +29,7 @@ from services import auto_topup
 from services.payment_terms import TermsMaker
 from tests.api.conftest import good, new_key
 from tests.support.histories import replay_and_keep
-from tests.support.looking import again
+from tests.support.looking import again, pass_to_the_end
 from tests.workflows.conftest import Stage, with_plugin
 from tests.workflows.shop import Shop
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
@@ -308,7 +308,7 @@ async def test_sweep_looks_every_five_seconds_for_a_minute(
     work = AutoTopUpActivities(database, client, TermsMaker(Settings().payment_rules, Providers({})))
     async with Worker(client, task_queue=queue, workflows=[AutoTopUpSweepWorkflow], activities=[work.look]):
         handle = await client.start_workflow(AutoTopUpSweepWorkflow.run, id=new_id("sweep"), task_queue=queue)
-        assert (await handle.result()).looks == 12
+        assert (await pass_to_the_end(timeskip_env, handle)).looks == 12
         assert "Checked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "auto_topup_sweep_of_a_minute")
     await database.close()

@@ -4,35 +4,16 @@ import asyncio
 
 import pytest
 from pydantic import TypeAdapter
-from temporalio.testing import WorkflowEnvironment
 
-from contracts import search_attributes
 from contracts.payment import PaymentInput
-from dev.stack.temporal import find_temporal
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from domain.payment.state import Fulfilment
-from runtime.settings import Settings
-from runtime.temporal import data_converter
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
-from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import for_escrow, new_payment
 
-pytestmark = [pytest.mark.db, pytest.mark.temporal]
-
-
-@pytest.fixture(scope="module")
-async def short_runs(database_urls):
-    """A stage on a server that suggests a new run after twenty events."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"],
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment, stage_on(environment, database_urls) as stage:
-        yield stage
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def test_an_escrow_goes_on_in_new_runs_and_forgets_nothing(short_runs):
@@ -90,7 +71,7 @@ async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short
 
 
 async def test_a_payment_goes_on_in_a_new_run_with_the_events_that_it_has_not_answered(short_runs, monkeypatch):
-    made = await new_payment(short_runs, first_poll_seconds=86_400, longest_poll_seconds=86_400, open_seconds=1)
+    made = await new_payment(short_runs, first_poll_seconds=86_400, longest_poll_seconds=86_400)
     await made.create()
     first_run = (await made.handle.describe()).run_id
     looked, told, retrieve = asyncio.Event(), asyncio.Event(), short_runs.fake.retrieve

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from commands.failure import CommandFailed
 from commands.resume import require_worker
 from commands.rollout import make_current
 from contracts import search_attributes
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
 from runtime.settings import Settings
 from runtime.temporal import data_converter
@@ -28,6 +30,7 @@ KEYS = "2026a:" + base64.b64encode(bytes(range(32))).decode()
 async def server(settings: Settings) -> WorkflowEnvironment:
     return await WorkflowEnvironment.start_local(
         dev_server_existing_path=find_temporal(),
+        dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(settings),
     )
@@ -46,7 +49,7 @@ async def builds(handle) -> list[str]:
 async def test_a_versioned_worker_gets_work_once_its_version_is_current(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        assert await make_current(stage.client, "build-1", wait=30) == ""
+        assert await make_current(stage.client, "build-1", wait=300) == ""
         await require_worker(stage.client)
         job = await (await stage.award()).delivered()
         await job.send("validate", job.validator, score_e4=9000)
@@ -56,14 +59,14 @@ async def test_a_versioned_worker_gets_work_once_its_version_is_current(database
 async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_one_until_then(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        await make_current(stage.client, "build-1", wait=30)
+        await make_current(stage.client, "build-1", wait=300)
         job = await (await stage.award()).delivered()
         async with make_worker(stage.client, stage.database, build_id="build-2"):
             with pytest.raises(CommandFailed, match="build-3 does not become current"):
                 await make_current(stage.client, "build-3", wait=0)
             other = await (await stage.award()).delivered()
             assert [await builds(run.handle) for run in (job, other)] == [["build-1"], ["build-1"]]
-            assert [await make_current(stage.client, "build-2", wait=30) for _ in range(2)] == ["build-1", "build-2"]
+            assert [await make_current(stage.client, "build-2", wait=300) for _ in range(2)] == ["build-1", "build-2"]
             for run in (job, other):
                 await run.send("validate", run.validator, score_e4=9000)
                 assert await run.end() == "released"
@@ -73,14 +76,14 @@ async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_o
 async def test_webhooks_are_sent_by_the_build_that_has_the_run(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        await make_current(stage.client, "build-1", wait=30)
+        await make_current(stage.client, "build-1", wait=300)
         one, receivers = await endpoint(stage), FakeReceivers()
         await one.happens("a")
         await one.begin()
         await one.settled(1)
         settings = Settings(webhook_keys=WEBHOOK_KEYS)
         async with make_worker(stage.client, stage.database, build_id="build-2", settings=settings, sender=receivers):
-            await make_current(stage.client, "build-2", wait=30)
+            await make_current(stage.client, "build-2", wait=300)
             await one.happens("a")
             await one.told()
             await one.settled(2)
@@ -92,10 +95,10 @@ async def test_work_goes_on_while_the_old_worker_stops(database_urls):
     async with environment, stage_on(environment, database_urls) as stage:
         old = make_worker(stage.client, stage.database, build_id="build-1")
         running = asyncio.create_task(old.run())
-        await make_current(stage.client, "build-1", wait=30)
+        await make_current(stage.client, "build-1", wait=300)
         jobs = [await (await stage.award()).delivered() for _ in range(3)]
         async with make_worker(stage.client, stage.database, build_id="build-2"):
-            await make_current(stage.client, "build-2", wait=30)
+            await make_current(stage.client, "build-2", wait=300)
             sent = [asyncio.create_task(job.send("validate", job.validator, score_e4=9000)) for job in jobs]
             await old.shutdown()
             await running

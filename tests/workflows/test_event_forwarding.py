@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 @pytest.fixture
 async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
-    made = StatementPool(database_urls.platform, size=2, timeout=timedelta(seconds=10))
+    made = StatementPool(database_urls.platform, size=2, timeout=timedelta(minutes=1))
     yield made
     await made.close()
 

@@ -147,7 +147,7 @@ async def test_an_activity_that_is_started_by_hand_does_nothing(award, activity:
             forged if activity == "record_escrow_event" else LoadEscrow(escrow_id=job.terms.escrow_id),
             id=new_id("act"),
             task_queue=TASK_QUEUE,
-            start_to_close_timeout=timedelta(seconds=10),
+            start_to_close_timeout=timedelta(minutes=1),
         )
     assert "Activities run for workflows only." in str(failed.value.cause)
     assert await job.state() == state

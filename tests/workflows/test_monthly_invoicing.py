@@ -40,6 +40,7 @@ from services import usage_bill as charging
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.histories import replay_and_keep
+from tests.support.looking import pass_to_the_end
 from tests.support.proving import prove_all
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
@@ -313,7 +314,9 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
     await prove_all(billing.urls)
 
 
-async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing: Billing) -> None:
+async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(
+    billing: Billing, idle_server: WorkflowEnvironment
+) -> None:
     market = billing.market
     now = datetime.now(UTC)
     last = (now.date().replace(day=1) - timedelta(days=1)).replace(day=1)
@@ -324,12 +327,12 @@ async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing
     handle = await billing.client.start_workflow(
         "monthly-invoicing", id=new_id("billing"), task_queue=billing.queue, result_type=BillingRunResult
     )
-    result = await handle.result()
+    result = await pass_to_the_end(idle_server, handle)
     assert "is not over" in result.skipped or "was invoiced" in result.skipped
     assert [row.total_minor for row in await market.invoices(org)] == [1_00, 2_00]
     waiting = BillingRun(month=last, ready_at=now + timedelta(hours=30), only=True)
     handle = await billing.start(waiting)
-    assert (await handle.result()).invoiced == 1
+    assert (await pass_to_the_end(idle_server, handle)).invoiced == 1
     events = (await handle.fetch_history()).events
     assert any(event.HasField("timer_fired_event_attributes") for event in events)
 

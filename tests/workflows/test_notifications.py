@@ -31,6 +31,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
+from tests.support.looking import pass_to_the_end
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 from tests.workflows.conftest import with_plugin
 from workflows.digest import DigestWorkflow
@@ -137,7 +138,7 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
         await person.happens(now, cadence)
         start = DigestInput(recipient=recipient_of(person.org, "ann"), digest=digest)
         handle = await client.start_workflow(DigestWorkflow.run, start, id=new_id("digest"), task_queue=queue)
-        assert await handle.result() == ClosedDigest(count=2, messages=1)
+        assert await pass_to_the_end(idle_server, handle) == ClosedDigest(count=2, messages=1)
         (sent,) = await person.messages()
         wanted = due(cadence, now, person.clock).at
         assert 0 <= (sent - wanted).total_seconds() < 60
@@ -169,7 +170,7 @@ async def test_a_digest_follows_its_owner_to_another_zone(idle_server: WorkflowE
         digest = await person.happens(datetime.now(UTC), Cadence.DAILY)
         start = DigestInput(recipient=recipient_of(person.org, "ann"), digest=digest)
         handle = await client.start_workflow(DigestWorkflow.run, start, id=new_id("digest"), task_queue=queue)
-        assert (await handle.result()).messages == 1
+        assert (await pass_to_the_end(idle_server, handle)).messages == 1
     first, second, closed = asked
     assert first is not None
     assert second is not None

@@ -318,9 +318,8 @@ async def test_money_for_the_balance_is_cash(stage: Stage):
 
 
 async def test_a_run_that_ended_is_started_again_by_news(stage: Stage):
-    made = await paid(stage, open_seconds=60)
-    await made.pass_time(minutes=5)
-    assert (await made.handle.result())["status"] == "succeeded"
+    made = await paid(stage)
+    assert await made.end() == "succeeded"
     made.there.dispute()
     assert (await made.told()).status is P.DISPUTED
 

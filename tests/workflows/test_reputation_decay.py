@@ -23,6 +23,7 @@ from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
+from tests.support.looking import pass_to_the_end
 from tests.workflows.conftest import with_plugin
 from workflows.reputation_decay import ReputationDecayWorkflow
 
@@ -175,14 +176,14 @@ async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights)
         assert tuple((await session.execute(counted)).one()) == (3, 3, 2)
 
 
-async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
+async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights, idle_server: WorkflowEnvironment) -> None:
     taken, begins = list[date](), datetime.now(UTC).date() + ONE
     # Every night of a year, in histories of a fifth, and one that takes the fourteen that were missed before it.
     for first, count in (*((fifth, 73) for fifth in range(0, 365, 73)), (379, 1)):
         handle = await nights.client.start_workflow(
             Calendar.run, args=[begins + first * ONE, count], id=new_id("calendar"), task_queue=nights.queue
         )
-        taken += await handle.result()
+        taken += await pass_to_the_end(idle_server, handle)
     assert taken == [begins + day * ONE for day in (*range(365), 379)]
     await nights.equal_the_rules(taken[-1])
     async with nights.database.platform() as session:

@@ -25,6 +25,7 @@ from temporalio.testing import WorkflowEnvironment
 from api.codec import codec_router
 from contracts import search_attributes
 from contracts.escrow import ApproveEscrow
+from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
 from domain.access import Actor, Role
 from domain.payment.snapshot import ProviderStatus
@@ -78,6 +79,7 @@ class Intruder:
 async def server_with_keys() -> WorkflowEnvironment:
     return await WorkflowEnvironment.start_local(
         dev_server_existing_path=find_temporal(),
+        dev_server_startup_timeout=timedelta(seconds=START_SECONDS),
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(SETTINGS),
     )

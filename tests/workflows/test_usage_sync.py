@@ -122,8 +122,8 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
         session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
     price = {"input_tokens": "0.000001", "cached_tokens": "0.0000001", "output_tokens": "0.00001"}
     await import_prices(database, "synced", now - timedelta(days=60), **price)
-    async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
-        log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
+        log = LiteLlm(http, address, KEY, timeout=timedelta(minutes=1))
         rates = Rates(prices=PriceBook())
         work = UsageActivities(
             database, Metering(log=log, rates=rates, paying={"llm_call": 2_000_000, "metered_call": None})
@@ -674,7 +674,7 @@ async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, k
 
 @pytest.mark.db
 async def test_key_that_the_proxy_does_not_know_is_no_empty_log(proxy: Proxy, address: str) -> None:
-    stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(seconds=10))
+    stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(minutes=1))
     with pytest.raises(ProviderUnavailable, match="401"):
         await stranger.page(proxy.now - timedelta(hours=1), proxy.now, 1)
 

@@ -94,8 +94,7 @@ class EndpointDriver:
         await reach.signal(self.stage.client, *webhook_endpoint_news(self.endpoint_id, self.actor.org_id or ""))
 
     async def begin(self) -> None:
-        with self.stage.env.with_time_skipping_disabled():
-            await reach.start_missing(self.stage.client, self.run)
+        await reach.start_missing(self.stage.client, self.run)
 
     async def reaches(self, status: str) -> None:
         await self.begin()

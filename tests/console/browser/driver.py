@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from dev.browser import SHIFTED
 from dev.stack.running import Running
@@ -18,6 +18,9 @@ THEMES = ("light", "dark")
 HEIGHT = 900
 #: How much a page may move by itself: a part of a pixel that is rounded otherwise counts too.
 SHIFT = 0.02
+#: How long anything may take to be seen, in milliseconds: a busy machine serves a stack, a browser and other tests.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 #: How a page is looked at. In the other two pairs only colours could differ, which `test_contrast.py` computes for
 #: every pair of tokens.
 LOOKS = ((1280, "light"), (320, "dark"))
@@ -158,7 +161,7 @@ async def window(
         locale="en-GB",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     heard = Heard(urlsplit(console_url).netloc)
     heard.listen(page)

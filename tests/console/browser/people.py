@@ -12,15 +12,11 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.console.browser.driver import THEMES, WIDTHS, Window
+from tests.console.browser.driver import PATIENCE, THEMES, WIDTHS, Window
 from tests.console.browser.hands import Hands, Keyboard, Pointer
 from tests.e2e.conftest import Caller, World, good
 from tests.e2e.payments.paying import until
 
-#: How long what others do may take to be seen; it is done in other processes.
-PATIENCE = 30_000
-# The default of 5 s is too short where two cores serve a stack, a browser and other tests.
-expect.set_options(timeout=PATIENCE)
 NUMBERS = itertools.count(1)
 #: The ways to work a page. Each journey is made in one or two, and every way makes journeys that move money.
 POINTER, KEYBOARD, WITHOUT_SCRIPTS = "pointer", "keyboard", "without scripts"

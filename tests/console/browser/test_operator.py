@@ -10,7 +10,6 @@ from runtime.database import Database
 from tests.console import planted
 from tests.console.browser.people import (
     KEYBOARD,
-    PATIENCE,
     Person,
     company,
     delivered,
@@ -55,14 +54,14 @@ async def test_an_auditor_reads_everything_and_can_change_nothing(world, open_wi
         paths = [await each.get_attribute("href") for each in await links.all()]
         assert len(paths) > 10
         for number, path in enumerate(paths):
-            async with auditor.page.expect_navigation(timeout=PATIENCE):
+            async with auditor.page.expect_navigation():
                 await auditor.hands.press(links.nth(number))
             assert path_of(auditor.page) == path
             assert await forms_at(auditor) <= OWN_FORMS
         for path, link in ((f"{buyer.base}/settings", "Audit trail"), (f"{buyer.base}/escrows", "Read the quarter")):
-            async with auditor.page.expect_navigation(timeout=PATIENCE):
+            async with auditor.page.expect_navigation():
                 await auditor.hands.press(links.and_(auditor.page.locator(f"[href='{path}']")))
-            async with auditor.page.expect_navigation(timeout=PATIENCE):
+            async with auditor.page.expect_navigation():
                 await auditor.press(link, link=True)
             assert path_of(auditor.page).startswith(f"{path}/")
             assert await forms_at(auditor) <= OWN_FORMS

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import expect
 
-from tests.console.browser.people import KEYBOARD, PATIENCE, POINTER, WITHOUT_SCRIPTS, company, path_of, people_at
+from tests.console.browser.people import KEYBOARD, POINTER, WITHOUT_SCRIPTS, company, path_of, people_at
 from tests.console.browser.test_top_up import ASKS_THE_BANK, DECLINED
 from tests.e2e.conftest import good
 
@@ -17,7 +17,7 @@ async def test_a_card_is_declined_then_stored_by_the_form_in_the_page(world, ope
         owner.window.heard.hosts.add(stripe)
         owner.window.heard.expected.add(402)
         await owner.press("Add a method here")
-        await expect(owner.page.get_by_role("button", name="Store this method")).to_be_enabled(timeout=PATIENCE)
+        await expect(owner.page.get_by_role("button", name="Store this method")).to_be_enabled()
         assert await owner.window.findings() == []
         # Axe asks the frame of another origin in vain, and Chromium says so.
         owner.window.heard.complaints.clear()
@@ -59,7 +59,7 @@ async def test_without_scripts_the_provider_s_page_takes_methods(world, open_win
         owner.window.heard.hosts.add(stripe)
         await expect(owner.page.get_by_role("button", name="Add a method here")).to_be_hidden()
         await owner.press("Add or change at the provider")
-        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe, timeout=PATIENCE)
+        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe)
         await owner.page.get_by_role("link", name="Back").click()
 
         await owner.sees("No payment methods")

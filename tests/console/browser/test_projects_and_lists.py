@@ -8,7 +8,6 @@ import pytest
 from playwright.async_api import expect
 
 from tests.console.browser.people import (
-    PATIENCE,
     POINTER,
     TELEPHONE,
     WITHOUT_SCRIPTS,
@@ -51,7 +50,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         await owner.tick(re.compile("^Card"))
         await owner.press("Show the price")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
-        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == host, timeout=PATIENCE)
+        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == host)
         await owner.press("Pay")
         await owner.page.wait_for_url(re.compile("/return"))
         await owner.sees("Paid")
@@ -117,7 +116,7 @@ async def test_a_list_shows_what_happened_before_its_stream_began(world, open_wi
         good(await world.operator.post("/credits/grants", grant), 201)
         granted.set()
 
-        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(owner.main.locator("tbody tr")).to_have_count(2)
         await expect(await owner.credits()).to_contain_text("123.00")
         await owner.stayed()
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import expect
 
-from tests.console.browser.people import PATIENCE, POINTER, WITHOUT_SCRIPTS, company, people_at
+from tests.console.browser.people import POINTER, WITHOUT_SCRIPTS, company, people_at
 from tests.e2e.conftest import good
 from tests.e2e.payments.paying import Payer, until
 
@@ -25,7 +25,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await owner.told("The refund is booked and on its way to the payer.")
 
         await owner.sees("Partly refunded", "Not needed")
-        await expect(await owner.credits()).to_contain_text("60.00", timeout=PATIENCE)
+        await expect(await owner.credits()).to_contain_text("60.00")
     assert (await payer.balance())[0] == "60.00"
 
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import Page, Request, expect
 
-from tests.console.browser.people import PATIENCE, POINTER, company, delivered, people_at
+from tests.console.browser.people import POINTER, company, delivered, people_at
 from tests.e2e.conftest import good
 
 STREAM = re.compile(r"/changes(\?|$)")
@@ -24,8 +24,8 @@ async def test_a_page_without_a_connection_says_so_and_is_brought_up_to_date_aft
         good(await world.operator.post("/credits/grants", grant), 201)
         await owner.window.context.set_offline(False)
 
-        await expect(offline).to_be_hidden(timeout=PATIENCE)
-        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(offline).to_be_hidden()
+        await expect(owner.main.locator("tbody tr")).to_have_count(2)
         await owner.stayed()
 
 
@@ -38,11 +38,11 @@ async def test_a_server_that_does_not_answer_makes_the_page_say_that_it_is_not_l
         await owner.page.route(here, lambda route: route.fulfill(status=503, body=""))
         grant = {"organization_id": own.org_id, "amount": "23", "source": "promotion"}
         good(await world.operator.post("/credits/grants", grant), 201)
-        await expect(owner.page.locator("#offline")).to_be_visible(timeout=PATIENCE)
+        await expect(owner.page.locator("#offline")).to_be_visible()
         await owner.page.unroute(here)
 
-        await expect(owner.page.locator("#offline")).to_be_hidden(timeout=PATIENCE)
-        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(owner.page.locator("#offline")).to_be_hidden()
+        await expect(owner.main.locator("tbody tr")).to_have_count(2)
 
 
 async def test_a_page_that_is_not_there_any_more_says_so_and_keeps_what_it_shows(world, open_window):
@@ -55,7 +55,7 @@ async def test_a_page_that_is_not_there_any_more_says_so_and_keeps_what_it_shows
         grant = {"organization_id": own.org_id, "amount": "23", "source": "promotion"}
         good(await world.operator.post("/credits/grants", grant), 201)
 
-        await expect(owner.page.locator("#gone")).to_be_visible(timeout=PATIENCE)
+        await expect(owner.page.locator("#gone")).to_be_visible()
         await expect(owner.main.locator("tbody tr")).to_have_count(1)
         assert "not there any more" in await owner.page.locator("#said").inner_text()
         await owner.stayed()
@@ -86,7 +86,7 @@ async def test_a_hidden_tab_holds_no_stream_and_asks_for_what_it_missed(world, o
 
         async with owner.page.expect_request(STREAM):
             await hide(owner.page, hidden=False)
-        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(owner.main.locator("tbody tr")).to_have_count(2)
 
 
 async def test_a_page_that_gets_no_stream_asks_every_fifteen_seconds(world, open_window):
@@ -107,7 +107,7 @@ async def test_a_page_that_gets_no_stream_asks_every_fifteen_seconds(world, open
 
         async with owner.page.expect_response(lambda answer: is_asked_again(answer.request, here)):
             await owner.page.clock.run_for(15_000)
-        await expect(owner.main.locator("tbody tr")).to_have_count(2, timeout=PATIENCE)
+        await expect(owner.main.locator("tbody tr")).to_have_count(2)
 
 
 def is_asked_again(request: Request, here: re.Pattern[str]) -> bool:
@@ -137,4 +137,4 @@ async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, op
         again = {"artifacts": [], "note": "Something else"}
         good(await seller.people["owner"].post(f"/escrows/{escrow}/delivery", again))
 
-        await expect(dialog.get_by_role("alert")).to_contain_text("This has changed.", timeout=PATIENCE)
+        await expect(dialog.get_by_role("alert")).to_contain_text("This has changed.")

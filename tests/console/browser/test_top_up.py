@@ -8,7 +8,6 @@ from playwright.async_api import expect
 
 from tests.console.browser.people import (
     KEYBOARD,
-    PATIENCE,
     POINTER,
     TELEPHONE,
     WITHOUT_SCRIPTS,
@@ -34,7 +33,7 @@ async def at_the_provider(person: Person, buyer: Company, by: str, host: str) ->
     await person.press("Show the price")
     await person.sees("120.00 credits")
     await person.hands.press(person.main.get_by_role("button", name=re.compile("^Pay ")))
-    await person.page.wait_for_url(lambda address: urlsplit(address).netloc == host, timeout=PATIENCE)
+    await person.page.wait_for_url(lambda address: urlsplit(address).netloc == host)
     [payment] = good(await buyer.people["owner"].get("/payments", params={"status": "requires_action"}))["data"]
     return f"{buyer.base}/payments/{payment['id']}"
 
@@ -69,7 +68,7 @@ async def test_a_card_is_declined_then_not_confirmed_then_buys_credits(world, op
 
         await owner.page.wait_for_url(lambda address: urlsplit(address).path == f"{payment}/return")
         await owner.sees("Paid", "120.00 credits")
-        await expect(await other.credits()).to_contain_text("120.00", timeout=PATIENCE)
+        await expect(await other.credits()).to_contain_text("120.00")
         await other.stayed()
         assert owner.window.heard.complaints == []
     assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "120.00"
@@ -137,4 +136,4 @@ async def test_coins_buy_credits_when_the_network_has_confirmed_them(world, open
 
         await owner.sees("Paid")
         await owner.stayed()
-        await expect(await owner.credits()).to_contain_text("120.00", timeout=PATIENCE)
+        await expect(await owner.credits()).to_contain_text("120.00")

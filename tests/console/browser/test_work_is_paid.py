@@ -8,7 +8,6 @@ from playwright.async_api import expect
 
 from tests.console.browser.people import (
     KEYBOARD,
-    PATIENCE,
     TELEPHONE,
     WITHOUT_SCRIPTS,
     agent_of,
@@ -86,10 +85,10 @@ async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_wi
         escrow = path_of(owner.page).split("/")[-2]
         await owner.tick("Card")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Fund")))
-        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe, timeout=PATIENCE)
+        await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe)
         await owner.write("Card number, account number or IBAN", "4242 4242 4242 4242")
         await owner.press("Pay")
-        await owner.page.wait_for_url(lambda address: urlsplit(address).path.endswith("/return"), timeout=PATIENCE)
+        await owner.page.wait_for_url(lambda address: urlsplit(address).path.endswith("/return"))
         await owner.sees("Paid")
         await owner.go(f"{buyer.base}/escrows/{escrow}")
         await owner.sees("Funded")
@@ -126,5 +125,5 @@ async def test_balance_in_the_header_follows_what_others_spend(world, open_windo
         grant = {"organization_id": buyer.org_id, "amount": "23", "source": "promotion"}
         good(await world.operator.post("/credits/grants", grant), 201)
 
-        await expect(await owner.credits()).to_contain_text("123.00", timeout=PATIENCE)
+        await expect(await owner.credits()).to_contain_text("123.00")
         await owner.stayed()

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Caller, World, good
 
 Json = dict[str, Any]
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 PAUSE_SECONDS = 0.05
 CARD: Json = {"provider": "stripe", "payment_method": "pm_card_visa"}
 

@@ -133,7 +133,7 @@ def test_it_runs_as_a_process_on_the_loopback_and_continues_where_it_was_killed(
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx2.HTTPTransport(retries=8)) as client:
         for ending in (signal.SIGKILL, signal.SIGTERM):
             with subprocess.Popen(command, cwd=ROOT) as process:
-                health = client.get("/_control/health", timeout=30).json()
+                health = client.get("/_control/health", timeout=60).json()
                 tips.append(health["tips"])
                 for chain in ("btc", "evm", "ton"):
                     client.post(f"/_control/{chain}/mine", json={"blocks": 2}).raise_for_status()

@@ -55,7 +55,7 @@ def test_the_process_serves_and_signs_with_a_root_of_its_own(tmp_path):
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         await_health(f"http://127.0.0.1:{port}", process)
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}/_control") as http:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}/_control", timeout=60) as http:
             health = http.get("/health").json()
             assert (health["status"], health["webhook_id"]) == ("ready", "SANDBOXWEBHOOK1")
             assert http.get("/root.pem").content == (tmp_path / "root.pem").read_bytes()
@@ -138,7 +138,7 @@ async def test_answers_are_short_unless_the_whole_is_preferred(paypal, provider,
 
 async def test_a_payer_approves_on_the_page_and_comes_back_to_the_shop(provider):
     order = await provider.create(a_payment(description="<b>credits</b>"), idempotency_key="k")
-    async with httpx2.AsyncClient() as payer:
+    async with httpx2.AsyncClient(timeout=60) as payer:
         page = await payer.get(order.action.redirect_url)
         assert "&lt;b&gt;credits&lt;/b&gt;" in page.text
         assert "<b>credits" not in page.text
@@ -153,14 +153,14 @@ async def test_a_payer_approves_on_the_page_and_comes_back_to_the_shop(provider)
 
 async def test_a_payer_who_cancels_comes_back_and_nothing_is_approved(provider):
     order = await provider.create(a_payment(), idempotency_key="k")
-    async with httpx2.AsyncClient() as payer:
+    async with httpx2.AsyncClient(timeout=60) as payer:
         answered = await payer.post(order.action.redirect_url, data={"answer": "cancel"})
     assert answered.headers["location"] == f"https://shop.example/back?token={order.ref}"
     assert await provider.retrieve(order.ref) == order
 
 
 async def test_a_page_of_no_order_is_a_404(paypal):
-    async with httpx2.AsyncClient(base_url=paypal.url) as payer:
+    async with httpx2.AsyncClient(base_url=paypal.url, timeout=60) as payer:
         assert (await payer.get("/checkoutnow?token=NONE")).status_code == 404
         assert (await payer.post("/checkoutnow?token=NONE", data={"answer": "approve"})).status_code == 404
 

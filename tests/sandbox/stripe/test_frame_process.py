@@ -21,7 +21,7 @@ async def client_of(running):
 
 
 async def control(running, path, **body):
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         return (await http.post(f"{running.url}/_control/{path}", json=body)).json()
 
 
@@ -66,7 +66,7 @@ async def test_requests_repeated_after_a_kill_in_their_midst_take_effect_once(da
                 if len(answered) >= 40 and running.process.poll() is None:
                     running.kill()
 
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         with running_stripe(data_dir) as running:
             await asyncio.gather(*(create_until_killed(http, running, names[part::4]) for part in range(4)))
         assert 0 < len(answered) < len(names)

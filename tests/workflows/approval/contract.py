@@ -44,15 +44,14 @@ class Question:
         return self.stage.client.get_workflow_handle(self.run.workflow_id)
 
     async def ask(self) -> ApprovalResult:
-        with self.stage.env.with_time_skipping_disabled():
-            return await reach.update(
-                self.stage.client,
-                approval_run(self.start),
-                "ask",
-                Ask(command_id=self.start.command_id, actor=KIM),
-                update_id=self.start.command_id,
-                result_type=ApprovalResult,
-            )
+        return await reach.update(
+            self.stage.client,
+            approval_run(self.start),
+            "ask",
+            Ask(command_id=self.start.command_id, actor=KIM),
+            update_id=self.start.command_id,
+            result_type=ApprovalResult,
+        )
 
     async def state(self) -> Approval:
         async with self.stage.database.platform() as session:
