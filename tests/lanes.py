@@ -1,0 +1,81 @@
+"""What `make test` leaves to `make test-slow`, and how many examples each of them draws.
+
+The option `--lane` is `fast` by default: what is listed here is not even imported, and tests with the marker `slow` do
+not run. `--lane slow` runs these, and once more in full whatever draws examples; `--lane all` runs everything once.
+A slow file or folder that the command line names runs in every lane.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Folders and files of which every test is slow.
+SLOW = {
+    ROOT / path
+    for path in (
+        "tests/adversary",
+        "tests/docs/test_readme_tour.py",
+        "tests/e2e/payments",
+        "tests/faults",
+        "tests/year",
+    )
+}
+#: What a file of single slow tests, or of tests that draw, has in its text: the slow lane imports no other.
+SIGNS = ("mark.slow", "hypothesis", "mark.draws")
+
+# No example is timed: on a machine with other work, it takes as long as it takes.
+for lane, number in {"fast": 25, "slow": 100, "all": 100}.items():
+    settings.register_profile(lane, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=number)
+settings.load_profile("fast")
+
+
+def examples(number: int) -> int:
+    """Return how many examples to draw: a quarter of the number in the fast lane."""
+    return max(1, number * settings.default.max_examples // 100)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lane", choices=["fast", "slow", "all"], default="fast", help="which tests run: tests/lanes.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile(config.getoption("lane"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    lane = config.getoption("lane")
+    if lane == "fast" and collection_path in SLOW:
+        return True
+    if lane == "slow" and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        text = collection_path.read_text("utf-8")
+        if not _is_listed(collection_path) and not any(sign in text for sign in SIGNS):
+            return True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lane = config.getoption("lane")
+    if lane == "all":
+        return
+    runs = _is_fast if lane == "fast" else _is_slow
+    left_out = [item for item in items if not runs(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if runs(item)]
+
+
+def _is_listed(path: Path) -> bool:
+    return not SLOW.isdisjoint([path, *path.parents])
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is None or item.session.isinitpath(item.path)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    draws = item.get_closest_marker("draws") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return bool(draws or item.get_closest_marker("slow") or _is_listed(item.path))
