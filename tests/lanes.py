@@ -5,9 +5,7 @@ not run. `--lane slow` runs these, and once more in full whatever draws examples
 A slow file or folder that the command line names runs in every lane.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings

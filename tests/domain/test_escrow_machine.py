@@ -31,6 +31,7 @@ from domain.escrow.turned import refuse_own_dispute
 from domain.events import check
 from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import facts
+from tests.lanes import examples
 from tests.support import escrows as e
 
 PAYMENT = "pay_01kar6h2d8e4wvq3r5s7t9x1zy"
@@ -317,7 +318,7 @@ def test_under_terms_without_the_field_each_release_is_rounded_by_itself_as_befo
     assert (state.released_minor, state.commission_minor) == (450, 0)
 
 
-EscrowMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+EscrowMachine.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=30, deadline=None)
 TestEscrowMachine = EscrowMachine.TestCase
 
 
