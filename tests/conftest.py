@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -181,6 +182,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     servers = config.stash.get(SERVERS, None)
     if servers:
         servers.stop()
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        seconds = sum(each.ru_utime + each.ru_stime for each in used) + servers.cpu_seconds
+        config.get_terminal_writer().line(f"CPU: {seconds:.0f} seconds of all processes that this run started")
 
 
 @pytest.fixture(scope="session")

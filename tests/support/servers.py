@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class TestServers:
         # Each client of httpx2 would read the machine's roots, which takes 20 ms; here all addresses are plain HTTP.
         os.environ.pop("SSL_CERT_FILE", None)
         os.environ["SSL_CERT_DIR"] = str(self.directory)
+        #: What descendants of the servers have taken that are not there any more.
+        self.cpu_seconds = 0.0
         self._processes: dict[str, Process] = {}
         self._answers: dict[str, dict[str, str]] = {}
         self._starters: dict[str, Callable[[], dict[str, str]]] = {
@@ -90,6 +92,9 @@ class TestServers:
         """End the named server; who asks for it again gets a new one."""
         self._answers.pop(name, None)
         if process := self._processes.pop(name, None):
+            with suppress(psutil.NoSuchProcess):
+                below = psutil.Process(process.pid).children(recursive=True)
+                self.cpu_seconds += sum(sum(each.cpu_times()[:4]) for each in below)
             process.kill()
 
     def stop(self) -> None:

@@ -343,6 +343,7 @@ async def agent_of(database: Database, org: str) -> str:
         return (await session.scalars(select(Agent.id).where(Agent.org_id == org))).one()
 
 
+@pytest.mark.slow
 async def test_a_statement_reads_its_month_and_the_sales_that_were_refunded(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:
@@ -367,6 +368,7 @@ async def test_a_statement_reads_its_month_and_the_sales_that_were_refunded(
     assert shown == {"opening": 2_001_250, "earned": 0, "taken_back": -1_000, "closing": 2_000_250}
 
 
+@pytest.mark.slow
 async def test_a_statement_of_credits_reads_no_lots_of_others(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:
@@ -425,6 +427,7 @@ async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(databas
         assert await ask(session) == number
 
 
+@pytest.mark.slow
 async def test_whose_statement_is_due_is_found_without_reading_what_was_earned_before(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:

@@ -323,6 +323,7 @@ async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
     assert await other.deliveries() == []
 
 
+@pytest.mark.slow
 async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organization(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
