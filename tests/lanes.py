@@ -87,7 +87,8 @@ SLOW = {
         "tests/year",
     )
 }
-#: What a file of single slow tests, or of tests that draw, has in its text: the slow lane imports no other.
+#: One of these is in the text of a file with single slow tests, or with tests that draw, or of a conftest above it: the
+#: slow lane imports no other file.
 SIGNS = ("mark.slow", "hypothesis", "mark.draws")
 
 # No example is timed: on a machine with other work, it takes as long as it takes.
@@ -111,12 +112,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     lane = config.getoption("lane")
-    if lane == "fast" and collection_path in SLOW:
-        return True
-    if lane == "slow" and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
-        text = collection_path.read_text("utf-8")
-        if not _is_listed(collection_path) and not any(sign in text for sign in SIGNS):
-            return True
+    if lane == "fast":
+        return collection_path in SLOW or None
+    if lane == "slow" and collection_path.match("test_*.py"):
+        return not (_is_listed(collection_path) or _has_a_sign(collection_path)) or None
     return None
 
 
@@ -133,6 +132,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_listed(path: Path) -> bool:
     return not SLOW.isdisjoint([path, *path.parents])
+
+
+def _has_a_sign(path: Path) -> bool:
+    near = [path, *(folder / "conftest.py" for folder in path.parents if folder.is_relative_to(ROOT / "tests"))]
+    return any(sign in each.read_text("utf-8") for each in near if each.exists() for sign in SIGNS)
 
 
 def _is_fast(item: pytest.Item) -> bool:
