@@ -229,6 +229,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     await prove_all(fresh_database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any, is_late: bool
@@ -259,6 +260,7 @@ async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
     await prove_all(fresh_database_urls)
 
 
+@pytest.mark.slow
 async def test_a_correction_is_numbered_by_the_entity_that_issued_the_statement(
     fresh_database_urls: Any, database: Database, creator: Any
 ) -> None:
