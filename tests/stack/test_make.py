@@ -98,6 +98,7 @@ def test_ci_runs_every_part_and_fails_with_any(tmp_path: Path) -> None:
         assert (done.returncode == 0) == (fails is None)
 
 
+@pytest.mark.slow
 def test_books_of_a_stack_that_does_not_run_cannot_be_proved_and_the_user_is_told_what_to_do(tmp_path: Path) -> None:
     for verb in ("verify", "backup"):
         done = subprocess.run(
