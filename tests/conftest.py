@@ -3,9 +3,10 @@
 import gc
 import itertools
 import os
+import resource
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.browser import NO_CHROMIUM
@@ -24,10 +24,8 @@ from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
+pytest_plugins = ["tests.lanes"]
 SERVERS = pytest.StashKey[TestServers]()
-# No test is timed: on a machine with other work, an example takes as long as it takes.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,9 @@ TOGETHER = {
 
 #: Its tests share a stack, on as many workers as there are.
 BROWSER = "tests/console/browser/"
+E2E = "tests/e2e/"
 #: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
-LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", BROWSER, "tests/workflows/")
+LONGEST = ("tests/faults/", "tests/stack/", E2E, BROWSER, "tests/workflows/")
 #: Kills the stack that the tests of its folder share, and comes last of them.
 LAST_OF_THE_STACK = "tests/e2e/test_restart.py"
 
@@ -67,22 +66,42 @@ class Grouping(LoadScopeScheduling):  # type: ignore[misc]
         file = nodeid.partition("::")[0]
         return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
 
-    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-        """Note that a test is over; after the last in a browser their stack ends, which would take 8 % of a core."""
-        super().mark_test_complete(node, item_index, duration)
-        of_browser = self.registered_collections[node][item_index].startswith(BROWSER)
-        if of_browser and not any(self._waiting(BROWSER)):
-            self.config.stash[SERVERS].ended("console")
-
-    def _waiting(self, folder: str) -> Iterator[str]:
-        """Yield the tests of a folder that are not over."""
-        for scopes in (self.workqueue, *self.assigned_work.values()):
-            for tests in scopes.values():
-                yield from (nodeid for nodeid, over in tests.items() if not over and nodeid.startswith(folder))
-
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
     return Grouping(config, log)
+
+
+def browser_stack(config: pytest.Config) -> str:
+    """Return the stack of the tests in a browser: that of `tests/e2e`, unless others there kill it or ask at random."""
+    return "stack" if config.getoption("lane") == "fast" else "console"
+
+
+class Ending:
+    """Ends a stack with the last test that uses it: it takes 8 % of a core, and its schedules go on."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.users = {"stack": [E2E]}
+        self.users.setdefault(browser_stack(config), []).append(BROWSER)
+        self.left: dict[str, set[str]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._expect(item.nodeid for item in session.items)
+
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._expect(ids)
+
+    def _expect(self, ids: Iterable[str]) -> None:
+        tests = list(ids)
+        for server, users in self.users.items():
+            self.left[server] = {each for each in tests if each.startswith(tuple(users))}
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        for server, left in self.left.items():
+            if nodeid in left:
+                left.remove(nodeid)
+                if not left:
+                    self.config.stash[SERVERS].end(server)
 
 
 def pytest_collection_finish() -> None:
@@ -134,6 +153,7 @@ def pytest_configure(config: pytest.Config) -> None:
     bytecode = bytecode_folder(config)
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = TestServers(bytecode)
+        config.pluginmanager.register(Ending(config))
         # Groups begin in the order below; by default, those of many tests begin first, however short these are.
         config.option.loadscopereorder = False
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
@@ -164,6 +184,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     servers = config.stash.get(SERVERS, None)
     if servers:
         servers.stop()
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        seconds = sum(each.ru_utime + each.ru_stime for each in used) + servers.cpu_seconds
+        config.get_terminal_writer().line(f"CPU: {seconds:.0f} seconds of all processes that this run started")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.lanes import SLOW
+
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ["activities", "api", "commands", "console", "contracts", "domain", "ledger", "models", "providers"]
 PRODUCT += ["repositories", "runtime", "services", "workflows"]
@@ -466,6 +468,10 @@ def test_search_attributes_hold_ids_states_and_amounts_only():
     made = [at for folder in PRODUCT for at, name in calls(folder) if name.startswith("SearchAttributeKey.for_")]
     assert [at for at in made if not at.startswith("contracts/search_attributes.py:")] == []
     assert len(made) == len(ALL)
+
+
+def test_what_is_listed_as_slow_is_there():
+    assert [path for path in SLOW if not path.exists()] == []
 
 
 # Limits of tests ------------------------------------------------------------------------------------------------------

@@ -248,6 +248,7 @@ OLD_ALERTS = """
 """
 
 
+@pytest.mark.slow
 async def test_sweep_costs_the_same_however_many_runs_had_a_limit(fresh_database_urls: DatabaseUrls) -> None:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     world = await World(database).begin()

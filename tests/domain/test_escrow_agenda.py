@@ -14,6 +14,7 @@ from domain.escrow import commands
 from domain.escrow.agenda import News, Step, agenda, is_late
 from domain.escrow.deadlines import LATE, next_deadline, timed_exit
 from domain.escrow.state import Decision, Escrow, EscrowStatus, Milestone, Outcome
+from tests.lanes import examples
 from tests.support import escrows as e
 
 #: How many commands the books hold the deadline back for at once.
@@ -110,7 +111,7 @@ def reachable(draw: st.DrawFn) -> Escrow:
     return escrow
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     reachable(),
     st.lists(st.sampled_from(FREEZES), max_size=3),

@@ -30,6 +30,7 @@ from domain.escrow.state import (
 from domain.events import check
 from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import facts
+from tests.lanes import examples
 from tests.support import escrows as e
 
 PAYMENT = "pay_01kar6h2d8e4wvq3r5s7t9x1zy"
@@ -298,7 +299,7 @@ def test_fifty_small_milestones_pay_the_commission_of_their_sum():
     assert (state.released_minor, state.commission_minor) == (428, 22)
 
 
-EscrowMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+EscrowMachine.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=30, deadline=None)
 TestEscrowMachine = EscrowMachine.TestCase
 
 

@@ -46,6 +46,7 @@ from domain.payment.snapshot import BalanceTransactionKind
 from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, PaymentPostingKind, Refund, numbered
 from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
+from tests.lanes import examples
 from tests.support.payment_world import STEPS, Books, World
 from tests.support.payments import EPOCH, TERMS
 
@@ -344,7 +345,7 @@ ACTS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(ACTS, max_size=25))
 @example([("pay", 1), ("refund_there", 1000), ("look", 1), ("serve", 1)])
 @example([("pay", 1), ("look", 1), ("serve", 1), ("refund_here_pending", 400), ("dispute_beyond", 1000), ("look", 1)])

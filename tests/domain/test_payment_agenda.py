@@ -26,6 +26,7 @@ from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, RefundState, status_of
 from domain.payment.terms import Purpose, PurposeKind
 from tests.domain.test_payment_fulfilment import ESCROW, INVOICE, payment
+from tests.lanes import examples
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
@@ -81,7 +82,7 @@ class Run:
         self.now += timedelta(seconds=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(reachable(), st.booleans(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
@@ -94,7 +95,7 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
     assert wanted <= {*run.done, *late}, (wanted, run.done)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(reachable(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_a_payment_that_waits_for_nothing_has_nothing_due_and_the_others_wait_for_a_time(found, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)

@@ -14,6 +14,7 @@ from domain.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfil
 from domain.payment.purposes.whole import unreserved_minor
 from domain.payment.state import Fulfilment, Outcome
 from domain.payment.terms import Purpose, PurposeKind
+from tests.lanes import examples
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
@@ -126,7 +127,7 @@ def run(world: Funding, acts: list[tuple[str, int]]) -> None:
     world.check_position()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(INTERLEAVINGS)
 @example([("pay", 1), ("dispute", 400), ("look", 1), ("win", 0), ("look", 1), ("ask", 1)])
 @example([("pay", 1), ("look", 1), ("ask", 1), ("dispute", 400), ("look", 1), ("start_again", 1), ("win", 0)])
@@ -136,7 +137,7 @@ def test_no_interleaving_takes_more_than_what_is_disputed_or_gives_it_back_elsew
     run(Funding(), acts)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(INTERLEAVINGS)
 def test_money_that_waits_for_an_escrow_in_money_is_taken_in_the_same_way(acts):
     run(Funding("USD"), acts)

@@ -23,11 +23,12 @@ from domain.payment.terms import Purpose, PurposeKind
 from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
 from providers.payments.base import ProviderRefused
+from tests.lanes import examples
 from tests.support.payment_world import ACTOR, STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(STEPS)
 def test_random_histories_end_in_the_providers_own_state(steps):
     world = World()
@@ -38,7 +39,7 @@ def test_random_histories_end_in_the_providers_own_state(steps):
     world.check()
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(STEPS)
 def test_money_for_the_balance_ends_in_the_providers_own_state(steps):
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
@@ -49,7 +50,7 @@ def test_money_for_the_balance_ends_in_the_providers_own_state(steps):
     world.check()
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(STEPS)
 def test_the_tax_of_a_sale_is_that_of_what_was_kept(steps):
     tax = SaleTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=160)
@@ -515,7 +516,7 @@ class Escrowed(World):
         assert owned + waiting + self.in_escrow == self.due()
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(st.lists(st.one_of(st.just(("serve", 1)), STEPS.filter(bool).map(lambda steps: steps[0])), max_size=25))
 @example([("pay", 1), ("look", 1), ("refund_here_pending", 400), ("fail_refund", 0), ("look", 1), ("serve", 1)])
 @example([("pay", 1), ("dispute", 300), ("look", 1), ("refund_here", 700), ("look", 1), ("serve", 1)])

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from domain.escrow.state import Escrow, Terms
 from domain.payment.state import Payment
 from domain.state_hash import state_hash
+from tests.lanes import examples
 
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 
@@ -30,28 +31,28 @@ def as_later(state: Any, default: object, **given: object) -> Any:
     return later(type(state), default)(**members, **given)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(STATES)
 def test_a_state_that_was_stored_has_the_hash_that_it_had(state):
     adapter = TypeAdapter(type(state))
     assert state_hash(adapter.validate_json(adapter.dump_json(state))) == state_hash(state)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(STATES, st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just(()))
 def test_a_member_that_is_added_with_a_default_changes_no_hash(state, default):
     newer = dataclasses.replace(state, terms=as_later(state.terms, default))
     assert state_hash(as_later(newer, default)) == state_hash(state)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(STATES)
 def test_a_member_that_is_added_counts_where_it_is_set(state):
     assert state_hash(as_later(state, default=None, added=1)) != state_hash(state)
     assert state_hash(dataclasses.replace(state, terms=as_later(state.terms, None, added=1))) != state_hash(state)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data(), STATES)
 def test_states_that_differ_have_different_hashes(data, state):
     other = data.draw(st.from_type(type(state)))
@@ -60,7 +61,7 @@ def test_states_that_differ_have_different_hashes(data, state):
     assert (state_hash(changed) == state_hash(state)) == (changed == state)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.from_type(Terms), st.from_type(Terms), st.sampled_from([field.name for field in dataclasses.fields(Terms)]))
 def test_terms_that_differ_have_different_hashes(terms, other, field):
     changed = dataclasses.replace(terms, **{field: getattr(other, field)})

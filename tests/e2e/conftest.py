@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from dev.stack.running import Running
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.e2e.market import Market
-from tests.support.servers import ask, end
+from tests.support.servers import ask
 
 NUMBERS = itertools.count(1)
 NONCE = secrets.token_hex(4)
@@ -163,13 +163,9 @@ class World:
 
 
 @pytest.fixture(scope="package")
-def live_stack() -> Iterator[Running]:
-    """The run's whole stack, with worker and web process, as `make run` starts it; seeded keys and ids are in it.
-
-    It ends with the last test of this folder: its schedules would take the others' CPU.
-    """
-    yield Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
-    end("stack")
+def live_stack() -> Running:
+    """The run's whole stack, with worker and web process, as `make run` starts it; seeded keys and ids are in it."""
+    return Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
 
 
 @pytest.fixture(scope="package")
@@ -202,7 +198,7 @@ async def standing(world: World) -> dict[str, dict[str, Any]]:
     return {state: await world.escrow(state) for state in states}
 
 
-@pytest.fixture(params=["api", "fake"])
+@pytest.fixture(params=[pytest.param("api", marks=pytest.mark.slow), "fake"])
 async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
     """An organization with 100 credits and an agent, on the running stack or on the fake."""
     async with AsyncExitStack() as stack:

@@ -15,7 +15,9 @@ ESCROW_FIELDS = {
     *("validation_threshold", "validation_score", "milestones", "deadlines", "dispute", "workflow_id"),
     *("created_at", "updated_at"),
 }
-CREATE_PATHS = [f"{prefix}{path}" for prefix in ("/api/v1", "/api") for path in ("/escrows", "/payments/escrow/create")]
+FIRST, *OTHERS = [
+    f"{prefix}{path}" for prefix in ("/api/v1", "/api") for path in ("/escrows", "/payments/escrow/create")
+]
 BALANCE_PATHS = ["/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"]
 
 
@@ -27,7 +29,7 @@ def amounts(escrow: dict[str, Any]) -> tuple[str, ...]:
     return tuple(escrow[f"{name}_amount"] for name in ("funded", "released", "refunded", "commission"))
 
 
-@pytest.mark.parametrize("create", CREATE_PATHS)
+@pytest.mark.parametrize("create", [FIRST, *(pytest.param(path, marks=pytest.mark.slow) for path in OTHERS)])
 async def test_delivery_that_scores_well_is_paid_out(world: World, create: str) -> None:
     prefix = "/api/v1" if create.startswith("/api/v1") else "/api"
     before = await available(world)
@@ -73,6 +75,7 @@ async def test_delivery_that_scores_well_is_paid_out(world: World, create: str) 
     assert listed["data"] == [released]
 
 
+@pytest.mark.slow
 async def test_signatory_from_outside_signs_with_its_organization(world: World) -> None:
     org, callers = await world.tenant("member")
     escrow = await world.escrow("delivered", signatories=["procurement", f"{org}/member"])
@@ -83,6 +86,7 @@ async def test_signatory_from_outside_signs_with_its_organization(world: World) 
     assert [s["signatory"] for s in signed["signatures"]] == [f"{org}/member"]
 
 
+@pytest.mark.slow
 async def test_two_signatories_of_one_organization_may_not_share_a_key(world: World) -> None:
     escrow, key = await world.escrow("delivered"), new_key()
     path = f"/escrows/{escrow['id']}/approvals"
@@ -91,12 +95,14 @@ async def test_two_signatories_of_one_organization_may_not_share_a_key(world: Wo
     assert good(await world.finance.post(path, {}))["status"] == "released"
 
 
+@pytest.mark.slow
 async def test_dispute_says_that_a_payee_without_a_delivery_gets_nothing_by_default(world: World) -> None:
     escrow = await world.escrow("funded")
     frozen = good(await world.studio.post(f"/escrows/{escrow['id']}/disputes", {"reason": "Where is the input?"}))
     assert frozen["dispute"]["default_payee_share"] == "0.00"
 
 
+@pytest.mark.slow
 async def test_pitfall_26_refund_without_amount_gives_back_only_the_remainder(world: World) -> None:
     escrow = await world.escrow("funded")
     path = f"/escrows/{escrow['id']}/refunds"
@@ -105,6 +111,7 @@ async def test_pitfall_26_refund_without_amount_gives_back_only_the_remainder(wo
     assert (whole["status"], amounts(whole)) == ("refunded", ("5.00", "0.00", "5.00", "0.00"))
 
 
+@pytest.mark.slow
 async def test_commands_without_a_key_are_taken_where_no_money_moves(world: World) -> None:
     contract = await world.award()
     escrow = good(await world.client.post("/escrows", {"contract_id": contract["id"]}, key=None), 201)
@@ -114,6 +121,7 @@ async def test_commands_without_a_key_are_taken_where_no_money_moves(world: Worl
     assert good(await world.client.post(f"{path}/disputes", {"reason": "No"}, key=None))["status"] == "disputed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", BALANCE_PATHS)
 @pytest.mark.parametrize("prefix", ["/api/v1", "/api"])
 async def test_balance_has_one_shape_on_every_path(world: World, prefix: str, path: str) -> None:

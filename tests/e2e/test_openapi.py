@@ -335,6 +335,7 @@ async def dispensable(world: World) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_random_requests_are_answered_as_documented(
     world: World, known: dict[str, list[str]], dispensable: dict[str, list[str]]
 ) -> None:

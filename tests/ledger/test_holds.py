@@ -146,6 +146,7 @@ async def test_captures_into_a_striped_account_from_both_sides_never_deadlock(bo
     await books.assert_proven()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("due", [0, 3])
 async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls: DatabaseUrls, due: int) -> None:
     async with open_books(fresh_database_urls.platform, clients=1) as books:

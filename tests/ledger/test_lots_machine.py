@@ -412,6 +412,7 @@ class LotsMachine(OverBooks):
         assert available == [total(self.model.free(wallet.path)) for wallet in self.wallets]
 
 
+@pytest.mark.draws
 def test_lots_follow_their_model(fresh_database_urls: DatabaseUrls) -> None:
     run_machine(LotsMachine, fresh_database_urls.platform, clients=1, examples=40, steps=20)
 

@@ -16,6 +16,7 @@ from domain.money import allocate
 from ledger.gateway import MAX_BATCH, Balance, NewTransfer, Posting
 from ledger.stripes import use_stripes
 from tests.conftest import DatabaseUrls
+from tests.lanes import examples
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
@@ -229,7 +230,7 @@ MOVES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 
 
 @given(moves=MOVES)
 @settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -413,7 +414,7 @@ async def test_account_opened_by_all_clients_at_once_is_one_account(books: Books
 
 
 @given(total=st.integers(1, 10**12), weights=st.lists(st.integers(0, 10**6), min_size=1, max_size=6).filter(any))
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 async def test_split_by_largest_remainder_empties_the_source(books: Books, total: int, weights: list[int]) -> None:
     source = await books.org(total)
     parts = [(await books.org(), part) for part in allocate(total, weights) if part]

@@ -351,6 +351,7 @@ async def test_mark_of_another_cluster_is_replaced(alone: Shop, fresh_database_u
     assert await alone.cents() == {"deferred": 90, "revenue": 10}
 
 
+@pytest.mark.slow
 async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh_database_urls: DatabaseUrls) -> None:
     """The blocks that a page of ten uses reads, after a thousand uses before it and after sixty thousand."""
     shop, connection = Shop(fresh_books, "EUR"), fresh_books.connections[0]

@@ -280,6 +280,7 @@ async def test_a_spend_has_to_fit_into_what_stands_above_each_of_its_subjects(
     assert over in await found(None, None, None, "run", None, at=NOW - timedelta(seconds=1))
 
 
+@pytest.mark.slow
 async def test_spend_reads_as_little_of_many_controls_as_of_few(fresh_database_urls: DatabaseUrls) -> None:
     """Runs may have a control each, and nobody closes it."""
     acts = {

@@ -398,5 +398,6 @@ class SpendMachine(OverBooks):
                 assert used == self.model.used((who, kind, start)), (who, kind, start)
 
 
+@pytest.mark.draws
 def test_spends_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
     run_machine(SpendMachine, fresh_database_urls.platform, clients=6, examples=25, steps=25, prepare=Tenant.opened)

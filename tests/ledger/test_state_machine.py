@@ -214,6 +214,7 @@ class BooksMachine(OverBooks):
             assert self.wait(self.books.ledger.balance_as_of(account, NOW)) == self.model.posted[number]
 
 
+@pytest.mark.draws
 def test_books_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
     async def issue_once(books: Books) -> None:
         assert await books.issue(org_credits(fresh("org")), 1)

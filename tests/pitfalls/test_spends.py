@@ -341,6 +341,7 @@ async def test_pitfall_30_callers_at_a_boundary_never_overspend_either_window(cr
     await crowd.assert_proven()
 
 
+@pytest.mark.slow
 async def test_of_two_thousand_calls_under_three_nested_limits_exactly_a_thousand_pass(crowd: Books) -> None:
     tenant = await Tenant.opened(crowd)
     root = await tenant.control(limits(month=1000))

@@ -215,6 +215,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 SLACK = 30
 
 
+@pytest.mark.slow
 async def test_page_costs_the_same_however_long_the_history_is(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

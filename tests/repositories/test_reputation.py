@@ -39,6 +39,7 @@ from repositories.reputation import About, Fact, take, void
 from repositories.reputation_client import take as take_client
 from runtime.database import plain_url
 from tests.conftest import new_database
+from tests.lanes import examples
 from tests.support.seasoned import Seasoned, seasoned
 
 pytestmark = pytest.mark.db
@@ -216,7 +217,7 @@ FACTS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=FACTS, out=st.integers(0, 9))
 async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voided(books, facts, out):
     agent_id, day, taken = await new_agent(books), DAY, []
@@ -302,7 +303,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=DEEDS, out=st.integers(0, 9))
 async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_together(books, deeds, out):
     agent_id, client, day = await new_agent(books), f"org_{next(NUMBERS)}", DAY
@@ -547,7 +548,7 @@ REPORTS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports=REPORTS, out=st.integers(0, 11))
 async def test_reports_of_operators_are_bounded_together_as_the_rules_say(books, reports, out):
     agent_id, day, told = await new_agent(books), DAY, []

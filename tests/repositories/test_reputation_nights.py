@@ -183,6 +183,7 @@ async def test_a_night_is_that_of_the_rules_and_flags_what_they_call_sudden(worl
         assert await world.owner.fetchval(open_ones, SUDDEN) == left
 
 
+@pytest.mark.slow
 async def test_a_night_that_dies_at_every_page_does_what_one_does_that_lives(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

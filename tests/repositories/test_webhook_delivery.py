@@ -24,6 +24,7 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
     await made.close()
 
 
+@pytest.mark.slow
 async def test_replay_costs_the_same_however_long_the_history_is(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
@@ -46,6 +47,7 @@ async def test_replay_costs_the_same_however_long_the_history_is(
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
 
 
+@pytest.mark.slow
 async def test_replay_of_an_old_time_costs_the_same_however_much_has_happened_since(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:

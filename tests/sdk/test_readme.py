@@ -95,6 +95,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.temporal
 async def test_activity_whose_worker_is_killed_again_and_again_has_paid_once(

@@ -90,6 +90,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_process_that_is_killed_in_an_activity_has_paid_once(
     client: Client, api: World, served: str, temporal_address: str, tmp_path: Path
 ) -> None:

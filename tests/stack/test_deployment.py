@@ -168,6 +168,7 @@ def test_health_check_passes_only_on_200(status: int, expected: int) -> None:
     assert main(["probe", "127.0.0.1"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.db
 def test_migration_gives_the_roles_their_passwords_and_may_be_repeated(
     home: Path, monkeypatch: pytest.MonkeyPatch
@@ -227,6 +228,7 @@ def test_password_with_characters_that_scram_would_normalise_is_refused() -> Non
         scram_verifier("naïve", b"salt")
 
 
+@pytest.mark.slow
 @pytest.mark.db
 def test_what_a_role_changed_of_itself_is_told_and_put_back(home: Path) -> None:
     with running_postgres(home / "own", {"fsync": "off"}) as postgres:
@@ -263,6 +265,7 @@ async def test_roles_of_other_names_are_left_alone(database_urls: Any) -> None:
     assert await set_passwords(settings) == []
 
 
+@pytest.mark.slow
 @pytest.mark.db
 def test_new_volume_has_databases_of_temporals_own_and_lets_backups_be_taken(home: Path) -> None:
     access = home / "pg_hba.conf"

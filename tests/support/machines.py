@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests import lanes
 from tests.support.books import Books, open_books
 from tests.support.seeds import MACHINES_SEED
 
@@ -47,7 +48,10 @@ def run_machine(
     steps: int,
     prepare: Callable[[Books], Awaitable[Any]] | None = None,
 ) -> None:
-    """Run a machine on the books at a URL, with so many clients; Hypothesis calls its rules from this thread."""
+    """Run a machine on the books at a URL, with so many clients; Hypothesis calls its rules from this thread.
+
+    Tests that do so are marked `draws`.
+    """
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -59,7 +63,7 @@ def run_machine(
         run_state_machine_as_test(
             seed(MACHINES_SEED)(type("BoundMachine", (machine,), {"books": books, "loop": loop})),
             settings=settings(
-                max_examples=examples,
+                max_examples=lanes.examples(examples),
                 stateful_step_count=steps,
                 deadline=None,
                 database=None,

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ class TestServers:
         # Each client of httpx2 would read the machine's roots, which takes 20 ms; here all addresses are plain HTTP.
         os.environ.pop("SSL_CERT_FILE", None)
         os.environ["SSL_CERT_DIR"] = str(self.directory)
+        #: What descendants of the servers have taken that are not there any more.
+        self.cpu_seconds = 0.0
         self._processes: dict[str, Process] = {}
         self._answers: dict[str, dict[str, str]] = {}
         self._starters: dict[str, Callable[[], dict[str, str]]] = {
@@ -70,9 +72,7 @@ class TestServers:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                verb, _, name = self.rfile.readline().decode().strip().partition(" ")
-                answer = owner.answer(name) if verb == "start" else owner.ended(name)
-                self.wfile.write(json.dumps(answer).encode())
+                self.wfile.write(json.dumps(owner.answer(self.rfile.readline().decode().strip())).encode())
 
         self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="test-servers", daemon=True)
@@ -92,18 +92,20 @@ class TestServers:
                 return {"error": f"{type(error).__name__}: {error}"}
         return self._answers[name]
 
-    def ended(self, name: str) -> dict[str, str]:
+    def end(self, name: str) -> None:
         """End the named server; who asks for it again gets a new one."""
         self._answers.pop(name, None)
         if process := self._processes.pop(name, None):
+            with suppress(psutil.NoSuchProcess):
+                below = psutil.Process(process.pid).children(recursive=True)
+                self.cpu_seconds += sum(sum(each.cpu_times()[:4]) for each in below)
             process.kill()
-        return {}
 
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         for name in list(self._processes):
-            self.ended(name)
+            self.end(name)
         for thread in self._threads.values():
             thread.shutdown(wait=False)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -154,23 +156,13 @@ class TestServers:
 
 def ask(name: str) -> dict[str, Any]:
     """Return where the named server of this run is; the first to ask waits for its start."""
-    answer = _order("start", name)
-    if "error" in answer:
-        raise RuntimeError(f"the shared {name} server did not start: {answer['error']}")
-    return answer
-
-
-def end(name: str) -> None:
-    """End the named server of this run, which nobody needs any more."""
-    _order("end", name)
-
-
-def _order(verb: str, name: str) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
         connection.connect(os.environ[ADDRESS_VARIABLE])
-        stream.write(f"{verb} {name}\n".encode())
+        stream.write(f"{name}\n".encode())
         stream.flush()
         answer: dict[str, Any] = json.loads(stream.read())
+    if "error" in answer:
+        raise RuntimeError(f"the shared {name} server did not start: {answer['error']}")
     return answer
 
 

@@ -121,6 +121,7 @@ async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) 
     await replay_and_keep(await run_of(shop).fetch_history(), "auto_topup")
 
 
+@pytest.mark.slow
 async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Shop) -> None:
     """The sweep dies after its transaction, and the run after it has noted the terms, twice."""
     await set_auto_topup(shop)
@@ -144,6 +145,7 @@ async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Sh
     await replay_and_keep(await history.fetch_history(), "auto_topup_sweep")
 
 
+@pytest.mark.slow
 async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) -> None:
     await set_auto_topup(shop)
     shop.stage.fake.breaks = ["after"]
@@ -168,6 +170,7 @@ async def under_way(shop: Shop) -> Any:
     return made
 
 
+@pytest.mark.slow
 async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_counts(shop: Shop) -> None:
     made = await under_way(shop)
     shop.there(made).status = ProviderStatus.PROCESSING
@@ -214,6 +217,7 @@ async def test_declined_top_up_is_tried_again_later_or_once_it_is_set_anew(shop:
     assert await outcome_of(shop, 2) == "succeeded"
 
 
+@pytest.mark.slow
 async def test_top_up_without_a_method_to_charge_is_declined(shop: Shop) -> None:
     """The default method was there when it was set, and has been taken away since."""
     await set_auto_topup(shop)
@@ -236,6 +240,7 @@ async def test_switching_off_between_the_fall_and_the_payment_buys_nothing(shop:
     assert await payments_of(shop) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"credits": "50"}, {"method": "pm_declined"}], ids=["credits", "method"])
 async def test_settings_that_change_before_the_payment_make_another_fall(shop: Shop, changes: dict[str, Any]) -> None:
     await set_auto_topup(shop)
@@ -247,6 +252,7 @@ async def test_settings_that_change_before_the_payment_make_another_fall(shop: S
     assert (await note_fall(shop)).noted == 1
 
 
+@pytest.mark.slow
 async def test_cap_that_is_lowered_between_the_fall_and_the_payment_is_kept(shop: Shop) -> None:
     await set_auto_topup(shop)
     await sweep(shop.stage)
@@ -260,6 +266,7 @@ async def test_cap_that_is_lowered_between_the_fall_and_the_payment_is_kept(shop
     assert (await note_fall(shop)).capped == 1
 
 
+@pytest.mark.slow
 async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
     await set_auto_topup(shop, below="150")
     await sweep(shop.stage)
@@ -270,6 +277,7 @@ async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
     assert (await note_fall(shop)).noted == 1
 
 
+@pytest.mark.slow
 async def test_balance_that_was_above_when_the_credits_came_and_is_spent_at_once_falls_again(shop: Shop) -> None:
     """Nobody looked between the two."""
     await set_auto_topup(shop)
@@ -285,6 +293,7 @@ async def test_balance_that_was_above_when_the_credits_came_and_is_spent_at_once
     assert rose == [True, False]
 
 
+@pytest.mark.slow
 async def test_provider_that_is_away_switches_nothing_off(shop: Shop) -> None:
     await set_auto_topup(shop)
     shop.stage.fake.away = {"create", "find"}
@@ -320,6 +329,7 @@ def test_a_sweep_begins_every_minute_and_waits_for_the_one_before() -> None:
     assert job.overlap is ScheduleOverlapPolicy.BUFFER_ONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"below": "0"}, {"credits": "-1"}, {"monthly_cap": "99"}, {"credits": "1"}, {"unknown": 1}], ids=str
 )
@@ -353,6 +363,7 @@ async def off_for(shop: Shop, payment_id: str) -> None:
     assert await outcome_of(shop, 2) == "succeeded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("used", ["0", "75"])
 async def test_card_is_not_charged_by_itself_for_what_its_holder_disputes(shop: Shop, used: str) -> None:
     bought = await bought_once(shop)
@@ -364,6 +375,7 @@ async def test_card_is_not_charged_by_itself_for_what_its_holder_disputes(shop: 
     await off_for(shop, bought["id"])
 
 
+@pytest.mark.slow
 async def test_top_up_that_is_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
     bought = await bought_once(shop)
     body = {"reason": "the customer did not want it"}
@@ -385,6 +397,7 @@ async def bought_late(shop: Shop) -> Any:
     return made
 
 
+@pytest.mark.slow
 async def test_money_that_comes_after_its_top_up_was_cancelled_counts_in_the_monthly_cap(shop: Shop) -> None:
     await bought_late(shop)
     assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
@@ -394,6 +407,7 @@ async def test_money_that_comes_after_its_top_up_was_cancelled_counts_in_the_mon
     assert await alerts_of(shop) == ["credits.auto_topup_cap"]
 
 
+@pytest.mark.slow
 async def test_top_up_that_was_paid_late_and_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
     bought = await bought_late(shop)
     body = {"reason": "the customer had cancelled it"}

@@ -229,6 +229,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     await prove_all(fresh_database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any, is_late: bool
@@ -259,6 +260,7 @@ async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
     await prove_all(fresh_database_urls)
 
 
+@pytest.mark.slow
 async def test_a_correction_is_numbered_by_the_entity_that_issued_the_statement(
     fresh_database_urls: Any, database: Database, creator: Any
 ) -> None:
@@ -343,6 +345,7 @@ async def agent_of(database: Database, org: str) -> str:
         return (await session.scalars(select(Agent.id).where(Agent.org_id == org))).one()
 
 
+@pytest.mark.slow
 async def test_a_statement_reads_its_month_and_the_sales_that_were_refunded(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:
@@ -367,6 +370,7 @@ async def test_a_statement_reads_its_month_and_the_sales_that_were_refunded(
     assert shown == {"opening": 2_001_250, "earned": 0, "taken_back": -1_000, "closing": 2_000_250}
 
 
+@pytest.mark.slow
 async def test_a_statement_of_credits_reads_no_lots_of_others(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:
@@ -425,6 +429,7 @@ async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(databas
         assert await ask(session) == number
 
 
+@pytest.mark.slow
 async def test_whose_statement_is_due_is_found_without_reading_what_was_earned_before(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:

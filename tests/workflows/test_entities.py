@@ -315,6 +315,7 @@ async def test_run_that_was_cancelled_while_its_handlers_answered_is_not_leaving
 # More than one run takes, and no worker at all ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entity", "state"), BY_STATE)
 async def test_a_state_outlives_its_run_and_its_time_still_acts(entity: Entity, state: State, short_runs: Stage):
     one = await entity.brought(short_runs, state.name)

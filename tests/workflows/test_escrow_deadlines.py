@@ -78,6 +78,7 @@ async def test_pitfall_24_a_release_waits_while_its_payee_is_suspended_and_an_op
     assert (await job.money())["payee"] == 47_500_000
 
 
+@pytest.mark.slow
 async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_paused(award, stage):
     job = await (await award(dispute_default_share_e4=9_000)).delivered()
     operator, payee = Actor(principal="kim", role=Role.OPERATOR), job.terms.payee_org_id
@@ -161,6 +162,7 @@ async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, sta
     await replay_and_keep(await job.handle.fetch_history(), "delivery_extended")
 
 
+@pytest.mark.slow
 async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award, api_away):
     job = await award()
     await job.open()
@@ -175,6 +177,7 @@ async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award,
     await replay_and_keep(await job.handle.fetch_history(), "funding_extended")
 
 
+@pytest.mark.slow
 async def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence(award, stage, api_away):
     job = await (await award()).disputed()
     agreed = (await job.state()).dispute

@@ -202,7 +202,7 @@ async def test_approvals_that_race_release_once(award):
     assert (await job.money())["payee"] == 47_500_000
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", [0, *(pytest.param(again, marks=pytest.mark.slow) for again in range(1, 4))])
 async def test_pitfall_05_a_dispute_that_races_a_release_has_one_winner(award, turn):
     job = await (await award()).delivered()
     racers = [

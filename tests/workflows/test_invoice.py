@@ -120,6 +120,7 @@ async def test_organization_without_a_method_is_dunned_by_mail_from_the_due_date
     await replay_and_keep(await made.handle.fetch_history(), "invoice_dunned_by_mail")
 
 
+@pytest.mark.slow
 async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_step(stage):
     made = await collected(stage, "pm_confirm")
     waiting = await made.reaches("requires_action")
@@ -139,6 +140,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
     await replay_and_keep(await made.handle.fetch_history(), "invoice_confirmed")
 
 
+@pytest.mark.slow
 async def test_page_to_confirm_at_comes_back_to_the_console_where_no_other_place_is_named(idle_server, database_urls):
     places = {"payment_return_url": None, "public_url": "https://bursar.test/"}
     async with stage_on(idle_server, database_urls, **places) as stage:
@@ -150,6 +152,7 @@ async def test_page_to_confirm_at_comes_back_to_the_console_where_no_other_place
         assert page.asked.return_url == f"https://bursar.test/console/{start.org_id}/invoices/{start.invoice_id}"
 
 
+@pytest.mark.slow
 async def test_nobody_is_sent_to_a_page_that_leads_nowhere(idle_server, database_urls):
     places = {"payment_return_url": None, "public_url": "https://bursar.test/", "console": "off"}
     async with stage_on(idle_server, database_urls, **places) as stage:
@@ -160,6 +163,7 @@ async def test_nobody_is_sent_to_a_page_that_leads_nowhere(idle_server, database
         assert len(made.charges()) == 1
 
 
+@pytest.mark.slow
 async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_debt(stage):
     made = await collected(stage, "pm_confirm", days=(1,))
     await made.begin()
@@ -203,6 +207,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     await replay_and_keep(await made.handle.fetch_history(), "invoice_reopened")
 
 
+@pytest.mark.slow
 async def test_operator_gives_up_what_was_charged_back(stage):
     made = await collected(stage, "pm_ok")
     await made.begin()
@@ -214,6 +219,7 @@ async def test_operator_gives_up_what_was_charged_back(stage):
     assert (await made.invoice()).written_off_minor == 25_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signal", "action", "end"),
     [
@@ -245,6 +251,7 @@ async def test_signal_ends_a_large_invoice_only_with_an_approval_of_that_act_tha
         assert (await session.get(Approval, given)).status == "used"
 
 
+@pytest.mark.slow
 async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     made = await collected(stage, "pm_debit")
     await made.reaches("charging")
@@ -263,6 +270,7 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     assert len(made.charges()) == 1
 
 
+@pytest.mark.slow
 async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
     made = await collected(stage, "pm_ok")
     own = await made.paying()
@@ -276,6 +284,7 @@ async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
     assert [each.asked.payment_id for each in made.charges()] == [own.terms.payment_id]
 
 
+@pytest.mark.slow
 async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_processing(stage):
     made = await collected(stage, method="send_invoice", due_in=timedelta(days=10))
     await made.waits()
@@ -298,6 +307,7 @@ async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_proces
         assert await made.ends() == "paid"
 
 
+@pytest.mark.slow
 async def test_page_that_the_organization_opened_and_left_is_ended_before_the_charge(stage):
     made = await collected(stage, "pm_ok")
     own = await made.paying(lasts=timedelta(days=30), open_seconds=30 * 86_400)
@@ -312,6 +322,7 @@ async def test_page_that_the_organization_opened_and_left_is_ended_before_the_ch
     await replay_and_keep(await made.handle.fetch_history(), "invoice_waited_for_its_organization")
 
 
+@pytest.mark.slow
 async def test_bank_debit_that_begins_while_the_charge_gives_up_waiting_for_it_is_kept(stage):
     made = await collected(stage, "pm_ok")
     late = 30 * 86_400
@@ -349,6 +360,7 @@ async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
     await replay_and_keep(history, "invoice_told_by_its_payment")
 
 
+@pytest.mark.slow
 async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage, monkeypatch):
     made, start = await collected(stage, "pm_ok"), reach.start_missing
 
@@ -371,6 +383,7 @@ async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage,
     await replay_and_keep(history, "invoice_told_while_it_was_charged")
 
 
+@pytest.mark.slow
 async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(stage, monkeypatch):
     made = await collected(stage, method="send_invoice", due_in=timedelta(days=10))
     read, seen = payments.processing_of_invoice, asyncio.Event()
@@ -401,6 +414,7 @@ async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(
     await replay_and_keep(history, "invoice_told_while_it_was_read")
 
 
+@pytest.mark.slow
 async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.away = {"create", "find"}
@@ -421,6 +435,7 @@ async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(sta
     assert 1 + looks < sum(_reads(event) for event in events) <= 1 + looks + told
 
 
+@pytest.mark.slow
 async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order_it_again(stage):
     made = await collected(stage, "pm_debit")
     await made.reaches("charging")
@@ -437,6 +452,7 @@ async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order
     await replay_and_keep(history, "invoice_charge_read_by_a_later_run")
 
 
+@pytest.mark.slow
 async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.away = {"create", "find"}
@@ -459,6 +475,7 @@ async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(st
     assert [each.asked.payment_id for each in made.charges()] == [payment]
 
 
+@pytest.mark.slow
 async def test_day_of_dunning_that_came_without_a_worker_is_one_charge(idle_server, database_urls):
     async with stage_on(idle_server, database_urls) as before:
         made = await collected(before, "pm_declined", days=(3, 20))

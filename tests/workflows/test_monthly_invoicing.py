@@ -134,6 +134,7 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     await prove_all(billing.urls)
 
 
+@pytest.mark.slow
 async def test_log_of_usage_says_on_which_invoice_it_is_and_since_when(billing: Billing) -> None:
     market = billing.market
     org = await market.debtor(JANUARY)
@@ -157,6 +158,7 @@ async def void_newest(billing: Billing, org_id: str) -> None:
         await charging.void(session, KIM, org_id, wrong, reason="A wrong quantity.", at=OVER)
 
 
+@pytest.mark.slow
 async def test_usage_that_waits_for_terms_in_its_currency_can_be_voided(billing: Billing) -> None:
     market = billing.market
     org = await market.debtor(JANUARY)
@@ -185,6 +187,7 @@ async def test_usage_that_waits_for_terms_in_its_currency_can_be_voided(billing:
     await prove_all(billing.urls)
 
 
+@pytest.mark.slow
 async def test_usage_from_before_the_first_terms_can_be_voided_until_their_month_is_run(billing: Billing) -> None:
     market = billing.market
     org = await market.debtor(FEBRUARY)
@@ -241,6 +244,7 @@ async def test_months_are_those_of_the_zone_of_each_organization(billing: Billin
     assert is_due
 
 
+@pytest.mark.slow
 async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(billing: Billing) -> None:
     market = billing.market
     orgs = [await market.debtor(JANUARY) for _ in range(6)]
@@ -258,6 +262,7 @@ async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(b
     await prove_all(billing.urls)
 
 
+@pytest.mark.slow
 async def test_only_an_invoice_on_which_something_is_due_has_a_run_and_two_conclusions_start_one(
     billing: Billing,
 ) -> None:
@@ -314,6 +319,7 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
     await prove_all(billing.urls)
 
 
+@pytest.mark.slow
 async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(
     billing: Billing, idle_server: WorkflowEnvironment
 ) -> None:
@@ -354,6 +360,7 @@ def test_schedule_is_on_the_configured_day() -> None:
     assert [each.start for each in calendar.day_of_month] == [5]
 
 
+@pytest.mark.slow
 async def test_run_that_is_killed_again_and_again_leaves_one_invoice_each_and_no_gap(billing: Billing) -> None:
     market, draw = billing.market, random.Random(RUN_SEED)
     orgs = [await market.debtor(JANUARY) for _ in range(12)]

@@ -87,7 +87,9 @@ async def price(chains: ChainsInTest, asset: str, cents: int, coins_minor: int) 
     chains.clock.advance(timedelta(minutes=2))  # an older price is not used any more
 
 
-@pytest.mark.parametrize("asset", ["BTC", "ETH", "USDC", "TON"])
+@pytest.mark.parametrize(
+    "asset", ["ETH", *(pytest.param(other, marks=pytest.mark.slow) for other in ("BTC", "USDC", "TON"))]
+)
 async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage: Stage, chains, asset: str):
     payer = await paying(stage, asset)
     place, part = await payer.deposit(), payer.amount * 3 // 5
@@ -126,6 +128,7 @@ async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
     assert await payer.credits() == CREDITS * 7 // 2
 
 
+@pytest.mark.slow
 async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: Stage, chains):
     payer = await paying(stage, quoted_for=timedelta(minutes=-1))
     place = await payer.deposit()
@@ -139,6 +142,7 @@ async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: 
     assert await payer.driver.money() == {"wallet": CREDITS // 2, "own": 0, "debt": 0}
 
 
+@pytest.mark.slow
 async def test_what_was_sent_in_time_is_worth_its_quote_however_late_it_is_final(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount, blocks=1)
@@ -153,6 +157,7 @@ async def test_what_was_sent_in_time_is_worth_its_quote_however_late_it_is_final
     assert state.granted_minor == CREDITS
 
 
+@pytest.mark.slow
 async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stage, chains):
     payer = await paying(stage, quoted_for=timedelta(minutes=-1))
     place = await payer.deposit()
@@ -169,6 +174,7 @@ async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stag
     assert "rates" not in asked
 
 
+@pytest.mark.slow
 async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_what_is_spent_is_owed(
     stage: Stage, chains
 ):
@@ -186,6 +192,7 @@ async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_wh
     assert "payment.debt" in await payer.driver.alerts()
 
 
+@pytest.mark.slow
 async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: Stage, chains):
     payer = await paying(stage, "ETH")
     await payer.mine(5)
@@ -203,6 +210,7 @@ async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: St
     assert await payer.driver.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
 
 
+@pytest.mark.slow
 async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time_is_over(stage: Stage, chains, award):
     job = await award(balance=1)
     await job.open()

@@ -50,6 +50,7 @@ async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> Non
     assert await shop.available() == "100.00"
 
 
+@pytest.mark.slow
 async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: Shop) -> None:
     bought = await shop.top_up()
     refused(
@@ -61,6 +62,7 @@ async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: S
     assert cancelled["status"] == "cancelled"
 
 
+@pytest.mark.slow
 async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
     key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
     first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
@@ -81,6 +83,7 @@ async def test_decline_is_a_402_that_names_the_payment_and_stays_one(shop: Shop)
     assert await shop.available() == "0.00"
 
 
+@pytest.mark.slow
 async def test_pitfall_10_payment_whose_outcome_is_unknown_takes_no_command_until_it_was_looked_up(shop: Shop) -> None:
     shop.stage.fake.breaks = ["after"]
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "payment_method": "pm_ok"}
@@ -120,6 +123,7 @@ async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop
     assert shop.there(bought).gone == 1000
 
 
+@pytest.mark.slow
 async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pay()
@@ -132,6 +136,7 @@ async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
     assert timeline[-1]["details"]["code"] == "provider.refused"
 
 
+@pytest.mark.slow
 async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(shop: Shop) -> None:
     """Stripe counts no last decimal of KWD: it would be booked, refused there and given back again."""
     body = {"amount": "10", "currency": "KWD", "purpose": "balance", "payment_method": "pm_ok"}
@@ -147,6 +152,7 @@ async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(sho
     assert (rest["amount"], rest["status"]) == ("6.67", "succeeded")
 
 
+@pytest.mark.slow
 async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_would_take_two_operators(
     shop: Shop, database_urls: DatabaseUrls
 ) -> None:
@@ -165,6 +171,7 @@ async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_wo
         refused(await operator.post(path, {"amount": "1.00"}, key=new_key()), 403, "approval.required")
 
 
+@pytest.mark.slow
 async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pays_until = datetime(2040, 1, 5, tzinfo=UTC)
@@ -172,6 +179,7 @@ async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> 
     assert (shown["status"], shown["expires_at"]) == ("requires_action", "2040-01-05T00:00:00Z")
 
 
+@pytest.mark.slow
 async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -> None:
     bought, key = await shop.top_up(), new_key()
     shop.there(bought).pay()
@@ -192,6 +200,7 @@ async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -
     assert len((await shop.look(bought))["refunds"]) == 1
 
 
+@pytest.mark.slow
 async def test_key_whose_answer_was_forgotten_gives_a_payment_no_other_command(shop: Shop) -> None:
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
@@ -215,6 +224,7 @@ async def test_key_whose_answer_was_forgotten_gives_a_payment_no_other_command(s
     refused(await again(other, "confirm", {}, cancelled), 422, "idempotency.conflict")
 
 
+@pytest.mark.slow
 async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) -> None:
     bought, key = await shop.top_up(), new_key()
     path = f"/payments/{bought['payment_id']}"
@@ -223,6 +233,7 @@ async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) 
     assert good(await shop.payer.post(f"{path}/cancel", {}, key=key))["status"] == "cancelled"
 
 
+@pytest.mark.slow
 async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
     body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
@@ -232,6 +243,7 @@ async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
     assert good(await shop.payer.post(path, {"amount": "2.00"}, key=new_key()), 201)["taken"]["amount"] == "20.00"
 
 
+@pytest.mark.slow
 async def test_a_capture_that_its_provider_did_not_answer_is_unavailable_until_it_was_looked_up(shop: Shop) -> None:
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
     made = good(await shop.payer.post("/payments/create", body, key=new_key()), 201)
@@ -297,6 +309,7 @@ async def test_escrow_is_funded_by_a_card(shop: Shop) -> None:
     assert await shop.available() == "50.00"
 
 
+@pytest.mark.slow
 async def test_escrow_waits_for_a_payment_and_takes_it_when_it_is_there(shop: Shop) -> None:
     escrow, other = await shop.escrow("12.34", "USD"), await shop.escrow("12.34", "USD")
     body = {"purpose": "escrow", "escrow_id": escrow["id"]}
@@ -312,6 +325,7 @@ async def test_escrow_waits_for_a_payment_and_takes_it_when_it_is_there(shop: Sh
     assert (await shop.look(made))["fulfilment"] == "done"
 
 
+@pytest.mark.slow
 async def test_payment_for_an_escrow_has_its_amount_and_its_payer(shop: Shop) -> None:
     escrow = await shop.escrow("50.00")
     wrong = [{"amount": "5.01"}, {"amount": "50.00"}, {"currency": "EUR"}, {"currency": "CREDIT", "amount": "50.00"}]
@@ -331,6 +345,7 @@ async def test_payment_for_an_escrow_has_its_amount_and_its_payer(shop: Shop) ->
     refused(answer, 409, "escrow.payment_mismatch")
 
 
+@pytest.mark.slow
 async def test_escrow_in_money_is_funded_from_the_balance_and_gives_back_to_it(shop: Shop) -> None:
     escrow = await shop.escrow("7.00", "USD")
     refused(await shop.fund(escrow, {"source": "credits"}), 409, "escrow.currency_mismatch")
@@ -365,6 +380,7 @@ async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
     refused(await shop.fund(await shop.escrow(), {"payment_id": foreign["payment_id"]}), 404, "not_found")
 
 
+@pytest.mark.slow
 async def test_chargeback_is_answered_once_and_by_operators(shop: Shop) -> None:
     body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)

@@ -72,6 +72,7 @@ async def booked_of(made: PaymentDriver) -> list[tuple[int, int | None, str]]:
         return [(amount, fee, currency) for amount, fee, currency in await session.execute(query)]
 
 
+@pytest.mark.slow
 async def test_money_that_settles_later_in_another_currency_is_booked_in_it(stage: Stage):
     made = await new_payment(stage)
     await made.create()
@@ -169,6 +170,7 @@ async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
     assert (await made.state()).status is P.SUCCEEDED
 
 
+@pytest.mark.slow
 async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_never_comes(stage: Stage):
     made = await new_payment(stage, **SELDOM, open_seconds=60)
     await made.create()
@@ -184,6 +186,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
     await replay_and_keep(await made.handle.fetch_history(), "payment_by_transfer_that_never_came")
 
 
+@pytest.mark.slow
 async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_own_is_booked(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
@@ -195,6 +198,7 @@ async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_o
     assert (await made.money())["wallet"] == 100_000_000
 
 
+@pytest.mark.slow
 async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_its_own_time(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
@@ -211,6 +215,7 @@ async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_i
     assert made.there.status is ProviderStatus.CANCELLED
 
 
+@pytest.mark.slow
 async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
@@ -240,6 +245,7 @@ async def test_what_the_payer_approved_is_taken(stage: Stage):
     assert await made.kinds() == ["created", "submitted", "received"]
 
 
+@pytest.mark.slow
 async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer_approves_again(stage: Stage):
     made = await new_payment(stage, first_poll_seconds=60, longest_poll_seconds=60)
     await made.create()
@@ -258,6 +264,7 @@ async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer
     assert (await made.until("succeeded")).decline is None
 
 
+@pytest.mark.slow
 async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: Stage):
     made = await new_payment(stage)
     await made.create()
@@ -267,6 +274,7 @@ async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: St
     assert (await made.until("expired")).received_minor == 0
 
 
+@pytest.mark.slow
 async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_payment_has_ended(stage: Stage):
     """As PayPal's CHECKOUT.PAYMENT-APPROVAL.REVERSED, after which the order is not found any more."""
     made = await new_payment(stage)
@@ -283,6 +291,7 @@ async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_pa
     await replay_and_keep(await made.handle.fetch_history(), "payment_that_its_provider_no_longer_keeps")
 
 
+@pytest.mark.slow
 async def test_news_of_a_paid_payment_that_the_provider_does_not_find_stay_unhandled(stage: Stage):
     made = await paid(stage)
     made.there.gone_for_good = True
@@ -343,6 +352,7 @@ async def test_the_payer_has_until_the_deadline_only(stage: Stage):
     assert (await made.told()).status is P.FAILED
 
 
+@pytest.mark.slow
 async def test_command_that_comes_while_news_are_read_is_judged_by_them(stage: Stage, monkeypatch):
     made = await new_payment(stage)
     await made.create()

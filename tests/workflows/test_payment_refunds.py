@@ -121,6 +121,7 @@ async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
     assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
 
 
+@pytest.mark.slow
 async def test_an_operator_refunds_what_was_spent_for_credits_that_came_otherwise(stage: Stage):
     spent = await paid(stage)
     await spent.spend(100_000_000)
@@ -131,6 +132,7 @@ async def test_an_operator_refunds_what_was_spent_for_credits_that_came_otherwis
     assert await spent.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
+@pytest.mark.slow
 async def test_one_command_id_refunds_two_payments(stage: Stage):
     one, two = await paid(stage), await paid(stage)
     with stage.env.with_time_skipping_disabled():
@@ -161,6 +163,7 @@ def unseen(stage: Stage) -> Iterator[None]:
     stage.fake.refuses.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
 async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_next_one_go(stage: Stage):
     made = await unknown(stage)
@@ -184,6 +187,7 @@ async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_ne
     assert (await made.kinds()).count("refund_given_up") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
 async def test_a_refund_that_was_made_after_it_was_given_up_is_taken_over(stage: Stage):
     made = await unknown(stage)
@@ -197,6 +201,7 @@ async def test_a_refund_that_was_made_after_it_was_given_up_is_taken_over(stage:
     assert "payment.refund_taken_over" in await made.alerts()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
 async def test_a_refund_given_up_as_made_is_followed_under_the_providers_id(stage: Stage):
     made = await unknown(stage)
@@ -217,6 +222,7 @@ async def test_a_refund_given_up_as_made_is_followed_under_the_providers_id(stag
     assert (await made.state()).refunded_minor == 800
 
 
+@pytest.mark.slow
 async def test_a_word_on_a_refund_that_says_nothing_is_refused_into_the_timeline(stage: Stage):
     made = await paid(stage)
     said: list[dict[str, Any]] = [

@@ -103,6 +103,7 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
 
 
+@pytest.mark.slow
 async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pays_it(stage):
     made = await taken_out(stage, "short")
     await made.reaches("waiting_for_funds")
@@ -115,6 +116,7 @@ async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pay
     assert made.payout.payout_id not in stage.payouts.sent
 
 
+@pytest.mark.slow
 async def test_payout_asked_for_before_its_organization_was_suspended_is_not_sent(stage):
     made = await taken_out(stage, "short")
     await made.reaches("waiting_for_funds")
@@ -133,6 +135,7 @@ async def test_payout_asked_for_before_its_organization_was_suspended_is_not_sen
     assert made.payout.payout_id not in stage.payouts.sent
 
 
+@pytest.mark.slow
 async def test_payout_is_not_sent_where_its_organization_was_suspended_during_the_checks(stage, monkeypatch):
     made = await taken_out(stage)
     operator = Actor(principal="kim", role=Role.OPERATOR)
@@ -148,6 +151,7 @@ async def test_payout_is_not_sent_where_its_organization_was_suspended_during_th
     assert made.payout.payout_id not in stage.payouts.sent
 
 
+@pytest.mark.slow
 async def test_operators_are_called_where_an_organization_was_suspended_while_its_payout_was_sent(stage, monkeypatch):
     made, other = await taken_out(stage), await taken_out(stage)
     operator, transfer = Actor(principal="kim", role=Role.OPERATOR), stage.payouts.transfer
@@ -177,6 +181,7 @@ async def alone(idle_server, fresh_database_urls):
         yield made
 
 
+@pytest.mark.slow
 async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balances_nobody(alone, monkeypatch):
     stage = alone
     monkeypatch.setattr("activities.inbox.WOKEN", 2)
@@ -240,6 +245,7 @@ async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage
     await replay_and_keep(await made.handle.fetch_history(), "payout_looked_for")
 
 
+@pytest.mark.slow
 async def test_transfer_that_is_still_under_way_is_not_given_back_because_the_next_try_is_refused(stage, monkeypatch):
     """The provider works on a request that we gave up waiting for, and shows it later than the bank was changed."""
     made = await taken_out(stage)
@@ -279,6 +285,7 @@ async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_tr
     assert await made.earnings() == ALL
 
 
+@pytest.mark.slow
 async def test_operator_gives_up_what_was_not_sent(stage):
     made = await taken_out(stage, "lost")
     with stage.env.with_time_skipping_disabled():
@@ -301,6 +308,7 @@ async def test_operator_gives_up_what_was_not_sent(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout_given_up")
 
 
+@pytest.mark.slow
 async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     made = await taken_out(stage, "lost")
     with stage.env.with_time_skipping_disabled():
@@ -327,6 +335,7 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
 
 
+@pytest.mark.slow
 async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stage):
     """It was asked for anew after books were restored, and the earnings are not what they were."""
     made = await taken_out(stage)
@@ -352,6 +361,7 @@ async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stag
     assert await made.earnings() == ALL
 
 
+@pytest.mark.slow
 async def test_payout_whose_transfer_went_to_another_account_waits_for_operators(stage):
     """Whoever made it under the payout's id, the creator whom the payout names has not got it."""
     made = await taken_out(stage)
@@ -370,6 +380,7 @@ async def test_payout_whose_transfer_went_to_another_account_waits_for_operators
     assert not [key for key in stage.payouts.keys if payout_id in key]
 
 
+@pytest.mark.slow
 async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_it_had_ended(stage):
     """Its command was repeated after the restore, and names the same payout."""
     made = await taken_out(stage)
@@ -380,6 +391,7 @@ async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_i
     assert await made.kinds() == ["requested", "paid"]
 
 
+@pytest.mark.slow
 async def test_what_is_paid_cannot_be_given_up(stage):
     made = await taken_out(stage)
     await made.begin()

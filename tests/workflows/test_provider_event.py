@@ -52,6 +52,7 @@ async def test_payment_of_another_provider_is_not_signalled(mailroom):
     assert await outcome_of(mailroom, await mailroom.store(refs=(ref,))) == "unmatched"
 
 
+@pytest.mark.slow
 async def test_payment_whose_run_has_ended_starts_again_from_the_books(mailroom):
     payment_id = await mailroom.payment()
     first, second = await mailroom.store(payment_id=payment_id), await mailroom.store(payment_id=payment_id)
@@ -77,6 +78,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(ma
     await replay_and_keep(await handle.fetch_history(), "provider_event_too_early")
 
 
+@pytest.mark.slow
 async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes(mailroom):
     event_id = await mailroom.store(payment_id=new_id("pay"))
     handle = await mailroom.start(event_id)
@@ -104,6 +106,7 @@ async def test_event_that_is_handled_tells_nobody_again(mailroom):
     assert await mailroom.told(payment_id) == [event_id]
 
 
+@pytest.mark.slow
 async def test_payment_that_was_quicker_than_the_mark_stays_handled(mailroom):
     event_id = await mailroom.store()
     async with mailroom.database.platform() as session:
@@ -112,6 +115,7 @@ async def test_payment_that_was_quicker_than_the_mark_stays_handled(mailroom):
     assert (await mailroom.row(event_id)).status == "handled"
 
 
+@pytest.mark.slow
 async def test_event_that_the_books_lost_ends_its_run(mailroom):
     assert await outcome_of(mailroom, "evt_of_a_lost_day") == "unmatched"
 
@@ -149,6 +153,7 @@ async def test_country_of_the_card_that_is_used_is_kept(cards, paid_by, kept, ma
     assert await evidence(mailroom, org_id) == kept
 
 
+@pytest.mark.slow
 async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_changes_of_a_customer_are_not(mailroom):
     org_id, customer = await customer_with(mailroom)
     event_id = await mailroom.store("customer.updated", refs=(customer,), before={"email": "a@b.example"})
@@ -166,6 +171,7 @@ async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_cha
     assert await evidence(mailroom, org_id) == "FR"
 
 
+@pytest.mark.slow
 async def test_country_of_a_new_card_is_read_once_stripe_takes_our_key_again(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
@@ -227,6 +233,7 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
     await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
 
 
+@pytest.mark.slow
 async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_again(mailroom):
     org_id, customer = await customer_with(mailroom, USD=30_050)
     mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
@@ -235,6 +242,7 @@ async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_
     assert dollars.startswith(f"{org_id} has sent 300.50 USD to stripe, as {customer}")
 
 
+@pytest.mark.slow
 async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroom):
     org_id, customer = await customer_with(mailroom, USD=300)
     handle = await mailroom.start(
@@ -247,6 +255,7 @@ async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroo
     assert await alerts_of(mailroom, org_id) == []
 
 
+@pytest.mark.slow
 async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.errors.append(ProviderRefused("This customer has no cash balance."))
@@ -256,6 +265,7 @@ async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mail
     assert "money (This customer has no cash balance.)" in told
 
 
+@pytest.mark.slow
 async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):
     event_id = await mailroom.store("cash_balance.funds_available", refs=("cus_unknown",))
     assert await outcome_of(mailroom, event_id) == "unmatched"

@@ -71,7 +71,11 @@ SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-@pytest.mark.parametrize("runner", [UntriedSandbox(), UnsandboxedWorkflowRunner()], ids=["sandbox", "plain"])
+@pytest.mark.parametrize(
+    "runner",
+    [pytest.param(UntriedSandbox(), marks=pytest.mark.slow), UnsandboxedWorkflowRunner()],
+    ids=["sandbox", "plain"],
+)
 async def test_a_stored_history_replays(path, runner):
     await replay(WorkflowHistory.from_json(path.stem, path.read_text()), runner)
 
@@ -225,6 +229,7 @@ async def real_time(database_urls):
         yield stage
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.temporal
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

@@ -119,6 +119,7 @@ async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stag
     await replay_and_keep(await loser.handle.fetch_history(), "subscription_not_begun")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "http"), [("closed", 409), ("suspended", 403)])
 async def test_an_organization_that_was_stopped_meanwhile_is_not_charged_and_the_run_ends(
     stage: Stage, status: str, http: int
@@ -145,6 +146,7 @@ async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
         )
 
 
+@pytest.mark.slow
 async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
@@ -157,6 +159,7 @@ async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(s
     assert [each.state for each in of_customer(one)] == [ProviderState.CANCELED]
 
 
+@pytest.mark.slow
 async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had_made(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.slow[one.customer] = answers = asyncio.Event()
@@ -174,6 +177,7 @@ async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had
     await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled_behind_a_lost_run")
 
 
+@pytest.mark.slow
 async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then_ends(stage: Stage) -> None:
     one = await subscriber(stage)
     await ordered_without_a_run(one)
@@ -218,6 +222,7 @@ async def test_pitfall_21_page_gives_nothing_before_the_payer_has_paid_there(sta
     assert (state.status, state.checkout, await tier(one)) == (S.ACTIVE, None, "starter")
 
 
+@pytest.mark.slow
 async def test_page_that_nobody_pays_ends_with_its_time_and_a_cancellation_closes_it(stage: Stage) -> None:
     left, cancelled = [await subscriber(stage, return_url="https://example.com/billing") for _ in range(2)]
     for one in (left, cancelled):
@@ -264,6 +269,7 @@ async def test_one_trial_for_each_organization_and_card_without_credits(stage: S
         await again.subscribe()
 
 
+@pytest.mark.slow
 async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_other(stage: Stage) -> None:
     card, way_back = new_id("card"), "https://example.com/billing"
     first, second, unknown = [await subscriber(stage, trial_days=14, return_url=way_back) for _ in range(3)]
@@ -307,6 +313,7 @@ async def test_declined_card_ends_a_subscription_before_it_begins_and_another_ma
     await replay_and_keep(await one.handle.fetch_history(), "subscription_declined")
 
 
+@pytest.mark.slow
 async def test_declined_change_leaves_what_was_agreed(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
@@ -336,6 +343,7 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
 
 
+@pytest.mark.slow
 async def test_order_that_is_lost_again_and_again_is_noted_once_and_sent_after_growing_pauses(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.losing.add(one.customer)
@@ -385,6 +393,7 @@ async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Sta
     assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
 
 
+@pytest.mark.slow
 async def test_downgrade_that_a_cancellation_drops_is_withdrawn_at_the_provider(stage: Stage) -> None:
     one = await subscriber(stage, "professional")
     await one.subscribe()
@@ -402,6 +411,7 @@ def debited(stage: Stage, one: Subscriber, **news: object) -> None:
     there[ref] = replace(there[ref], bills=(*there[ref].bills[:-1], open_bill), **news)
 
 
+@pytest.mark.slow
 async def test_upgrade_whose_bank_debit_fails_after_days_is_undone_at_the_provider(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,6 +446,7 @@ async def test_upgrade_whose_bank_debit_fails_after_days_is_undone_at_the_provid
     await replay_and_keep(await one.handle.fetch_history(), "subscription_upgrade_undone")
 
 
+@pytest.mark.slow
 async def test_upgrade_that_costs_more_than_was_ordered_is_declined(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +462,7 @@ async def test_upgrade_that_costs_more_than_was_ordered_is_declined(
     assert (await one.state()).terms == held
 
 
+@pytest.mark.slow
 async def test_downgrade_stays_when_the_provider_refuses_to_resume(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +476,7 @@ async def test_downgrade_stays_when_the_provider_refuses_to_resume(
     assert (state.change and state.change.terms.price_id, there.price_id) == ("price_2900", "price_2900")
 
 
+@pytest.mark.slow
 async def test_cancellation_waits_while_the_provider_rejects_our_key(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -485,6 +498,7 @@ async def test_cancellation_waits_while_the_provider_rejects_our_key(
     assert there.cancel_at_period_end
 
 
+@pytest.mark.slow
 async def test_downgrade_that_is_resumed_after_its_renewal_is_what_the_provider_has(stage: Stage) -> None:
     one = await subscriber(stage, "professional")
     await one.subscribe()
@@ -508,6 +522,7 @@ def subscription_signal(one: Subscriber) -> tuple[Run, str, SubscriptionEventSig
     return subscription_news(one.start.subscription, principal="stripe", event_id="evt_1")
 
 
+@pytest.mark.slow
 async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and_it_ends_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -542,6 +557,7 @@ async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_no
     await new_payment(one, "activated")
 
 
+@pytest.mark.slow
 async def test_change_while_one_is_pending_is_refused(stage: Stage) -> None:
     one = await subscriber(stage, "professional")
     await one.subscribe()

@@ -98,6 +98,7 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
     await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_failing")
 
 
+@pytest.mark.slow
 async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_during_a_drain(stage: Stage):
     one = await endpoint(stage)
     with stage.env.with_time_skipping_disabled():
@@ -169,6 +170,7 @@ async def test_five_days_without_a_success_disable_it_and_the_owner_is_told(stag
     assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
 
 
+@pytest.mark.slow
 async def test_without_order_no_event_waits_for_another(stage: Stage):
     one = await endpoint(stage, ordering=Ordering.NONE)
     await one.happens("a", 3)
@@ -208,6 +210,7 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
     assert [each for each in await one.kinds() if each != "created"] == ["paused", "resumed"]
 
 
+@pytest.mark.slow
 async def test_a_long_pause_counts_for_no_failure(stage: Stage):
     one = await endpoint(stage)
     one.answers(FAILED)
@@ -228,6 +231,7 @@ async def test_a_long_pause_counts_for_no_failure(stage: Stage):
     assert failing_since > datetime.now(UTC) - timedelta(days=1)
 
 
+@pytest.mark.slow
 async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_deleted_were_lost(stage: Stage):
     one = await endpoint(stage)
     with stage.env.with_time_skipping_disabled():
@@ -239,6 +243,7 @@ async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_de
     await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_deleted_while_paused")
 
 
+@pytest.mark.slow
 async def test_run_ends_when_its_organization_is_closed(stage: Stage):
     one = await endpoint(stage)
     with stage.env.with_time_skipping_disabled():
@@ -252,6 +257,7 @@ async def test_run_ends_when_its_organization_is_closed(stage: Stage):
     assert (one.received, await one.kinds()) == ([], ["created", "disabled"])
 
 
+@pytest.mark.slow
 async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
     one = await endpoint(stage)
     with stage.env.with_time_skipping_disabled():
@@ -269,6 +275,7 @@ async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
     assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "skipped", 2: "delivered"}
 
 
+@pytest.mark.slow
 async def test_the_history_of_a_busy_endpoint_stays_short_and_nothing_is_lost_between_two_runs(stage: Stage):
     one = await endpoint(stage)
     with stage.env.with_time_skipping_disabled():
@@ -308,6 +315,7 @@ async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_ar
     assert (passed.lease, passed.seen_at, quiet.received) == (None, None, [])
 
 
+@pytest.mark.slow
 async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
     one, other = await endpoint(stage, types=("*",)), await endpoint(stage)
     looking = ActivityEnvironment()
@@ -323,6 +331,7 @@ async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
     assert await other.deliveries() == []
 
 
+@pytest.mark.slow
 async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organization(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
@@ -362,6 +371,7 @@ async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it
     assert {json.loads(each.body)["subject"] for each in one.received} == {late, one.subjects["b"]}
 
 
+@pytest.mark.slow
 async def test_the_dispatcher_s_history_replays(stage: Stage):
     @activity.defn(name="dispatch_webhooks")
     async def dispatch(message: DispatchWebhooks) -> DispatchedWebhooks:

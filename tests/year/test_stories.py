@@ -1,4 +1,4 @@
-"""Stories of the simulated year that are short enough for every run of the tests; `make year` plays all of it."""
+"""Stories of the simulated year that are short enough for tests; `make year` plays all of it."""
 
 import random
 from collections.abc import Awaitable, Callable

@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from dev.browser import NO_CHROMIUM, chromium, launched
 from dev.stack.running import Running
-from tests.conftest import BROWSER
+from tests.conftest import BROWSER, browser_stack
 from tests.console.browser.driver import Window, console_url, window
 from tests.console.browser.objects import filled
 from tests.e2e.conftest import World
@@ -37,9 +37,9 @@ async def chrome() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stack(chrome: Browser) -> Running:
+def stack(chrome: Browser, pytestconfig: pytest.Config) -> Running:
     """The stack of these tests, with its console; seeded keys and ids are in it."""
-    return Running.read(Path(ask("console")["data_dir"]) / "dev.json")
+    return Running.read(Path(ask(browser_stack(pytestconfig))["data_dir"]) / "dev.json")
 
 
 @pytest.fixture(scope="session")

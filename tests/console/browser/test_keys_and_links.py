@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.console.browser.people import POINTER, WITHOUT_SCRIPTS, company, people_at
@@ -36,6 +37,7 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
         assert own.name not in await temporary.page.content()
 
 
+@pytest.mark.slow
 async def test_the_window_of_a_revoked_key_leaves_a_page_that_follows_nothing(world, open_window):
     made = good(await world.operator.post("/api-keys", {"principal": "leaver", "role": "platform_auditor"}), 201)
     async with people_at(open_window, POINTER) as at:
@@ -48,6 +50,7 @@ async def test_the_window_of_a_revoked_key_leaves_a_page_that_follows_nothing(wo
         await leaver.sees("Your session has ended.")
 
 
+@pytest.mark.slow
 async def test_a_cookie_that_was_copied_is_worth_nothing_once_its_owner_has_signed_out(world, open_window):
     own = await company(world, "owner")
     async with people_at(open_window, POINTER) as at, open_window() as thief:
@@ -62,6 +65,7 @@ async def test_a_cookie_that_was_copied_is_worth_nothing_once_its_owner_has_sign
         assert "/console/sign-in" in thief.page.url
 
 
+@pytest.mark.slow
 async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_window):
     own = await company(world, "owner")
     async with people_at(open_window, WITHOUT_SCRIPTS) as at:

@@ -38,7 +38,7 @@ async def at_the_provider(person: Person, buyer: Company, by: str, host: str) ->
     return f"{buyer.base}/payments/{payment['id']}"
 
 
-@pytest.mark.parametrize("way", [TELEPHONE, WITHOUT_SCRIPTS])
+@pytest.mark.parametrize("way", [TELEPHONE, pytest.param(WITHOUT_SCRIPTS, marks=pytest.mark.slow)])
 async def test_a_card_is_declined_then_not_confirmed_then_buys_credits(world, open_window, way):
     buyer = await company(world, "owner")
     async with people_at(open_window, way) as at:
@@ -74,6 +74,7 @@ async def test_a_card_is_declined_then_not_confirmed_then_buys_credits(world, op
     assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "120.00"
 
 
+@pytest.mark.slow
 async def test_an_invented_return_says_what_the_books_say(world, open_window):
     buyer = await company(world, "owner")
     async with people_at(open_window, POINTER) as at:
@@ -85,7 +86,7 @@ async def test_an_invented_return_says_what_the_books_say(world, open_window):
         await expect(await owner.credits()).to_contain_text("0.00")
 
 
-@pytest.mark.parametrize("way", [KEYBOARD, WITHOUT_SCRIPTS])
+@pytest.mark.parametrize("way", [pytest.param(KEYBOARD, marks=pytest.mark.slow), WITHOUT_SCRIPTS])
 async def test_credits_are_added_from_any_page_and_priced_before_anything_is_made(world, open_window, way):
     buyer = await company(world, "owner")
     async with people_at(open_window, way) as at:
@@ -105,6 +106,7 @@ async def test_credits_are_added_from_any_page_and_priced_before_anything_is_mad
         assert good(await buyer.people["owner"].get("/payments"))["data"] == []
 
 
+@pytest.mark.slow
 async def test_paypal_buys_credits(world, open_window):
     buyer = await company(world, "owner")
     async with people_at(open_window, POINTER) as at:
@@ -117,6 +119,7 @@ async def test_paypal_buys_credits(world, open_window):
         assert owner.window.heard.complaints == []
 
 
+@pytest.mark.slow
 async def test_coins_buy_credits_when_the_network_has_confirmed_them(world, open_window):
     buyer = await company(world, "owner")
     async with people_at(open_window, POINTER) as at:

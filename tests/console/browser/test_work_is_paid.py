@@ -18,7 +18,7 @@ from tests.console.browser.people import (
 from tests.e2e.conftest import good
 
 
-@pytest.mark.parametrize("way", [KEYBOARD, WITHOUT_SCRIPTS])
+@pytest.mark.parametrize("way", [KEYBOARD, pytest.param(WITHOUT_SCRIPTS, marks=pytest.mark.slow)])
 async def test_work_is_paid_when_two_people_have_signed(world, open_window, way):
     buyer = await company(world, "owner", "admin", "finance", credits="100")
     seller = await company(world, "owner")
@@ -64,6 +64,7 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
     assert good(await buyer.people["owner"].get("/billing/balance"))["available"] == "60.00"
 
 
+@pytest.mark.slow
 async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_window):
     buyer, seller = await company(world, "owner"), await company(world, "owner")
     _, agent = await agent_of(seller)

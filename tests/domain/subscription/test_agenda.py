@@ -33,6 +33,7 @@ from tests.domain.subscription.building import (
     terms,
 )
 from tests.domain.subscription.building import unpaid as open_bill
+from tests.lanes import examples
 
 S, P = SubscriptionStatus, ProviderState
 #: More than enough turns for each step once, with a year of months and calls in vain between.
@@ -216,7 +217,7 @@ class Run:
             self.held = orders.looked_up(self.held, made=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(reachable(), st.booleans(), st.integers(0, 4), st.sampled_from([0, 1, 24, 24 * 40, 24 * 300]))
 def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
     held, now = found
@@ -230,7 +231,7 @@ def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, nois
     assert run.held.status is S.ENDED or wanted <= set(run.done), (wanted, run.done)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(reachable(), st.sampled_from([0, 1, 24, 24 * 40, 24 * 300]))
 def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead(found, hours):
     held, now = found

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dev.sandbox.stripe import core, operations
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
+from tests.lanes import examples
 from tests.sandbox.stripe.billing import DAY, moment
 
 operations.load()
@@ -131,7 +132,7 @@ def is_proration(line: dict[str, Any]) -> bool:
     return bool(line["parent"]["subscription_item_details"]["proration"])
 
 
-@settings(max_examples=12, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["2027-01-31", "2028-02-29T23:59", "2027-06-15T12:00"]), st.lists(STEPS, min_size=3, max_size=8))
 def test_each_period_is_billed_what_was_used_of_it(at: str, steps: list[tuple[int, int, int, str, str]]) -> None:
     with asyncio.Runner() as runner:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dev.sandbox.stripe import parameters, schemas
 from dev.sandbox.stripe.errors import Refusal
+from tests.lanes import examples
 
 
 async def refusal(sandbox, path, data):
@@ -260,7 +261,7 @@ NAMES = st.recursive(
 VALUES = st.sampled_from(["", "1", "-1", "true", "null", "1e9", "9" * 30, "x", "\0", "%", "{}", "ü"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     operation=st.sampled_from(sorted(schemas.operations())),
     form=st.dictionaries(NAMES, VALUES, max_size=4),

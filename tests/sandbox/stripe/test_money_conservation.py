@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dev.sandbox.stripe import core, operations
 from dev.sandbox.stripe.core import Refusal, Sandbox
 from dev.sandbox.stripe.store import Store
+from tests.lanes import examples
 
 operations.load()
 
@@ -160,7 +161,7 @@ async def run(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
         store.close()
 
 
-@settings(max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=12, max_size=40))
 def test_figures_agree_after_any_sequence_of_operations(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
     with asyncio.Runner() as runner:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dev.sandbox.stripe import core, operations
 from dev.sandbox.stripe.core import Refusal, Sandbox
 from dev.sandbox.stripe.store import Store
+from tests.lanes import examples
 from tests.sandbox.stripe.test_money_conservation import agree
 
 operations.load()
@@ -143,7 +144,7 @@ async def run(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
         store.close()
 
 
-@settings(max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 3), STEPS), min_size=10, max_size=30))
 def test_money_that_came_is_available_or_held_or_charged(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
     with asyncio.Runner() as runner:
