@@ -17,6 +17,7 @@ from api.app import create_app
 from api.availability import is_unavailable
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.openapi import problem_of, served
 from tests.support.serving import client_of
 
@@ -221,8 +222,8 @@ def chained(cause: BaseException) -> BaseException:
     return error
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
+@for_each(
+    "error, expected",
     [
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
@@ -247,7 +248,6 @@ def chained(cause: BaseException) -> BaseException:
         (ValueError("x"), False),
         (PermissionError(13, "x"), False),
     ],
-    ids=repr,
 )
 def test_unavailability_is_told_from_faults(error: BaseException, expected: bool) -> None:
     assert is_unavailable(error) is expected

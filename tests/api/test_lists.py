@@ -25,6 +25,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.cases import for_each
 from tests.support.openapi import served
 from tests.support.outbox import past_others
 from tests.support.routes import ROUTES
@@ -389,8 +390,8 @@ async def test_audit_by_time_ends_at_its_bounds(customer: Tenant) -> None:
     assert found == [row for row in rows if datetime.fromisoformat(row["at"]) < middle]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@for_each(
+    "value, text",
     [
         (None, ""),
         ("-12.50", "-12.50"),

@@ -10,6 +10,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.cases import for_each
 from tests.support.openapi import served
 from tests.support.routes import ROUTES
 
@@ -100,7 +101,7 @@ LISTS_OF_OPERATORS = (
 )
 
 
-@pytest.mark.parametrize("path", LISTS_OF_OPERATORS)
+@for_each("path", LISTS_OF_OPERATORS)
 def test_list_of_operators_says_in_openapi_that_it_filters_by_organization(path: str) -> None:
     parameters = {item["name"] for item in served()["paths"][f"/api/v1{path}"]["get"]["parameters"]}
     assert "organization_id" in parameters

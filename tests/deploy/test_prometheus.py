@@ -10,6 +10,7 @@ import temporalio.bridge
 import yaml
 
 from runtime.metrics import ApiMetrics, PaymentFailures
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text("utf-8"))["groups"]
@@ -43,7 +44,7 @@ def named() -> Iterator[str]:
         yield from METRIC.findall(rule["expr"])
 
 
-@pytest.mark.parametrize("name", sorted(set(named())))
+@for_each("name", sorted(set(named())))
 def test_metric_of_a_rule_is_exported(name: str) -> None:
     assert name in of_the_api() or of_the_worker(name)
 
