@@ -14,6 +14,7 @@ from api.deps import Deps
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -208,8 +209,8 @@ async def test_listing_states_the_terms_and_everybody_sees_them(tenant: Tenant, 
     assert set(shown) == set(LISTED)
 
 
-@pytest.mark.parametrize(
-    ("changes", "outside"),
+@for_each(
+    "changes, outside",
     [
         ({}, []),
         ({"review_period": "P5D"}, []),
@@ -229,7 +230,6 @@ async def test_listing_states_the_terms_and_everybody_sees_them(tenant: Tenant, 
         ({"milestones": [{"name": f"m{i}", "amount": "12.50"} for i in range(4)]}, ["milestones"]),
         ({"evidence_period": "P5D", "decision_period": "P11D"}, ["dispute_length"]),
     ],
-    ids=str,
 )
 async def test_contract_is_compared_with_the_listing_term_by_term(
     tenant: Tenant, lister: Tenant, changes: dict[str, Any], outside: list[str]
@@ -239,7 +239,7 @@ async def test_contract_is_compared_with_the_listing_term_by_term(
     assert made["status"] == ("proposed" if outside else "accepted")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "terms",
     [
         {"review_period": {"min": "P5D", "max": "P3D"}},
@@ -251,7 +251,6 @@ async def test_contract_is_compared_with_the_listing_term_by_term(
         {"fund_within": {"max": "P1D"}},
         None,
     ],
-    ids=str,
 )
 async def test_listing_that_makes_no_sense_is_refused(tenant: Tenant, terms: Any) -> None:
     refused(await tenant.owner.post("/agents", {"name": "Odd", "terms": terms}), 422, "request.invalid")

@@ -35,8 +35,8 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
     assert response.headers["allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
+@for_each(
+    "body, status",
     [
         (b'{"name": "Ac', 400),
         (b"", 422),
@@ -66,7 +66,6 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
         (b'{"name": "' + b"x" * 201 + b'"}', 422),
         (b"{" + b",".join(b'"a%d":1' % number for number in range(1001)) + b"}", 422),
     ],
-    ids=lambda value: str(value)[:30],
 )
 async def test_body_that_cannot_be_used_is_refused(body: bytes, status: int, operator: Caller) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -103,8 +102,8 @@ async def test_validation_lists_every_field(operator: Caller) -> None:
     assert all(item["message"] for item in document["errors"])
 
 
-@pytest.mark.parametrize(
-    ("who", "path", "body", "problem"),
+@for_each(
+    "who, path, body, problem",
     [
         ("owner", "/credits/use", "x", ("body", "This must be an object.")),
         ("owner", "/credits/use", {"metadata": {"a": 0.5}}, ("metadata.a", "This must be a string.")),

@@ -42,8 +42,8 @@ async def ask(where: str, name: str, tenant: Tenant, stranger: Tenant, operator:
 WHERE = ["organization", "agent", "contract", "milestone", "project", "principal", "signatory", "invoice", "payment"]
 
 
-@pytest.mark.parametrize("name", [ZERO_WIDTH, BIDI, C1, BLANK], ids=ascii)
-@pytest.mark.parametrize("where", WHERE)
+@for_each("name", [ZERO_WIDTH, BIDI, C1, BLANK])
+@for_each("where", WHERE)
 async def test_name_that_is_not_what_it_looks_like_is_refused(
     where: str, name: str, tenant: Tenant, stranger: Tenant, operator: Caller
 ) -> None:

@@ -218,7 +218,7 @@ async def test_without_a_seed_nobody_is_offered() -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changed",
     [
         {"host": "0.0.0.0"},
