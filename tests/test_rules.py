@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.lanes import SLOW
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ["activities", "api", "commands", "console", "contracts", "domain", "ledger", "models", "providers"]
@@ -127,7 +128,7 @@ def test_domain_imports_only_itself_and_the_standard_library():
     assert imported <= set(sys.stdlib_module_names) | {"domain"}
 
 
-@pytest.mark.parametrize("part", [*PRODUCT, *ROOTS])
+@for_each("part", [*PRODUCT, *ROOTS])
 def test_the_product_imports_no_development_tools_and_no_tests(part):
     for path in files(part):
         assert not {module.partition(".")[0] for module in read(path)[1]} & {"dev", "tests"}, path

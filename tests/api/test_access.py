@@ -18,6 +18,7 @@ from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.routes import ROUTES
 from tests.support.serving import client_of
 from tests.support.webhooks import stored_endpoint
@@ -241,7 +242,7 @@ async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awa
     return {**tenant.callers, **platform, "operator": operator}
 
 
-@pytest.mark.parametrize(("method", "path"), list(ASKED), ids=lambda value: str(value))
+@for_each("method, path", list(ASKED))
 async def test_each_role_is_refused_exactly_what_it_may_not_do(
     method: str, path: str, callers: dict[str, Caller]
 ) -> None:
@@ -421,7 +422,7 @@ def test_every_endpoint_is_in_a_table() -> None:
     assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | OPEN
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(endpoints() - OPEN))
+@for_each("method, path", sorted(endpoints() - OPEN))
 async def test_every_endpoint_asks_for_a_key(method: str, path: str, anonymous: Caller) -> None:
     body = next((body for (verb, other), (_, body) in ASKED.items() if (verb, other) == (method, path)), None)
     response = await anonymous.ask(method, path, json=body)
@@ -429,7 +430,7 @@ async def test_every_endpoint_asks_for_a_key(method: str, path: str, anonymous: 
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "header",
     [
         "Bearer",
@@ -442,7 +443,6 @@ async def test_every_endpoint_asks_for_a_key(method: str, path: str, anonymous: 
         "Bearer " + "x" * 10_000,
         "Bearer bsk_\xff",
     ],
-    ids=lambda value: repr(value)[:24],
 )
 async def test_bad_credentials_are_401(header: str, anonymous: Caller) -> None:
     response = await anonymous.http.get("/api/v1/agents", headers=[(b"Authorization", header.encode("latin-1"))])
@@ -568,7 +568,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     return bodies.get(path.rpartition("/")[2], {})
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
+@for_each("method, path", sorted(OBJECTS))
 async def test_object_of_somebody_else_is_404_before_it_is_403(
     method: str, path: str, tenant: Tenant, foreign: dict[str, str]
 ) -> None:
@@ -641,7 +641,7 @@ BILLING = (
 )
 
 
-@pytest.mark.parametrize("path", BILLING)
+@for_each("path", BILLING)
 async def test_agent_is_refused_what_only_read_billing_reads(
     path: str, stranger: Tenant, foreign: dict[str, str], accounting_agent: Caller
 ) -> None:
@@ -723,7 +723,7 @@ async def test_role_of_the_platform_without_read_reads_no_organization_and_no_ag
             refused(answer, 403, "auth.forbidden")
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
+@for_each("method, path", sorted(OBJECTS))
 async def test_id_of_no_form_is_404(method: str, path: str, operator: Caller) -> None:
     names, body = re.findall(r"{(\w+)}", path), body_for(method, path)
     answers = {

@@ -8,6 +8,7 @@ import pytest
 from api.csv_files import cell
 from domain.alert.rules import MAX_RULES
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -53,8 +54,8 @@ async def test_rule_is_written_read_replaced_and_deleted(own: Tenant) -> None:
     assert [entry["action"] for entry in entries] == ["alert_rule.delete", "alert_rule.change", "alert_rule.create"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
+@for_each(
+    "changes, field",
     [
         ({"metric": "no.such"}, "metric"),
         ({"metric": "agent.roi"}, "metric"),

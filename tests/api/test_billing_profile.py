@@ -17,6 +17,7 @@ from services import billing_profile
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import PATH, issue
 from tests.support.billing import KIM, NOW
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -47,8 +48,8 @@ async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(cu
     assert (replaced["country"], replaced["legal_name"], replaced["vat_id"]) == ("FR", None, None)
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
+@for_each(
+    "change, field",
     [
         ({"vat_id": "FR40303265045"}, "vat_id"),
         ({"vat_id": None, "charges_vat": True}, "vat_id"),

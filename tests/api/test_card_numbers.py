@@ -12,6 +12,7 @@ from runtime import logs
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.support.cases import for_each
 from tests.support.logging import restored_logging
 from tests.support.openapi import problem_of, served
 
@@ -30,8 +31,8 @@ def refused_without_a_trace(response: Any) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@for_each(
+    "body, field",
     [
         (b'{"name": "%b"}' % VISA.encode(), "name"),
         (b'{"name": "Acme %b"}' % SPACED.encode(), "name"),
@@ -49,7 +50,6 @@ def refused_without_a_trace(response: Any) -> dict[str, Any]:
         (('{"name": "' + "\u200b".join(VISA) + '"}').encode(), "name"),
         (b'{"name": "' + b"\\u200b".join(VISA[at : at + 1].encode() for at in range(16)) + b'"}', "name"),
     ],
-    ids=lambda value: str(value)[:40],
 )
 async def test_body_with_a_card_number_is_refused(body: bytes, field: str, operator: Caller) -> None:
     headers = {"Content-Type": "application/json"}
@@ -80,7 +80,7 @@ def test_search_of_a_deep_document_keeps_no_path_of_each_number() -> None:
     assert peak < 1_000_000
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         f"/payments/{VISA}",
@@ -96,7 +96,7 @@ def test_search_of_a_deep_document_keeps_no_path_of_each_number() -> None:
         f"/docs/errors?x={VISA}",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@for_each("method", ["GET", "POST"])
 async def test_address_with_a_card_number_is_refused(path: str, method: str, tenant: Tenant) -> None:
     refused_without_a_trace(await tenant.owner.ask(method, path))
 

@@ -15,6 +15,7 @@ from api.deps import Deps
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -210,8 +211,8 @@ async def test_listing_states_the_terms_and_everybody_sees_them(tenant: Tenant, 
     assert set(shown) == set(LISTED)
 
 
-@pytest.mark.parametrize(
-    ("changes", "outside"),
+@for_each(
+    "changes, outside",
     [
         ({}, []),
         ({"review_period": "P5D"}, []),
@@ -231,7 +232,6 @@ async def test_listing_states_the_terms_and_everybody_sees_them(tenant: Tenant, 
         ({"milestones": [{"name": f"m{i}", "amount": "12.50"} for i in range(4)]}, ["milestones"]),
         ({"evidence_period": "P5D", "decision_period": "P11D"}, ["dispute_length"]),
     ],
-    ids=str,
 )
 async def test_contract_is_compared_with_the_listing_term_by_term(
     tenant: Tenant, lister: Tenant, changes: dict[str, Any], outside: list[str]
@@ -241,7 +241,7 @@ async def test_contract_is_compared_with_the_listing_term_by_term(
     assert made["status"] == ("proposed" if outside else "accepted")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "terms",
     [
         {"review_period": {"min": "P5D", "max": "P3D"}},
@@ -253,7 +253,6 @@ async def test_contract_is_compared_with_the_listing_term_by_term(
         {"fund_within": {"max": "P1D"}},
         None,
     ],
-    ids=str,
 )
 async def test_listing_that_makes_no_sense_is_refused(tenant: Tenant, terms: Any) -> None:
     refused(await tenant.owner.post("/agents", {"name": "Odd", "terms": terms}), 422, "request.invalid")

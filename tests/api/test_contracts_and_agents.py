@@ -9,6 +9,7 @@ from repositories import contract as contracts
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -121,7 +122,7 @@ async def test_pitfall_17_longest_inputs_are_taken(tenant: Tenant, stranger: Ten
     assert len(made["signatories"]) == 20
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"price": "0"},
@@ -176,7 +177,6 @@ async def test_pitfall_17_longest_inputs_are_taken(tenant: Tenant, stranger: Ten
         {"agent_id": None},
         {"surprise": 1},
     ],
-    ids=str,
 )
 async def test_contract_that_breaks_a_rule_is_refused(
     changes: dict[str, Any], tenant: Tenant, stranger: Tenant

@@ -13,6 +13,7 @@ from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -95,7 +96,7 @@ async def test_grants_are_spent_by_their_priority(operator: Caller, fresh: Tenan
     assert [(lot["priority"], lot["remaining"]) for lot in lots] == [(-5, "0.00"), (5, "10.00"), (0, "5.00")]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"amount": "0"},
@@ -122,7 +123,6 @@ async def test_grants_are_spent_by_their_priority(operator: Caller, fresh: Tenan
         {"note": "bell\x07"},
         {"x": 1},
     ],
-    ids=str,
 )
 async def test_grant_that_breaks_a_rule_is_refused(changes: dict[str, Any], operator: Caller, fresh: Tenant) -> None:
     body = {"organization_id": fresh.org_id, "amount": "10", "source": "promotion", **changes}
@@ -310,7 +310,7 @@ async def test_history_is_filtered(operator: Caller, fresh: Tenant) -> None:
     assert await count("from=2999-01-01T00:00:00%2B02:00") == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         "limit=0",

@@ -16,6 +16,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import balance, grant, limit, use
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -47,7 +48,7 @@ async def test_amount_is_charged_as_it_is(spender: Tenant) -> None:
     assert (named["amount"], named["action"]) == ("5.00", "research")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         {},
@@ -67,7 +68,6 @@ async def test_amount_is_charged_as_it_is(spender: Tenant) -> None:
         {"action": "api_call", "metadata": {"deep": {"er": 1}}},
         {"action": "api_call", "metadata": {str(number): 1 for number in range(21)}},
     ],
-    ids=str,
 )
 async def test_use_that_makes_no_sense_is_refused_and_charges_nothing(spender: Tenant, body: dict[str, Any]) -> None:
     refused(await spender.member.post("/credits/use", body, key=new_key()), 422, "request.invalid")

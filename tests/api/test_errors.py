@@ -17,6 +17,7 @@ from api.app import create_app
 from api.availability import is_unavailable
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.openapi import problem_of, served
 from tests.support.serving import client_of
 
@@ -34,8 +35,8 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
     assert response.headers["allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
+@for_each(
+    "body, status",
     [
         (b'{"name": "Ac', 400),
         (b"", 422),
@@ -65,7 +66,6 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
         (b'{"name": "' + b"x" * 201 + b'"}', 422),
         (b"{" + b",".join(b'"a%d":1' % number for number in range(1001)) + b"}", 422),
     ],
-    ids=lambda value: str(value)[:30],
 )
 async def test_body_that_cannot_be_used_is_refused(body: bytes, status: int, operator: Caller) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -102,8 +102,8 @@ async def test_validation_lists_every_field(operator: Caller) -> None:
     assert all(item["message"] for item in document["errors"])
 
 
-@pytest.mark.parametrize(
-    ("who", "path", "body", "problem"),
+@for_each(
+    "who, path, body, problem",
     [
         ("owner", "/credits/use", "x", ("body", "This must be an object.")),
         ("owner", "/credits/use", {"metadata": {"a": 0.5}}, ("metadata.a", "This must be a string.")),
@@ -221,8 +221,8 @@ def chained(cause: BaseException) -> BaseException:
     return error
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
+@for_each(
+    "error, expected",
     [
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
@@ -247,7 +247,6 @@ def chained(cause: BaseException) -> BaseException:
         (ValueError("x"), False),
         (PermissionError(13, "x"), False),
     ],
-    ids=repr,
 )
 def test_unavailability_is_told_from_faults(error: BaseException, expected: bool) -> None:
     assert is_unavailable(error) is expected

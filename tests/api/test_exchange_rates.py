@@ -18,6 +18,7 @@ from services import exchange_rate as exchange_rates
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -63,8 +64,8 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
     assert entry["details"]["rate"] == "0.9"
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
+@for_each(
+    "change, field",
     [
         ({"rate": "0"}, "rate"),
         ({"rate": "-1"}, "rate"),
@@ -83,7 +84,6 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
         ({"valid_for": "PT0S"}, "valid_for"),
         ({"valid_for": "P32D"}, "valid_for"),
     ],
-    ids=str,
 )
 async def test_rate_that_is_none_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
     body = {"base": "USD", "quote": "SEK", "rate": "10", **change}

@@ -12,6 +12,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import LINES, PATH, body, issue, pay, receivable
 from tests.api.paying import intents
+from tests.support.cases import for_each
 from tests.support.looking import again
 
 pytestmark = pytest.mark.db
@@ -103,7 +104,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "field"), REFUSED, ids=lambda value: str(value)[:70])
+@for_each("change, field", REFUSED)
 async def test_what_is_no_invoice_is_refused_and_leaves_nothing(
     change: dict[str, Any], field: str, operator: Caller, tenant: Tenant, database: Database
 ) -> None:

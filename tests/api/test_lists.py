@@ -25,6 +25,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.cases import for_each
 from tests.support.openapi import served
 from tests.support.outbox import past_others
 from tests.support.routes import ROUTES
@@ -92,7 +93,7 @@ async def ids(caller: Caller, path: str) -> list[str]:
     return [row["id"] for row in good(await caller.get(path))["data"]]
 
 
-@pytest.mark.parametrize("path", LISTS)
+@for_each("path", LISTS)
 async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
     """What it does not know is refused of every operation in `test_queries`."""
     content = LISTS[path].responses.get(200, {}).get("content", {})
@@ -136,7 +137,7 @@ def test_what_lists_several_has_csv_or_the_docs_say_why_not() -> None:
     assert sorted(re.findall("`(.*?)`", " ".join(said))) == sorted(without)
 
 
-@pytest.mark.parametrize("path", PLAIN)
+@for_each("path", PLAIN)
 async def test_list_takes_a_range_and_its_file_holds_the_same(path: str, customer: Tenant, operator: Caller) -> None:
     tomorrow, ago = (moment(datetime.now(UTC) + timedelta(days=days)) for days in (1, -1))
     probe = await customer.owner.get(f"{path}?limit=1")
@@ -158,7 +159,7 @@ async def test_list_takes_a_range_and_its_file_holds_the_same(path: str, custome
     assert rows == shown
 
 
-@pytest.mark.parametrize("path", AMOUNTS)
+@for_each("path", AMOUNTS)
 async def test_amounts_of_a_list_need_a_currency_and_fit_it(path: str, customer: Tenant) -> None:
     amounts = f"{path}?min_amount=2&max_amount=1"
     assert refused(await customer.owner.get(amounts), 422, "request.invalid")["field"] == "currency"
@@ -249,9 +250,9 @@ async def test_forged_cursors_are_followed_or_refused(new_tenant: Any, operator:
     assert answers["/reputation/history/{agent_id}"] == [422, 200, 422, 200]
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
-@pytest.mark.parametrize(
-    ("since", "until"),
+@for_each("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@for_each(
+    "since, until",
     [
         ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"),
         ("0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00+00:00"),
@@ -389,8 +390,8 @@ async def test_audit_by_time_ends_at_its_bounds(customer: Tenant) -> None:
     assert found == [row for row in rows if datetime.fromisoformat(row["at"]) < middle]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@for_each(
+    "value, text",
     [
         (None, ""),
         ("-12.50", "-12.50"),

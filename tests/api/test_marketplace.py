@@ -34,6 +34,7 @@ from tests.api.spending import balance, grant, limit
 from tests.conftest import DatabaseUrls
 from tests.repositories.test_reputation import about, fact
 from tests.support.books import ISSUANCE
+from tests.support.cases import for_each
 from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.support.proving import prove
 from tests.support.serving import client_of
@@ -1131,8 +1132,8 @@ async def test_what_can_be_given_back_is_not_paid_out_at_any_level(
     assert await states(15) == {"available": 45}
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@for_each(
+    "body, field",
     [
         ({"model": "usage"}, "prices"),
         ({"model": "usage", "price": "1", "prices": {"page": "1"}}, "price"),

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from api.v1.escrows.schemas import SCHEMES, ArtifactBody, Deliver, OpenDispute
 from tests.api.conftest import Caller, Tenant, new_key, refused
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -41,8 +42,8 @@ async def ask(where: str, name: str, tenant: Tenant, stranger: Tenant, operator:
 WHERE = ["organization", "agent", "contract", "milestone", "project", "principal", "signatory", "invoice", "payment"]
 
 
-@pytest.mark.parametrize("name", [ZERO_WIDTH, BIDI, C1, BLANK], ids=ascii)
-@pytest.mark.parametrize("where", WHERE)
+@for_each("name", [ZERO_WIDTH, BIDI, C1, BLANK])
+@for_each("where", WHERE)
 async def test_name_that_is_not_what_it_looks_like_is_refused(
     where: str, name: str, tenant: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
@@ -73,7 +74,7 @@ def test_milestone_that_was_named_before_names_were_judged_can_still_be_delivere
     assert Deliver(milestone=ZERO_WIDTH, note="Done").milestone == ZERO_WIDTH
 
 
-@pytest.mark.parametrize(
+@for_each(
     "uri",
     [
         "javascript:alert(1)",
@@ -92,6 +93,6 @@ def test_address_of_an_artifact_that_a_browser_would_run_is_refused(uri: str) ->
         ArtifactBody(uri=uri)
 
 
-@pytest.mark.parametrize("scheme", [*SCHEMES, "HTTPS"])
+@for_each("scheme", [*SCHEMES, "HTTPS"])
 def test_address_of_an_artifact_that_can_be_fetched_is_taken(scheme: str) -> None:
     assert ArtifactBody(uri=f"{scheme}://store/report.pdf").uri == f"{scheme}://store/report.pdf"

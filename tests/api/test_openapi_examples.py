@@ -9,6 +9,7 @@ import pytest
 
 from api.openapi_examples import UNKNOWN
 from api.openapi_story import OPERATIONS, SCHEMAS
+from tests.support.cases import for_each
 from tests.support.openapi import operations, served
 
 FINAL = {"released", "refunded", "split", "cancelled", "expired"}
@@ -97,7 +98,7 @@ def test_no_example_leaves_a_text_open() -> None:
     assert left == {}, "Give the fields a word in api/openapi_words.py."
 
 
-@pytest.mark.parametrize("what", SUMS)
+@for_each("what", SUMS)
 def test_amounts_that_belong_together_add_up(what: str) -> None:
     left, right = SUMS[what]
     compared = 0

@@ -16,6 +16,7 @@ from models.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
@@ -185,8 +186,8 @@ async def test_file_that_is_being_read_ends_with_its_key(
     assert await file_of(app, "/api-keys", token, revoke) == "".join(whole.splitlines(keepends=True)[:2])
 
 
-@pytest.mark.parametrize("granter", [role for role in Role if role in GRANTABLE and role is not Role.OPERATOR])
-@pytest.mark.parametrize("role", [role for role in Role if role not in PLATFORM_ROLES])
+@for_each("granter", [role for role in Role if role in GRANTABLE and role is not Role.OPERATOR])
+@for_each("role", [role for role in Role if role not in PLATFORM_ROLES])
 async def test_nobody_issues_a_key_above_their_own_role(granter: Role, role: Role, tenant: Tenant) -> None:
     body = {"principal": f"{granter}-makes-{role}", "role": role.value}
     if role is Role.AGENT:

@@ -12,6 +12,7 @@ from repositories import metadata
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.paying import Written, intents, paying_app
+from tests.support.cases import for_each
 from tests.support.payments import TERMS
 from tests.support.runs import ask_for
 
@@ -184,7 +185,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "body", "field"), REFUSED, ids=lambda value: str(value)[:70])
+@for_each("path, body, field", REFUSED)
 async def test_request_that_makes_no_sense_is_refused_and_leaves_nothing(
     path: str, body: dict[str, Any], field: str, payer: Caller, database: Database
 ) -> None:

@@ -17,6 +17,7 @@ from runtime.database import Database, driver_connection
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.paying import NOW, Written
+from tests.support.cases import for_each
 from tests.support.payments import EPOCH
 
 pytestmark = pytest.mark.db
@@ -183,8 +184,8 @@ async def test_only_operators_give_a_refund_up(payer: Tenant, paid: Written, ope
     refused(answer, 503, "service.unavailable")
 
 
-@pytest.mark.parametrize(
-    ("command", "body"),
+@for_each(
+    "command, body",
     [
         ("capture", {"amount": "0"}),
         ("capture", {"amount": "1.001"}),
@@ -200,7 +201,6 @@ async def test_only_operators_give_a_refund_up(payer: Tenant, paid: Written, ope
         ("confirm", {"payment_method": {"id": "pm_1"}}),
         ("cancel", {"reason": "x"}),
     ],
-    ids=str,
 )
 async def test_command_that_makes_no_sense_is_refused(
     command: str, body: dict[str, Any], payer: Tenant, paid: Written

@@ -18,6 +18,7 @@ from tests.api.metering import event, send, statuses
 from tests.api.related import as_owner, share
 from tests.api.test_reputation import settle, work
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -340,8 +341,8 @@ async def test_forgotten_key_of_a_rule_makes_no_other_one(shop: Shop, database: 
         assert good(answer, 201) == made if code is None else refused(answer, 422, code)
 
 
-@pytest.mark.parametrize(
-    ("terms", "code", "field"),
+@for_each(
+    "terms, code, field",
     [
         ({"type": "bounds", "floor": "2", "ceiling": "1"}, "pricing.floor_above_ceiling", "terms.floor"),
         (

@@ -14,6 +14,7 @@ from runtime.database import Database
 from tests.api.building import buy, deploy, events, limits, projects, prove, put_on, slots, undeploy
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -62,7 +63,7 @@ async def test_slug_and_name_stand_in_for_each_other(body: dict[str, str], slug:
     assert (made["slug"], made["name"]) == (slug, name)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         {},
@@ -83,7 +84,6 @@ async def test_slug_and_name_stand_in_for_each_other(body: dict[str, str], slug:
         {"name": "a", "organization_id": "org_" + "0" * 26},
         [],
     ],
-    ids=str,
 )
 async def test_project_that_makes_no_sense_is_refused(body: Any, owner: Caller) -> None:
     refused(await owner.post("/projects", body), 422, "request.invalid")

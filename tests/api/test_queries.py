@@ -10,6 +10,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
+from tests.support.cases import for_each
 from tests.support.openapi import served
 from tests.support.routes import ROUTES
 
@@ -28,7 +29,7 @@ def name_of(value: object) -> str | None:
     return value.path if isinstance(value, APIRoute) else None
 
 
-@pytest.mark.parametrize(("method", "route"), ASKED, ids=name_of)
+@for_each("method, route", ASKED)
 async def test_unknown_query_parameter_is_refused_everywhere(method: str, route: APIRoute, operator: Caller) -> None:
     path = route.path.replace("{", "x").replace("}", "")
     answer = await operator.ask(method, f"{path}?organisation=x", key=new_key())
@@ -37,7 +38,7 @@ async def test_unknown_query_parameter_is_refused_everywhere(method: str, route:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         "/billing/usage?start_date={day}",
@@ -46,7 +47,7 @@ async def test_unknown_query_parameter_is_refused_everywhere(method: str, route:
         "/accounting/balance-sheet?date={day}",
     ],
 )
-@pytest.mark.parametrize("day", ["0", "20260131", "2026-01-31T00:00:00%2B05:30", "2026-02-30"])
+@for_each("day", ["0", "20260131", "2026-01-31T00:00:00%2B05:30", "2026-02-30"])
 async def test_day_is_a_date_and_no_number_of_seconds(path: str, day: str, operator: Caller, tenant: Tenant) -> None:
     caller = operator if path.startswith("/accounting") else tenant.owner
     answer = await caller.get(path.format(day=day, agent=tenant.agent_id))
@@ -100,7 +101,7 @@ LISTS_OF_OPERATORS = (
 )
 
 
-@pytest.mark.parametrize("path", LISTS_OF_OPERATORS)
+@for_each("path", LISTS_OF_OPERATORS)
 def test_list_of_operators_says_in_openapi_that_it_filters_by_organization(path: str) -> None:
     parameters = {item["name"] for item in served()["paths"][f"/api/v1{path}"]["get"]["parameters"]}
     assert "organization_id" in parameters
@@ -112,7 +113,7 @@ async def test_tenant_cannot_name_another_organization(path: str, tenant: Tenant
     good(await tenant.owner.get(f"{path}?organization_id={tenant.org_id}"))
 
 
-@pytest.mark.parametrize(("method", "route"), IN_PATHS, ids=name_of)
+@for_each("method, route", IN_PATHS)
 async def test_nul_in_a_path_is_404(method: str, route: APIRoute, operator: Caller) -> None:
     path = route.path.replace("{", "%00").replace("}", "")
     refused(await operator.ask(method, path, key=new_key(), json=None), 404, "not_found")

@@ -10,6 +10,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.billing import located, rate
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -134,7 +135,7 @@ async def test_slots_are_bought_at_the_total_that_was_quoted(
     assert [terms["amount_minor"], terms["tax"]["amount_minor"]] == [parse_amount(each, "USD") for each in parts[:0:-1]]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         *("", "credits=1&slots=1", "package=nobodys", "credits=0", "credits=0.0000001", "slots=0", "slots=100000000"),

@@ -7,6 +7,7 @@ import pytest
 
 from api.pages import render
 from tests.api.conftest import Caller
+from tests.support.cases import for_each
 
 PAGES = ["/", "/docs", "/docs/errors", "/codec/login"]
 FILES = [
@@ -57,7 +58,7 @@ async def test_a_page_loads_nothing_from_another_host(anonymous: Caller, path: s
         assert (await anonymous.http.get(urljoin(path, address))).status_code in {200, 405}
 
 
-@pytest.mark.parametrize("path", [*PAGES, *FILES])
+@for_each("path", [*PAGES, *FILES])
 async def test_head_answers_as_get_does(anonymous: Caller, path: str) -> None:
     named = {"X-Request-Id": "same"}
     whole = await anonymous.http.get(path, headers=named)

@@ -30,6 +30,7 @@ from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.locks import somebody_waits
 from tests.support.serving import client_of
 from tests.support.webhooks import WEBHOOK_KEYS
@@ -303,8 +304,8 @@ async def test_link_opens_nothing_beside_a_key_of_another_role_and_is_not_used_u
     assert (listed["id"], listed["used_at"]) == (made["id"], None)
 
 
-@pytest.mark.parametrize("maker", ["owner", "admin"])
-@pytest.mark.parametrize("role", list(Role))
+@for_each("maker", ["owner", "admin"])
+@for_each("role", list(Role))
 async def test_nobody_makes_a_link_above_their_own_reach(maker: str, role: Role, company: Tenant) -> None:
     body: dict[str, Any] = {"principal": "somebody", "role": role.value}
     if role is Role.AGENT:

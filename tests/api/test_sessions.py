@@ -20,6 +20,7 @@ from models.session import Session
 from repositories import session as sessions
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -57,7 +58,7 @@ async def aged(deps: Deps, session_id: str, **values: Any) -> None:
     deps.keyring.forget(session_id)
 
 
-@pytest.mark.parametrize("role", list(Role))
+@for_each("role", list(Role))
 async def test_everybody_is_told_who_they_are(
     role: Role, company: Tenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:

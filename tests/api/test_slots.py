@@ -20,6 +20,7 @@ from tests.api.building import buy, deploy, limits, projects, prove, slots, unde
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.looking import again
 from tests.support.mirrored_bills import Mirrored
 
@@ -169,8 +170,8 @@ async def test_purchase_becomes_a_payment_for_that_many_slots(
     assert noted["description"] == ("1 deployment slot" if number == 1 else f"{number} deployment slots")
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
+@for_each(
+    "path, body, field",
     [
         (BUY, {"slots": 0}, "errors"),
         (BUY, {"slots": -1}, "errors"),
@@ -192,7 +193,6 @@ async def test_purchase_becomes_a_payment_for_that_many_slots(
         ("/payments", {"purpose": "balance", "amount": "5", "currency": "SLOT"}, "errors"),
         ("/payments", {"purpose": "credits", "amount": "5", "currency": "USD", "slots": 1}, "slots"),
     ],
-    ids=str,
 )
 async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
     path: str, body: Any, field: str, owner: Caller, paying: httpx2.AsyncClient, database: Database

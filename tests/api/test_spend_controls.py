@@ -20,6 +20,7 @@ from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
+from tests.support.cases import for_each
 from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
@@ -248,8 +249,8 @@ async def test_a_control_is_opened_once_though_its_subject_is_gone_when_the_requ
         refused(await tenant.owner.post("/spend-controls", body, key=new_key()), 422, "request.invalid")
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
+@for_each(
+    "body, field",
     [
         ({"subject": {"type": "department", "id": "dep_x"}}, "subject.id"),
         ({"subject": {"type": "project", "id": "prj_x"}}, "subject.id"),

@@ -31,6 +31,7 @@ from runtime.sealing import OF_WEBHOOKS, Sealer
 from services import webhook_endpoint, webhook_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.outbox import past_others
 from tests.support.serving import client_of
 from tests.support.webhooks import SEALER, WEBHOOK_KEYS, stored_endpoint
@@ -121,8 +122,8 @@ async def test_pitfall_25_no_endpoint_is_made_without_a_key_for_its_secret(tenan
     assert "BURSAR_ENCRYPTION_KEYS" in document["detail"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "code", "field"),
+@for_each(
+    "changes, code, field",
     [
         ({"types": []}, "request.invalid", "types"),
         ({"types": ["escrow.unheard_of"]}, "request.invalid", "types"),

@@ -30,6 +30,7 @@ from runtime.identity import new_id
 from tests.api.conftest import V1, good, refused, settings_for
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.serving import client_of
 from tests.support.starts import Starts
 
@@ -223,8 +224,8 @@ async def test_burst_of_a_provider_is_not_held_up_by_limits(database_urls: Datab
         assert {answer.status_code for answer in answers} == {200}
 
 
-@pytest.mark.parametrize(
-    ("event_type", "status", "handled"),
+@for_each(
+    "event_type, status, handled",
     [
         ("checkout.session.async_payment_succeeded", "received", False),
         ("charge.dispute.funds_withdrawn", "received", False),

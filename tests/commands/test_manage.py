@@ -10,6 +10,7 @@ import pytest
 from commands.resumable import KINDS
 from manage import GROUPS, main, make_parser
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.entities import ENTITIES
 
@@ -48,8 +49,8 @@ def test_rollout_takes_no_wait_that_never_ends(wait: str, capsys: pytest.Capture
     assert make_parser().parse_args(["rollout", "--wait", "0"]).wait == 0
 
 
-@pytest.mark.parametrize("command", ["verify", "recognise-revenue", "stripes", "backup"])
-@pytest.mark.parametrize("url", ["nonsense", "mysql://a@db/b", "postgresql://a:secret@db:port/b", "postgresql://[a/b"])
+@for_each("command", ["verify", "recognise-revenue", "stripes", "backup"])
+@for_each("url", ["nonsense", "mysql://a@db/b", "postgresql://a:secret@db:port/b", "postgresql://[a/b"])
 def test_address_that_is_none_of_a_database_ends_with_one_line(
     command: str, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

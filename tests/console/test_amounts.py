@@ -10,6 +10,7 @@ import pytest
 from console.format import Prefs
 from console.forms import Form, written
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser
+from tests.support.cases import for_each
 
 HERE = f"/console/{ORG}"
 PLATFORM = "/console/platform"
@@ -17,8 +18,8 @@ KEY = {"command": "con_0123456789abcdef"}
 RULE = {"metric": "credits.available", "type": "below", "severity": "warning"}
 
 
-@pytest.mark.parametrize(
-    ("path", "fields", "member"),
+@for_each(
+    "path, fields, member",
     [
         (f"{HERE}/agents/new", {"model": "one_time", "amount": "1.500", "currency": "USD"}, "pricing.amount"),
         (f"{HERE}/agents/agt_1/price", {"model": "one_time", "amount": "1.500", "currency": "USD"}, "pricing.amount"),

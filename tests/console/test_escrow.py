@@ -18,6 +18,7 @@ from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL, EscrowStatus
 from tests.console.answering import refused, said
 from tests.console.fake import ORG, OTHER, PAGE, FakeApi, browser, problem
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = (NOW + timedelta(days=2)).isoformat()
@@ -124,7 +125,7 @@ def act(name: str, *, escrow: dict[str, Any] = ESCROW, **changes: Any) -> acts.A
     return acts.act(escrow, allowed(name, **changes), Prefs(), f"{LIST}/{ID}", blank())
 
 
-@pytest.mark.parametrize("status", EscrowStatus)
+@for_each("status", EscrowStatus)
 def test_every_state_says_who_acts_next_and_what_happens_by_itself(status: EscrowStatus) -> None:
     page = shown(status=status.value, dispute=DISPUTE if status is EscrowStatus.DISPUTED else None)
     assert page.next.endswith(".")

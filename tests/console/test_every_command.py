@@ -12,6 +12,7 @@ from console.payment import acts as payments
 from console.platform.reputation import view as reputation
 from domain.escrow.actions import EscrowAction
 from domain.payment.actions import PaymentAction
+from tests.support.cases import for_each
 
 PREFS = Prefs()
 #: Only operators give these, so their pages are the platform's.
@@ -29,7 +30,7 @@ def methods_of(path: str) -> set[str]:
     return {method for route in ROUTES if route.path == path for method in route.methods or ()}
 
 
-@pytest.mark.parametrize(("noun", "path"), COMMANDS)
+@for_each("noun, path", COMMANDS)
 def test_every_command_of_the_api_has_a_page_and_a_form(noun: str, path: str) -> None:
     assert {"GET", "POST"} <= methods_of(f"/{{org}}/{noun}/{{id}}/{path}")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from console import format as f
 from domain.money import SCALES, format_amount
+from tests.support.cases import for_each
 
 LOCALES = ("en", "en_GB", "en_IN", "de", "de_AT", "de_CH", "es", "fr", "it", "ja", "nl", "pl", "pt_BR", "sv")
 MINUS = "\N{MINUS SIGN}"
@@ -57,8 +58,8 @@ def test_only_what_is_below_zero_has_a_minus(minor, asset):
     assert written.zero == (minor == 0)
 
 
-@pytest.mark.parametrize(
-    ("value", "currency", "text"),
+@for_each(
+    "value, currency, text",
     [
         ("1000", "JPY", "1,000 JPY"),
         ("47.500000", "CREDIT", "47.50 credits"),
@@ -76,7 +77,7 @@ def test_an_amount_is_written_as_it_is_booked(value, currency, text):
     assert f.money(value, currency).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
-@pytest.mark.parametrize("value", ["", "1e3", "1,5", "NaN", "Infinity", " 1", "+1", "1_000", "0x1", "٣", "1.", ".5"])
+@for_each("value", ["", "1e3", "1,5", "NaN", "Infinity", " 1", "+1", "1_000", "0x1", "٣", "1.", ".5"])
 def test_what_is_no_plain_number_is_refused(value):
     with pytest.raises(ValueError, match="plain decimal"):
         f.amount(value, "USD")

@@ -21,6 +21,7 @@ from console.forms import (
     read_form,
 )
 from console.gateway import Answer, Problem
+from tests.support.cases import for_each
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 NAMES = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=8)
@@ -61,8 +62,8 @@ def test_any_bytes_are_a_form_or_refused(body: bytes) -> None:
     assert all(isinstance(name, str) and isinstance(value, str) for name, value in pairs)
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
+@for_each(
+    "body, status",
     [
         (sent(unknown="1"), 400),
         (sent(amount="1") + b"&amount=2", 400),
@@ -144,8 +145,8 @@ def test_a_period_is_shown_as_it_is_typed(iso: str, typed: str) -> None:
     assert period_typed("P1DT2H") == "P1DT2H"
 
 
-@pytest.mark.parametrize(
-    ("typed", "locale", "sent"),
+@for_each(
+    "typed, locale, sent",
     [
         ("1.500", "en", "1.500"),
         ("1.500", "de", "1.500,00"),

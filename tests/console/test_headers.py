@@ -11,6 +11,7 @@ from console.assets import STATIC
 from console.policy import POLICY, with_stripe
 from runtime.settings import Settings
 from tests.console.fake import ORG, OWN, SANDBOX, FakeApi, browser, problem
+from tests.support.cases import for_each
 
 PATHS = [
     "/console/",
@@ -22,8 +23,8 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("signed_in", [True, False])
+@for_each("path", PATHS)
+@for_each("signed_in", [True, False])
 async def test_pages_have_the_whole_policy_and_are_not_stored(path: str, signed_in: bool) -> None:
     async with browser(FakeApi(), signed_in=signed_in) as client:
         answer = await client.get(path)

@@ -8,6 +8,7 @@ import pytest
 from console.format import Prefs
 from console.mentions import sentence, shortened
 from tests.console.fake import BALANCE, ME, NAMING, ORG, OTHER, PAGE, FakeApi, browser
+from tests.support.cases import for_each
 
 AT = "2026-11-22T09:00:00Z"
 AGENT, ESCROW, PAYMENT = (f"{kind}_01kar6x0qmf9rv4w7n2h8d3s5c" for kind in ("agt", "esc", "pay"))
@@ -134,8 +135,8 @@ async def shown(path: str, listed: str, row: dict[str, Any], *, names: dict[str,
     return page.text, api
 
 
-@pytest.mark.parametrize(
-    ("path", "listed", "row", "said"),
+@for_each(
+    "path, listed, row, said",
     [
         (f"{HERE}/transactions", "/billing/transactions", MOVEMENT, ("Earnings of Scribe", "Night &lt;reports&gt;")),
         (f"{HERE}/settings/keys", "/api-keys", KEY, ("Scribe", "kim")),

@@ -4,11 +4,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.console.fake import HERE, KEY, OWN, FakeApi, browser
+from tests.support.cases import for_each
 
 FORM = {"key": KEY, "next": ""}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         {},

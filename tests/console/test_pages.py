@@ -30,6 +30,7 @@ from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
 from tests.console.table import EVERYBODY, PAGES, PLATFORM, READABLE, SHOWN, Page
 from tests.console.walking import FoundForm, forms_of, route_of
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 AT_MOST = 9
@@ -105,7 +106,7 @@ def refused_at(page: Page) -> set[str]:
     return nearest | {refused[PAGES.index(page) % len(refused)]} if refused else set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@for_each("page", PAGES)
 async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
     page: Page, looked: Looked, counting: Counting
 ):
@@ -134,7 +135,7 @@ def test_every_role_is_refused_some_page():
     assert {role for page in PAGES for role in refused_at(page)} == {*EVERYBODY}
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@for_each("role", EVERYBODY)
 async def test_navigation_offers_what_the_role_may_read_and_nothing_else(role: str, looked: Looked):
     offered = await looked.navigation(role)
     for href in offered:
@@ -179,8 +180,8 @@ async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], 
     assert len(answer.text.splitlines()) == rows + 1 > 1
 
 
-@pytest.mark.parametrize(
-    ("role", "path"),
+@for_each(
+    "role, path",
     [
         ("operator", "/console/platform/reconciliation?provider={provider}"),
         ("operator", "/console/platform/pricing?type=bounds&ended=true"),
@@ -245,7 +246,7 @@ async def test_preferences_are_kept_in_the_browser(app, tenant):
     assert "Times in Europe/Vienna" in page
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@for_each("role", EVERYBODY)
 async def test_command_that_a_role_is_not_offered_is_refused_by_the_api_and_writes_nothing(
     role: str, looked: Looked, counting: Counting, database_urls: DatabaseUrls
 ):
@@ -289,7 +290,7 @@ async def test_command_that_no_page_of_these_objects_offers_is_refused_to_who_on
     assert await contents(database_urls) == before
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@for_each("role", EVERYBODY)
 async def test_command_that_a_role_is_offered_is_not_refused_for_the_role(role: str, looked: Looked, making: Making):
     wrong = []
     for route, offers in (await looked.offered()).items():
@@ -304,7 +305,7 @@ async def test_command_that_a_role_is_offered_is_not_refused_for_the_role(role: 
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         *(f"payments/{{payment}}{each}" for each in ("", "/go", "/return", "/refund")),

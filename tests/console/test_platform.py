@@ -8,6 +8,7 @@ from runtime.database import Database
 from tests.console import planted
 from tests.console.conftest import Visitor
 from tests.console.strict import read
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 BASE = "/console/platform"
@@ -113,8 +114,8 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("role", ["auditor", "accountant", "arbiter", "validator", "platform_auditor"])
-@pytest.mark.parametrize("path", COMMANDS)
+@for_each("role", ["auditor", "accountant", "arbiter", "validator", "platform_auditor"])
+@for_each("path", COMMANDS)
 async def test_who_only_reads_is_refused_every_command_that_they_force(
     role: str, path: str, visitors: dict[str, Visitor], objects: dict[str, str]
 ):

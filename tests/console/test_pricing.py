@@ -11,6 +11,7 @@ from console.platform.pricing.terms import KINDS
 from domain.pricing.rule import RuleType
 from tests.console.conftest import Visitor
 from tests.console.strict import read
+from tests.support.cases import for_each
 
 NEW = "/console/platform/pricing/new"
 PREFS = Prefs()
@@ -54,7 +55,7 @@ def test_every_kind_of_rule_has_a_form() -> None:
     assert set(KINDS) == {kind.value for kind in RuleType} == set(SAID)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@for_each("kind", sorted(KINDS))
 def test_what_a_form_shows_of_a_rule_is_sent_as_the_same_rule(kind: str) -> None:
     values, several = terms.typed(rule(kind), "Europe/Vienna")
 
@@ -68,7 +69,7 @@ def test_what_a_form_shows_of_a_rule_is_sent_as_the_same_rule(kind: str) -> None
     }
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@for_each("kind", sorted(KINDS))
 def test_a_rule_is_said_in_a_sentence(kind: str) -> None:
     assert terms.says(kind, SAID[kind], PREFS).replace("\N{NO-BREAK SPACE}", " ") == SENTENCES[kind]
 

@@ -9,6 +9,7 @@ from console import gateway
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
 from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
+from tests.support.cases import for_each
 
 ERRORS = (Path(__file__).resolve().parents[2] / "docs/errors.md").read_text("utf-8")
 CODES = dict(re.findall(r"^### `([a-z_.0-9]+)`\n\n\*\*([^*]+)\*\*", ERRORS, re.MULTILINE))
@@ -28,7 +29,7 @@ def test_every_reaction_has_words() -> None:
     assert set(STATUSES) <= set(Reaction)
 
 
-@pytest.mark.parametrize("code", sorted(CODES))
+@for_each("code", sorted(CODES))
 def test_reaction_fits_the_status(code: str) -> None:
     status, reaction = CODES[code], REACTIONS[code]
     fitting = {

@@ -9,6 +9,7 @@ from console.gateway import Answer
 from console.nouns import ROUTES
 from console.objects import OF_ORGANIZATIONS, OF_THE_PLATFORM
 from console.search import view
+from tests.support.cases import for_each
 
 ORG = "org_1"
 BASE = f"/console/{ORG}"
@@ -40,7 +41,7 @@ def href(kind: str, own_org: str | None, *, exists: bool = True) -> str:
     return found.href
 
 
-@pytest.mark.parametrize(("kind", "page"), HREFS.items())
+@for_each("kind, page", HREFS.items())
 def test_object_leads_to_its_page_where_there_is_one(kind: str, page: str) -> None:
     assert href(kind, ORG) == page
     assert href(kind, ORG, exists=False) == ""

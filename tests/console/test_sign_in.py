@@ -11,6 +11,7 @@ from console import gateway
 from console.cookies import own_path
 from runtime.settings import Settings
 from tests.console.fake import KEY, ORG, OWN, SANDBOX, SESSION, TOKEN, FakeApi, browser, problem
+from tests.support.cases import for_each
 
 FORM = {"key": KEY, "next": ""}
 PREVIEW = {
@@ -79,7 +80,7 @@ async def test_api_that_is_down_is_said() -> None:
     assert "does not answer at the moment" in answer.text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "elsewhere",
     [
         "https://evil.example",
@@ -217,7 +218,7 @@ async def test_without_a_seed_nobody_is_offered() -> None:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changed",
     [
         {"host": "0.0.0.0"},

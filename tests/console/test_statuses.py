@@ -13,6 +13,7 @@ import models.ledger
 import models.notification  # noqa: F401
 from console.status import SHAPES, STATUSES, Tone, status_of
 from models.base import Base
+from tests.support.cases import for_each
 
 STATIC = Path(__file__).resolve().parents[2] / "console/static"
 #: Statuses of the domain, by what the console calls their noun.
@@ -69,7 +70,7 @@ def listed(table: str) -> set[str]:
     return set(re.findall(r"'(\w+)'", words[1]))
 
 
-@pytest.mark.parametrize("noun", sorted(NOUNS))
+@for_each("noun", sorted(NOUNS))
 def test_every_status_of_the_domain_is_shown(noun):
     assert set(STATUSES[noun]) == {status.value for status in enums()[NOUNS[noun]]}
 
@@ -86,7 +87,7 @@ def test_a_new_status_of_the_domain_is_noticed():
     assert set(STATUSES) == {*NOUNS, *OF_TABLES, *OWN}
 
 
-@pytest.mark.parametrize("noun", sorted(STATUSES))
+@for_each("noun", sorted(STATUSES))
 def test_a_status_has_word_shape_and_sentence(noun):
     icons = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
     for status in STATUSES[noun].values():
@@ -96,7 +97,7 @@ def test_a_status_has_word_shape_and_sentence(noun):
         assert status.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("noun", sorted(STATUSES))
+@for_each("noun", sorted(STATUSES))
 def test_no_two_statuses_of_a_noun_have_the_same_word(noun):
     words = [status.word for status in STATUSES[noun].values()]
 

@@ -15,6 +15,7 @@ from domain.changes import TOPICS
 from tests.console.gallery import Shown, rendered
 from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
 from tests.console.test_contrast import COLOUR
+from tests.support.cases import for_each
 
 PARTS = CONSOLE / "parts"
 #: What each macro takes, where that is more than a word.
@@ -65,7 +66,7 @@ def frame() -> dict[str, Any]:
     return {"frame": class_named("console.frame.Frame")} if (CONSOLE / "frame.py").exists() else {}
 
 
-@pytest.mark.parametrize("path", [*PAGES, GALLERY], ids=name)
+@for_each("path", [*PAGES, GALLERY])
 def test_a_page_prints_only_what_its_view_model_has(path):
     model = declared(path)
 
@@ -73,14 +74,14 @@ def test_a_page_prints_only_what_its_view_model_has(path):
     assert problems(path, {"page": model, **frame(), **({"theme": str} if path == GALLERY else {})}) == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, GALLERY], ids=name)
+@for_each("path", [*PAGES, GALLERY])
 def test_a_view_model_cannot_change(path):
     model = declared(path)
 
     assert [kind.__name__ for kind in reached(model) if not kind.__dataclass_params__.frozen] == []
 
 
-@pytest.mark.parametrize("part", sorted(TAKES))
+@for_each("part", sorted(TAKES))
 def test_a_macro_prints_only_what_it_takes(part):
     assert macro_problems(PARTS / f"{part}.html", TAKES[part]) == []
 
@@ -92,7 +93,7 @@ def test_every_part_is_offered_under_one_name():
     assert offered == {macro for part in TAKES for macro in macros(PARTS / f"{part}.html")} - {"described", "around"}
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_a_template_says_what_it_is_and_each_macro_what_it_takes(path):
     text = path.read_text()
 
@@ -101,7 +102,7 @@ def test_a_template_says_what_it_is_and_each_macro_what_it_takes(path):
         assert f"{{# {macro}(" in text
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_a_template_has_nothing_that_the_browser_refuses(path):
     text = path.read_text()
 
@@ -112,19 +113,19 @@ def test_a_template_has_nothing_that_the_browser_refuses(path):
     assert re.findall(r"(?:src|href|action)=\"(?:https?:)?//", text) == []
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_a_template_escapes_everything(path):
     assert re.findall(r"\|\s*safe|Markup|autoescape", path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_a_template_names_no_colour(path):
     text = re.sub(r"\{#.*?#\}|#[\w-]+\"|#\{\{", "", path.read_text(), flags=re.DOTALL)
 
     assert COLOUR.findall(text) == []
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_every_class_of_a_template_has_a_style(path):
     sheets = "".join((CONSOLE / "static" / f"{sheet}.css").read_text() for sheet in ("base", "parts"))
     styled = set(re.findall(r"\.([a-z][\w-]*)", sheets)) | {"c1", "c2", "c3", "c4", "c5", "c6", "lines"}
@@ -133,7 +134,7 @@ def test_every_class_of_a_template_has_a_style(path):
     assert {word for text in texts for word in text.split()} - styled == set()
 
 
-@pytest.mark.parametrize("path", EVERY, ids=name)
+@for_each("path", EVERY)
 def test_every_symbol_of_a_template_is_drawn(path):
     drawn = set(re.findall(r'<symbol id="(\w+)"', (CONSOLE / "static/icons.svg").read_text()))
 
@@ -218,7 +219,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("source", WRONG, ids=WRONG.values())
+@for_each("source", WRONG)
 def test_what_is_not_there_is_noticed(source, tmp_path):
     template = tmp_path / "page.html"
     template.write_text('{% import "parts/ui.html" as ui %}' + source)

@@ -18,6 +18,7 @@ from domain.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
 from tests.console.fake import NAMING
+from tests.support.cases import for_each
 
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
@@ -205,8 +206,8 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     }
 
 
-@pytest.mark.parametrize(
-    ("cause", "href"),
+@for_each(
+    "cause, href",
     [
         ("escrow", f"{BASE}/escrows/x_1"),
         ("purchase", f"{BASE}/library/x_1"),

@@ -4,10 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
 import yaml
 
 from manage import make_parser
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
@@ -20,7 +20,7 @@ def test_every_line_has_a_command() -> None:
     assert len(LINES) == len(rows)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wanted",
     [
         *("Live keys", "Webhooks", "TLS", "Backups", "Restore drill", "Alerts", "Load", "Compliance review"),
@@ -31,7 +31,7 @@ def test_checklist_has(wanted: str) -> None:
     assert wanted in [what for what, _, _ in LINES]
 
 
-@pytest.mark.parametrize(("what", "command"), [line[:2] for line in LINES], ids=lambda text: text.split()[0])
+@for_each("what, command", [line[:2] for line in LINES])
 def test_command_can_be_read_and_names_what_there_is(what: str, command: str) -> None:
     words = shlex.split(command)
     if words[:2] == ["docker", "compose"]:

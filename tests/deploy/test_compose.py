@@ -28,6 +28,7 @@ from dev.stack.temporal import find_temporal
 from manage import make_parser
 from runtime.database import Database
 from runtime.settings import Settings, read_settings
+from tests.support.cases import for_each
 from tests.support.routes import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +83,7 @@ def test_proxy_reaches_neither_postgresql_nor_temporal() -> None:
     assert SERVICES["proxy"]["networks"] == ["edge"]
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@for_each("name", SERVICES)
 def test_logs_are_rotated(name: str) -> None:
     options = SERVICES[name]["logging"]["options"]
     assert (options["max-size"], int(options["max-file"])) == ("20m", 5)

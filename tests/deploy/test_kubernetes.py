@@ -27,6 +27,7 @@ from api.codec import codec_router
 from api.routing import routes_of
 from api.v1 import PRIVATE_ROOT_ROUTERS
 from runtime.settings import Settings, read_settings
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
@@ -86,7 +87,7 @@ MANIFESTS = [manifest for folder in (".", "migrate", "worker") for manifest in r
 RUNNING = [manifest for manifest in MANIFESTS if containers(manifest)]
 BY_NAME = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in MANIFESTS}
 
-each = pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda m: f"{m['kind']}-{m['metadata']['name']}")
+each = for_each("manifest", MANIFESTS)
 running = pytest.mark.parametrize("manifest", RUNNING, ids=lambda m: m["metadata"]["name"])
 
 

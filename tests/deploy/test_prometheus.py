@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import temporalio.bridge
 import yaml
 
 from runtime.metrics import ApiMetrics, PaymentFailures
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text("utf-8"))["groups"]
@@ -18,7 +18,7 @@ METRIC = re.compile(r"\b(?:bursar|temporal|process|python)_\w+")
 #: What `runtime.metrics.worker_runtime` has the SDK append.
 SUFFIXES = ("_total", "_seconds_bucket", "_seconds_sum", "_seconds_count", "_seconds")
 
-by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+each = for_each("rule", RULES)
 
 
 def of_the_api() -> set[str]:
@@ -43,7 +43,7 @@ def named() -> Iterator[str]:
         yield from METRIC.findall(rule["expr"])
 
 
-@pytest.mark.parametrize("name", sorted(set(named())))
+@for_each("name", sorted(set(named())))
 def test_metric_of_a_rule_is_exported(name: str) -> None:
     assert name in of_the_api() or of_the_worker(name)
 
@@ -54,7 +54,7 @@ def test_metric_that_is_not_exported_is_noticed() -> None:
     assert not of_the_worker("temporal_wishes_total")
 
 
-@by_name
+@each
 def test_rule_leads_to_a_runbook_and_says_how_urgent_it_is(rule: dict[str, Any]) -> None:
     runbook = ROOT / rule["annotations"]["runbook"]
     assert runbook.is_relative_to(ROOT / "docs/runbooks")
@@ -63,7 +63,7 @@ def test_rule_leads_to_a_runbook_and_says_how_urgent_it_is(rule: dict[str, Any])
     assert rule["annotations"]["summary"]
 
 
-@by_name
+@each
 def test_labels_that_a_rule_keeps_are_those_that_its_summary_shows(rule: dict[str, Any]) -> None:
     shown = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
     kept = {label.strip() for group in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in group.split(",")}

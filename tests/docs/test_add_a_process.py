@@ -3,9 +3,8 @@
 import re
 from textwrap import indent
 
-import pytest
-
 from tests.docs.pages import ROOT
+from tests.support.cases import for_each
 
 PAGE = ROOT / "docs" / "recipes" / "add-a-process.md"
 PART = re.compile(r"<!-- (\S+) -->|```(?:python|sql)\n(.*?)```", re.DOTALL)
@@ -22,7 +21,7 @@ def shown() -> list[tuple[str, str]]:
     return blocks
 
 
-@pytest.mark.parametrize(("file", "block"), shown(), ids=lambda value: value.partition("\n")[0].strip()[:40])
+@for_each("file, block", shown())
 def test_what_the_page_shows_stands_in_its_file(file: str, block: str):
     # The formatter gives methods on a page no indentation, and two lines between them.
     text = (ROOT / file).read_text("utf-8")

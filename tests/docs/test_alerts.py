@@ -4,12 +4,11 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 from activities.payout import ALERTED as OF_PAYOUTS
 from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.spend.alerts import AlertKind
 from services.payment_alerts import ALERTED as OF_PAYMENTS
+from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/alerts.md").read_text("utf-8")
@@ -36,7 +35,7 @@ def test_every_kind_that_code_raises_is_known():
     assert raised_by_code() - set(KINDS) == set()
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - BY_RULES))
+@for_each("kind", sorted(set(KINDS) - BY_RULES))
 def test_the_page_says_of_a_kind_what_the_code_does(kind: str):
     (row,) = re.findall(rf"^\| `{re.escape(kind)}` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE, re.MULTILINE)
     _, severity, closed_by, ladder = (cell.strip() for cell in row)

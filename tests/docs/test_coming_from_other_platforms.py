@@ -5,14 +5,13 @@ import re
 from operator import attrgetter
 from typing import Any
 
-import pytest
-
 import bursar
 import bursar.webhooks
 from runtime.environment import documented_settings, temporal_settings
 from runtime.settings import Settings
 from tests.docs.pages import ROOT
 from tests.docs.test_payment_pages import quoted, table
+from tests.support.cases import for_each
 from tests.support.openapi import operations, served
 
 PAGE = (ROOT / "docs" / "coming-from-other-platforms.md").read_text("utf-8")
@@ -51,7 +50,7 @@ def call(cell: str) -> str:
     return match[1]
 
 
-@pytest.mark.parametrize("row", CALLS, ids=lambda row: row[0])
+@for_each("row", CALLS)
 def test_call_is_the_operation_that_the_client_calls_so_and_needs_these_headers(row: list[str]) -> None:
     operation = known()[call(row[0])]
     assert not operation.get("deprecated")
@@ -69,7 +68,7 @@ def test_second_paths_are_all_that_the_api_has() -> None:
     assert len(SECOND) == len(aliases)
 
 
-@pytest.mark.parametrize("row", SECOND, ids=lambda row: row[0])
+@for_each("row", SECOND)
 def test_second_path_needs_the_headers_of_the_first_one(row: list[str]) -> None:
     assert required_headers(known()[call(row[0])]) == required_headers(known()[call(row[1])])
 
@@ -87,7 +86,7 @@ def exists(name: str) -> None:
             assert callable(attrgetter(name)(client))
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS)))
+@for_each("name", sorted(set(METHODS)))
 def test_method_exists(name: str) -> None:
     exists(name)
 

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.support.cases import for_each
 from tests.support.openapi import served
 
 PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -82,7 +83,7 @@ def test_every_row_is_complete_and_every_term_stands_once() -> None:
     assert sorted(terms) == sorted(set(terms))
 
 
-@pytest.mark.parametrize("name", IDENTIFIERS)
+@for_each("name", IDENTIFIERS)
 def test_identifier_of_a_term_exists(name: str) -> None:
     parts = name.split(".")
     depth = max(n for n in range(1, len(parts)) if ROOT.joinpath(*parts[:n]).with_suffix(".py").exists())

@@ -4,9 +4,8 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
 from tests.docs.pages import ROOT, pages, prose
+from tests.support.cases import for_each
 
 PAGES = pages()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -28,7 +27,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@for_each("page", PAGES)
 def test_relative_links_resolve(page: Path) -> None:
     broken = []
     for target in LINK.findall(prose(page)):
@@ -41,7 +40,7 @@ def test_relative_links_resolve(page: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@for_each("page", PAGES)
 def test_verbs_of_make_exist(page: Path) -> None:
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     text = page.read_text("utf-8")
@@ -49,7 +48,7 @@ def test_verbs_of_make_exist(page: Path) -> None:
     assert set(VERB.findall(code)) <= verbs
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@for_each("page", PAGES)
 def test_modules_to_run_exist(page: Path) -> None:
     named = set(MODULE.findall(page.read_text("utf-8"))) - {"venv", "pip", "json.tool"}
     missing = [module for module in named if not (find_spec(module) or find_spec(f"{module}.__main__"))]
@@ -61,7 +60,7 @@ def test_modules_to_run_exist(page: Path) -> None:
     assert (missing, runnable) == ([], [])
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != ROOT], ids=name)
+@for_each("page", [page for page in PAGES if page.parent != ROOT])
 def test_files_that_are_named_exist(page: Path) -> None:
     roots = {path.name for path in ROOT.iterdir()}
     named = {

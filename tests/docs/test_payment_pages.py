@@ -30,6 +30,7 @@ from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
 from services.payment_alerts import ALERTED
 from tests.docs.pages import ROOT, prose
+from tests.support.cases import for_each
 from workflows.payment import PaymentWorkflow
 
 DOCS = ROOT / "docs"
@@ -150,7 +151,7 @@ def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfe
 OF_CREDITS = {PaymentPostingKind[name] for name in ("ISSUE", "RETIRE", "TAX", "TAX_BACK")}
 
 
-@pytest.mark.parametrize("kind", list(PaymentPostingKind))
+@for_each("kind", list(PaymentPostingKind))
 def test_every_move_goes_between_the_accounts_that_are_written(kind: PaymentPostingKind) -> None:
     row = next(row for row in table(PAYMENTS, "move") if row[0] == kind.value)
     for cell, of in zip(row[1:], (terms(credits=True), terms(credits=False)), strict=True):

@@ -4,11 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
-
 from commands.backup_folder import archive_command
 from manage import make_parser
 from tests.docs.pages import ROOT, bash_blocks
+from tests.support.cases import for_each
 
 PAGE = ROOT / "docs" / "runbooks" / "restoring-a-backup.md"
 #: Verbs of make that are commands of `manage`.
@@ -27,7 +26,7 @@ def test_page_has_the_commands_of_a_drill_and_of_a_restore() -> None:
     assert {line.split()[0] for line in typed()} == {*VERBS, "roles", "rollout", "skip-numbers"}
 
 
-@pytest.mark.parametrize("line", [line for line in typed() if line != "backup"])
+@for_each("line", [line for line in typed() if line != "backup"])
 def test_commands_of_the_page_are_read(line: str) -> None:
     make_parser().parse_args(shlex.split(line))
 

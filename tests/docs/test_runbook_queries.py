@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from runtime.database import Database
 from tests.docs.pages import ROOT
+from tests.support.cases import for_each
 
 QUERIES = [
     pytest.param(query, id=f"{page.stem}-{number}")
@@ -17,7 +18,7 @@ QUERIES = [
 pytestmark = pytest.mark.db
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@for_each("query", QUERIES)
 async def test_query_of_a_runbook_is_understood(db: Database, query: str) -> None:
     async with db.platform() as session:
         await session.execute(text(query))

@@ -13,6 +13,7 @@ from manage import make_parser
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
 from tests.docs.pages import ROOT
+from tests.support.cases import for_each
 
 PAGES = (ROOT / "docs/scaling.md", ROOT / "docs/decisions/0032-growth-of-the-books.md")
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -30,7 +31,7 @@ def named(pattern: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", named(r"BURSAR_[A-Z_]+"))
+@for_each("name", named(r"BURSAR_[A-Z_]+"))
 def test_setting_exists(name: str) -> None:
     fields = {f"BURSAR_{field.upper()}" for field in Settings.model_fields}
     assert name in fields or f"| `{name}` |" in (ROOT / "docs/settings.md").read_text("utf-8")
@@ -41,7 +42,7 @@ def test_variable_of_compose_exists(name: str) -> None:
     assert f"${{{name}:" in COMPOSE or (name == "COMPOSE_PROFILES" and "profiles: [postgres]" in COMPOSE)
 
 
-@pytest.mark.parametrize("name", named(r"[\w./-]+\.(?:py|sql|yaml|yml|sh|txt)|[\w-]+(?:/[\w-]+)+/Caddyfile"))
+@for_each("name", named(r"[\w./-]+\.(?:py|sql|yaml|yml|sh|txt)|[\w-]+(?:/[\w-]+)+/Caddyfile"))
 def test_file_exists(name: str) -> None:
     assert (ROOT / name).is_file()
 

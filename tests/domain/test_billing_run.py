@@ -27,6 +27,7 @@ from domain.errors import Invalid
 from domain.invoice.lines import MAX_LINES
 from domain.invoice.wording import said
 from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, billed_parts
+from tests.support.cases import for_each
 
 PICO_PER_CENT = 10**10
 JANUARY = period_of(date(2026, 1, 1), "UTC")
@@ -134,8 +135,8 @@ def test_commitment_is_prorated_by_days_in_the_month_in_which_it_begins() -> Non
     assert committed_minor(version(replace(whole, commitment_from=date(2026, 2, 1))), JANUARY) == 0
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
+@for_each(
+    "changes, field",
     [
         ({"currency": "CREDIT"}, "currency"),
         ({"currency": "XYZ"}, "currency"),

@@ -2,15 +2,14 @@
 
 from datetime import date, timedelta
 
-import pytest
-
 from domain.burn import burn
+from tests.support.cases import for_each
 
 TODAY = date(2026, 3, 31)
 
 
-@pytest.mark.parametrize(
-    ("recent", "began", "days", "per_day"),
+@for_each(
+    "recent, began, days, per_day",
     [
         (0, None, 30, 0),
         (90, 0, 1, 90),

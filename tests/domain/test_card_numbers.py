@@ -5,10 +5,9 @@ import itertools
 import json
 from decimal import Decimal
 
-import pytest
-
 from domain.ids import make_id
 from domain.privacy.card_numbers import MASK, found, found_in_address, found_in_number, redacted, without_card_numbers
+from tests.support.cases import for_each
 
 #: The numbers that each publishes for tests, less those that it says fail the Luhn check.
 PUBLISHED = {
@@ -97,7 +96,7 @@ def in_digits_of(zero: int, text: str = VISA) -> str:
     return text.translate({48 + digit: zero + digit for digit in range(10)})
 
 
-@pytest.mark.parametrize(("source", "number"), NUMBERS)
+@for_each("source, number", NUMBERS)
 def test_published_test_number_is_found(source: str, number: str) -> None:
     written = [
         number,
@@ -109,7 +108,7 @@ def test_published_test_number_is_found(source: str, number: str) -> None:
         assert not any(part in redacted(text) for part in (number, fours))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         f"card {VISA}",
@@ -176,7 +175,7 @@ def test_card_number_is_found_however_it_is_written(text: str) -> None:
 ENTROPY = bytes(10)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "4242424242424241",

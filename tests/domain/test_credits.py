@@ -10,6 +10,7 @@ from domain.credits import credit_price
 from domain.errors import Invalid
 from domain.money import MAX_AMOUNT_MINOR, scale_of
 from runtime.settings import Settings
+from tests.support.cases import for_each
 
 PRICES = st.sampled_from(["0.10", "0.000000001", "1", "0.003", "999999999", "7.77"])
 
@@ -35,8 +36,8 @@ def test_an_amount_never_buys_more_credits_than_it_pays_for(price, amount_minor)
     assert credit.of(bought) <= amount_minor
 
 
-@pytest.mark.parametrize(
-    ("price", "currency"),
+@for_each(
+    "price, currency",
     [
         ("0", "USD"),
         ("0.00", "USD"),

@@ -7,6 +7,7 @@ import pytest
 
 from domain.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum, missing_for_einvoice
 from domain.document.words import _LABELS, EXEMPTIONS, LANGUAGES
+from tests.support.cases import for_each
 from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
 
 OUTSIDE = Tax(category="O")
@@ -34,8 +35,8 @@ def test_what_does_not_add_up_cannot_be_made(wrong: dict[str, Any]) -> None:
         invoice(1, **wrong)
 
 
-@pytest.mark.parametrize(
-    ("document", "missing"),
+@for_each(
+    "document, missing",
     [
         (invoice(), []),
         (credit_note(), []),

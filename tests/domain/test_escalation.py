@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from domain.alert.escalation import Case, Step, agenda
 from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.alert.life import AlertStatus, Severity
 from domain.alert.presentation import details
+from tests.support.cases import for_each
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 CASE = Case(
@@ -51,8 +51,8 @@ def calls(case: Case, *, start: datetime = T0) -> list[tuple[str, float]]:
 ALL = [("owner", 0), ("admin", 0.5), ("operator", 2)]
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
+@for_each(
+    "changes, expected",
     [
         ({}, ALL),
         ({"status": AlertStatus.ACKNOWLEDGED}, []),

@@ -14,6 +14,7 @@ from domain.escrow.presentation import story
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Milestone, Outcome
 from domain.money import allocate
 from tests.support import escrows as e
+from tests.support.cases import for_each
 
 PAYEE = (e.WORKER, e.STUDIO)
 OTHERS = (e.PROCUREMENT, e.FINANCE, e.OPERATOR)
@@ -64,8 +65,8 @@ def undecided(escrow: Escrow) -> Escrow:
     return escrow
 
 
-@pytest.mark.parametrize("actor", FOR_DELIVERED)
-@pytest.mark.parametrize("share_e4", [1_000, 5_000, 10_000])
+@for_each("actor", FOR_DELIVERED)
+@for_each("share_e4", [1_000, 5_000, 10_000])
 def test_payee_that_has_delivered_nothing_gets_nothing_by_default(actor, share_e4):
     frozen = disputed(funded(share_e4=share_e4), actor)
     assert frozen.default_share_e4 == 0

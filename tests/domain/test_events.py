@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import jsonschema
-import pytest
 
 from domain.contract import ContractStatus
 from domain.escrow.state import EscrowStatus
@@ -19,9 +18,10 @@ from domain.spend.control import ControlStatus
 from domain.subscription.state import SubscriptionStatus
 from models.event import EventRow
 from models.marketplace import MarketplacePurchase
+from tests.support.cases import for_each
 
 
-@pytest.mark.parametrize("each", CATALOGUE.values(), ids=list(CATALOGUE))
+@for_each("each", CATALOGUE.values())
 def test_type_has_a_sentence_and_an_example_of_its_schema(each: EventType) -> None:
     jsonschema.validate(each.example, {**each.schema, "additionalProperties": False})
     jsonschema.Draft202012Validator.check_schema(each.schema)
@@ -58,7 +58,7 @@ def states_of(table: Any) -> set[str]:
     return set(re.findall(r"'([a-z_]+)'", str(constraint.sqltext)))
 
 
-@pytest.mark.parametrize("each", [each for each in CATALOGUE.values() if each.times], ids=lambda each: each.type)
+@for_each("each", [each for each in CATALOGUE.values() if each.times])
 def test_times_leave_in_one_form_whoever_wrote_them(each: EventType) -> None:
     # As PostgreSQL writes a time in JSON, and in a zone of its own.
     written = {**each.example, **dict.fromkeys(each.times, "2026-03-01T13:30:00.5+01:30")}

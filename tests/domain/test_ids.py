@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import ids
+from tests.support.cases import for_each
 
 
 @given(st.integers(0, 2**48 - 2), st.binary(min_size=10, max_size=10), st.binary(min_size=10, max_size=10))
@@ -61,7 +62,7 @@ NO_TYPE_IDS = {
 }
 
 
-@pytest.mark.parametrize(("prefix", "suffix", "value"), TYPE_IDS)
+@for_each("prefix, suffix, value", TYPE_IDS)
 def test_ids_are_type_ids(prefix, suffix, value):
     prefix = prefix or "prefix"
     text = f"{prefix}_{suffix}"
@@ -71,7 +72,7 @@ def test_ids_are_type_ids(prefix, suffix, value):
     assert not ids.is_id(suffix, "")
 
 
-@pytest.mark.parametrize("text", NO_TYPE_IDS.values(), ids=NO_TYPE_IDS.keys())
+@for_each("text", NO_TYPE_IDS.values())
 def test_what_is_no_type_id_is_no_id(text):
     assert not ids.is_id(text, text.rpartition("_")[0])
 

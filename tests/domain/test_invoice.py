@@ -47,6 +47,7 @@ from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, P
 from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.lanes import examples
+from tests.support.cases import for_each
 from tests.support.payment_world import STEPS, Books, World
 from tests.support.payments import EPOCH, TERMS
 
@@ -68,8 +69,8 @@ def test_pitfall_16_lines_add_up_to_the_total():
     assert total_of(lines, "USD") == 1000
 
 
-@pytest.mark.parametrize(
-    ("lines", "currency", "field"),
+@for_each(
+    "lines, currency, field",
     [
         ([], "USD", "lines"),
         ([line()] * (MAX_LINES + 1), "USD", "lines"),

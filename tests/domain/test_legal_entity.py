@@ -9,6 +9,7 @@ from domain.errors import Invalid
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType
 from domain.legal_entity import LegalEntities, LegalEntity, UnknownEntity, entities_from
+from tests.support.cases import for_each
 
 ACME = {"code": "ACME", "name": "Acme SARL", "city": "Paris", "tax_country": "FR", "vat_id": "FR40303265045"}
 
@@ -34,7 +35,7 @@ def test_what_the_settings_do_not_have_any_more_is_refused_and_not_sold_by_someb
         rules.of("GONE")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         "[",

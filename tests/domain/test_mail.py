@@ -6,6 +6,7 @@ from domain.errors import Invalid
 from domain.mail import LANGUAGES, MailKind, checked_address
 from domain.mail_kind import KINDS, checked_values, written
 from providers.formats import formats_of
+from tests.support.cases import for_each
 
 VALUES = {
     "number": "INV-000042",
@@ -27,8 +28,8 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", MailKind)
+@for_each("language", LANGUAGES)
+@for_each("kind", MailKind)
 def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, language: str) -> None:
     takes = KINDS[kind].takes
     words = written(kind, {name: VALUES[name] for name in takes}, language, formats_of(language))
@@ -74,7 +75,7 @@ def test_an_address_keeps_its_name_and_lowers_its_domain() -> None:
     assert checked_address("Kim.Lee+x@Acme.EXAMPLE") == "Kim.Lee+x@acme.example"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "bad",
     [
         *("kim", "kim@localhost", "@acme.example", "kim@acme.example\r\nBcc: x@y.example", "kim@acme.example "),

@@ -11,6 +11,7 @@ from domain.errors import Conflict
 from domain.marketplace.metered import Metered, used_minor
 from domain.marketplace.offer import OfferModel, words
 from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of
+from tests.support.cases import for_each
 
 BOUGHT = datetime(2026, 3, 1, tzinfo=UTC)
 WINDOW = timedelta(days=14)
@@ -59,8 +60,8 @@ def test_words_are_found_whatever_their_case_and_form() -> None:
     assert words("Strasse straße, RÉSUMÉ", "re\u0301sume\u0301 2") == ["strasse", "résumé", "2"]
 
 
-@pytest.mark.parametrize(
-    ("model", "included", "days", "uses", "on_days", "used"),
+@for_each(
+    "model, included, days, uses, on_days, used",
     [
         (OfferModel.ONE_TIME, None, None, 50, 5, 0),
         (OfferModel.ONE_TIME, 3, None, 0, 0, 0),

@@ -16,6 +16,7 @@ from domain.metadata import (
     checked_metadata,
     merged,
 )
+from tests.support.cases import for_each
 
 KEYS = st.text("abcdefghij", min_size=1, max_size=3)
 VALUES = st.text("xyzäß 𝄞", min_size=1, max_size=5)
@@ -47,8 +48,8 @@ def test_bounds_are_counted_in_characters() -> None:
     assert merged(full, {"new": "a", next(iter(full)): ""}).keys() == {*list(full)[1:], "new"}
 
 
-@pytest.mark.parametrize(
-    ("pairs", "key"),
+@for_each(
+    "pairs, key",
     [
         ({str(at): "a" for at in range(MAX_KEYS + 1)}, str(MAX_KEYS)),
         ({"good": "a", "long": "a" * (MAX_VALUE + 1)}, "long"),
@@ -72,7 +73,7 @@ def test_what_cannot_be_kept_is_refused_with_its_key(pairs: dict[str, object], k
         assert refused.value.extra == {"field": "metadata", "key": key}
 
 
-@pytest.mark.parametrize("text", ["", " a", "a ", "a\nb", "a\u200b", "\u3164", "a\x00", "a" * (MAX_EXTERNAL_ID + 1)])
+@for_each("text", ["", " a", "a ", "a\nb", "a\u200b", "\u3164", "a\x00", "a" * (MAX_EXTERNAL_ID + 1)])
 def test_id_that_is_not_what_it_looks_like_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         checked_external_id(text)

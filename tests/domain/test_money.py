@@ -18,6 +18,7 @@ from domain.money import (
     parse_ratio,
     plain_number,
 )
+from tests.support.cases import for_each
 
 
 @given(st.integers(0, 10**15), st.lists(st.integers(0, 10**6), min_size=1, max_size=20).filter(any))
@@ -50,8 +51,8 @@ def test_every_amount_survives_writing_and_reading(asset, minor):
     assert parse_amount(Decimal(format_amount(minor, asset)), asset) == minor
 
 
-@pytest.mark.parametrize(
-    ("minor", "asset", "written"),
+@for_each(
+    "minor, asset, written",
     [
         (1200, "USD", "12.00"),
         (50_000_000, "CREDIT", "50.00"),
@@ -68,8 +69,8 @@ def test_amounts_are_written_with_the_decimals_of_their_asset(minor, asset, writ
     assert format_amount(minor, asset) == written
 
 
-@pytest.mark.parametrize(
-    ("value", "asset"),
+@for_each(
+    "value, asset",
     [
         ("0", "USD"),
         ("-1", "USD"),
@@ -146,7 +147,7 @@ def test_every_ratio_survives_writing_and_reading(ratio_e4):
     assert parse_ratio(format_ratio(ratio_e4), "score") == ratio_e4
 
 
-@pytest.mark.parametrize("value", ["1.0001", "-0.1", "-0", "0.12345", "x", "", True, Decimal("NaN"), "2"])
+@for_each("value", ["1.0001", "-0.1", "-0", "0.12345", "x", "", True, Decimal("NaN"), "2"])
 def test_what_is_no_ratio_is_refused(value):
     with pytest.raises(Invalid):
         parse_ratio(value, "score")

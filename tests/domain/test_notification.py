@@ -43,6 +43,7 @@ from domain.notification.types import (
 )
 from providers.formats import formats_of
 from tests.domain.test_spend_calendar import MOMENTS, ZONES
+from tests.support.cases import for_each
 
 NIGHT_OF_TWO_OCLOCKS = datetime(2026, 10, 25, tzinfo=UTC)
 VIENNA = Clock(zone="Europe/Vienna", quiet=Quiet(begins=time(22), ends=time(7)))
@@ -144,7 +145,7 @@ def test_quiet_hours_that_never_end_are_refused(begins: str, ends: str) -> None:
     assert refusal.value.extra == {"field": "quiet_hours"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://hooks.slack.com/services/T0/B0/x",
@@ -222,7 +223,7 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
             assert said[0].paragraphs[-1] == "It is about po_1."
 
 
-@pytest.mark.parametrize("kind", sorted(TITLES))
+@for_each("kind", sorted(TITLES))
 def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
     data = {"kind": kind, "subject": "x", "severity": "warning", "detail": "A detail."}
     english, german = (written("alert_warning", "alert", "x", data, each, formats_of(each)) for each in LANGUAGES)

@@ -10,6 +10,7 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 
 ESCROW = Purpose(
@@ -67,8 +68,8 @@ def payment(purpose: Purpose, *parts: tuple[object, int], received: int = 1000, 
     return replace(made, **changes)
 
 
-@pytest.mark.parametrize(
-    ("parts", "received", "expected"),
+@for_each(
+    "parts, received, expected",
     [
         ([], 1000, Readiness.READY),
         ([], 999, Readiness.SHORT),
@@ -92,8 +93,8 @@ def test_an_escrow_is_funded_only_by_what_covers_it_and_is_not_disputed(parts, r
     assert readiness(payment(ESCROW, *parts, received=received)) is expected
 
 
-@pytest.mark.parametrize(
-    ("parts", "expected"),
+@for_each(
+    "parts, expected",
     [
         ([], Readiness.READY),
         ([(R.SUCCEEDED, 999)], Readiness.READY),

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-import pytest
-
 from domain import accounts
 from domain.accounts import Account
 from domain.ids import transfer_id
@@ -13,6 +11,7 @@ from domain.payment import booking
 from domain.payment.snapshot import BalanceTransactionKind
 from domain.payment.state import Booked, Payment, PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
+from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 
 WALLET, OWN = booking.wallet(TERMS), booking.entitlement_account(TERMS)
@@ -43,8 +42,8 @@ PAYMENT = Payment(
 PAID_WITH = UUID(int=7)
 
 
-@pytest.mark.parametrize(
-    ("key", "source", "destination", "expected"),
+@for_each(
+    "key, source, destination, expected",
     [
         (
             *("charge", ISSUANCE, OWN),

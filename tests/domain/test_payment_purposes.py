@@ -19,6 +19,7 @@ from domain.payment.quote import Rate
 from domain.payment.terms import Purpose, PurposeKind
 from domain.project import SlotPrice
 from services.purposes import BOOKS
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MARKET = Market(
@@ -84,8 +85,8 @@ def test_each_purpose_has_its_price(kind: PurposeKind, order: Order, price: Pric
     assert RULES[kind].price(order, MARKET) == price
 
 
-@pytest.mark.parametrize(
-    ("kind", "order", "field"),
+@for_each(
+    "kind, order, field",
     [
         (K.CREDITS, Order(options=STRIPE, currency="USD"), "amount"),
         (K.CREDITS, Order(options=STRIPE, amount="1"), "currency"),
@@ -147,8 +148,8 @@ def test_a_price_that_needs_no_rate_is_charged_as_it_is() -> None:
     assert charged(price, None, now=NOW, valid_for=timedelta(0)) == Charge(amount_minor=5_000, currency="USD")
 
 
-@pytest.mark.parametrize(
-    ("options", "field"),
+@for_each(
+    "options, field",
     [
         (Options(provider="paypal", payment_method="pm_1"), "payment_method"),
         (Options(off_session=True), "off_session"),

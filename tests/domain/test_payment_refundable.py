@@ -12,6 +12,7 @@ from domain.payment.presentation import details
 from domain.payment.refundable import left_to_refund
 from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPostingKind, PaymentStatus, RefundState
 from domain.payment.terms import Purpose, PurposeKind
+from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 
 PRICE = 100_000_000
@@ -54,8 +55,8 @@ def test_credits_that_wait_are_refunded_from_what_waits(amount_minor: int | None
     assert (made.amount_minor, made.waiting_minor) == (amount_minor or PRICE, amount_minor or PRICE)
 
 
-@pytest.mark.parametrize("payment", [FULFILLED, GONE], ids=["fulfilled", "gone"])
-@pytest.mark.parametrize("amount_minor", [None, PRICE, 1, 2 * PRICE])
+@for_each("payment", [FULFILLED, GONE])
+@for_each("amount_minor", [None, PRICE, 1, 2 * PRICE])
 def test_credits_that_wait_no_more_are_not_refunded(payment: Payment, amount_minor: int | None) -> None:
     with pytest.raises(DomainError) as caught:
         refund(payment, amount_minor)

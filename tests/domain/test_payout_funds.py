@@ -8,6 +8,7 @@ import pytest
 from domain.payment.event_types import currencies_available
 from domain.payout.commands import SETTLES, SOON, WOKEN, WrongPayoutState, funds_available, short
 from domain.payout.state import Payout, PayoutStatus
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = Payout(
@@ -55,8 +56,8 @@ def test_what_waits_for_no_funds_stays_as_it_is(status: PayoutStatus) -> None:
         woken(replace(WAITING, status=status))
 
 
-@pytest.mark.parametrize(
-    ("balance", "currencies"),
+@for_each(
+    "balance, currencies",
     [
         ({"available": [{"amount": 1, "currency": "usd"}, {"amount": 5, "currency": "eur"}]}, {"USD", "EUR"}),
         ({"available": [{"amount": 0, "currency": "usd"}, {"amount": -5, "currency": "eur"}]}, set()),

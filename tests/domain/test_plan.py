@@ -9,6 +9,7 @@ from domain.entitlement import Entitlement, EntitlementMissing, Standing, includ
 from domain.errors import Invalid
 from domain.plan import DEFAULTS, Interval, PlanOverrides, Plans, plans_from, with_overrides
 from domain.revenue_share import share_bps
+from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR
@@ -41,8 +42,8 @@ def test_defaults_are_the_published_plans_with_two_months_of_a_year_free() -> No
     ]
 
 
-@pytest.mark.parametrize(
-    ("plans", "told"),
+@for_each(
+    "plans, told",
     [
         ([], "a JSON list of 1 to 50"),
         ([BASIC], "The first plan must be free"),
@@ -115,8 +116,8 @@ def test_organization_whose_plan_was_removed_has_what_is_free() -> None:
         PLANS.get("gone")
 
 
-@pytest.mark.parametrize(
-    ("plan", "what", "used", "more", "refused"),
+@for_each(
+    "plan, what, used, more, refused",
     [
         ("free", Entitlement.SEATS, 0, 1, False),
         ("free", Entitlement.SEATS, 1, 1, True),

@@ -30,6 +30,7 @@ from domain.pricing.terms import (
     TimeOfDay,
     Volume,
 )
+from tests.support.cases import for_each
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 FACTS = Facts(
@@ -212,8 +213,8 @@ def test_bounds_come_last_and_say_so():
     assert (price.adjusted_minor, price.adjustments[1].type) == (900, "bounds")
 
 
-@pytest.mark.parametrize(
-    ("terms", "more", "refusal"),
+@for_each(
+    "terms, more, refusal",
     [
         (Bounds(9_000, 8_000), {}, ("pricing.floor_above_ceiling", "terms.floor")),
         (Bounds(), {}, ("pricing.rule_invalid", "terms.floor")),
@@ -242,8 +243,8 @@ def test_rule_that_cannot_be_meant_is_refused(terms, more, refusal):
     assert code(terms, **more) == refusal
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "refused"),
+@for_each(
+    "one, other, refused",
     [
         (always(9_000), rule(Surge(1)), True),
         (always(9_000), rule(Surge(1), 2), False),

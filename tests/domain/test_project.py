@@ -19,6 +19,7 @@ from domain.project import (
     slots_to_take,
     slug_of,
 )
+from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)
 FREE, PREMIUM, ENTERPRISE = PLANS.get("free"), PLANS.get("premium"), PLANS.get("enterprise")
@@ -240,7 +241,7 @@ def test_slug_of_any_name_is_one_or_is_asked_for(name: str) -> None:
         assert SLUG.fullmatch(slug)
 
 
-@pytest.mark.parametrize("slug", ["", "-", "a-", "-a", "A", "a_b", "a b", "a" * 64, "ä", "a\n"])
+@for_each("slug", ["", "-", "a-", "-a", "A", "a_b", "a b", "a" * 64, "ä", "a\n"])
 def test_what_is_no_slug_is_told_apart(slug: str) -> None:
     assert SLUG.fullmatch(slug) is None
 

@@ -25,6 +25,7 @@ from domain.reconciliation import (
     nightly_window,
     postings,
 )
+from tests.support.cases import for_each
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 
 LINE = movement("ch_1")
@@ -34,8 +35,8 @@ def match_status(booked, listed, until=DAY.until):
     return compare("ch_1", booked, listed, listed_until=until).match_status
 
 
-@pytest.mark.parametrize(
-    ("booked", "listed", "expected"),
+@for_each(
+    "booked, listed, expected",
     [
         ([LINE], LINE, MatchStatus.MATCHED),
         ([], LINE, MatchStatus.MISSING_HERE),

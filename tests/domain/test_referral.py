@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.credits import credit_price
 from domain.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WINDOW = timedelta(days=120)
@@ -22,8 +22,8 @@ def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes
     return decide(Seen(**known), rewards, PRICE, window=WINDOW, now=now)
 
 
-@pytest.mark.parametrize(
-    ("now", "earned", "changes", "expected"),
+@for_each(
+    "now, earned, changes, expected",
     [
         (NOW + WINDOW, 100, {}, Decision(rewards=BOTH)),
         (NOW + WINDOW - timedelta(seconds=1), 100, {}, Decision()),

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
 from domain.reputation.recall import Bill, BillPayment, Passed, passed_on, recalled_of_bill
+from tests.support.cases import for_each
 
 #: 500 credits for 29.00; the escrows had 400 of them.
 BILL = Bill(total_minor=2_900, due_minor=0, given_up_minor=0, payments=(), credits_minor=500, price_minor=2_900)
@@ -15,8 +14,8 @@ def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPaymen
     return BillPayment(paid_minor=paid_minor, received_minor=received, gone_minor=gone)
 
 
-@pytest.mark.parametrize(
-    ("bill", "void"),
+@for_each(
+    "bill, void",
     {
         "paid": (replace(BILL, payments=[paid(2_900)]), []),
         "not due yet": (replace(BILL, due_minor=2_900), []),

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from domain.escrow import commands
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
@@ -14,6 +12,7 @@ from domain.reputation.conduct import of_cancellation, of_payment
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.settled import stakes_of
 from domain.reputation.weights import MOST_E6, weight_e6
+from tests.support.cases import for_each
 from tests.support.escrows import PROCUREMENT, STUDIO, T0, terms
 from tests.support.payments import EPOCH, TERMS
 
@@ -42,8 +41,8 @@ def disputed(*statuses: DisputeStatus) -> Payment:
     return replace(PAYMENT, status=P.DISPUTED, disputes=disputes)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
+@for_each(
+    "before, after, told",
     [
         (PAYMENT, DECLINED, [ClientFact.PAYMENT_FAILED]),
         (None, DECLINED, [ClientFact.PAYMENT_FAILED]),

@@ -8,6 +8,7 @@ from domain.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import FactKind, Says, feedback, increments, promptness_e4, reported, says
 from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, percentile_ms, timed
+from tests.support.cases import for_each
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 GRADED = {FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED}
@@ -35,8 +36,8 @@ def test_other_facts_say_what_they_are_about():
     assert promptness_e4(0, 200) == promptness_e4(200, 200) == 10_000
 
 
-@pytest.mark.parametrize("kind", sorted(GRADED))
-@pytest.mark.parametrize("good", [None, -1, 10_001])
+@for_each("kind", sorted(GRADED))
+@for_each("good", [None, -1, 10_001])
 def test_graded_fact_without_its_grade_is_refused(kind, good):
     with pytest.raises(ValueError, match="needs a share"):
         says(kind, good)

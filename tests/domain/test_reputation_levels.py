@@ -22,6 +22,7 @@ from domain.reputation.levels import (
     refuse_exposed,
     refuse_large,
 )
+from tests.support.cases import for_each
 
 NEW = Level(name="new", commission_bps=800, escrow_limits={"USD": 500_00}, exposure_limits={"USD": 1_000_00})
 KNOWN = Level(name="known", from_e6=600_000, least_evidence=5, escrow_limits={"USD": 500_00}, priority=3)
@@ -51,8 +52,8 @@ def test_organization_has_the_level_of_its_best_agent():
     assert (LADDER.best_of(ranks), LADDER.best_of([]), Ladder().best_of(ranks)) == (BEST, NEW, None)
 
 
-@pytest.mark.parametrize(
-    ("levels", "field"),
+@for_each(
+    "levels, field",
     [
         ((KNOWN,), "levels.0.from_score"),
         ((NEW, replace(KNOWN, from_e6=0)), "levels.1.from_score"),

@@ -20,6 +20,7 @@ from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import Says
 from domain.reputation.settled import Settled, at_stake, settled, stakes_of
 from domain.reputation.weights import Stakes, weight_e6
+from tests.support.cases import for_each
 from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, terms
 
 FUNDED = 50_000_000
@@ -49,8 +50,8 @@ def kinds(found: Settled | None) -> list[str] | None:
 UNDELIVERED = replace(ESCROW, status=S.FUNDED, delivery=None)
 
 
-@pytest.mark.parametrize(
-    ("before", "escrow", "event", "score", "told"),
+@for_each(
+    "before, escrow, event, score, told",
     [
         (ESCROW, ended(S.RELEASED, FUNDED), "approved", None, ["released", "in_time"]),
         (ESCROW, ended(S.RELEASED, FUNDED), "validated", 9_000, ["released", "in_time", "validated"]),
@@ -75,9 +76,9 @@ TAKEN = replace(UNDELIVERED, deliver_by=DUE)
 BY_PAYEE, BY_OPERATOR = STUDIO.qualified(), "operator"
 
 
-@pytest.mark.parametrize("status", [S.CANCELLED, S.REFUNDED])
-@pytest.mark.parametrize(
-    ("left", "before", "actor", "told"),
+@for_each("status", [S.CANCELLED, S.REFUNDED])
+@for_each(
+    "left, before, actor, told",
     [
         (timedelta(minutes=1), TAKEN, BY_PAYEE, ["undelivered"]),
         (timedelta(days=4), TAKEN, BY_PAYEE, None),

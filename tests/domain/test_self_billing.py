@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from domain.document.words import LANGUAGES, STATED_TAX
 from domain.tax.rates import TaxRate
 from domain.tax.self_billing import Stated, StatedTax, Supplier, included, spread, stated_tax
 from domain.tax.treatment import TaxParty
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 10, 31, tzinfo=UTC)
 GERMAN = TaxRate(code="de-vat", country="DE", rate_e6=190_000, valid_from=NOW.replace(year=2020))
@@ -18,8 +17,8 @@ def supplier(party: TaxParty, *, has_number: bool = True, charges_vat: bool = Fa
     return Supplier(party=party, has_number=has_number, charges_vat=charges_vat)
 
 
-@pytest.mark.parametrize(
-    ("creator", "platform", "stated"),
+@for_each(
+    "creator, platform, stated",
     [
         (supplier(HERE, charges_vat=True), "DE", StatedTax.CHARGED),
         # A small business has a number as well, and charges none.

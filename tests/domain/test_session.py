@@ -19,6 +19,7 @@ from domain.session import (
     origin_of,
     span_of,
 )
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROLES = st.sampled_from(Role)
@@ -82,7 +83,7 @@ def test_link_leads_into_the_console(path: str) -> None:
     assert checked_path(path) == path
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path",
     [
         *("", "/", "console", "/consoles", "/api/v1/me", "//example.com/console", "https://example.com/console"),
@@ -112,7 +113,7 @@ def test_console_leads_back_to_configured_origins(url: str) -> None:
     assert checked_return_url(url, ORIGINS) == url
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         *(
@@ -166,8 +167,8 @@ _MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/"
 _CHROME = "537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
-@pytest.mark.parametrize(
-    ("header", "said"),
+@for_each(
+    "header, said",
     [
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
         (_MAC + _CHROME, "Chrome on macOS"),

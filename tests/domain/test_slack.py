@@ -7,11 +7,12 @@ import pytest
 from domain.errors import Invalid
 from domain.mail import Written
 from domain.slack import MAX_TEXT, checked_hook, escaped, payload
+from tests.support.cases import for_each
 
 HOOK = "https://hooks.slack.com/services/T0/B0/s3cret"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://hooks.slack.com/services/T0/B0/x",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.spend.calendar import BEGINNING, FOREVER, Window, window_end, window_start, zone_of
+from tests.support.cases import for_each
 
 #: Half hours, quarters of an hour, and clocks that change at midnight or by half an hour.
 ZONES = [
@@ -97,7 +98,7 @@ def test_week_begins_on_its_first_day_and_a_lifetime_never_ends() -> None:
     assert window_end(Window.LIFETIME, wednesday, utc, 1) == FOREVER
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         "",

@@ -18,6 +18,7 @@ from domain.spend.control import (
     remaining_minor,
 )
 from domain.spend.presentation import Counted, limit_states
+from tests.support.cases import for_each
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)
 limits = st.lists(
@@ -42,8 +43,8 @@ def test_limits_are_read_back_as_they_were_stored_the_shortest_window_first(limi
     )
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field"),
+@for_each(
+    "wrong, field",
     [
         ({"limits": (Limit(window=Window.DAY),)}, "limits"),
         ({"limits": (Limit(window=Window.DAY, uses=1), Limit(window=Window.DAY, uses=2))}, "limits"),

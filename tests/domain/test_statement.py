@@ -1,14 +1,13 @@
 from datetime import UTC, datetime
 
-import pytest
-
 from domain.statement import Part, divided
+from tests.support.cases import for_each
 
 DAYS = [datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 6)]
 
 
-@pytest.mark.parametrize(
-    ("moves", "parts"),
+@for_each(
+    "moves, parts",
     [
         ([], []),
         ([10, -4], [[], [(4, 0)]]),

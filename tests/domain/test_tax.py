@@ -7,6 +7,7 @@ import pytest
 from domain.errors import Invalid
 from domain.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find
 from domain.tax.treatment import EXEMPT, REVERSE_CHARGE, TaxParty, treat
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
@@ -28,8 +29,8 @@ RATES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("country", "region", "product", "at", "code"),
+@for_each(
+    "country, region, product, at, code",
     [
         ("DE", None, "standard", NOW, "de-vat"),
         ("DE", "BY", "book", NOW, "de-book"),
@@ -47,8 +48,8 @@ def test_the_most_special_rate_that_has_begun_counts(country, region, product, a
     assert (found and found.code) == code
 
 
-@pytest.mark.parametrize(
-    ("party", "expected", "is_proven"),
+@for_each(
+    "party, expected, is_proven",
     [
         (TaxParty(billing_country="DE", card_country="DE"), "de-vat", True),
         (TaxParty(billing_country="FR", card_country="FR"), "fr-vat", True),
@@ -85,7 +86,7 @@ def test_a_seller_without_a_country_charges_no_tax():
     assert NO_TAX.category is TaxCategory.OUTSIDE
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {"country": "de"},

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.text import escaped, unseen_in_name, unseen_in_text
+from tests.support.cases import for_each
 
 PLAIN = [
     "Acme",
@@ -20,13 +21,13 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@for_each("name", PLAIN)
 def test_name_that_people_write_is_taken(name: str) -> None:
     assert unseen_in_name(name) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "what"),
+@for_each(
+    "name, what",
     [
         ("Ac\u200bme", "U+200B ZERO WIDTH SPACE"),
         ("Ac\u200dme", "U+200D ZERO WIDTH JOINER"),
@@ -46,7 +47,6 @@ def test_name_that_people_write_is_taken(name: str) -> None:
         ("Acme\uffff", "U+FFFF"),
         ("Ac\ufffeme", "U+FFFE"),
     ],
-    ids=ascii,
 )
 def test_name_with_what_cannot_be_seen_is_told_of_it(name: str, what: str) -> None:
     assert unseen_in_name(name) == what
@@ -57,14 +57,12 @@ def test_name_in_which_nothing_can_be_seen_is_told_so(name: str) -> None:
     assert unseen_in_name(name) == "no visible character"
 
 
-@pytest.mark.parametrize("text", [*PLAIN, "two\nlines", "a\ttab", "Hebrew\u200f mark", "soft\u00adhyphen"])
+@for_each("text", [*PLAIN, "two\nlines", "a\ttab", "Hebrew\u200f mark", "soft\u00adhyphen"])
 def test_text_of_several_lines_is_taken(text: str) -> None:
     assert unseen_in_text(text) is None
 
 
-@pytest.mark.parametrize(
-    "sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b", "\uffff"], ids=ascii
-)
+@for_each("sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b", "\uffff"])
 def test_text_that_is_turned_round_or_steers_a_terminal_is_told_of_it(sign: str) -> None:
     assert (unseen_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
 

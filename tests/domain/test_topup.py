@@ -7,6 +7,7 @@ import pytest
 from domain.errors import Invalid
 from domain.topup import for_checkout, named, packages_from, priced
 from runtime.settings import Settings
+from tests.support.cases import for_each
 
 STARTER = {"name": "starter", "credits": "100", "price": "10.00", "currency": "USD"}
 
@@ -51,7 +52,7 @@ def test_price_per_credit_is_rounded_to_six_decimals(credits, price, currency, p
     assert str(packages_from(json.dumps([package]))[0].price_per_credit) == per_credit
 
 
-@pytest.mark.parametrize(
+@for_each(
     "packages",
     [
         "",
@@ -80,7 +81,6 @@ def test_price_per_credit_is_rounded_to_six_decimals(credits, price, currency, p
         json.dumps([{"name": "starter"}]),
         json.dumps([{**STARTER, "name": f"p{number}"} for number in range(51)]),
     ],
-    ids=lambda text: text[:50],
 )
 def test_packages_that_cannot_be_sold_stop_the_process_from_starting(packages):
     with pytest.raises(Invalid):

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.usage.event import InvalidEvent, UsageEvent, digest_of, event_from
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ def test_time_is_read_in_utc_to_the_microsecond(text: str, time: datetime) -> No
     assert read(time=text).occurred_at.tzinfo is UTC
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     ["2026-01-31 12:00:00Z", "2026-01-31T12:00Z", "2026-01-31T12:00:00", "2026-W05-6T12:00:00Z", "2026-02-30T12:00:00Z",
      "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00.1234567890Z", "2026-01-31T12:00:00+0100", "1969-12-31T12:00:00Z"],

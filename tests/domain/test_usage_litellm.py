@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.usage.litellm import event_of, organization_of, started_at, use_of
+from tests.support.cases import for_each
 
 ORG = "org_01kar6h2d8e4wvq3r5s7t9x1zy"
 USE: dict[str, Any] = {"payee_agent_id": "agt_01kar6h2d8e4wvq3r5s7t9x1zy", "action": "page", "quantity": 3}
@@ -93,7 +94,7 @@ def test_units_are_said_only_of_a_use_that_a_provider_has_served(row: dict[str, 
     assert "payee_agent_id" not in data
 
 
-@pytest.mark.parametrize("secret", ["\x00", "\ud800", "s\x07", "", "s" * 201, math.nan, 7, {"a": "\x00"}, ["s"]])
+@for_each("secret", ["\x00", "\ud800", "s\x07", "", "s" * 201, math.nan, 7, {"a": "\x00"}, ["s"]])
 def test_secret_that_is_no_storable_text_is_not_heard(secret: object) -> None:
     said = {"spend_secret": secret, "run_id": "r"}
     data = event_of({**ROW, "metadata": {"spend_logs_metadata": said}})["data"]

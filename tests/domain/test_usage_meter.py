@@ -19,6 +19,7 @@ from domain.usage.meter import (
     check_readings,
     read,
 )
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ def test_number_is_read_exactly(value: Any, quantity: str) -> None:
     assert read(meter(), event(n=value)).quantity == Decimal(quantity)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value", [None, True, "", "x", "1e5", "\u0661", [], {}, -1, "-0.1", "1000000000000001", "0.1234567890123", "NaN"]
 )
 def test_what_is_no_quantity_is_refused_and_never_zero(value: Any) -> None:
@@ -98,8 +99,8 @@ def test_dimensions_are_attributes_and_properties() -> None:
         read(meter(Aggregation.COUNT, None, "region"), event(region={"a": 1}))
 
 
-@pytest.mark.parametrize(
-    ("aggregation", "place", "dimensions", "field"),
+@for_each(
+    "aggregation, place, dimensions, field",
     [
         (Aggregation.SUM, None, [], "property"),
         (Aggregation.COUNT, "n", [], "property"),

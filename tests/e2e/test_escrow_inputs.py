@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import COMMANDS, Caller, World, good, path_of, refused
+from tests.support.cases import for_each
 
 pytestmark = [pytest.mark.e2e]
 
@@ -25,15 +26,14 @@ async def test_create_refuses_what_is_not_an_amount(world: World) -> None:
     good(await world.client.post("/escrows", {"contract_id": contract["id"]}), 201)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         *({}, {"contract_id": None}, {"contract_id": 7}, {"contract_id": "ctr_1"}, {"contract_id": "esc_" + "0" * 26}),
         *({"contract_id": "ctr_" + "0" * 26, "ammount": "1"}, [], "ctr", 7, None),
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("path", ["/escrows", "/payments/escrow/create"])
+@for_each("path", ["/escrows", "/payments/escrow/create"])
 async def test_create_refuses_a_body_that_names_no_contract(world: World, path: str, body: object) -> None:
     response = await world.client.post(path, content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert refused(response, 422, "request.invalid")["errors"]
@@ -119,8 +119,8 @@ async def test_scores_and_shares_lie_between_zero_and_one(world: World, standing
         refused(resolution, 422, "request.invalid")
 
 
-@pytest.mark.parametrize(
-    ("command", "body"),
+@for_each(
+    "command, body",
     [
         ("deliver", {"artifacts": "none"}),
         ("deliver", {"artifacts": [{"uri": "no scheme"}]}),
@@ -141,7 +141,6 @@ async def test_scores_and_shares_lie_between_zero_and_one(world: World, standing
         ("resolve", {"payee_share": "0.5", "payer_share": "0.5"}),
         ("cancel", {"reason": ["x"]}),
     ],
-    ids=repr,
 )
 async def test_bodies_of_the_wrong_shape_are_refused(
     world: World, standing: dict[str, dict[str, Any]], command: str, body: dict[str, Any]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import WORK, World, good, new_key, refused
+from tests.support.cases import for_each
 
 pytestmark = [pytest.mark.e2e]
 
@@ -122,8 +123,8 @@ async def test_commands_without_a_key_are_taken_where_no_money_moves(world: Worl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", BALANCE_PATHS)
-@pytest.mark.parametrize("prefix", ["/api/v1", "/api"])
+@for_each("path", BALANCE_PATHS)
+@for_each("prefix", ["/api/v1", "/api"])
 async def test_balance_has_one_shape_on_every_path(world: World, prefix: str, path: str) -> None:
     balance = good(await world.finance.get(prefix + path))
     assert balance.keys() == {"organization_id", "currency", "available", "reserved", "total", "owed", "expiring"}

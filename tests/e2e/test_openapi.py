@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.e2e.conftest import World, good
+from tests.support.cases import for_each
 from tests.support.openapi import operations, problem_of, resolved
 
 pytestmark = pytest.mark.e2e
@@ -266,7 +267,7 @@ def test_every_operation_names_its_security_and_its_errors(document: dict[str, A
                     assert (value["code"], str(value["status"])) == (code, status)
 
 
-@pytest.mark.parametrize(("path", "method"), CODES)
+@for_each("path, method", CODES)
 def test_refusals_that_clients_match_on_are_documented(document: dict[str, Any], path: str, method: str) -> None:
     responses = document["paths"][f"/api/v1{path}"][method]["responses"].values()
     documented = {code for response in responses for code in problem_of(document, response).get("examples", {})}

@@ -11,6 +11,7 @@ from domain.accounts import Account
 from ledger import guards
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
+from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
@@ -51,7 +52,7 @@ async def test_history_is_immutable_for_its_owner(
         await owner.execute(statement.format(table))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "statement",
     [
         "UPDATE ledger.accounts SET path = 'x'",

@@ -17,6 +17,7 @@ from ledger.spending import RESERVATION_TERM, Spending, charge_together
 from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, SpendStatus, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
+from tests.support.cases import for_each
 from tests.support.spends import Tenant, department, limits, spend
 
 pytestmark = pytest.mark.db
@@ -696,7 +697,7 @@ async def test_a_tenant_sees_its_own_rows_only_and_writes_none(
         await connection.close()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "statement",
     [
         "DELETE FROM ledger.spends",

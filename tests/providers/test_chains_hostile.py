@@ -18,6 +18,7 @@ from providers.chains.esplora import EsploraWatcher
 from providers.chains.evm import TRANSFER_TOPIC, EvmWatcher
 from providers.chains.ton import TonWatcher
 from providers.payments.base import ProviderUnavailable
+from tests.support.cases import for_each
 from tests.support.chains import answering
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -181,8 +182,8 @@ async def test_no_wrong_value_anywhere_makes_more_of_a_deposit_or_crashes(name: 
     assert refused > len(WRONG)
 
 
-@pytest.mark.parametrize("name", NODES)
-@pytest.mark.parametrize("answer", [None, 5, "deposit", [], [5], {"transactions": 5}, {"amount": 5000}])
+@for_each("name", NODES)
+@for_each("answer", [None, 5, "deposit", [], [5], {"transactions": 5}, {"amount": 5000}])
 async def test_an_answer_of_another_shape_is_refused_or_empty(name: str, answer: Any):
     make, _ = NODES[name]
     with suppress(ProviderUnavailable):
@@ -345,7 +346,7 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@for_each("body", BODIES)
 async def test_what_is_no_json_is_refused(body: bytes):
     node = Node(answering(lambda _: httpx2.Response(200, content=body)), "http://node")
     with pytest.raises(ProviderUnavailable):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from domain.errors import Invalid
 from domain.pricing.expression import MAX_BYTES, MAX_STEPS, PROBES, VARIABLES, check, compiled
 from providers.expressions import _OPERATORS, _environment, compile_expression
+from tests.support.cases import for_each
 
 FACTS = {**PROBES[0], "quantity": 20, "demand": 9_000, "tier": "premium"}
 
@@ -25,8 +26,8 @@ def test_expression_gives_basis_points(source, result):
     assert compiled(source, compile_expression, PROBES)(FACTS) == result
 
 
-@pytest.mark.parametrize(
-    ("source", "reason", "position"),
+@for_each(
+    "source, reason, position",
     [
         ("[1, 2].map(x, x * 2)", "unsafe", 7),
         ("[1, 2].all(x, x > 0) ? 1 : 2", "unsafe", 7),

@@ -3,19 +3,19 @@
 from decimal import Decimal
 from random import Random
 
-import pytest
 from babel.numbers import format_decimal
 
 from domain.mail import LANGUAGES
 from providers.formats import formats_of
+from tests.support.cases import for_each
 from tests.support.seeds import RUN_SEED
 
 LOCALES = {"en": "en_GB", "de": "de_DE"}
 PATTERNS = {0: "#,##0", 2: "#,##0.00", 3: "#,##0.000", 9: "#,##0.000000000"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("decimals", PATTERNS)
+@for_each("language", LANGUAGES)
+@for_each("decimals", PATTERNS)
 def test_number_is_written_as_the_language_writes_it(language: str, decimals: int) -> None:
     draw = Random(f"{RUN_SEED} {language} {decimals}")
     edges = (0, -1, 999, 1000, -1000, 999_999, 10**18)

@@ -4,6 +4,7 @@ import pytest
 
 from providers.payments.base import ProviderRefused
 from providers.payments.paypal.amounts import SUPPORTED, WITHOUT_DECIMALS, from_paypal, to_paypal
+from tests.support.cases import for_each
 from tests.support.paypal import a_payment
 
 
@@ -33,7 +34,7 @@ async def test_an_amount_that_paypal_cannot_take_is_never_sent(paypal, provider,
     assert paypal.exchanges == []
 
 
-@pytest.mark.parametrize("currency", sorted(SUPPORTED))
+@for_each("currency", sorted(SUPPORTED))
 def test_every_currency_reads_back_what_it_writes(currency):
     for minor in (100, 1_000_000, 123_400):
         written = to_paypal(minor, currency)

@@ -12,6 +12,7 @@ from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.paypal.provider import trusted_roots
 from providers.payments.paypal.webhooks import CERT_NAMES
 from tests.providers.paypal_signer import BODY, CERT_URL, NOW, Signer
+from tests.support.cases import for_each
 from tests.support.paypal import a_chain
 
 
@@ -55,7 +56,7 @@ async def test_certificates_come_from_paypals_hosts(host):
     assert (await signer.verify(BODY, signer.headers(BODY, url=url))).event_id == "WH-1"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://api.paypal.com/v1/notifications/certs/CERT-1",

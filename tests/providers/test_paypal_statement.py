@@ -8,6 +8,7 @@ import pytest
 from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.paypal.client import PayPalRefused
 from providers.payments.paypal.statement import Statement, movement
+from tests.support.cases import for_each
 from tests.support.paypal import a_payment
 
 
@@ -165,8 +166,8 @@ def line(**fields):
     return given | fields
 
 
-@pytest.mark.parametrize(
-    ("code", "value", "kind", "key"),
+@for_each(
+    "code, value, kind, key",
     [
         ("T0006", "10.00", BalanceTransactionKind.CHARGE, "T1"),
         ("T0006", "-10.00", BalanceTransactionKind.OTHER, "T1"),  # we paid somebody

@@ -1,7 +1,6 @@
 """Webhooks of PayPal: the signed are accepted; the forged, the stale, and what is no event are refused."""
 
 import base64
-import itertools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ import pytest
 
 from providers.payments.base import BadSignature
 from tests.providers.paypal_signer import BODY, EVENT, Signer
+from tests.support.cases import for_each
 from tests.support.paypal import a_payment, running_inbox, running_paypal
 
 
@@ -146,13 +146,12 @@ NO_EVENTS: list[Mapping[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         *(b"[]", b"{}", b"not json", b"\xff", b"[" * 100_000),
         *(json.dumps(EVENT | dict(changed)).encode() for changed in NO_EVENTS),
     ],
-    ids=itertools.count(),
 )
 async def test_what_is_signed_and_no_event_is_refused(body):
     signer = Signer()

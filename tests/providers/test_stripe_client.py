@@ -18,6 +18,7 @@ from providers.payments.base import (
     ProviderUnavailable,
 )
 from providers.payments.stripe import StripeProvider, make_client
+from tests.support.cases import for_each
 
 PAYMENT = CreatePayment(
     payment_id="pay_1",
@@ -58,8 +59,8 @@ def breaking(error: type[httpx2.TransportError]) -> Pretended:
 
 
 class TestErrors:
-    @pytest.mark.parametrize(
-        ("network", "changing", "reading"),
+    @for_each(
+        "network, changing, reading",
         [
             (breaking(httpx2.ConnectError), ProviderUnavailable, ProviderUnavailable),
             (breaking(httpx2.ConnectTimeout), ProviderUnavailable, ProviderUnavailable),

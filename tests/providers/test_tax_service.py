@@ -16,6 +16,7 @@ from domain.tax.treatment import TaxParty, Treatment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxedLine, TaxQuestion
+from tests.support.cases import for_each
 
 URL = "http://tax/"
 IN_FRANCE = TaxParty(billing_country="FR", card_country="FR")
@@ -107,7 +108,7 @@ async def test_a_wrong_key_is_no_refusal_of_the_question() -> None:
             await asking(client, key="another").treat(question())
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         "<html>",

@@ -26,6 +26,7 @@ from repositories.listing import Wanted
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.locks import somebody_waits
 from tests.support.outbox import past_others
 from tests.support.plans import blocks_read
@@ -273,17 +274,16 @@ async def test_event_never_changes(database: Database, statement: str) -> None:
     assert isinstance(refusal.value.orig.__cause__ if refusal.value.orig else None, PostgresError)
 
 
-@pytest.mark.parametrize(
-    ("event", "why"),
+@for_each(
+    "event, why",
     [
         (Event("escrow.nothing", "org_1", "one", DATA), "no type"),
         (Event("escrow.funded", "org_1", "one", {**DATA, "note": "x"}), "note"),
         (Event("escrow.funded", "org_1", "one", {}), "amount"),
         (Event("escrow.funded", "org_1", "one", {**DATA, "status": "x" * 20_000}), "bytes"),
     ],
-    ids=["type", "more", "less", "long"],
 )
-@pytest.mark.parametrize("as_part", [False, True])
+@for_each("as_part", [False, True])
 async def test_event_that_the_catalogue_does_not_have_is_refused(
     database: Database, event: Event, why: str, *, as_part: bool
 ) -> None:

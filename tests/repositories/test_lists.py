@@ -37,6 +37,7 @@ from repositories import (
 from repositories.listing import LOOKED, Wanted
 from runtime.database import Database
 from tests.conftest import new_database
+from tests.support.cases import for_each
 from tests.support.plans import blocks_read
 
 pytestmark = pytest.mark.db
@@ -305,7 +306,7 @@ async def measured(database: Database) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("name", [name_of(*case) for case in CASES])
+@for_each("name", [name_of(*case) for case in CASES])
 def test_list_ends_with_its_page(name: str, costs: dict[str, tuple[int, int]]) -> None:
     small, large = costs[name]
     # What is searched by its text looks at so many rows, each with a block more of the deeper index, and at those that

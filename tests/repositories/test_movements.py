@@ -14,6 +14,7 @@ from repositories.movement import Position
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.books import NOW
+from tests.support.cases import for_each
 from tests.support.plans import blocks_read
 
 pytestmark = pytest.mark.db
@@ -107,7 +108,7 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
         yield {name: (small[name], large[name]) for name in small}
 
 
-@pytest.mark.parametrize("name", [name_of(*case) for case in CASES])
+@for_each("name", [name_of(*case) for case in CASES])
 def test_page_of_movements_ends(name: str, costs: dict[str, tuple[int, int]]) -> None:
     small, large = costs[name]
     # Look-ups of each row go one block deeper.

@@ -18,6 +18,7 @@ from repositories import reputation_nights as nights
 from repositories.listing import Wanted
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
+from tests.support.cases import for_each
 from tests.support.plans import blocks_read, rows_fetched
 
 pytestmark = pytest.mark.db
@@ -163,9 +164,9 @@ def test_reading_costs_the_same_however_many_there_are(name: str, market: Grown)
     assert many[name] <= few[name] + SLACK
 
 
-@pytest.mark.parametrize("period", Period)
-@pytest.mark.parametrize("minimum", MINIMUMS)
-@pytest.mark.parametrize("viewer", [None, "org_a"])
+@for_each("period", Period)
+@for_each("minimum", MINIMUMS)
+@for_each("viewer", [None, "org_a"])
 async def test_leaderboard_is_the_top_of_all_who_may_be_on_it(
     period: Period, minimum: int, viewer: str | None, market: Grown
 ) -> None:

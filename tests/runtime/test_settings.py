@@ -17,6 +17,7 @@ from domain.credits import credit_price
 from manage import main
 from runtime.database import Database
 from runtime.settings import Settings, WrongSettings, read_settings
+from tests.support.cases import for_each
 from tests.support.seeds import seeds_told
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,7 @@ def test_live_key_takes_sealed_payloads(
     assert "SECRETSECRET" not in line
 
 
-@pytest.mark.parametrize(
+@for_each(
     "given",
     [
         {STRIPE: "sk_live_1", "BURSAR_ENCRYPTION_KEYS": SECRETS["BURSAR_ENCRYPTION_KEYS"]},

@@ -10,6 +10,7 @@ import pytest
 from bursar import ConfigurationError, SignatureError, events, webhooks
 from domain.events.catalogue import CATALOGUE
 from providers.notify.webhook import Outgoing, SigningKeys, headers, new_private_key, new_secret, public_key_of
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET, OLD = new_secret(), new_secret()
@@ -50,7 +51,7 @@ def test_event_has_its_type_and_exact_amounts() -> None:
     assert isinstance(event.data.amount, Decimal)
 
 
-@pytest.mark.parametrize("kind", CATALOGUE)
+@for_each("kind", CATALOGUE)
 def test_each_type_of_the_catalogue_is_read(kind: str) -> None:
     event = verify(*sent(document(kind)))
     assert type(event.data) is events.BY_TYPE[kind]
@@ -91,8 +92,8 @@ def test_public_key_verifies_without_a_secret() -> None:
         verify(*webhook, public_key_of(new_private_key()))
 
 
-@pytest.mark.parametrize("forged", ["v1a,é", "v1a,\udce9", "v1a,A", "v1,é", "v1,\udce9"])
-@pytest.mark.parametrize("key", [SECRET, public_key_of(new_private_key())], ids=["secret", "public key"])
+@for_each("forged", ["v1a,é", "v1a,\udce9", "v1a,A", "v1,é", "v1,\udce9"])
+@for_each("key", [SECRET, public_key_of(new_private_key())])
 def test_signature_of_other_letters_is_a_forgery_as_any_other(forged: str, key: str) -> None:
     body, heads = sent(document())
     with pytest.raises(SignatureError):

@@ -9,6 +9,7 @@ from domain.alert.escalation import Step
 from domain.alert.metrics import METRICS, ConditionType, watched
 from domain.alert.rules import BUILT_IN, MAX_STEPS, Rule, built_in_of, check_ladder, check_times, detail_of
 from domain.errors import Invalid
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ABOVE, BELOW, CROSSES = ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CROSSES
@@ -21,8 +22,8 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
     return condition_of(Asked(**asked), METRICS[metric], platform=False, asset=asset)
 
 
-@pytest.mark.parametrize(
-    ("metric", "asked", "field"),
+@for_each(
+    "metric, asked, field",
     [
         ("credits.available", {"type": BELOW}, "threshold"),
         ("credits.available", {"type": BELOW, "threshold": "-1"}, "threshold"),
@@ -52,8 +53,8 @@ def test_condition_that_is_wrong_is_refused_with_its_field(metric: str, asked: d
     assert refused.value.extra["field"] == f"condition.{field}"
 
 
-@pytest.mark.parametrize(
-    ("metric", "asked"),
+@for_each(
+    "metric, asked",
     [
         ("payments.failed_share", {"type": ABOVE, "threshold": "100"}),
         ("payments.failed_share", {"type": CROSSES, "threshold": "101"}),
@@ -86,8 +87,8 @@ def test_threshold_has_the_decimals_of_the_asset_and_no_more() -> None:
     assert threshold_text(made, METRICS["credits.available"], None) == "0.000001"
 
 
-@pytest.mark.parametrize(
-    ("condition", "reading", "bad"),
+@for_each(
+    "condition, reading, bad",
     [
         (Condition(type=ABOVE, threshold=5), Reading(value=5), False),
         (Condition(type=ABOVE, threshold=5), Reading(value=6), True),
@@ -116,8 +117,8 @@ def test_figure_is_judged_exactly(condition: Condition, reading: Reading, bad: b
     assert Condition.kept(condition.document()) == condition
 
 
-@pytest.mark.parametrize(
-    ("direction", "value", "before", "bad"),
+@for_each(
+    "direction, value, before, bad",
     [
         (Direction.UP, 149, 100, False),
         (Direction.UP, 150, 100, True),
@@ -186,8 +187,8 @@ def test_ladder_calls_whoever_may_answer_one_after_the_other():
     assert [Step.named(step.name) for step in own] == own
 
 
-@pytest.mark.parametrize(
-    ("steps", "field", "platform", "by_platform"),
+@for_each(
+    "steps, field, platform, by_platform",
     [
         ([], "ladder", False, False),
         ([("owner", each) for each in range(MAX_STEPS + 1)], "ladder", False, False),

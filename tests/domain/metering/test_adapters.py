@@ -14,6 +14,7 @@ from domain.metering.price_map import read_price_map
 from domain.metering.rating import rate
 from domain.metering.usage import ANSWER_UNITS, TokenUsage
 from tests.domain.metering.answers import CASES, MORE_PRICES, chat, content, converse, message, response, span
+from tests.support.cases import for_each
 from tests.support.junk import spoiled
 
 SHIPPED = Path(__file__).resolve().parents[3] / "commands" / "model_prices.json"
@@ -24,7 +25,7 @@ PRICES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@for_each("case", CASES)
 def test_an_answer_costs_what_a_hand_computes(case):
     call = read_call(case.shape, case.answer, **case.given)
     assert format_pico(rate(call.usage, PRICES[case.price]).amount_pico) == case.dollars
@@ -36,7 +37,7 @@ def test_every_shape_is_proved_on_answers():
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@for_each("case", CASES)
 def test_an_answer_is_one_request_and_its_tokens_are_counted_once(case):
     usage = read_call(case.shape, case.answer, **case.given).usage
     assert usage.requests == 1
@@ -112,8 +113,8 @@ def test_seconds_are_counted_in_milliseconds_and_a_begun_one_is_whole():
     assert read_call("openai.transcription", answer).usage.input_ms == 1235
 
 
-@pytest.mark.parametrize(
-    ("shape", "answer"),
+@for_each(
+    "shape, answer",
     [
         ("openai.chat", {}),
         ("openai.chat", {"usage": None}),
@@ -166,7 +167,7 @@ def test_an_answer_that_cannot_be_read_is_refused(shape, answer):
     assert refusal.value.status == 422
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@for_each("case", CASES)
 def test_whatever_stands_in_an_answer_is_read_or_refused(case):
     """Another error would answer 500, and the events beside it would be lost."""
     for answer in spoiled(case.answer):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain.errors import Invalid
 from domain.metering.amounts import PICO
 from domain.metering.charges import charge_to_json, parse_charge, rate_quantity, rate_step
+from tests.support.cases import for_each
 
 # https://getlago.com/docs/guide/plans/charges/charge-models/graduated: $1, then $0.50 above 100, then $0.10 above 200.
 LAGO = [
@@ -155,8 +156,8 @@ def test_the_integers_agree_with_decimal_arithmetic(charge, quantity):
     assert rate_quantity(quantity, charge) == expected
 
 
-@pytest.mark.parametrize(
-    ("document", "field"),
+@for_each(
+    "document, field",
     [
         ({}, "price.model"),
         ({"model": "percentage"}, "price.model"),

@@ -14,6 +14,7 @@ from domain.metering.price_map import default_price, read_price_map
 from domain.metering.prices import prices_from_json, prices_to_json
 from domain.metering.rating import rate
 from domain.metering.usage import TokenUsage
+from tests.support.cases import for_each
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -364,8 +365,8 @@ OFF_PEAK = """
 """
 
 
-@pytest.mark.parametrize(
-    ("at", "tier", "dollars"),
+@for_each(
+    "at, tier, dollars",
     [
         ("2026-01-05T00:00:00+00:00", "standard", 11),  # a Monday
         ("2026-01-05T01:29:59.999999+00:00", "standard", 11),

@@ -9,6 +9,7 @@ from domain.errors import Invalid
 from domain.metering.prices import make_price, prices_from_json, prices_to_json
 from domain.metering.rating import rate
 from domain.metering.usage import TokenUsage
+from tests.support.cases import for_each
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 ABOUT = {"model": "m", "provider": "p", "currency": "USD", "version": "1", "valid_from": WHEN}
@@ -40,8 +41,8 @@ def test_every_unit_is_charged_at_its_own_price():
     assert sum(line.amount for line in rated.lines) == D(rated.amount_pico).scaleb(-12)
 
 
-@pytest.mark.parametrize(
-    ("unit", "listed", "charged"),
+@for_each(
+    "unit, listed, charged",
     [
         ("cached_tokens", {"input_tokens": "2"}, "2"),
         ("cached_tokens", {"input_tokens": "2", "cached_tokens": "0"}, "0"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.metering.usage import ANSWER_UNITS, MAX_QUANTITY, PROMPT_UNITS, UNITS, TokenUsage
+from tests.support.cases import for_each
 
 USAGES = st.builds(
     TokenUsage,
@@ -41,7 +42,7 @@ def test_a_quantity_is_an_integer_in_bounds(wrong):
         TokenUsage(input_tokens=wrong)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {"tokens": 1},

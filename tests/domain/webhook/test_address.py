@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.webhook.address import UrlRefused, check_addresses, is_public, target_of
+from tests.support.cases import for_each
 
 PRIVATE = [
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
@@ -51,7 +52,7 @@ def test_an_address_of_the_internet_is_public(address: str):
     assert is_public(ip_address(address))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         *("", "example.com", "/webhooks", "ftp://example.com", "http://example.com", "http://127.0.0.1:9000"),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from domain.webhook.delivery import (
     retry_after,
     verdict,
 )
+from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCHEDULE = ["5 s", "5 min", "30 min", "2 h", "5 h", "10 h", "14 h", "20 h", "24 h"]
@@ -33,8 +33,8 @@ failures = st.builds(
 )
 
 
-@pytest.mark.parametrize(
-    ("answer", "means"),
+@for_each(
+    "answer, means",
     [
         *((Answer(status_code=code), Verdict.DELIVERED) for code in (200, 201, 204, 299)),
         *((Answer(status_code=code), Verdict.FAILED) for code in (100, 199, 301, 302, 308, 400, 401, 404, 500, 503)),
@@ -71,8 +71,8 @@ def test_a_failure_is_tried_again_within_a_day_and_a_fifth_whatever_the_receiver
     assert NOW < following.next_at <= NOW + LONGEST_RETRY_AFTER * 1.2
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
+@for_each(
+    "text, seconds",
     [
         *(("120", 120), (" 120 ", 120), ("86400", 86_400), ("86401", 86_400), ("9" * 100, 86_400)),
         *(("0", None), ("-1", None), ("soon", None), ("", None), ("1e3", None), ("٣", None), ("1" * 5 + "x", None)),

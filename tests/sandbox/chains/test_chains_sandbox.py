@@ -15,6 +15,7 @@ from dev.sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT, Ethereum
 from dev.sandbox.chains.store import Store
 from dev.sandbox.chains.token import SUPPLY, TRANSFER, transfer_call
 from dev.stack.temporal import free_port
+from tests.support.cases import for_each
 
 SOMEBODY = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,8 +98,8 @@ async def test_calls_that_no_node_knows_are_refused_as_json_rpc_does():
         assert (await client.post("/evm", content="{")).json()["error"]["code"] == -32700
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
+@for_each(
+    "path, body",
     [
         ("btc/deposit", {}),
         ("btc/deposit", {"address": "x", "amount": "0"}),

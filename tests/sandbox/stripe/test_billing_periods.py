@@ -6,12 +6,13 @@ import pytest
 
 from dev.sandbox.stripe import periods
 from tests.sandbox.stripe.billing import DAY, moment
+from tests.support.cases import for_each
 
 MONTH, YEAR = ({"interval": each, "interval_count": 1} for each in ("month", "year"))
 
 
-@pytest.mark.parametrize(
-    ("anchor", "recurring", "at", "begin", "end"),
+@for_each(
+    "anchor, recurring, at, begin, end",
     [
         ("2027-01-31", MONTH, "2027-02-27", "2027-01-31", "2027-02-28"),
         ("2027-01-31", MONTH, "2027-02-28", "2027-02-28", "2027-03-31"),

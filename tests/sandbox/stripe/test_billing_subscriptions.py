@@ -4,6 +4,7 @@ import pytest
 import stripe
 
 from tests.sandbox.stripe.billing import DAY, Shop, moment, period
+from tests.support.cases import for_each
 
 
 @pytest.fixture
@@ -284,8 +285,8 @@ async def test_items_are_added_changed_and_taken_away_one_by_one(shop):
         await shop.api.subscription_items.delete_async(last)
 
 
-@pytest.mark.parametrize(
-    ("params", "param"),
+@for_each(
+    "params, param",
     [
         ({"items": [{"price": "price_none"}]}, "items[0][price]"),
         ({"items": []}, "items"),

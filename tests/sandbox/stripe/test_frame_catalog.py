@@ -1,6 +1,8 @@
 import pytest
 import stripe
 
+from tests.support.cases import for_each
+
 
 async def test_product_comes_with_its_first_price(stripe_sandbox):
     client = stripe_sandbox.client.v1
@@ -59,8 +61,8 @@ async def test_price_is_said_whole_and_exactly(stripe_sandbox, given, whole, exa
     assert (price.unit_amount, str(price.unit_amount_decimal)) == (whole, exact)
 
 
-@pytest.mark.parametrize(
-    ("given", "param"),
+@for_each(
+    "given, param",
     [
         ({}, "unit_amount"),
         ({"unit_amount": 1, "unit_amount_decimal": "1"}, "unit_amount"),

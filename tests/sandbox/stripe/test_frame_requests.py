@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dev.sandbox.stripe import parameters, schemas
 from dev.sandbox.stripe.errors import Refusal
 from tests.lanes import examples
+from tests.support.cases import for_each
 
 
 async def refusal(sandbox, path, data):
@@ -15,8 +16,8 @@ async def refusal(sandbox, path, data):
     return {"status": answer.status_code} | answer.json()["error"]
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "param"),
+@for_each(
+    "data, code, param",
     [
         ({"colour": "red"}, "parameter_unknown", "colour"),
         ({"address[planet]": "Mars"}, "parameter_unknown", "address[planet]"),
@@ -31,7 +32,6 @@ async def refusal(sandbox, path, data):
         ({"metadata[a]": "x" * 501}, None, "metadata[a]"),
         ({f"metadata[k{n}]": "1" for n in range(51)}, None, "metadata"),
     ],
-    ids=lambda each: str(each)[:40],
 )
 async def test_wrong_parameter_is_refused_by_name(stripe_sandbox, data, code, param):
     error = await refusal(stripe_sandbox, "/v1/customers", data)

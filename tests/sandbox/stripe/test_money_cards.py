@@ -7,6 +7,7 @@ import pytest
 from dev.sandbox.stripe import cards, money
 from dev.sandbox.stripe.card_table import CARDS
 from dev.sandbox.stripe.core import Refusal
+from tests.support.cases import for_each
 
 
 def test_ids_of_one_number_behave_alike():
@@ -43,8 +44,8 @@ def test_token_and_spaced_number_name_the_same_card():
     assert (cards.find("pm_unknown"), cards.by_number("4111111111111111")) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("amount", "currency", "method", "fee"),
+@for_each(
+    "amount, currency, method, fee",
     [
         (2000, "usd", "card", 88),
         (2000, "eur", "card", 83),
@@ -65,7 +66,7 @@ def test_dispute_costs_fifteen_units(currency, fee):
     assert money.dispute_fee(currency) == fee
 
 
-@pytest.mark.parametrize(("currency", "least"), sorted(money.MINIMUM.items()))
+@for_each("currency, least", sorted(money.MINIMUM.items()))
 def test_least_amount_is_taken_and_one_step_less_is_not(currency, least):
     money.check_amount(least, currency)
     with pytest.raises(Refusal) as refused:

@@ -4,6 +4,7 @@ import pytest
 import stripe
 
 from tests.sandbox.conftest import StripeSandbox
+from tests.support.cases import for_each
 
 NEVER = {"enabled": True, "allow_redirects": "never"}
 
@@ -189,8 +190,8 @@ async def test_intent_is_changed_until_it_has_been_paid(stripe_sandbox):
     assert (await intents.update_async(intent.id, {"metadata": {"a": ""}})).metadata.to_dict() == {"b": "2"}
 
 
-@pytest.mark.parametrize(
-    ("amount", "currency", "code"),
+@for_each(
+    "amount, currency, code",
     [
         (49, "usd", "amount_too_small"),
         (29, "gbp", "amount_too_small"),
