@@ -11,7 +11,7 @@ from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from models.payment import PaymentBalanceTransaction
 from repositories.clearing import clearing
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment, paid, refused
@@ -181,7 +181,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
     assert (await made.until("expired")).received_minor == 0
     assert made.there.status is ProviderStatus.CANCELLED
     assert (await made.kinds())[-3:] == ["progressed", "time_over", "progressed"]
-    await replay_and_keep(await made.handle.fetch_history(), "payment_by_transfer_that_never_came")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_own_is_booked(stage: Stage):
@@ -223,7 +223,7 @@ async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(st
     await made.pass_time(days=30)
     assert await made.alerts() == ["payment.overdue"]
     assert (await made.kinds()).count("overdue") == 1
-    await replay_and_keep(await made.handle.fetch_history(), "payment_overdue")
+    await replay(await made.handle.fetch_history())
     made.there.pay()
     assert (await made.told()).status is P.SUCCEEDED
 
@@ -280,7 +280,7 @@ async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_pa
     await made.handled(await made.event(early))
     await made.handled(await made.event())
     assert (await made.kinds())[-1] == "expired"
-    await replay_and_keep(await made.handle.fetch_history(), "payment_that_its_provider_no_longer_keeps")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_news_of_a_paid_payment_that_the_provider_does_not_find_stay_unhandled(stage: Stage):
