@@ -1,4 +1,4 @@
-"""Payments whose runs are kept as histories, one for each kind of end; each run ends soon after its last event."""
+"""Payments whose runs are kept as histories, one for each kind of end; each run ends once `OVER` has passed."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -10,8 +10,10 @@ from tests.support.invoices import issued
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 
-#: Longer than what is done in real time takes, and soon over once time passes.
-SHORT = {"open_seconds": 60}
+#: Longer than what is done in real time takes.
+PERIOD = timedelta(minutes=10)
+SHORT = {"open_seconds": PERIOD // timedelta(seconds=1)}
+OVER = 2 * PERIOD + timedelta(minutes=1)
 
 
 async def payment_paid(stage: Stage) -> PaymentDriver:
@@ -31,7 +33,7 @@ async def payment_declined(stage: Stage) -> PaymentDriver:
 
 
 async def payment_expired(stage: Stage) -> PaymentDriver:
-    made = await new_payment(stage, **SHORT, lasts=timedelta(minutes=1))
+    made = await new_payment(stage, **SHORT, lasts=PERIOD, first_poll_seconds=SHORT["open_seconds"])
     await made.create()
     return made
 

@@ -243,6 +243,8 @@ async def test_signal_ends_a_large_invoice_only_with_an_approval_of_that_act_tha
     assert (await made.invoice()).status == end
     async with stage.database.platform() as session:
         assert (await session.get(Approval, given)).status == "used"
+    if end == "void":
+        await replay_and_keep(await made.handle.fetch_history(), "invoice/void")
 
 
 async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):

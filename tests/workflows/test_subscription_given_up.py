@@ -67,6 +67,7 @@ async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_
         await given_up(one)
         await ordering
         await one.handle.result()
+        await replay_and_keep(await one.handle.fetch_history(), "subscription/given_up")
         fake.silent.clear()
         held, order = await one.state(), one.start.subscription
         assert order.terms.price_id is not None
