@@ -1,7 +1,8 @@
-"""Replaying histories, and keeping those that are not stored yet."""
+"""Replaying histories, and storing those that are kept."""
 
 import json
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ def production_converter() -> DataConverter:
     return data_converter(Settings())
 
 
-async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
+async def replay(
+    history: WorkflowHistory, runner: WorkflowRunner | None = None, workflows: Sequence[type] = WORKFLOWS
+) -> None:
     """Replay a history with the production converter; in the sandbox unless a runner is given."""
     replayer = Replayer(
-        workflows=WORKFLOWS,
+        workflows=workflows,
         data_converter=production_converter(),
         plugins=[BursarPlugin()],
         workflow_runner=runner or UntriedSandbox(),
@@ -37,16 +40,37 @@ async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None)
 
 
 async def replay_and_keep(history: WorkflowHistory, name: str) -> None:
-    """Replay a fresh history; with BURSAR_RECORD_HISTORIES set, store it unless one of that name is stored."""
+    """Replay a fresh history; with BURSAR_RECORD_HISTORIES set, store it as `<workflow type>/<kind of end>`.
+
+    Whoever calls this writes the name out: `test_replay.py` reads from the calls which histories are kept.
+    """
     await replay(history)
-    path = FOLDER / f"{name}.json"
-    if os.environ.get("BURSAR_RECORD_HISTORIES") and not path.exists():
+    workflow_type = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
+    assert name.startswith(f"{workflow_type}/")
+    if is_recording():
+        path = FOLDER / f"{name}.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(without_identities(history.to_json_dict()), indent=1) + "\n")
+        path.write_text(text(history))
+
+
+def is_recording() -> bool:
+    return bool(os.environ.get("BURSAR_RECORD_HISTORIES"))
+
+
+def stored() -> dict[str, Path]:
+    """Return the files of the histories that are kept, by name."""
+    return {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in sorted(FOLDER.glob("*/*.json"))}
+
+
+def text(history: WorkflowHistory) -> str:
+    """Return the JSON of a history, with one event a line."""
+    events = without_identities(history.to_json_dict())["events"]
+    return '{"events": [\n' + ",\n".join(map(json.dumps, events)) + "\n]}\n"
 
 
 def without_identities(value: Any) -> Any:
     """Leave out which process on which machine did it, and where its files lay."""
     if isinstance(value, dict):
-        return {k: HIDDEN[k] if k in HIDDEN else without_identities(v) for k, v in value.items()}
+        hidden = HIDDEN | ({"name": "sticky"} if value.get("kind") == "TASK_QUEUE_KIND_STICKY" else {})
+        return {k: hidden[k] if k in hidden else without_identities(v) for k, v in value.items()}
     return [without_identities(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""A provider that lists what a test says, books that hold what a test booked, and messages with every field set."""
+"""A provider that lists what a test says, and books that hold what a test booked."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from sqlalchemy import insert
 
 from activities.reconciliation import ReconciliationActivities
 from contracts import reconciliation as messages
-from contracts.base import Message
 from domain import accounts
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Correction, Window, postings
@@ -112,30 +111,3 @@ async def reconcile(database: Database, provider: FakeProvider) -> str:
     await work.fetch_statement(step)
     await work.conclude(step)
     return run_id
-
-
-def samples() -> list[Message]:
-    """One message of each kind, with every field set."""
-    start = messages.ReconciliationInput(
-        run_id="rcn_1",
-        provider="stripe",
-        since=DAY.since,
-        until=DAY.until,
-        requested_by="kim",
-        command_id="stripe/2026-01-31",
-    )
-    unread = messages.UnreadPart(subject="pay_1", why="it is too full", has_gap=True)
-    result = messages.ReconciliationResult(run_id="rcn_1", status="done", compared=7, differences=1)
-    return [
-        start,
-        messages.BeginReconciliation(start=start, at=NIGHT),
-        unread,
-        messages.ReconciliationStep(run_id="rcn_1", at=NIGHT, unread=(unread,)),
-        messages.FailReconciliation(run_id="rcn_1", why="no such key", at=NIGHT, start=start),
-        messages.FetchedStatement(movements=7, refused="no such key", unread=(unread,)),
-        messages.UnsettledMovements(movements=2, payments=1),
-        result,
-        messages.PlanReconciliations(now=NIGHT),
-        messages.PlannedReconciliations(runs=(start,), day="2026-01-31"),
-        messages.NightlyReconciliationResult(runs=(result,)),
-    ]

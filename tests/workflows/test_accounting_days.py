@@ -40,7 +40,7 @@ async def test_transfers_are_added_to_their_days_page_by_page_once(stage):
             AccountingDaysWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )
         await handle.result()
-        await replay_and_keep(await handle.fetch_history(), "accounting_days")
+        await replay_and_keep(await handle.fetch_history(), "accounting-days/completed")
 
     # Whatever transaction of the server is open just now holds it back.
     while await added() < 15:

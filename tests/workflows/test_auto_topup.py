@@ -28,7 +28,7 @@ from runtime.settings import Settings
 from services import auto_topup
 from services.payment_terms import TermsMaker
 from tests.api.conftest import good, new_key
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again, pass_to_the_end
 from tests.workflows.conftest import Stage, with_plugin
 from tests.workflows.shop import Shop
@@ -118,7 +118,7 @@ async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) 
     made = await payments_of(shop)
     assert [(one["status"], one["goods"]["amount"]) for one in made] == [("succeeded", "100.00")] * 2
     assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "200.00"
-    await replay_and_keep(await run_of(shop).fetch_history(), "auto_topup")
+    await replay_and_keep(await run_of(shop).fetch_history(), "auto-topup/completed")
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Sh
     (made,) = await payments_of(shop)
     assert shop.stage.fake.count(made["id"]) == 1
     assert await shop.available() == "100.00"
-    await replay_and_keep(await history.fetch_history(), "auto_topup_sweep")
+    await replay_and_keep(await history.fetch_history(), "auto-topup-sweep/completed")
 
 
 @pytest.mark.slow
@@ -319,7 +319,7 @@ async def test_sweep_looks_every_five_seconds_for_a_minute(
         handle = await client.start_workflow(AutoTopUpSweepWorkflow.run, id=new_id("sweep"), task_queue=queue)
         assert (await pass_to_the_end(timeskip_env, handle)).looks == 12
         assert "Checked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
-        await replay_and_keep(await handle.fetch_history(), "auto_topup_sweep_of_a_minute")
+        await replay(await handle.fetch_history())
     await database.close()
 
 

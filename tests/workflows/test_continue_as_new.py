@@ -40,7 +40,7 @@ async def test_an_escrow_goes_on_in_new_runs_and_forgets_nothing(short_runs):
 
     await job.send("resolve", job.arbiter, payee_share_e4=5000)
     assert await job.end() == "split"
-    await replay_and_keep(await job.handle.fetch_history(), "continued_run")
+    await replay_and_keep(await job.handle.fetch_history(), "escrow/continued")
     numbers = [event.number for event in await job.timeline()]
     assert numbers == list(range(1, len(numbers) + 1))
     assert await job.money() == {"payer": 75_000_000, "escrow": 0, "payee": 23_750_000}
@@ -99,8 +99,8 @@ async def test_a_payment_goes_on_in_a_new_run_with_the_events_that_it_has_not_an
     ended = first.events[-1].workflow_execution_continued_as_new_event_attributes
     (start,) = await short_runs.client.data_converter.decode(ended.input.payloads, [PaymentInput])
     assert set(start.events) >= set(events[1:])
-    await replay_and_keep(first, "payment_continued_as_new")
-    await replay_and_keep(await made.handle.fetch_history(), "payment_continued_run")
+    await replay_and_keep(first, "payment/continued_as_new")
+    await replay_and_keep(await made.handle.fetch_history(), "payment/continued")
 
 
 async def test_a_payment_that_was_refunded_in_an_earlier_run_is_not_refunded_again(short_runs):

@@ -110,7 +110,7 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
         done: CreatorStatements = await handle.result()
         if done.made:
             assert "with statements now: 2" in str(await handle.query("__temporal_workflow_metadata"))
-            await replay_and_keep(await handle.fetch_history(), "creator_statements")
+            await replay_and_keep(await handle.fetch_history(), "creator-statements/completed")
         return done.found, done.made, done.failed
 
     async with Worker(

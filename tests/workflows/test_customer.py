@@ -40,7 +40,7 @@ async def test_outages_of_stripe_delay_the_customer_and_make_it_once(mailroom):
     mailroom.customers.errors = [AssertionError("nobody asks again")]
     assert await ensure_customer(mailroom.database, mailroom.customers, org_id) == made
     mailroom.customers.errors = []
-    await replay_and_keep(await handle.fetch_history(), "customer_made")
+    await replay_and_keep(await handle.fetch_history(), "customer/completed")
 
 
 async def test_refusal_of_stripe_ends_the_run_and_leaves_it_to_the_first_use(mailroom):

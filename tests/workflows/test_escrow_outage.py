@@ -28,7 +28,7 @@ from repositories import escrow_notice as notices
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.behind import (
     committed_behind_the_run,
@@ -62,7 +62,7 @@ async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_url
         await passing
         assert await job.end() == "released"
         assert await job.kinds() == ["opened", "funded", "delivered", "review_expired"]
-    await replay_and_keep(await job.handle.fetch_history(), "disputed_by_signal_too_late")
+    await replay(await job.handle.fetch_history())
 
 
 # The API noted a command before the deadline, and nobody sent it to the run, or nobody was there to take it -----------
@@ -299,7 +299,7 @@ async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_w
             await job.send("resolve", job.arbiter, payee_share_e4=0)
             assert await job.end() == "refunded"
         assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
-        await replay_and_keep(await job.handle.fetch_history(), "disputed_in_time")
+        await replay(await job.handle.fetch_history())
     await database.close()
 
 
@@ -359,7 +359,7 @@ async def test_approval_noted_for_one_delivery_signs_for_no_other_that_was_noted
     assert (await settled(job))[-1] == "delivered"
     state = await job.state()
     assert (state.status, state.delivery.note, state.released_minor) == ("delivered", "junk", 0)
-    await replay_and_keep(await job.handle.fetch_history(), "notes_of_two_deliveries")
+    await replay(await job.handle.fetch_history())
 
 
 async def test_approval_noted_without_a_number_signs_for_no_later_delivery(award):
@@ -445,7 +445,7 @@ async def test_arbiter_has_the_grace_after_the_alert_although_no_worker_ran_unti
         await again()
     assert (await job.state()).status == "disputed"
     assert (await job.send("resolve", job.arbiter, payee_share_e4=1000)).status == "split"
-    await replay_and_keep(await job.handle.fetch_history(), "decided_after_a_late_alert")
+    await replay(await job.handle.fetch_history())
 
 
 @pytest.mark.parametrize(("days_after", "counts"), [(2, True), (4, False)])

@@ -12,7 +12,7 @@ from repositories import audit
 from repositories import escrow as escrows
 from repositories.listing import Wanted
 from runtime.database import driver_connection
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import beside_timer
 
@@ -201,7 +201,7 @@ async def test_approval_that_names_no_delivery_is_refused_after_the_first_and_it
     assert (await job.told("command_refused")).details["code"] == "escrow.delivery_required"
     assert (await job.state()).signatures == ()
     assert (await job.send("approve", job.finance, key="approve", delivery=current)).status == "released"
-    await replay_and_keep(await job.handle.fetch_history(), "signed_by_number_after_refusals")
+    await replay(await job.handle.fetch_history())
 
 
 async def test_operator_signs_for_a_later_delivery_by_its_number(award):

@@ -17,7 +17,7 @@ async def sweep(stage):
     with stage.env.with_time_skipping_disabled():
         handle = await stage.client.start_workflow(EscrowSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     result = await handle.result()
-    await replay_and_keep(await handle.fetch_history(), "escrow_sweep_with_contracts")
+    await replay_and_keep(await handle.fetch_history(), "escrow-sweep/completed")
     return result
 
 
@@ -38,7 +38,7 @@ async def test_pitfall_24_a_terminated_run_comes_back_and_ends_by_its_deadline(a
     assert result.started >= 1
     await job.pass_time(days=3, hours=1)
     assert await job.end() == "released"
-    await replay_and_keep(await job.handle.fetch_history(), "resumed_run")
+    await replay_and_keep(await job.handle.fetch_history(), "escrow/resumed")
     assert (await job.money())["payee"] == 47_500_000
 
 

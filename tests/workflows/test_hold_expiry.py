@@ -33,7 +33,7 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     await handle.result()
     assert "that were" in str(await handle.query("__temporal_workflow_metadata"))
-    await replay_and_keep(await handle.fetch_history(), "hold_expiry_by_pages")
+    await replay_and_keep(await handle.fetch_history(), "hold-expiry/completed")
     async with stage.database.platform() as session:
         swept = await Ledger(await driver_connection(session)).balance(wallet)
     assert (swept.available_minor, swept.posted_minor) == (90_000_000, 100_000_000)

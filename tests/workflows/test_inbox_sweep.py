@@ -16,12 +16,12 @@ from workflows.inbox_sweep import signalled_before
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def sweep(mailroom: Mailroom, history: str | None = None):
+async def sweep(mailroom: Mailroom, *, keeps: bool = False):
     with mailroom.env.with_time_skipping_disabled():
         handle = await mailroom.client.start_workflow("inbox-sweep", id=new_id("sweep"), task_queue="bursar")
         result = await handle.result()
-    if history:
-        await replay_and_keep(await handle.fetch_history(), history)
+    if keeps:
+        await replay_and_keep(await handle.fetch_history(), "inbox-sweep/completed")
     return result
 
 
@@ -33,7 +33,7 @@ async def test_event_without_a_run_gets_one_after_a_minute_and_not_before(mailro
     payment_id = await mailroom.payment()
     lost = await mailroom.store(payment_id=payment_id, minutes_ago=2)
     young = await mailroom.store(payment_id=payment_id)
-    result = await sweep(mailroom, "inbox_sweep_by_pages")
+    result = await sweep(mailroom, keeps=True)
     assert result["started"] >= 1
     assert (await ended(mailroom, lost))["outcome"] == "forwarded"
     assert await mailroom.told(payment_id) == [lost]

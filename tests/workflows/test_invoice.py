@@ -17,7 +17,7 @@ from repositories import payment as payments
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage, stage_on
@@ -60,7 +60,7 @@ async def test_invoice_is_charged_once_and_paid(stage):
     assert len(made.charges()) == 1
     assert await made.kinds() == ["opened", "announced", "charging", "paid"]
     assert await made.mails() == ["invoice_issued"]
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_paid")
+    await replay_and_keep(await made.handle.fetch_history(), "invoice/paid")
 
 
 async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on_the_next_day(stage):
@@ -86,7 +86,7 @@ async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on
     assert named == first.next_at.date().isoformat()
     assert f"(insufficient_funds). The next try is at {first.next_at:%Y-%m-%d %H:%M} UTC." in raised.detail
     assert (raised.status, raised.severity) == ("resolved", "critical")
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_paid_on_a_later_day")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_invoice_whose_charges_are_all_declined_becomes_bad_debt(stage):
@@ -105,7 +105,7 @@ async def test_invoice_whose_charges_are_all_declined_becomes_bad_debt(stage):
     assert (await made.invoice()).status == "uncollectible"
     assert len(made.charges()) == 3
     assert await made.mails() == ["invoice_issued", "payment_failed", "payment_failed", "invoice_uncollectible"]
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_uncollectible")
+    await replay_and_keep(await made.handle.fetch_history(), "invoice/uncollectible")
 
 
 async def test_organization_without_a_method_is_dunned_by_mail_from_the_due_date(stage):
@@ -117,7 +117,7 @@ async def test_organization_without_a_method_is_dunned_by_mail_from_the_due_date
     assert await made.ends() == "uncollectible"
     assert await made.mails() == ["invoice_issued", "invoice_overdue", "invoice_uncollectible"]
     assert made.charges() == []
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_dunned_by_mail")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
         await payment.told()
     await made.told()
     assert await made.ends() == "paid"
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_confirmed")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     assert await made.ends() == "paid"
     assert len(made.charges()) == 2
     assert (await made.invoice()).paused_for is None
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_reopened")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -249,6 +249,8 @@ async def test_signal_ends_a_large_invoice_only_with_an_approval_of_that_act_tha
     assert (await made.invoice()).status == end
     async with stage.database.platform() as session:
         assert (await session.get(Approval, given)).status == "used"
+    if end == "void":
+        await replay_and_keep(await made.handle.fetch_history(), "invoice/void")
 
 
 @pytest.mark.slow
@@ -319,7 +321,7 @@ async def test_page_that_the_organization_opened_and_left_is_ended_before_the_ch
     assert charge.status is ProviderStatus.SUCCEEDED
     waits = [event for event in await made.timeline() if event.kind == "waits"]
     assert waits[-1].at - waits[0].at < timedelta(days=1)
-    await replay_and_keep(await made.handle.fetch_history(), "invoice_waited_for_its_organization")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -357,7 +359,7 @@ async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
         assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
-    await replay_and_keep(history, "invoice_told_by_its_payment")
+    await replay(history)
 
 
 @pytest.mark.slow
@@ -380,7 +382,7 @@ async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage,
         assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
-    await replay_and_keep(history, "invoice_told_while_it_was_charged")
+    await replay(history)
 
 
 @pytest.mark.slow
@@ -411,7 +413,7 @@ async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(
         assert await made.ends() == "void"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
-    await replay_and_keep(history, "invoice_told_while_it_was_read")
+    await replay(history)
 
 
 @pytest.mark.slow
@@ -449,7 +451,7 @@ async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order
     assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("activity_task_scheduled_event_attributes") for event in history.events)
-    await replay_and_keep(history, "invoice_charge_read_by_a_later_run")
+    await replay_and_keep(history, "invoice/resumed")
 
 
 @pytest.mark.slow
@@ -470,7 +472,7 @@ async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(st
     sweep = await stage.client.start_workflow(InvoiceSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     assert (await sweep.result()).started >= 1
     assert await made.alerts() == ["invoice.stuck"]
-    await replay_and_keep(await sweep.fetch_history(), "invoice_sweep")
+    await replay_and_keep(await sweep.fetch_history(), "invoice-sweep/completed")
     assert await made.ends() == "paid"
     assert [each.asked.payment_id for each in made.charges()] == [payment]
 

@@ -33,7 +33,7 @@ async def test_credits_that_are_due_leave_the_balance_once(award, stage):
     handle = await stage.client.start_workflow(LotExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     assert (await handle.result()).count >= 2
     assert "was booked" in str(await handle.query("__temporal_workflow_metadata"))
-    await replay_and_keep(await handle.fetch_history(), "lot_expiry")
+    await replay_and_keep(await handle.fetch_history(), "lot-expiry/completed")
     again = await stage.client.start_workflow(LotExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     await again.result()
     async with stage.database.platform() as session:

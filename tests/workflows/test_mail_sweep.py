@@ -49,7 +49,7 @@ async def test_a_run_sends_page_by_page_and_ends(fresh_database_urls: Any, times
             done = await handle.result()
             assert (done.found, done.sent, done.failed) == (PAGE + 1, PAGE + 1, 0)
             assert f"sent: {PAGE + 1}" in str(await handle.query("__temporal_workflow_metadata"))
-            await replay_and_keep(await handle.fetch_history(), "mail_sweep")
+            await replay_and_keep(await handle.fetch_history(), "mail-sweep/completed")
     assert len(mailbox.mails) == PAGE + 1
     await database.close()
 

@@ -111,7 +111,7 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
     await billing.item(user, 3_00)
     handle = await billing.start(BillingRun(month=JANUARY, only=True))
     result = await handle.result()
-    await replay_and_keep(await handle.fetch_history(), "monthly_invoicing")
+    await replay_and_keep(await handle.fetch_history(), "monthly-invoicing/completed")
     assert (result.invoiced, result.empty, result.failed) == (2, 1, 0)
     [invoice] = await market.invoices(user)
     assert lines(invoice) == [

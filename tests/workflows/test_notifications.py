@@ -58,7 +58,7 @@ async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironme
         assert "notifications written: 7" in details
         assert "to be retried: 5" in details
         assert "**given up**: 4, see the alerts" in details
-        await replay_and_keep(await handle.fetch_history(), "notifications")
+        await replay_and_keep(await handle.fetch_history(), "notifications/completed")
     (job,) = [job for job in SCHEDULES if job.id == "notifications"]
     assert job.workflow == "notifications"
 
@@ -145,7 +145,7 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
         assert expected is None or wanted == datetime.fromisoformat(expected).replace(tzinfo=UTC)
         assert "messages, one for each channel: 1" in str(await handle.query("__temporal_workflow_metadata"))
         if cadence is Cadence.DAILY:
-            await replay_and_keep(await handle.fetch_history(), "digest")
+            await replay_and_keep(await handle.fetch_history(), "digest/completed")
         again = await client.start_workflow(DigestWorkflow.run, start, id=new_id("digest"), task_queue=queue)
         assert await again.result() == ClosedDigest()
     assert await person.messages() == [sent]

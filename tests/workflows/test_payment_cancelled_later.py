@@ -11,7 +11,7 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from tests.api.conftest import good, new_key, refused
 from tests.support.chains import ChainsInTest
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
@@ -59,7 +59,7 @@ async def test_payment_that_never_reached_its_provider_is_cancelled_and_not_made
     await made.pass_time(minutes=15)
     state = await made.until("cancelled")
     assert (state.cancelled_by, stage.fake.count(made.terms.payment_id)) == (made.actor.qualified(), 0)
-    await replay_and_keep(await made.handle.fetch_history(), "payment_cancelled_later_and_not_made")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_payment_that_waits_for_its_payer_at_the_provider_is_cancelled_there(stage: Stage):
@@ -69,7 +69,7 @@ async def test_payment_that_waits_for_its_payer_at_the_provider_is_cancelled_the
     await made.pass_time(minutes=15)
     assert (await made.until("cancelled")).cancelled_by == made.actor.qualified()
     assert made.there.status is made.there.ends_as
-    await replay_and_keep(await made.handle.fetch_history(), "payment_cancelled_later")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_payment_that_was_paid_is_returned(stage: Stage):
@@ -82,7 +82,7 @@ async def test_payment_that_was_paid_is_returned(stage: Stage):
     await made.happened("refund_booked")
     assert made.there.gone == 1000
     assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
-    await replay_and_keep(await made.handle.fetch_history(), "payment_cancelled_later_and_returned")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_payment_of_an_escrow_that_was_paid_is_returned_and_does_not_fund_it(stage: Stage, award):
@@ -115,7 +115,7 @@ async def test_debit_that_begins_after_its_cancellation_was_requested_is_returne
     kept = [(each.amount_minor, each.state.value, each.requested_by) for each in state.refunds]
     assert kept == [(1_000, "succeeded", made.actor.qualified())]
     assert (made.there.gone, await made.money()) == (1_000, {"wallet": 0, "own": 0, "debt": 0})
-    await replay_and_keep(await made.handle.fetch_history(), "payment_debit_cancelled_while_unknown")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_payment_whose_return_the_provider_refuses_counts(stage: Stage):
@@ -194,7 +194,7 @@ async def test_coins_sent_short_can_be_cancelled_and_are_kept_for_what_they_are(
     await payer.pass_time(hours=2)
     await payer.driver.happened("received", 2)
     assert await payer.credits() == CREDITS * 3 // 5
-    await replay_and_keep(await payer.driver.handle.fetch_history(), "payment_of_coins_sent_short_cancelled")
+    await replay(await payer.driver.handle.fetch_history())
 
 
 async def test_coins_sent_short_for_an_escrow_go_to_the_wallet_when_it_is_cancelled(stage: Stage, chains, award):

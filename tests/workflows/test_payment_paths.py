@@ -11,7 +11,7 @@ from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from models.payment import PaymentBalanceTransaction
 from repositories.clearing import clearing
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment, paid, refused
@@ -183,7 +183,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
     assert (await made.until("expired")).received_minor == 0
     assert made.there.status is ProviderStatus.CANCELLED
     assert (await made.kinds())[-3:] == ["progressed", "time_over", "progressed"]
-    await replay_and_keep(await made.handle.fetch_history(), "payment_by_transfer_that_never_came")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(st
     await made.pass_time(days=30)
     assert await made.alerts() == ["payment.overdue"]
     assert (await made.kinds()).count("overdue") == 1
-    await replay_and_keep(await made.handle.fetch_history(), "payment_overdue")
+    await replay(await made.handle.fetch_history())
     made.there.pay()
     assert (await made.told()).status is P.SUCCEEDED
 
@@ -288,7 +288,7 @@ async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_pa
     await made.handled(await made.event(early))
     await made.handled(await made.event())
     assert (await made.kinds())[-1] == "expired"
-    await replay_and_keep(await made.handle.fetch_history(), "payment_that_its_provider_no_longer_keeps")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ async def sweep(stage: Stage):
     with stage.env.with_time_skipping_disabled():
         handle = await stage.client.start_workflow(PaymentSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     result = await handle.result()
-    await replay_and_keep(await handle.fetch_history(), "payment_sweep_by_pages")
+    await replay_and_keep(await handle.fetch_history(), "payment-sweep/completed")
     return result
 
 

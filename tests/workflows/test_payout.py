@@ -29,7 +29,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services import organization
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import paid
@@ -65,7 +65,7 @@ async def test_payout_is_sent_and_what_was_payable_has_left(stage):
         sent = await session.execute(mails, {"org_id": made.payout.org_id})
         assert [tuple(row) for row in sent] == [("payout_sent", "29.90")]
     assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") == 1
-    await replay_and_keep(await made.handle.fetch_history(), "payout_paid")
+    await replay_and_keep(await made.handle.fetch_history(), "payout/paid")
 
 
 async def test_refused_payout_is_back_in_the_earnings_and_told(stage):
@@ -78,7 +78,7 @@ async def test_refused_payout_is_back_in_the_earnings_and_told(stage):
     async with stage.database.platform() as session:
         mails = "SELECT kind FROM mails WHERE org_id = :org_id"
         assert list(await session.scalars(text(mails), {"org_id": made.payout.org_id})) == ["payout_failed"]
-    await replay_and_keep(await made.handle.fetch_history(), "payout_refused")
+    await replay_and_keep(await made.handle.fetch_history(), "payout/failed")
 
 
 async def test_changed_destination_stops_what_was_asked_for_before(stage):
@@ -100,7 +100,7 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
     assert (await made.kinds())[-1] == "paid"
     # The provider would repeat its refusal under the first key.
     assert f"payout:{made.payout.payout_id}:transfer:1" not in stage.payouts.keys
-    await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -231,7 +231,7 @@ async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balance
     assert (await made[2].state()).status == "waiting_for_funds"
     await stage.env.fast_forward(made[2].handle, timedelta(hours=1))
     assert (await made[2].handle.result()).status == "paid"
-    await replay_and_keep(await made[0].handle.fetch_history(), "payout_woken_by_funds")
+    await replay(await made[0].handle.fetch_history())
 
 
 async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage):
@@ -242,7 +242,7 @@ async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage
     await reach.signal(stage.client, made.run, "look", PayoutSignal(operator="kim"))
     assert (await made.handle.result()).status == "paid"
     assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") <= 1
-    await replay_and_keep(await made.handle.fetch_history(), "payout_looked_for")
+    await replay(await made.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -267,7 +267,7 @@ async def test_transfer_that_is_still_under_way_is_not_given_back_because_the_ne
     await transfer(asked, idempotency_key=key)
     await stage.env.fast_forward(made.handle, timedelta(days=1))
     assert (await made.handle.result()).status == "paid"
-    await replay_and_keep(await made.handle.fetch_history(), "payout_refused_while_unknown")
+    await replay(await made.handle.fetch_history())
 
 
 async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_try(stage):
@@ -305,7 +305,7 @@ async def test_operator_gives_up_what_was_not_sent(stage):
     assert result.status == "failed"
     assert await made.earnings() == ALL
     assert (await made.state()).failure == "Not at the provider."
-    await replay_and_keep(await made.handle.fetch_history(), "payout_given_up")
+    await replay_and_keep(await made.handle.fetch_history(), "payout/given_up")
 
 
 @pytest.mark.slow
@@ -329,7 +329,7 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
         )
     sweep = await stage.client.start_workflow(PayoutSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     assert (await sweep.result()).started >= 1
-    await replay_and_keep(await sweep.fetch_history(), "payout_sweep")
+    await replay_and_keep(await sweep.fetch_history(), "payout-sweep/completed")
     while (await made.state()).status != "paid":
         await again()
     assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
@@ -415,7 +415,7 @@ async def test_pitfall_9_what_is_charged_back_after_it_left_is_taken_back_once_b
     batch = await stage.client.start_workflow(EarningsRecoveryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     done = await batch.result()
     assert (done.recovered, done.reversed) >= (1, 1)
-    await replay_and_keep(await batch.fetch_history(), "earnings_recovery")
+    await replay_and_keep(await batch.fetch_history(), "earnings-recovery/completed")
     again = await stage.client.start_workflow(EarningsRecoveryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     await again.result()
     back = [each for each in stage.payouts.back.values() if each.transfer_ref == f"tr_{made.payout.payout_id}"]
@@ -457,7 +457,7 @@ async def test_schedule_pays_out_once_a_day_and_tries_a_held_day_again(stage):
             text("UPDATE creator_accounts SET destination_changed_at = NULL WHERE org_id = :org"), {"org": org}
         )
     run, row = await batch()
-    await replay_and_keep(await run.fetch_history(), "scheduled_payouts")
+    await replay_and_keep(await run.fetch_history(), "scheduled-payouts/completed")
     assert (row.last_refusal, row.next_on > datetime.now(UTC).date()) == (None, True)
     first = row.last_payout_id
     # The same day once more, as when a batch was killed before its schedule moved on.

@@ -161,7 +161,7 @@ async def test_one_credit_goes_to_and_fro_and_nothing_else_is_left(prober: Probe
         held.append(await prober.credits())
     assert [sum(each) for each in held] == [ONE_CREDIT] * 4
     assert held[0] == held[2] != held[1] == held[3]
-    await replay_and_keep(await handle.fetch_history(), "probe")
+    await replay_and_keep(await handle.fetch_history(), "probe/passed")
 
 
 class Shut(FrontDoor):
@@ -210,7 +210,7 @@ async def test_a_failed_step_is_named_and_what_it_left_comes_back(prober: Prober
     prober.steps.refused = None
     await prober.run()
     assert [one for one in await prober.alerts() if one.resolved_at is None] == []
-    await replay_and_keep(await handle.fetch_history(), "probe_failed")
+    await replay_and_keep(await handle.fetch_history(), "probe/failed")
 
 
 async def test_a_declined_card_fails_the_step_and_is_an_answer(prober: Prober) -> None:

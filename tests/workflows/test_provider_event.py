@@ -15,7 +15,7 @@ from providers.payments.stripe.customers import MethodView
 from repositories import customer as customers
 from repositories import provider_event
 from runtime.identity import new_id
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.inbox import Mailroom
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -35,7 +35,7 @@ async def test_event_that_names_its_payment_is_forwarded(mailroom):
     assert await mailroom.told(payment_id) == [event_id]
     row = await mailroom.row(event_id)
     assert (row.status, row.payment_id, row.handled_at) == ("forwarded", payment_id, None)
-    await replay_and_keep(await handle.fetch_history(), "provider_event_forwarded")
+    await replay_and_keep(await handle.fetch_history(), "provider-event/forwarded")
 
 
 async def test_event_that_names_only_objects_of_the_provider_finds_its_payment(mailroom):
@@ -75,7 +75,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(ma
     await mailroom.env.fast_forward(handle, timedelta(minutes=1))
     assert (await handle.result()).outcome == "forwarded"
     assert await mailroom.told(payment_id) == [event_id]
-    await replay_and_keep(await handle.fetch_history(), "provider_event_too_early")
+    await replay(await handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -230,7 +230,7 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
     assert yen.startswith(f"{org_id} has sent 400 JPY to stripe, as {customer}")
     assert dollars.startswith(f"{org_id} has sent 300.50 USD to stripe, as {customer}")
     assert (await mailroom.row(first)).status == (await mailroom.row(second)).status == "handled"
-    await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
+    await replay_and_keep(await handle.fetch_history(), "provider-event/reported")
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ async def test_months_are_renewed_once_each_while_they_are_paid(
         done: PurchaseRenewals = await handle.result()
         if done.found == 2:
             assert "renewed with credits: 1" in str(await handle.query("__temporal_workflow_metadata"))
-            await replay_and_keep(await handle.fetch_history(), "purchase_renewals")
+            await replay_and_keep(await handle.fetch_history(), "purchase-renewals/completed")
         return done
 
     async def rows(org_id: str) -> list[tuple[str, int | None, datetime | None, bool]]:

@@ -112,7 +112,7 @@ async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
         await told.terminate("lost")
     await timeskip_env.fast_forward(handle, timedelta(minutes=10))
     assert (await handle.result()).differences == 1
-    await replay_and_keep(await handle.fetch_history(), "reconciliation")
+    await replay_and_keep(await handle.fetch_history(), "reconciliation/done")
     (row,) = (await reconciler.differences("open")).values()
     assert row.payment_id == terms.payment_id
 
@@ -149,7 +149,7 @@ async def test_place_that_cannot_be_read_is_named_and_keeps_no_other_from_being_
         ReconciliationWorkflow.run, start, id=new_id("reconciliation"), task_queue=queue
     )
     result = await handle.result()
-    await replay_and_keep(await handle.fetch_history(), "reconciliation_incomplete")
+    await replay_and_keep(await handle.fetch_history(), "reconciliation/incomplete")
     assert (result.status, result.compared, result.differences) == ("done", 2, 1)
     # It may have been a moment only, so it is read again before anybody is called.
     assert len(reconciler.provider.asked) == 3
@@ -188,7 +188,7 @@ async def test_night_starts_a_run_for_each_provider(office: tuple[Reconciler, st
         NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
     )
     result = await night.result()
-    await replay_and_keep(await night.fetch_history(), "reconciliation_nightly")
+    await replay_and_keep(await night.fetch_history(), "reconciliation-nightly/done")
     assert [run.status for run in result.runs] == ["done"]
     run = await reconciler.run(result.runs[0].run_id)
     assert run.command_id == f"{reconciler.provider.name}/{run.until:%Y-%m-%d}"
@@ -215,7 +215,7 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
                 break
         await reconciler.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
         result = await night.result()
-    await replay_and_keep(await night.fetch_history(), "reconciliation_nightly_terminated_and_told")
+    await replay_and_keep(await night.fetch_history(), "reconciliation-nightly/terminated")
     (ended,) = result.runs
     assert (ended.status, child.workflow_id.split("/")[1]) == ("failed", reconciler.provider.name)
     assert "Terminated" in ((await reconciler.run(ended.run_id)).failure or "")

@@ -130,7 +130,7 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
         assert done.failed == 0
         if done.rewarded:
             assert "rewarded: 1" in str(await handle.query("__temporal_workflow_metadata"))
-            await replay_and_keep(await handle.fetch_history(), "referral_rewards")
+            await replay_and_keep(await handle.fetch_history(), "referral-rewards/completed")
         return done.rewarded, done.refused, done.taken_back
 
     async with Worker(

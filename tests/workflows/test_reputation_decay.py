@@ -127,7 +127,7 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
     today = result.day
     assert today is not None
     assert today >= latest
-    await replay_and_keep(await handle.fetch_history(), "reputation_decay")
+    await replay_and_keep(await handle.fetch_history(), "reputation-decay/completed")
     assert (result.agents, result.changed, result.sudden) == (3, 3, 2)
     good = overall({each: stars(nights.row("agt_good", today)) for each in Dimension}).mean_e6
     moves = {move.agent_id: move for move in result.moves}

@@ -40,7 +40,7 @@ async def test_uses_are_booked_page_by_page_once(award, stage):
             RevenueRecognitionWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )
         await handle.result()
-        await replay_and_keep(await handle.fetch_history(), "revenue_recognition")
+        await replay_and_keep(await handle.fetch_history(), "revenue-recognition/completed")
 
     # Whatever transaction of the server is open just now holds it back.
     while await booked() < 350:

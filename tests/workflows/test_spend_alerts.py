@@ -26,7 +26,7 @@ async def test_a_run_raises_what_is_due_and_ends(fresh_database_urls: Any, times
         handle = await client.start_workflow(SpendAlertsWorkflow.run, id=new_id("alerts"), task_queue=queue)
         assert (await handle.result()).count == 0
         assert "raised" in str(await handle.query("__temporal_workflow_metadata"))
-        await replay_and_keep(await handle.fetch_history(), "spend_alerts")
+        await replay_and_keep(await handle.fetch_history(), "spend-alerts/completed")
     await database.close()
 
 

@@ -37,7 +37,7 @@ async def test_days_that_are_over_are_added_up_and_today_is_not(
         for _ in range(2):
             handle = await client.start_workflow(SpendDaysWorkflow.run, id=new_id("days"), task_queue=queue)
             counts.append((await handle.result()).count)
-            await replay_and_keep(await handle.fetch_history(), "spend_days")
+            await replay_and_keep(await handle.fetch_history(), "spend-days/completed")
     # What is older than any summary is left.
     assert counts == [BATCH + 5, 0]
     async with database.platform() as session:

@@ -23,7 +23,7 @@ from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.subscription import write
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
@@ -73,7 +73,7 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
         ("subscription_cancelled", "Professional"),
     ]
     await one.handle.result()
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled")
+    await replay_and_keep(await one.handle.fetch_history(), "subscription/cancelled")
 
 
 async def test_seats_are_bought_added_and_given_up_at_the_provider(stage: Stage) -> None:
@@ -99,7 +99,7 @@ async def test_seats_are_bought_added_and_given_up_at_the_provider(stage: Stage)
     assert [(line["quantity"], line["unit_minor"]) for line in found] == [(3, 2_900), (5, 2_900)]
     await one.send("cancel", CancelSubscription, at_period_end=False)
     await one.handle.result()
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_seats")
+    await replay(await one.handle.fetch_history())
 
 
 async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stage: Stage) -> None:
@@ -116,7 +116,7 @@ async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stag
     assert ((await winner.state()).status, await loser.kinds()) == (S.ACTIVE, [])
     assert (await loser.handle.result())["status"] == "ended"
     assert [each.our_id for each in of_customer(one)] == [winner.start.subscription.subscription_id]
-    await replay_and_keep(await loser.handle.fetch_history(), "subscription_not_begun")
+    await replay_and_keep(await loser.handle.fetch_history(), "subscription/not_begun")
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had
     assert (ended.status, await tier(one)) == ("ended", "free")
     assert [each.state for each in of_customer(one)] == [ProviderState.CANCELED]
     assert await one.kinds() == ["ordered", "cancellation_ordered", "activated", "ended"]
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled_behind_a_lost_run")
+    await replay(await one.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -235,7 +235,6 @@ async def test_page_that_nobody_pays_ends_with_its_time_and_a_cancellation_close
     await left.handle.result()
     state = await left.state()
     assert (state.status, state.ended_why) == (S.ENDED, "checkout_expired")
-    await replay_and_keep(await left.handle.fetch_history(), "subscription_page_expired")
 
 
 async def test_one_trial_for_each_organization_and_card_without_credits(stage: Stage) -> None:
@@ -310,7 +309,7 @@ async def test_declined_card_ends_a_subscription_before_it_begins_and_another_ma
     async with stage.database.platform() as session:
         assert await subscriptions.held(session, one.start.subscription.org_id) is None
     await one.handle.result()
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_declined")
+    await replay_and_keep(await one.handle.fetch_history(), "subscription/declined")
 
 
 @pytest.mark.slow
@@ -340,7 +339,7 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     made = await ordering
     assert made.status == "active"
     assert len(of_customer(one)) == 1
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
+    await replay(await one.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -363,7 +362,6 @@ async def test_order_that_is_lost_again_and_again_is_noted_once_and_sent_after_g
     await stage.env.fast_forward(one.handle, timedelta(minutes=10))
     await new_payment(one, "activated")
     assert (len(of_customer(one)), await not_answered(one)) == (1, ["resolved"])
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_order_overdue")
 
 
 async def not_answered(one: Subscriber) -> list[str]:
@@ -443,7 +441,7 @@ async def test_upgrade_whose_bank_debit_fails_after_days_is_undone_at_the_provid
     assert (there.price_id, there.bills[-1].state) == ("price_2900", BillState.VOID)
     await one.send("cancel", CancelSubscription, at_period_end=False)
     await one.handle.result()
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_upgrade_undone")
+    await replay(await one.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -537,7 +535,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     await one.handle.result()
     ended = await one.state()
     assert (ended.status, ended.ended_why, await tier(one)) == (S.ENDED, "not_paid", "free")
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_given_up_invoice")
+    await replay_and_keep(await one.handle.fetch_history(), "subscription/unpaid")
     with stage.env.with_time_skipping_disabled():
         await reach.signal(stage.client, *subscription_signal(one))
     await one.handle.result()
@@ -545,7 +543,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     async with stage.database.platform() as session:
         told = text("SELECT count(*) FROM mails WHERE org_id = :id AND kind = 'subscription_cancelled'")
         assert await session.scalar(told, {"id": state.org_id}) == 1
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_news_after_it_was_not_paid")
+    await replay(await one.handle.fetch_history())
 
 
 async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_none(stage: Stage) -> None:
@@ -553,7 +551,7 @@ async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_no
     await ordered_without_a_run(one)
     sweep = await stage.client.start_workflow(SubscriptionSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     assert (await sweep.result()).started >= 1
-    await replay_and_keep(await sweep.fetch_history(), "subscription_sweep")
+    await replay_and_keep(await sweep.fetch_history(), "subscription-sweep/completed")
     await new_payment(one, "activated")
 
 
@@ -579,4 +577,4 @@ async def test_end_at_the_provider_ends_the_run_and_what_comes_later_starts_one_
     with stage.env.with_time_skipping_disabled():
         await reach.signal(stage.client, *subscription_signal(one))
     await one.handle.result()
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_news_after_the_end")
+    await replay(await one.handle.fetch_history())

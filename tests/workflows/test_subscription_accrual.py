@@ -36,7 +36,7 @@ async def test_every_day_through_the_last_one_is_booked_once_however_often_the_b
             task_queue="bursar",
         )
         result = await handle.result()
-        await replay_and_keep(await handle.fetch_history(), "subscription_accrual")
+        await replay_and_keep(await handle.fetch_history(), "subscription-accrual/completed")
         return result
 
     first = await run()

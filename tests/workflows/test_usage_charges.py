@@ -74,7 +74,7 @@ async def test_every_organization_is_charged_to_the_end(
         handle = await client.start_workflow(UsageChargesWorkflow.run, id=new_id("sweep"), task_queue=queue)
         done = await handle.result()
         shown = str(await handle.query("__temporal_workflow_metadata"))
-        await replay_and_keep(await handle.fetch_history(), "usage_charges")
+        await replay_and_keep(await handle.fetch_history(), "usage-charges/completed")
     assert (done.charged, done.waiting) == (251, 0)
     assert "charged: 251" in shown
     async with database.platform() as session:

@@ -29,7 +29,7 @@ async def test_months_are_made_ahead_once(fresh_database_urls: Any, timeskip_env
             handle = await client.start_workflow(UsageMonthsWorkflow.run, id=new_id("months"), task_queue=queue)
             counts.append((await handle.result()).count)
             assert "that were" in str(await handle.query("__temporal_workflow_metadata"))
-            await replay_and_keep(await handle.fetch_history(), "usage_months")
+            await replay_and_keep(await handle.fetch_history(), "usage-months/completed")
     async with database.platform() as session:
         made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_events'::regclass"
         assert counts == [await session.scalar(text(made)), 0]

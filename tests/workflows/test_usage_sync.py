@@ -693,7 +693,7 @@ async def test_workflow_reads_the_log_to_its_end(proxy: Proxy, timeskip_env: Wor
             UsageSyncWorkflow.run, UsageSync(since=proxy.now - timedelta(hours=8)), id=new_id("sync"), task_queue=queue
         )
         done = await handle.result()
-        await replay_and_keep(await handle.fetch_history(), "usage_sync")
+        await replay_and_keep(await handle.fetch_history(), "usage-sync/completed")
     assert (done.accepted, done.invalid) == (120, 0)
     assert {row[0] for row in await proxy.events()} == made
     assert await proxy.reached() is not None

@@ -62,7 +62,7 @@ async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are
             runs.append(await handle.result())
             register.down = set()
         assert "confirmed: 1" in str(await handle.query("__temporal_workflow_metadata"))
-        await replay_and_keep(await handle.fetch_history(), "vat_confirmations")
+        await replay_and_keep(await handle.fetch_history(), "vat-confirmations/completed")
     assert [(run.asked, run.confirmed, run.refused) for run in runs] == [(3, 1, 1), (2, 1, 1)]
     assert await profiles(database) == {
         "DE136695976": (True, NOW),

@@ -29,7 +29,7 @@ from repositories import event
 from runtime import reach
 from runtime.identity import new_id
 from services import webhook_endpoint as service
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.webhook_driver import EndpointDriver, endpoint, happening
@@ -95,7 +95,7 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
     [delivered] = await one.settled(1)
     assert (failed.subject_seq, failed.tries, delivered.subject_seq) == (1, 10, 2)
     assert (await one.state()).status == "enabled"
-    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_failing")
+    await replay(await one.handle.fetch_history())
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_durin
             await again()
     assert await is_running(one)
     await one.settled(1)
-    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_enabled_again")
+    await replay(await one.handle.fetch_history())
 
 
 async def is_running(one: EndpointDriver) -> bool:
@@ -144,7 +144,7 @@ async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
     assert len(one.received) == 1
     assert (await one.kinds())[-1] == "given_up"
     assert await told(one) == (["webhook_endpoint.given_up"], ["webhook_endpoint_disabled"])
-    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_gone")
+    await replay_and_keep(await one.handle.fetch_history(), "webhook-endpoint/disabled")
 
 
 async def told(one: EndpointDriver) -> tuple[list[str], list[str]]:
@@ -240,7 +240,7 @@ async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_de
         await service.delete(session, one.actor, one.endpoint_id, command_id=new_id("cmd"), now=datetime.now(UTC))
     await stage.env.fast_forward(one.handle, timedelta(days=1, minutes=1))
     assert (await one.handle.result()).status == "deleted"
-    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_deleted_while_paused")
+    await replay_and_keep(await one.handle.fetch_history(), "webhook-endpoint/deleted")
 
 
 @pytest.mark.slow
@@ -381,4 +381,4 @@ async def test_the_dispatcher_s_history_replays(stage: Stage):
     async with Worker(stage.client, task_queue=queue, workflows=[WebhookDispatchWorkflow], activities=[dispatch]):
         handle = await stage.client.start_workflow(WebhookDispatchWorkflow.run, id=new_id("run"), task_queue=queue)
         assert (await handle.result()).looks == 60
-        await replay_and_keep(await handle.fetch_history(), "webhook_dispatch")
+        await replay_and_keep(await handle.fetch_history(), "webhook-dispatch/completed")
