@@ -84,7 +84,7 @@ MESSAGES = Place(
             "evidence_submitted_at evidence_until expires_at expiring failure_code first_poll_seconds "
             "forwarded_before found frozen fulfilling fulfilment fund_by fund_seconds funded given_at "
             "grace_seconds handled hosted kind last last_try late_poll_seconds limit longest_poll_seconds "
-            "manual_capture milestones_released named_operators names_shown not_asked noted_at now "
+            "manual_capture milestones_released names_shown not_asked noted_at now "
             "number occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
