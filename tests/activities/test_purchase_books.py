@@ -284,10 +284,17 @@ async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
     assert await sold.earned() == 900
 
 
-async def refunded(sold: Sold, made: Written, amount_minor: int | None = None) -> RecordedPayment:
+async def refunded(
+    sold: Sold, made: Written, amount_minor: int | None = None, *, refund_id: str | None = None
+) -> RecordedPayment:
     assert made.payment is not None
     asked = refunds.refund(
-        made.payment, refund_id=new_id("rfd"), amount_minor=amount_minor, reason=None, requested_by="kim", at=NOW
+        made.payment,
+        refund_id=refund_id or new_id("rfd"),
+        amount_minor=amount_minor,
+        reason=None,
+        requested_by="kim",
+        at=NOW,
     )
     recorded = await record(sold.database, asked)
     assert recorded.applied
@@ -327,8 +334,8 @@ async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it
     await made.look()
     async with sold.database.platform() as session:
         used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
-        await session.execute(used.values(used_minor=250))
-    await refunded(sold, made, 650)
+        await session.execute(used.values(used_minor=250, used_by={"rfd_less_used": 250}))
+    await refunded(sold, made, 650, refund_id="rfd_less_used")
     assert await sold.stands(made) == ("refunded", 750)
     assert await sold.earned() == 225
     ref = made.there.refund(650, refund_id=made.payment.refunds[1].refund_id)
