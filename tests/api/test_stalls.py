@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import timedelta
 
 import httpx2
@@ -107,7 +106,7 @@ async def test_read_that_finds_no_free_connection_gives_up(database_urls: Databa
             await pool.read(lambda free: free.fetchval("SELECT 1"))
     found = None
     while found is None:
-        with suppress(TimeoutError):  # a busy machine may take longer than the limit of this test
+        with contextlib.suppress(TimeoutError):  # a busy machine may take longer than the limit of this test
             found = await pool.read(lambda free: free.fetchval("SELECT 1"))
     assert found == 1
     await pool.close()

@@ -1,5 +1,6 @@
 """The servers that the tests of a run share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ def test_server_that_did_not_start_is_started_again_for_the_next_who_asks(
 ) -> None:
     for name in (ADDRESS_VARIABLE, "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.setenv(name, "set again when the test is over")
-    servers, starts = TestServers(tmp_path), iter([StackError("a busy machine"), {"address": "here"}])
+    servers = TestServers(tmp_path)
+    starts: Iterator[StackError | dict[str, str]] = iter([StackError("a busy machine"), {"address": "here"}])
 
     def start() -> dict[str, str]:
-        if isinstance(outcome := next(starts), Exception):
+        outcome = next(starts)
+        if isinstance(outcome, StackError):
             raise outcome
         return outcome
 
