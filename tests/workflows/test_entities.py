@@ -179,6 +179,7 @@ def test_the_books_can_be_ahead_of_the_run_of_every_entity_of_the_product():
     assert known == {APPROVAL.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entity", "message"), [given for given in BY_MESSAGE if given.values[0].note is not None])
 async def test_a_message_is_taken_by_a_run_that_does_not_know_the_latest_event(
     entity: Entity, message: Inbound, stage: Stage
@@ -193,6 +194,7 @@ async def test_a_message_is_taken_by_a_run_that_does_not_know_the_latest_event(
             await happened(one, message.event, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", BY_ENTITY)
 @pytest.mark.parametrize(("ahead", "looks"), [(0, 0), (90, 1)])
 async def test_catching_up_with_nothing_changes_nothing(entity: Entity, ahead: int, looks: int, stage: Stage):
@@ -224,6 +226,7 @@ def short_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(defaults, "timeout", timedelta(seconds=1))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_attempts")
 @pytest.mark.parametrize("entity", BY_ENTITY)
 async def test_a_row_that_is_locked_for_longer_than_an_attempt_delays_a_command_and_doubles_nothing(
@@ -328,6 +331,7 @@ async def test_a_state_outlives_its_run_and_its_time_still_acts(entity: Entity, 
     await left_alone(entity, one, state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", BY_ENTITY)
 async def test_a_deadline_that_passed_without_a_worker_acts_when_one_is_back(
     entity: Entity, idle_server: WorkflowEnvironment, database_urls: Any

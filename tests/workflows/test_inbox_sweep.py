@@ -63,6 +63,7 @@ async def test_run_that_waits_for_its_payment_is_left_alone(mailroom):
     assert (await handle.result()).outcome == "forwarded"
 
 
+@pytest.mark.slow
 async def test_more_than_a_page_of_lost_events_is_worked_off_at_once(mailroom):
     ids = [await mailroom.store(minutes_ago=2) for _ in range(103)]
     result = await sweep(mailroom)

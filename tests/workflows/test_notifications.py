@@ -151,6 +151,7 @@ async def test_a_digest_goes_out_at_its_hour_and_once(
     assert await person.messages() == [sent]
 
 
+@pytest.mark.slow
 async def test_a_digest_follows_its_owner_to_another_zone(idle_server: WorkflowEnvironment, db: Database) -> None:
     person = await Person(db, Clock(zone="Pacific/Auckland")).begin()
     client, queue = with_plugin(idle_server.client), new_id("queue")

@@ -74,6 +74,7 @@ async def test_what_a_reservation_has_pinned_of_a_purchase_stays_pinned_in_a_cha
     assert "payment.debt" in await made.alerts(open_only=True)
 
 
+@pytest.mark.slow
 async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_released(stage: Stage):
     made = await paid(stage)
     spend_id = await reserved(made, 70_000_000)
@@ -86,6 +87,7 @@ async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_rel
     assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
+@pytest.mark.slow
 async def test_what_an_organization_says_against_a_chargeback_does_not_use_up_the_answer_to_the_bank(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
@@ -129,6 +131,7 @@ async def moved_date(stage: Stage) -> tuple[PaymentDriver, datetime]:
     return made, later
 
 
+@pytest.mark.slow
 async def test_another_date_for_evidence_is_booked_while_the_dispute_stays_as_it_is(stage: Stage):
     made, later = await moved_date(stage)
     (dispute,) = (await made.state()).disputes

@@ -74,6 +74,7 @@ async def test_unused_slots_are_refunded_and_used_ones_are_not(stage: Stage):
     assert made.there.gone == 1000
 
 
+@pytest.mark.slow
 async def test_a_refund_gives_back_whole_slots_only(stage: Stage):
     made = await bought(stage, 3)
     for amount in (1, 499, 501, 1499):
@@ -86,6 +87,7 @@ async def test_a_refund_gives_back_whole_slots_only(stage: Stage):
     assert await slots_of(made) == (0, 0, 0)
 
 
+@pytest.mark.slow
 async def test_what_a_provider_gave_back_in_part_leaves_the_rest_to_be_refunded_whole(stage: Stage):
     made = await bought(stage, 2)
     made.there.refund(200)
@@ -98,6 +100,7 @@ async def test_what_a_provider_gave_back_in_part_leaves_the_rest_to_be_refunded_
     assert await slots_of(made) == (0, 0, 0)
 
 
+@pytest.mark.slow
 async def test_a_refund_that_fails_late_gives_the_slot_back(stage: Stage):
     made = await bought(stage, 1)
     await made.send("refund", reason="pending")
