@@ -57,14 +57,6 @@ async def test_organization_keeps_them_and_is_found_by_them(operator: Caller) ->
     assert refused(again, 409, "external_id.taken")["id"] == made["id"]
 
 
-async def test_creation_is_the_same_only_with_the_same_metadata(operator: Caller) -> None:
-    body, key = {"name": "Acme", **own()}, new_key()
-    first = good(await operator.post("/organizations", body, key=key), 201)
-    assert good(await operator.post("/organizations", body, key=key), 201) == first
-    other = await operator.post("/organizations", {**body, "metadata": {}}, key=key)
-    refused(other, 422, "idempotency.conflict")
-
-
 async def test_change_needs_the_version_that_is_there(tenant: Tenant) -> None:
     there, caller = f"/agents/{tenant.agent_id}", tenant.owner
     read = await caller.get(there)

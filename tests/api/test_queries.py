@@ -25,10 +25,6 @@ ASKED = [
 IN_PATHS = [(method, route) for method, route in ASKED if "{" in route.path]
 
 
-def name_of(value: object) -> str | None:
-    return value.path if isinstance(value, APIRoute) else None
-
-
 @for_each("method, route", ASKED)
 async def test_unknown_query_parameter_is_refused_everywhere(method: str, route: APIRoute, operator: Caller) -> None:
     path = route.path.replace("{", "x").replace("}", "")

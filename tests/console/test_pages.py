@@ -36,10 +36,6 @@ pytestmark = pytest.mark.db
 AT_MOST = 9
 
 
-def named(page: Page) -> str:
-    return page.path
-
-
 class Looked:
     """Pages as each role was shown them, asked for and read once in a run of this file."""
 

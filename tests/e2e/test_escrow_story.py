@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import WORK, World, good, new_key, refused
+from tests.e2e.conftest import WORK, World, good
 from tests.support.cases import for_each
 
 pytestmark = [pytest.mark.e2e]
@@ -85,15 +85,6 @@ async def test_signatory_from_outside_signs_with_its_organization(world: World) 
     assert [item["id"] for item in good(await callers["member"].get("/escrows"))["data"]] == [escrow["id"]]
     signed = good(await callers["member"].post(f"{path}/approvals", {}))
     assert [s["signatory"] for s in signed["signatures"]] == [f"{org}/member"]
-
-
-@pytest.mark.slow
-async def test_two_signatories_of_one_organization_may_not_share_a_key(world: World) -> None:
-    escrow, key = await world.escrow("delivered"), new_key()
-    path = f"/escrows/{escrow['id']}/approvals"
-    good(await world.client.post(path, {}, key=key))
-    refused(await world.finance.post(path, {}, key=key), 422, "idempotency.conflict")
-    assert good(await world.finance.post(path, {}))["status"] == "released"
 
 
 @pytest.mark.slow

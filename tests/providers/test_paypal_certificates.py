@@ -134,16 +134,15 @@ async def test_a_redirect_is_not_followed():
     assert signer.fetched == [CERT_URL]
 
 
-@pytest.mark.parametrize(
-    ("served", "expected"),
-    [
+@for_each(
+    "served, expected",
+    lambda: [
         (httpx2.Response(404), BadSignature),
         (httpx2.Response(503), ProviderUnavailable),
         (httpx2.Response(200, content=b"no certificate"), BadSignature),
         (httpx2.Response(200, content=b""), BadSignature),
         (httpx2.Response(200, content=a_chain()[1] + b"\n" * 100_000), BadSignature),
     ],
-    ids=["missing", "unavailable", "text", "empty", "long"],
 )
 async def test_what_is_no_certificate_is_refused_and_a_silence_is_not_a_refusal(served, expected):
     signer = Signer()

@@ -5,6 +5,8 @@ reorganisation leave it in the queue. The same orders in the same sequence make 
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dev.sandbox.chains.accounts import CHAIN_ID as CHAIN_ID
@@ -13,18 +15,19 @@ from dev.sandbox.chains.store import KeyValues, Store
 from dev.sandbox.chains.token import creation_code, transfer_call
 from providers.chains.addresses import checksummed
 
-# py-evm and its curves raise the interpreter's recursion limit a hundredfold when they are imported. With such a limit
-# a deeply nested JSON text overflows the stack and ends the process, instead of being refused; so it is put back.
-_RECURSION_LIMIT = sys.getrecursionlimit()
-from eth.db.atomic import AtomicDB  # noqa: E402
-from eth.db.backends.memory import MemoryDB  # noqa: E402
-from eth_tester import EthereumTester, PyEVMBackend  # noqa: E402
-from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound  # noqa: E402
-
-sys.setrecursionlimit(_RECURSION_LIMIT)
-
 _GENESIS_AT = 1_700_000_000
 _GAS_PRICE = 10**10
+
+
+@contextmanager
+def _recursion_limit_kept() -> Iterator[None]:
+    """Put the recursion limit back, which py-evm and its curves raise a hundredfold when they are imported.
+
+    With such a limit a deeply nested JSON text overflows the stack and ends the process, instead of being refused.
+    """
+    limit = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(limit)
 
 
 class RpcError(Exception):
@@ -41,6 +44,11 @@ class Ethereum:
 
     def __init__(self, store: Store) -> None:
         """Continue the chain that the state holds, or begin one and create the token."""
+        with _recursion_limit_kept():  # here, because py-evm takes seconds to import
+            from eth.db.atomic import AtomicDB
+            from eth.db.backends.memory import MemoryDB
+            from eth_tester import EthereumTester, PyEVMBackend
+
         self._store, self._db = store, store.db
         parameters = PyEVMBackend.generate_genesis_params({"timestamp": _GENESIS_AT})
         backend = PyEVMBackend(genesis_parameters=parameters)
@@ -101,6 +109,8 @@ class Ethereum:
 
     def call(self, method: str, params: list[Any]) -> Any:
         """Answer one call of JSON-RPC."""
+        from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
+
         answer = getattr(self, f"_{method}", None)
         if answer is None or not method.startswith(("eth_", "net_", "web3_")):
             raise RpcError(-32601, f"the method {method} does not exist")

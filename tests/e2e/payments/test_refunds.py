@@ -10,24 +10,6 @@ from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 pytestmark = pytest.mark.e2e
 
 
-async def test_partial_refund_and_then_the_remainder_return_all_and_never_more(
-    payer: Payer, sandboxes: Sandboxes
-) -> None:
-    payment = await payer.pay(amount="10.00")
-    first = good(await payer.refund(payment, "4.00"), 201)
-    assert (first["amount"], first["taken"]) == ("4.00", {"amount": "40.00", "currency": "CREDIT"})
-    assert (await payer.settled(payment, "partially_refunded"))["refundable_amount"] == "6.00"
-    assert await payer.balance() == ("60.00", "0.00")
-    refused(await payer.refund(payment, "6.01"), 422, "payment.refund_exceeds_remainder")
-    rest = good(await payer.refund(payment), 201)
-    assert rest["amount"] == "6.00", "pitfall 26: without an amount only the remainder goes back"
-    assert (await payer.settled(payment, "refunded"))["refunded_amount"] == "10.00"
-    refused(await payer.refund(payment), 409, "payment.already_refunded")
-    assert await payer.balance() == ("0.00", "0.00")
-    charge = await payer.charge_of(payment)
-    assert sorted(one["amount"] for one in await sandboxes.at_stripe("refunds", charge=charge)) == [400, 600]
-
-
 async def refund_in(payer: Payer, payment: Json, status: str) -> Json:
     async def look() -> Any:
         return good(await payer.caller.get(f"/payments/{payment['id']}/refunds"))["data"][0]

@@ -1,10 +1,8 @@
 """Slots for deployments, bought over HTTP and given back, on the running stack."""
 
-from typing import Any
-
 import pytest
 
-from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.conftest import good, refused
 from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 
 pytestmark = pytest.mark.e2e
@@ -43,13 +41,6 @@ async def test_slot_bought_by_card_lets_a_second_project_be_deployed(payer: Paye
     await slots_are(payer, 0, 1, 0)
     found = good(await payer.caller.get(f"/payments/{made['id']}"))
     assert (found["purpose"], found["fulfilment"], found["description"]) == ("slot", "done", "1 deployment slot")
-
-
-async def test_purchase_repeated_with_one_key_is_one_purchase(payer: Payer) -> None:
-    key = new_key()
-    answers: list[Any] = [good(await payer.caller.post(BUY, {"slots": 2, **CARD}, key=key), 201) for _ in range(2)]
-    assert answers[0] == answers[1]
-    await slots_are(payer, 2, 0, 0)
 
 
 async def test_slots_are_there_once_paypal_has_the_money(payer: Payer, sandboxes: Sandboxes) -> None:
