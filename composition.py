@@ -30,10 +30,10 @@ from providers.usage.litellm import LiteLlm
 from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
-from services.crypto_deposit import PostgresDepositBook
-from services.mail_suppression import Bounces, SuppressingNotifier
-from services.rating import Rates as UsageRates
-from services.spend import refuse_frozen
+from services.credits.spend import refuse_frozen
+from services.messages.mail_suppression import Bounces, SuppressingNotifier
+from services.payments.crypto_deposit import PostgresDepositBook
+from services.usage.rating import Rates as UsageRates
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:

@@ -77,12 +77,12 @@ from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
-from services import notification
-from services.credit_lot import ByHand
-from services.document_files import Documents
-from services.payment_terms import TermsMaker
-from services.slack_turns import SharedTurns
-from services.unsubscribing import Unsubscribing
+from services.billing.document_files import Documents
+from services.credits.credit_lot import ByHand
+from services.messages import notification
+from services.messages.slack_turns import SharedTurns
+from services.messages.unsubscribing import Unsubscribing
+from services.payments.payment_terms import TermsMaker
 from workflows.registry import WORKFLOWS
 
 log = structlog.get_logger("bursar.worker")

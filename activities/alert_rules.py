@@ -6,7 +6,9 @@ from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
 from domain.plan import Plans
 from repositories.alert_figure import TOO_LONG
 from runtime.database import Database
-from services import alert_evaluation, evidence_due, subscription_seats
+from services.billing import subscription_seats
+from services.messages import alert_evaluation
+from services.payments import evidence_due
 
 
 class AlertRuleActivities:

@@ -31,9 +31,9 @@ from repositories import customer as customers
 from repositories import payment as payments
 from runtime import reach
 from runtime.database import Database
-from services import auto_topup
-from services.payment_method import default_method
-from services.payment_terms import TermsMaker
+from services.payments import auto_topup
+from services.payments.payment_method import default_method
+from services.payments.payment_terms import TermsMaker
 
 #: The principal of the payments.
 PRINCIPAL = "auto-topup"

@@ -33,11 +33,11 @@ from repositories import billing_terms
 from repositories import invoice_collection as collections
 from runtime import reach
 from runtime.database import Database, driver_connection
-from services import billing_month, billing_run
-from services import invoice as invoices
-from services.billing_month import Prepared, Refused
-from services.billing_run import Basis
-from services.document_files import Documents
+from services.billing import billing_month, billing_run
+from services.billing import invoice as invoices
+from services.billing.billing_month import Prepared, Refused
+from services.billing.billing_run import Basis
+from services.billing.document_files import Documents
 
 #: How many invoices one transaction numbers.
 NUMBERED = 500

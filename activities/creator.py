@@ -14,7 +14,7 @@ from providers.payments.base import ProviderNotFound
 from providers.payouts.base import PayoutProvider
 from repositories import alert, creator_account, payout, provider_event, transfer_reversal
 from runtime.database import Database
-from services import creator
+from services.payouts import creator
 
 
 class CreatorActivities:

@@ -16,7 +16,7 @@ from providers.payments.stripe.customers import StripeCustomers
 from repositories import alert, audit, customer, provider_event
 from repositories import billing_profile as profiles
 from runtime.database import Database
-from services.customer import ensure_customer
+from services.payments.customer import ensure_customer
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from models.alert import Alert
 from repositories import alert as alerts
 from repositories import alert_rule
 from runtime.database import Database
-from services import alert
+from services.messages import alert
 
 #: Notifies the members of some roles of an alert, once for each step, in the caller's transaction.
 Teller = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]

@@ -44,14 +44,14 @@ from models.contract import Contract
 from repositories import alert, audit, contract, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
-from services.escrow_extension import Extension, find_evidence_extension, find_extension
-from services.escrow_transfer import EscrowTransfers
-from services.level import refuse_exposure
-from services.payment_refresh import refresh_unpaid
-from services.purposes.base import refuse_beside_others
-from services.reputation import record_settled
-from services.signer import refuse_same_person
-from services.spend import refuse_frozen
+from services.credits.spend import refuse_frozen
+from services.escrow.escrow_extension import Extension, find_evidence_extension, find_extension
+from services.escrow.escrow_transfer import EscrowTransfers
+from services.escrow.signer import refuse_same_person
+from services.payments.payment_refresh import refresh_unpaid
+from services.payments.purposes.base import refuse_beside_others
+from services.reputation.level import refuse_exposure
+from services.reputation.reputation import record_settled
 
 #: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
 #: that the platform's own staff does.

@@ -54,14 +54,15 @@ from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from services import invoice as invoices
-from services import invoice_end, mail
-from services.alert_evaluation import raise_built_in
-from services.credit_lot import ByHand
-from services.invoice_collection import require_not_requested
-from services.payment_method import default_method
-from services.payment_refresh import refresh_unpaid
-from services.payment_terms import TermsMaker
+from services.billing import invoice as invoices
+from services.billing import invoice_end
+from services.billing.invoice_collection import require_not_requested
+from services.credits.credit_lot import ByHand
+from services.messages import mail
+from services.messages.alert_evaluation import raise_built_in
+from services.payments.payment_method import default_method
+from services.payments.payment_refresh import refresh_unpaid
+from services.payments.payment_terms import TermsMaker
 
 #: The principal of the payments.
 PRINCIPAL = "invoice-collection"

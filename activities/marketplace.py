@@ -21,11 +21,11 @@ from domain.payment.terms import PaymentTerms, PurposeKind
 from repositories import customer, marketplace, payment_command
 from runtime import reach
 from runtime.database import Database
-from services import marketplace_renewal
-from services.marketplace_renewal import PRINCIPAL, Due
-from services.outside_tax import TaxRefused
-from services.payment_method import default_method
-from services.payment_terms import TermsMaker
+from services.billing.outside_tax import TaxRefused
+from services.marketplace import marketplace_renewal
+from services.marketplace.marketplace_renewal import PRINCIPAL, Due
+from services.payments.payment_method import default_method
+from services.payments.payment_terms import TermsMaker
 
 log = structlog.get_logger("bursar.marketplace")
 

@@ -54,7 +54,7 @@ from runtime.database import Database
 from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id
 from runtime.sealing import Sealer
-from services import fan_out
+from services.messages import fan_out
 
 #: How many events, alerts, digests and messages are read at a time, and how many messages are sent concurrently.
 PAGE, AT_ONCE = 200, 8

@@ -60,13 +60,15 @@ from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
-from services import evidence_due, payment_alerts, payment_loss, payment_lot, payment_refund, reputation, tax_receipt
-from services.credit_lot import ByHand
-from services.debt import close_paid_debts
-from services.payment import lock, resolve
-from services.purposes import BOOKS
-from services.purposes.base import taxed_by
-from services.tax_receipt import TaxedMovement
+from services.billing import tax_receipt
+from services.billing.tax_receipt import TaxedMovement
+from services.books.debt import close_paid_debts
+from services.credits.credit_lot import ByHand
+from services.payments import evidence_due, payment_alerts, payment_loss, payment_lot, payment_refund
+from services.payments.payment import lock, resolve
+from services.payments.purposes import BOOKS
+from services.payments.purposes.base import taxed_by
+from services.reputation import reputation
 
 #: How often an organization's credits may change between count and booking before an operator is alerted.
 SPENT_MEANWHILE = 3

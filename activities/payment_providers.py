@@ -29,8 +29,8 @@ from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderErr
 from providers.payments.registry import Providers
 from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
-from services.customer import ensure_customer
-from services.purposes import BOOKS
+from services.payments.customer import ensure_customer
+from services.payments.purposes import BOOKS
 
 #: The code of the refusal of a stored method that the organization does not have.
 UNKNOWN_METHOD = "payment_method.unknown"

@@ -26,8 +26,10 @@ from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, Tr
 from repositories import alert, audit, debt, payout
 from repositories import event as outbox
 from runtime.database import Database, driver_connection
-from services import approval, creator, mail, transfer_reversal
-from services import payout as service
+from services.common import approval
+from services.messages import mail
+from services.payouts import creator, transfer_reversal
+from services.payouts import payout as service
 
 #: Alerts for operators, by event; resolved when the payout ends.
 ALERTED = {

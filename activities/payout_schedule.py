@@ -17,8 +17,8 @@ from providers.payouts.base import PayoutProvider
 from repositories import alert, creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
-from services import creator
-from services import payout_schedule as service
+from services.payouts import creator
+from services.payouts import payout_schedule as service
 
 log = structlog.get_logger("bursar.payouts")
 

@@ -55,9 +55,9 @@ from repositories.listing import Wanted
 from runtime import reach
 from runtime.database import Database
 from runtime.interceptors import domain_error_from
-from services import probe
-from services.payment_terms import TermsMaker
-from services.probe import Party
+from services.operations import probe
+from services.operations.probe import Party
+from services.payments.payment_terms import TermsMaker
 
 #: Stripe's test card for servers. It does not exist for a live key, so nothing real is ever charged.
 TEST_CARD = "pm_card_visa"

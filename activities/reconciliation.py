@@ -44,7 +44,7 @@ from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from runtime import reach
 from runtime.database import Database
-from services.reconciliation import alert_key
+from services.books.reconciliation import alert_key
 
 #: How many balance transactions are held in memory, and written or compared in one transaction.
 PAGE = 500

@@ -16,8 +16,8 @@ from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFo
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
 from repositories import alert, payout, recovery, transfer_reversal
 from runtime.database import Database
-from services import recovery as recovering
-from services import transfer_reversal as reversing
+from services.payouts import recovery as recovering
+from services.payouts import transfer_reversal as reversing
 
 log = structlog.get_logger("bursar.recovery")
 

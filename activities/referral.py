@@ -11,7 +11,7 @@ from domain.credits import CreditPrice
 from domain.referral import ReferralStatus, Rewards
 from repositories import referral
 from runtime.database import Database
-from services import referral as service
+from services.marketplace import referral as service
 
 log = structlog.get_logger("bursar.referral")
 

@@ -21,8 +21,8 @@ from domain.reputation.score import points
 from repositories import alert
 from repositories import reputation_nights as nights
 from runtime.database import Database, driver_connection
-from services.alert_evaluation import raise_built_in
-from services.reputation import judge_traits, refresh
+from services.messages.alert_evaluation import raise_built_in
+from services.reputation.reputation import judge_traits, refresh
 
 #: Decay for a date starts this long after midnight, when no event of the previous day is in flight any more.
 SETTLED = timedelta(minutes=10)

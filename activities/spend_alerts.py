@@ -8,8 +8,8 @@ from domain.mail import MailKind
 from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
 from repositories import alert, event, spend_alert, spend_control
 from runtime.database import Database
-from services import mail
-from services.alert_evaluation import BY
+from services.messages import mail
+from services.messages.alert_evaluation import BY
 
 
 class SpendAlertActivities:

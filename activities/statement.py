@@ -12,7 +12,7 @@ from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities
 from repositories import alert, statement
 from runtime.database import Database
-from services import statement as service
+from services.payouts import statement as service
 
 log = structlog.get_logger("bursar.statement")
 

@@ -36,8 +36,8 @@ from repositories import alert, organization, provider_event
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.database import Database
-from services.outside_tax import OutsideTaxes
-from services.subscription import NO_ANSWERS, tax_answers, write
+from services.billing.outside_tax import OutsideTaxes
+from services.billing.subscription import NO_ANSWERS, tax_answers, write
 
 #: The timeout of an outside tax service: shorter than that of an attempt.
 TAX_TIMEOUT = timedelta(seconds=8)

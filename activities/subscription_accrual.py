@@ -4,7 +4,7 @@ from temporalio import activity
 
 from contracts.subscription_accrual import AccruedSubscriptions, AccrueSubscriptions
 from runtime.database import Database
-from services import subscription
+from services.billing import subscription
 
 
 class SubscriptionAccrualActivities:

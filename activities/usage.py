@@ -35,9 +35,9 @@ from repositories import alert, usage
 from repositories import organization as organizations
 from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
-from services.rating import Rates
-from services.usage import Outcome, Status, record
-from services.usage_judge import Delivery
+from services.usage.rating import Rates
+from services.usage.usage import Outcome, Status, record
+from services.usage.usage_judge import Delivery
 
 #: How far ahead monthly tables are created. A request creates one that is needed earlier.
 AHEAD = timedelta(days=62)

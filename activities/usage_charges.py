@@ -6,8 +6,8 @@ from contracts.usage_charges import ChargedUsage, ChargeUsage
 from domain.credits import CreditPrice
 from repositories import usage_charge
 from runtime.database import Database
-from services import usage_of_agents
-from services.usage_charge import charge_due
+from services.usage import usage_of_agents
+from services.usage.usage_charge import charge_due
 
 #: How many agent uses of one organization are charged after its other events.
 _USES = 50

@@ -7,7 +7,7 @@ from providers.payments.base import ProviderUnavailable
 from providers.tax.base import VatNumbers
 from repositories import billing_profile as profiles
 from runtime.database import Database
-from services import billing_profile
+from services.billing import billing_profile
 
 
 class VatNumberActivities:

@@ -62,7 +62,7 @@ from runtime.database import Database
 from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id
 from runtime.sealing import Sealer
-from services import mail, webhook_keys
+from services.messages import mail, webhook_keys
 
 #: How many events are read and deliveries tried at a time, and how many requests are in flight.
 PAGE, AT_ONCE = 200, 8

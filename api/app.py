@@ -42,9 +42,9 @@ from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
-from services.document_files import Documents
-from services.mail_suppression import Bounces
-from services.unsubscribing import Unsubscribing
+from services.billing.document_files import Documents
+from services.messages.mail_suppression import Bounces
+from services.messages.unsubscribing import Unsubscribing
 
 VERSION = "0.1.0"
 V1 = "/api/v1"

@@ -11,8 +11,9 @@ from domain.access import Actor
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden
 from domain.payment.state import Payment
-from services import approval, payment_refund
-from services.credit_lot import ByHand
+from services.common import approval
+from services.credits.credit_lot import ByHand
+from services.payments import payment_refund
 
 
 def by_hand(deps: Deps) -> ByHand:
@@ -30,7 +31,7 @@ async def two_operators(
     *,
     is_used_here: bool = False,
 ) -> None:
-    """Return when another operator has approved this very act; see `services.approval.require` for `is_used_here`.
+    """Return when another operator has approved this act; see `services.common.approval.require` for `is_used_here`.
 
     Raises:
         ApprovalRequired: it is not approved; an approval is requested now. Conflict: `approval.same_operator`.

@@ -13,7 +13,7 @@ from api.announcements import Announcements
 from domain.action_cost import Cost
 from repositories.action_cost import CHANNEL
 from runtime.database import Database
-from services import action_cost
+from services.credits import action_cost
 
 CACHE_SECONDS = 5.0
 DEAF_CACHE_SECONDS = 1.0

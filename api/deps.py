@@ -31,11 +31,11 @@ from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
-from services.document_files import Documents
-from services.mail_suppression import Bounces
-from services.outside_tax import OutsideTaxes
-from services.payment_terms import TermsMaker
-from services.unsubscribing import Unsubscribing
+from services.billing.document_files import Documents
+from services.billing.outside_tax import OutsideTaxes
+from services.messages.mail_suppression import Bounces
+from services.messages.unsubscribing import Unsubscribing
+from services.payments.payment_terms import TermsMaker
 
 
 @dataclass(slots=True)

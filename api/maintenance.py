@@ -12,7 +12,7 @@ from domain.credits import CreditPrice
 from repositories import escrow_notice, idempotency, notification, provider_event
 from repositories import session as sessions
 from runtime.database import Database
-from services import exchange_rate
+from services.books import exchange_rate
 
 log = structlog.get_logger("bursar.api")
 

@@ -36,7 +36,7 @@ from domain.metadata import (
 )
 from models.metadata import ObjectMetadata
 from repositories import metadata as written
-from services.metadata import Change, change, version_of
+from services.tenants.metadata import Change, change, version_of
 
 #: Values of metadata that one list is narrowed by.
 MAX_FILTERS = 10

@@ -16,7 +16,7 @@ from domain.reputation.levels import Ladder, Rank
 from domain.reputation.policy import EvidencePolicy
 from repositories import pricing
 from repositories.pricing import Question, Read
-from services.pricing import COMPILE, Asked
+from services.marketplace.pricing import COMPILE, Asked
 
 #: How often the rules may change between two statements before a request is given up.
 TRIES = 5

@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse
 from api.body import raw_body
 from api.deps import DepsDep, SettingsDep
 from domain.errors import DomainError, NotFound
-from services import notification
-from services.unsubscribing import MAX_TOKEN, PATH
+from services.messages import notification
+from services.messages.unsubscribing import MAX_TOKEN, PATH
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

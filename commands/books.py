@@ -16,7 +16,7 @@ from repositories import accounting
 from repositories.accounting import JournalFilter
 from runtime.database import Database, one_moment
 from runtime.settings import Settings, read_settings
-from services.accounting import Format, written
+from services.books.accounting import Format, written
 
 
 def run(given: argparse.Namespace) -> int:

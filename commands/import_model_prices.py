@@ -19,7 +19,7 @@ from domain.errors import Invalid
 from domain.metering.price_map import PriceMap, read_price_map
 from runtime.database import Database
 from runtime.settings import read_settings
-from services.model_price import Imported, import_prices
+from services.usage.model_price import Imported, import_prices
 
 #: The short list, and the day from which its prices hold.
 SHIPPED = Path(__file__).with_name("model_prices.json")

@@ -1,7 +1,8 @@
 """Places that payments in coins were given, the counters of their indexes, and what became final at them.
 
-All are written by `services/crypto_deposit.py` alone, and no row is ever deleted: an index that was given once is never
-given again. Amounts are minor units of the asset. Only the platform sees them; what tenants see is in the payment.
+All are written by `services/payments/crypto_deposit.py` alone, and no row is ever deleted: an index that was given once
+is never given again. Amounts are minor units of the asset. Only the platform sees them; what tenants see is in the
+payment.
 """
 
 from datetime import datetime

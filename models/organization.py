@@ -12,9 +12,9 @@ class Organization(Base):
     """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
 
     `command_id` is the command that made the row: running that command again finds it instead of making another.
-    `tier` is the plan that it is on; only `services/project.py` changes it.
-    `version` counts the changes, by a trigger. `status` is set by `services/organization.py` alone: unless it is
-    `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
+    `tier` is the plan that it is on; only `services/billing/project.py` changes it.
+    `version` counts the changes, by a trigger. `status` is set by `services/tenants/organization.py` alone: unless it
+    is `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
     `timed_exits` of its last suspension.
     """
 

@@ -1,7 +1,7 @@
 """What creators return of payments that were reversed.
 
-`services/payment_loss.py` opens a recovery with the event that loses its payment, `services/recovery.py` writes shares
-and `services/transfer_reversal.py` reversals.
+`services/payments/payment_loss.py` opens a recovery with the event that loses its payment,
+`services/payouts/recovery.py` writes shares and `services/payouts/transfer_reversal.py` reversals.
 """
 
 from datetime import datetime

@@ -31,7 +31,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import connect
-from services import invoice, invoice_collection
+from services.billing import invoice, invoice_collection
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_WAITING", "50,200").split(","))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1"))

@@ -26,7 +26,7 @@ from domain.payable import HoldBack
 from ledger.gateway import Ledger, NewTransfer
 from runtime.database import Database
 from runtime.identity import new_id
-from services import payout
+from services.payouts import payout
 
 #: How many agents each of the callers buys, and how often it uses one.
 SALES = int(os.environ.get("BENCH_SALES", "15"))

@@ -22,9 +22,9 @@ from repositories import model_price, usage, usage_report
 from repositories.model_price import PriceBook
 from runtime import collector
 from runtime.database import Database
-from services.rating import Rates
-from services.usage import record
-from services.usage_judge import Delivery
+from services.usage.rating import Rates
+from services.usage.usage import record
+from services.usage.usage_judge import Delivery
 
 ORG = "org_bench"
 EVENTS = 1_000_000

@@ -31,9 +31,9 @@ from models.provider_event import ProviderEventRow
 from repositories import alert_built_in, alert_figure, alert_rule, notification, spend_day
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import alert_evaluation
-from services import alert_rule as service
-from services.alert_rule import Wanted
+from services.messages import alert_evaluation
+from services.messages import alert_rule as service
+from services.messages.alert_rule import Wanted
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
 from tests.support.plans import rows_read

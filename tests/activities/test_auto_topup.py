@@ -14,8 +14,8 @@ from providers.payments.registry import Providers
 from providers.payments.stripe.customers import MethodView
 from repositories import auto_topup as auto_topups
 from runtime.database import Database
-from services import auto_topup
-from services.payment_method import stored_method
+from services.payments import auto_topup
+from services.payments.payment_method import stored_method
 from tests.support.spend_world import CREDIT, World
 
 pytestmark = pytest.mark.db

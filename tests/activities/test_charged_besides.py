@@ -9,7 +9,7 @@ from models.invoice import InvoiceRow
 from repositories.billing_run import charged_besides
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice_end
+from services.billing import invoice_end
 from tests.domain.subscription.building import START, YEAR, bill, month, seen, unpaid
 from tests.support.mirrored_bills import KIM, Mirrored
 from tests.support.subscription_books import Subscribed, subscribed

@@ -7,7 +7,7 @@ from domain.errors import IdempotencyConflict
 from domain.invoice.state import WrongInvoiceState
 from models.invoice import CreditNoteRow
 from runtime.database import Database
-from services import credit_note, invoice_end
+from services.billing import credit_note, invoice_end
 from tests.activities.test_invoice_drafts import sound
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (

@@ -20,8 +20,8 @@ from models.recovery import Recovery
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import credit_note, invoice_end
-from services.debt import owed_minor
+from services.billing import credit_note, invoice_end
+from services.books.debt import owed_minor
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, YEAR, bill, month, seen

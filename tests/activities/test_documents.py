@@ -16,8 +16,8 @@ from models.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
 from repositories import invoice_line
 from runtime.database import Database
-from services import credit_note, document, invoice
-from services.outside_tax import TaxAnswer, taxed
+from services.billing import credit_note, document, invoice
+from services.billing.outside_tax import TaxAnswer, taxed
 from tests.support import billing
 
 pytestmark = pytest.mark.db

@@ -51,12 +51,13 @@ from models.project import Project
 from repositories import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import agent as agents
-from services import credit_lot, credit_note, invoice, invoice_end, spend_control
-from services import organization as organizations
-from services import webhook_endpoint as webhook_endpoints
-from services.metadata import Change
-from services.metadata import change as change_object
+from services.billing import credit_note, invoice, invoice_end
+from services.credits import credit_lot, spend_control
+from services.marketplace import agent as agents
+from services.messages import webhook_endpoint as webhook_endpoints
+from services.tenants import organization as organizations
+from services.tenants.metadata import Change
+from services.tenants.metadata import change as change_object
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
 from tests.api.paying import Written

@@ -12,7 +12,7 @@ from domain.access import Actor, Role
 from domain.payment.commands import evidence_submitted
 from models.alert import Alert
 from runtime.database import Database
-from services.evidence_due import KIND
+from services.payments.evidence_due import KIND
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import PLANS
 from tests.support.spend_world import World

@@ -19,7 +19,7 @@ from repositories import debt
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.invoice_end import resume, void
+from services.billing.invoice_end import resume, void
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.support.invoices import KIM, Issued, issued

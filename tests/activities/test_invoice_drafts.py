@@ -20,8 +20,8 @@ from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from repositories import invoice_line
 from runtime.database import Database
-from services import credit_note, invoice, invoice_end
-from services.outside_tax import TaxAnswer, TaxUnavailable, taxed
+from services.billing import credit_note, invoice, invoice_end
+from services.billing.outside_tax import TaxAnswer, TaxUnavailable, taxed
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,

@@ -46,22 +46,14 @@ from repositories.model_price import PriceBook
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import (
-    billing_month,
-    billing_profile,
-    billing_run,
-    invoice,
-    invoice_item,
-    organization,
-    outside_tax,
-    usage,
-    usage_charge,
-)
-from services.billing_month import Prepared
-from services.billing_run import Basis
-from services.document_files import Documents
-from services.rating import Rates
-from services.usage_judge import Delivery
+from services.billing import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax
+from services.billing.billing_month import Prepared
+from services.billing.billing_run import Basis
+from services.billing.document_files import Documents
+from services.tenants import organization
+from services.usage import usage, usage_charge
+from services.usage.rating import Rates
+from services.usage.usage_judge import Delivery
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate

@@ -17,7 +17,7 @@ from models.mail import QueuedMail
 from models.organization import Organization
 from runtime.database import Database
 from runtime.identity import new_id
-from services import mail
+from services.messages import mail
 from tests.support.mails import BOOKS, CONTACTS, OWNER, listening, mailer
 
 pytestmark = pytest.mark.db

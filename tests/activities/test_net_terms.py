@@ -25,9 +25,9 @@ from repositories import invoice_collection as collections
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice_end
-from services.purposes import BOOKS
-from services.subscription import accrue
+from services.billing import invoice_end
+from services.billing.subscription import accrue
+from services.payments.purposes import BOOKS
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, bill, month, ordered, seen, terms, unpaid
 from tests.support.looking import again

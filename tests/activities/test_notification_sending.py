@@ -29,8 +29,8 @@ from repositories.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer
-from services import notification as service
-from services.notification import NewChannel
+from services.messages import notification as service
+from services.messages.notification import NewChannel
 from tests.support.mails import listening, mailer
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 

@@ -28,9 +28,9 @@ from repositories import alert, contact, event
 from repositories import notification as notifications
 from runtime.database import Database
 from runtime.identity import new_id
-from services import fan_out
-from services.fan_out import NotifiedPage
-from services.notification import notify_roles
+from services.messages import fan_out
+from services.messages.fan_out import NotifiedPage
+from services.messages.notification import notify_roles
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 from tests.support.outbox import past_others
 

@@ -15,7 +15,7 @@ from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow
 from providers.payments.limits import check_chargeable
 from runtime.database import Database, driver_connection
-from services import credit_note, document, invoice, invoice_end
+from services.billing import credit_note, document, invoice, invoice_end
 from tests.activities.test_invoice_drafts import sound
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls

@@ -35,12 +35,12 @@ from models.tax_receipt import TaxReceipt
 from repositories import debt, marketplace, marketplace_proof, organization_trait, usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import marketplace as selling
-from services import marketplace_renewal
-from services import organization as organizations
-from services.payable import shares_of
-from services.purposes.base import Alone
-from services.purposes.purchase import PurchaseBooks
+from services.marketplace import marketplace as selling
+from services.marketplace import marketplace_renewal
+from services.payments.purposes.base import Alone
+from services.payments.purposes.purchase import PurchaseBooks
+from services.payouts.payable import shares_of
+from services.tenants import organization as organizations
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls

@@ -25,8 +25,8 @@ from providers.payments.registry import Providers
 from repositories import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
-from services import marketplace_renewal
-from services.payment_terms import TermsMaker
+from services.marketplace import marketplace_renewal
+from services.payments.payment_terms import TermsMaker
 from tests.activities.test_purchase_books import TAX, Sold, sold
 from tests.api.paying import NOW, Written
 from tests.support.billing import located, rate

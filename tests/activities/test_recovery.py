@@ -47,13 +47,13 @@ from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import earnings, statement
-from services import marketplace as selling
-from services import payout as service
-from services import recovery as recovering
-from services import transfer_reversal as reversing
-from services.debt import settle_debt
-from services.payable import shares_of
+from services.books.debt import settle_debt
+from services.marketplace import marketplace as selling
+from services.payouts import earnings, statement
+from services.payouts import payout as service
+from services.payouts import recovery as recovering
+from services.payouts import transfer_reversal as reversing
+from services.payouts.payable import shares_of
 from tests.activities.test_disputed_credits import pay_rest
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls

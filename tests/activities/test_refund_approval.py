@@ -12,8 +12,8 @@ from domain.payment.purposes.invoice import invoice_paid
 from models.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id
-from services import credit_lot
-from services.payment_refund import ALL
+from services.credits import credit_lot
+from services.payments.payment_refund import ALL
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import ANCHOR, bill, month, seen
 from tests.support import billing

@@ -20,8 +20,8 @@ from repositories import alert as alerts
 from repositories import listing, spend_alert
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import spend_control
-from services.alert_rule import Wanted, change_built_in
+from services.credits import spend_control
+from services.messages.alert_rule import Wanted, change_built_in
 from tests.conftest import DatabaseUrls
 from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World

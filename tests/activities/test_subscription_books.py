@@ -36,10 +36,10 @@ from repositories import subscription as subscriptions
 from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice_collection, invoice_end
-from services.debt import owed_minor
-from services.outside_tax import TaxUnavailable
-from services.subscription import accrue
+from services.billing import invoice_collection, invoice_end
+from services.billing.outside_tax import TaxUnavailable
+from services.billing.subscription import accrue
+from services.books.debt import owed_minor
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms, unpaid
 from tests.support.billing import GERMAN, located, rate

@@ -29,7 +29,7 @@ from providers.subscriptions.stripe import StripeSubscriptions
 from repositories import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.subscription import write
+from services.billing.subscription import write
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import MONTH, PLANS, START
 from tests.sandbox.conftest import StripeSandbox, running_stripe_sandbox, stripe_sandbox

@@ -19,8 +19,8 @@ from providers.payments import limits
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import credit_note
-from services.subscription import accrue
+from services.billing import credit_note
+from services.billing.subscription import accrue
 from tests.api.paying import NOW
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms

@@ -13,7 +13,7 @@ from models.alert import Alert
 from models.api_key import ApiKey
 from runtime.database import Database
 from runtime.identity import new_id
-from services.subscription_seats import SEATS_EXCEEDED
+from services.billing.subscription_seats import SEATS_EXCEEDED
 from tests.domain.subscription.building import ANCHOR, PLANS, START, bill, days, month, ordered, seen, terms
 from tests.support.subscription_books import Subscribed, subscribed
 

@@ -33,12 +33,12 @@ from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
-from services import billing_profile, invoice_end
-from services import credit_note as credit_notes
-from services.credit_lot import ByHand
-from services.document import of_tax_receipt
-from services.outside_tax import TaxRefused, TaxUnavailable
-from services.payment_terms import TermsMaker
+from services.billing import billing_profile, invoice_end
+from services.billing import credit_note as credit_notes
+from services.billing.document import of_tax_receipt
+from services.billing.outside_tax import TaxRefused, TaxUnavailable
+from services.credits.credit_lot import ByHand
+from services.payments.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls

@@ -31,7 +31,7 @@ from repositories import event
 from repositories import webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
-from services import webhook_endpoint as service
+from services.messages import webhook_endpoint as service
 from tests.support.looking import again
 from tests.support.notifications import an_organization
 from tests.support.outbox import past_others

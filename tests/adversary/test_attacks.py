@@ -16,7 +16,7 @@ from dev.year.story import next_leap_year
 from dev.year.world import World, running
 from domain import referral
 from domain.plan import DEFAULTS
-from services import earnings
+from services.payouts import earnings
 from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls
 from tests.support.seeds import RUN_SEED

@@ -9,7 +9,7 @@ from domain.access import Actor, Role
 from domain.agent import AgentRetired
 from repositories import agent as agents
 from runtime.database import Database
-from services.agent import retire
+from services.marketplace.agent import retire
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between
 from tests.support.locks import somebody_waits

@@ -19,7 +19,7 @@ from domain.alert.life import AlertStatus
 from repositories import alert as alerts
 from repositories import audit
 from runtime.identity import new_id
-from services import fan_out, notification
+from services.messages import fan_out, notification
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 

@@ -13,7 +13,7 @@ from providers.tax.base import Confirmation
 from repositories import billing_profile as profiles
 from repositories.billing_profile import Unconfirmed
 from runtime.database import Database
-from services import billing_profile
+from services.billing import billing_profile
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import PATH, issue
 from tests.support.billing import KIM, NOW

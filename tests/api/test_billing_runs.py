@@ -7,7 +7,7 @@ import pytest
 
 from repositories import billing_run as runs
 from runtime.database import Database
-from services import billing_run
+from services.billing import billing_run
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import NOBODY
 from tests.api.metering import event, import_prices, send

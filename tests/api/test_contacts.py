@@ -15,7 +15,7 @@ from domain.mail import Contact, MailKind, Purpose
 from domain.metadata import Precondition
 from models.mail import QueuedMail
 from runtime.database import Database
-from services import mail
+from services.messages import mail
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.conftest import DatabaseUrls
 

@@ -32,7 +32,7 @@ from providers.payouts.stripe import StripeConnect
 from repositories import creator_account, provider_event
 from repositories import notification as notifications
 from runtime.identity import new_id
-from services.notification import delete_channel
+from services.messages.notification import delete_channel
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.notifications import a_channel, a_principal
@@ -350,7 +350,7 @@ async def test_event_of_an_account_of_nobody_is_unmatched(bureau: Bureau) -> Non
 
 
 async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: Bureau, studio: Tenant) -> None:
-    from services import creator
+    from services.payouts import creator
 
     ref = await bureau.connected(studio)
     old = await bureau.payouts.retrieve_account(ref)

@@ -14,7 +14,7 @@ from domain.credits import CreditPrice
 from domain.spend.rate import exchange_rate
 from repositories import spend_rate
 from runtime.database import Database
-from services import exchange_rate as exchange_rates
+from services.books import exchange_rate as exchange_rates
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use

@@ -13,8 +13,8 @@ from domain.ids import uuid_of
 from domain.spend.control import ControlStatus
 from runtime.database import Database
 from runtime.identity import new_id
-from services import spend_control
-from services.spend_control import Order
+from services.credits import spend_control
+from services.credits.spend_control import Order
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.paying import paying_app

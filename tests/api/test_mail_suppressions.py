@@ -18,7 +18,7 @@ from repositories import contact
 from repositories import mail_suppression as suppressions
 from runtime.database import Database
 from runtime.identity import new_id
-from services.mail_suppression import Bounces, SuppressingNotifier
+from services.messages.mail_suppression import Bounces, SuppressingNotifier
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.mails import listening, mailer

@@ -25,8 +25,8 @@ from ledger.gateway import Ledger
 from repositories import listing, lot, marketplace_proof, organization_trait, spend, usage_charge
 from repositories.reputation import take
 from runtime.database import Database, driver_connection
-from services import referral
-from services.payable import shares_of
+from services.marketplace import referral
+from services.payouts.payable import shares_of
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written

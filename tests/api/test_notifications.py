@@ -16,7 +16,7 @@ from repositories.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer
-from services import notification as service
+from services.messages import notification as service
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.support.webhooks import WEBHOOK_KEYS
 

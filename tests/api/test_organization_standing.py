@@ -29,11 +29,12 @@ from repositories import organization as organizations
 from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import organization as service
-from services import project, webhook_endpoint
-from services.credit_lot import grant_signup_bonus
-from services.payout import request as request_payout
-from services.project import Order
+from services.billing import project
+from services.billing.project import Order
+from services.credits.credit_lot import grant_signup_bonus
+from services.messages import webhook_endpoint
+from services.payouts.payout import request as request_payout
+from services.tenants import organization as service
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
 from tests.api.invoicing import body as invoiced

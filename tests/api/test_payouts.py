@@ -29,8 +29,8 @@ from models.payment import PaymentBalanceTransaction
 from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
-from services import payout as payout_service
-from services import statement
+from services.payouts import payout as payout_service
+from services.payouts import statement
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau

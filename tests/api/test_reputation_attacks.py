@@ -24,8 +24,9 @@ from repositories import contract as contracts
 from repositories import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice_end, reputation
-from services.reputation import refresh
+from services.billing import invoice_end
+from services.reputation import reputation
+from services.reputation.reputation import refresh
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import pay

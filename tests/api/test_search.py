@@ -12,7 +12,7 @@ from domain.subscription.state import Outcome, numbered
 from repositories import alert
 from runtime.database import Database
 from runtime.identity import new_id
-from services.subscription import write
+from services.billing.subscription import write
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, refused
 from tests.api.escrowing import contract_between, funded_escrow
 from tests.api.invoicing import issue

@@ -24,7 +24,7 @@ from repositories import alert
 from repositories import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
-from services import session as links
+from services.tenants import session as links
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.metering import event, send, statuses

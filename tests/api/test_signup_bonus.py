@@ -8,7 +8,7 @@ import pytest
 from api.app import create_app
 from runtime.database import Database
 from runtime.settings import Settings
-from services import credit_lot
+from services.credits import credit_lot
 from tests.api.conftest import Caller, forget, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.bonus import NO_BONUS

@@ -23,7 +23,7 @@ from domain.subscription.terms import terms_of
 from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
-from services.subscription import write
+from services.billing.subscription import write
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls

@@ -16,7 +16,7 @@ from providers.notify.base import Message
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import SIGNATURE_LENGTH, Signer
-from services.unsubscribing import PATH, Unsubscribing, Unsubscription
+from services.messages.unsubscribing import PATH, Unsubscribing, Unsubscription
 from tests.api.conftest import Caller, Tenant, good, settings_for
 from tests.api.test_notifications import principal_of, verified
 from tests.conftest import DatabaseUrls

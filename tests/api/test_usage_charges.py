@@ -17,7 +17,7 @@ from domain.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
-from services.usage_charge import charge_due
+from services.usage.usage_charge import charge_due
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import NUMBERS, event, import_prices, prove, send, statuses
 from tests.api.spending import balance, grant, limit, reserve, use

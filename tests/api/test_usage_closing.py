@@ -13,9 +13,9 @@ from domain.usage.charge import Waits
 from repositories import usage_charge
 from repositories.model_price import PriceBook
 from runtime.database import Database
-from services import usage
-from services.rating import Rates
-from services.usage_judge import Delivery
+from services.usage import usage
+from services.usage.rating import Rates
+from services.usage.usage_judge import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import event, send, statuses
 from tests.api.test_usage_charges import charged_meter, kind

@@ -17,9 +17,9 @@ from repositories.model_price import PriceBook
 from repositories.usage import open_months
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import usage
-from services.rating import Rates
-from services.usage_judge import Delivery
+from services.usage import usage
+from services.usage.rating import Rates
+from services.usage.usage_judge import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import BATCH, event, prove, send, statuses
 from tests.conftest import DatabaseUrls

@@ -15,7 +15,7 @@ from domain.usage.meter import read
 from repositories.meter import MOST
 from runtime.database import Database
 from runtime.identity import new_id
-from services import usage_judge
+from services.usage import usage_judge
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send, statuses
 from tests.conftest import DatabaseUrls

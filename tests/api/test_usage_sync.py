@@ -23,7 +23,7 @@ from repositories.usage import cursor
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect
-from services.rating import Rates
+from services.usage.rating import Rates
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.metering import NUMBERS, import_prices
 from tests.conftest import DatabaseUrls

@@ -17,9 +17,9 @@ from domain.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings
-from services import statement
-from services.credit_lot import ByHand
-from services.waiver import NotWaivable, WaiverRules, Wanted, waive
+from services.credits.credit_lot import ByHand
+from services.payouts import statement
+from services.payouts.waiver import NotWaivable, WaiverRules, Wanted, waive
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls

@@ -28,7 +28,7 @@ from repositories.webhook_delivery import Tried
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
-from services import webhook_endpoint, webhook_keys
+from services.messages import webhook_endpoint, webhook_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each

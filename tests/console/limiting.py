@@ -6,8 +6,8 @@ from domain.access import Actor, Role
 from domain.webhook.endpoint import Ordering
 from runtime.database import Database
 from runtime.identity import new_id
-from services import webhook_endpoint
-from services.webhook_endpoint import NewEndpoint
+from services.messages import webhook_endpoint
+from services.messages.webhook_endpoint import NewEndpoint
 from tests.support.webhooks import SEALER
 
 LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}

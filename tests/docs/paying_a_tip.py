@@ -26,7 +26,7 @@ from models.agent import Agent
 from models.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.purposes import BOOKS
+from services.payments.purposes import BOOKS
 from tests.api.paying import NOW, Written
 
 TIP = PurposeKind("tip")

@@ -7,7 +7,7 @@ from pathlib import Path
 from activities.payout import ALERTED as OF_PAYOUTS
 from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.spend.alerts import AlertKind
-from services.payment_alerts import ALERTED as OF_PAYMENTS
+from services.payments.payment_alerts import ALERTED as OF_PAYMENTS
 from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]

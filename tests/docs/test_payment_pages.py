@@ -28,7 +28,7 @@ from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
-from services.payment_alerts import ALERTED
+from services.payments.payment_alerts import ALERTED
 from tests.docs.pages import ROOT, prose
 from tests.support.cases import for_each
 from workflows.payment import PaymentWorkflow

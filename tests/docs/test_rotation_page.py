@@ -15,8 +15,8 @@ from runtime.codec import CIPHER, ENCODING, EncryptionCodec, SealedPayloadError
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
-from services import webhook_endpoint as service
-from services.webhook_endpoint import NewEndpoint
+from services.messages import webhook_endpoint as service
+from services.messages.webhook_endpoint import NewEndpoint
 from tests.docs.pages import ROOT
 from tests.support.notifications import an_organization
 

@@ -18,7 +18,7 @@ from domain.payment.purposes.purchase import Wanted
 from domain.payment.quote import Rate
 from domain.payment.terms import Purpose, PurposeKind
 from domain.project import SlotPrice
-from services.purposes import BOOKS
+from services.payments.purposes import BOOKS
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 from domain.payment.snapshot import BalanceTransaction, Deposit, Snapshot
 from providers.payments.crypto import CryptoProvider
 from runtime.database import Database
-from services.crypto_deposit import PostgresDepositBook
+from services.payments.crypto_deposit import PostgresDepositBook
 from tests.providers.harness import key
 from tests.support.chains import CHAIN_OF, CONFIRMATIONS, ChainsInTest
 

@@ -25,9 +25,9 @@ from providers.payments.registry import Providers
 from repositories import payment_command
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import spend_control
-from services.spend import refuse_frozen
-from services.spend_control import Order
+from services.credits import spend_control
+from services.credits.spend import refuse_frozen
+from services.credits.spend_control import Order
 from tests.conftest import DatabaseUrls
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key

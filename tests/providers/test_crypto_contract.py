@@ -11,7 +11,7 @@ from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord
 from runtime.database import Database
-from services.crypto_deposit import PostgresDepositBook
+from services.payments.crypto_deposit import PostgresDepositBook
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest

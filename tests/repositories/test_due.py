@@ -9,7 +9,7 @@ from domain.accounts import platform
 from domain.lots import LotSource, LotTerms
 from repositories.due import oldest_due
 from runtime.database import Database
-from services.subscription import accrue
+from services.billing.subscription import accrue
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import bill, month, seen
 from tests.support.books import ISSUANCE, LATER, NOW, fresh, open_books, recognise, settle_uses

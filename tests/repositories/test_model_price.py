@@ -16,7 +16,7 @@ from domain.metering.usage import TokenUsage
 from models.model_price import ModelPriceImport, ModelPriceRow
 from repositories.model_price import PriceBook, Wanted
 from runtime.database import Database
-from services.model_price import import_prices
+from services.usage.model_price import import_prices
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db

@@ -21,7 +21,7 @@ from repositories.reputation import are_related, take, void
 from repositories.reputation_recalls import give_again, recall, refresh, stale
 from runtime.database import Database, driver_connection, plain_url
 from runtime.settings import Settings
-from services.reputation import judge_traits
+from services.reputation.reputation import judge_traits
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, about, books, fact, new_agent, rows_of  # noqa: F401

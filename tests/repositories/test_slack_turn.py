@@ -7,7 +7,7 @@ import pytest
 
 from runtime.database import Database
 from runtime.identity import new_id
-from services.slack_turns import SharedTurns
+from services.messages.slack_turns import SharedTurns
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db

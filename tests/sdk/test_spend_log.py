@@ -16,7 +16,7 @@ from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from providers.usage.litellm import LiteLlm
 from repositories.model_price import PriceBook
 from runtime.database import Database
-from services.rating import Rates
+from services.usage.rating import Rates
 from tests.api.conftest import Caller, good, new_key
 from tests.api.metering import import_prices
 from tests.api.test_usage_charges import charged_meter, sweep

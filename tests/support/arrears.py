@@ -23,10 +23,10 @@ from repositories import billing_terms, model_price
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.identity import new_id
-from services import usage
-from services.rating import Rates
-from services.usage import Status
-from services.usage_judge import Delivery
+from services.usage import usage
+from services.usage.rating import Rates
+from services.usage.usage import Status
+from services.usage.usage_judge import Delivery
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)

@@ -22,7 +22,7 @@ from repositories import billing_profile, billing_terms, tax_rate
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import invoice
+from services.billing import invoice
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

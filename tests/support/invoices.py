@@ -13,8 +13,8 @@ from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
-from services.invoice import issue
-from services.invoice_end import void
+from services.billing.invoice import issue
+from services.billing.invoice_end import void
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)

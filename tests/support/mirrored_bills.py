@@ -22,7 +22,7 @@ from models.payment import PaymentRow
 from repositories import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.credit_lot import ByHand
+from services.credits.credit_lot import ByHand
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import bill, month, seen
 from tests.support.runs import payment_message

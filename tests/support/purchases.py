@@ -10,7 +10,7 @@ from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import marketplace
 from runtime.identity import new_id
-from services import marketplace as selling
+from services.marketplace import marketplace as selling
 
 
 async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase:

@@ -20,7 +20,7 @@ from models.mail import QueuedMail
 from models.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import credit_lot
+from services.credits import credit_lot
 
 CREDIT = 10**6
 NOW = datetime.now(UTC)

@@ -20,8 +20,8 @@ from providers.tax.service import TaxService
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.outside_tax import OutsideTaxes
-from services.subscription import tax_answers, write
+from services.billing.outside_tax import OutsideTaxes
+from services.billing.subscription import tax_answers, write
 from tests.domain.subscription.building import PLANS, START, created
 
 MONTH = Interval.MONTH

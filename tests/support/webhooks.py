@@ -14,8 +14,8 @@ from providers.notify.webhook import Outgoing
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
-from services import webhook_endpoint as service
-from services.webhook_endpoint import NewEndpoint
+from services.messages import webhook_endpoint as service
+from services.messages.webhook_endpoint import NewEndpoint
 
 WEBHOOK_KEYS = SecretStr("test:" + base64.b64encode(b"w" * 32).decode())
 SEALER = Sealer(WEBHOOK_KEYS, bound=OF_WEBHOOKS)

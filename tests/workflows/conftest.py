@@ -58,8 +58,8 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
-from services.crypto_deposit import PostgresDepositBook
-from services.spend import refuse_frozen
+from services.credits.spend import refuse_frozen
+from services.payments.crypto_deposit import PostgresDepositBook
 from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS

@@ -23,8 +23,8 @@ from repositories import invoice_collection as collections
 from repositories import payment as payments
 from runtime import reach
 from runtime.identity import new_id
-from services import invoice as service
-from services import invoice_collection, invoice_end
+from services.billing import invoice as service
+from services.billing import invoice_collection, invoice_end
 from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage

@@ -26,7 +26,7 @@ from repositories import payout as payouts
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import payout as service
+from services.payouts import payout as service
 from tests.support.looking import again
 from tests.support.timelines import timeline
 from tests.workflows.approvals import approved

@@ -17,7 +17,7 @@ from repositories.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services import alert_rule
+from services.messages import alert_rule
 from tests.domain.subscription.building import PLANS
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin

@@ -25,8 +25,8 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
-from services import auto_topup
-from services.payment_terms import TermsMaker
+from services.payments import auto_topup
+from services.payments.payment_terms import TermsMaker
 from tests.api.conftest import good, new_key
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again, pass_to_the_end

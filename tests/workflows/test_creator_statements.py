@@ -32,8 +32,8 @@ from providers.documents.display import display
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import statement as service
-from services.document_files import Documents
+from services.billing.document_files import Documents
+from services.payouts import statement as service
 from tests.conftest import DatabaseUrls
 from tests.support.documents import SELLER, selling
 from tests.support.histories import replay_and_keep

@@ -9,7 +9,7 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUna
 from repositories import customer
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from services.customer import ensure_customer
+from services.payments.customer import ensure_customer
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom
 from workflows.customer import CustomerWorkflow

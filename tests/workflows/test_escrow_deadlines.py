@@ -14,7 +14,7 @@ from models.api_presence import ApiPresence
 from repositories import alert
 from repositories.listing import Wanted
 from runtime.identity import new_id
-from services import organization as organizations
+from services.tenants import organization as organizations
 from tests.support.histories import replay, replay_and_keep
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -16,7 +16,7 @@ from repositories import contact
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services import mail
+from services.messages import mail
 from tests.support.histories import replay_and_keep
 from tests.support.mails import CONTACTS, listening, mailer
 from tests.workflows.conftest import with_plugin

@@ -34,9 +34,9 @@ from repositories.invoice_line import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import invoicing_on
-from services import billing_run
-from services import invoice as invoices
-from services import usage_bill as charging
+from services.billing import billing_run
+from services.billing import invoice as invoices
+from services.usage import usage_bill as charging
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.histories import replay_and_keep

@@ -9,8 +9,8 @@ from domain.payment.terms import Purpose, PurposeKind
 from domain.plan import DEFAULTS, plans_from
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import project
-from services.project import Order
+from services.billing import project
+from services.billing.project import Order
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused
 

@@ -28,7 +28,7 @@ from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from services import organization
+from services.tenants import organization
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import stage_on
@@ -144,7 +144,7 @@ async def test_payout_is_not_sent_where_its_organization_was_suspended_during_th
         async with stage.database.platform() as session:
             await organization.suspend(session, operator, org_id, reason="Fraud.", now=datetime.now(UTC))
 
-    monkeypatch.setattr("services.payout.refuse_debtor", judged)
+    monkeypatch.setattr("services.payouts.payout.refuse_debtor", judged)
     await made.begin()
     assert (await made.handle.result()).status == "failed"
     assert (await made.state()).failure_code == "organization.suspended"

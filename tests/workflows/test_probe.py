@@ -32,9 +32,9 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.jobs import probing_every
 from runtime.settings import Settings
-from services import probe
-from services.payment_terms import TermsMaker
-from services.probe import ONE_CREDIT, Party
+from services.operations import probe
+from services.operations.probe import ONE_CREDIT, Party
+from services.payments.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.support.payments import FakeProvider
 from tests.workflows.conftest import Stage

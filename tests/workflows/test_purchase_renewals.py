@@ -23,7 +23,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
-from services.payment_terms import TermsMaker
+from services.payments.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin

@@ -29,8 +29,8 @@ from repositories import organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services import organization as organizations
-from services import referral as service
+from services.marketplace import referral as service
+from services.tenants import organization as organizations
 from tests.api.paying import NOW, Written
 from tests.support.histories import replay_and_keep
 from tests.support.locks import somebody_waits

@@ -22,7 +22,7 @@ from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from services.subscription import write
+from services.billing.subscription import write
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.support.subscriptions import bill_of

@@ -21,9 +21,9 @@ from repositories import meter
 from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.rating import Rates
-from services.usage import record
-from services.usage_judge import Delivery
+from services.usage.rating import Rates
+from services.usage.usage import record
+from services.usage.usage_judge import Delivery
 from tests.api.metering import event, prove
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin

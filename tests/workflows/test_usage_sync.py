@@ -49,7 +49,7 @@ from repositories.usage import cursor
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services.rating import Rates
+from services.usage.rating import Rates
 from tests.api.metering import import_prices, prove
 from tests.conftest import DatabaseUrls
 from tests.support.histories import replay_and_keep

@@ -28,7 +28,7 @@ from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
 from runtime import reach
 from runtime.identity import new_id
-from services import webhook_endpoint as service
+from services.messages import webhook_endpoint as service
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage

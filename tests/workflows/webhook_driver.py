@@ -25,8 +25,8 @@ from repositories import webhook_endpoint as endpoints
 from repositories.listing import Wanted
 from runtime import reach
 from runtime.identity import new_id
-from services import webhook_endpoint as service
-from services.webhook_endpoint import NewEndpoint
+from services.messages import webhook_endpoint as service
+from services.messages.webhook_endpoint import NewEndpoint
 from tests.support.looking import again
 from tests.support.timelines import timeline
 from tests.support.webhooks import SEALER

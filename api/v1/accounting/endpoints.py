@@ -22,7 +22,7 @@ from domain.ids import transfer_id, uuid_of
 from repositories import accounting
 from repositories.accounting import JournalFilter
 from runtime.database import one_moment
-from services.accounting import Format, written
+from services.books.accounting import Format, written
 
 router = Resource(prefix="/accounting", tags=["accounting"])
 

@@ -23,7 +23,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
 from repositories import action_cost as costs
-from services import action_cost
+from services.credits import action_cost
 
 router = Resource(tags=["costs"])
 

@@ -25,8 +25,8 @@ from models.agent import Agent
 from repositories import agent as agents
 from repositories import metadata
 from runtime.identity import new_id
-from services import agent as service
-from services.metadata import Change, change
+from services.marketplace import agent as service
+from services.tenants.metadata import Change, change
 
 router = Resource(tags=["agents"])
 

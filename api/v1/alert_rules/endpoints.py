@@ -23,7 +23,7 @@ from domain.alert.rules import BuiltIn, built_in_of
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from models.alert_rule import AlertRule
 from repositories import alert_rule as rules
-from services import alert_rule as service
+from services.messages import alert_rule as service
 
 router = Resource(tags=["alert_rules"])
 

@@ -25,7 +25,7 @@ from domain.alert.escalation import Step
 from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
 from domain.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
 from models.alert_rule import AlertRule
-from services.alert_rule import Wanted
+from services.messages.alert_rule import Wanted
 
 Severity = Literal["info", "warning", "critical"]
 _CHANNEL = Annotated[str, StringConstraints(min_length=1, max_length=64)]

@@ -30,7 +30,7 @@ from models.alert import Alert
 from repositories import alert as alerts
 from repositories import name
 from runtime import reach
-from services import alert, notification
+from services.messages import alert, notification
 
 router = Resource(tags=["alerts"])
 

@@ -24,7 +24,7 @@ from models.api_key import ApiKey
 from repositories import api_key as keys
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import api_key as service
+from services.tenants import api_key as service
 
 router = Resource(tags=["api_keys"])
 

@@ -20,7 +20,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalStatus
 from domain.errors import Conflict, NotFound
 from repositories import approval as approvals
-from services import approval
+from services.common import approval
 
 router = Resource(tags=["approvals"])
 _REFUSALS = errors(NotFound, (Conflict, "approval.same_operator"), (Conflict, "approval.decided"))

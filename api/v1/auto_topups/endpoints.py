@@ -20,7 +20,7 @@ from domain.ids import quote_tax_key
 from domain.money import CREDIT, parse_amount
 from models.auto_topup import AutoTopUp
 from repositories import auto_topup as auto_topups
-from services import auto_topup
+from services.payments import auto_topup
 
 router = Resource(tags=["auto_topups"])
 

@@ -36,7 +36,7 @@ from models.billing_run import InvoiceItemRow
 from repositories import billing_run as runs
 from runtime import reach
 from runtime.identity import new_id
-from services import billing_run, invoice_item
+from services.billing import billing_run, invoice_item
 
 router = Resource(tags=["billing_runs"])
 

@@ -12,7 +12,7 @@ from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.invoice.lines import MAX_QUANTITY
 from domain.money import format_amount
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
-from services.billing_run import Upcoming
+from services.billing.billing_run import Upcoming
 
 #: A month in a request; `domain.billing_run.period.parse_month` judges it.
 Month = Annotated[str, StringConstraints(max_length=20)]

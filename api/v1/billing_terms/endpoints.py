@@ -17,7 +17,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden, NotFound
 from repositories import billing_terms as terms
 from repositories import organization as organizations
-from services import billing_terms
+from services.billing import billing_terms
 
 router = Resource(tags=["billing_terms"])
 

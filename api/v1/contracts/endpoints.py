@@ -49,9 +49,9 @@ from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import made_by
 from runtime.identity import new_id
-from services import contract as service
-from services import pricing
-from services.metadata import version_of
+from services.escrow import contract as service
+from services.marketplace import pricing
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["contracts"])
 

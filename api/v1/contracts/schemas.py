@@ -38,7 +38,7 @@ from models.contract import Contract
 from models.pricing import PricingQuote
 from repositories.party import Beside
 from runtime.settings import Settings
-from services.pricing import mismatch
+from services.marketplace.pricing import mismatch
 
 MAX_SIGNATORIES = 20
 MAX_MILESTONES = 50

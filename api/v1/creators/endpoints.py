@@ -19,8 +19,8 @@ from domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from domain.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
 from repositories import creator_account
-from services.creator import ensure_account
-from services.provider_errors import provider_errors
+from services.common.provider_errors import provider_errors
+from services.payouts.creator import ensure_account
 
 router = Resource(tags=["connected_accounts"])
 

@@ -35,8 +35,8 @@ from repositories import lot as lots
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command, made_by
-from services import credit_lot
-from services.metadata import version_of
+from services.credits import credit_lot
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["credits"])
 

@@ -32,9 +32,9 @@ from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import customer as customers
 from runtime.identity import new_id
-from services import billing_profile
-from services.customer import PROVIDER, ensure_customer
-from services.provider_errors import provider_errors
+from services.billing import billing_profile
+from services.common.provider_errors import provider_errors
+from services.payments.customer import PROVIDER, ensure_customer
 
 router = Resource(tags=["customers"])
 

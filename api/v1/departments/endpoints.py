@@ -22,8 +22,8 @@ from domain.errors import Conflict, Forbidden, NotFound
 from repositories import agent as agents
 from repositories import api_key as keys
 from repositories import department as departments
-from services import department
-from services.department import NewDepartment
+from services.credits import department
+from services.credits.department import NewDepartment
 
 router = Resource(tags=["departments"])
 

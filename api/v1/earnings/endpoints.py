@@ -22,8 +22,8 @@ from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
 from repositories import name
-from services import earnings as service
-from services import waiver
+from services.payouts import earnings as service
+from services.payouts import waiver
 
 router = Resource(tags=["earnings"])
 

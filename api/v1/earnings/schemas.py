@@ -10,8 +10,8 @@ from domain.earnings import EarningsKind
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount, parse_amount
 from repositories.earnings import AgentEarnings, Earned
-from services.earnings import Conversion
-from services.waiver import Waiver, Wanted
+from services.payouts.earnings import Conversion
+from services.payouts.waiver import Waiver, Wanted
 
 
 class EarnedView(ResponseModel):

@@ -37,10 +37,10 @@ from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
 from repositories import organization as organizations
-from services.escrow_extension import find_evidence_extension, find_extension
-from services.level import refuse_exposure
-from services.purposes.base import refuse_beside_others
-from services.signer import refuse_same_person
+from services.escrow.escrow_extension import find_evidence_extension, find_extension
+from services.escrow.signer import refuse_same_person
+from services.payments.purposes.base import refuse_beside_others
+from services.reputation.level import refuse_exposure
 
 router = Resource(tags=["escrows"])
 

@@ -41,8 +41,8 @@ from repositories import escrow as escrows
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import lock_command
-from services.metadata import version_of
-from services.purposes import BOOKS
+from services.payments.purposes import BOOKS
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["escrows"])
 

@@ -19,7 +19,7 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict
 from domain.spend.rate import exchange_rate
 from repositories import spend_rate
-from services import exchange_rate as exchange_rates
+from services.books import exchange_rate as exchange_rates
 
 router = Resource(tags=["exchange_rates"])
 

@@ -22,7 +22,7 @@ from domain.access import Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import WrongInvoiceState
-from services import invoice_collection
+from services.billing import invoice_collection
 
 router = Resource(tags=["invoices"])
 

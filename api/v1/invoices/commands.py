@@ -20,8 +20,9 @@ from repositories import invoice_collection as collections
 from repositories import invoice_line
 from runtime import reach
 from runtime.catch_up import catching_up
-from services import invoice_collection, payment_refresh
-from services.outside_tax import TaxAnswer
+from services.billing import invoice_collection
+from services.billing.outside_tax import TaxAnswer
+from services.payments import payment_refresh
 
 
 async def charge(deps: Deps, client: Client, held: Collection, command: ChargeInvoice) -> InvoiceResult:

@@ -51,10 +51,10 @@ from repositories import invoice_collection as collections
 from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import made_by
-from services import credit_note, invoice, invoice_end
-from services.metadata import version_of
-from services.outside_tax import TaxRefused, TaxUnavailable
-from services.tax import selling_to
+from services.billing import credit_note, invoice, invoice_end
+from services.billing.outside_tax import TaxRefused, TaxUnavailable
+from services.billing.tax import selling_to
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["invoices"])
 

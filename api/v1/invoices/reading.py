@@ -34,7 +34,7 @@ from models.invoice import InvoiceRow
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
-from services import document
+from services.billing import document
 
 router = Resource(tags=["invoices"])
 

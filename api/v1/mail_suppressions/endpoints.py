@@ -22,7 +22,7 @@ from domain.access import Actor, Permission
 from domain.errors import BadSignature, NotFound
 from domain.mail import MAX_ADDRESS
 from repositories import mail_suppression as suppressions
-from services import mail_suppression
+from services.messages import mail_suppression
 
 router = Resource(tags=["mail_suppressions"])
 

@@ -22,8 +22,8 @@ from domain.money import format_amount
 from models.marketplace import MarketplacePurchase
 from repositories import marketplace
 from repositories import organization as organizations
-from services import marketplace as service
-from services.marketplace_renewal import status_when_cancelled
+from services.marketplace import marketplace as service
+from services.marketplace.marketplace_renewal import status_when_cancelled
 
 router = Resource(tags=["marketplace"])
 

@@ -58,8 +58,8 @@ from repositories.command import made_by
 from repositories.listing import Wanted
 from repositories.marketplace import Listing
 from repositories.organization_trait import in_one_hand
-from services import marketplace as service
-from services import marketplace_renewal
+from services.marketplace import marketplace as service
+from services.marketplace import marketplace_renewal
 
 router = Resource(tags=["marketplace"])
 

@@ -15,7 +15,7 @@ from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.notification.types import TYPES
 from repositories import notification as notifications
-from services import notification as service
+from services.messages import notification as service
 
 router = Resource(tags=["notification_defaults"])
 

@@ -36,8 +36,8 @@ from models.notification import NotificationRow
 from providers.formats import formats_of
 from repositories import name
 from repositories import notification as notifications
-from services import notification as service
-from services.notification import NewChannel
+from services.messages import notification as service
+from services.messages.notification import NewChannel
 
 router = Resource(tags=["notifications"])
 

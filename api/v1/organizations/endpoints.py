@@ -38,10 +38,11 @@ from models.organization import Organization
 from repositories import contact, metadata
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import mail, project
-from services import organization as service
-from services.metadata import Change, change
-from services.project import Order
+from services.billing import project
+from services.billing.project import Order
+from services.messages import mail
+from services.tenants import organization as service
+from services.tenants.metadata import Change, change
 
 _CONTACTS_EXHAUSTED = (RateLimited, "organization.contacts_exhausted")
 

@@ -19,7 +19,7 @@ from models.organization import Organization
 from repositories import metadata
 from repositories import organization as organizations
 from repositories import webhook_endpoint as webhook_endpoints
-from services import organization as service
+from services.tenants import organization as service
 
 router = Resource(tags=["organizations"])
 

@@ -21,7 +21,7 @@ from domain.money import format_amount, parse_amount
 from domain.payment.actions import Action, Effect, PaymentAction, actions
 from domain.payment.refunds import RefundTooPrecise
 from domain.payment.state import Payment, PaymentStatus
-from services.payment_refund import require_countable
+from services.payments.payment_refund import require_countable
 
 router = Resource(tags=["payments"])
 

@@ -40,8 +40,8 @@ from repositories import payment_command as intents
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
-from services.purposes import BOOKS
-from services.spend import refuse_frozen
+from services.credits.spend import refuse_frozen
+from services.payments.purposes import BOOKS
 
 MISSING = "There is no such payment."
 #: The provider did not do what a command asked for.

@@ -70,9 +70,9 @@ from models.payment import PaymentRow
 from repositories import metadata
 from repositories import payment as payments
 from repositories.command import other_request
-from services import payment_refund
-from services.metadata import version_of
-from services.outside_tax import TaxRefused, TaxUnavailable
+from services.billing.outside_tax import TaxRefused, TaxUnavailable
+from services.payments import payment_refund
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["payments"])
 

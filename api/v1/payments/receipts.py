@@ -15,8 +15,8 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.payment.state import Payment
 from repositories import tax_receipt as tax_receipts
-from services import document
-from services.tax import selling_to
+from services.billing import document
+from services.billing.tax import selling_to
 
 router = Resource(tags=["payments"])
 

@@ -1,4 +1,4 @@
-"""The terms of a payment as a request chooses them; `services.payment_terms` makes them."""
+"""The terms of a payment as a request chooses them; `services.payments.payment_terms` makes them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from domain.payment.purposes import RULES, check_named, rules_for
 from domain.payment.purposes.credits import credits_bought
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.topup import Package
-from services.payment_terms import TermsMaker
-from services.purposes import BOOKS
+from services.payments.payment_terms import TermsMaker
+from services.payments.purposes import BOOKS
 
 
 async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object) -> object:

@@ -58,11 +58,11 @@ from repositories.payable import Flow
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import driver_connection
-from services import creator, earnings
-from services import payout as service
-from services import payout_schedule as schedules
-from services.payable import shares_of, windows
-from services.provider_errors import provider_errors
+from services.common.provider_errors import provider_errors
+from services.payouts import creator, earnings
+from services.payouts import payout as service
+from services.payouts import payout_schedule as schedules
+from services.payouts.payable import shares_of, windows
 
 router = Resource(tags=["payouts"])
 

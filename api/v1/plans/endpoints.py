@@ -31,7 +31,7 @@ from domain.project import LimitReached
 from domain.revenue_share import ALL_BPS
 from providers.payments.limits import currencies
 from repositories import organization as organizations
-from services import entitlement as entitlements
+from services.billing import entitlement as entitlements
 
 router = Resource(tags=["plans"])
 

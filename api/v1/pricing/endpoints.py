@@ -24,8 +24,8 @@ from models.pricing import PricingQuote
 from repositories import agent as agents
 from repositories import pricing
 from repositories.command import made_by
-from services import pricing as service
-from services.pricing import Asked
+from services.marketplace import pricing as service
+from services.marketplace.pricing import Asked
 
 router = Resource(tags=["pricing"])
 

@@ -24,7 +24,7 @@ from domain.pricing.rule import RuleType
 from models.pricing import PricingAgent
 from repositories import agent as agents
 from repositories import pricing as rows
-from services import pricing
+from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])
 

@@ -22,7 +22,7 @@ from domain.pricing.terms import (
     TimeOfDay,
     Volume,
 )
-from services.pricing import COMPILE
+from services.marketplace.pricing import COMPILE
 
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]

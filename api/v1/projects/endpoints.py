@@ -43,9 +43,9 @@ from domain.project import LimitReached
 from repositories import metadata
 from repositories import organization as organizations
 from repositories import project as projects
-from services import project
-from services.metadata import Change, change
-from services.project import Order
+from services.billing import project
+from services.billing.project import Order
+from services.tenants.metadata import Change, change
 
 router = Resource(tags=["projects"])
 

@@ -24,7 +24,7 @@ from domain.money import CREDIT, parse_amount
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
 from domain.topup import named
-from services.outside_tax import TaxRefused, TaxUnavailable
+from services.billing.outside_tax import TaxRefused, TaxUnavailable
 
 router = Resource(tags=["topups"])
 

@@ -36,8 +36,8 @@ from repositories import clearing
 from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from runtime import reach
-from services import reconciliation
-from services.reconciliation import NotBookable, Resolved
+from services.books import reconciliation
+from services.books.reconciliation import NotBookable, Resolved
 
 router = Resource(tags=["reconciliation"])
 

@@ -49,7 +49,7 @@ from repositories import agent as agents
 from repositories import reputation as store
 from repositories.reputation import Fact, Standing
 from runtime.identity import new_id
-from services import reputation
+from services.reputation import reputation
 
 router = Resource(tags=["reputation"])
 

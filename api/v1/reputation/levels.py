@@ -31,7 +31,7 @@ from domain.reputation.score import points
 from models.reputation import ReputationLadderRow
 from repositories import agent as agents
 from repositories import level as store
-from services import level as levels
+from services.reputation import level as levels
 
 router = Resource(tags=["reputation"])
 

@@ -23,7 +23,7 @@ from repositories import search
 from repositories import spend_control as controls
 from repositories import transfer as transfers
 from repositories.search import Hit
-from services.summary import summary_within
+from services.payouts.summary import summary_within
 
 router = Resource(tags=["search"])
 

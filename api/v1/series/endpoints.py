@@ -23,7 +23,7 @@ from domain.series import BY_DAY, Grouping, Metric, SeriesInterval, check, inter
 from domain.spend.calendar import zone_of
 from repositories.spend_day import WHOLE
 from runtime.database import one_moment
-from services import series
+from services.books import series
 
 router = Resource(tags=["series"])
 

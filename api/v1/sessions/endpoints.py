@@ -39,7 +39,7 @@ from repositories import organization as organizations
 from repositories import session as sessions
 from repositories.change import Marks
 from runtime.identity import new_id
-from services import session as service
+from services.tenants import session as service
 
 router = Resource(tags=["sessions"])
 

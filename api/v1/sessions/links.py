@@ -34,7 +34,7 @@ from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_
 from models.session import SessionLink
 from repositories import session as sessions
 from runtime.identity import new_id
-from services import session as links
+from services.tenants import session as links
 
 router = Resource(tags=["session_links"])
 

@@ -45,8 +45,9 @@ from repositories import name
 from repositories import spend_control as controls
 from repositories.listing import Found
 from repositories.spend import own_of
-from services import exchange_rate, spend_control
-from services.spend_control import Order
+from services.books import exchange_rate
+from services.credits import spend_control
+from services.credits.spend_control import Order
 
 router = Resource(tags=["spend_controls"])
 

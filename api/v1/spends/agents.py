@@ -29,9 +29,9 @@ from ledger.spends import Changed
 from models.marketplace import MarketplaceAgreedUse
 from repositories import agent as agents
 from repositories.spend import Asked, find_by_key
-from services import marketplace_use as service
-from services import spend as spends
-from services.marketplace_use import NewUse, Reserved, Used
+from services.credits import spend as spends
+from services.marketplace import marketplace_use as service
+from services.marketplace.marketplace_use import NewUse, Reserved, Used
 
 Done = TypeVar("Done")
 

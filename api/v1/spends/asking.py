@@ -19,7 +19,7 @@ from domain.money import CREDIT, parse_amount
 from domain.spend.scope import Named, Scope, SpendingKey
 from ledger.spends import NewSpend, Spender, Spent
 from repositories.spend import Asked
-from services import spend as spends
+from services.credits import spend as spends
 
 #: For how many different agents, departments and projects the items of one request may spend.
 MAX_SCOPES = 200

@@ -30,7 +30,7 @@ from domain.spend.scope import SpendingKey
 from ledger.spending import MAX_SPENDS
 from ledger.spends import NewSpend, Outcome, Spent
 from repositories.spend import Asked
-from services import spend as spends
+from services.credits import spend as spends
 
 
 class UseItem(SpendCreate):

@@ -23,8 +23,8 @@ from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
 from repositories import spend as spends
-from services import spend_refund
-from services.spend_refund import NewRefund
+from services.marketplace import spend_refund
+from services.marketplace.spend_refund import NewRefund
 
 router = Resource(tags=["credits"])
 

@@ -23,7 +23,7 @@ from domain.errors import Conflict, Invalid, NotFound
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.document import StoredDocument
 from repositories import statement as statements
-from services import statement
+from services.payouts import statement
 
 router = Resource(tags=["statements"])
 

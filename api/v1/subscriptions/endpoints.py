@@ -56,9 +56,9 @@ from repositories import organization as organizations
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.catch_up import catching_up
-from services import billing_profile
-from services.customer import ensure_customer
-from services.provider_errors import provider_errors
+from services.billing import billing_profile
+from services.common.provider_errors import provider_errors
+from services.payments.customer import ensure_customer
 
 router = Resource(tags=["subscriptions"])
 

@@ -17,7 +17,7 @@ from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.ids import is_id
 from repositories import organization as organizations
-from services.summary import summary
+from services.payouts.summary import summary
 
 router = Resource(tags=["billing"])
 

@@ -12,7 +12,7 @@ from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.summary import AssetSummary, Earnings
 from repositories.summary import LISTED, DueInvoice, LiveEscrow, Pending
-from services.summary import Summary
+from services.payouts.summary import Summary
 
 #: Most amounts of a summary are the same few, of which nothing is the first.
 _written = lru_cache(maxsize=4096)(format_amount)

@@ -17,7 +17,7 @@ from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.access import Actor, Permission
 from domain.errors import Conflict
 from repositories import tax_rate as tax_rates
-from services import tax_rate
+from services.billing import tax_rate
 
 router = Resource(tags=["tax_rates"])
 

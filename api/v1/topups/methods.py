@@ -5,8 +5,8 @@ from datetime import datetime
 from api.deps import Deps
 from domain.access import Actor
 from repositories import customer as customers
-from services.customer import PROVIDER
-from services.payment_method import default_method, stored_method
+from services.payments.customer import PROVIDER
+from services.payments.payment_method import default_method, stored_method
 
 
 async def method_of(deps: Deps, actor: Actor) -> str:

@@ -40,11 +40,11 @@ from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
 from runtime import reach
-from services import usage, usage_bill, usage_charge
-from services.rating import Rates, Use, rate_uses
-from services.usage import Status
-from services.usage_judge import Delivery
-from services.usage_of_agents import sold_to, unpaid_agents, use_of
+from services.usage import usage, usage_bill, usage_charge
+from services.usage.rating import Rates, Use, rate_uses
+from services.usage.usage import Status
+from services.usage.usage_judge import Delivery
+from services.usage.usage_of_agents import sold_to, unpaid_agents, use_of
 
 router = Resource(tags=["usage"])
 

@@ -29,7 +29,7 @@ from models.meter import MeterRow
 from repositories import meter as meters
 from repositories.meter import Counted
 from runtime.identity import new_id
-from services import meter
+from services.usage import meter
 
 router = Resource(tags=["meters"])
 

@@ -31,7 +31,7 @@ from models.usage import UsageEventRow
 from models.usage_charge import UsageChargeRow
 from repositories.usage_bill import BilledAs
 from repositories.usage_report import Total
-from services.usage import Outcome, Status
+from services.usage.usage import Outcome, Status
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")

@@ -48,8 +48,8 @@ from repositories import webhook_endpoint as endpoints
 from repositories.command import made_by
 from runtime import reach
 from runtime.catch_up import catching_up
-from services import webhook_endpoint as service
-from services.webhook_endpoint import NewEndpoint
+from services.messages import webhook_endpoint as service
+from services.messages.webhook_endpoint import NewEndpoint
 
 router = Resource(tags=["webhook_endpoints"])
 

@@ -23,7 +23,7 @@ from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories import alert, provider_event
-from services.provider_errors import provider_errors
+from services.common.provider_errors import provider_errors
 
 router = Resource(tags=["webhooks"])
 

@@ -1,0 +1,309 @@
+"""Issues the invoices of a month, each once and in one transaction, and starts the runs of months.
+
+The contents of an invoice are in `services/billing/billing_month.py`. Whatever it writes has a key made from its
+organization and month.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor, Role
+from domain.billing_run.period import NotEnded, month_text, period_at, ready_at
+from domain.errors import Conflict, InsufficientFunds
+from domain.ids import billed_period_key, invoice_mail_key
+from domain.invoice.rules import InvoiceRules
+from domain.mail import MailKind
+from domain.money import format_amount
+from domain.tax.treatment import Treatment
+from domain.text import rfc3339
+from models.billing_run import BillingRunRow
+from models.invoice import InvoiceRow
+from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
+from repositories import alert, audit, billing_run, billing_terms, invoice, organization, usage_bill
+from repositories.invoice import CreditsAtHand, Finalised
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.billing import billing_month, invoice_collection, invoice_finalise, outside_tax, tax
+from services.billing import invoice as invoices
+from services.billing.billing_month import Prepared, Refused
+from services.billing.tax import Assessor
+from services.messages import mail
+
+#: Who issues the invoices.
+ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
+FAILED = "billing.invoice_failed"
+#: Why an organization was not invoiced: the tax service did not answer yet, or will not.
+TAX_WAITS, TAX_REFUSED = UNAVAILABLE, REFUSED
+OTHER_CURRENCY = "billing.other_currency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the invoices of a page depend on besides their lines; read for all of them together.
+
+    Attributes:
+        rules: how the deployment invoices.
+        taxes: decides the tax of each that `treatments` has no answer for.
+        treatments: what an outside tax service has said, by organization.
+        credits: those that organizations had when they were read.
+    """
+
+    rules: InvoiceRules
+    taxes: Assessor
+    credits: Mapping[str, CreditsAtHand]
+    treatments: Mapping[str, Treatment] = field(default_factory=dict)
+
+
+async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
+    """Read what the invoices of organizations depend on."""
+    taxes = await tax.assessor(session, org_ids, rules=rules)
+    connection = await driver_connection(session)
+    credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
+    return Basis(rules=rules, taxes=taxes, credits=credits)
+
+
+async def treated(service: TaxService, prepared: Prepared, page: Basis, now: datetime) -> Treatment:
+    """Return the outside service's tax for an organization's invoice; call it outside of any transaction.
+
+    Raises:
+        ProviderUnavailable: it did not answer in time.
+        ProviderRefused: it refused, or its answer is for other lines.
+    """
+    question = TaxQuestion(
+        key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
+        org_id=prepared.org_id,
+        party=tax.party_of(page.taxes.profiles.get(prepared.org_id)),
+        seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
+        currency=prepared.version.terms.currency,
+        lines=outside_tax.taxed(prepared.found.lines),
+        # The question has one time for all of its lines, and most of them are usage.
+        at=min(now, prepared.period.ends_at - timedelta.resolution),
+    )
+    return await outside_tax.ask(service, question)
+
+
+async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
+    """Invoice an organization for a period, without a number yet; False, without any effect, if it was invoiced before.
+
+    If nothing is to be paid, the period is recorded without an invoice. This is one statement, and a transaction of its
+    own unless the caller has begun one. It uses the credits as they were when the page was read; if some were spent
+    since, a second attempt locks them.
+
+    Args:
+        connection: with the platform's role.
+        prepared: the contents of the invoice.
+        page: the taxes and credits of the page that the organization was read with.
+        now: the time.
+
+    Raises:
+        Unavailable: an item or a bill was invoiced by another transaction since it was read, or the database failed.
+        DomainError: no invoice can be made of it.
+    """
+    try:
+        # A savepoint, so a refusal does not abort the caller's transaction.
+        async with connection.transaction() if connection.is_in_transaction() else nullcontext():
+            return await _write(connection, prepared, page, page.credits.get(prepared.org_id, CreditsAtHand()), now)
+    except InsufficientFunds:
+        async with connection.transaction():
+            currency = prepared.version.terms.currency
+            credits = await invoice_finalise.locked_credits(connection, prepared.org_id, currency, now)
+            return await _write(connection, prepared, page, credits, now)
+
+
+async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequence[int], now: datetime) -> None:
+    """Start collecting an invoice that `issue` made in this transaction; `days` are those of dunning."""
+    command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
+    row = await invoice.made_by(session, command_id)
+    method = prepared.version.terms.collection_method
+    await invoice_collection.begin(
+        session, ACTOR, row, method, days=days, command_id=command_id, now=now, announced=True
+    )
+
+
+async def _write(
+    connection: asyncpg.Connection, prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime
+) -> bool:
+    found = prepared.found
+    document = billing_run.claimed(prepared.org_id, prepared.period, prepared.version, found, now)
+    if found.lines:
+        document |= _invoice(prepared, page, credits, now)
+        document["items"] = [each.id for each in prepared.one_offs]
+    priced = {
+        each: (used.pico, line) for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
+    }
+    document |= usage_bill.billed(priced, discount_bps=found.discount_bps)
+    return await billing_run.invoice(connection, document, prepared.org_id)
+
+
+def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> tuple[InvoiceRow, Finalised]:
+    org_id, month = prepared.org_id, month_text(prepared.period.month)
+    command_id = billed_period_key(org_id, month)
+    lines, rules = prepared.found.lines, page.taxes.rules_of(org_id)
+    row = invoices.unsaved(
+        ACTOR,
+        org_id=org_id,
+        currency=prepared.version.terms.currency,
+        lines=lines,
+        discounts=(),
+        note=f"Usage and charges of {month}",
+        due_in=timedelta(days=prepared.version.terms.net_days),
+        includes_tax=False,
+        applies_credits=True,
+        entity=rules.entity,
+        command_id=command_id,
+        now=now,
+    )
+    assessed, party = page.taxes.assess(org_id, tax.tax_points(lines, now), rules=rules)
+    return row, invoice_finalise.worked_out(
+        row,
+        lines,
+        rules=rules,
+        treatment=page.treatments.get(org_id, assessed),
+        party=party,
+        credits=credits,
+        command_id=command_id,
+        now=now,
+    )
+
+
+def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datetime) -> dict[str, object]:
+    row, end = _worked_out(prepared, page, credits, now)
+    document = invoice.finalised_document(row, end)
+    amount = {"amount": format_amount(end.columns["total_minor"], row.currency), "currency": row.currency}
+    document["audit"] = {
+        "principal": ACTOR.principal,
+        "role": ACTOR.role.value,
+        "action": "invoice.issue",
+        "details": amount,
+    }
+    # What is shown at zero is charged no tax that could be wrong.
+    if not end.columns["is_proven"] and any(line.amount_minor for line in prepared.found.lines):
+        document["alert"] = {
+            "id": new_id("alr"),
+            "key": f"{invoice_finalise.UNPROVEN}:{row.id}",
+            "kind": invoice_finalise.UNPROVEN,
+            "subject": row.id,
+            "detail": invoice_finalise.NOT_PROVEN,
+        }
+    return document
+
+
+async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
+    """Alert operators of usage and items in another currency than the terms, once for each currency."""
+    for each in page:
+        for currency in sorted(each.other_currencies):
+            await alert.raise_alert(
+                session,
+                kind=OTHER_CURRENCY,
+                subject=each.org_id,
+                detail=(
+                    f"Usage or items of {each.org_id} are in {currency}, and it is invoiced in "
+                    f"{each.version.terms.currency}. They wait until its terms are in {currency}."
+                ),
+                org_id=each.org_id,
+                key=f"{OTHER_CURRENCY}:{each.org_id}:{currency}",
+            )
+
+
+async def note_failure(
+    session: AsyncSession, prepared: Prepared | Refused, code: str, detail: str, now: datetime
+) -> bool:
+    """Record that an organization could not be invoiced, and alert operators; False if it was invoiced meanwhile."""
+    month = month_text(prepared.period.month)
+    if not await billing_run.write_failure(session, prepared.org_id, prepared.period, prepared.version, code, now):
+        return False
+    await alert.raise_alert(
+        session,
+        kind=FAILED,
+        subject=prepared.org_id,
+        detail=f"{prepared.org_id} could not be invoiced for {month}: {detail}",
+        org_id=prepared.org_id,
+        key=f"{FAILED}:{prepared.org_id}:{month}",
+    )
+    return True
+
+
+async def queue_mails(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
+    """Queue a mail to each organization that a numbered invoice was issued, with what is due; once for each invoice."""
+    for row in rows:
+        values = {
+            "number": row.number or "",
+            "amount": format_amount(row.total_minor, row.currency),
+            "currency": row.currency,
+        }
+        kind, due_minor = MailKind.INVOICE_SETTLED, row.total_minor - row.prepaid_minor - row.rounded_minor
+        if due_minor:
+            due_at = row.due_at.astimezone(await invoices.clock(session, row))
+            kind = MailKind.INVOICE_ISSUED
+            values |= {"amount": format_amount(due_minor, row.currency), "due_on": due_at.date().isoformat()}
+        await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """The upcoming invoice.
+
+    Attributes:
+        prepared: what it would contain.
+        columns: its amounts by today's taxes and credits, as columns of an invoice; empty if it has no lines.
+    """
+
+    prepared: Prepared
+    columns: Mapping[str, Any]
+
+
+async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> Upcoming:
+    """Return what an organization would be invoiced for the current month if it ended now; nothing is written.
+
+    No outside tax service is asked.
+
+    Raises:
+        NotFound: there is no such organization.
+        DomainError: no invoice can be made of it.
+    """
+    await organization.get(session, org_id)
+    held = await billing_terms.holding(session, org_id, now)
+    period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
+    found, refused = await billing_month.prepare(session, [org_id], period.month, now, preview=True)
+    for each in refused:
+        raise each.refusal
+    [prepared] = found
+    if not prepared.found.lines:
+        return Upcoming(prepared=prepared, columns={})
+    page = await basis(session, [org_id], rules, now)
+    _, end = _worked_out(prepared, page, page.credits.get(org_id, CreditsAtHand()), now)
+    return Upcoming(prepared=prepared, columns=end.columns)
+
+
+async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:
+    """Return the run of a month, and whether there is something left to do for it.
+
+    Raises:
+        NotEnded: the month is not over in every time zone, or late usage is still waited for.
+        Conflict: `billing_run.earlier_first`, a month before it was not run.
+    """
+    ready = ready_at(month, await billing_terms.time_zones(session))
+    if now < ready:
+        raise NotEnded(
+            f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when no more "
+            "late usage is accepted.",
+            extra={"field": "period", "ready_at": rfc3339(ready)},
+        )
+    oldest = await billing_run.oldest_open_month(session)
+    if oldest is not None and month > oldest:
+        raise Conflict(
+            f"{month_text(oldest)} was not invoiced. Start its run first: its commitments are charged by it.",
+            code="billing_run.earlier_first",
+            extra={"period": month_text(oldest)},
+        )
+    run = await billing_run.begin(session, month, ready_at=ready, by=actor.qualified(), at=now)
+    if run.finished_at is not None and not run.failed:
+        return run, False
+    await audit.record(session, actor, "billing_run.start", month_text(month))
+    return run, True

@@ -1,0 +1,243 @@
+"""Issues credit notes: the correction, the credits that are refunded, the row and its number in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.approval import ApprovalAction, content_above, content_of
+from domain.credit_note import CreditedCredits, CreditNote, ExceedsRemainder, note_of
+from domain.errors import Invalid, other_request
+from domain.invoice import booking
+from domain.invoice.arithmetic import part_of
+from domain.invoice.booking import InvoicePosting, Part
+from domain.invoice.lines import SUBSCRIPTIONS
+from domain.invoice.series import DocumentType, entity_of, number_text, series_of
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
+from domain.money import format_amount
+from models.invoice import CreditNoteRow, InvoiceRow
+from models.subscription import SubscriptionBill
+from repositories import audit, command, credit_lot, credit_note, debt, invoice, invoice_line
+from repositories import subscription as subscriptions
+from runtime.identity import new_id
+from services.billing import subscription_refund
+from services.billing.invoice import post
+from services.billing.invoice_finalise import unit_of
+from services.common import approval
+from services.credits.credit_lot import ByHand, is_for_two
+
+
+async def for_two(
+    session: AsyncSession,
+    row: InvoiceRow,
+    amount_minor: int | None,
+    by_hand: ByHand | None,
+    *,
+    command_id: str,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators have to approve before a note is issued; None if one operator is enough.
+
+    The worth of all notes of the invoice counts together, so small notes do not avoid the approval; see `worth_minor`.
+    Credits that notes return count with everything that the organization was granted within a day. None as well if the
+    command has issued the note before. `amount_minor` is the requested amount, None for all that is left.
+    """
+    if by_hand is None or await command.made_by(session, CreditNoteRow, command_id) is not None:
+        return None
+    worth = worth_minor(row, row.total_minor - row.credited_minor if amount_minor is None else amount_minor)
+    content = content_above(by_hand.two_above, worth, row.currency)
+    if content is not None:
+        return content
+    try:
+        credits = _note(row, amount_minor).credits_minor
+    except (WrongInvoiceState, ExceedsRemainder, Invalid):
+        return None  # `issue` refuses it
+    if not credits or not await is_for_two(
+        session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now
+    ):
+        return None
+    return content_of(worth, row.currency)
+
+
+def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
+    """Return the sum of an invoice's notes with one more, plus the discount of granted credits that they return."""
+    credited = row.credited_minor + amount_minor
+    taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
+    return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
+
+
+def credits_with_refund(row: InvoiceRow, amount_minor: int) -> int:
+    """Return how many credits come back with the note of a refund: of `amount_minor` that payments have paid.
+
+    0 where no note can be issued; `issue` refuses it.
+    """
+    refunded = min(amount_minor, row.paid_minor)
+    due = invoice.balance_of(row, row.paid_minor)
+    try:
+        return _note(row, refunded, standing=changed(due, -refunded)).credits_minor
+    except (WrongInvoiceState, ExceedsRemainder, Invalid):
+        return 0
+
+
+def _note(
+    row: InvoiceRow,
+    amount_minor: int | None,
+    most_minor: int | None = None,
+    *,
+    standing: InvoiceBalance | None = None,
+) -> CreditNote:
+    credits = CreditedCredits(
+        prepaid_minor=row.prepaid_minor,
+        prepaid_credits_minor=row.prepaid_credits_minor,
+        granted_credits_minor=row.granted_credits_minor,
+        taxed_credits_minor=row.taxed_credits_minor,
+    )
+    return note_of(
+        standing or invoice.balance_of(row),
+        credits,
+        credited_minor=row.credited_minor,
+        amount_minor=amount_minor,
+        currency=row.currency,
+        most_minor=most_minor,
+        rounded_minor=row.rounded_minor,
+        unit_minor=unit_of(invoice_line.lines_of(row), row.currency),
+    )
+
+
+async def issue(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    amount_minor: int | None,
+    reason: str,
+    command_id: str,
+    now: datetime,
+    by_hand: ByHand | None = None,
+    restores: bool = True,
+) -> CreditNoteRow:
+    """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
+
+    The amount includes tax. It is allocated over the invoice's revenue streams and taxes in proportion to what is left
+    of each, so notes for the whole add up to the invoice. If nothing is due afterwards, the invoice is paid. For a
+    subscription's invoice the credits of its period are taken back first, and used ones reduce what can be credited.
+    Once it is paid, credits that lost disputes had taken return as far as their price was paid, unless it is refunded
+    (`restores`).
+
+    `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See `for_two`.
+
+    Raises:
+        ApprovalRequired: no other operator has approved it.
+        NotFound: there is no such invoice.
+        WrongInvoiceState: the invoice is a draft, void or uncollectible.
+        Invalid: the amount is not positive, or it leaves a part due that no provider can charge.
+        ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
+        IdempotencyConflict: the command issued another one.
+    """
+    org_id = (await invoice.get(session, invoice_id)).org_id
+    if by_hand is not None:
+        await credit_lot.lock_grants(session, org_id)
+    if restores:
+        await debt.lock(session, org_id)
+    row = await invoice.get(session, invoice_id, locked=True)
+    await command.lock_command(session, command_id)
+    done = await command.made_by(session, CreditNoteRow, command_id)
+    if done is not None:
+        if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
+            raise other_request()
+        return done
+    content = await for_two(session, row, amount_minor, by_hand, command_id=command_id, now=now)
+    if content is not None:
+        await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
+    of_row = invoice_line.parts_of_row(row)
+    bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
+    most = None if bill is None else await _take_back(session, row, bill, of_row, command_id, now)
+    note = _note(row, amount_minor, most)
+    before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
+    parts = booking.share(of_row, before, note.amount_minor)
+    postings = await _postings(session, row, bill, note, parts)
+    note_id = new_id("crn")
+    posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
+    _take_off(row, note, now)
+    await session.flush()
+    is_paid = row.status == InvoiceStatus.PAID.value and not row.written_off_minor
+    if restores and bill is not None and bill.returned_minor and is_paid:
+        await subscription_refund.restore(session, bill, cause=f"credit_note:{command_id}", now=now)
+    tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))
+    series = series_of(DocumentType.CREDIT_NOTE, entity_of(row.series))
+    details = {"amount": format_amount(note.amount_minor, row.currency), "currency": row.currency, "invoice": row.id}
+    await audit.record(session, actor, "credit_note.issue", note_id, details, row.org_id)
+    made = CreditNoteRow(
+        id=note_id,
+        org_id=row.org_id,
+        invoice_id=row.id,
+        number=number_text(await invoice.next_number(session, series), series),
+        series=series,
+        currency=row.currency,
+        amount_minor=note.amount_minor,
+        net_minor=note.amount_minor - tax,
+        tax_minor=tax,
+        prepaid_minor=note.prepaid_minor,
+        credits_minor=note.credits_minor,
+        rounded_minor=note.rounded_minor,
+        parts=[part.as_stored() for part in parts],
+        reason=reason,
+        issued_at=now,
+        transfer_id=posted.transfer_id,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+    await credit_note.add(session, made)
+    return made
+
+
+async def _take_back(
+    session: AsyncSession,
+    row: InvoiceRow,
+    bill: SubscriptionBill,
+    of_row: Sequence[Part],
+    command_id: str,
+    now: datetime,
+) -> int:
+    """Take back the credits of a subscription's period, and return the most that can be credited after that."""
+    booked = booking.issued(row.org_id, row.currency, of_row)
+    also = {account for posting in booked for account in (posting.source, posting.destination)}
+    await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
+    gone = row.credited_minor + row.written_off_minor
+    return subscription_refund.creditable_minor(bill, credited_gross_minor=gone)
+
+
+async def _postings(
+    session: AsyncSession, row: InvoiceRow, bill: SubscriptionBill | None, note: CreditNote, parts: Sequence[Part]
+) -> list[InvoicePosting]:
+    """Return what a note posts, and record it on the bill of a subscription, whose deferred revenue is used first."""
+    if bill is None:
+        postings = booking.taken_back(row.org_id, row.currency, parts)
+    else:
+        net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
+        postings = await subscription_refund.credit(session, bill, net)
+        others = [part for part in parts if part.account != SUBSCRIPTIONS]
+        postings += booking.taken_back(row.org_id, row.currency, others)
+    postings += booking.restored(
+        row.org_id,
+        row.currency,
+        granted_credits=note.granted_credits_minor,
+        taxed_credits=note.taxed_credits_minor,
+        credits=note.prepaid_credits_minor,
+        prepaid_minor=note.prepaid_minor,
+    )
+    return postings + booking.rounded(row.org_id, row.currency, note.rounded_minor, back=True)
+
+
+def _take_off(row: InvoiceRow, note: CreditNote, now: datetime) -> None:
+    """Take a note off the invoice's figures; an invoice on which nothing is due then is paid."""
+    row.credited_minor += note.amount_minor
+    row.prepaid_minor -= note.prepaid_minor
+    row.rounded_minor -= note.rounded_minor
+    row.prepaid_credits_minor -= note.prepaid_credits_minor
+    row.granted_credits_minor -= note.granted_credits_minor
+    row.taxed_credits_minor -= note.taxed_credits_minor
+    row.updated_at = now
+    if not invoice.balance_of(row).unpaid_minor:
+        row.status, row.paused_for = InvoiceStatus.PAID.value, None

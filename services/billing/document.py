@@ -1,0 +1,270 @@
+"""The contents of invoices, credit notes, receipts and tax documents, read from their rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
+from domain.document.words import CREDITS
+from domain.errors import Conflict
+from domain.invoice.state import WrongInvoiceState
+from domain.invoice.wording import said
+from domain.money import CREDIT, format_amount
+from domain.payment.purposes.credits import Credits
+from domain.payment.state import Payment
+from domain.payment.terms import PaymentTerms
+from domain.tax.rates import AppliedTax, TaxCategory
+from models.invoice import CreditNoteRow, InvoiceRow
+from models.tax_receipt import TaxReceipt
+from providers.formats import formats_of
+from repositories import billing_profile, billing_terms, contact, invoice_line, organization
+from repositories import credit_note as credit_notes
+from repositories import tax_receipt as tax_receipts
+from services.billing import invoice
+from services.billing.tax import frozen
+
+#: Below `platform/`: each tax has an account of its code.
+TAX_ACCOUNTS = "tax/"
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who a document is made out to, in which language, and where its days begin."""
+
+    party: Party
+    language: str
+    zone: ZoneInfo
+
+    def day(self, at: datetime) -> date:
+        """Return the day of a moment where the organization is."""
+        return at.astimezone(self.zone).date()
+
+
+async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
+    """Return the contents of an invoice's document: the invoice as it was issued, whatever was paid since.
+
+    Raises:
+        WrongInvoiceState: it has no number yet.
+        Conflict: no seller is configured.
+    """
+    number = _number_of(row)
+    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
+    # Credit notes return credits that paid the invoice; its document shows them as on the day of issue.
+    notes = await credit_notes.of_invoice(session, row.id)
+    of_lines, taxes = _taxes(row)
+    return Document(
+        kind=DocumentKind.INVOICE,
+        number=number,
+        language=buyer.language,
+        currency=row.currency,
+        issued_on=buyer.day(row.issued_at),
+        due_on=buyer.day(row.due_at),
+        seller=known(seller),
+        buyer=buyer.party,
+        lines=tuple(_line(stored, tax, buyer) for stored, tax in zip(row.lines, of_lines, strict=True)),
+        taxes=taxes,
+        reductions=tuple(_reductions(row)),
+        includes_tax=row.includes_tax,
+        prepaid_minor=row.prepaid_minor + sum(note.prepaid_minor for note in notes),
+        rounded_minor=row.rounded_minor + sum(note.rounded_minor for note in notes),
+        note=row.note,
+    )
+
+
+async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:
+    """Return the contents of a credit note's document: what it credits of its invoice, by tax.
+
+    Raises:
+        WrongInvoiceState: its invoice has no number yet, and the document has to name it.
+        Conflict: no seller is configured.
+    """
+    reference = _number_of(row)
+    buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
+    of_lines, _ = _taxes(row)
+    by_code = {stored.get("tax"): tax for stored, tax in zip(row.lines, of_lines, strict=True)}
+    nets: dict[Tax | None, int] = {}
+    taken: dict[Tax | None, int] = {}
+    for part in note.parts:
+        # Where several taxes of the invoice have one code, the part says which of them it is of.
+        rate_e6 = part.get("rate_e6")
+        tax = by_code.get(part["tax"]) if rate_e6 is None else Tax(category=part["category"], rate_e6=rate_e6)
+        # What is taken back of a tax stands on an account that is named by it.
+        sums = taken if part["account"].startswith(TAX_ACCOUNTS) else nets
+        sums[tax] = sums.get(tax, 0) + part["amount_minor"]
+    # A small note can take back of a tax alone, or of a net amount alone.
+    found = nets | {tax: 0 for tax in taken if tax not in nets}
+    return Document(
+        kind=DocumentKind.CREDIT_NOTE,
+        number=note.number,
+        language=buyer.language,
+        currency=note.currency,
+        issued_on=buyer.day(note.issued_at),
+        seller=known(seller),
+        buyer=buyer.party,
+        lines=tuple(
+            Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in found.items()
+        ),
+        taxes=tuple(
+            TaxSum(tax=tax, taxable_minor=net, tax_minor=taken.get(tax, 0))
+            for tax, net in found.items()
+            if tax is not None
+        ),
+        rounded_minor=note.rounded_minor,
+        reference=reference,
+    )
+
+
+def _number_of(row: InvoiceRow) -> str:
+    if row.number is None:
+        raise WrongInvoiceState("This invoice has no number yet, so it has no document.", extra={"state": row.status})
+    return row.number
+
+
+async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:
+    """Return the contents of a payment's receipt: what was received, before refunds and disputes.
+
+    Raises:
+        Conflict: nothing was received, or no seller is configured.
+    """
+    terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
+    if received_minor <= 0:
+        raise Conflict("Nothing has been received for this payment yet.", code="document.nothing_received")
+    zone = await billing_terms.clock(session, terms.org_id, terms.created_at)
+    buyer = await buyer_of(session, terms.org_id, zone)
+    return Document(
+        kind=DocumentKind.RECEIPT,
+        number=terms.payment_id,
+        language=buyer.language,
+        currency=terms.currency,
+        issued_on=buyer.day(terms.created_at),
+        seller=known(seller),
+        buyer=buyer.party,
+        lines=(Line(description=_sold(terms, buyer.language), net_minor=received_minor),),
+        paid_minor=received_minor,
+    )
+
+
+async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
+    """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded.
+
+    Raises:
+        Conflict: no seller is configured.
+    """
+    zone = await billing_terms.clock(session, row.org_id, row.issued_at)
+    buyer = await buyer_of(session, row.org_id, zone, row.party)
+    came_in = row.gross_minor > 0
+    # A deployment without any tax does not show one.
+    tax = None if row.category == TaxCategory.OUTSIDE.value else Tax(category=row.category, rate_e6=row.rate_e6)
+    net_minor, tax_minor = abs(row.net_minor), abs(row.tax_minor)
+    return Document(
+        kind=DocumentKind.RECEIPT if came_in else DocumentKind.CREDIT_NOTE,
+        number=row.number,
+        language=buyer.language,
+        currency=row.currency,
+        issued_on=buyer.day(row.issued_at),
+        seller=known(seller),
+        buyer=buyer.party,
+        lines=(Line(description=_sold(terms, buyer.language), net_minor=net_minor, tax=tax),),
+        taxes=() if tax is None else (TaxSum(tax=tax, taxable_minor=net_minor, tax_minor=tax_minor),),
+        paid_minor=net_minor + tax_minor if came_in else 0,
+        reference=row.payment_id if came_in else await tax_receipts.first_number(session, row.payment_id),
+    )
+
+
+def _sold(terms: PaymentTerms, language: str) -> str:
+    """Return what a payment is for: its own description, or else one in the language of the receipt."""
+    purpose = terms.purpose
+    if purpose.goods_asset != CREDIT or terms.description != Credits().describe(purpose):
+        return terms.description
+    return f"{formats_of(language).amount(format_amount(purpose.goods_minor, CREDIT), CREDIT)} {CREDITS[language]}"
+
+
+def known(seller: Party | None) -> Party:
+    """Return the seller.
+
+    Raises:
+        Conflict: `document.no_seller`, none is configured.
+    """
+    if seller is None:
+        raise Conflict(
+            "No seller is configured, so no documents can be made. Ask the operator to set BURSAR_SELLER_NAME.",
+            code="document.no_seller",
+        )
+    return seller
+
+
+async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Mapping[str, str] | None = None) -> Buyer:
+    """Return the buyer: as stored with the finalised invoice, or by its present profile.
+
+    `zone` is the time zone of the days in the document; the billing terms set it.
+    """
+    profile = await billing_profile.find(session, org_id)
+    kept = kept or frozen(profile) or {}
+    contacts = await contact.get(session, org_id)
+    language = kept.get("language") or (contacts.language if contacts else LANGUAGES[0])
+    party = Party(
+        name=kept.get("legal_name") or (await organization.get(session, org_id)).name,
+        line1=kept.get("line1"),
+        line2=kept.get("line2"),
+        postcode=kept.get("postal_code"),
+        city=kept.get("city"),
+        country=kept.get("country"),
+        vat_id=kept.get("vat_id"),
+        email=kept.get("email"),
+    )
+    return Buyer(
+        party=party,
+        language=language if language in LANGUAGES else LANGUAGES[0],
+        zone=zone,
+    )
+
+
+def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:
+    """Return the tax of each line, and one sum for each category and rate; none where nobody charges any."""
+    of_lines, found = invoice_line.taxes_of(row)
+    if all(each.tax.category is TaxCategory.OUTSIDE for each in found):
+        return [None] * len(of_lines), ()
+    sums: dict[Tax, TaxSum] = {}
+    for each in found:
+        tax = _stated(each.tax)
+        before = sums.get(tax, TaxSum(tax=tax, taxable_minor=0, tax_minor=0))
+        sums[tax] = TaxSum(
+            tax=tax,
+            taxable_minor=before.taxable_minor + each.taxable_minor,
+            tax_minor=before.tax_minor + each.tax_minor,
+        )
+    return [_stated(tax) for tax in of_lines], tuple(sums.values())
+
+
+def _stated(tax: AppliedTax) -> Tax:
+    return Tax(category=tax.category.value, rate_e6=tax.rate_e6)
+
+
+def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
+    for stored in row.discounts:
+        yield Reduction(description=stored["description"], amount_minor=stored["taken_minor"])
+    if row.granted_minor:
+        yield Reduction(description=None, amount_minor=row.granted_minor)
+    if row.taxed_minor:
+        yield Reduction(description=None, amount_minor=row.taxed_minor, is_taxed=True)
+
+
+def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> Line:
+    line, period = invoice_line.line_of(stored), None
+    if line.period_start is not None and line.period_end is not None:
+        period = (buyer.day(line.period_start), buyer.day(line.period_end))
+    return Line(
+        description=said(line.wording, buyer.language) if line.wording else line.description,
+        quantity=line.quantity,
+        unit_minor=line.unit_minor if line.fixed_minor is None else None,
+        shown_minor=line.amount_minor,
+        discount_minor=line.discount_minor,
+        net_minor=stored["net_minor"],
+        # A part of a day has no day after it.
+        period=period if period is not None and period[0] < period[1] else None,
+        tax=tax,
+    )

@@ -1,0 +1,134 @@
+"""Stores documents: a missing one is made outside of any transaction, and never changes afterwards."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.document.content import Document, Party
+from domain.legal_entity import LegalEntities, UnknownEntity
+from models.document import StoredDocument
+from models.invoice import InvoiceRow
+from repositories import alert
+from repositories import document as documents
+from runtime.database import Database
+from runtime.identity import new_id
+from services.billing import document
+
+if TYPE_CHECKING:
+    from providers.documents.maker import DocumentMaker
+
+#: The alert that the document of an issued invoice could not be made.
+NOT_MADE = "document.not_made"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """A document that has not been made yet."""
+
+    org_id: str
+    subject: str
+    version: int
+    content: Document
+
+
+class Documents:
+    """Finds documents, and makes missing ones."""
+
+    def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", entities: LegalEntities) -> None:
+        """Take what makes the maker, which is made with the first document, and who sells."""
+        self._database, self._make_maker, self.entities = database, maker, entities
+        self._maker: DocumentMaker | None = None
+
+    @classmethod
+    def of(cls, database: Database, templates: Path | None, entities: LegalEntities) -> Self:
+        """Return the documents of a deployment, with an operator's folder of templates or the product's own."""
+        return cls(database, lambda: _maker(templates), entities)
+
+    def seller_of(self, series: str) -> Party | None:
+        """Return the seller of a series; None where none is configured."""
+        try:
+            return self.entities.of_series(series).seller
+        except UnknownEntity:
+            return None
+
+    async def find(
+        self,
+        session: AsyncSession,
+        org_id: str,
+        subject: str,
+        content: Callable[[], Awaitable[Document]],
+        *,
+        total_minor: int,
+    ) -> StoredDocument | Unmade:
+        """Return the stored document of a subject, or the contents of one to be made if none has this total.
+
+        Args:
+            session: the caller's, who may see the subject.
+            org_id: whose document it is.
+            subject: the id of what it is about.
+            content: returns the contents of the document, by the same session.
+            total_minor: the subject's total now.
+        """
+        found = await documents.latest(session, subject)
+        if found is not None and found.total_minor == total_minor:
+            return found
+        return Unmade(org_id, subject, 1 if found is None else found.version + 1, await content())
+
+    async def made(self, wanted: StoredDocument | Unmade) -> StoredDocument:
+        """Return the document, and make it if there is none. No transaction may be open."""
+        if isinstance(wanted, StoredDocument):
+            return wanted
+        self._maker = self._maker or self._make_maker()
+        files = await self._maker.make(wanted.content)
+        async with self._database.platform() as session:
+            return await documents.add(
+                session,
+                new_id("doc"),
+                wanted.org_id,
+                wanted.subject,
+                wanted.version,
+                wanted.content,
+                pdf=files.pdf,
+                xml=files.xml,
+            )
+
+    async def issue(self, rows: Sequence[InvoiceRow]) -> int:
+        """Make the documents of numbered invoices that have none yet, and return how many; nothing is made twice.
+
+        Without a configured seller there are none. One that cannot be made raises an alert, and does not block the
+        others.
+        """
+        named = [row for row in rows if self.seller_of(row.series) is not None]
+        if not named:
+            return 0
+        async with self._database.platform() as session:
+            there = await documents.subjects(session, [row.id for row in named])
+            missing = [
+                Unmade(row.org_id, row.id, 1, await document.of_invoice(session, row, self.seller_of(row.series)))
+                for row in named
+                if row.id not in there
+            ]
+        for each in missing:
+            try:
+                await self.made(each)
+            except ValueError as error:
+                async with self._database.platform() as session:
+                    await alert.raise_alert(
+                        session,
+                        kind=NOT_MADE,
+                        subject=each.subject,
+                        detail=f"The document of {each.content.number} could not be made: {str(error)[:300]}",
+                    )
+        return len(missing)
+
+
+@cache
+def _maker(templates: Path | None) -> "DocumentMaker":
+    # Imported where it is used: most processes make no document.
+    from providers.documents.maker import DocumentMaker
+
+    return DocumentMaker(templates)

@@ -1,0 +1,75 @@
+"""What an organization's plan entitles it to, and how much is used: the one check that every endpoint calls."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.entitlement import Entitlement, Standing, included, require
+from domain.plan import Plan, Plans
+from domain.project import check_new_deployment, check_new_project
+from domain.subscription.terms import seats_of
+from models.organization import Organization
+from repositories import api_key
+from repositories import organization as organizations
+from repositories import session as sessions
+from repositories import subscription as subscriptions
+from services.billing import project
+
+
+async def standing_of(
+    session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
+) -> Standing:
+    """Return the limit and how much of it is used; without a lock this may already have changed."""
+    if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
+        usage = await project.usage_of(session, organization, plans)
+        if entitlement is Entitlement.PROJECTS:
+            return Standing(entitlement=entitlement, limit=usage.project_limit, used=usage.projects)
+        return Standing(entitlement=entitlement, limit=usage.deployment_limit, used=usage.deployments)
+    plan = plans.of(organization.tier)
+    if entitlement is Entitlement.SEATS:
+        limit = await seat_limit(session, organization.id, plan)
+        return Standing(entitlement=entitlement, limit=limit, used=await api_key.seats(session, organization.id))
+    return Standing(entitlement=entitlement, limit=included(plan, entitlement))
+
+
+async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | None:
+    """Return how many seats an organization on a plan has; None for any number."""
+    if not plan.is_per_seat:
+        return plan.seats
+    held = await subscriptions.held(session, org_id)
+    return seats_of(plan, None if held is None else held.terms)
+
+
+async def check(
+    session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
+) -> Standing:
+    """Check that the limit of the plan allows a number of further projects, deployments or other units.
+
+    Raises:
+        LimitReached: of projects or deployments.
+        EntitlementMissing: of anything else.
+        Invalid: the number is out of bounds.
+    """
+    plan = plans.of(organization.tier)
+    if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
+        usage = await project.usage_of(session, organization, plans)
+        limit_check = check_new_project if entitlement is Entitlement.PROJECTS else check_new_deployment
+        limit_check(usage, number)
+    standing = await standing_of(session, organization, plans, entitlement)
+    require(plans, plan, standing, number)
+    return standing
+
+
+async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, principal: str, before: int) -> None:
+    """Check that the plan has a seat for one more person.
+
+    People who act by a link and have no key take a seat as well. The caller holds the lock of the organization's keys,
+    and passes how many people have a seat.
+
+    Raises:
+        EntitlementMissing: all seats of the plan are taken.
+    """
+    used = await api_key.seats(session, org_id)
+    if used > before:
+        plan = plans.of((await organizations.get(session, org_id)).tier)
+        limit = await seat_limit(session, org_id, plan)
+        others = used - 1 + await sessions.guests(session, org_id, besides=principal)
+        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=others))

@@ -1,0 +1,344 @@
+"""Creates, edits, finalises, numbers and discards invoices. Each step runs in the caller's transaction.
+
+`issue` drafts, finalises and numbers an invoice at once. Taking a number blocks the other transactions that want one of
+the same series, so batches finalise without numbers and then call `number_page` in transactions of its own.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.billing_terms import USUAL
+from domain.ids import invoice_transfer_key
+from domain.invoice.booking import InvoicePosting
+from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.invoice.series import DocumentType, series_of
+from domain.invoice.state import InvoiceStatus, require_draft
+from domain.lots import LotTerms
+from domain.metadata import NOTHING, Written
+from domain.money import format_amount
+from ledger.gateway import Ledger, Posted, Posting
+from models.invoice import InvoiceRow
+from repositories import audit, billing_terms, invoice, invoice_line, metadata, organization
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.billing import invoice_finalise, tax
+from services.billing.outside_tax import TaxAnswer
+
+
+async def draft(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str,
+    lines: Sequence[InvoiceLine] = (),
+    discounts: Sequence[Discount] = (),
+    note: str | None = None,
+    due_in: timedelta | None = None,
+    includes_tax: bool = False,
+    applies_credits: bool = False,
+    entity: str | None = None,
+    command_id: str,
+    now: datetime,
+    own: Written = NOTHING,
+) -> InvoiceRow:
+    """Create a draft, or return the one that the command created, edited or finalised since.
+
+    Args:
+        session: of the platform.
+        actor: who is named as its maker.
+        org_id: who is billed.
+        currency: of all amounts, which are its minor units.
+        lines: what is billed so far; `edit` replaces it.
+        discounts: on all of them, one after the other.
+        note: shown to the organization.
+        due_in: the time to pay, reckoned from when it is finalised; None for that of the billing terms.
+        includes_tax: whether the lines' amounts include their tax.
+        applies_credits: whether finalising takes the organization's credits, granted ones before tax and purchased
+            ones as a payment.
+        entity: the code of the legal entity whose series it is numbered in; None for the deployment's first one.
+        command_id: what makes it one.
+        now: when it is made.
+        own: what is written on it.
+
+    Raises:
+        NotFound: there is no such organization.
+        ExternalIdTaken: another invoice of it has the id.
+        Invalid: lines, discounts, currency or entity cannot be.
+        IdempotencyConflict: the command began one for another organization or in another currency.
+    """
+    await organization.get(session, org_id)
+    row = unsaved(
+        actor,
+        org_id=org_id,
+        currency=currency,
+        lines=lines,
+        discounts=discounts,
+        note=note,
+        due_in=await time_to_pay(session, org_id, now) if due_in is None else due_in,
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        entity=entity,
+        command_id=command_id,
+        now=now,
+    )
+    done = await invoice.made_before(session, row, edited=True)
+    if done is not None:
+        return done
+    await audit.record(session, actor, "invoice.draft", row.id, details_of(row), row.org_id)
+    await metadata.add(session, row.id, org_id, own, command_id)
+    await invoice.add(session, row)
+    return row
+
+
+async def edit(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    lines: Sequence[InvoiceLine],
+    discounts: Sequence[Discount] = (),
+    note: str | None = None,
+    now: datetime,
+) -> InvoiceRow:
+    """Replace all lines, discounts and the note of a draft; doing so twice is doing it once.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: it is no draft any more; `extra["due"]` says what is left to pay.
+        Invalid: lines or discounts cannot be.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    _require_draft(row)
+    check_lines(lines, row.currency)
+    check_discounts(discounts)
+    row.lines, row.note = invoice_line.as_stored(lines), note
+    row.discounts = invoice_line.discounts_as_stored(discounts)
+    await invoice.edit(
+        await driver_connection(session), row, sum_minor=sum(line.amount_minor for line in lines), at=now
+    )
+    await audit.record(session, actor, "invoice.edit", row.id, details_of(row), row.org_id)
+    return row
+
+
+async def finalise(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    rules: InvoiceRules = UNTAXED,
+    answer: TaxAnswer | None = None,
+    command_id: str,
+    now: datetime,
+) -> InvoiceRow:
+    """Finalise a draft: discounts, granted credits, tax, purchased credits, the books; without a number yet.
+
+    It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
+    of the organization is not proven, tax is charged and an alert puts the case before an operator.
+
+    `answer` is what an outside tax service said before this transaction; without a service the rates that are kept
+    decide.
+
+    Raises:
+        NotFound: there is no such invoice.
+        TaxUnavailable: there is a service, and no answer of these lines.
+        WrongInvoiceState: another command finalised it; `extra["due"]` says what is left to pay.
+        Invalid: it has no lines.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.finalise_command_id == command_id:
+        return row
+    _require_draft(row)
+    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
+    await audit.record(session, actor, "invoice.finalise", row.id, details_of(row), row.org_id)
+    return row
+
+
+async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
+    """Discard a draft, so that it can no longer be finalised. It gets no invoice number. Repeating it changes nothing.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: it is finalised; `extra["due"]` says what is left to pay.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.discarded_at is None:
+        _require_draft(row)
+        await invoice.discard(await driver_connection(session), row, now)
+        await audit.record(session, actor, "invoice.discard", row.id, details_of(row), row.org_id)
+    return row
+
+
+def _require_draft(row: InvoiceRow) -> None:
+    require_draft(invoice.balance_of(row), row.currency, is_discarded=row.discarded_at is not None)
+
+
+async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> timedelta:
+    """Return how long an organization has to pay: by the terms that hold now, or 30 days."""
+    version = await billing_terms.holding(session, org_id, now)
+    return timedelta(days=(USUAL if version is None else version.terms).net_days)
+
+
+async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
+    """Return the time zone of the days on an invoice: that of the terms by which its last period was billed.
+
+    Terms may have changed since: they change at the end of a month, and the month's invoice is issued after it.
+    """
+    ends = (line.period_end for line in map(invoice_line.line_of, row.lines))
+    over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
+    return await billing_terms.clock(session, row.org_id, max(over, default=row.issued_at))
+
+
+async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:
+    """Number up to `limit` finalised invoices of a series in order; returns how many. Alone in its transaction.
+
+    Call it until it returns less than `limit`. Invoices that are locked meanwhile are left for the next call.
+    """
+    return await invoice.number_page(await driver_connection(session), series, limit)
+
+
+async def issue(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str,
+    lines: Sequence[InvoiceLine],
+    note: str | None,
+    due_in: timedelta | None,
+    command_id: str,
+    now: datetime,
+    discounts: Sequence[Discount] = (),
+    includes_tax: bool = False,
+    applies_credits: bool = False,
+    rules: InvoiceRules = UNTAXED,
+    answer: TaxAnswer | None = None,
+    own: Written = NOTHING,
+) -> InvoiceRow:
+    """Draft, finalise and number an invoice at once, or return the one that the command issued.
+
+    The number is taken last, because it blocks other transactions that want one until this one ends. `answer` is as for
+    `finalise`.
+
+    Raises:
+        NotFound: there is no such organization.
+        TaxUnavailable: there is a tax service, and no answer of these lines.
+        Invalid: the lines do not come to a total that can be paid.
+        IdempotencyConflict: the command issued another one.
+    """
+    await organization.get(session, org_id)
+    total_of(lines, currency)
+    rules = rules.of(await tax.selling_to(session, org_id))
+    row = unsaved(
+        actor,
+        org_id=org_id,
+        currency=currency,
+        lines=lines,
+        discounts=discounts,
+        note=note,
+        due_in=await time_to_pay(session, org_id, now) if due_in is None else due_in,
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        entity=rules.entity,
+        command_id=command_id,
+        now=now,
+    )
+    done = await invoice.made_before(session, row, due_by_terms=due_in is None)
+    if done is not None:
+        return done
+    await metadata.add(session, row.id, org_id, own, command_id)
+    await invoice.add(session, row)
+    await invoice_finalise.carry_out(session, row, rules=rules, answer=answer, command_id=command_id, now=now)
+    await audit.record(session, actor, "invoice.issue", row.id, details_of(row), row.org_id)
+    await invoice.number(session, await driver_connection(session), row)
+    return row
+
+
+async def post(
+    session: AsyncSession, row: InvoiceRow, moves: Sequence[InvoicePosting], *, step: str, kind: str, now: datetime
+) -> Posted:
+    """Post what changes an invoice's books as one transfer; credits that come back are those of its own transfer."""
+    postings = [
+        Posting(
+            move.source,
+            move.destination,
+            move.amount_minor,
+            LotTerms(returns=row.transfer_id, only=move.credits) if move.comes_back and move.credits else None,
+        )
+        for move in moves
+    ]
+    return await Ledger(await driver_connection(session)).post_compound(
+        key=invoice_transfer_key(row.id, step),
+        kind=kind,
+        postings=postings,
+        reference=row.id,
+        effective_at=now,
+        org_id=row.org_id,
+    )
+
+
+def unsaved(
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str,
+    lines: Sequence[InvoiceLine],
+    discounts: Sequence[Discount],
+    note: str | None,
+    due_in: timedelta,
+    includes_tax: bool,
+    applies_credits: bool,
+    entity: str | None,
+    command_id: str,
+    now: datetime,
+) -> InvoiceRow:
+    """Return the row of a draft that is not written yet; arguments as for `draft`.
+
+    Raises:
+        Invalid: lines, discounts, currency or entity cannot be.
+    """
+    check_lines(lines, currency)
+    check_discounts(discounts)
+    amount = sum(line.amount_minor for line in lines)
+    return InvoiceRow(
+        id=new_id("inv"),
+        org_id=org_id,
+        status=InvoiceStatus.DRAFT.value,
+        currency=currency,
+        series=series_of(DocumentType.INVOICE, entity),
+        total_minor=amount,
+        subtotal_minor=amount,
+        tax_minor=0,
+        paid_minor=0,
+        prepaid_minor=0,
+        prepaid_credits_minor=0,
+        granted_minor=0,
+        granted_credits_minor=0,
+        taxed_minor=0,
+        taxed_credits_minor=0,
+        credited_minor=0,
+        rounded_minor=0,
+        written_off_minor=0,
+        lines=invoice_line.as_stored(lines),
+        discounts=invoice_line.discounts_as_stored(discounts),
+        taxes=[],
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        is_proven=True,
+        note=note,
+        issued_at=now,
+        due_at=now + due_in,
+        updated_at=now,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+
+
+def details_of(row: InvoiceRow) -> dict[str, str]:
+    """Return what the audit trail records about an invoice."""
+    return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}

@@ -1,0 +1,186 @@
+"""Ends invoices that are not paid, and resumes the collection of reopened ones; each in the caller's transaction."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.approval import ApprovalAction, content_above, content_of
+from domain.ids import give_up_cause
+from domain.invoice import booking
+from domain.invoice.booking import InvoicePosting
+from domain.invoice.dunning import ChargeUnderWay
+from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
+from domain.money import format_amount
+from models.invoice import InvoiceRow
+from repositories import audit, credit_lot, invoice, invoice_line, payment, subscription
+from services.billing import subscription_refund
+from services.billing.invoice import details_of, post
+from services.common import approval
+from services.credits.credit_lot import ByHand, is_for_two
+from services.reputation import reputation
+
+
+def at_stake_minor(row: InvoiceRow, action: ApprovalAction) -> int:
+    """Return the amount that decides about two operators: the total, plus the granted credits that voiding returns."""
+    back = row.granted_minor + row.taxed_minor if action is ApprovalAction.INVOICE_VOID else 0
+    return row.total_minor + back
+
+
+async def void(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    by_hand: ByHand | None = None,
+) -> InvoiceRow:
+    """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
+
+    `by_hand` holds the setting above which two operators have to approve it; None for no limit.
+
+    Raises:
+        ApprovalRequired: no other operator has approved it.
+        NotFound: there is no such invoice.
+        WrongInvoiceState: something is paid or credited on it, another command has voided it, or it is a
+            subscription's; `extra["due"]` is what is left to pay.
+        IdempotencyConflict: the command voided another one.
+    """
+    if by_hand is not None:
+        await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.voided_before(session, row, command_id):
+        return row
+    balance = invoice.balance_of(row)
+    require_voidable(
+        balance, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
+    )
+    booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
+    await _approved(session, row, ApprovalAction.INVOICE_VOID, by_hand, command_id, now)
+    postings = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
+    postings += booking.restored(
+        row.org_id,
+        row.currency,
+        granted_credits=row.granted_credits_minor,
+        taxed_credits=row.taxed_credits_minor,
+        credits=row.prepaid_credits_minor,
+        prepaid_minor=row.prepaid_minor,
+    )
+    postings += booking.rounded(row.org_id, row.currency, row.rounded_minor, back=True)
+    posted = await post(session, row, postings, step="void", kind="invoice.voided", now=now)
+    await invoice.write_void(session, row, posted.transfer_id, command_id, now)
+    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **details_of(row)}, row.org_id)
+    return row
+
+
+async def give_up(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    command_id: str,
+    now: datetime,
+    *,
+    by_hand: ByHand | None = None,
+    by_plan: bool = False,
+) -> InvoiceRow:
+    """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
+
+    What is left of the credits of a subscription's bill is taken back. What such credits said that nobody has paid is
+    void; scores follow by `reputation.refresh`.
+
+    A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
+    above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
+    processing payments already.
+
+    Raises:
+        ApprovalRequired: no other operator has approved it.
+        ChargeUnderWay: a payment of it is processing, and would be returned.
+        NotFound: there is no such invoice.
+        WrongInvoiceState: nothing is due on it, or another command gave it up.
+        IdempotencyConflict: the command gave up another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.written_off_before(session, row, command_id):
+        return row
+    due = require_collectible(invoice.balance_of(row))
+    under_way = None if by_plan else await payment.processing_of_invoice(session, row.org_id, row.id)
+    if under_way is not None:
+        raise ChargeUnderWay(
+            f"The payment {under_way} of this invoice is processing. The invoice cannot be given up before that ends.",
+            extra={"state": row.status, "payment_id": under_way},
+        )
+    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, by_hand, command_id, now)
+    receivable = accounts.org_receivable(row.org_id, row.currency)
+    postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]
+    bill = await subscription.bill_of_invoice(session, row.id)
+    if bill is not None:
+        # Money that comes later is returned, as after a chargeback that is won, so nothing will have paid for them.
+        also = [account for posting in postings for account in (posting.source, posting.destination)]
+        await subscription_refund.take_back(session, bill, cause=give_up_cause(command_id), now=now, also=also)
+    step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
+    posted = await post(session, row, postings, step=step, kind="invoice.uncollectible", now=now)
+    row.status, row.written_off_minor, row.paused_for = (
+        InvoiceStatus.UNCOLLECTIBLE.value,
+        row.written_off_minor + due,
+        None,
+    )
+    row.write_off_transfer_id, row.write_off_command_id, row.updated_at = posted.transfer_id, command_id, now
+    await session.flush()
+    lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
+    await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
+    await reputation.follow_bill(session, row.id, at=now)
+    return row
+
+
+async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
+    """Resume charges and dunning of an invoice that a refund or a chargeback has reopened. Idempotent.
+
+    Raises:
+        NotFound: there is no such invoice.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.paused_for is not None:
+        details = {"number": row.number, "paused_for": row.paused_for}
+        row.paused_for, row.updated_at = None, now
+        await session.flush()
+        await audit.record(session, actor, "invoice.resume", row.id, details, row.org_id)
+    return row
+
+
+async def for_two(
+    session: AsyncSession,
+    row: InvoiceRow,
+    action: ApprovalAction,
+    by_hand: ByHand | None,
+    *,
+    command_id: str,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators have to approve; None if one is enough, or the command has voided the invoice before.
+
+    Credits that voiding returns count with everything that the organization was granted within a day.
+    """
+    if by_hand is None or row.void_command_id == command_id:
+        return None
+    amount_minor = at_stake_minor(row, action)
+    content = content_above(by_hand.two_above, amount_minor, row.currency)
+    credits = row.prepaid_credits_minor + row.granted_credits_minor + row.taxed_credits_minor
+    if content is not None or action is not ApprovalAction.INVOICE_VOID or not credits:
+        return content
+    two = await is_for_two(session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now)
+    return content_of(amount_minor, row.currency) if two else None
+
+
+async def _approved(
+    session: AsyncSession,
+    row: InvoiceRow,
+    action: ApprovalAction,
+    by_hand: ByHand | None,
+    command_id: str,
+    now: datetime,
+) -> None:
+    content = await for_two(session, row, action, by_hand, command_id=command_id, now=now)
+    if content is not None:
+        await approval.use(session, action, row.id, content, command_id=command_id, now=now)

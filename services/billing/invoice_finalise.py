@@ -1,0 +1,180 @@
+"""Finalises an invoice: discounts, granted credits, tax, purchased credits, and what is booked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.ids import invoice_transfer_key
+from domain.invoice import booking
+from domain.invoice.arithmetic import InvoiceSums, sums_of
+from domain.invoice.booking import InvoicePosting
+from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
+from domain.invoice.rules import InvoiceRules
+from domain.invoice.series import entity_of
+from domain.invoice.state import InvoiceStatus
+from domain.tax.rates import AppliedTax
+from domain.tax.treatment import Treatment
+from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
+from providers.payments.limits import charge_unit
+from repositories import alert, invoice, invoice_line
+from repositories.invoice import CreditsAtHand, Finalised
+from runtime.database import driver_connection
+from services.billing import tax
+from services.billing.outside_tax import TaxAnswer, TaxUnavailable
+
+UNPROVEN = "tax.country_unproven"
+NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."
+
+
+async def carry_out(
+    session: AsyncSession,
+    row: InvoiceRow,
+    *,
+    rules: InvoiceRules,
+    answer: TaxAnswer | None = None,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Finalise a locked draft in the caller's transaction; arguments as for `services.billing.invoice.finalise`."""
+    lines = invoice_line.lines_of(row)
+    total_of(lines, row.currency)
+    rules = rules.of(entity_of(row.series))
+    if answer is None and rules.needs_answer:
+        raise TaxUnavailable(
+            "The tax service was not asked for the tax of this invoice, so it cannot be issued. Repeat the request."
+        )
+    assessor = await tax.assessor(session, [row.org_id], rules=rules)
+    assessed, party = assessor.assess(row.org_id, tax.tax_points(lines, now), rules=rules)
+    end = worked_out(
+        row,
+        lines,
+        rules=rules,
+        treatment=assessed if answer is None else answer.of(lines),
+        party=party,
+        credits=await _credits(session, row, rules, now),
+        command_id=command_id,
+        now=now,
+    )
+    await invoice.finalise(await driver_connection(session), row, end)
+    if not end.columns["is_proven"]:
+        await alert.raise_alert(session, kind=UNPROVEN, subject=row.id, org_id=row.org_id, detail=NOT_PROVEN)
+
+
+def worked_out(
+    row: InvoiceRow,
+    lines: Sequence[InvoiceLine],
+    *,
+    rules: InvoiceRules,
+    treatment: Treatment,
+    party: dict[str, str] | None,
+    credits: CreditsAtHand,
+    command_id: str,
+    now: datetime,
+) -> Finalised:
+    """Return what finalising a draft writes and posts; nothing is read or written.
+
+    Args:
+        row: the draft.
+        lines: its lines, which `total_of` took.
+        rules: how the deployment invoices.
+        treatment: the tax of each line.
+        party: whom it is made out to.
+        credits: those that it may take.
+        command_id: that finalises it.
+        now: the time.
+    """
+    discounts = invoice_line.discounts_of(row)
+    at_hand = credits if row.applies_credits else CreditsAtHand()
+    sums = sums_of(
+        lines,
+        treatment.taxes,
+        discounts=discounts,
+        includes_tax=row.includes_tax,
+        granted_minor=rules.worth(at_hand.granted, row.currency),
+        taxed_minor=rules.worth(at_hand.taxed, row.currency),
+        taxed_includes_tax=rules.credit_includes_tax,
+        purchased_minor=rules.worth(at_hand.untaxed, row.currency),
+        unit_minor=unit_of(lines, row.currency),
+    )
+    columns = {
+        "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
+        "discounts": [
+            {**stored, "taken_minor": taken.amount_minor}
+            for stored, taken in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
+        ],
+        "taxes": [
+            {
+                "code": each.tax.code,
+                "category": each.tax.category.value,
+                "rate_e6": each.tax.rate_e6,
+                "taxable_minor": each.taxable_minor,
+                "tax_minor": each.tax_minor,
+            }
+            for each in sums.taxes
+        ],
+        "party": party,
+        "is_proven": treatment.is_proven,
+        "status": (InvoiceStatus.OPEN if sums.due_minor else InvoiceStatus.PAID).value,
+        "subtotal_minor": sums.subtotal_minor,
+        "tax_minor": sums.tax_minor,
+        "total_minor": sums.total_minor,
+        "prepaid_minor": sums.prepaid_minor,
+        "rounded_minor": sums.rounded_minor,
+        "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
+        "granted_minor": sums.granted_minor,
+        "granted_credits_minor": rules.credits_for(sums.granted_minor),
+        "taxed_minor": sums.taxed_minor,
+        "taxed_credits_minor": rules.credits_for(sums.taxed_price_minor),
+    }
+    return Finalised(
+        columns=columns,
+        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, rules=rules),
+        key=invoice_transfer_key(row.id, "issue"),
+        at=now,
+        due_at=now + (row.due_at - row.issued_at),
+        command_id=command_id,
+    )
+
+
+def unit_of(lines: Sequence[InvoiceLine], currency: str) -> int:
+    """Return the unit that the due amount is rounded to; 1 for a subscription, whose provider has charged the total."""
+    return 1 if any(line.stream == SUBSCRIPTIONS for line in lines) else charge_unit(currency)
+
+
+def _postings(
+    row: InvoiceRow,
+    lines: Sequence[InvoiceLine],
+    *,
+    taxes: Sequence[AppliedTax],
+    sums: InvoiceSums,
+    rules: InvoiceRules,
+) -> list[InvoicePosting]:
+    nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
+    postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
+    postings += booking.rounded(row.org_id, row.currency, sums.rounded_minor)
+    return postings + booking.applied(
+        row.org_id,
+        row.currency,
+        granted_credits=rules.credits_for(sums.granted_minor),
+        taxed_credits=rules.credits_for(sums.taxed_price_minor),
+        credits=rules.credits_for(sums.prepaid_minor),
+        prepaid_minor=sums.prepaid_minor,
+    )
+
+
+async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> CreditsAtHand:
+    """Return the credits that may pay the invoice, locked until the transaction ends."""
+    if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
+        return CreditsAtHand()
+    return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)
+
+
+async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> CreditsAtHand:
+    """Return the credits of an organization, locked until the transaction ends."""
+    wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
+    await Ledger(connection).lock_balances([wallet, receivable])
+    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())

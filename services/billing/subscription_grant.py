@@ -1,0 +1,173 @@
+"""Grants the credits of a subscription once for each bill and month; after a dispute, those that were left out."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.ids import subscription_debt_key, subscription_grant_key, uuid_of
+from domain.invoice.lines import SUBSCRIPTIONS
+from domain.lots import LotSource, LotTerms, cut
+from domain.money import CREDIT
+from domain.payment.entitlement import gone_minor
+from domain.payment.state import Payment
+from domain.subscription.period import Period
+from domain.subscription.refund import credits_left, net_cost
+from domain.subscription.state import Grant, Subscription
+from ledger.gateway import Ledger, Posting
+from models.credit_lot import CreditLot
+from models.subscription import SubscriptionBill, SubscriptionGrant
+from repositories import credit_lot, invoice, payment
+from repositories import subscription as subscriptions
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.billing.subscription_refund import deferred_of, pay_debt
+from services.books.debt import owed_minor
+
+
+async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
+    """Grant the credits of a paid bill, once for each key.
+
+    If a part of the bill is refunded or disputed, its credits are left out, and recorded on the bill. The credits first
+    pay what the organization owes. The caller holds the lock of its debts.
+    """
+    if not wanted.credits_minor:
+        return
+    if await subscriptions.grant(session, after.subscription_id, wanted.key) is not None:
+        return
+    bill = await subscriptions.bill(session, after.provider, wanted.bill_ref)
+    assert bill is not None, "credits are granted for a bill that was paid"
+    if any(each["key"] == wanted.key for each in bill.left_out):
+        return
+    # Their cost is at most what is left of the money received for them, without tax.
+    cost = net_cost(wanted, net_minor=bill.amount_minor, gross_minor=bill.gross_minor)
+    net = replace(wanted, paid_minor=cost, paid_before_minor=0)
+    row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
+    left = await _grant(session, actor.qualified(), bill, net, None if row is None else payment.state_of(row), at)
+    if left is not None:
+        bill.left_out = [*bill.left_out, _stored(left)]
+        await session.flush()
+
+
+async def _pay_debt(session: AsyncSession, bill: SubscriptionBill, grant: Grant, lot_id: str, at: datetime) -> int:
+    ledger = Ledger(await driver_connection(session))
+    amount = min(await owed_minor(ledger, bill.org_id, CREDIT), grant.credits_minor)
+    slices = cut([(uuid_of(lot_id), grant.credits_minor)], amount)
+    key = subscription_debt_key(bill.subscription_id, grant.key)
+    await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=at)
+    return amount
+
+
+async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
+    """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid now.
+
+    `by` is recorded as who granted them. They first pay what the organization owes. The caller holds the locks of its
+    debts, of the bill, and of the accounts of `services.billing.subscription_refund.touched`.
+    """
+    left = [await _grant(session, by, bill, _read(bill, each), paid, at) for each in bill.left_out]
+    bill.left_out = [_stored(each) for each in left if each is not None]
+    await session.flush()
+
+
+async def _grant(
+    session: AsyncSession, by: str, bill: SubscriptionBill, wanted: Grant, paid: Payment | None, at: datetime
+) -> Grant | None:
+    """Grant as much as the bill is paid for, and return what is left out under a key of its own."""
+    if (await invoice.get(session, bill.invoice_id)).written_off_minor:
+        return None  # the rest of the money is returned when it comes, also once a part of it has reopened the invoice
+    deferred, gone = deferred_of(bill), _gone_minor(bill, paid)
+    credits, cost = credits_left(wanted.credits_minor, wanted.paid_minor, deferred, gone_minor=gone)
+    if credits:
+        await _book(session, by, bill, replace(wanted, credits_minor=credits, paid_minor=cost), at)
+    if credits == wanted.credits_minor:
+        return None
+    return replace(
+        wanted,
+        key=f"{wanted.key}:rest" if credits else wanted.key,
+        credits_minor=wanted.credits_minor - credits,
+        paid_minor=wanted.paid_minor - cost,
+    )
+
+
+async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: Grant, at: datetime) -> None:
+    key = subscription_grant_key(bill.subscription_id, grant.key)
+    lot = CreditLot(
+        id=new_id("lot"),
+        org_id=bill.org_id,
+        source=LotSource.SUBSCRIPTION.value,
+        amount_minor=grant.credits_minor,
+        payment_id=bill.payment_id,
+        paid_minor=grant.paid_minor,
+        paid_currency=bill.currency,
+        created_by=by,
+        command_id=key,
+    )
+    terms = LotTerms(
+        source=LotSource.SUBSCRIPTION,
+        paid_minor=grant.paid_minor,
+        paid_asset=bill.currency if grant.paid_minor else None,
+        payment_id=bill.payment_id,
+        # The invoice of the period has charged the tax, so purchases with these credits are not taxed again.
+        taxed=bill.gross_minor > bill.amount_minor,
+        lot_id=uuid_of(lot.id),
+    )
+    issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(bill.org_id)
+    postings = [Posting(issuance, wallet, grant.credits_minor, lots=terms)]
+    if grant.paid_minor:
+        deferred, owed = (accounts.platform(name, bill.currency) for name in (SUBSCRIPTIONS, "deferred_revenue"))
+        postings.append(Posting(deferred, owed, grant.paid_minor))
+    posted = await Ledger(await driver_connection(session)).post_compound(
+        key=key,
+        kind="subscription.granted",
+        postings=postings,
+        reference=bill.subscription_id,
+        org_id=bill.org_id,
+        effective_at=at,
+    )
+    lot.transfer_id = posted.transfer_id
+    lot.debt_minor = await _pay_debt(session, bill, grant, lot.id, at)
+    await credit_lot.add(session, lot)
+    bill.granted_minor += grant.paid_minor
+    granted = SubscriptionGrant(
+        subscription_id=bill.subscription_id,
+        key=grant.key,
+        org_id=bill.org_id,
+        bill_ref=grant.bill_ref,
+        lot_id=lot.id,
+        credits_minor=grant.credits_minor,
+        paid_minor=grant.paid_minor,
+        starts_at=grant.month.start,
+        ends_at=grant.month.end,
+        transfer_id=posted.transfer_id,
+    )
+    await subscriptions.add(session, granted)
+
+
+def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:
+    """Return how much of a bill was refunded, lost or is disputed, without tax, rounded up."""
+    gone = 0 if paid is None else gone_minor(paid)
+    return -(-min(gone, bill.gross_minor) * bill.amount_minor // bill.gross_minor)
+
+
+def _stored(left: Grant) -> dict[str, str | int]:
+    return {
+        "key": left.key,
+        "credits_minor": left.credits_minor,
+        "paid_minor": left.paid_minor,
+        "starts_at": left.month.start.isoformat(),
+        "ends_at": left.month.end.isoformat(),
+    }
+
+
+def _read(bill: SubscriptionBill, stored: dict[str, Any]) -> Grant:
+    start, end = (datetime.fromisoformat(stored[name]) for name in ("starts_at", "ends_at"))
+    return Grant(
+        key=stored["key"],
+        credits_minor=stored["credits_minor"],
+        bill_ref=bill.bill_ref,
+        paid_minor=stored["paid_minor"],
+        month=Period(start=start, end=end),
+    )

@@ -1,0 +1,159 @@
+"""Requests to spend and their answers, repeated requests, and refunds."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
+from domain.ids import uuid_id
+from domain.money import CREDIT, format_amount
+from domain.organization import OrganizationStatus, stopped
+from domain.text import rfc3339
+from ledger.controls import frozen
+from ledger.gateway import Ledger
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
+from models.spend import Spend, SpendChange
+from repositories import api_key, audit, marketplace, organization
+from repositories import session as sessions
+from repositories import spend as spends
+from runtime.database import driver_connection
+from services.books.debt import close_paid_debts
+
+_WHY = {
+    RefusalReason.LIMIT: "The spend exceeds what is left of the limit of this {window}.",
+    RefusalReason.USES: "The limit of this {window} allows no further use.",
+    RefusalReason.PER_SPEND: "The spend is larger than a single spend may be.",
+    RefusalReason.FROZEN: "Spending is frozen.",
+    RefusalReason.RATE: "The limit is in another currency, and there is no recent rate to it.",
+}
+
+
+def refusal_of(spent: Spent) -> DomainError | None:
+    """Return the refusal, if a spend was refused."""
+    match spent.outcome:
+        case Outcome.INSUFFICIENT:
+            needed, available = (
+                format_amount(amount, CREDIT) for amount in (spent.amount_minor, spent.available_minor)
+            )
+            return InsufficientFunds(
+                f"{needed} {CREDIT} are required, but only {available} {CREDIT} are available.",
+                extra={"needed": needed, "available": available, "currency": CREDIT},
+            )
+        case Outcome.REFUSED:
+            assert spent.refusal is not None
+            return limit_exceeded(spent.refusal)
+        case Outcome.SUSPENDED | Outcome.CLOSED:
+            return stopped(OrganizationStatus(spent.outcome.value))
+        case _:
+            return None
+
+
+def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
+    """Return the refusal by a spend control."""
+    counts_uses = refusal.reason is RefusalReason.USES
+
+    def shown(number: int | None) -> str | int | None:
+        return number if number is None or counts_uses else format_amount(number, refusal.asset)
+
+    return SpendLimitExceeded(
+        _WHY[refusal.reason].format(window=refusal.window),
+        extra={
+            "reason": refusal.reason.value,
+            "control_id": uuid_id("ctl", refusal.control_id),
+            "subject": {"type": refusal.subject_kind, "id": refusal.subject_id},
+            "currency": refusal.asset,
+            "window": refusal.window,
+            "limit": shown(refusal.limit),
+            "remaining": shown(refusal.remaining),
+            "resets_at": None if refusal.resets_at is None else rfc3339(refusal.resets_at),
+        },
+    )
+
+
+async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
+    """Refuse to fund an escrow from credits while the spending of the caller is frozen.
+
+    Needs the platform's role.
+
+    Raises:
+        SpendLimitExceeded: it is.
+    """
+    key_id = None if actor is None else actor.key_id
+    if actor is not None and key_id is None and actor.session_id is not None:
+        # A session that a link opened spends as the key of its principal.
+        key_id, department_id, project_id = await sessions.spends_as(connection, actor.session_id)
+    else:
+        department_id, project_id = await api_key.attribution_of(connection, key_id)
+    refusal = await frozen(
+        connection,
+        org_id,
+        agent_id=None if actor is None else actor.agent_id,
+        department_id=department_id,
+        project_id=project_id,
+        key_id=key_id,
+        at=at,
+    )
+    if refusal is not None:
+        raise limit_exceeded(refusal)
+
+
+async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:
+    """Return the first request of a key, with the values that this request states itself; None for a new key.
+
+    A request without an amount or an attribution takes them from prices and attributions, which may have changed since
+    the first one. The ledger compares all other values, so a different request with the key is still refused.
+    """
+    first = await spends.find_by_key(session, org_id, asked.key)
+    if first is None:
+        return None
+    return replace(
+        asked.spend(first.amount_minor),
+        action=asked.action if asked.action is not None else first.action,
+        spender=replace(
+            asked.spender,
+            agent_id=asked.spender.agent_id or first.agent_id,
+            department_id=asked.spender.department_id or first.department_id,
+            project_id=asked.spender.project_id or first.project_id,
+        ),
+    )
+
+
+async def refund(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    spend_id: str,
+    amount_minor: int | None,
+    reason: str | None,
+    renew_days: int,
+    command_id: str,
+    now: datetime,
+) -> tuple[Spend, SpendChange]:
+    """Refund a part of what was charged or captured, or all that is left of it, or return what the command refunded.
+
+    Credits that would end sooner get `renew_days`; with 0 they keep their end. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such spend.
+        Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
+            on the marketplace, and can be refunded with the purchase only.
+        IdempotencyConflict: the command made another refund.
+        OrganizationClosed: the organization is closed and cannot be refunded.
+    """
+    spend = await spends.get(session, spend_id)
+    if await marketplace.is_paid_by_spend(session, spend.id):
+        raise Conflict("This spend paid for an agent. Refund the purchase instead.", code="spend.purchase")
+    connection = await driver_connection(session)
+    changed = await Spending(connection, spend.org_id).refund(
+        key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now
+    )
+    if not changed.replayed:
+        await organization.refuse_closed(session, spend.org_id)
+        await close_paid_debts(session, Ledger(connection), spend.org_id, CREDIT)
+        details = {"amount": format_amount(changed.amount_minor, CREDIT), "reason": reason}
+        await audit.record(session, actor, "credits.refund", spends.public_id(spend), details, spend.org_id)
+    return spend, await spends.refund_of_command(session, spend.org_id, command_id)

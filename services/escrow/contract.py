@@ -1,0 +1,75 @@
+"""Contracts: awarded by the client or an operator for it, accepted by the payee."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.contract import judge_acceptance
+from domain.metadata import Written
+from domain.money import format_amount
+from domain.reputation.levels import Level, refuse_large
+from models.contract import Contract
+from models.pricing import PricingQuote
+from repositories import agent as agents
+from repositories import audit, contract, metadata
+from repositories import organization as organizations
+from services.marketplace import pricing
+
+
+async def award(
+    session: AsyncSession,
+    actor: Actor,
+    wanted: Contract,
+    own: Written,
+    *,
+    asked: Sequence[str],
+    level: Level | None,
+    quote: PricingQuote | None,
+) -> Contract:
+    """Insert a contract, or return the one that this command made.
+
+    Args:
+        session: of the client or the platform.
+        actor: who awards it, and may.
+        wanted: the new row.
+        own: the client's external id and metadata.
+        asked: the columns that the request determines; the others come from settings, which may have changed since.
+        level: the agent's, which limits what it may be awarded; None where there are no levels.
+        quote: the quote that the contract is made with, locked.
+
+    Raises:
+        OrganizationSuspended, OrganizationClosed: the client or the payee.
+        AgentRetired: the agent.
+        AboveLimit: the price is too large for the agent's level.
+        ExternalIdTaken: another contract has the id.
+        IdempotencyConflict: the command made another contract.
+    """
+    made = await metadata.begin(session, wanted, asked, own)
+    row, is_new = (made, False) if made else await contract.add(session, wanted, asked)
+    if is_new:
+        await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
+        await agents.refuse_retired(session, row.agent_id)
+        refuse_large(level, row.price_minor, row.currency)
+        if quote is not None:
+            await pricing.use_quote(session, quote, row)
+        price = format_amount(row.price_minor, row.currency)
+        details = {"agent_id": row.agent_id, "price": price, "currency": row.currency}
+        await audit.record(session, actor, "contract.create", row.id, details, row.org_id)
+    return row
+
+
+async def accept(session: AsyncSession, actor: Actor, contract_id: str) -> Contract:
+    """Accept a proposed contract for the payee. Idempotent.
+
+    Raises:
+        NotFound: there is no such contract that the session may see.
+        Conflict: `contract.expired`.
+        OrganizationSuspended, OrganizationClosed: the client or the payee.
+    """
+    row, now = await contract.lock(session, contract_id)
+    if judge_acceptance(row.accept_by, row.accepted_at, now):
+        await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
+        await contract.accept(session, row, by=actor.qualified(), at=now)
+        await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
+    return row

@@ -1,0 +1,222 @@
+"""Sales of agents for credits: charged under the spend controls, shared between creator and platform, and refunded.
+
+A purchase with credits and a use of an agent that is priced by usage are both such a sale.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+from domain.errors import Conflict, DomainError
+from domain.ids import purchase_key
+from domain.lots import LotSource, LotTerms, cut
+from domain.marketplace.sale import shares_between
+from domain.money import CREDIT
+from ledger.gateway import Ledger, Posting
+from ledger.sales import Shares, sell, share
+from ledger.spending import Spending
+from ledger.spends import Changed, NewSpend
+from models.marketplace import MarketplacePurchase, MarketplaceUse
+from repositories import marketplace, recovery
+from repositories.marketplace import SharedLot
+from runtime.database import driver_connection
+from services.books.debt import close_paid_debts, settle_debt
+from services.credits.spend import refusal_of
+
+#: How long the reservation of a price may last; it is captured in the same transaction.
+RESERVED = timedelta(minutes=1)
+
+Sale = MarketplacePurchase | MarketplaceUse
+
+
+async def pay(
+    session: AsyncSession, sale: Sale, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+) -> DomainError | None:
+    """Charge the price under the spend controls and share it, or return the refusal.
+
+    The lots move with it: their cost becomes payable with the creator's part, as when an escrow is released. The caller
+    holds the lock of what the seller owes.
+    """
+    connection = await driver_connection(session)
+    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
+    if sold is not None and sold.transfer_id is not None:
+        assert sold.spent.spend_id is not None
+        sale.spend_id, sale.transfer_id, sale.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
+        return None
+    if sold is not None and (refusal := refusal_of(sold.spent)) is not None:
+        return refusal
+    # The seller has owed, or the key has reserved before.
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    await _lock(ledger, sale)
+    spent = await spending.authorize(spend, expires_at=now + RESERVED, at=now)
+    refusal = refusal_of(spent)
+    if refusal is not None:
+        return refusal
+    assert spent.spend_id is not None
+    await spending.settle_to(_sales(sale), key=spend.key, spend_id=spent.spend_id, at=now)
+    sale.spend_id = spent.spend_id
+    await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    return None
+
+
+async def capture(
+    session: AsyncSession, sale: MarketplaceUse, *, key: str, pays_out_granted: bool, now: datetime
+) -> Changed:
+    """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
+
+    The caller holds the lock of what the seller owes.
+
+    Raises:
+        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        IdempotencyConflict: the key was used for another command.
+    """
+    connection = await driver_connection(session)
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    await spending.lock_reservation(sale.spend_id)
+    await _lock(ledger, sale)
+    captured = await spending.settle_to(
+        _sales(sale), key=key, spend_id=sale.spend_id, amount_minor=sale.price_minor, at=now
+    )
+    if not captured.replayed:
+        await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    return captured
+
+
+def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
+    """Return how the price of a sale is shared."""
+    earned, apart, commission = _shared_accounts(sale)
+    return Shares(
+        payee_org_id=sale.payee_org_id,
+        sales=_sales(sale),
+        earned=earned,
+        apart=apart,
+        commission=commission,
+        creator_minor=sale.creator_minor,
+        commission_minor=sale.commission_minor,
+        pays_out_granted=pays_out_granted,
+        key=purchase_key(sale.id, "shares"),
+        # A sale can be refunded for a time, and its earnings are held back for as long; a use is final.
+        kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
+        reference=sale.id,
+    )
+
+
+async def _lock(ledger: Ledger, sale: Sale) -> None:
+    touched = [accounts.org_credits(sale.org_id), _sales(sale), *_shared_accounts(sale)]
+    await ledger.lock_balances(touched, if_open=[accounts.org_debt(sale.payee_org_id, CREDIT)])
+
+
+async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
+    """Share what was captured between creator and platform, and pay the creator's debt from its part."""
+    connection = await driver_connection(session)
+    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    shared = await share(connection, sale.org_id, shares, at=now)
+    sale.transfer_id, sale.granted_minor = shared.transfer_id, shared.granted_minor
+    if shared.has_owed:
+        for step, source in (("granted_debt", shares.apart), ("debt", shares.earned)):
+            await _settle(ledger, sale, sale.payee_org_id, step, source, now)
+        await close_paid_debts(session, ledger, sale.payee_org_id, CREDIT)
+
+
+async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
+    """Refuse a refund if a recovery has taken the creator's share, because the payment for the credits was reversed.
+
+    The caller holds the locks of both organizations' debts, which a recovery takes as well.
+
+    Raises:
+        Conflict: `marketplace.suspended`.
+    """
+    if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
+        raise Conflict(
+            "The payment for these credits was reversed, and the creator has returned what it earned by them.",
+            code="marketplace.suspended",
+        )
+
+
+async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
+    """Refund an amount of the price from the shares of creator and platform.
+
+    If the agent has less than its share, its organization owes the rest. The caller holds the locks of both
+    organizations' debts. `key` is the key of the spend's refund.
+    """
+    assert sale.transfer_id is not None
+    assert sale.spend_id is not None
+    connection = await driver_connection(session)
+    ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
+    await spending.lock_reservation(sale.spend_id)
+    wallet = accounts.org_credits(sale.org_id)
+    earned, apart, commission = _shared_accounts(sale)
+    debts = [accounts.org_debt(org_id, CREDIT) for org_id in (sale.org_id, sale.payee_org_id)]
+    await ledger.lock_balances([wallet, earned, apart, commission, debts[1]], if_open=debts[:1])
+    there = dict(zip((apart, earned), await ledger.available([apart, earned], now), strict=True))
+    shares = shares_between(0, amount_minor, sale.creator_bps)
+    granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
+    parts = ((apart, granted), (earned, shares.creator_minor - granted))
+    postings, owed = list[Posting](), Counter[datetime | None]()
+    for source, amount in parts:
+        sold = await marketplace.lots_of(session, sale.transfer_id, source)
+        slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
+        own = sum(part for _, part in slices)
+        # The lots that paid are returned first; what was spent of them is taken from others.
+        other = max(0, min(amount, there[source]) - own)
+        postings.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
+        postings.append(Posting(source=source, destination=wallet, amount_minor=other))
+        owed += _ends(sold, amount - own - other)
+    # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
+    postings += [
+        Posting(
+            source=debts[1],
+            destination=wallet,
+            amount_minor=amount,
+            lots=LotTerms(source=LotSource.REFUND, expires_at=expires_at),
+        )
+        for expires_at, amount in owed.items()
+    ]
+    returned = LotTerms(returns=sale.transfer_id, source=LotSource.REFUND)
+    postings.append(Posting(source=commission, destination=wallet, amount_minor=shares.commission_minor, lots=returned))
+    posted = await ledger.post_compound(
+        key=purchase_key(sale.id, "refund"),
+        kind="marketplace.refunded",
+        postings=[posting for posting in postings if posting.amount_minor],
+        reference=sale.id,
+        org_id=sale.org_id,
+        effective_at=now,
+    )
+    given = None if amount_minor == sale.price_minor else amount_minor
+    await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, amount_minor=given, at=now)
+    await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)
+    await close_paid_debts(session, ledger, sale.org_id, CREDIT)
+
+
+def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None]:
+    """Divide an owed amount by the expiry of the spent parts of lots, in order; a rest of it does not expire."""
+    ends = Counter[datetime | None]()
+    for lot in sold:
+        part = min(lot.brought_minor - lot.free_minor, owed_minor - ends.total())
+        if part:
+            ends[lot.expires_at] += part
+    ends[None] += owed_minor - ends.total()
+    return ends
+
+
+async def _settle(ledger: Ledger, sale: Sale, org_id: str, step: str, source: Account, now: datetime) -> None:
+    key = purchase_key(sale.id, step)
+    await settle_debt(ledger, org_id=org_id, source=source, key=key, reference=sale.id, at=now)
+
+
+def _sales(sale: Sale) -> Account:
+    return accounts.agent_sales(sale.agent_id, sale.payee_org_id)
+
+
+def _shared_accounts(sale: Sale) -> tuple[Account, Account, Account]:
+    """Return the accounts of a creator's paid credits and granted credits, and of the commission."""
+    return (
+        accounts.agent_earnings(sale.agent_id, CREDIT, sale.payee_org_id),
+        accounts.agent_granted_earnings(sale.agent_id, sale.payee_org_id),
+        accounts.platform("commission", CREDIT),
+    )

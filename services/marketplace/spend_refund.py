@@ -1,0 +1,99 @@
+"""Refunds of spends by operators: above a setting they need two operators.
+
+Used credits cannot be returned by the organization, so the refund is a gift. It counts with what the organization is
+granted (`services.credits.credit_lot.is_for_two`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.approval import ApprovalAction
+from domain.money import CREDIT, format_amount
+from models.spend import Spend, SpendChange
+from repositories import credit_lot as grants
+from repositories import marketplace
+from repositories import spend as spends
+from services.common import approval
+from services.credits import spend as service
+from services.credits.credit_lot import ByHand, is_for_two
+from services.marketplace import marketplace_use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRefund:
+    """A requested refund of a spend: an amount, or all that is left of it."""
+
+    spend_id: str
+    amount_minor: int | None
+    reason: str | None
+    command_id: str
+
+
+async def for_two(session: AsyncSession, by_hand: ByHand, new: NewRefund, *, now: datetime) -> dict[str, object] | None:
+    """Return what two operators approve of a refund; None where one is enough, or where `refund` refuses it anyway.
+
+    Raises:
+        NotFound: there is no such spend.
+    """
+    spend = await spends.get(session, new.spend_id)
+    left = spend.captured - spend.refunded
+    amount_minor = left if new.amount_minor is None else new.amount_minor
+    if not 0 < amount_minor <= left or await marketplace.is_paid_by_spend(session, spend.id):
+        return None
+    return await _content(session, by_hand, spend.org_id, amount_minor, new.command_id, now)
+
+
+async def refund(
+    session: AsyncSession, actor: Actor, by_hand: ByHand, new: NewRefund, *, renew_days: int, now: datetime
+) -> tuple[Spend, SpendChange]:
+    """Refund a spend, or return what the command refunded, and use up the approval of it where it takes one.
+
+    The use of an agent is refunded in full, and its shares are reversed. Needs the platform's session.
+
+    Raises:
+        ApprovalRequired: no other operator has approved this very refund.
+        NotFound, Conflict, Invalid, IdempotencyConflict: see `services.credits.spend.refund` and
+        `marketplace_use.refund`.
+    """
+    spend = await spends.get(session, new.spend_id)
+    await grants.lock_grants(session, spend.org_id)
+    is_new = await spends.find_refund(session, spend.org_id, new.command_id) is None
+    if await marketplace.use_of(session, spend.id) is None:
+        spend, change = await service.refund(
+            session,
+            actor,
+            spend_id=new.spend_id,
+            amount_minor=new.amount_minor,
+            reason=new.reason,
+            renew_days=renew_days,
+            command_id=new.command_id,
+            now=now,
+        )
+    else:
+        spend, change = await marketplace_use.refund(
+            session,
+            actor,
+            spend=spend,
+            amount_minor=new.amount_minor,
+            reason=new.reason,
+            command_id=new.command_id,
+            now=now,
+        )
+    # How much is left to be refunded is known after the refund.
+    content = await _content(session, by_hand, spend.org_id, change.amount, new.command_id, now) if is_new else None
+    if content is not None:
+        await approval.use(
+            session, ApprovalAction.SPEND_REFUND, new.spend_id, content, command_id=new.command_id, now=now
+        )
+    return spend, change
+
+
+async def _content(
+    session: AsyncSession, by_hand: ByHand, org_id: str, amount_minor: int, command_id: str, now: datetime
+) -> dict[str, object] | None:
+    if not await is_for_two(session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now):
+        return None
+    return {"organization_id": org_id, "credits": format_amount(amount_minor, CREDIT)}

@@ -1,0 +1,179 @@
+"""Records the loss of a payment, so that it is recovered from the creators whom it paid (`services.payouts.recovery`).
+
+It runs in the transaction of the event that causes the loss, after the event was posted.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.invoice.state import InvoiceBalance
+from domain.money import CREDIT
+from domain.payment import booking
+from domain.payment.state import Dispute, RefundState
+from domain.payment.terms import PaymentTerms
+from domain.recovery import shortfall
+from models.subscription import SubscriptionBill
+from repositories import alert, recovery
+from repositories import subscription as subscriptions
+from services.billing import subscription_refund
+
+_IN_VAIN = "earnings.recovered_in_vain"
+
+
+async def note_loss(
+    session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
+) -> None:
+    """Start a recovery from creators if the event loses a payment for good and nothing else covers the loss.
+
+    Args:
+        session: of the event.
+        event: any event of a payment.
+        transfer_id: its transfer; None if it moves nothing.
+        owed_minor: the debt that it left the payer with.
+        is_followed: see `services.payments.purposes.base.PurposeBooks`.
+    """
+    after, terms = event.payment, event.payment.terms
+    dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
+    asset = terms.purpose.goods_asset
+    if event.event == "dispute_returned_in_part":
+        await _found_in_part(session, event)
+    elif event.event == "dispute_reinstated":
+        found = booking.comes_back(after, event.event, event.booked, event.debtor)
+        if found is not None:
+            await _found_again(session, event, str(found.ref))
+    elif event.event == "refund_failed":
+        # The event does not say which refund failed if no money had moved, so all failed ones are tried. For those that
+        # failed earlier there is nothing left to do.
+        for refund in after.refunds:
+            if refund.state is RefundState.FAILED and refund.ref:
+                await _found_again(session, event, refund.ref)
+    elif not is_followed:
+        return
+    elif event.event == "dispute_lost" and dispute is not None:
+        short = await _short(session, terms, transfer_id, outcome="reversed")
+        await _begin(session, event, _lost_by(dispute, event), asset, dispute.debt_minor, short, dispute.opened_at)
+    elif event.event in {"reversed", "refund_taken_over"}:
+        # A refund retires the credits that it has taken when its money is booked.
+        outcome = "reversed" if event.event == "reversed" else "moved"
+        short = await _short(session, terms, transfer_id, outcome=outcome)
+        cause = event.debtor or f"reversal:{after.version}"
+        await _begin(session, event, cause, asset, owed_minor, short, event.at)
+
+
+async def note_lost_credits(
+    session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, standing: InvoiceBalance
+) -> None:
+    """Start a recovery from creators that were paid with the credits of a bill whose payment is lost for good.
+
+    What is left of the bill's money pays for its used credits first, and so does what open disputes hold until they
+    are decided. Creators answer for the rest, once for all losses of the bill. The payer owes the bill and not its
+    credits, so credits that are recovered from creators are retired.
+
+    Args:
+        session: of the event.
+        event: it loses the bill's payment or a part of it.
+        bill: its credits that were not used were taken back.
+        standing: how its invoice stands after the event.
+    """
+    payment = event.payment
+    dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
+    refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
+    # The bill's credits have the payment that mirrors it; another one may have paid it since, and be lost.
+    own_id, payment_id = payment.terms.payment_id, bill.payment_id or payment.terms.payment_id
+    if dispute is not None:
+        cause, disputed_at = _lost_by(dispute, event), dispute.opened_at
+    elif refund is not None:
+        cause, disputed_at = str(refund.ref), event.at
+    else:
+        by = "" if payment_id == own_id else f"{own_id}:"
+        cause, disputed_at = f"{by}reversal:{payment.version}", event.at
+    worth = subscription_refund.used_minor(bill)
+    missing = worth - standing.paid_minor - await subscriptions.undecided_minor(session, bill)
+    if missing > 0:
+        part = await subscriptions.used_credits(session, bill) * missing // worth
+        short = max(0, part - await recovery.answered_credits(session, payment_id))
+        await _begin(session, event, _credits_of(cause), CREDIT, 0, short, disputed_at, payment_id=payment_id)
+
+
+async def note_paid_anew(session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill) -> None:
+    """End what creators answer for because of a bill's losses: another payment has paid the bill."""
+    if bill.payment_id is not None and await recovery.close_credits(session, bill.payment_id, at=event.at):
+        await _ask_operator(session, event, f"The bill of {bill.payment_id} was lost and then paid anew.")
+
+
+def _lost_by(dispute: Dispute, event: PaymentEvent) -> str:
+    """Return the cause of a loss by a chargeback; it has a version, because a chargeback can be won and lost again."""
+    return f"{dispute.ref}:{event.payment.version}"
+
+
+def _credits_of(cause: str) -> str:
+    """Return the cause of the loss of a bill's credits, beside that of its money."""
+    return f"{cause}:credits"
+
+
+async def _begin(
+    session: AsyncSession,
+    event: PaymentEvent,
+    cause: str,
+    asset: str,
+    owed_minor: int,
+    short_minor: int,
+    disputed_at: datetime,
+    *,
+    payment_id: str | None = None,
+) -> None:
+    if owed_minor + short_minor > 0:
+        await recovery.begin(
+            session,
+            payment_id=payment_id or event.payment.terms.payment_id,
+            cause=cause,
+            org_id=event.payment.terms.org_id,
+            asset=asset,
+            owed_minor=owed_minor,
+            short_minor=short_minor,
+            disputed_at=disputed_at,
+            at=event.at,
+        )
+
+
+async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
+    """Return how many credits are missing because a transfer took credits for a lost payment that had cost less."""
+    if terms.purpose.goods_asset != CREDIT or transfer_id is None:
+        return 0
+    found = await recovery.sale(session, terms.payment_id)
+    if found is None:
+        return 0
+    sale, currency = found
+    return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
+
+
+async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
+    raised_at = await alert.last_raised(session, _IN_VAIN, event.payment.terms.payment_id)
+    if await recovery.close_of(session, event.payment.terms.payment_id, ref, given_since=raised_at, at=event.at):
+        what = "refund" if event.event == "refund_failed" else "chargeback"
+        became = "has failed" if event.event == "refund_failed" else "was lost and then won"
+        await _ask_operator(session, event, f"The {what} of {event.payment.terms.payment_id} {became}.")
+
+
+async def _found_in_part(session: AsyncSession, event: PaymentEvent) -> None:
+    """Ask an operator about what creators gave back for a chargeback of which a part was returned since."""
+    payment_id, ref = event.payment.terms.payment_id, str(event.booked).partition(":")[0]
+    raised_at = await alert.last_raised(session, _IN_VAIN, payment_id)
+    if await recovery.has_given(session, payment_id, ref, since=raised_at):
+        await _ask_operator(session, event, f"The lost chargeback of {payment_id} was returned in part.")
+
+
+async def _ask_operator(session: AsyncSession, event: PaymentEvent, what: str) -> None:
+    terms = event.payment.terms
+    await alert.raise_alert(
+        session,
+        kind=_IN_VAIN,
+        subject=terms.payment_id,
+        detail=f"{what} What creators gave back for it has paid for it. Decide what they get for it.",
+        org_id=terms.org_id,
+        # It may happen to a payment more than once.
+        key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",
+    )

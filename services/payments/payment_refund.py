@@ -1,0 +1,182 @@
+"""Checks of refunds: whether the provider can refund the amount, and whether it needs a second operator.
+
+Above a setting, a refund that an operator requests needs two operators. A session that was opened by an operator's link
+counts as that operator.
+
+All refunds of the payment count together with all that the organization was refunded within a day, whoever requested
+them, so a refund cannot avoid the limit by being split.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.access import Actor
+from domain.approval import ApprovalAction, content_above
+from domain.money import format_amount
+from domain.payment.purposes import rules_of
+from domain.payment.refunds import RefundExceeds, RefundTooPrecise
+from domain.payment.state import Payment
+from domain.payment.terms import PaymentTerms
+from providers.payments import limits
+from repositories import credit_lot, invoice, payment
+from services.billing import credit_note
+from services.common import approval
+from services.credits.credit_lot import ByHand, is_for_two
+
+DAY = timedelta(days=1)
+#: What is approved if the request has no amount.
+ALL = "all that is left"
+
+
+def require_countable(payment: Payment, amount_minor: int | None) -> None:
+    """Check that the payment's provider can refund an amount; None is everything that is left.
+
+    For slots the refusal says what can be refunded, because the price of one slot may have too many decimals.
+
+    Raises:
+        RefundTooPrecise: it has more decimals than the provider takes; `payment.part_of_a_slot` if it is for slots.
+    """
+    terms = payment.terms
+    unit = limits.refund_unit(terms.provider, terms.currency)
+    if amount_minor is None or unit == 1:
+        return
+    possible = rules_of(terms).refunds_of_parts(payment, unit)
+    if possible is not None and amount_minor < payment.refundable_minor:
+        _require_whole(payment, amount_minor, unit, possible)
+    elif amount_minor % unit:
+        raise RefundTooPrecise(
+            f"The amount of this refund must be a multiple of {format_amount(unit, terms.currency)} {terms.currency}.",
+            extra={"field": "amount"},
+        )
+
+
+def _require_whole(payment: Payment, amount_minor: int, unit: int, possible: Sequence[int]) -> None:
+    currency = payment.terms.currency
+    if amount_minor in possible:
+        return
+
+    def shown(minor: int) -> str:
+        return f"{format_amount(minor, currency)} {currency}"
+
+    some = f"{shown(possible[0])} or more for some of them, or " if possible else ""
+    raise RefundTooPrecise(
+        f"Slots are refunded whole, and in multiples of {shown(unit)}. "
+        f"Refund {some}all that is left, {shown(payment.refundable_minor)}.",
+        code="payment.part_of_a_slot",
+        extra={"field": "amount"},
+    )
+
+
+def require_countable_request(event: PaymentEvent) -> None:
+    """Check that the provider can make the refund that an event requests, before anything is booked for it.
+
+    Other events pass. Every refund is checked here, including those requested by signals from the Temporal UI.
+
+    Raises:
+        RefundTooPrecise: the requested amount has too many decimals.
+        RefundExceeds: the request is for everything that is left, and a part of it is too small to be refunded;
+            `extra["refundable"]` is the largest amount that can be.
+    """
+    if event.event != "refund_requested":
+        return
+    terms, amount_minor = event.payment.terms, event.payment.refunds[-1].amount_minor
+    if not event.details.get("all"):
+        before = replace(event.payment, refunds=event.payment.refunds[:-1])
+        require_countable(before, amount_minor)
+        return
+    most = limits.refundable(terms.provider, amount_minor, amount_minor, terms.currency)
+    if most < amount_minor:
+        shown = format_amount(most, terms.currency)
+        raise RefundExceeds(
+            f"Only {shown} {terms.currency} of this payment can be refunded.", extra={"refundable": shown}
+        )
+
+
+async def content_for_two(
+    session: AsyncSession,
+    by_hand: ByHand,
+    actor: Actor | None,
+    terms: PaymentTerms,
+    *,
+    refund_id: str,
+    amount_minor: int,
+    is_all: bool,
+    with_credit_note: bool = False,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators have to approve; None if one is enough, or the organization itself requests the refund.
+
+    A credit note that comes with it is judged as one by itself: together with the earlier notes of its invoice, and
+    with the credits that return to the organization counted with all that it was given within a day.
+
+    Args:
+        session: of the platform.
+        by_hand: the setting, and the price of a credit.
+        actor: who asks.
+        terms: of the payment.
+        refund_id: of the refund, which does not count itself.
+        amount_minor: how much it is, as far as that is known.
+        is_all: no amount was asked for.
+        with_credit_note: whether the invoice is credited with it.
+        now: the time.
+    """
+    if by_hand.two_above is None or actor is None or not actor.is_operators:
+        return None
+    before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
+    at_stake = before + amount_minor
+    noted, credits = terms.purpose.invoice_id if with_credit_note else None, 0
+    if noted is not None:
+        row = await invoice.get(session, noted)
+        at_stake = max(at_stake, credit_note.worth_minor(row, amount_minor))
+        credits = credit_note.credits_with_refund(row, amount_minor)
+    if content_above(by_hand.two_above, at_stake, terms.currency) is None and not (
+        credits
+        and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)
+    ):
+        return None
+    content: dict[str, object] = {
+        "amount": ALL if is_all else format_amount(amount_minor, terms.currency),
+        "currency": terms.currency,
+    }
+    return content if noted is None else {**content, "credit_note": True}
+
+
+async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: PaymentEvent) -> None:
+    """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
+
+    Every refund is checked here, including those requested by signals from the Temporal UI.
+
+    Raises:
+        ApprovalRequired: no other operator has approved exactly this refund.
+    """
+    if event.event != "refund_requested" or event.command_id is None or by_hand is None or by_hand.two_above is None:
+        return
+    terms, refund = event.payment.terms, event.payment.refunds[-1]
+    await payment.lock_refunds(session, terms.org_id)
+    with_note = bool(event.details.get("credit_note"))
+    if with_note:
+        await credit_lot.lock_grants(session, terms.org_id)
+    content = await content_for_two(
+        session,
+        by_hand,
+        event.actor_detail,
+        terms,
+        refund_id=refund.refund_id,
+        amount_minor=refund.amount_minor,
+        is_all=bool(event.details.get("all")),
+        with_credit_note=with_note,
+        now=event.at,
+    )
+    if content is not None:
+        await approval.use(
+            session,
+            ApprovalAction.PAYMENT_REFUND,
+            terms.payment_id,
+            content,
+            command_id=event.command_id,
+            now=event.at,
+        )

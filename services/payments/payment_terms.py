@@ -1,0 +1,165 @@
+"""Makes the terms of payments by the rules of `domain/payment`, with exchange rates and taxes from providers."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Self
+
+from domain.errors import Unavailable
+from domain.payment.options import CRYPTO, Options, check_options
+from domain.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
+from domain.payment.purposes import rules_for
+from domain.payment.purposes.credits import credits_bought
+from domain.payment.quote import Rate
+from domain.payment.rules import PaymentRules
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.tax.sale import SaleRules, Taxation
+from providers.payments.limits import check_chargeable, countable
+from providers.payments.registry import Providers
+from runtime.database import Database
+from runtime.identity import new_id
+from services.billing.sale_tax import SaleTaxes
+from services.common.provider_errors import provider_errors
+
+#: The placeholder in a return_url for the payment's id, which the client does not know yet.
+PAYMENT_ID = "{PAYMENT_ID}"
+
+
+@dataclass(frozen=True, slots=True)
+class TermsMaker:
+    """Makes the terms of payments by the settings of this deployment.
+
+    With `taxes`, some purposes are taxed with their payment; the `key` argument then identifies the sale, so a retry
+    gets the same tax. Every method may raise a `DomainError`: the arguments do not fit together, or a source of rates
+    or an outside tax service does not answer.
+    """
+
+    rules: PaymentRules
+    providers: Providers
+    taxes: SaleTaxes | None = None
+
+    @classmethod
+    def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
+        """Return the maker of a deployment; `sale` has the settings of taxes that are charged with payments."""
+        return cls(rules, providers, None if sale is None else SaleTaxes(database, sale, providers.taxes))
+
+    @property
+    def market(self) -> Market:
+        """What is for sale, and which coins are taken."""
+        return Market(credit=self.rules.credit, slot=self.rules.slot, coins=self.providers.assets)
+
+    async def credits(
+        self, org_id: str, options: Options, credits_minor: int, *, key: str, now: datetime
+    ) -> PaymentTerms:
+        """Return the terms of a payment for that many credits, at the price of one."""
+        price, bought = self.market.credit, credits_bought(credits_minor)
+        return await self.sold(org_id, options, price.of(credits_minor), price.currency, bought, key=key, now=now)
+
+    async def sold(
+        self,
+        org_id: str,
+        options: Options,
+        price_minor: int,
+        currency: str,
+        credits: Purpose,
+        *,
+        key: str,
+        now: datetime,
+    ) -> PaymentTerms:
+        """Return the terms of a payment for credits at a price in money."""
+        charge = await self.charge(price_minor, currency, options, now=now)
+        tax = await self.taxation(org_id, credits.kind, charge, key=key, now=now)
+        return self.make(org_id, options, charge, credits, now=now, tax=tax)
+
+    async def taxation(
+        self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
+    ) -> Taxation | None:
+        """Return the tax that is charged with a payment; None if its purpose is not taxed when it is paid."""
+        return None if self.taxes is None else await self.taxes.of(org_id, kind, charge, key=key, now=now)
+
+    async def off_session(
+        self, org_id: str, method: str, credits_minor: int, *, key: str, now: datetime
+    ) -> PaymentTerms:
+        """Return the terms of a payment for credits that charges a stored method while the payer is away."""
+        options = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
+        return await self.credits(org_id, options, credits_minor, key=key, now=now)
+
+    async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
+        """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
+        return await self.charged(in_money(price_minor, currency, options, self.market), now=now)
+
+    async def charged(self, price: Price, *, now: datetime) -> Charge:
+        """Return what is charged for a price, at the rate of now where it is in another currency."""
+        rate = None if price.exchange is None else await self._rate(*price.exchange)
+        return charged(price, rate, now=now, valid_for=self.rules.quote_validity)
+
+    def make(
+        self,
+        org_id: str,
+        options: Options,
+        charge: Charge,
+        purpose: Purpose,
+        description: str | None = None,
+        *,
+        now: datetime,
+        tax: Taxation | None = None,
+    ) -> PaymentTerms:
+        """Return the terms for a charge and its tax, once the options are known to be able to take it."""
+        if tax is not None:
+            charge = _taxed(charge, tax)
+            if not tax.includes_tax:
+                # The payer did not choose this sum of price and tax, so the platform bears the decimals that the
+                # provider does not take.
+                amount = countable(options.provider, charge.amount_minor, charge.currency)
+                charge = replace(charge, amount_minor=amount)
+            if purpose.goods_asset == charge.currency:
+                # The entitlement is the money itself, and all of it is spent.
+                purpose = replace(purpose, goods_minor=charge.amount_minor)
+        ours, rules = self.rules, rules_for(purpose.kind)
+        crypto = options.provider == CRYPTO
+        self.providers.named(options.provider)
+        check_options(options, takes_credits=rules.takes_credits)
+        require_chargeable_coin(charge.currency, options, self.market)
+        with provider_errors():
+            check_chargeable(options.provider, charge.amount_minor, charge.currency)
+        payment_id = new_id("pay")
+        return PaymentTerms(
+            payment_id=payment_id,
+            org_id=org_id,
+            provider=options.provider,
+            amount_minor=charge.amount_minor,
+            currency=charge.currency,
+            purpose=purpose,
+            description=description or rules.describe(purpose),
+            created_at=now,
+            expires_at=now + ours.expiry,
+            hosted=options.hosted,
+            return_url=options.return_url and options.return_url.replace(PAYMENT_ID, payment_id),
+            method_ref=options.payment_method,
+            off_session=options.off_session,
+            manual_capture=options.manual_capture,
+            quote=charge.quote,
+            refundable=not crypto,
+            first_poll_seconds=_seconds(ours.chain_poll if crypto else ours.first_poll),
+            longest_poll_seconds=_seconds(ours.chain_poll if crypto else ours.longest_poll),
+            late_poll_seconds=_seconds(ours.longest_poll) if crypto else 0,
+            open_seconds=_seconds(ours.open),
+            tax=None if tax is None else tax.of(charge.amount_minor),
+        )
+
+    async def _rate(self, asset: str, currency: str) -> Rate:
+        if self.providers.rates is None:
+            raise Unavailable("No exchange-rate source is configured.", code="provider.unavailable")
+        with provider_errors():
+            return await self.providers.rates.rate(asset, currency)
+
+
+def _taxed(charge: Charge, tax: Taxation) -> Charge:
+    quote = charge.quote
+    if quote is not None:
+        # Both amounts are raised, so that their ratio stays the exchange rate.
+        quote = replace(quote, asset_minor=tax.charged(quote.asset_minor), amount_minor=tax.charged(quote.amount_minor))
+    return replace(charge, amount_minor=tax.charged(charge.amount_minor), quote=quote)
+
+
+def _seconds(period: timedelta) -> int:
+    return max(1, int(period.total_seconds()))

@@ -1,0 +1,18 @@
+"""The `PurposeBooks` of each purpose of a payment, in one table."""
+
+from collections.abc import Mapping
+
+from domain.payment.terms import PurposeKind
+from services.payments.purposes.base import Alone, PurposeBooks
+from services.payments.purposes.escrow import EscrowBooks
+from services.payments.purposes.invoice import InvoiceBooks
+from services.payments.purposes.purchase import PurchaseBooks
+
+BOOKS: Mapping[PurposeKind, PurposeBooks] = {
+    PurposeKind.CREDITS: Alone(),
+    PurposeKind.ESCROW: EscrowBooks(),
+    PurposeKind.INVOICE: InvoiceBooks(),
+    PurposeKind.SLOT: Alone(),
+    PurposeKind.BALANCE: Alone(),
+    PurposeKind.PURCHASE: PurchaseBooks(),
+}

@@ -1,0 +1,195 @@
+"""The database side of a payment's purpose; its rules are in `domain/payment/purposes`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.base import Message
+from contracts.payment import PaymentEvent
+from domain.access import Actor
+from domain.accounts import Account
+from domain.payable import HoldBack
+from domain.payment import booking
+from domain.payment.fulfilment import refuse_beside
+from domain.payment.purposes import rules_of
+from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
+from domain.payment.terms import PaymentTerms
+from ledger.gateway import Ledger
+from repositories import payment
+from services.billing.tax_receipt import TaxedMovement
+
+#: Moves whose accounts depend on balances.
+BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+
+
+class Share(Protocol):
+    """The part of an event's moves that belongs to the payment's subject; locked until the transaction ends."""
+
+    def takes_part_in(self, move: PaymentPosting) -> bool:
+        """Return whether the subject has a part in the move."""
+
+    async def share(
+        self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
+    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+        """Return the rest of the move, which the payment itself makes, and the transfers of the subject's part."""
+
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+        """Write the subject's state after the event's transfer was posted."""
+
+    def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
+        """Return the taxed movements of the subject's part; each gets a tax document."""
+
+    def posts_to(self) -> Sequence[Account]:
+        """Return the accounts that `write` posts to in transfers of its own, to be locked before the first one."""
+
+
+def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
+    """Return the taxed movements of an event; each gets a tax document."""
+    if event.payment.terms.tax is None:
+        return ()
+    if not rules_of(event.payment.terms).at_once:
+        return () if share is None else share.taxed(event, transfer_id)
+    booked = next((item for item in event.payment.booked if item.key == event.booked), None)
+    if booked is None or event.event in {"fee_booked", "settled"} or not booked.paid_minor:
+        return ()
+    return [
+        TaxedMovement(
+            key=booked.key,
+            gross_minor=booked.paid_minor,
+            tax_minor=booked.tax_minor,
+            transfer_id=transfer_id,
+            at=event.at,
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A workflow that waits for a payment, and the signal, with its message, that makes it read the outcome."""
+
+    workflow_id: str
+    signal: str
+    message: Message
+
+
+class PurposeBooks(Protocol):
+    """One purpose in the books. Nothing here commits."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether an event's moves can be shared out, so that what was counted before them may change."""
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a lost payment starts a recovery from creators; if not, its share has reversed their part."""
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
+        """Return what a request names, as the actor sees it, while it can be paid."""
+
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Check that the subject can be paid, before anybody pays; `session` is the platform's."""
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the subject before a payment of it begins, and refuse the payment if another one is under way."""
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
+        """Return why an unpaid payment can no longer pay for the subject; None if it can, or has done so.
+
+        It only reads: the books decide when the money comes.
+        """
+
+    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
+        """Lock the subject and return its share in the event's moves; None if it has none.
+
+        `hold_back` says for how long creators are liable for what they have earned.
+        """
+
+    def posts_again(self, event: PaymentEvent) -> bool:
+        """Return whether the share can post transfers of its own besides the event's."""
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
+        """Return the accounts that a share of the move can touch."""
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return the organizations whose debts the move can create or pay."""
+
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
+        """Return the accounts of debts that the share can pay with a transfer of its own."""
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
+        """Return whether the subject has received the money that events claw back; the payment is locked."""
+
+    def follower(self, stored: Payment) -> Follower | None:
+        """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
+
+
+async def refuse_beside_others(
+    session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
+) -> None:
+    """Refuse to pay for a subject, such as an `escrow_id`, while a payment of it is under way, other than `besides`.
+
+    Whoever has locked the subject can rely on it until the transaction ends.
+
+    Raises:
+        PaymentUnderWay: one is.
+    """
+    for other in await payment.open_for(session, org_id, subject, besides=besides):
+        refuse_beside(other)
+
+
+class Alone:
+    """A purpose without a subject: every share is empty."""
+
+    shares = False
+    is_followed = True
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:  # noqa: ARG002
+        """Return what the request says."""
+        return named
+
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Refuse nothing."""
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock nothing: any number of payments may be under way."""
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
+        """Return None: nothing can be gone."""
+        return None
+
+    async def share(
+        self,
+        session: AsyncSession,  # noqa: ARG002
+        event: PaymentEvent,  # noqa: ARG002
+        hold_back: HoldBack,  # noqa: ARG002
+    ) -> Share | None:
+        """Lock nothing."""
+        return None
+
+    def posts_again(self, event: PaymentEvent) -> bool:  # noqa: ARG002
+        """Post nothing else."""
+        return False
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:  # noqa: ARG002
+        """Touch no other account."""
+        return ()
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return the paying organization, if the balance decides about the move."""
+        return [terms.org_id] if move.kind in BY_BALANCE else []
+
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:  # noqa: ARG002
+        """Pay none."""
+        return ()
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
+        """Have nothing."""
+        return False
+
+    def follower(self, stored: Payment) -> Follower | None:  # noqa: ARG002
+        """Return none."""
+        return None

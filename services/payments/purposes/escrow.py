@@ -1,0 +1,81 @@
+"""The database side of payments for an escrow: which one can be funded, and whether it has the money."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import NotFound
+from domain.escrow.commands import payment_source
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.payment.purposes.escrow import require_fundable, require_open
+from domain.payment.state import Fulfilment, Payment
+from domain.payment.terms import PaymentTerms
+from repositories import escrow, organization
+from services.payments.purposes.base import Alone, refuse_beside_others
+from services.reputation.level import refuse_exposure
+
+MISSING = "There is no such escrow."
+
+
+class EscrowBooks(Alone):
+    """The money of one escrow."""
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Escrow:
+        """Return an escrow that the actor can fund now.
+
+        Raises:
+            NotFound: there is none that the actor sees.
+            Forbidden: another organization pays for it.
+            WrongState: it is not open.
+        """
+        row = await escrow.get(session, str(named))
+        if row is None:
+            raise NotFound(MISSING)
+        found = escrow.state_of(row)
+        require_fundable(found, actor)
+        return found
+
+    async def refuse(self, session: AsyncSession, subject: object) -> None:
+        """Check that an escrow can be funded now; it is checked again when the money arrives.
+
+        Raises:
+            OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
+            ExposureLimit: the payee may not have that much unsettled.
+        """
+        assert isinstance(subject, Escrow)
+        await organization.refuse_stopped(session, subject.terms.payer_org_id, subject.terms.payee_org_id)
+        await refuse_exposure(session, subject.terms, lock=False)
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the escrow, which is funded by one payment.
+
+        Raises:
+            WrongState: it is not open any more.
+            PaymentUnderWay: another payment is under way for it.
+        """
+        escrow_id = terms.purpose.escrow_id
+        assert escrow_id is not None
+        held = await escrow.lock_state(session, escrow_id)
+        if held is not None:
+            require_open(held)
+        await refuse_beside_others(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
+        """Return that the escrow is not open any more, unless this payment has funded it."""
+        escrow_id = terms.purpose.escrow_id
+        row = None if escrow_id is None else await escrow.get(session, escrow_id)
+        if row is None:
+            return None
+        found = escrow.state_of(row)
+        if found.status is EscrowStatus.OPEN or found.funded_from == payment_source(terms.payment_id):
+            return None
+        return f"the escrow is {found.status.value}"
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
+        """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""
+        escrow_id = stored.terms.purpose.escrow_id
+        if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
+            return False
+        row = await escrow.get(session, escrow_id)
+        return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)

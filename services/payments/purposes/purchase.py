@@ -1,0 +1,347 @@
+"""The database side of payments for agents: the payment makes the sale, and refunds and disputes change its shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain import accounts
+from domain.access import Actor, Role
+from domain.accounts import Account
+from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
+from domain.marketplace.renewal import is_past
+from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
+from domain.money import format_amount
+from domain.payable import HoldBack
+from domain.payment import booking
+from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
+from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
+from domain.payment.terms import PaymentTerms
+from ledger.gateway import Ledger
+from models.marketplace import MarketplacePurchase
+from repositories import alert, audit, marketplace, organization, payment
+from repositories.organization_trait import in_one_hand
+from runtime.database import driver_connection
+from services.billing.tax_receipt import TaxedMovement
+from services.books.debt import close_paid_debts, owed_minor
+from services.marketplace.marketplace import is_charged_back, is_kept, new_purchase, owned_now
+from services.payments.purposes.base import Alone, refuse_beside_others
+from services.payouts import recovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parties:
+    """Who has a share of a sale, and where it is kept."""
+
+    payee_org_id: str
+    creator_bps: int
+    earnings: Account
+    commission: Account
+    debt: Account
+    tax: Account | None
+
+    @classmethod
+    def of(cls, terms: PaymentTerms) -> "_Parties":
+        purpose = terms.purpose
+        assert purpose.agent_id is not None
+        assert purpose.payee_org_id is not None
+        assert purpose.creator_bps is not None
+        return cls(
+            payee_org_id=purpose.payee_org_id,
+            creator_bps=purpose.creator_bps,
+            earnings=accounts.agent_earnings(purpose.agent_id, purpose.goods_asset, purpose.payee_org_id),
+            commission=accounts.platform("commission", purpose.goods_asset),
+            debt=accounts.org_debt(purpose.payee_org_id, purpose.goods_asset),
+            tax=None if terms.tax is None else booking.sale_tax(terms),
+        )
+
+
+@dataclass(slots=True)
+class PurchaseShare:
+    """The shares of a marketplace sale in an event's moves.
+
+    Attributes:
+        purchase: None until the event makes the sale.
+        taken: how much of the price has left the shares.
+        borne: what chargebacks have taken after the creator's liability ended: the payer alone owes it.
+        stays_refunded: the organization has bought the agent again, so what comes back goes to the organization.
+        other: the purchase by which the organization has the agent by now, where it is not this one.
+        owed_minor: what the creator no longer has, and its organization owes.
+        came_minor: what the event has brought the shares and the tax; below zero where it went back.
+        tax_minor: what of that is tax.
+    """
+
+    purchase: MarketplacePurchase | None
+    taken: int
+    borne: int = 0
+    stays_refunded: bool = False
+    other: MarketplacePurchase | None = None
+    owed_minor: int = 0
+    came_minor: int = 0
+    tax_minor: int = 0
+
+    def takes_part_in(self, move: PaymentPosting) -> bool:
+        """Return whether the move can make the sale, take from its shares or restore them."""
+        return move.kind in KINDS
+
+    async def share(
+        self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
+    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+        """Move the parts of creator, platform and tax; returns what is left to be moved.
+
+        The creator's organization owes what its agent no longer has, and its debts are paid first.
+        """
+        terms, price = event.payment.terms, event.payment.terms.purpose.goods_minor
+        own, parties = booking.entitlement_account(terms), _Parties.of(terms)
+        gives = move.kind is PaymentPostingKind.RELEASE
+        if event.event == "agent_bought":
+            part, net = price, without_tax(terms, price)
+            shares = shares_of(net, parties.creator_bps)
+        else:
+            moved = gone_of_price(event.payment, self.borne) - self.taken
+            part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
+            before, self.taken = self.taken, self.taken + (-part if gives else part)
+            least, most = (without_tax(terms, gone) for gone in sorted((before, self.taken)))
+            net, shares = most - least, shares_between(least, most, parties.creator_bps)
+        self.came_minor += part if gives else -part
+        self.tax_minor += part - net if gives else net - part
+        if gives:
+            paid = min(shares.creator_minor, await owed_minor(ledger, parties.payee_org_id, own.asset))
+            postings = [
+                (own, parties.debt, paid),
+                (own, parties.earnings, shares.creator_minor - paid),
+                (own, parties.commission, shares.commission_minor),
+            ]
+        else:
+            there = min(shares.creator_minor, max(0, (await ledger.balance(parties.earnings)).available_minor))
+            self.owed_minor += shares.creator_minor - there
+            postings = [
+                (parties.earnings, own, there),
+                (parties.debt, own, shares.creator_minor - there),
+                (parties.commission, own, shares.commission_minor),
+            ]
+        if parties.tax is not None:
+            postings.append((own, parties.tax, part - net) if gives else (parties.tax, own, part - net))
+        return replace(move, amount_minor=move.amount_minor - part), [posting for posting in postings if posting[2]]
+
+    def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
+        """Return the taxed movements of the sale, by the event's transfer."""
+        if not self.came_minor:
+            return ()
+        key = f"{event.event}:{event.payment.version}"
+        return [
+            TaxedMovement(
+                key=key, gross_minor=self.came_minor, tax_minor=self.tax_minor, transfer_id=transfer_id, at=event.at
+            )
+        ]
+
+    def posts_to(self) -> Sequence[Account]:
+        """Post nothing besides the event's transfer."""
+        return ()
+
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+        """Write the sale, or its new state."""
+        terms = event.payment.terms
+        if event.event == "agent_bought":
+            assert transfer_id is not None
+            await _make(session, event, transfer_id)
+        elif self.purchase is not None:
+            row = self.purchase
+            status = PurchaseStatus(row.status)
+            row.taken_minor, used = self.taken, _used(row, event.payment)
+            if not self.stays_refunded:
+                assert row.price_minor is not None
+                # The used part of the price stays with the shares. An event that takes nothing of them refunds nothing.
+                gone = self.taken > 0 and self.taken >= row.price_minor - used
+                has_other, disputed = self.other is not None, is_disputed(event.payment)
+                status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
+            if status.value != row.status:
+                refunded = status is PurchaseStatus.REFUNDED
+                row.status, row.refunded_at = status.value, event.at if refunded else None
+                row.renews_at = None
+                row.refunded_by = event.actor if refunded else None
+                row.used_minor = used if refunded else row.used_minor
+            if self.other is not None and is_disputed(event.payment):
+                # Otherwise the next renewal would charge a method whose holder has just taken the money back.
+                self.other.renews_at = None
+            await session.flush()
+        payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
+        if self.owed_minor:
+            # The seller must not learn who the buyer is.
+            sale = terms.purpose.agent_id if self.purchase is None else self.purchase.id
+            assert sale is not None
+            await alert.raise_alert(
+                session,
+                kind="payment.debt",
+                subject=sale,
+                detail=f"{payee} owes {format_amount(self.owed_minor, asset)} {asset}: its agent's share of "
+                f"{sale} was refunded, and was already spent.",
+                org_id=payee,
+                key=f"payment.debt:{terms.payment_id}:{event.payment.version}:creator",
+                shared=True,
+            )
+        else:
+            await close_paid_debts(session, Ledger(await driver_connection(session)), payee, asset)
+
+
+def _used(row: MarketplacePurchase, payment: Payment) -> int:
+    """Return the used part of a purchase at its last refund; refused and failed refunds do not count."""
+    made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
+    noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
+    return noted[-1] if noted else 0
+
+
+async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:
+    terms, purpose = event.payment.terms, event.payment.terms.purpose
+    assert purpose.agent_id is not None
+    assert purpose.creator_bps is not None
+    assert purpose.sold_as is not None
+    offer = (await marketplace.get(session, purpose.agent_id)).as_offer()
+    offer = replace(
+        offer,
+        model=OfferModel(purpose.sold_as),
+        price_minor=purpose.goods_minor,
+        currency=purpose.goods_asset,
+        included_uses=purpose.included_uses or None,
+    )
+    before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
+    if before is not None:
+        before.status, before.renews_at = PurchaseStatus.ENDED.value, None
+        await session.flush()
+    purchase = new_purchase(
+        offer,
+        purpose.creator_bps,
+        org_id=terms.org_id,
+        by=await payment.asked_by(session, terms.payment_id),
+        command_id=terms.payment_id,
+        now=event.at,
+        before=before,
+        tax_minor=0 if terms.tax is None else terms.tax.amount_minor,
+    )
+    purchase.payment_id, purchase.transfer_id = terms.payment_id, transfer_id
+    session.add(purchase)
+    await session.flush()
+    actor, details = Actor(principal=purchase.bought_by, role=Role.OPERATOR), {"agent_id": purpose.agent_id}
+    await audit.record(session, actor, "marketplace.purchase", purchase.id, details, terms.org_id)
+
+
+class PurchaseBooks(Alone):
+    """An agent of the marketplace."""
+
+    shares = True
+    # The share itself takes the price back from the creator, so no recovery follows. The payer alone owes the rest.
+    is_followed = False
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the sale of the agent to the organization, which pays for it once. The next month is not refused.
+
+        Raises:
+            PaymentUnderWay: another payment is under way for it.
+        """
+        agent_id = terms.purpose.agent_id
+        if agent_id is None or terms.purpose.renews is not None:
+            return
+        await marketplace.lock_purchases(session, terms.org_id, agent_id)
+        await refuse_beside_others(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
+        """Return why the agent cannot be sold to the organization any more, unless this payment has bought it."""
+        if await marketplace.paid_by(session, terms.payment_id) is not None:
+            return None
+        try:
+            await _check_for_sale(session, terms, now)
+        except NotForSale as refusal:
+            return refusal.detail
+        return None
+
+    async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
+        """Lock the sale that the event makes or changes.
+
+        Raises:
+            NotForSale: the event would make a sale, but the agent can no longer be sold to the organization.
+        """
+        terms = event.payment.terms
+        purpose = terms.purpose
+        fulfilled = event.payment.fulfilment is Fulfilment.DONE
+        if not fulfilled or purpose.agent_id is None or not any(move.kind in KINDS for move in event.moves):
+            return None
+        await marketplace.lock_purchases(session, terms.org_id, purpose.agent_id)
+        if event.event == "agent_bought":
+            await _require_for_sale(session, terms, event.at)
+            return PurchaseShare(purchase=None, taken=0)
+        row = await marketplace.lock_paid_by(session, terms.payment_id)
+        if row is None:
+            return None
+        owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
+        other, borne = None if owned is None or owned.id == row.id else owned, 0
+        if event.payment.disputes:
+            answers_for = await recovery.answers_for(session, hold_back, row.agent_id)
+            borne = borne_minor(event.payment, row.bought_at, answers_for)
+        return PurchaseShare(
+            purchase=row,
+            taken=row.taken_minor,
+            borne=borne,
+            stays_refunded=other is not None and row.status == PurchaseStatus.REFUNDED.value,
+            other=other,
+        )
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
+        """Return where the shares are kept."""
+        if move.kind not in KINDS:
+            return []
+        parties = _Parties.of(terms)
+        return [parties.earnings, parties.commission, *([] if parties.tax is None else [parties.tax])]
+
+    def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
+        """Return who pays, and whose agent it is."""
+        payee = terms.purpose.payee_org_id
+        return [terms.org_id, *([payee] if payee else [])] if move.kind in KINDS else []
+
+
+async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
+    """Refuse what changed while the payer paid, after ending a purchase whose period is over; locks the other one."""
+    purpose = terms.purpose
+    assert purpose.agent_id is not None
+    if purpose.renews is None:
+        await owned_now(session, terms.org_id, purpose.agent_id, at)
+    else:
+        await marketplace.get_purchase(session, purpose.renews, lock=True)
+    await _check_for_sale(session, terms, at)
+
+
+async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
+    """Refuse an agent that the organization has by now, the end of the offer, or a card that both use; only reads.
+
+    Raises:
+        NotForSale: it cannot be sold to the organization.
+    """
+    purpose = terms.purpose
+    assert purpose.agent_id is not None
+    assert purpose.payee_org_id is not None
+    if purpose.renews is None:
+        owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
+        if owned is not None and is_kept(owned, at):
+            raise NotForSale("The organization has this agent already.")
+        if await is_charged_back(session, terms.org_id, purpose.agent_id):
+            raise NotForSale("A chargeback of an earlier purchase of this agent is open or lost.")
+    else:
+        before = await marketplace.get_purchase(session, purpose.renews)
+        if before.renews_at is None:
+            raise NotForSale("The purchase is not renewed any more.")
+        assert before.anchor_at is not None
+        assert before.period is not None
+        if is_past(before.anchor_at, before.period, at):
+            raise NotForSale("The month that was to be paid is over.")
+    listing = await marketplace.get(session, purpose.agent_id)
+    if listing.offer.status != OfferStatus.LISTED.value:
+        raise NotForSale("This agent is no longer for sale.")
+    # A purchase that was begun is completed if the seller is suspended. A closed seller could not be paid out.
+    if await organization.is_closed(session, purpose.payee_org_id):
+        raise NotForSale("The organization that sells this agent is closed.")
+    # Whether one operator made both was checked when the payment was requested; their payment methods may relate them
+    # since.
+    if await in_one_hand(session, terms.org_id, purpose.payee_org_id, ("*",)):
+        raise NotForSale("The two organizations are related.")

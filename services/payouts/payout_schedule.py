@@ -1,0 +1,160 @@
+"""Scheduled payouts: on its day, all that an organization has available is paid out, once in each currency."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor, Role
+from domain.errors import Conflict
+from domain.ids import payout_schedule_key
+from domain.organization import OrganizationSuspended
+from domain.payable import HoldBack, available
+from domain.payout.schedule import PayoutSchedule
+from domain.payout.state import Payout
+from models.payout import PayoutScheduleRow
+from repositories import audit, creator_account, payout_schedule
+from services.payouts import payout as payouts
+from services.payouts.payable import shares_of
+
+#: The actor of scheduled payouts.
+PRINCIPAL = "payout-schedule"
+#: The maximum number of payouts of a currency on one day.
+PARTS = 20
+#: Refusals that are temporary: the day is tried again until they are over.
+WAITS = frozenset(
+    {
+        "payout.no_account",
+        "payout.account_not_ready",
+        "payout.tax_profile_missing",
+        "payout.destination_held",
+        "payout.currency_unsupported",
+        "payout.debt_open",
+        OrganizationSuspended.code,
+    }
+)
+
+
+async def put(
+    session: AsyncSession, actor: Actor, org_id: str, schedule: PayoutSchedule, *, now: datetime
+) -> PayoutScheduleRow:
+    """Set when an organization is paid out; the first day is after today. Needs the platform's session."""
+    await payout_schedule.put(
+        session, org_id, schedule, next_on=schedule.next_after(now.date()), by=actor.qualified(), at=now
+    )
+    details = {"interval": schedule.interval.value}
+    await audit.record(session, actor, "payout.schedule", org_id, details, org_id)
+    row = await payout_schedule.find(session, org_id)
+    assert row is not None
+    return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A day that is due, the currency of the bank account, and the others in which something is available."""
+
+    day: date
+    usual: str
+    others: tuple[str, ...]
+
+
+async def due(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> Due | None:
+    """Return the day that is due and its currencies; None if no day is due or the organization has no account."""
+    row, account = await payout_schedule.find(session, org_id), await creator_account.find(session, org_id)
+    if row is None or row.next_on is None or row.next_on > now.date() or account is None:
+        return None
+    there, usual = available(await shares_of(session, org_id, hold_back, now=now)), payouts.usual_currency(account)
+    return Due(day=row.next_on, usual=usual, others=tuple(sorted(set(there) - {usual})))
+
+
+async def pay_out_more(
+    session: AsyncSession,
+    org_id: str,
+    currency: str,
+    part: int,
+    *,
+    day: date,
+    hold_back: HoldBack,
+    minimum: str,
+    now: datetime,
+) -> Payout | None:
+    """Request one part of a day's payout in a currency; None if it is refused, for example below the minimum.
+
+    A payout takes a limited number of lots, and earnings by use can have more of them in a day. Parts that a crash
+    leaves out wait for the next day.
+    """
+    command_id = payout_schedule_key(org_id, day, currency, part)
+    with suppress(Conflict, OrganizationSuspended):
+        return await _requested(session, org_id, currency, command_id, hold_back, minimum, now)
+    return None
+
+
+async def pay_out_also(
+    session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: str, now: datetime
+) -> Payout | None:
+    """Pay out what is available in another currency on the day that is due, before `pay_out` ends the day.
+
+    It is no reason to try the day again: what keeps `pay_out` waiting keeps it waiting too, and what is below the
+    minimum waits for the next day of the schedule.
+    """
+    row = await payout_schedule.find(session, org_id, lock=True)
+    if row is None or row.next_on is None or row.next_on > now.date():
+        return None
+    return await pay_out_more(
+        session, org_id, currency, 1, day=row.next_on, hold_back=hold_back, minimum=minimum, now=now
+    )
+
+
+async def pay_out(
+    session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: str, now: datetime
+) -> Payout | None:
+    """Request the payout of the bank account's currency, if a scheduled day is due; None if nothing is paid out.
+
+    A refusal is recorded on the schedule. Missed days are made up for by one payout, dated on the first of them. A day
+    is tried again if the account could not receive payouts or the organization had a debt. An amount below the minimum
+    waits for the next scheduled day.
+    """
+    row = await payout_schedule.find(session, org_id, lock=True)
+    today = now.date()
+    if row is None or row.next_on is None or row.next_on > today:
+        return None
+    day, following = row.next_on, payout_schedule.schedule_of(row).next_after(today)
+    made, refusal = None, None
+    try:
+        command_id = payout_schedule_key(org_id, day)
+        made = await _requested(session, org_id, None, command_id, hold_back, minimum, now)
+    except (Conflict, OrganizationSuspended) as refused:
+        refusal = refused.error_code
+        following = day if refusal in WAITS else following
+    await payout_schedule.passed(
+        session,
+        org_id,
+        next_on=following,
+        last_on=day,
+        payout_id=None if made is None else made.payout_id,
+        refusal=refusal,
+    )
+    return made
+
+
+async def _requested(
+    session: AsyncSession,
+    org_id: str,
+    currency: str | None,
+    command_id: str,
+    hold_back: HoldBack,
+    minimum: str,
+    now: datetime,
+) -> Payout:
+    return await payouts.request(
+        session,
+        Actor(principal=PRINCIPAL, role=Role.FINANCE, org_id=org_id),
+        org_id=org_id,
+        currency=currency,
+        amount_minor=None,
+        hold_back=hold_back,
+        minimum=minimum,
+        command_id=command_id,
+        now=now,
+    )

@@ -1,0 +1,304 @@
+"""Monthly statements of creators: what their agents earned, and the movements of their earnings, in money."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing_run.period import month_text, next_month
+from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.errors import Conflict, Unavailable
+from domain.invoice.arithmetic import part_of
+from domain.invoice.lines import STANDARD
+from domain.invoice.series import DocumentType, entity_of, number_text, series_of
+from domain.legal_entity import LegalEntities
+from domain.mail import MailKind
+from domain.money import CREDIT, allocate, format_amount
+from domain.tax.rates import TaxCategory
+from domain.tax.self_billing import Supplier, included, spread, stated_tax
+from models.creator_statement import CreatorCorrection, CreatorStatement
+from providers.formats import formats_of
+from repositories import billing_profile, invoice, statement, tax_rate
+from repositories.statement import Moved
+from runtime.identity import new_id
+from services.billing.document import buyer_of, known
+from services.billing.tax import party_of, selling_to
+from services.messages import mail
+
+#: How long after the end of a month its last transactions may still commit.
+SETTLED_AFTER = timedelta(hours=1)
+
+#: Kinds of transfers between earnings and payouts.
+_PAYOUTS = frozenset({"payout.requested", "payout.returned"})
+_CONVERTED = "earnings.converted"
+_WAIVED = "earnings.waived"
+
+
+class BeingMade(Unavailable):
+    """Another request is making statements of the organization."""
+
+    code = "statement.being_made"
+
+
+def begin(day: date) -> datetime:
+    """Return when a day begins; statements are for months in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+async def issue(
+    session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime, waits: bool = True
+) -> Sequence[CreatorStatement]:
+    """Return an organization's statements of a month, one for each currency that moved; issue them if there are none.
+
+    They are numbered and written together with their mail, with corrections of older statements whose amounts the month
+    has reduced, and with corrections by later months that were stated first. Taking a number blocks other transactions
+    that want one, so everything slow is read before, and this must be the last operation of a transaction.
+
+    Args:
+        session: of the platform: what was paid for earnings is in the lots of others.
+        org_id: the creator.
+        month: its first day.
+        entities: the legal entities; the one that sells to the creator issues them, in the creator's name.
+        now: when they are issued.
+        waits: whether to wait for another request that makes statements of this organization.
+
+    Raises:
+        BeingMade: another request makes them, and `waits` is false.
+        Conflict: `statement.not_over`, the month ended less than an hour ago or has not ended; `document.no_seller`, no
+            seller is configured.
+    """
+    if now < begin(next_month(month)) + SETTLED_AFTER:
+        raise Conflict(
+            "This month has not ended. There is a statement of it an hour after it has.", code="statement.not_over"
+        )
+    entity = entities.of(await selling_to(session, org_id))
+    issuer = known(entity.seller)
+    there = await statement.of_month(session, org_id, month)
+    if there:
+        return there
+    if not await statement.lock(session, org_id, waits=waits):
+        raise BeingMade("Statements of this organization are being made. Ask again in a few seconds.")
+    there = await statement.of_month(session, org_id, month)
+    if there:
+        return there
+    months = await _moved(session, org_id, month)
+    to_correct = await _older(session, org_id, month, months)
+    later = {currency: await _later(session, org_id, month, currency) for currency in months}
+    said = [
+        await _content(session, org_id, month, currency, moved, issuer, now=now) for currency, moved in months.items()
+    ]
+    series, made = series_of(DocumentType.STATEMENT, entity.code), []
+    for each in said:
+        numbered = replace(each, number=number_text(await invoice.next_number(session, series), series))
+        row = CreatorStatement(
+            id=new_id("stm"),
+            org_id=org_id,
+            month=month,
+            currency=numbered.currency,
+            number=numbered.number,
+            series=series,
+            total_minor=numbered.total_minor,
+            tax_minor=numbered.tax_minor,
+            tax_code=numbered.stated_tax,
+            content=numbered.as_stored(),
+            issued_at=now,
+        )
+        await statement.add(session, row)
+        made.append(row)
+    to_correct += [(row, *each) for row in made for each in later[row.currency]]
+    # In the order of their series, so that no two transactions wait for numbers of each other's.
+    for row, taken_in, moved in sorted(to_correct, key=lambda e: (e[0].series, e[0].month, e[0].currency, e[1])):
+        await _correct(session, row, taken_in, moved, now=now)
+    if made:
+        month_name = month_text(month)
+        await mail.queue(
+            session,
+            key=f"statement:{org_id}:{month_name}",
+            org_id=org_id,
+            kind=MailKind.STATEMENT_READY,
+            data={"month": month_name},
+        )
+    return made
+
+
+async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[Moved]]:
+    """Return all movements up to the end of a month, for each currency that moved in it."""
+    found: dict[str, Sequence[Moved]] = {}
+    since, until = begin(month), begin(next_month(month))
+    if not await statement.has_moved(session, org_id, since=since, until=until):
+        return found
+    for currency in await statement.currencies(session, org_id, since=since):
+        moved = await statement.moved(session, org_id, currency, since=since, until=until)
+        if any(each.is_new and each.worth_minor for each in moved):
+            found[currency] = moved
+    return found
+
+
+async def _content(
+    session: AsyncSession,
+    org_id: str,
+    month: date,
+    currency: str,
+    moved: Sequence[Moved],
+    platform: Party,
+    *,
+    now: datetime,
+) -> Document:
+    """Return the contents of the statement of a month in a currency, without its number."""
+    following = next_month(month)
+    creator, profile = await buyer_of(session, org_id, ZoneInfo("UTC")), await billing_profile.find(session, org_id)
+    supplier = Supplier(
+        party=party_of(profile),
+        has_number=profile is not None and profile.vat_id is not None,
+        charges_vat=profile is not None and profile.charges_vat,
+    )
+    rates = await tax_rate.of(session, {platform.country} if platform.country else set())
+    tax = stated_tax(supplier, platform.country, rates, STANDARD, begin(following) - timedelta.resolution)
+    lines, taxes = _taxed(_earned(moved, month, creator.language), tax.rate_e6)
+    return Document(
+        kind=DocumentKind.STATEMENT,
+        number="",
+        language=creator.language,
+        currency=currency,
+        issued_on=now.date(),
+        # Self-billing: issued in the name of the creator, who sells to the platform.
+        seller=creator.party,
+        buyer=platform,
+        lines=lines,
+        taxes=taxes,
+        includes_tax=bool(taxes),
+        period=(month, following),
+        balances=tuple(_account(moved)),
+        stated_tax=tax.code.value,
+    )
+
+
+async def _older(
+    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
+) -> list[tuple[CreatorStatement, date, Sequence[Moved]]]:
+    """Return statements of which a month may have taken something back, with that month and what moved in it."""
+    found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
+    for currency, moved in months.items():
+        for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
+            # Some months have no statement.
+            of_month = await statement.of_month(session, org_id, earned_in)
+            found += [(row, month, moved) for row in of_month if row.currency == currency]
+    return found
+
+
+async def _later(
+    session: AsyncSession, org_id: str, month: date, currency: str
+) -> Sequence[tuple[date, Sequence[Moved]]]:
+    """Return the months that were stated before this one and are after it, each with what moved in it."""
+    found = list[tuple[date, Sequence[Moved]]]()
+    for later in await statement.months_after(session, org_id, month, currency):
+        since, until = begin(later), begin(next_month(later))
+        found.append((later, await statement.moved(session, org_id, currency, since=since, until=until)))
+    return found
+
+
+async def _correct(
+    session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[Moved], *, now: datetime
+) -> None:
+    """Correct an older statement by what a month has taken back of it, once for each such month."""
+    before = await statement.corrections(session, row.id)
+    gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
+    corrected = Document.restored(row.content)
+    sums = _sums(moved, row.month, corrected.language, BalanceKind.TAKEN_BACK)
+    taken = {name: -worth for name, worth in sums.items() if worth < 0}
+    total = min(sum(taken.values()), row.total_minor - gone)
+    if total <= 0:
+        return
+    tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
+    amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
+    lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
+    # Issued by the entity of the statement, even if another one buys from the creator now.
+    series = series_of(DocumentType.STATEMENT_CORRECTION, entity_of(row.series))
+    said = replace(
+        corrected,
+        kind=DocumentKind.STATEMENT_CORRECTION,
+        number=number_text(await invoice.next_number(session, series), series),
+        issued_on=now.date(),
+        lines=lines,
+        taxes=taxes,
+        balances=(),
+        reference=row.number,
+    )
+    correction = CreatorCorrection(
+        id=new_id("stc"),
+        statement_id=row.id,
+        org_id=row.org_id,
+        month=month,
+        currency=row.currency,
+        number=said.number,
+        series=series,
+        total_minor=said.total_minor,
+        tax_minor=said.tax_minor,
+        content=said.as_stored(),
+        issued_at=now,
+    )
+    await statement.add(session, correction)
+
+
+def _kind_of(each: Moved) -> BalanceKind:
+    if not each.is_new:
+        return BalanceKind.OPENING
+    if each.kind in _PAYOUTS:
+        return BalanceKind.PAID_OUT
+    if each.kind == _CONVERTED:
+        return BalanceKind.CONVERTED
+    if each.kind == _WAIVED:
+        return BalanceKind.WAIVED
+    return BalanceKind.EARNED if each.is_in else BalanceKind.TAKEN_BACK
+
+
+def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds: BalanceKind) -> dict[str, int]:
+    """Sum movements by the name of their line; of what was taken back, only what was earned in the month."""
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for each in moved:
+        kind = _kind_of(each)
+        if kind in kinds and each.worth_minor and (kind is BalanceKind.EARNED or each.earned_in == earned_in):
+            place = (each.agent_id, each.name, each.asset)
+            amount, worth = sums.get(place, (0, 0))
+            sums[place] = amount + each.amount_minor, worth + each.worth_minor
+    named, formats = dict[str, int](), formats_of(language)
+    for (_, name, asset), (amount, worth) in sorted(sums.items()):
+        credits = formats.money(format_amount(abs(amount), asset), asset) if asset == CREDIT else None
+        description = name if credits is None else f"{name}: {credits}"
+        named[description] = named.get(description, 0) + worth
+    return named
+
+
+def _earned(moved: Sequence[Moved], month: date, language: str) -> dict[str, int]:
+    """Return earnings of a month by line, less the part that the same month has taken back."""
+    return _sums(moved, month, language, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
+
+
+def _taxed(amounts: Mapping[str, int], rate_e6: int) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+    """Return lines of amounts that include a tax, and the tax; none at a rate of 0."""
+    tax = Tax(category=TaxCategory.STANDARD.value, rate_e6=rate_e6) if rate_e6 else None
+    return _with_tax(amounts, tax, included(sum(amounts.values()), rate_e6))
+
+
+def _with_tax(
+    amounts: Mapping[str, int], tax: Tax | None, tax_minor: int
+) -> tuple[tuple[Line, ...], tuple[TaxSum, ...]]:
+    if tax is None:
+        return tuple(Line(description=name, net_minor=amount) for name, amount in amounts.items()), ()
+    nets = spread(tax_minor, list(amounts.values()))
+    lines = tuple(
+        Line(description=name, net_minor=net, shown_minor=amount, tax=tax)
+        for (name, amount), net in zip(amounts.items(), nets, strict=True)
+    )
+    return lines, (TaxSum(tax=tax, taxable_minor=sum(nets), tax_minor=tax_minor),) if lines else ()
+
+
+def _account(moved: Sequence[Moved]) -> list[Balance]:
+    sums = dict.fromkeys(BalanceKind, 0)
+    for each in moved:
+        sums[_kind_of(each)] += each.worth_minor
+        sums[BalanceKind.CLOSING] += each.worth_minor
+    shown = (BalanceKind.OPENING, BalanceKind.EARNED, BalanceKind.CLOSING)
+    return [Balance(kind=kind, amount_minor=amount) for kind, amount in sums.items() if amount or kind in shown]

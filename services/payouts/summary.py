@@ -1,0 +1,70 @@
+"""Summarises what an organization has, as of one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import summary as rules
+from domain.errors import NotFound
+from domain.payable import HoldBack
+from domain.summary import AssetSummary, Earnings, Part, part_of
+from repositories import organization as organizations
+from repositories import payable
+from repositories import summary as store
+from repositories.summary import SummaryRow
+from runtime.database import Database, driver_connection, one_moment
+from services.payouts.payable import windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What an organization has: by asset, by agent, and `row` with the figures behind it."""
+
+    org_id: str
+    at: datetime
+    assets: Sequence[AssetSummary]
+    earnings: Sequence[Earnings]
+    row: SummaryRow
+
+
+async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
+    """Read all of an organization's money as of one moment.
+
+    One statement reads it, unless there are levels by reputation, by which earnings are held back.
+
+    Raises:
+        NotFound: there is no such organization.
+    """
+    async with database.platform_statement() as connection:
+        row = await store.read(connection, org_id, now, hold_back.window(None, now))
+    if not row.has_levels:
+        return _added_up(org_id, row, now)
+    async with database.platform() as session:
+        return await summary_within(session, org_id, hold_back, now=now)
+
+
+async def summary_within(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
+    """Read the same as of the snapshot of a session, which must be a new one of the platform."""
+    await one_moment(session)
+    row = await store.read(await driver_connection(session), org_id, now, hold_back.window(None, now))
+    earning = [each for each in row.standings if each.agent_id and part_of(each.path) is Part.EARNINGS]
+    if row.has_levels and earning:
+        earners = sorted({each.agent_id for each in earning if each.agent_id})
+        held = await windows(session, earners, hold_back, now=now)
+        row = replace(row, shares=await payable.shares(session, held, {each.asset for each in earning}))
+    return _added_up(org_id, row, now)
+
+
+def _added_up(org_id: str, row: SummaryRow, now: datetime) -> Summary:
+    if row.status is None:
+        raise NotFound(organizations.MISSING)
+    earned = rules.earnings(row.standings, row.shares, now)
+    return Summary(
+        org_id=org_id,
+        at=now,
+        assets=rules.assets(row.standings, earned, row.expired_minor),
+        earnings=earned,
+        row=row,
+    )

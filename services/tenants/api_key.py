@@ -1,0 +1,161 @@
+"""API keys: issued within one's own reach, with alerts on those that somebody else could misuse, and revoked."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import PERMISSIONS, SECOND_KEYS, Actor, Permission, Role
+from domain.errors import Forbidden, NotFound, Unauthenticated
+from domain.plan import Plans
+from domain.session import SessionEnded
+from domain.spend.control import SubjectKind
+from domain.text import rfc3339
+from models.api_key import ApiKey
+from repositories import agent as agents
+from repositories import alert, audit
+from repositories import api_key as keys
+from repositories import organization as organizations
+from repositories import session as sessions
+from repositories import signatory as signatories
+from repositories import spend_control as controls
+from repositories.command import made_by
+from services.billing import entitlement as entitlements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the platform sets: the most keys of an organization, plans that limit seats, how many refund."""
+
+    quota: int | None
+    plans: Plans | None
+    refunds_take_two: bool
+
+
+async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, *, own: bool) -> ApiKey:
+    """Insert a key, or return the one that this command made, and end the sessions that it replaces.
+
+    Args:
+        session: of the platform: a tenant raises no alerts.
+        actor: who issues it, and may issue its role.
+        key: the new row.
+        rules: what the platform sets.
+        own: whether it is a second key of the actor.
+
+    Raises:
+        NotFound: there is no such organization, or no such agent of it.
+        OrganizationClosed: it has been closed.
+        Unauthenticated, SessionEnded: the actor's own key or session has ended.
+        Forbidden: the key would outlive the actor's own, or avoid its spend control.
+        Conflict: `principal.exists` or `api_key.limit_reached`.
+        EntitlementMissing: all seats of the plan are taken.
+        IdempotencyConflict: the command made another one.
+    """
+    org_id = key.org_id
+    await _check_references(session, org_id, key.agent_id)
+    if org_id is not None:
+        await organizations.refuse_closed(session, org_id)
+    await _refuse_ended(session, actor, org_id)
+    await _refuse_to_outlive(session, actor, key)
+    was_made = await made_by(session, ApiKey, key.command_id) is not None
+    if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
+        await _refuse_beside_limited(session, actor)
+    # Of the platform's principals nobody has a key beside another's: what it did would be in the other's name.
+    may_be_second = own or (org_id is not None and actor.role in SECOND_KEYS)
+    most = keys.KEYS_OF_A_PRINCIPAL if may_be_second else 1
+    people = 0 if org_id is None else await keys.seats(session, org_id)
+    row = await keys.add(session, key, most=most, quota=None if org_id is None else rules.quota)
+    await sessions.end_beside(session, row)
+    if org_id is not None and rules.plans is not None:
+        await entitlements.check_seats(session, org_id, rules.plans, principal=row.principal, before=people)
+    details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
+    if row.permissions:
+        details["permissions"] = row.permissions
+    if not own and await _alert_of_signatory(session, actor, row):
+        details["signatory"] = True
+    if rules.refunds_take_two:
+        await _alert_of_operator(session, actor, row)
+    await audit.record(session, actor, "api_key.create", row.id, details, org_id)
+    return row
+
+
+async def revoke(session: AsyncSession, actor: Actor, row: ApiKey) -> None:
+    """Revoke a key for good. Idempotent."""
+    if await keys.revoke(session, row.id):
+        await audit.record(session, actor, "api_key.revoke", row.id, {"principal": row.principal}, row.org_id)
+
+
+async def _check_references(session: AsyncSession, org_id: str | None, agent_id: str | None) -> None:
+    if org_id is not None:
+        await organizations.get(session, org_id)
+    if agent_id is not None and (await agents.get(session, agent_id)).org_id != org_id:
+        raise NotFound(agents.MISSING)
+
+
+async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None) -> None:
+    """Keep the caller's key and session from being ended meanwhile.
+
+    A list of keys after the revocation includes every key that it has issued.
+    """
+    # First, as everybody else who changes keys.
+    await keys.lock(session, org_id)
+    if actor.key_id is not None and not await keys.is_active(session, actor.key_id, held=True):
+        raise Unauthenticated("The key is unknown, revoked or expired.")
+    if actor.session_id is not None and not await sessions.hold(session, actor.session_id):
+        raise SessionEnded
+
+
+async def _refuse_to_outlive(session: AsyncSession, actor: Actor, key: ApiKey) -> None:
+    """Refuse a key that expires after the caller's own, unless the caller may issue keys to others."""
+    if actor.may_grant(Role(key.role)) or actor.key_id is None:
+        return
+    until = (await keys.get(session, actor.key_id)).expires_at
+    if until is not None and (key.expires_at is None or key.expires_at > until):
+        raise Forbidden(
+            f"A key that you issue to yourself must not expire later than your own key, at {rfc3339(until)}."
+        )
+
+
+async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
+    """Refuse a second key beside one that has a spend control, because the control would not hold for it."""
+    if actor.org_id is None or actor.key_id is None:
+        return
+    if await controls.has_open(session, actor.org_id, SubjectKind.KEY, actor.key_id):
+        raise Forbidden(
+            "Your key has a spend control, so you cannot issue your own second key. Ask an owner or an operator."
+        )
+
+
+async def _alert_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
+    """Alert the organization of a key that another person made for a signatory; returns whether it is one."""
+    if key.org_id is None or not await signatories.is_named(session, key.org_id, key.principal):
+        return False
+    await alert.raise_alert(
+        session,
+        kind="api_key.made_for_signatory",
+        subject=key.id,
+        detail=f"{actor.qualified()} issued the key {key.id} to {key.principal}, who signs contracts. "
+        f"If {key.principal} did not request it, revoke it and check the audit trail for what it has signed.",
+        org_id=key.org_id,
+        shared=True,
+    )
+    return True
+
+
+async def _alert_of_operator(session: AsyncSession, actor: Actor, key: ApiKey) -> None:
+    """Alert where an operator made a key with which one could refund alone what takes two operators."""
+    refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
+    if not (actor.is_platform and key.org_id and refunds):
+        return
+    # The first key ever must be possible, before anything can have been paid.
+    if not await keys.has_had_any(session, key.org_id, besides=key.id):
+        return
+    await alert.raise_alert(
+        session,
+        kind="api_key.made_by_operator",
+        subject=key.id,
+        detail=f"The operator {actor.qualified()} issued the key {key.id} of the role {key.role} to {key.principal}. "
+        "It refunds payments without a second operator. If the organization did not request it, revoke it and check "
+        "the audit trail for what it has refunded.",
+        org_id=key.org_id,
+        shared=True,
+    )

@@ -1,0 +1,177 @@
+"""Puts usage events in arrears on the bills of their months; an operator can void one until its bill is sealed.
+
+Events that exceed the maximum of an invoice are refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.billing_run.period import month_at
+from domain.ids import uuid_id
+from domain.metering.charges import parse_charge
+from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
+from domain.usage.charge import NotVoidable
+from domain.usage.event import InvalidEvent
+from repositories import audit, meter, usage, usage_bill, usage_void
+from repositories.usage_void import OnBill
+from runtime.database import driver_connection
+from services.usage.usage_judge import Context, Judged
+
+#: A month later than that of any bill.
+_EVER = date.max
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An event, the month of its bill, and its row."""
+
+    judged: Judged
+    month: date
+    row: dict[str, object]
+
+
+async def put_on_bills(
+    session: AsyncSession, context: Context, judged: Sequence[Judged], rows: Sequence[dict[str, object]]
+) -> None:
+    """Set the bill of each event and the amount that it adds in the event's row, or refuse the event.
+
+    Args:
+        session: of the platform.
+        context: of an organization in arrears.
+        judged: the events.
+        rows: the rows of the events, in the same order.
+    """
+    delivery, terms = context.delivery, context.terms
+    placed = [
+        _Placed(each, month_at(each.event.occurred_at, terms.time_zone), row)
+        for each, row in zip(judged, rows, strict=True)
+        if each.billed
+    ]
+    connection = await driver_connection(session)
+    months = {each.month for each in placed}
+    bills = await usage_bill.open_for(connection, delivery.org_id, months, terms.currency, delivery.at)
+    await _refuse_too_much(session, context, placed)
+    for each in placed:
+        if each.judged.refusal is None:
+            each.row.update(_billed(each.judged.billed, bills[each.month]))
+
+
+async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> None:
+    """Refuse events that would exceed the maximum of an invoice, together with usage that is not invoiced yet.
+
+    Transactions add to a bill concurrently. Only those that add a large amount, or add to a large bill, take turns.
+    """
+    if not placed:
+        return
+    connection, org_id = await driver_connection(session), context.delivery.org_id
+    unbilled = after = await _unbilled(session, connection, context, placed)
+    for month, parts in _added_up(placed).items():
+        after = after.with_event(month, parts)
+    if unbilled.is_far_from_full(after.pico):
+        return
+    await usage_bill.lock_room(connection, org_id)
+    unbilled = await _unbilled(session, connection, context, placed)
+    known = await usage.known_as(connection, [each.judged.digest for each in placed])
+    for each in placed:
+        if each.judged.digest in known:
+            continue
+        after = unbilled.with_event(each.month, each.judged.billed)
+        try:
+            after.check()
+        except InvalidEvent as refusal:
+            each.judged.refusal, each.row["refused"] = refusal, True
+            continue
+        unbilled = after
+
+
+def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
+    """Return the amount that events add to each month, rated once for each meter, which gives the same sum."""
+    added: dict[date, dict[tuple[Source, str], Billed]] = {}
+    for each in placed:
+        of_month = added.setdefault(each.month, {})
+        for part in each.judged.billed:
+            so_far = of_month.get((part.source, part.ref))
+            of_month[part.source, part.ref] = part if so_far is None else so_far.plus(part)
+    return {month: list(parts.values()) for month, parts in added.items()}
+
+
+async def _unbilled(
+    session: AsyncSession, connection: asyncpg.Connection, context: Context, placed: Sequence[_Placed]
+) -> Unbilled:
+    org_id, currency = context.delivery.org_id, context.terms.currency
+    found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
+    sums = found.get((org_id, currency), [])
+    places = {(each.month, part.ref) for each in placed for part in each.judged.billed if part.source is Source.METER}
+    metered = {each.ref for each in sums if each.source is Source.METER} | {ref for _, ref in places}
+    meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
+    unbilled = Unbilled(
+        currency=currency,
+        charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
+    )
+    for each in sums:
+        if each.source is Source.METER:
+            unbilled.counted[each.month, each.ref] = each.before
+        part = Billed(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
+        unbilled = unbilled.with_event(each.month, [part])
+    unbilled.counted |= await usage_bill.counted(connection, org_id, places)
+    return unbilled
+
+
+async def voidable(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:
+    """Return the bill of an event that can be voided, or is void; None where the event is on no bill. Raises as `void`.
+
+    An open bill is not sealed until the transaction ends.
+    """
+    found = await usage_void.on_bill(session, org_id, event)
+    if found is not None and not found.is_void:
+        connection = await driver_connection(session)
+        if not await usage_void.keep_open(connection, org_id, found):
+            raise NotVoidable(
+                "The event is on a bill that is sealed, and an invoice has it or will. Issue a credit note for the "
+                "invoice instead."
+            )
+    return found
+
+
+async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime) -> None:
+    """Take an event off its open bill for good; voiding it again changes nothing.
+
+    The event stays in the log and in what usage adds up to by day.
+
+    Args:
+        session: of the platform.
+        actor: the operator.
+        org_id: whose event it is.
+        event: which one; it is on a bill.
+        reason: why, for the audit trail.
+        at: when.
+
+    Raises:
+        NotVoidable: the bill is sealed, or does not hold what the event costs.
+    """
+    found = await voidable(session, org_id, event)
+    assert found is not None
+    connection = await driver_connection(session)
+    if found.is_void or not await usage_void.write(connection, org_id, event, at):
+        return
+    if not await usage_void.take_off(connection, org_id, event, found):
+        raise NotVoidable("The bill does not include this event. Issue a credit note for the invoice instead.")
+    details = {"reason": reason, "event": str(event), "month": found.month.isoformat(), "bill": found.number}
+    await audit.record(session, actor, usage_void.VOIDED, uuid_id("uev", event), details, org_id)
+
+
+def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:
+    return {
+        "bill_month": bill.month,
+        "bill": bill.number,
+        "billed_sources": [part.source.value for part in parts],
+        "billed_refs": [part.ref for part in parts],
+        "billed_quantities": [part.quantity for part in parts],
+        "billed_pico": [part.pico for part in parts],
+    }

@@ -1,0 +1,326 @@
+"""Charges usage events to the credits of their organizations, each exactly once.
+
+The meters that charge an event are stored with it, so every accepted event is found here, however late it commits. The
+spends and the mark that their events are charged commit together, and each spend's key is made of its event's id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.credits import CreditPrice
+from domain.errors import DomainError, NotFound, Unavailable, other_request
+from domain.ids import is_id, uuid_id, uuid_of
+from domain.metering.amounts import added
+from domain.metering.charges import parse_charge
+from domain.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.usage.charge import Part, Waits, check_voidable, credits_of
+from domain.usage.paid_call import beyond_key
+from ledger.gateway import Ledger
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Outcome, Spender
+from models.meter import MeterRow
+from models.usage_charge import UsageChargeRow
+from repositories import alert, audit, debt, meter, usage_bill, usage_paid
+from repositories import usage_charge as charges
+from repositories.spend_rate import in_force, rate_of
+from repositories.usage_charge import Due
+from runtime.database import driver_connection
+
+#: After how long an event that could not be charged is tried again.
+AGAIN = timedelta(hours=1)
+#: The principal of the spends.
+PRINCIPAL = "usage-charges"
+_WHY = {
+    Waits.RATE: "cost something in a currency that has no exchange rate",
+    Waits.AMOUNT: "cost more than one charge may be, or than their organization may owe",
+    Waits.EVENT: "lie in a month that was detached",
+    Waits.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
+    Waits.CREDITS: "report uses of agents for which the credits do not suffice",
+    Waits.LIMIT: "report uses of agents that a spend control refuses",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """How many events were charged, how many wait, and whether more may be due."""
+
+    charged: int
+    waiting: int
+    is_full: bool
+
+
+@dataclass(slots=True)
+class _Charging:
+    """The inputs and results of charging one organization.
+
+    Attributes:
+        rates: exchange rates at that time, from the currency of the credit price, by quote currency.
+        paid: what spends have captured and still hold for calls that they pay in part, by the digest of the call.
+        months: the charged quantity of each meter and month.
+        room_minor: how much can still be charged before the organization's debt reaches its maximum.
+        billed: the quantity of each meter and month on sealed bills, which counts before what is charged now.
+        changed: the meters and months whose charged quantity has changed.
+        spent: the spend and the amount of each charged event.
+        waiting: the reason of each event that was not charged.
+    """
+
+    connection: asyncpg.Connection
+    spending: Spending
+    at: datetime
+    price: CreditPrice
+    rates: Mapping[str, Fraction]
+    meters: Mapping[int, MeterRow]
+    paid: Mapping[UUID, usage_paid.Payment]
+    months: dict[tuple[int, date], Decimal]
+    room_minor: int
+    billed: Mapping[tuple[int, date], Decimal]
+    changed: set[tuple[int, date]] = field(default_factory=set)
+    spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
+    waiting: dict[UUID, Waits] = field(default_factory=dict)
+
+
+async def charge_due(
+    session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, price: CreditPrice, limit: int
+) -> Charged:
+    """Charge the due usage events of an organization.
+
+    A spend control or the balance does not prevent a charge, because the usage has happened: it is forced.
+
+    Args:
+        session: of the platform.
+        org_id: the organization. Uses of agents are left out, see `services.usage.usage_of_agents`.
+        due_before: later events are left to the next run.
+        at: the time of the charges, whose windows of spend controls they count in.
+        price: of a credit.
+        limit: the maximum number of events; the organization's credits are locked until the transaction ends.
+    """
+    # Locked before the balance, as by everything that may create a debt. A concurrent run waits here.
+    await debt.lock(session, org_id)
+    due = await charges.due(session, org_id, due_before, limit)
+    numbers = {number for each in due for number in each.meters}
+    months = {each.month for each in due if each.meters}
+    connection = await driver_connection(session)
+    spending = Spending(connection, org_id)
+    work = _Charging(
+        connection=connection,
+        spending=spending,
+        at=at,
+        price=price,
+        rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
+        meters=await meter.numbered(session, numbers),
+        paid=await _paid(session, spending, org_id, due, at),
+        months=await charges.charged_before(session, org_id, numbers, months),
+        room_minor=await _room(connection, org_id),
+        billed=await usage_bill.sealed_quantities(connection, org_id, months),
+    )
+    await _charge(work, due)
+    await charges.write_charged(session, org_id, work.spent, at)
+    await charges.write_months(session, org_id, {place: work.months[place] for place in work.changed})
+    await wait(session, org_id, work.waiting, until=at + AGAIN, at=at)
+    return Charged(len(work.spent), len(work.waiting), len(due) == limit)
+
+
+async def _charge(work: _Charging, group: Sequence[Due]) -> None:
+    """Charge events together; if the ledger refuses them, charge each half by itself.
+
+    Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
+    """
+    months = dict(work.months)
+    spends, waiting, captures = _price(work, group, months)
+    charged_minor = sum(spend.amount_minor for spend in spends.values())
+    try:
+        # A savepoint of the driver, because these statements do not go through SQLAlchemy.
+        async with work.connection.transaction():
+            for event, (spend_id, held_minor) in captures.items():
+                key = charges.KEY.format(event=event)
+                await work.spending.settle(key=key, spend_id=spend_id, amount_minor=held_minor, at=work.at)
+            spent = await _take(work, list(spends.values()))
+    except Unavailable:
+        raise
+    except DomainError:
+        if len(group) == 1:
+            work.waiting[group[0].event] = Waits.BOOKS
+            return
+        await _charge(work, group[: len(group) // 2])
+        await _charge(work, group[len(group) // 2 :])
+        return
+    work.waiting |= waiting
+    work.spent |= {
+        event: (spend_id, spend.amount_minor) for (event, spend), spend_id in zip(spends.items(), spent, strict=True)
+    }
+    work.changed |= {place for place, charged in months.items() if work.months.get(place) != charged}
+    work.months = months
+    work.room_minor -= charged_minor
+
+
+async def _room(connection: asyncpg.Connection, org_id: str) -> int:
+    """Return how much an organization can be charged before its debt reaches the maximum of one amount.
+
+    Without this limit, reported quantities could overflow the 64-bit sums of the ledger.
+    """
+    credits, debts = accounts.org_credits(org_id), accounts.org_debt(org_id, CREDIT)
+    held, owed = await Ledger(connection).balances([credits, debts])
+    return MAX_AMOUNT_MINOR + held.posted_minor - held.pending_minor + owed.posted_minor
+
+
+def _price(
+    work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
+) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits], dict[UUID, tuple[UUID, int]]]:
+    """Return the spends of events, the reasons why others wait, and the amounts to capture from holds of their calls.
+
+    Adds the charged quantities to `months`. An open hold for a call pays first; otherwise it could be captured
+    afterwards, in addition to the charge.
+    """
+    spends: dict[UUID, NewSpend] = {}
+    waiting: dict[UUID, Waits] = {}
+    captures: dict[UUID, tuple[UUID, int]] = {}
+    room_minor = work.room_minor
+    for each in group:
+        amount = _amount(work, each, months)
+        if isinstance(amount, Waits):
+            waiting[each.event] = amount
+            continue
+        paid = None if each.digest is None else work.paid.get(each.digest)
+        if paid is not None:
+            amount = max(0, amount - paid.captured_minor)
+            if held := min(amount, paid.held_minor):
+                captures[each.event] = (paid.spend_id, held)
+                amount -= held
+        if amount > max(0, room_minor):  # a free event always fits
+            captures.pop(each.event, None)
+            waiting[each.event] = Waits.AMOUNT
+            continue
+        room_minor -= amount
+        spends[each.event] = _spend(each, amount)
+        for number, quantity in each.meters.items():
+            place = (number, each.month)
+            months[place] = added(months.get(place, Decimal(0)), quantity)
+    return spends, waiting, captures
+
+
+def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> int | Waits:
+    if due.action is None:
+        return Waits.EVENT
+    parts = []
+    for number, quantity in due.meters.items():
+        row, place = work.meters[number], (number, due.month)
+        parts.append(
+            Part(
+                quantity=quantity,
+                before=added(months.get(place, Decimal(0)), work.billed.get(place, Decimal(0))),
+                charge=None if row.price is None else parse_charge(row.price),
+                currency=row.currency,
+            )
+        )
+    return credits_of(parts, due.cost, work.price, work.rates)
+
+
+async def _paid(
+    session: AsyncSession, spending: Spending, org_id: str, due: Sequence[Due], at: datetime
+) -> dict[UUID, usage_paid.Payment]:
+    """Return what spends have paid for calls that name them, by the calls' digests; open reservations are locked."""
+    naming: dict[UUID, UUID] = {}
+    beyond: dict[UUID, str] = {}
+    for each in due:
+        if each.digest is not None and each.spend is not None and is_id(each.spend, "spd"):
+            naming[each.digest] = uuid_of(each.spend)
+            beyond[each.digest] = beyond_key(each.secret or "", each.spend)
+    found = await usage_paid.payments(session, org_id, naming, beyond, at=at)
+    held = sorted(each.spend_id for each in found.values() if each.held_minor)
+    for spend_id in held:
+        # Reservations are locked before the balance; then what they have captured is read again.
+        await spending.lock_reservation(spend_id)
+    return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
+
+
+def _spend(due: Due, amount_minor: int) -> NewSpend:
+    assert due.action is not None
+    return NewSpend(
+        key=charges.KEY.format(event=due.event),
+        action=due.action,
+        amount_minor=amount_minor,
+        spender=Spender(principal=PRINCIPAL, **due.spender),
+        metadata={"usage_event": uuid_id("uev", due.event), **({} if due.model is None else {"model": due.model})},
+    )
+
+
+async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
+    """Charge spends, and force those that are refused; return their ids."""
+    taken = []
+    for spend, answer in zip(spends, await work.spending.charge_many(spends, at=work.at), strict=True):
+        if answer.outcome is Outcome.CONFLICT:
+            raise other_request()
+        if answer.outcome is not Outcome.CHARGED:
+            answer = await work.spending.force(replace(spend, key=f"{spend.key}:forced"), at=work.at)
+        assert answer.spend_id is not None
+        taken.append(answer.spend_id)
+    return taken
+
+
+async def void(
+    session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime
+) -> UsageChargeRow:
+    """Void a waiting event, so that it is never charged. Idempotent.
+
+    Args:
+        session: of the platform.
+        actor: the operator.
+        org_id: whose event it is.
+        event: which one.
+        reason: why, for the audit trail.
+        at: when.
+
+    Raises:
+        NotFound: the organization has no such event that is charged.
+        NotVoidable: it does not wait for an operator, or reports the use of an agent that can still be charged.
+    """
+    # The lock that `charge_due` takes, so no run is charging the event now. Uses of agents are charged under the lock
+    # of their row only.
+    if not await charges.is_use(session, org_id, event):
+        await debt.lock(session, org_id)
+    row = await voidable(session, org_id, event, lock=True)
+    if row.voided_at is None:
+        details = {"reason": reason, "waited_for": row.waits_for, "event": str(event)}
+        await charges.void(session, row, at)
+        await audit.record(session, actor, charges.VOIDED, uuid_id("uev", event), details, org_id)
+    return row
+
+
+async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: bool = False) -> UsageChargeRow:
+    """Return the charge of an event that can be voided, or is void. Raises as `void`."""
+    row = (await charges.of_events(session, org_id, [event], lock=lock)).get(event)
+    if row is None:
+        raise NotFound("The organization has no such event, or it is not charged.")
+    if row.voided_at is None:
+        closed = row.use_id is not None and await charges.has_closed_party(session, row.use_id)
+        check_voidable(row.waits_for, is_use=row.use_id is not None, has_closed_party=closed)
+    return row
+
+
+async def wait(
+    session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], *, until: datetime, at: datetime
+) -> None:
+    """Record why events are not charged and when they are tried again; raise an alert once a day for each reason."""
+    for reason in sorted(set(waiting.values())):
+        events = [event for event, why in waiting.items() if why is reason]
+        await charges.postpone(session, org_id, events, reason, until)
+        await alert.raise_alert(
+            session,
+            kind="usage.not_charged",
+            subject=org_id,
+            org_id=org_id,
+            key=f"usage.not_charged:{org_id}:{reason}:{at:%Y-%m-%d}",
+            detail=(
+                f"Usage events of {org_id} {_WHY[reason]}, and wait to be charged. The first of them is "
+                f"{uuid_id('uev', events[0])}."
+            ),
+        )

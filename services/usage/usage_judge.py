@@ -1,0 +1,364 @@
+"""Validates and rates usage events: their references, the meters that read them, their cost, and who pays for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.billing_terms import USUAL, BillingTerms, UsageMode
+from domain.errors import DomainError, Invalid
+from domain.metering.adapters import ModelCall
+from domain.metering.charges import Charge, parse_charge
+from domain.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
+from domain.usage.call import Cost, call_of
+from domain.usage.event import (
+    PAYEE,
+    HeldSpend,
+    InvalidEvent,
+    UnpaidAgent,
+    UnratedEvent,
+    UsageEvent,
+    check_time,
+)
+from domain.usage.litellm import has_unread_cost
+from domain.usage.meter import Meter, Reading, check_readings, read
+from models.agent import Agent
+from repositories import billing_terms, usage
+from repositories.meter import counting
+from repositories.spend import paying
+from services.marketplace.marketplace_use import Priced
+from services.usage import usage_paid
+from services.usage.rating import Rates, Use, rate_uses
+from services.usage.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
+
+#: The digest that identifies an event, and the hash of its contents.
+Said = tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The sender of events, their organization, the time, and how old they may be.
+
+    Attributes:
+        key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
+            everything of the organization.
+        paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.judge`.
+    """
+
+    actor: Actor
+    org_id: str
+    at: datetime
+    late: timedelta
+    rates: Rates
+    key: SpendingKey | None = None
+    paying: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """The result of validating an event.
+
+    Attributes:
+        event: the event.
+        digest: identifies it.
+        readings: the quantities that meters have read.
+        charging: the meters that charge for it in credits.
+        billed: the amounts that go on a bill instead, in arrears.
+        use: the use of a marketplace agent that it reports, which is charged instead of both.
+        call: the model call that it reports.
+        cost: of the call.
+        refusal: why it is refused, unless it was recorded before.
+    """
+
+    event: UsageEvent
+    digest: UUID
+    readings: Sequence[Reading] = ()
+    charging: Sequence[Meter] = ()
+    billed: Sequence[Billed] = ()
+    use: ReportedUse | None = None
+    call: ModelCall | None = None
+    cost: Cost | None = None
+    refusal: DomainError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The data that events are validated by, read once for all events of a request.
+
+    Attributes:
+        delivery: the sender and the time.
+        agents: the agents that events name, by id.
+        sold: the prices of the named marketplace agents, or why they are not sold to the organization.
+        unpaid: agents of other organizations that are paid by usage, whose work has to be reported as a use.
+        known: the agents, departments and projects of the organization.
+        meters: by type of event.
+        spends: the named spends that exist, and whether each has paid something or still may.
+        claims: the result of checking spends that pay for calls.
+        terms: how the organization pays.
+        scopes: a cache of checked combinations of agent, department and project.
+        charges: a cache of the prices of meters.
+    """
+
+    delivery: Delivery
+    agents: Mapping[str, Agent]
+    sold: Mapping[str, Priced | DomainError]
+    unpaid: Mapping[str, UnpaidAgent]
+    known: Known
+    meters: Mapping[str, Sequence[Meter]]
+    spends: Mapping[str, bool]
+    claims: usage_paid.Claims
+    terms: BillingTerms = USUAL
+    scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
+    charges: dict[int, Charge] = field(default_factory=dict)
+
+    def charge_of(self, meter: Meter) -> Charge | None:
+        """Return the price of a meter; None if it has none."""
+        if meter.price is not None and meter.number not in self.charges:
+            self.charges[meter.number] = parse_charge(meter.price)
+        return self.charges.get(meter.number)
+
+    @property
+    def in_arrears(self) -> bool:
+        """Whether the organization is invoiced for its usage, and does not pay with credits."""
+        return self.terms.mode is UsageMode.ARREARS
+
+
+async def context_of(
+    session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
+) -> Context:
+    """Read the context of all events of one request. The organization cannot be closed before the transaction ends.
+
+    Raises:
+        OrganizationClosed: the organization is closed.
+        TooManyReadings: the meters of the organization would read too much of them.
+    """
+    held = await billing_terms.holding_while_open(session, delivery.org_id, delivery.at)
+
+    attributes = [each.attributes for each in events]
+
+    def named(name: str) -> set[str]:
+        return {value for each in attributes if (value := each.get(name)) is not None}
+
+    own_department = None if delivery.key is None else delivery.key.attribution.department_id
+    departments = named("department_id") | ({own_department} if own_department else set())
+    senders = {delivery.actor.agent_id} if delivery.actor.agent_id else set()
+    agents = await usage.agents(session, named("agent_id") | senders)
+    own = [agent for agent in agents.values() if agent.org_id == delivery.org_id]
+    meters: dict[str, list[Meter]] = defaultdict(list)
+    for meter in await counting(session, delivery.org_id, {each.type for each in events}):
+        meters[meter.event_type].append(meter)
+    check_readings(meters, [each.type for each in events])
+    return Context(
+        delivery=delivery,
+        terms=USUAL if held is None else held.terms,
+        agents=agents,
+        sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
+        unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
+        known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
+        meters=meters,
+        spends=await paying(session, delivery.org_id, named("spend_id")),
+        claims=claims,
+    )
+
+
+async def judge(session: AsyncSession, context: Context, events: Mapping[Said, UsageEvent]) -> dict[Said, Judged]:
+    """Validate and rate events; returns each with its readings and cost, or with its refusal."""
+    judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
+    good = [each for each in judged.values() if each.refusal is None and each.use is None]
+    uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
+    for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
+        if isinstance(rated, Invalid):
+            each.refusal = rated
+        else:
+            each.cost = rated
+            each.refusal = _unrated(each) if rated is None else _unread(each)
+        if each.refusal is None:
+            _bill(context, each)
+        if each.refusal is not None:
+            each.readings, each.charging, each.billed = (), (), ()
+    return judged
+
+
+def _bill(context: Context, judged: Judged) -> None:
+    """Replace the charge of an event by amounts on a bill, if the organization pays in arrears.
+
+    An event that a spend pays, or pays in part, is charged to credits all the same.
+    """
+    is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
+    if not context.in_arrears or is_paid:
+        return
+    counted = {reading.meter: reading.quantity for reading in judged.readings}
+    metered = [
+        Metered(
+            number=meter.number,
+            quantity=counted[meter.number],
+            currency=meter.currency,
+            charge=context.charge_of(meter),
+        )
+        for meter in judged.charging
+    ]
+    try:
+        judged.billed = billed_parts(metered, _own_cost(judged), context.terms.currency)
+    except Invalid as refusal:
+        judged.refusal = refusal
+    judged.charging = ()
+
+
+def _own_cost(judged: Judged) -> EventCost | None:
+    cost = judged.cost
+    if cost is None:
+        return None
+    ref = cost.price_ref if cost.rated is None else cost.rated.model
+    return EventCost(source=Source(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
+
+
+def _unrated(judged: Judged) -> Invalid | None:
+    """Return the refusal of an event that is charged at cost and has no cost.
+
+    The platform's collector may send such events: for calls that failed or that a cache answered.
+    """
+    if judged.event.is_collected or all(meter.currency for meter in judged.charging):
+        return None
+    return UnratedEvent(
+        "The event is charged at cost, but it reports no call of a model. Send data.model and data.usage."
+    )
+
+
+def _unread(judged: Judged) -> Invalid | None:
+    """Return the refusal of a call that had a cost at the proxy, but to which no price here applies.
+
+    Otherwise calls for images or speech, whose log rows contain no quantities, would be free without anybody noticing.
+    """
+    is_free = judged.cost is not None and not judged.cost.cost_pico
+    if not (is_free and judged.event.is_collected and has_unread_cost(judged.event.data)) or any(
+        meter.currency for meter in judged.charging
+    ):
+        return None
+    return UnratedEvent(
+        "The proxy's log has a cost for the call, but no price here applies to it. Import a price for requests of its "
+        "model."
+    )
+
+
+def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
+    try:
+        check_time(event, now=context.delivery.at, late=context.delivery.late)
+        event = _attributed(context, event)
+        spend_id = event.get("spend_id")
+        if spend_id is not None and spend_id not in context.spends:
+            raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
+        if spend_id is not None and not context.spends[spend_id]:
+            raise InvalidEvent(
+                "The spend was released or has expired, so it has paid for nothing. Leave spend_id out.",
+                extra={"field": "data.spend_id"},
+            )
+        if digest in context.claims.later:
+            raise HeldSpend("The amount held for the call is not captured yet.", extra={"field": "data.spend_id"})
+        call = call_of(event.data)
+        event = event if call is None else _called(event, call)
+        meters = context.meters.get(event.type, ())
+        readings = _readings(meters, event, is_platforms=context.delivery.actor.is_platform)
+        _check_agent(context, event)
+        # A call from the platform's collector costs what its model costs, whatever its caller has named it.
+        use = None if call is not None and event.is_collected else reported_use(event, context.sold)
+    except DomainError as refusal:
+        return Judged(event=event, digest=digest, refusal=refusal)
+    if use is not None:
+        return Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
+    charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
+    return Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
+
+
+def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool) -> list[Reading]:
+    """Read an event by its meters.
+
+    If an organization's own meter, which charges nothing, cannot read an event that the platform sends, the event is
+    still counted by the others. Otherwise the organization could keep it from being charged.
+    """
+    found = []
+    for meter in meters:
+        try:
+            found.append(read(meter, event))
+        except InvalidEvent:
+            if not (is_platforms and meter.is_own and not meter.is_charged):
+                raise
+    return found
+
+
+def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
+    """Return the event with the model and provider of its call added, if its attributes lack them."""
+    added = {}
+    if call.model and "model" not in event.attributes:
+        added["model"] = call.model
+    if call.provider and "provider" not in event.attributes:
+        added["provider"] = call.provider
+    return _with(event, added)
+
+
+def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
+    return event._replace(attributes={**event.attributes, **attributes}) if attributes else event
+
+
+def _check_agent(context: Context, event: UsageEvent) -> None:
+    """Refuse an event about another organization's agent that is paid by usage, if the event does not report the use.
+
+    Events of the platform's collector pass: the caller of the proxy names the agent, and refusing the event would make
+    the call free.
+    """
+    agent_id = event.get("agent_id")
+    refusal = context.unpaid.get(agent_id or "")
+    if refusal is None or event.is_collected:
+        return
+    if event.get("spend_id") is None and event.get(PAYEE) != agent_id:
+        raise refusal
+
+
+def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
+    """Return the event with the attribution of its sender's key added, if it names none.
+
+    It may name agents of other organizations that are listed publicly, to report their work.
+
+    Raises:
+        InvalidEvent: it names something that does not exist, or that the key may not use.
+    """
+    asked = event.get("agent_id"), event.get("department_id"), event.get("project_id")
+    scope = context.scopes.get(asked)
+    if scope is None:
+        scope = context.scopes[asked] = _scope(context, *asked)
+    if not scope:
+        return event
+    return _with(event, {name: value for name, value in scope.items() if value != event.get(name)})
+
+
+def _scope(
+    context: Context, agent_id: str | None, department_id: str | None, project_id: str | None
+) -> Mapping[str, str]:
+    agent = None if agent_id is None else context.agents.get(agent_id)
+    if agent_id is not None and (agent is None or not _is_visible(agent, context.delivery.org_id)):
+        raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
+    key = context.delivery.key or SpendingKey(key_id="")
+    is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
+    named = Named(
+        agent_id=None if is_foreign else agent_id,
+        department_id=department_id,
+        project_id=project_id,
+    )
+    try:
+        scope = scope_of(key, named, context.known)
+    except Invalid as refusal:
+        raise InvalidEvent(refusal.detail, extra={"field": f"data.{refusal.extra.get('field')}"}) from None
+    attributes = {
+        "agent_id": agent_id if is_foreign else scope.agent_id,
+        "department_id": scope.department_id,
+        "project_id": scope.project_id,
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _is_visible(agent: Agent, org_id: str) -> bool:
+    return agent.org_id == org_id or agent.visibility == "public"
