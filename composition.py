@@ -27,7 +27,7 @@ from providers.tax.service import TaxService
 from providers.tax.vies import Vies
 from providers.tls import trusted
 from providers.usage.litellm import LiteLlm
-from repositories.model_price import PriceBook
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
 from services.credits.spend import refuse_frozen

@@ -67,7 +67,7 @@ from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
-from repositories import organization as organizations
+from repositories.tenants import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every

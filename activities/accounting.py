@@ -6,7 +6,7 @@ from temporalio import activity
 
 from contracts.accounting import AddedUpDays, AddUpDays
 from ledger.revenue import Revenue
-from repositories import accounting
+from repositories.books import accounting
 from runtime.database import Database, driver_connection
 
 

@@ -4,7 +4,7 @@ from temporalio import activity
 
 from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
 from domain.plan import Plans
-from repositories.alert_figure import TOO_LONG
+from repositories.messages.alert_figure import TOO_LONG
 from runtime.database import Database
 from services.billing import subscription_seats
 from services.messages import alert_evaluation

@@ -26,9 +26,9 @@ from domain.invoice.dunning import DAYS
 from domain.payment.options import STRIPE
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUpCrossing
-from repositories import auto_topup as auto_topups
-from repositories import customer as customers
-from repositories import payment as payments
+from repositories.payments import auto_topup as auto_topups
+from repositories.payments import customer as customers
+from repositories.payments import payment as payments
 from runtime import reach
 from runtime.database import Database
 from services.payments import auto_topup

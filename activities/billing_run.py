@@ -28,9 +28,9 @@ from domain.legal_entity import UnknownEntity
 from domain.tax.treatment import Treatment
 from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxService
-from repositories import billing_run as runs
-from repositories import billing_terms
-from repositories import invoice_collection as collections
+from repositories.billing import billing_run as runs
+from repositories.billing import billing_terms
+from repositories.billing import invoice_collection as collections
 from runtime import reach
 from runtime.database import Database, driver_connection
 from services.billing import billing_month, billing_run

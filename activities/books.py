@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from contracts.escrow import Declined
 from domain.errors import DomainError
 from domain.state_hash import state_hash
-from repositories import alert as alerts
+from repositories.messages import alert as alerts
 from runtime.database import Database
 
 #: The SQLSTATE classes of values that PostgreSQL cannot hold: data exceptions, and program limits, as of an index.

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.expiry import ExpireContracts, ExpiredContracts
-from repositories import contract
+from repositories.escrow import contract
 from runtime.database import Database
 
 

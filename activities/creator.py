@@ -12,7 +12,9 @@ from domain.payment.event_types import TRANSFER_REVERSED
 from models.provider_event import ProviderEventRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import PayoutProvider
-from repositories import alert, creator_account, payout, provider_event, transfer_reversal
+from repositories.messages import alert
+from repositories.payments import provider_event
+from repositories.payouts import creator_account, payout, transfer_reversal
 from runtime.database import Database
 from services.payouts import creator
 

@@ -13,8 +13,10 @@ from domain.money import format_amount
 from models.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import alert, audit, customer, provider_event
-from repositories import billing_profile as profiles
+from repositories.billing import billing_profile as profiles
+from repositories.messages import alert
+from repositories.payments import customer, provider_event
+from repositories.tenants import audit
 from runtime.database import Database
 from services.payments.customer import ensure_customer
 

@@ -18,8 +18,8 @@ from domain.access import Role
 from domain.alert.escalation import Case, at_once, due_at
 from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
-from repositories import alert as alerts
-from repositories import alert_rule
+from repositories.messages import alert as alerts
+from repositories.messages import alert_rule
 from runtime.database import Database
 from services.messages import alert
 

@@ -41,7 +41,10 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from models.contract import Contract
-from repositories import alert, audit, contract, escrow, escrow_notice, organization, payment
+from repositories.escrow import contract, escrow, escrow_notice
+from repositories.messages import alert
+from repositories.payments import payment
+from repositories.tenants import audit, organization
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.credits.spend import refuse_frozen

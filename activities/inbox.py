@@ -19,7 +19,9 @@ from domain.payment.event_types import (
 from domain.payout.commands import SOON, WOKEN
 from domain.payout.state import Payout
 from models.provider_event import ProviderEventRow
-from repositories import creator_account, customer, payment, payout, provider_event, subscription
+from repositories.billing import subscription
+from repositories.payments import customer, payment, provider_event
+from repositories.payouts import creator_account, payout
 from runtime import reach
 from runtime.database import Database
 

@@ -47,9 +47,12 @@ from domain.payment.purposes.invoice import Payable
 from domain.payment.state import AWAITING, Payment
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
-from repositories import alert, audit, invoice, payment, payment_command
-from repositories import customer as customers
-from repositories import invoice_collection as collections
+from repositories.billing import invoice
+from repositories.billing import invoice_collection as collections
+from repositories.messages import alert
+from repositories.payments import customer as customers
+from repositories.payments import payment, payment_command
+from repositories.tenants import audit
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id

@@ -14,8 +14,9 @@ from models.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import alert, contact, name
-from repositories import mail as mails
+from repositories.messages import alert
+from repositories.messages import mail as mails
+from repositories.tenants import contact, name
 from runtime.database import Database
 
 NO_SERVER = "No mail server is set up."

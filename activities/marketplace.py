@@ -18,7 +18,8 @@ from domain.payment.pricing import Order
 from domain.payment.purposes import rules_for
 from domain.payment.purposes.purchase import Wanted
 from domain.payment.terms import PaymentTerms, PurposeKind
-from repositories import customer, marketplace, payment_command
+from repositories.marketplace import marketplace
+from repositories.payments import customer, payment_command
 from runtime import reach
 from runtime.database import Database
 from services.billing.outside_tax import TaxRefused

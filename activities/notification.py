@@ -46,9 +46,10 @@ from models.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import alert, alert_rule, name
-from repositories import notification as notifications
-from repositories.notification import New
+from repositories.messages import alert, alert_rule
+from repositories.messages import notification as notifications
+from repositories.messages.notification import New
+from repositories.tenants import name
 from runtime import reach
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life

@@ -45,17 +45,12 @@ from domain.payment.fulfilment import PaymentUnderWay
 from domain.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
 from domain.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger
-from repositories import (
-    alert,
-    audit,
-    chargeback,
-    payment,
-    payment_command,
-    provider_event,
-    referral,
-)
-from repositories import event as outbox
-from repositories.together import Writes, together
+from repositories.common.together import Writes, together
+from repositories.marketplace import referral
+from repositories.messages import alert
+from repositories.messages import event as outbox
+from repositories.payments import chargeback, payment, payment_command, provider_event
+from repositories.tenants import audit
 from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids

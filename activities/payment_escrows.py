@@ -15,8 +15,8 @@ from domain.ids import bounded, chargeback_command_id
 from domain.payment.fulfilment import NotPaid
 from domain.payment.terms import PaymentTerms
 from models.escrow import EscrowRow
-from repositories import escrow as escrows
-from repositories import escrow_notice
+from repositories.escrow import escrow as escrows
+from repositories.escrow import escrow_notice
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import Database

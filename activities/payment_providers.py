@@ -27,7 +27,8 @@ from domain.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
-from repositories import customer, organization_trait, payment, payment_command
+from repositories.payments import customer, payment, payment_command
+from repositories.reputation import organization_trait
 from runtime.database import Database
 from services.payments.customer import ensure_customer
 from services.payments.purposes import BOOKS

@@ -23,8 +23,11 @@ from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
-from repositories import alert, audit, debt, payout
-from repositories import event as outbox
+from repositories.books import debt
+from repositories.messages import alert
+from repositories.messages import event as outbox
+from repositories.payouts import payout
+from repositories.tenants import audit
 from runtime.database import Database, driver_connection
 from services.common import approval
 from services.messages import mail

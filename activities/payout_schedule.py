@@ -14,7 +14,8 @@ from domain.payable import HoldBack
 from domain.payout.state import Payout
 from providers.payments.base import ProviderError, ProviderRefused
 from providers.payouts.base import PayoutProvider
-from repositories import alert, creator_account, payout_schedule
+from repositories.messages import alert
+from repositories.payouts import creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
 from services.payouts import creator

@@ -48,10 +48,10 @@ from domain.payment.state import AWAITING, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from models.payment import PaymentRow
 from providers.front_door import FrontDoor
-from repositories import escrow as escrows
-from repositories import payment as payments
-from repositories import payment_command
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.escrow import escrow as escrows
+from repositories.payments import payment as payments
+from repositories.payments import payment_command
 from runtime import reach
 from runtime.database import Database
 from runtime.interceptors import domain_error_from

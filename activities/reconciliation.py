@@ -39,9 +39,11 @@ from domain.reconciliation import (
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
-from repositories import alert, clearing, payment
-from repositories import discrepancy as discrepancies
-from repositories import reconciliation as books
+from repositories.books import clearing
+from repositories.books import discrepancy as discrepancies
+from repositories.books import reconciliation as books
+from repositories.messages import alert
+from repositories.payments import payment
 from runtime import reach
 from runtime.database import Database
 from services.books.reconciliation import alert_key

@@ -14,7 +14,8 @@ from domain.recovery import LOOKS
 from models.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
-from repositories import alert, payout, recovery, transfer_reversal
+from repositories.messages import alert
+from repositories.payouts import payout, recovery, transfer_reversal
 from runtime.database import Database
 from services.payouts import recovery as recovering
 from services.payouts import transfer_reversal as reversing

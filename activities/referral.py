@@ -9,7 +9,7 @@ from activities.one_by_one import one_by_one
 from contracts.referral import LookAtReferrals, LookedAtReferrals
 from domain.credits import CreditPrice
 from domain.referral import ReferralStatus, Rewards
-from repositories import referral
+from repositories.marketplace import referral
 from runtime.database import Database
 from services.marketplace import referral as service
 

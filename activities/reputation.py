@@ -18,8 +18,8 @@ from contracts.reputation import (
 from domain.alert.rules import REPUTATION_ANOMALY
 from domain.reputation.evidence import RATE_E4
 from domain.reputation.score import points
-from repositories import alert
-from repositories import reputation_nights as nights
+from repositories.messages import alert
+from repositories.reputation import reputation_nights as nights
 from runtime.database import Database, driver_connection
 from services.messages.alert_evaluation import raise_built_in
 from services.reputation.reputation import judge_traits, refresh

@@ -6,7 +6,8 @@ from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
 from domain.events.spend_limit import facts, has_event
 from domain.mail import MailKind
 from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
-from repositories import alert, event, spend_alert, spend_control
+from repositories.credits import spend_alert, spend_control
+from repositories.messages import alert, event
 from runtime.database import Database
 from services.messages import mail
 from services.messages.alert_evaluation import BY

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from contracts.spend_days import RolledUpSpends, RollUpSpends
-from repositories import spend_day
+from repositories.credits import spend_day
 from runtime.database import Database
 
 #: How far back days are totalled: the longest period of a summary, and some days.

@@ -10,7 +10,8 @@ from activities.one_by_one import one_by_one
 from contracts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities
-from repositories import alert, statement
+from repositories.messages import alert
+from repositories.payouts import statement
 from runtime.database import Database
 from services.payouts import statement as service
 

@@ -32,8 +32,10 @@ from domain.subscription.unpaid import upgrading
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
-from repositories import alert, organization, provider_event
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.messages import alert
+from repositories.payments import provider_event
+from repositories.tenants import organization
 from runtime import reach
 from runtime.database import Database
 from services.billing.outside_tax import OutsideTaxes

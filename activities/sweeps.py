@@ -34,7 +34,11 @@ from models.invoice_collection import InvoiceCollectionRow
 from models.payment import PaymentRow
 from models.payout import PayoutRow
 from models.subscription import SubscriptionRow
-from repositories import alert, escrow, invoice_collection, payment, payout, provider_event, subscription
+from repositories.billing import invoice_collection, subscription
+from repositories.escrow import escrow
+from repositories.messages import alert
+from repositories.payments import payment, provider_event
+from repositories.payouts import payout
 from runtime import reach
 from runtime.database import Database
 

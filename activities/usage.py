@@ -31,9 +31,10 @@ from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog, SpendPage
-from repositories import alert, usage
-from repositories import organization as organizations
-from repositories.model_price import PriceBook
+from repositories.messages import alert
+from repositories.tenants import organization as organizations
+from repositories.usage import usage
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from services.usage.rating import Rates
 from services.usage.usage import Outcome, Status, record

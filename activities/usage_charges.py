@@ -4,7 +4,7 @@ from temporalio import activity
 
 from contracts.usage_charges import ChargedUsage, ChargeUsage
 from domain.credits import CreditPrice
-from repositories import usage_charge
+from repositories.usage import usage_charge
 from runtime.database import Database
 from services.usage import usage_of_agents
 from services.usage.usage_charge import charge_due

@@ -5,7 +5,7 @@ from temporalio import activity
 from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import VatNumbers
-from repositories import billing_profile as profiles
+from repositories.billing import billing_profile as profiles
 from runtime.database import Database
 from services.billing import billing_profile
 

@@ -12,9 +12,9 @@ from contracts.runs import webhook_endpoint_news
 from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from domain.webhook.delivery import ANSWER_KEPT
 from domain.webhook.endpoint import FULL_ALERT, MOST_PENDING
-from repositories import alert, event
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
+from repositories.messages import alert, event
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
 from runtime import reach
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life

@@ -54,10 +54,11 @@ from domain.webhook.endpoint import (
 from models.event import EventRow
 from models.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
-from repositories import alert, audit, event
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
-from repositories.webhook_delivery import Due, Tried
+from repositories.messages import alert, event
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages.webhook_delivery import Due, Tried
+from repositories.tenants import audit
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id

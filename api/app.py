@@ -34,8 +34,8 @@ from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.credits import credit_price
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
-from repositories.model_price import PriceBook
-from repositories.reputation import Standing, standings
+from repositories.reputation.reputation import Standing, standings
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
 from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer

@@ -8,8 +8,8 @@ from api.keyring import hash_of, new_secret, split_token, token_of
 from domain.access import Actor, Role
 from domain.errors import Conflict, Invalid
 from models.api_key import ApiKey
-from repositories import api_key as keys
-from repositories import audit
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
 from runtime.identity import new_id
 
 _PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)

@@ -21,8 +21,8 @@ from api.pool import StatementPool
 from api.recurring import Recurring
 from domain.access import Actor
 from domain.changes import BALANCE, TooManyStreams, topics_of
-from repositories import change as changes
-from repositories.change import Marks, Round
+from repositories.messages import change as changes
+from repositories.messages.change import Marks, Round
 
 log = structlog.get_logger("bursar.api")
 

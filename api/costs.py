@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from api.announcements import Announcements
 from domain.action_cost import Cost
-from repositories.action_cost import CHANNEL
+from repositories.credits.action_cost import CHANNEL
 from runtime.database import Database
 from services.credits import action_cost
 

@@ -24,9 +24,9 @@ from domain.access import Actor
 from domain.errors import Unavailable
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
-from repositories import audit
-from repositories.model_price import PriceBook
-from repositories.reputation import Standing
+from repositories.reputation.reputation import Standing
+from repositories.tenants import audit
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer

@@ -45,9 +45,9 @@ from api.locations import location
 from domain.access import Actor
 from domain.errors import DomainError, IdempotencyMissing, InFlight, Invalid
 from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id, is_id
-from repositories import idempotency as store
-from repositories import payment as payments
-from repositories.command import other_request
+from repositories.common import idempotency as store
+from repositories.common.command import other_request
+from repositories.payments import payment as payments
 from runtime.identity import new_id
 from runtime.sealing import SECRET, each_secret
 

@@ -33,8 +33,8 @@ from domain.errors import Unauthenticated
 from domain.ids import SUFFIX
 from domain.session import SessionEnded, Span, is_over
 from domain.spend.scope import Attribution, SpendingKey
-from repositories import api_key as keys
-from repositories import session as sessions
+from repositories.tenants import api_key as keys
+from repositories.tenants import session as sessions
 from runtime.database import Database
 
 log = structlog.get_logger("bursar.api")

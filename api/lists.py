@@ -34,7 +34,7 @@ from domain.ids import is_id
 from domain.metadata import NOTHING, Written
 from domain.money import parse_amount
 from models.base import Base
-from repositories.listing import Found, Position, Wanted
+from repositories.common.listing import Found, Position, Wanted
 
 Row = TypeVar("Row", bound=Base)
 After = Position | None

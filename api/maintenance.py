@@ -9,8 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.recurring import Recurring
 from domain.credits import CreditPrice
-from repositories import escrow_notice, idempotency, notification, provider_event
-from repositories import session as sessions
+from repositories.common import idempotency
+from repositories.escrow import escrow_notice
+from repositories.messages import notification
+from repositories.payments import provider_event
+from repositories.tenants import session as sessions
 from runtime.database import Database
 from services.books import exchange_rate
 

@@ -35,7 +35,7 @@ from domain.metadata import (
     refused,
 )
 from models.metadata import ObjectMetadata
-from repositories import metadata as written
+from repositories.tenants import metadata as written
 from services.tenants.metadata import Change, change, version_of
 
 #: Values of metadata that one list is narrowed by.

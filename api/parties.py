@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.metadata import MetadataView, shown
 from domain.access import Actor, Permission
-from repositories import party
-from repositories.party import Beside
+from repositories.escrow import party
+from repositories.escrow.party import Beside
 
 
 class NamedView(MetadataView):

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from api.recurring import Recurring
-from repositories import api_presence
+from repositories.common import api_presence
 from runtime.database import Database
 
 log = structlog.get_logger("bursar.api")

@@ -14,8 +14,8 @@ from domain.pricing.book import Book
 from domain.pricing.facts import Facts, Standing
 from domain.reputation.levels import Ladder, Rank
 from domain.reputation.policy import EvidencePolicy
-from repositories import pricing
-from repositories.pricing import Question, Read
+from repositories.marketplace import pricing
+from repositories.marketplace.pricing import Question, Read
 from services.marketplace.pricing import COMPILE, Asked
 
 #: How often the rules may change between two statements before a request is given up.

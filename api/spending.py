@@ -3,7 +3,7 @@
 from api.deps import Deps
 from domain.access import Actor
 from domain.spend.scope import Known, Named, Scope, SpendingKey, needs_known, scope_of
-from repositories import department as departments
+from repositories.credits import department as departments
 
 
 async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: Named) -> Scope:

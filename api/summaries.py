@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.fields import Exact, ResponseModel
 from domain.money import format_amount
-from repositories.listing import Counted
+from repositories.common.listing import Counted
 
 
 class StatusCount(ResponseModel):

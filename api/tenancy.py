@@ -6,9 +6,9 @@ from api.auth import permit
 from api.deps import Deps
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
-from repositories import agent as agents
-from repositories import organization as organizations
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.marketplace import agent as agents
+from repositories.tenants import organization as organizations
 
 
 def acting_organization(actor: Actor, organization_id: str | None) -> str:

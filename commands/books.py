@@ -12,8 +12,8 @@ from domain.accounting import LineSum, Section, assets_of, balance_sheet, profit
 from domain.accounts import debit_credit
 from domain.errors import DomainError
 from domain.money import SCALES, format_amount
-from repositories import accounting
-from repositories.accounting import JournalFilter
+from repositories.books import accounting
+from repositories.books.accounting import JournalFilter
 from runtime.database import Database, one_moment
 from runtime.settings import Settings, read_settings
 from services.books.accounting import Format, written

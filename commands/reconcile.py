@@ -28,10 +28,10 @@ from domain.reconciliation import Line, MatchStatus, Window, describe, nightly_w
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
-from repositories import discrepancy as discrepancies
-from repositories import reconciliation as books
-from repositories.clearing import Clearing
-from repositories.listing import Wanted
+from repositories.books import discrepancy as discrepancies
+from repositories.books import reconciliation as books
+from repositories.books.clearing import Clearing
+from repositories.common.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings, read_settings

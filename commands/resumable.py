@@ -21,7 +21,11 @@ from domain.ids import (
     webhook_endpoint_workflow_id,
 )
 from domain.webhook.endpoint import ENDED
-from repositories import escrow, invoice_collection, payment, payout, subscription, webhook_endpoint
+from repositories.billing import invoice_collection, subscription
+from repositories.escrow import escrow
+from repositories.messages import webhook_endpoint
+from repositories.payments import payment
+from repositories.payouts import payout
 from runtime import reach
 from runtime.database import Database
 

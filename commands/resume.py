@@ -25,8 +25,10 @@ from commands.failure import CommandFailed
 from commands.resumable import AT_PROVIDERS, KINDS, PAGE, Entities
 from contracts.queues import TASK_QUEUE
 from domain.ids import escrow_id_of
-from repositories import escrow, payment, webhook_endpoint
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.escrow import escrow
+from repositories.messages import webhook_endpoint
+from repositories.payments import payment
 from runtime import reach
 from runtime.codec import SealedPayloadError
 from runtime.database import Database

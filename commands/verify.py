@@ -9,35 +9,13 @@ import asyncpg
 from commands.base import connected
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
-from repositories import (
-    accounting,
-    billing_run,
-    clearing,
-    credit_day,
-    credit_lot,
-    debt,
-    escrow,
-    invoice_proof,
-    lot,
-    marketplace_proof,
-    meter,
-    payout,
-    project,
-    recovery,
-    referral,
-    revenue,
-    spend,
-    spend_day,
-    spend_place,
-    statement,
-    subscription,
-    summary,
-    tax_receipt,
-    transfer_reversal,
-    usage,
-    usage_bill,
-    usage_charge,
-)
+from repositories.billing import billing_run, invoice_proof, project, subscription, tax_receipt
+from repositories.books import accounting, clearing, debt, revenue
+from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_place
+from repositories.escrow import escrow
+from repositories.marketplace import marketplace_proof, referral
+from repositories.payouts import payout, recovery, statement, summary, transfer_reversal
+from repositories.usage import meter, usage, usage_bill, usage_charge
 from runtime.settings import read_settings
 
 #: In the order of the report.

@@ -12,13 +12,13 @@ from models.base import Base
 
 
 class EventRow(Base):
-    """One fact for one organization. Written by `repositories/event.py` in the fact's transaction; rows never change.
+    """One fact for one organization. Written by `repositories/messages/event.py` in its transaction; rows never change.
 
     Attributes:
         subject: the id of what the fact is about.
         subject_seq: its number among the events of the subject for the organization, taken under the subject's lock.
         at: when it happened, in business time.
-        written_in: the transaction that wrote it, by which the outbox is read; see `repositories/event.py`.
+        written_in: the transaction that wrote it, by which the outbox is read; see `repositories/messages/event.py`.
     """
 
     __tablename__ = "events"

@@ -11,8 +11,8 @@ from models.base import Base
 class IdempotencyKey(Base):
     """One key that a client chose, in the scope of its organization, or of `platform`.
 
-    Written by the functions of `repositories/sql/idempotency.sql`: claimed as `running` with a lease before the act,
-    `done` with the answer after it. A row goes when the act was refused for a reason that can pass, and when it is
+    Written by the functions of `repositories/sql/common/idempotency.sql`: claimed as `running` with a lease before the
+    act, `done` with the answer after it. A row goes when the act was refused for a reason that can pass, and when it is
     older than 30 days.
     """
 

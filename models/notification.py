@@ -19,7 +19,8 @@ class NotificationChannel(Base):
     """A channel of a principal besides its inbox. Kept when deleted, because codes sent to it count for the rate limit.
 
     When a principal without any key gets one, a trigger deletes its channels: it may be a different person. The address
-    of an owner is kept for a while, for mails that every owner gets, see `repositories.notification.mail_addresses`.
+    of an owner is kept for a while, for mails that every owner gets, see
+    `repositories.messages.notification.mail_addresses`.
 
     Attributes:
         address: the mail address; null for Slack, and once it is deleted and forgotten.

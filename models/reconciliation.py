@@ -21,7 +21,7 @@ class ReconciliationRun(Base):
     Attributes:
         status: `running`, `done`, or `failed`: the provider could not be asked, or its statement has a gap.
         compared: how many keys were compared, and `differences` how many of them are open.
-        report: lines by currency and kind, and the clearing account; see `repositories/reconciliation.py`.
+        report: lines by currency and kind, and the clearing account; see `repositories/books/reconciliation.py`.
         failure: why it failed, or what a run that is done could not read; for people.
     """
 

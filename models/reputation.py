@@ -1,7 +1,8 @@
 """Reputation of agents and clients: the events, and the scores that are computed from them.
 
-Except for feedback and priors, only the functions of `repositories/sql/reputation.sql` write these tables, in the
-transaction of what happened, with the arithmetic of `domain/reputation`. Shares and evidence are in millionths, `…_e6`.
+Except for feedback and priors, only the functions of `repositories/sql/reputation/reputation.sql` write these tables,
+in the transaction of what happened, with the arithmetic of `domain/reputation`. Shares and evidence are in millionths,
+`…_e6`.
 """
 
 from datetime import date, datetime

@@ -53,7 +53,7 @@ class UsageEventRow(Base):
     Attributes:
         digest: of `usage_digests`.
         recorded_in: the transaction that wrote it; what follows the events reads by it, see
-            `repositories/usage_feed.py`.
+            `repositories/usage/usage_feed.py`.
         sent_by: the principal that reported it.
         usage: tokens by kind, of the call of a model; null where there was none.
         cost_pico: what it cost, by the price of its time; null for an event that is not rated by itself.

@@ -139,8 +139,8 @@ def test_every_invariant_of_a_noun_is_proven():
 
     from commands.verify import INVARIANTS
 
-    names = sorted(path.stem for path in (ROOT / "repositories").glob("*.py"))
-    modules = [importlib.import_module(f"repositories.{name}") for name in names if name != "__init__"]
+    found = pkgutil.walk_packages([str(ROOT / "repositories")], "repositories.")
+    modules = [importlib.import_module(module.name) for module in found]
     stated = [rule for module in modules for rule in getattr(module, "INVARIANTS", ())]
     assert len(stated) == len(INVARIANTS) > 30
     assert set(stated) == set(INVARIANTS)
@@ -259,7 +259,11 @@ PURPOSES = ("domain/payment/purposes/", "services/payments/purposes/")
 #: money in one statement.
 NAMES_A_PURPOSE = {
     *("console/payment/view.py", "console/payment/way.py", "runtime/settings/billing.py"),
-    *("repositories/payable.py", "repositories/recovery_uses.py", "repositories/sql/reputation_recalls.sql"),
+    *(
+        "repositories/payouts/payable.py",
+        "repositories/payouts/recovery_uses.py",
+        "repositories/sql/reputation/reputation_recalls.sql",
+    ),
 }
 IN_SQL = re.compile(r"\bpurpose\s*(?:=|<>|!=|\bIN\b)\s*\(?\s*'", re.IGNORECASE)
 

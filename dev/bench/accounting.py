@@ -13,7 +13,7 @@ from dev.bench.world import World
 from domain.accounts import org_cash, platform, provider_clearing
 from ledger.gateway import Ledger, NewTransfer
 from ledger.revenue import Revenue
-from repositories import accounting
+from repositories.books import accounting
 from runtime.database import Database
 
 ORGANIZATIONS = 1_000

@@ -17,8 +17,8 @@ from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
 from domain.ids import make_id
-from repositories import payment
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.payments import payment
 from runtime.database import Database
 
 SMALL, LARGE = 1_000, int(os.environ.get("BENCH_LISTED", "1000000"))

@@ -18,8 +18,8 @@ from dev.bench.world import World
 from domain.access import Actor, Role
 from domain.metering.prices import make_price
 from domain.usage.meter import ALL
-from repositories import model_price, usage, usage_report
-from repositories.model_price import PriceBook
+from repositories.usage import model_price, usage, usage_report
+from repositories.usage.model_price import PriceBook
 from runtime import collector
 from runtime.database import Database
 from services.usage.rating import Rates

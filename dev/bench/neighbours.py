@@ -52,7 +52,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend
 from ledger.spends import Outcome as Charged
 from models.contract import Contract
-from repositories import payment_command
+from repositories.payments import payment_command
 from runtime.database import Database
 from runtime.identity import new_id
 

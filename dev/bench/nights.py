@@ -16,7 +16,7 @@ from dev.bench.books import Server, alone
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
-from repositories import reputation_nights
+from repositories.reputation import reputation_nights
 
 AGENTS = 1_000_000 if os.environ.get("BURSAR_BENCH_FULL") else 100_000
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))

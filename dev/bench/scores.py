@@ -15,7 +15,7 @@ from dev.bench.http import bare_server, measure
 from dev.bench.nights import AGENTS, fill
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from repositories.reputation_nights import count_peers
+from repositories.reputation.reputation_nights import count_peers
 
 CONNECTIONS = 16
 CLIENTS = 1_000

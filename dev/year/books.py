@@ -6,7 +6,7 @@ from commands.books import shown, table
 from dev.year.world import World
 from domain.accounting import profit_and_loss
 from domain.money import ISSUED, format_amount
-from repositories import accounting
+from repositories.books import accounting
 from runtime.database import Database
 
 

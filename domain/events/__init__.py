@@ -153,7 +153,7 @@ def code(what: str, example: str, *, nullable: bool = False) -> Field:
 def external_id() -> Field:
     """Describe the id that the event's organization gave the subject. Code that makes an event leaves it None.
 
-    The statement that records the event fills it in, see `repositories/event.py`.
+    The statement that records the event fills it in, see `repositories/messages/event.py`.
     """
     return code("Your own id of it.", "order-6735", nullable=True)
 

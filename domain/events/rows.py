@@ -1,4 +1,4 @@
-"""Event types that triggers write, see `repositories/sql/event_facts.sql`.
+"""Event types that triggers write, see `repositories/sql/messages/event_facts.sql`.
 
 They cover objects whose state several statements change, and the books, which only functions of the database write.
 """

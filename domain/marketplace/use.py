@@ -20,7 +20,8 @@ class UseTerms:
 
     Attributes:
         creator_bps: the creator's share, unless another one is set for the agent.
-        exempt: operators who register organizations for others, see `repositories.organization_trait.in_one_hand`.
+        exempt: operators who register organizations for others, see
+            `repositories.reputation.organization_trait.in_one_hand`.
         pays_out_granted: whether granted credits can be paid out to creators.
     """
 

@@ -90,7 +90,8 @@ AS $$
     SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/debt/CREDIT' AND a.asset = 'CREDIT'
 $$;
 
--- Keeps the debts of an organization to one writer until the transaction ends; `repositories.debt.lock` is the same.
+-- Keeps the debts of an organization to one writer until the transaction ends; `repositories.books.debt.lock` is the
+-- same.
 CREATE OR REPLACE FUNCTION ledger.lock_debts(p_org text) RETURNS void
 LANGUAGE sql
 AS $$

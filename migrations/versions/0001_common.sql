@@ -8,7 +8,7 @@ CREATE SCHEMA ledger;
 CREATE SCHEMA partitions;
 \ir ../../ledger/sql/roles.sql
 \ir ../../ledger/sql/refuse_change.sql
-\ir ../../repositories/sql/guards.sql
+\ir ../../repositories/sql/common/guards.sql
 GRANT USAGE ON SCHEMA ledger TO bursar_api, bursar_platform;
 
 CREATE TABLE idempotency_keys (
@@ -68,5 +68,5 @@ CREATE TABLE api_presence (
 SELECT pg_temp.row_security('api_presence');
 GRANT SELECT, INSERT, UPDATE ON api_presence TO bursar_platform;
 
-\ir ../../repositories/sql/idempotency.sql
-\ir ../../repositories/sql/idempotency_versions.sql
+\ir ../../repositories/sql/common/idempotency.sql
+\ir ../../repositories/sql/common/idempotency_versions.sql

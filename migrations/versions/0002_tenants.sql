@@ -236,7 +236,7 @@ CREATE POLICY tenant ON audit_log TO bursar_api
 SELECT pg_temp.append_only('audit_log');
 GRANT SELECT, INSERT ON audit_log TO bursar_api, bursar_platform;
 
-\ir ../../repositories/sql/organization_status.sql
-\ir ../../repositories/sql/api_keys.sql
-\ir ../../repositories/sql/api_key_permissions.sql
-\ir ../../repositories/sql/metadata.sql
+\ir ../../repositories/sql/tenants/organization_status.sql
+\ir ../../repositories/sql/tenants/api_keys.sql
+\ir ../../repositories/sql/tenants/api_key_permissions.sql
+\ir ../../repositories/sql/tenants/metadata.sql

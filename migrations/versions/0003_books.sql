@@ -436,4 +436,4 @@ GRANT SELECT, INSERT ON reconciliation_corrections TO bursar_platform;
 \ir ../../ledger/sql/accounting.sql
 \ir ../../ledger/sql/earning_days.sql
 \ir ../../ledger/sql/access.sql
-\ir ../../repositories/sql/balance.sql
+\ir ../../repositories/sql/books/balance.sql

@@ -279,5 +279,5 @@ SELECT pg_temp.tenant_reads_own('auto_topup_crossings');
 SELECT pg_temp.refuse_deletes('auto_topup_crossings');
 GRANT SELECT, INSERT, UPDATE (payment_id, outcome) ON auto_topup_crossings TO bursar_platform;
 
-\ir ../../repositories/sql/payments.sql
-\ir ../../repositories/sql/payment_commands.sql
+\ir ../../repositories/sql/payments/payments.sql
+\ir ../../repositories/sql/payments/payment_commands.sql

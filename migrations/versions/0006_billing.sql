@@ -618,5 +618,5 @@ SELECT pg_temp.tenant_reads_own('documents');
 SELECT pg_temp.append_only('documents');
 GRANT SELECT, INSERT ON documents TO bursar_platform;
 
-\ir ../../repositories/sql/billing.sql
-\ir ../../repositories/sql/billing_runs.sql
+\ir ../../repositories/sql/billing/billing.sql
+\ir ../../repositories/sql/billing/billing_runs.sql

@@ -384,8 +384,8 @@ GRANT SELECT, INSERT, UPDATE (status, reason, payment_id, referrer_minor, referr
     decided_at, taken_back_at, next_at) ON referrals TO bursar_platform;
 
 -- What a key or a session may do, and for what it spends, follows from its agent.
-\ir ../../repositories/sql/departments.sql
-\ir ../../repositories/sql/sessions.sql
-\ir ../../repositories/sql/agent_retirement.sql
-\ir ../../repositories/sql/pricing.sql
+\ir ../../repositories/sql/credits/departments.sql
+\ir ../../repositories/sql/tenants/sessions.sql
+\ir ../../repositories/sql/marketplace/agent_retirement.sql
+\ir ../../repositories/sql/marketplace/pricing.sql
 \ir ../../ledger/sql/sales.sql

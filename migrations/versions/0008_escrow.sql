@@ -206,9 +206,9 @@ CREATE INDEX ix_escrow_notices_settled_at ON escrow_notices (settled_at) WHERE s
 SELECT pg_temp.row_security('escrow_notices');
 GRANT SELECT, INSERT, UPDATE (noted_at, deadline_at, settled_at), DELETE ON escrow_notices TO bursar_platform;
 
-\ir ../../repositories/sql/contracts.sql
-\ir ../../repositories/sql/parties.sql
-\ir ../../repositories/sql/signatories.sql
-\ir ../../repositories/sql/party_names.sql
-\ir ../../repositories/sql/tenant_contract.sql
-\ir ../../repositories/sql/escrow.sql
+\ir ../../repositories/sql/escrow/contracts.sql
+\ir ../../repositories/sql/escrow/parties.sql
+\ir ../../repositories/sql/escrow/signatories.sql
+\ir ../../repositories/sql/escrow/party_names.sql
+\ir ../../repositories/sql/escrow/tenant_contract.sql
+\ir ../../repositories/sql/escrow/escrow.sql

@@ -287,4 +287,4 @@ SELECT pg_temp.tenant_reads_own('usage_voids');
 SELECT pg_temp.append_only('usage_voids');
 GRANT SELECT, INSERT ON usage_voids TO bursar_platform;
 
-\ir ../../repositories/sql/usage.sql
+\ir ../../repositories/sql/usage/usage.sql

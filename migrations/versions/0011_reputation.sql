@@ -373,12 +373,12 @@ SELECT pg_temp.row_security('organization_traits');
 SELECT pg_temp.refuse_deletes('organization_traits');
 GRANT SELECT, INSERT, UPDATE (last_seen, ended_at, judged_at) ON organization_traits TO bursar_platform;
 
-\ir ../../repositories/sql/reputation.sql
-\ir ../../repositories/sql/reputation_seasoned.sql
-\ir ../../repositories/sql/reputation_seasoned_clients.sql
-\ir ../../repositories/sql/reputation_client_events.sql
-\ir ../../repositories/sql/reputation_recalls.sql
-\ir ../../repositories/sql/organization_traits.sql
-\ir ../../repositories/sql/kept_traits.sql
-\ir ../../repositories/sql/reputation_boards.sql
-\ir ../../repositories/sql/reputation_nights.sql
+\ir ../../repositories/sql/reputation/reputation.sql
+\ir ../../repositories/sql/reputation/reputation_seasoned.sql
+\ir ../../repositories/sql/reputation/reputation_seasoned_clients.sql
+\ir ../../repositories/sql/reputation/reputation_client_events.sql
+\ir ../../repositories/sql/reputation/reputation_recalls.sql
+\ir ../../repositories/sql/reputation/organization_traits.sql
+\ir ../../repositories/sql/reputation/kept_traits.sql
+\ir ../../repositories/sql/reputation/reputation_boards.sql
+\ir ../../repositories/sql/reputation/reputation_nights.sql

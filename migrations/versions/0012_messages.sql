@@ -1,6 +1,6 @@
 -- Events, webhooks, alerts, notifications and mails.
 
-\ir ../../repositories/sql/event_ids.sql
+\ir ../../repositories/sql/messages/event_ids.sql
 
 CREATE TABLE events (
     id text DEFAULT new_event_id() NOT NULL,
@@ -228,7 +228,7 @@ SELECT pg_temp.row_security('alert_rule_standings');
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule_standings TO bursar_platform;
 
 -- The principal that the policies below ask for is from here.
-\ir ../../repositories/sql/notifications.sql
+\ir ../../repositories/sql/messages/notifications.sql
 
 CREATE TABLE notification_channels (
     id text NOT NULL,
@@ -405,7 +405,7 @@ CREATE TABLE slack_turns (
 SELECT pg_temp.row_security('slack_turns');
 GRANT SELECT, INSERT, UPDATE ON slack_turns TO bursar_platform;
 
-\ir ../../repositories/sql/alerts.sql
-\ir ../../repositories/sql/events.sql
-\ir ../../repositories/sql/number_gaps.sql
-\ir ../../repositories/sql/event_facts.sql
+\ir ../../repositories/sql/messages/alerts.sql
+\ir ../../repositories/sql/messages/events.sql
+\ir ../../repositories/sql/billing/number_gaps.sql
+\ir ../../repositories/sql/messages/event_facts.sql

@@ -16,8 +16,9 @@ from domain.errors import DomainError
 from domain.metering.charges import parse_charge, rate_step
 from domain.usage.arrears import Source
 from models.meter import MeterRow
-from repositories import billing_run, billing_terms, meter, usage, usage_bill
-from repositories.usage_bill import BillSum
+from repositories.billing import billing_run, billing_terms
+from repositories.usage import meter, usage, usage_bill
+from repositories.usage.usage_bill import BillSum
 from runtime.database import driver_connection
 
 

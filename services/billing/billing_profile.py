@@ -15,8 +15,10 @@ from domain.text import rfc3339
 from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation, VatNumbers, checked
-from repositories import alert, audit, billing_profile, organization
-from repositories.billing_profile import Unconfirmed
+from repositories.billing import billing_profile
+from repositories.billing.billing_profile import Unconfirmed
+from repositories.messages import alert
+from repositories.tenants import audit, organization
 
 #: The actor under which later answers of the register are recorded.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)

@@ -25,8 +25,11 @@ from domain.text import rfc3339
 from models.billing_run import BillingRunRow
 from models.invoice import InvoiceRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
-from repositories import alert, audit, billing_run, billing_terms, invoice, organization, usage_bill
-from repositories.invoice import CreditsAtHand, Finalised
+from repositories.billing import billing_run, billing_terms, invoice
+from repositories.billing.invoice import CreditsAtHand, Finalised
+from repositories.messages import alert
+from repositories.tenants import audit, organization
+from repositories.usage import usage_bill
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.billing import billing_month, invoice_collection, invoice_finalise, outside_tax, tax

@@ -11,8 +11,9 @@ from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_v
 from domain.text import rfc3339
 from models.billing_terms import BillingTermsRow
 from providers.payments.limits import check_recurring
-from repositories import audit, billing_terms, organization
-from repositories.command import made_by, other_request
+from repositories.billing import billing_terms
+from repositories.common.command import made_by, other_request
+from repositories.tenants import audit, organization
 from services.common.provider_errors import provider_errors
 
 

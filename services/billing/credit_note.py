@@ -18,8 +18,12 @@ from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceStat
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.subscription import SubscriptionBill
-from repositories import audit, command, credit_lot, credit_note, debt, invoice, invoice_line
-from repositories import subscription as subscriptions
+from repositories.billing import credit_note, invoice, invoice_line
+from repositories.billing import subscription as subscriptions
+from repositories.books import debt
+from repositories.common import command
+from repositories.credits import credit_lot
+from repositories.tenants import audit
 from runtime.identity import new_id
 from services.billing import subscription_refund
 from services.billing.invoice import post

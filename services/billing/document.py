@@ -21,9 +21,10 @@ from domain.tax.rates import AppliedTax, TaxCategory
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.tax_receipt import TaxReceipt
 from providers.formats import formats_of
-from repositories import billing_profile, billing_terms, contact, invoice_line, organization
-from repositories import credit_note as credit_notes
-from repositories import tax_receipt as tax_receipts
+from repositories.billing import billing_profile, billing_terms, invoice_line
+from repositories.billing import credit_note as credit_notes
+from repositories.billing import tax_receipt as tax_receipts
+from repositories.tenants import contact, organization
 from services.billing import invoice
 from services.billing.tax import frozen
 

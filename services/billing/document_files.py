@@ -12,8 +12,8 @@ from domain.document.content import Document, Party
 from domain.legal_entity import LegalEntities, UnknownEntity
 from models.document import StoredDocument
 from models.invoice import InvoiceRow
-from repositories import alert
-from repositories import document as documents
+from repositories.billing import document as documents
+from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing import document

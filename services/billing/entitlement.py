@@ -7,10 +7,10 @@ from domain.plan import Plan, Plans
 from domain.project import check_new_deployment, check_new_project
 from domain.subscription.terms import seats_of
 from models.organization import Organization
-from repositories import api_key
-from repositories import organization as organizations
-from repositories import session as sessions
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.tenants import api_key
+from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 from services.billing import project
 
 

@@ -23,7 +23,8 @@ from domain.metadata import NOTHING, Written
 from domain.money import format_amount
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import audit, billing_terms, invoice, invoice_line, metadata, organization
+from repositories.billing import billing_terms, invoice, invoice_line
+from repositories.tenants import audit, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_finalise, tax

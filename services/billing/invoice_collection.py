@@ -14,7 +14,9 @@ from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.subscription.late import page_of
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_collection, invoice_line, payment, subscription
+from repositories.billing import invoice, invoice_collection, invoice_line, subscription
+from repositories.payments import payment
+from repositories.tenants import audit
 
 
 async def begin(

@@ -14,7 +14,10 @@ from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
 from models.invoice import InvoiceRow
-from repositories import audit, credit_lot, invoice, invoice_line, payment, subscription
+from repositories.billing import invoice, invoice_line, subscription
+from repositories.credits import credit_lot
+from repositories.payments import payment
+from repositories.tenants import audit
 from services.billing import subscription_refund
 from services.billing.invoice import details_of, post
 from services.common import approval

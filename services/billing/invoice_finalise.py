@@ -20,8 +20,9 @@ from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from providers.payments.limits import charge_unit
-from repositories import alert, invoice, invoice_line
-from repositories.invoice import CreditsAtHand, Finalised
+from repositories.billing import invoice, invoice_line
+from repositories.billing.invoice import CreditsAtHand, Finalised
+from repositories.messages import alert
 from runtime.database import driver_connection
 from services.billing import tax
 from services.billing.outside_tax import TaxAnswer, TaxUnavailable

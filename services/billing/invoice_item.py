@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict
 from models.billing_run import InvoiceItemRow
-from repositories import audit, organization
-from repositories import billing_run as runs
-from repositories.command import made_before
+from repositories.billing import billing_run as runs
+from repositories.common.command import made_before
+from repositories.tenants import audit, organization
 
 #: How many items an organization may have that are on no invoice.
 MOST_ITEMS = 100

@@ -14,7 +14,7 @@ from domain.invoice.rules import InvoiceRules
 from domain.tax.treatment import TaxParty, Treatment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
-from repositories import billing_profile
+from repositories.billing import billing_profile
 from runtime.database import Database
 from services.billing import tax
 

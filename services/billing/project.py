@@ -29,10 +29,11 @@ from domain.project import (
 from ledger.gateway import Ledger, Posting
 from models.organization import Organization
 from models.project import DeploymentEvent, Project
-from repositories import audit, debt, metadata
-from repositories import organization as organizations
-from repositories import project as projects
-from repositories.command import other_request
+from repositories.billing import project as projects
+from repositories.books import debt
+from repositories.common.command import other_request
+from repositories.tenants import audit, metadata
+from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.books.debt import owed_minor

@@ -33,9 +33,12 @@ from domain.subscription.state import Billed, Outcome, Settled, Subscription, Su
 from ledger.gateway import Ledger, Posting
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill
-from repositories import audit, debt, invoice, organization, payment
-from repositories import event as outbox
-from repositories import subscription as subscriptions
+from repositories.billing import invoice
+from repositories.billing import subscription as subscriptions
+from repositories.books import debt
+from repositories.messages import event as outbox
+from repositories.payments import payment
+from repositories.tenants import audit, organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice as invoices

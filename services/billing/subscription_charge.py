@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.money import format_amount
 from domain.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
-from repositories import alert
+from repositories.messages import alert
 
 #: The kind of the alert; the next period that is charged in full resolves it.
 CHARGED_LESS = "subscription.charged_less"

@@ -20,8 +20,10 @@ from domain.subscription.state import Grant, Subscription
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import credit_lot, invoice, payment
-from repositories import subscription as subscriptions
+from repositories.billing import invoice
+from repositories.billing import subscription as subscriptions
+from repositories.credits import credit_lot
+from repositories.payments import payment
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.billing.subscription_refund import deferred_of, pay_debt

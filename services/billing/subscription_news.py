@@ -12,7 +12,8 @@ from domain.plan import Plans
 from domain.subscription.mails import mail_about, undone_upgrade
 from domain.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
-from repositories import alert, billing_terms
+from repositories.billing import billing_terms
+from repositories.messages import alert
 from services.messages import mail
 from services.messages.alert_evaluation import raise_built_in
 

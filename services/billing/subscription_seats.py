@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.plan import Plans
 from domain.subscription.state import Subscription
 from domain.subscription.terms import seats_of
-from repositories import alert, api_key
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.messages import alert
+from repositories.tenants import api_key
 
 #: The kind of the alert; it is resolved once there are enough seats.
 SEATS_EXCEEDED = "subscription.seats_exceeded"

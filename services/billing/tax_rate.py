@@ -6,7 +6,9 @@ from domain.access import Actor
 from domain.errors import Conflict
 from domain.tax.rates import TaxRate, check_rate, format_rate
 from models.billing_profile import TaxRateRow
-from repositories import audit, command, tax_rate
+from repositories.billing import tax_rate
+from repositories.common import command
+from repositories.tenants import audit
 from runtime.identity import new_id
 
 _ASKED = ("code", "country", "region", "product", "rate_e6", "valid_from", "valid_until")

@@ -16,7 +16,8 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.payment.terms import PaymentTerms
 from models.tax_receipt import TaxReceipt
-from repositories import alert, invoice, tax_receipt
+from repositories.billing import invoice, tax_receipt
+from repositories.messages import alert
 from runtime.identity import new_id
 from services.billing.invoice_finalise import UNPROVEN
 from services.messages import mail

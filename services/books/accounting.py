@@ -22,8 +22,8 @@ from domain.accounting import (
 )
 from domain.errors import Invalid
 from domain.money import ISSUED
-from repositories import accounting
-from repositories.accounting import JournalFilter, Position
+from repositories.books import accounting
+from repositories.books.accounting import JournalFilter, Position
 
 _PAGE = 500
 

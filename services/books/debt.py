@@ -1,6 +1,6 @@
 """Debts of organizations: how much they owe, and how incoming money pays it.
 
-Whoever changes a debt holds its lock (`repositories.debt.lock`) before it waits for any balance.
+Whoever changes a debt holds its lock (`repositories.books.debt.lock`) before it waits for any balance.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.money import CREDIT, SCALES
 from ledger.gateway import Ledger
-from repositories import alert
+from repositories.messages import alert
 
 
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:

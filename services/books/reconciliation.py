@@ -10,10 +10,12 @@ from domain.ids import correction_key, is_id, reconciliation_run_id
 from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
 from ledger.gateway import Ledger, Posting
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from repositories import alert, audit, payment
-from repositories import discrepancy as discrepancies
-from repositories import reconciliation as books
-from repositories.command import other_request
+from repositories.books import discrepancy as discrepancies
+from repositories.books import reconciliation as books
+from repositories.common.command import other_request
+from repositories.messages import alert
+from repositories.payments import payment
+from repositories.tenants import audit
 from runtime.database import driver_connection
 
 KIND = "reconciliation.correction"

@@ -7,9 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounts import org_wallet
 from domain.series import Grouping, Metric, Series, largest, place_of
-from repositories import accounting, spend_day
-from repositories import series as store
-from repositories.spend_day import WHOLE, Part
+from repositories.books import accounting
+from repositories.books import series as store
+from repositories.credits import spend_day
+from repositories.credits.spend_day import WHOLE, Part
 
 #: The line of the chart of accounts behind a metric of the platform.
 _LINES = {Metric.ESCROW_HELD: "customers/escrow", Metric.COMMISSION: "platform/commission"}

@@ -23,7 +23,9 @@ from domain.approval import (
 from domain.errors import Conflict, Forbidden
 from domain.text import rfc3339
 from models.approval import Approval
-from repositories import alert, approval, audit
+from repositories.common import approval
+from repositories.messages import alert
+from repositories.tenants import audit
 from runtime.database import Database
 from runtime.identity import new_id
 

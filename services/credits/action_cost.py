@@ -8,7 +8,8 @@ from domain.access import Actor
 from domain.action_cost import Cost, in_force
 from domain.money import CREDIT, format_amount
 from models.action_cost import ActionCost
-from repositories import action_cost, audit, organization
+from repositories.credits import action_cost
+from repositories.tenants import audit, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 

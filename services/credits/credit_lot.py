@@ -17,8 +17,10 @@ from domain.money import CREDIT, format_amount
 from domain.text import rfc3339
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
-from repositories import audit, credit_lot, credit_note, metadata, organization
-from repositories import spend as spends
+from repositories.billing import credit_note
+from repositories.credits import credit_lot
+from repositories.credits import spend as spends
+from repositories.tenants import audit, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.common import approval

@@ -15,11 +15,11 @@ from domain.spend.scope import Attribution
 from models.agent import Agent
 from models.api_key import ApiKey
 from models.department import Department
-from repositories import agent as agents
-from repositories import api_key as keys
-from repositories import audit
-from repositories import department as departments
-from repositories import organization as organizations
+from repositories.credits import department as departments
+from repositories.marketplace import agent as agents
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 
 #: The most departments that stand above each other.

@@ -17,9 +17,10 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
 from models.spend import Spend, SpendChange
-from repositories import api_key, audit, marketplace, organization
-from repositories import session as sessions
-from repositories import spend as spends
+from repositories.credits import spend as spends
+from repositories.marketplace import marketplace
+from repositories.tenants import api_key, audit, organization
+from repositories.tenants import session as sessions
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts
 

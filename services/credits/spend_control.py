@@ -22,12 +22,13 @@ from domain.spend.calendar import Window
 from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
 from ledger.controls import Controls, Written
 from models.spend_control import SpendControl, SpendControlVersion
-from repositories import agent as agents
-from repositories import api_key as keys
-from repositories import audit, event
-from repositories import department as departments
-from repositories import spend_control as controls
-from repositories.command import made_by, other_request
+from repositories.common.command import made_by, other_request
+from repositories.credits import department as departments
+from repositories.credits import spend_control as controls
+from repositories.marketplace import agent as agents
+from repositories.messages import event
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
 from runtime.database import driver_connection
 
 #: The id of a run, which the requests that spend for it make up themselves.

@@ -11,9 +11,10 @@ from domain.money import format_amount
 from domain.reputation.levels import Level, refuse_large
 from models.contract import Contract
 from models.pricing import PricingQuote
-from repositories import agent as agents
-from repositories import audit, contract, metadata
-from repositories import organization as organizations
+from repositories.escrow import contract
+from repositories.marketplace import agent as agents
+from repositories.tenants import audit, metadata
+from repositories.tenants import organization as organizations
 from services.marketplace import pricing
 
 

@@ -9,7 +9,8 @@ from domain.escrow import outage, pause
 from domain.escrow.outage import Outage
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from domain.organization import OrganizationStatus, TimedExits
-from repositories import api_presence, organization
+from repositories.common import api_presence
+from repositories.tenants import organization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from ledger.gateway import Ledger, Posting
-from repositories import debt
+from repositories.books import debt
 from runtime.database import Transaction
 from services.books.debt import close_paid_debts, settle_debt
 

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.escrow.signing import refuse_same_people
 from domain.escrow.state import Escrow
-from repositories import signer
+from repositories.escrow import signer
 
 
 async def refuse_same_person(session: AsyncSession, held: Escrow, actor: Actor) -> None:

@@ -11,9 +11,11 @@ from domain.marketplace.offer import OfferStatus, words
 from domain.metadata import Written
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer
-from repositories import agent as agents
-from repositories import audit, event, marketplace, metadata
-from repositories import organization as organizations
+from repositories.marketplace import agent as agents
+from repositories.marketplace import marketplace
+from repositories.messages import event
+from repositories.tenants import audit, metadata
+from repositories.tenants import organization as organizations
 
 
 async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:

@@ -22,11 +22,14 @@ from domain.payment.purposes.purchase import is_disputed
 from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable, refundable
-from repositories import agent as agents
-from repositories import audit, debt, marketplace, usage_report
-from repositories import organization as organizations
-from repositories import payment as payments
-from repositories.command import made_by, other_request
+from repositories.books import debt
+from repositories.common.command import made_by, other_request
+from repositories.marketplace import agent as agents
+from repositories.marketplace import marketplace
+from repositories.payments import payment as payments
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
+from repositories.usage import usage_report
 from runtime.identity import new_id
 from services.common.provider_errors import provider_errors
 from services.marketplace.marketplace_sale import pay, refund_sale, refuse_recovered

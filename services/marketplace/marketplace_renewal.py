@@ -18,10 +18,14 @@ from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
-from repositories import audit, billing_terms, debt, marketplace, payment, payment_command
-from repositories import organization as organizations
-from repositories import spend as spends
-from repositories.organization_trait import in_one_hand
+from repositories.billing import billing_terms
+from repositories.books import debt
+from repositories.credits import spend as spends
+from repositories.marketplace import marketplace
+from repositories.payments import payment, payment_command
+from repositories.reputation.organization_trait import in_one_hand
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from services.marketplace.marketplace import new_purchase, price_spend
 from services.marketplace.marketplace_sale import pay
 from services.messages import mail

@@ -21,8 +21,9 @@ from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace import MarketplacePurchase, MarketplaceUse
-from repositories import marketplace, recovery
-from repositories.marketplace import SharedLot
+from repositories.marketplace import marketplace
+from repositories.marketplace.marketplace import SharedLot
+from repositories.payouts import recovery
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, settle_debt
 from services.credits.spend import refusal_of

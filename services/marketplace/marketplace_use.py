@@ -21,11 +21,13 @@ from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
-from repositories import audit, debt, marketplace, marketplace_use
-from repositories import organization as organizations
-from repositories import spend as spends
-from repositories.command import other_request
-from repositories.organization_trait import in_one_hand
+from repositories.books import debt
+from repositories.common.command import other_request
+from repositories.credits import spend as spends
+from repositories.marketplace import marketplace, marketplace_use
+from repositories.reputation.organization_trait import in_one_hand
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.credits.spend import refusal_of

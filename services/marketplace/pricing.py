@@ -20,13 +20,13 @@ from domain.reputation.levels import Level, commission_source
 from models.contract import Contract
 from models.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
-from repositories import agent as agents
-from repositories import audit
-from repositories import contract as contracts
-from repositories import level as levels
-from repositories import organization as organizations
-from repositories import pricing as rows
-from repositories.command import lock_command, made_before
+from repositories.common.command import lock_command, made_before
+from repositories.escrow import contract as contracts
+from repositories.marketplace import agent as agents
+from repositories.marketplace import pricing as rows
+from repositories.reputation import level as levels
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 
 #: How many rules may be in force: each price judges those that are for its agent and client.

@@ -15,7 +15,12 @@ from domain.payment.entitlement import gone_minor
 from domain.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
 from ledger.gateway import Ledger, Posting
 from models.referral import Referral
-from repositories import alert, debt, organization, organization_trait, payment, referral
+from repositories.books import debt
+from repositories.marketplace import referral
+from repositories.messages import alert
+from repositories.payments import payment
+from repositories.reputation import organization_trait
+from repositories.tenants import organization
 from runtime.database import driver_connection
 from services.credits import credit_lot
 
@@ -64,7 +69,8 @@ async def look(
         rewards: the credits that each side is granted.
         price: of a credit.
         window: how long a payment can be charged back.
-        exempt: principals who register organizations for others, see `repositories.organization_trait.in_one_hand`.
+        exempt: principals who register organizations for others, see
+            `repositories.reputation.organization_trait.in_one_hand`.
         now: the time.
     """
     row = await referral.lock(session, org_id)

@@ -13,9 +13,9 @@ from domain.access import Actor
 from domain.approval import ApprovalAction
 from domain.money import CREDIT, format_amount
 from models.spend import Spend, SpendChange
-from repositories import credit_lot as grants
-from repositories import marketplace
-from repositories import spend as spends
+from repositories.credits import credit_lot as grants
+from repositories.credits import spend as spends
+from repositories.marketplace import marketplace
 from services.common import approval
 from services.credits import spend as service
 from services.credits.credit_lot import ByHand, is_for_two

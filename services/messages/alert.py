@@ -1,6 +1,7 @@
 """Acknowledges, resolves and snoozes alerts, by their organizations and by operators.
 
-Each function returns the alert, and whether the call has changed it; see `repositories.alert` for what it raises.
+Each function returns the alert, and whether the call has changed it; see `repositories.messages.alert` for what it
+raises.
 """
 
 from datetime import datetime
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.text import rfc3339
 from models.alert import Alert
-from repositories import alert, audit
+from repositories.messages import alert
+from repositories.tenants import audit
 
 
 async def acknowledge(session: AsyncSession, actor: Actor, alert_id: str) -> tuple[Alert, bool]:

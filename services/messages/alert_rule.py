@@ -17,10 +17,12 @@ from domain.ids import is_id
 from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from models.alert_rule import AlertRule
 from models.spend_control import SpendControl
-from repositories import agent as agents
-from repositories import alert, alert_rule, audit, notification, organization, spend_control
-from repositories import department as departments
-from repositories.command import lock_command, made_by, other_request, refuse_other
+from repositories.common.command import lock_command, made_by, other_request, refuse_other
+from repositories.credits import department as departments
+from repositories.credits import spend_control
+from repositories.marketplace import agent as agents
+from repositories.messages import alert, alert_rule, notification
+from repositories.tenants import audit, organization
 from runtime.identity import new_id
 
 _PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})

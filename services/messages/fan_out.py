@@ -29,12 +29,13 @@ from domain.notification.types import (
 )
 from models.alert import Alert
 from models.event import EventRow
-from repositories import alert as alerts
-from repositories import alert_rule as alert_rules
-from repositories import contact, event
-from repositories import notification as notifications
-from repositories.event import Position
-from repositories.notification import New
+from repositories.messages import alert as alerts
+from repositories.messages import alert_rule as alert_rules
+from repositories.messages import event
+from repositories.messages import notification as notifications
+from repositories.messages.event import Position
+from repositories.messages.notification import New
+from repositories.tenants import contact
 from runtime.identity import new_id
 
 

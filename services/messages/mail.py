@@ -12,8 +12,8 @@ from domain.mail import LANGUAGES, Contact, MailKind, Purpose
 from domain.mail_kind import checked_values, purpose_of
 from domain.metadata import Precondition
 from models.contact import OrganizationContacts
-from repositories import audit, contact
-from repositories import mail as mails
+from repositories.messages import mail as mails
+from repositories.tenants import audit, contact
 from runtime.identity import new_id
 
 

@@ -11,8 +11,9 @@ from domain.errors import BadSignature
 from domain.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
 from models.mail_suppression import MailSuppression
 from providers.notify.base import Delivery, Message, Notifier
-from repositories import alert, audit
-from repositories import mail_suppression as suppressions
+from repositories.messages import alert
+from repositories.messages import mail_suppression as suppressions
+from repositories.tenants import audit
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import Signer

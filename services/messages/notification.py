@@ -37,11 +37,12 @@ from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
 from domain.slack import HOOKS
 from models.alert import Alert
 from models.notification import NotificationChannel
-from repositories import alert as alerts
-from repositories import alert_rule, audit
-from repositories import notification as notifications
-from repositories.command import lock_command, made_by
-from repositories.notification import New
+from repositories.common.command import lock_command, made_by
+from repositories.messages import alert as alerts
+from repositories.messages import alert_rule
+from repositories.messages import notification as notifications
+from repositories.messages.notification import New
+from repositories.tenants import audit
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import fan_out

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from repositories import slack_turn
+from repositories.messages import slack_turn
 from runtime.database import Database
 
 

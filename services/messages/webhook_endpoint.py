@@ -42,10 +42,11 @@ from domain.webhook.endpoint import (
 )
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
-from repositories import alert, audit, event, organization
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
-from repositories.command import lock_command, made_by
+from repositories.common.command import lock_command, made_by
+from repositories.messages import alert, event
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.tenants import audit, organization
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services.messages import webhook_keys

@@ -24,11 +24,12 @@ from ledger.gateway import Ledger
 from models.agent import Agent
 from models.contract import Contract
 from models.organization import Organization
-from repositories import agent as agents
-from repositories import alert, organization_trait
-from repositories import contract as contracts
-from repositories import earnings as earnings_read
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.escrow import contract as contracts
+from repositories.marketplace import agent as agents
+from repositories.messages import alert
+from repositories.payouts import earnings as earnings_read
+from repositories.reputation import organization_trait
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.credits import credit_lot

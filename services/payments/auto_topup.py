@@ -18,8 +18,10 @@ from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
-from repositories import alert, audit, auto_topup, organization, payment, payment_command
-from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
+from repositories.messages import alert
+from repositories.payments import auto_topup, payment, payment_command
+from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, Stand
+from repositories.tenants import audit, organization
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

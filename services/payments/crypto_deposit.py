@@ -12,7 +12,7 @@ from models.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
 from providers.chains.addresses import Place
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord, Findings, Receipt
-from repositories import crypto_deposit
+from repositories.payments import crypto_deposit
 from runtime.database import Database
 
 

@@ -2,7 +2,8 @@
 
 from domain.ids import customer_key
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import customer, organization
+from repositories.payments import customer
+from repositories.tenants import organization
 from runtime.database import Database
 
 #: Under what name the customers of Stripe are noted.

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.state import Dispute
-from repositories import alert
-from repositories import chargeback as chargebacks
-from repositories.together import Writes
+from repositories.common.together import Writes
+from repositories.messages import alert
+from repositories.payments import chargeback as chargebacks
 
 KIND = "payment.evidence_due"
 #: How long before evidence is due the alert is raised.

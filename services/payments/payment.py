@@ -17,8 +17,9 @@ from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from ledger.gateway import Ledger, Posting
-from repositories import credit_lot, debt
-from repositories.earnings import recoverable
+from repositories.books import debt
+from repositories.credits import credit_lot
+from repositories.payouts.earnings import recoverable
 from runtime.identity import new_id
 from services.books.debt import owed_minor
 from services.payments.purposes import BOOKS

@@ -6,7 +6,8 @@ from contracts.payment import PaymentEvent
 from domain.money import format_amount
 from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.state import AWAITING
-from repositories import alert, organization
+from repositories.messages import alert
+from repositories.tenants import organization
 
 #: Events that need an operator.
 ALERTED = {

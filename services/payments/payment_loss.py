@@ -16,8 +16,9 @@ from domain.payment.state import Dispute, RefundState
 from domain.payment.terms import PaymentTerms
 from domain.recovery import shortfall
 from models.subscription import SubscriptionBill
-from repositories import alert, recovery
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.messages import alert
+from repositories.payouts import recovery
 from services.billing import subscription_refund
 
 _IN_VAIN = "earnings.recovered_in_vain"

@@ -11,7 +11,7 @@ from domain.money import CREDIT
 from domain.payment import booking
 from ledger.gateway import Posting
 from models.credit_lot import CreditLot
-from repositories import credit_lot as lots
+from repositories.credits import credit_lot as lots
 
 #: Postings that grant an entitlement that the purpose does not need.
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})

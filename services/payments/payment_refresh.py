@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from contracts.payment import PaymentSignal
 from domain.ids import payment_workflow_id
-from repositories import payment
+from repositories.payments import payment
 from runtime import reach
 from runtime.database import Database
 

@@ -22,7 +22,9 @@ from domain.payment.refunds import RefundExceeds, RefundTooPrecise
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from providers.payments import limits
-from repositories import credit_lot, invoice, payment
+from repositories.billing import invoice
+from repositories.credits import credit_lot
+from repositories.payments import payment
 from services.billing import credit_note
 from services.common import approval
 from services.credits.credit_lot import ByHand, is_for_two

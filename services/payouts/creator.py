@@ -11,7 +11,9 @@ from domain.mail import MailKind
 from models.creator_account import CreatorAccountRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
-from repositories import alert, billing_terms, creator_account, notification
+from repositories.billing import billing_terms
+from repositories.messages import alert, notification
+from repositories.payouts import creator_account
 from runtime.database import Database
 from services.messages import mail
 

@@ -16,10 +16,12 @@ from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from ledger.gateway import Ledger
 from ledger.transfers import Transfers
-from repositories import agent as agents
-from repositories import audit, debt, earnings
-from repositories import organization as organizations
-from repositories.earnings import AgentEarnings
+from repositories.books import debt
+from repositories.marketplace import agent as agents
+from repositories.payouts import earnings
+from repositories.payouts.earnings import AgentEarnings
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payouts.payable import windows

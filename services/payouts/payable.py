@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payable import HoldBack, Share, Window
-from repositories import level, payable
+from repositories.payouts import payable
+from repositories.reputation import level
 
 
 async def windows(

@@ -27,10 +27,12 @@ from domain.payout.commands import asked_for, numbered, requested
 from domain.payout.state import Payout, PayoutLine
 from ledger.gateway import Ledger, Posting
 from providers.payments.limits import MONEY, transferable
-from repositories import audit, creator_account, debt, payable
-from repositories import event as outbox
-from repositories import organization as organizations
-from repositories import payout as payouts
+from repositories.books import debt
+from repositories.messages import event as outbox
+from repositories.payouts import creator_account, payable
+from repositories.payouts import payout as payouts
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payouts.payable import windows

@@ -14,7 +14,8 @@ from domain.payable import HoldBack, available
 from domain.payout.schedule import PayoutSchedule
 from domain.payout.state import Payout
 from models.payout import PayoutScheduleRow
-from repositories import audit, creator_account, payout_schedule
+from repositories.payouts import creator_account, payout_schedule
+from repositories.tenants import audit
 from services.payouts import payout as payouts
 from services.payouts.payable import shares_of
 

@@ -22,8 +22,11 @@ from domain.payable import HoldBack
 from domain.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare
-from repositories import alert, debt, level, recovery, recovery_uses
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.books import debt
+from repositories.messages import alert
+from repositories.payouts import recovery, recovery_uses
+from repositories.reputation import level
 from runtime.database import driver_connection
 from services.billing import subscription_refund
 from services.books.debt import close_paid_debts, owed_minor

@@ -20,8 +20,9 @@ from domain.tax.rates import TaxCategory
 from domain.tax.self_billing import Supplier, included, spread, stated_tax
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from providers.formats import formats_of
-from repositories import billing_profile, invoice, statement, tax_rate
-from repositories.statement import Moved
+from repositories.billing import billing_profile, invoice, tax_rate
+from repositories.payouts import statement
+from repositories.payouts.statement import Moved
 from runtime.identity import new_id
 from services.billing.document import buyer_of, known
 from services.billing.tax import party_of, selling_to

@@ -10,10 +10,10 @@ from domain import summary as rules
 from domain.errors import NotFound
 from domain.payable import HoldBack
 from domain.summary import AssetSummary, Earnings, Part, part_of
-from repositories import organization as organizations
-from repositories import payable
-from repositories import summary as store
-from repositories.summary import SummaryRow
+from repositories.payouts import payable
+from repositories.payouts import summary as store
+from repositories.payouts.summary import SummaryRow
+from repositories.tenants import organization as organizations
 from runtime.database import Database, driver_connection, one_moment
 from services.payouts.payable import windows
 

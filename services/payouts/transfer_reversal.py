@@ -16,8 +16,10 @@ from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payments.limits import transferable
 from providers.payouts.base import ReversalSnapshot
-from repositories import alert, debt, transfer_reversal
-from repositories import payout as payouts
+from repositories.books import debt
+from repositories.messages import alert
+from repositories.payouts import payout as payouts
+from repositories.payouts import transfer_reversal
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, owed_minor
 

@@ -20,8 +20,10 @@ from domain.payable import HoldBack, PayableState, available
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfer, Transfers
 from providers.payments.limits import MONEY, transferable
-from repositories import audit, debt, earnings
-from repositories import organization as organizations
+from repositories.books import debt
+from repositories.payouts import earnings
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from services.common import approval
 from services.credits.credit_lot import ByHand

@@ -9,8 +9,10 @@ from domain.access import Actor
 from domain.escrow.state import Terms
 from domain.reputation.levels import Level, check, refuse_exposed
 from models.reputation import ReputationLadderRow
-from repositories import audit, level, pricing
-from repositories.command import lock_command, made_before
+from repositories.common.command import lock_command, made_before
+from repositories.marketplace import pricing
+from repositories.reputation import level
+from repositories.tenants import audit
 
 
 async def write(

@@ -22,14 +22,15 @@ from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
-from repositories import audit, reputation
-from repositories import contract as contracts
-from repositories import escrow as escrows
-from repositories import organization as organizations
-from repositories import reputation_client as clients
-from repositories import reputation_recalls as recalls
-from repositories.command import lock_command
-from repositories.reputation import About, Fact
+from repositories.common.command import lock_command
+from repositories.escrow import contract as contracts
+from repositories.escrow import escrow as escrows
+from repositories.reputation import reputation
+from repositories.reputation import reputation_client as clients
+from repositories.reputation import reputation_recalls as recalls
+from repositories.reputation.reputation import About, Fact
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.messages.alert_evaluation import raise_built_in

@@ -11,14 +11,15 @@ from domain.session import SessionEnded
 from domain.spend.control import SubjectKind
 from domain.text import rfc3339
 from models.api_key import ApiKey
-from repositories import agent as agents
-from repositories import alert, audit
-from repositories import api_key as keys
-from repositories import organization as organizations
-from repositories import session as sessions
-from repositories import signatory as signatories
-from repositories import spend_control as controls
-from repositories.command import made_by
+from repositories.common.command import made_by
+from repositories.credits import spend_control as controls
+from repositories.escrow import signatory as signatories
+from repositories.marketplace import agent as agents
+from repositories.messages import alert
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 from services.billing import entitlement as entitlements
 
 

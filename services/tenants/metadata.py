@@ -11,8 +11,9 @@ from domain.errors import other_request
 from domain.events import Event
 from domain.metadata import Precondition, merged
 from models.metadata import ObjectMetadata
-from repositories import audit, event
-from repositories import metadata as written
+from repositories.messages import event
+from repositories.tenants import audit
+from repositories.tenants import metadata as written
 
 
 class Versioned(Protocol):

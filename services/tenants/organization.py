@@ -14,11 +14,14 @@ from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
 from models.organization import Organization
-from repositories import api_key, audit, debt, event, marketplace, metadata
-from repositories import organization as organizations
-from repositories import session as sessions
-from repositories import summary as summaries
-from repositories import webhook_endpoint as endpoints
+from repositories.books import debt
+from repositories.marketplace import marketplace
+from repositories.messages import event
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.payouts import summary as summaries
+from repositories.tenants import api_key, audit, metadata
+from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 from runtime.database import Database, driver_connection
 from services.credits import credit_lot
 from services.marketplace import referral

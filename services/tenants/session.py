@@ -14,11 +14,11 @@ from domain.session import MOST, LinkGone, link_problem, span_of
 from models.api_key import ApiKey
 from models.organization import Organization
 from models.session import Session, SessionLink
-from repositories import agent as agents
-from repositories import api_key as keys
-from repositories import audit
-from repositories import organization as organizations
-from repositories import session as sessions
+from repositories.marketplace import agent as agents
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 from runtime.identity import new_id
 from services.billing.entitlement import seat_limit
 

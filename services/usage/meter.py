@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, Forbidden
 from models.meter import MeterRow
-from repositories import audit, meter
+from repositories.tenants import audit
+from repositories.usage import meter
 
 
 async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow:

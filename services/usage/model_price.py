@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.metering.price_map import PriceMap
 from domain.metering.prices import ModelPrice
-from repositories import model_price as prices
+from repositories.usage import model_price as prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

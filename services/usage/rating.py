@@ -12,7 +12,7 @@ from domain.marketplace.use import UseTerms
 from domain.metering.adapters import ModelCall
 from domain.metering.prices import ModelPrice
 from domain.usage.call import Cost, cost_by_model, nameless
-from repositories.model_price import PriceBook, Wanted, unknown
+from repositories.usage.model_price import PriceBook, Wanted, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from domain.usage.event import (
 from domain.usage.litellm import SOURCE as LITELLM
 from domain.usage.meter import Reading
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
-from repositories import usage
+from repositories.usage import usage
 from runtime.database import driver_connection
 from services.usage import usage_paid
 from services.usage.usage_bill import put_on_bills

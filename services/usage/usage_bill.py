@@ -18,8 +18,9 @@ from domain.metering.charges import parse_charge
 from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
 from domain.usage.charge import NotVoidable
 from domain.usage.event import InvalidEvent
-from repositories import audit, meter, usage, usage_bill, usage_void
-from repositories.usage_void import OnBill
+from repositories.tenants import audit
+from repositories.usage import meter, usage, usage_bill, usage_void
+from repositories.usage.usage_void import OnBill
 from runtime.database import driver_connection
 from services.usage.usage_judge import Context, Judged
 

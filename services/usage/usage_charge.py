@@ -29,10 +29,13 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
 from models.usage_charge import UsageChargeRow
-from repositories import alert, audit, debt, meter, usage_bill, usage_paid
-from repositories import usage_charge as charges
-from repositories.spend_rate import in_force, rate_of
-from repositories.usage_charge import Due
+from repositories.books import debt
+from repositories.books.spend_rate import in_force, rate_of
+from repositories.messages import alert
+from repositories.tenants import audit
+from repositories.usage import meter, usage_bill, usage_paid
+from repositories.usage import usage_charge as charges
+from repositories.usage.usage_charge import Due
 from runtime.database import driver_connection
 
 #: After how long an event that could not be charged is tried again.

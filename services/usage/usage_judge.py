@@ -28,9 +28,10 @@ from domain.usage.event import (
 from domain.usage.litellm import has_unread_cost
 from domain.usage.meter import Meter, Reading, check_readings, read
 from models.agent import Agent
-from repositories import billing_terms, usage
-from repositories.meter import counting
-from repositories.spend import paying
+from repositories.billing import billing_terms
+from repositories.credits.spend import paying
+from repositories.usage import usage
+from repositories.usage.meter import counting
 from services.marketplace.marketplace_use import Priced
 from services.usage import usage_paid
 from services.usage.rating import Rates, Use, rate_uses

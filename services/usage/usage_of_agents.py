@@ -21,8 +21,10 @@ from domain.usage.charge import Waits
 from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
 from ledger.spends import NewSpend, Spender
 from models.agent import Agent
-from repositories import debt, marketplace, organization
-from repositories import usage_charge as charges
+from repositories.books import debt
+from repositories.marketplace import marketplace
+from repositories.tenants import organization
+from repositories.usage import usage_charge as charges
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace.marketplace import owned_now
@@ -50,7 +52,7 @@ class ReportedUse:
         )
 
     def row(self) -> Mapping[str, object]:
-        """Return the columns of the agreement, see `repositories.usage.record`."""
+        """Return the columns of the agreement, see `repositories.usage.usage.record`."""
         sold = self.sold
         return {
             "charged_meters": [],

@@ -12,7 +12,8 @@ from domain.ids import uuid_of
 from domain.usage.event import UsageEvent
 from domain.usage.litellm import SOURCE
 from domain.usage.paid_call import Paid, paid
-from repositories import spend, usage_paid
+from repositories.credits import spend
+from repositories.usage import usage_paid
 
 log = structlog.get_logger("bursar.usage")
 

@@ -28,7 +28,8 @@ from ledger.spends import NewSpend, Spender
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.provider_event import ProviderEventRow
-from repositories import alert_built_in, alert_figure, alert_rule, notification, spend_day
+from repositories.credits import spend_day
+from repositories.messages import alert_built_in, alert_figure, alert_rule, notification
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.messages import alert_evaluation

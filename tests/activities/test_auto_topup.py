@@ -12,7 +12,7 @@ from models.alert import Alert
 from models.auto_topup import AutoTopUp
 from providers.payments.registry import Providers
 from providers.payments.stripe.customers import MethodView
-from repositories import auto_topup as auto_topups
+from repositories.payments import auto_topup as auto_topups
 from runtime.database import Database
 from services.payments import auto_topup
 from services.payments.payment_method import stored_method

@@ -6,7 +6,7 @@ import pytest
 
 from domain.billing_run.period import period_of
 from models.invoice import InvoiceRow
-from repositories.billing_run import charged_besides
+from repositories.billing.billing_run import charged_besides
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end

@@ -14,7 +14,7 @@ from domain.contract import ContractStatus, status_of
 from domain.escrow.state import Terms
 from models.contract import Contract
 from models.event import EventRow
-from repositories import contract as contracts
+from repositories.escrow import contract as contracts
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.plans import blocks_read, vacuum

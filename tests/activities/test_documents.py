@@ -14,7 +14,7 @@ from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from models.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
-from repositories import invoice_line
+from repositories.billing import invoice_line
 from runtime.database import Database
 from services.billing import credit_note, document, invoice
 from services.billing.outside_tax import TaxAnswer, taxed

@@ -48,7 +48,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend
 from models.event import EventRow
 from models.project import Project
-from repositories import alert as alerts
+from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note, invoice, invoice_end

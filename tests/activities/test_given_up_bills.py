@@ -11,7 +11,7 @@ from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from models.recovery import Recovery
 from models.subscription import SubscriptionGrant
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from tests.activities.test_disputed_credits import credits, give_up, next_month, won_after_all
 from tests.api.paying import NOW

@@ -15,8 +15,8 @@ from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Posting
 from models.organization import Organization
-from repositories import debt
-from repositories import invoice as invoices
+from repositories.billing import invoice as invoices
+from repositories.books import debt
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.invoice_end import resume, void

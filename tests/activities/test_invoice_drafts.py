@@ -17,8 +17,8 @@ from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from models.alert import Alert
 from models.invoice import InvoiceRow
-from repositories import invoice as invoices
-from repositories import invoice_line
+from repositories.billing import invoice as invoices
+from repositories.billing import invoice_line
 from runtime.database import Database
 from services.billing import credit_note, invoice, invoice_end
 from services.billing.outside_tax import TaxAnswer, TaxUnavailable, taxed

@@ -38,12 +38,12 @@ from providers.documents.maker import DocumentMaker, Files
 from providers.documents.typst import WrongTemplate
 from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
-from repositories import billing_terms
-from repositories import invoice_collection as collections
-from repositories import organization as organizations
-from repositories.invoice import CreditsAtHand
-from repositories.model_price import PriceBook
-from repositories.spend_day import roll_up
+from repositories.billing import billing_terms
+from repositories.billing import invoice_collection as collections
+from repositories.billing.invoice import CreditsAtHand
+from repositories.credits.spend_day import roll_up
+from repositories.tenants import organization as organizations
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax

@@ -21,8 +21,8 @@ from models.invoice import InvoiceRow
 from models.mail import QueuedMail
 from models.payment import PaymentRow
 from models.subscription import SubscriptionBill
-from repositories import invoice_collection as collections
-from repositories import subscription as subscriptions
+from repositories.billing import invoice_collection as collections
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end

@@ -24,8 +24,8 @@ from models.api_key import ApiKey
 from models.notification import NotificationChannel, NotificationRow
 from models.organization import Organization
 from providers.notify.base import Delivery, Message, Throttled
-from repositories import notification as notifications
-from repositories.notification import New
+from repositories.messages import notification as notifications
+from repositories.messages.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer

@@ -24,8 +24,9 @@ from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.api_key import ApiKey
 from models.notification import NotificationRow
-from repositories import alert, contact, event
-from repositories import notification as notifications
+from repositories.messages import alert, event
+from repositories.messages import notification as notifications
+from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import fan_out

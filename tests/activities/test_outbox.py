@@ -9,7 +9,7 @@ from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from domain.money import format_amount
 from models.event import EventRow
-from repositories import event as events
+from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.paying import Written

@@ -19,7 +19,7 @@ from ledger.gateway import Ledger
 from models.alert import Alert
 from models.credit_lot import CreditLot
 from models.organization import Organization
-from repositories import payment as payments
+from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.activities.recording import marked, record

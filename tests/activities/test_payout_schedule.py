@@ -20,7 +20,7 @@ from ledger.gateway import Posting
 from models.alert import Alert
 from models.payout import PayoutRow, PayoutScheduleRow
 from providers.payouts.base import AccountSnapshot
-from repositories import payable, payout_schedule
+from repositories.payouts import payable, payout_schedule
 from runtime.database import Database
 from runtime.identity import new_id
 from services.payouts import payout as payouts

@@ -32,7 +32,10 @@ from models.agent import Agent
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
 from models.tax_receipt import TaxReceipt
-from repositories import debt, marketplace, marketplace_proof, organization_trait, usage_report
+from repositories.books import debt
+from repositories.marketplace import marketplace, marketplace_proof
+from repositories.reputation import organization_trait
+from repositories.usage import usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.marketplace import marketplace as selling

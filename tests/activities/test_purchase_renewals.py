@@ -22,7 +22,7 @@ from models.event import EventRow
 from models.mail import QueuedMail
 from models.marketplace import MarketplacePurchase
 from providers.payments.registry import Providers
-from repositories import marketplace
+from repositories.marketplace import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
 from services.marketplace import marketplace_renewal

@@ -42,9 +42,11 @@ from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery, TransferReversal
 from providers.payments.base import ProviderRefused
-from repositories import debt, provider_event, transfer_reversal
-from repositories import payout as payouts
-from repositories import statement as statements
+from repositories.books import debt
+from repositories.payments import provider_event
+from repositories.payouts import payout as payouts
+from repositories.payouts import statement as statements
+from repositories.payouts import transfer_reversal
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.books.debt import settle_debt

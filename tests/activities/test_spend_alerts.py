@@ -16,8 +16,9 @@ from ledger.spending import Spending
 from ledger.spends import Outcome
 from models.event import EventRow
 from models.spend import Spend as SpendRow
-from repositories import alert as alerts
-from repositories import listing, spend_alert
+from repositories.common import listing
+from repositories.credits import spend_alert
+from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control

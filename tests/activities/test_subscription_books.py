@@ -31,9 +31,9 @@ from models.mail import QueuedMail
 from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from providers.payments.base import ProviderUnavailable
-from repositories import payment as payments
-from repositories import subscription as subscriptions
-from repositories.invoice import CreditsAtHand, credits_at_hand
+from repositories.billing import subscription as subscriptions
+from repositories.billing.invoice import CreditsAtHand, credits_at_hand
+from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_collection, invoice_end

@@ -26,7 +26,7 @@ from models.payment import PaymentRow
 from providers.payments.stripe import StripeProvider
 from providers.subscriptions.base import NewSubscription
 from providers.subscriptions.stripe import StripeSubscriptions
-from repositories import payment as payments
+from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.subscription import write

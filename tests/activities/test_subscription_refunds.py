@@ -16,7 +16,7 @@ from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from providers.payments import limits
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note

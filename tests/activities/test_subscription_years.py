@@ -12,7 +12,7 @@ from domain.subscription.grants import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill, SubscriptionGrant
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, PLANS, START, YEAR, bill, month, ordered, seen, terms

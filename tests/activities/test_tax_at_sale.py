@@ -28,8 +28,8 @@ from models.tax_receipt import TaxReceipt
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.tax.service import TaxedLine, TaxService
-from repositories import credit_note
-from repositories.invoice import CreditsAtHand, credits_at_hand
+from repositories.billing import credit_note
+from repositories.billing.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings

@@ -27,8 +27,8 @@ from domain.webhook.endpoint import FULL_ALERT
 from models.alert import Alert
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, WebhookSender
-from repositories import event
-from repositories import webhook_endpoint as endpoints
+from repositories.messages import event
+from repositories.messages import webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service

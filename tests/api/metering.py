@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.metering.prices import make_price
-from repositories import meter, model_price, usage, usage_charge
+from repositories.usage import meter, model_price, usage, usage_charge
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good

@@ -7,7 +7,7 @@ import pytest
 
 from domain.access import Actor, Role
 from domain.agent import AgentRetired
-from repositories import agent as agents
+from repositories.marketplace import agent as agents
 from runtime.database import Database
 from services.marketplace.agent import retire
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

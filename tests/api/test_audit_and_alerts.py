@@ -16,8 +16,8 @@ from contracts.escalation import TakeStep
 from domain.access import Actor, Role
 from domain.alert.kinds import OWNERS
 from domain.alert.life import AlertStatus
-from repositories import alert as alerts
-from repositories import audit
+from repositories.messages import alert as alerts
+from repositories.tenants import audit
 from runtime.identity import new_id
 from services.messages import fan_out, notification
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

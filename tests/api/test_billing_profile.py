@@ -10,8 +10,8 @@ from domain.errors import Invalid
 from models.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
-from repositories import billing_profile as profiles
-from repositories.billing_profile import Unconfirmed
+from repositories.billing import billing_profile as profiles
+from repositories.billing.billing_profile import Unconfirmed
 from runtime.database import Database
 from services.billing import billing_profile
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from repositories import billing_run as runs
+from repositories.billing import billing_run as runs
 from runtime.database import Database
 from services.billing import billing_run
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

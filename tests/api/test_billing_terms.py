@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from repositories import usage, usage_bill
+from repositories.usage import usage, usage_bill
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import issue

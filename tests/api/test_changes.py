@@ -18,7 +18,7 @@ from api.keyring import split_token
 from domain.changes import BALANCE, TOPICS, TOPICS_OF
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
-from repositories import event as events
+from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from server import PublicServer, serving

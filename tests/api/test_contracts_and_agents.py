@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.v1.escrows.commands import names_of, terms_of
-from repositories import contract as contracts
+from repositories.escrow import contract as contracts
 from runtime.database import Database
 from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

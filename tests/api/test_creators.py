@@ -29,8 +29,9 @@ from providers.payments.registry import Providers
 from providers.payments.stripe import make_client
 from providers.payouts.base import AccountSnapshot, NewAccount
 from providers.payouts.stripe import StripeConnect
-from repositories import creator_account, provider_event
-from repositories import notification as notifications
+from repositories.messages import notification as notifications
+from repositories.payments import provider_event
+from repositories.payouts import creator_account
 from runtime.identity import new_id
 from services.messages.notification import delete_channel
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for

@@ -9,7 +9,7 @@ from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Outcome
 from models.escrow import EscrowEventRow
-from repositories import escrow as escrows
+from repositories.escrow import escrow as escrows
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow, state, write

@@ -12,8 +12,8 @@ from api.pagination import encode_cursor
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.money import SCALES, format_amount
-from repositories import alert as alerts
-from repositories import event as events
+from repositories.messages import alert as alerts
+from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -12,7 +12,7 @@ from api.v1.exchange_rates import endpoints
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.spend.rate import exchange_rate
-from repositories import spend_rate
+from repositories.books import spend_rate
 from runtime.database import Database
 from services.books import exchange_rate as exchange_rates
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused

@@ -15,7 +15,7 @@ from api.deps import Deps
 from api.idempotency import Command, idempotency
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, Unavailable
 from domain.escrow.signing import DeliveryRequired
-from repositories import idempotency as store
+from repositories.common import idempotency as store
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again

@@ -144,7 +144,7 @@ async def test_pitfall_15_transaction_that_fails_takes_no_number(
         raise RuntimeError("the disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr("repositories.invoice.add", fails)
+        patched.setattr("repositories.billing.invoice.add", fails)
         refused(await operator.post(PATH, body(customer), key=new_key()), 500, "internal")
     assert await last_number(database) == before
     assert await receivable(database, customer) == 0

@@ -12,8 +12,8 @@ from api.deps import Deps
 from domain.access import Role
 from models.api_key import ApiKey
 from models.idempotency import IdempotencyKey
-from repositories import api_key as keys
-from repositories import session as sessions
+from repositories.tenants import api_key as keys
+from repositories.tenants import session as sessions
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import contract_between
 from tests.support.locks import somebody_waits

@@ -178,7 +178,7 @@ async def test_events_are_narrowed_by_time_over_pages(
     await past_others(database)
     rows = good(await customer.owner.get("/events?type=contract.created"))["data"]
     middle = rows[1]["at"]
-    monkeypatch.setattr("repositories.listing.LOOKED", (2,))
+    monkeypatch.setattr("repositories.common.listing.LOOKED", (2,))
     for end, expected in ((f"from={quote(middle)}", rows[1:]), (f"to={quote(middle)}", rows[:1])):
         found, cursor = list[object](), ""
         while True:
@@ -290,7 +290,7 @@ async def test_filtered_list_goes_on_where_a_page_has_looked_enough(
     customer: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await named(customer, "wanted first", *(f"other {number}" for number in range(6)))
-    monkeypatch.setattr("repositories.listing.LOOKED", (2, 3))
+    monkeypatch.setattr("repositories.common.listing.LOOKED", (2, 3))
     path = f"/agents?organization_id={customer.org_id}&q=wanted&limit=1"
     page, pages = good(await customer.owner.get(path)), 1
     while page["next_cursor"] is not None:

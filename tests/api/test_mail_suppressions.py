@@ -14,8 +14,8 @@ from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import Contact, Purpose, Written
 from models.mail_suppression import MailSuppression
 from providers.notify.base import Message
-from repositories import contact
-from repositories import mail_suppression as suppressions
+from repositories.messages import mail_suppression as suppressions
+from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages.mail_suppression import Bounces, SuppressingNotifier

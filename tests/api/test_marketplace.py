@@ -22,8 +22,12 @@ from domain.payable import HoldBack
 from domain.referral import ReferralStatus, Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from repositories import listing, lot, marketplace_proof, organization_trait, spend, usage_charge
-from repositories.reputation import take
+from repositories.common import listing
+from repositories.credits import lot, spend
+from repositories.marketplace import marketplace_proof
+from repositories.reputation import organization_trait
+from repositories.reputation.reputation import take
+from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from services.marketplace import referral
 from services.payouts.payable import shares_of

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from domain.metadata import Written
 from models.agent import Agent
-from repositories.listing import newest
-from repositories.metadata import narrowed
+from repositories.common.listing import newest
+from repositories.tenants.metadata import narrowed
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused

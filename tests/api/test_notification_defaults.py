@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from domain.notification.types import BY_NAME
 from models.audit import AuditEntry
-from repositories import notification as notifications
+from repositories.messages import notification as notifications
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.test_notifications import verified

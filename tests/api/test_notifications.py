@@ -11,8 +11,8 @@ from sqlalchemy import select, text, update
 from domain.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
 from domain.notification.types import CODE
 from models.notification import NotificationChannel, NotificationRow
-from repositories import notification as notifications
-from repositories.notification import New
+from repositories.messages import notification as notifications
+from repositories.messages.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer

@@ -24,9 +24,9 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
 from models.webhook_endpoint import WebhookEndpointEventRow
-from repositories import alert
-from repositories import organization as organizations
-from repositories import webhook_endpoint as endpoints
+from repositories.messages import alert
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.tenants import organization as organizations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import project

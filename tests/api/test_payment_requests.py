@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.metadata import Written as metadata_of_a_request
-from repositories import metadata
+from repositories.tenants import metadata
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.paying import Written, intents, paying_app

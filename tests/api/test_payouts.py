@@ -26,8 +26,8 @@ from domain.reputation.levels import Level
 from ledger.gateway import Ledger
 from models.api_key import ApiKey
 from models.payment import PaymentBalanceTransaction
-from repositories import payout as payouts
-from repositories import statement as statements
+from repositories.payouts import payout as payouts
+from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection
 from services.payouts import payout as payout_service
 from services.payouts import statement

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi.routing import APIRoute
 
-from repositories.alert import raise_alert
+from repositories.messages.alert import raise_alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between

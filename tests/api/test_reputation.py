@@ -16,7 +16,7 @@ from domain.access import Actor, Role
 from domain.credits import credit_price
 from domain.escrow import commands
 from domain.reputation.policy import EvidencePolicy
-from repositories import contract as contracts
+from repositories.escrow import contract as contracts
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for

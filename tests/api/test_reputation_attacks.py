@@ -20,8 +20,8 @@ from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
-from repositories import contract as contracts
-from repositories import reputation_recalls as recalls
+from repositories.escrow import contract as contracts
+from repositories.reputation import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end

@@ -8,7 +8,7 @@ import pytest
 from api.v1.escrows.commands import terms_of
 from domain.access import Actor, Role
 from domain.escrow import commands
-from repositories import contract as contracts
+from repositories.escrow import contract as contracts
 from runtime.database import driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, refused

@@ -13,8 +13,8 @@ from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
-from repositories import contract as contracts
-from repositories.level import MOST_AGENTS
+from repositories.escrow import contract as contracts
+from repositories.reputation.level import MOST_AGENTS
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api import escrowing

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from api.bootstrap import operator_key
 from domain.subscription.state import Outcome, numbered
-from repositories import alert
+from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.subscription import write

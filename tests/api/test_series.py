@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.money import format_amount
-from repositories import spend_day
+from repositories.credits import spend_day
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import Written

@@ -20,8 +20,8 @@ from domain.escrow import commands
 from models.api_key import ApiKey
 from models.session import Session, SessionLink
 from providers.notify.webhook import Receivers
-from repositories import alert
-from repositories import api_key as api_keys
+from repositories.messages import alert
+from repositories.tenants import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
 from services.tenants import session as links

@@ -17,7 +17,7 @@ from domain.access import PERMISSIONS, PLATFORM_ROLES, Role
 from domain.session import MOST
 from models.api_key import ApiKey
 from models.session import Session
-from repositories import session as sessions
+from repositories.tenants import session as sessions
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each

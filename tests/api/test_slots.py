@@ -14,7 +14,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
-from repositories import debt
+from repositories.books import debt
 from runtime.database import Database, driver_connection
 from tests.api.building import buy, deploy, limits, projects, prove, slots, undeploy
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from domain.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from repositories import spend_day, spend_place
-from repositories.spend_day import roll_up
+from repositories.credits import spend_day, spend_place
+from repositories.credits.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use

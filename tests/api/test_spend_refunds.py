@@ -8,7 +8,7 @@ import pytest
 
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from repositories import alert
+from repositories.messages import alert
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range

@@ -20,7 +20,7 @@ from domain.subscription.orders import declined
 from domain.subscription.period import Anchor, Period
 from domain.subscription.state import Outcome, Terms, numbered
 from domain.subscription.terms import terms_of
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.subscription import write

@@ -14,7 +14,7 @@ from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
-from repositories import summary as store
+from repositories.payouts import summary as store
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between, state, write

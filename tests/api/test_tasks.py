@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from repositories.alert import raise_alert
+from repositories.messages.alert import raise_alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from domain.ids import uuid_of
-from repositories import usage, usage_bill
+from repositories.usage import usage, usage_bill
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from domain.access import Actor, Role
 from domain.organization import OrganizationClosed
 from domain.usage.charge import Waits
-from repositories import usage_charge
-from repositories.model_price import PriceBook
+from repositories.usage import usage_charge
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from services.usage import usage
 from services.usage.rating import Rates

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from api import body as api_body
 from domain.access import Actor, Role
 from domain.usage.event import MAX_EVENTS
-from repositories.model_price import PriceBook
-from repositories.usage import open_months
+from repositories.usage.model_price import PriceBook
+from repositories.usage.usage import open_months
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.usage import usage

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.metering.prices import make_price
-from repositories import model_price
+from repositories.usage import model_price
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, refused

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from domain.usage.event import MAX_EVENTS
 from domain.usage.meter import read
-from repositories.meter import MOST
+from repositories.usage.meter import MOST
 from runtime.database import Database
 from runtime.identity import new_id
 from services.usage import usage_judge

@@ -18,8 +18,8 @@ from contracts.usage import UsageSync
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain.usage.litellm import SOURCE
 from providers.usage.litellm import LiteLlm
-from repositories.model_price import PriceBook
-from repositories.usage import cursor
+from repositories.usage.model_price import PriceBook
+from repositories.usage.usage import cursor
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect

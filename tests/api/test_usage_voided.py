@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.ids import uuid_id, uuid_of
 from domain.usage.charge import VOIDABLE, Waits
-from repositories import usage_charge
+from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send

@@ -7,7 +7,7 @@ import pytest
 
 from domain.access import Actor, Role
 from domain.escrow import commands
-from repositories import listing
+from repositories.common import listing
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow, state, write

@@ -21,10 +21,10 @@ from domain.events.catalogue import CATALOGUE
 from domain.webhook.delivery import Answer, DeliveryStatus, Next
 from domain.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
 from providers.notify.webhook import Receivers
-from repositories import alert, event
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
-from repositories.webhook_delivery import Tried
+from repositories.messages import alert, event
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages.webhook_delivery import Tried
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer

@@ -15,7 +15,7 @@ from domain.credits import CreditPrice
 from domain.ids import provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
 from models.provider_event import ProviderEventRow
-from repositories import provider_event
+from repositories.payments import provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good, new_key, refused, settings_for

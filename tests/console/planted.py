@@ -1,7 +1,7 @@
 """Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
-from repositories import discrepancy
-from repositories.listing import Wanted
+from repositories.books import discrepancy
+from repositories.common.listing import Wanted
 from runtime.database import Database
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from repositories import alert
+from repositories.messages import alert
 from runtime.database import Database
 from tests.api.conftest import Tenant, good
 from tests.console.conftest import Visitor

@@ -25,7 +25,7 @@ from activities.notification import AT_ONCE
 from dev.stack.supervisor import Stack
 from domain.alert.life import Severity
 from providers.notify.mail import message_id
-from repositories import alert
+from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.faults.audit import Findings

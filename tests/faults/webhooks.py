@@ -24,7 +24,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from dev.stack.supervisor import Stack
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
-from repositories import event as events
+from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.faults.audit import Findings

@@ -22,7 +22,7 @@ from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
-from repositories import payment_command
+from repositories.payments import payment_command
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
 from domain.account_statement import StatementPeriod
-from repositories import account_statement as statements
-from repositories.account_statement import StatedAccount
+from repositories.books import account_statement as statements
+from repositories.books.account_statement import StatedAccount
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read

@@ -7,7 +7,7 @@ from domain.access import Role
 from domain.alert.kinds import ladder_of
 from models.alert import Alert
 from models.alert_rule import AlertRule
-from repositories import alert, alert_rule
+from repositories.messages import alert, alert_rule
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.notifications import an_organization

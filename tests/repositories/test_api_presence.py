@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from api.presence import Presence
 from domain.escrow.outage import Outage
-from repositories import api_presence
+from repositories.common import api_presence
 from runtime.database import Database
 from tests.support.looking import again
 

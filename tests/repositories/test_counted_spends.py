@@ -14,9 +14,10 @@ from domain.alert.conditions import Condition
 from domain.alert.metrics import METRICS, ConditionType
 from domain.alert.rules import Rule
 from models.spend_control import SpendControl
-from repositories import alert_figure, spend, spend_control, spend_day
-from repositories.listing import Position, Wanted
-from repositories.spend_place import LOOKS
+from repositories.common.listing import Position, Wanted
+from repositories.credits import spend, spend_control, spend_day
+from repositories.credits.spend_place import LOOKS
+from repositories.messages import alert_figure
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read, vacuum

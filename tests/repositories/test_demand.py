@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from repositories.pricing import CALLS
+from repositories.marketplace.pricing import CALLS
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db

@@ -7,7 +7,7 @@ import pytest
 
 from domain.accounts import platform
 from domain.lots import LotSource, LotTerms
-from repositories.due import oldest_due
+from repositories.operations.due import oldest_due
 from runtime.database import Database
 from services.billing.subscription import accrue
 from tests.conftest import DatabaseUrls

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from dev.stack.postgres import Postgres
 from domain import accounts
-from repositories.earnings import MOST_RECOVERED, recoverable
+from repositories.payouts.earnings import MOST_RECOVERED, recoverable
 from runtime.database import Database
 from tests.conftest import new_database
 

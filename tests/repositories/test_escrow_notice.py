@@ -13,7 +13,7 @@ from domain.errors import IdempotencyConflict, RateLimited
 from domain.escrow import commands as rules
 from domain.escrow.state import Artifact
 from models.escrow_notice import EscrowNotice
-from repositories import escrow_notice as notices
+from repositories.escrow import escrow_notice as notices
 from runtime.identity import new_id
 from tests.workflows.behind import committed_behind_the_run
 from tests.workflows.conftest import Job, Stage

@@ -19,10 +19,10 @@ from domain.events import Event, UnknownEvent
 from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id, make_id
 from models.event import EventRow
-from repositories import event as events
-from repositories import listing
-from repositories.event import Position
-from repositories.listing import Wanted
+from repositories.common import listing
+from repositories.common.listing import Wanted
+from repositories.messages import event as events
+from repositories.messages.event import Position
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from tests.conftest import DatabaseUrls

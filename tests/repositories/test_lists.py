@@ -16,25 +16,16 @@ import pytest
 from dev.stack.postgres import Postgres
 from domain.alert.life import AlertStatus
 from domain.contract import ContractStatus
-from repositories import (
-    agent,
-    alert,
-    api_key,
-    audit,
-    chargeback,
-    contract,
-    credit_lot,
-    discrepancy,
-    escrow,
-    invoice,
-    organization,
-    payment,
-    payout,
-    project,
-    provider_event,
-    reconciliation,
-)
-from repositories.listing import LOOKED, Wanted
+from repositories.billing import invoice, project
+from repositories.books import discrepancy, reconciliation
+from repositories.common.listing import LOOKED, Wanted
+from repositories.credits import credit_lot
+from repositories.escrow import contract, escrow
+from repositories.marketplace import agent
+from repositories.messages import alert
+from repositories.payments import chargeback, payment, provider_event
+from repositories.payouts import payout
+from repositories.tenants import api_key, audit, organization
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.cases import for_each

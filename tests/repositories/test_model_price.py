@@ -14,7 +14,7 @@ from domain.metering.price_map import default_price, read_price_map
 from domain.metering.rating import rate
 from domain.metering.usage import TokenUsage
 from models.model_price import ModelPriceImport, ModelPriceRow
-from repositories.model_price import PriceBook, Wanted
+from repositories.usage.model_price import PriceBook, Wanted
 from runtime.database import Database
 from services.usage.model_price import import_prices
 from tests.conftest import DatabaseUrls

@@ -8,9 +8,9 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from repositories import movement
-from repositories.listing import Wanted
-from repositories.movement import Position
+from repositories.books import movement
+from repositories.books.movement import Position
+from repositories.common.listing import Wanted
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.books import NOW

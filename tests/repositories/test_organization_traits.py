@@ -16,9 +16,9 @@ from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import Says
 from domain.reputation.traits import TraitKind, digest
 from providers.payments.registry import Providers
-from repositories import organization_trait as traits
-from repositories.reputation import are_related, take, void
-from repositories.reputation_recalls import give_again, recall, refresh, stale
+from repositories.reputation import organization_trait as traits
+from repositories.reputation.reputation import are_related, take, void
+from repositories.reputation.reputation_recalls import give_again, recall, refresh, stale
 from runtime.database import Database, driver_connection, plain_url
 from runtime.settings import Settings
 from services.reputation.reputation import judge_traits

@@ -8,7 +8,7 @@ import pytest
 
 from dev.stack.postgres import Postgres
 from domain.payable import HoldBack, PayableState
-from repositories import payable
+from repositories.payouts import payable
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read, vacuum

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from repositories import payable
-from repositories.payable import Flow
+from repositories.payouts import payable
+from repositories.payouts.payable import Flow
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read

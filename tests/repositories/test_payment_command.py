@@ -15,8 +15,8 @@ from domain.errors import IdempotencyConflict
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
 from models.organization import Organization
-from repositories import payment as payments
-from repositories import payment_command as intents
+from repositories.payments import payment as payments
+from repositories.payments import payment_command as intents
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer

@@ -35,8 +35,8 @@ from domain.reputation.prior import lesson_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
 from domain.reputation.weights import COUNTERPARTY_E6, Given, Stakes, saturated, saturated_reports, weight_e6
-from repositories.reputation import About, Fact, take, void
-from repositories.reputation_client import take as take_client
+from repositories.reputation.reputation import About, Fact, take, void
+from repositories.reputation.reputation_client import take as take_client
 from runtime.database import plain_url
 from tests.conftest import new_database
 from tests.lanes import examples

@@ -13,9 +13,9 @@ from dev.stack.postgres import Postgres
 from domain.reputation import boards
 from domain.reputation.boards import MINIMUMS, Period
 from domain.reputation.evidence import ONE_E6, Dimension
-from repositories import reputation as store
-from repositories import reputation_nights as nights
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.reputation import reputation as store
+from repositories.reputation import reputation_nights as nights
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
 from tests.support.cases import for_each

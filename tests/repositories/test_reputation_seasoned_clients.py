@@ -9,8 +9,8 @@ import pytest
 from dev.stack.postgres import Postgres
 from domain.reputation.clients import standing_e6
 from domain.reputation.evidence import add, start
-from repositories.reputation import take, void
-from repositories.reputation_nights import take_clients
+from repositories.reputation.reputation import take, void
+from repositories.reputation.reputation_nights import take_clients
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, HALF, about, books, fact, new_agent  # noqa: F401

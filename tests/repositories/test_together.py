@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from models.alert import Alert
 from models.organization import Organization
 from models.project import Project
-from repositories.together import together
+from repositories.common.together import together
 from runtime.database import Database
 from runtime.identity import new_id
 

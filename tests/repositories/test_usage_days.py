@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from repositories import usage_report
+from repositories.usage import usage_report
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from repositories import usage_report
-from repositories.listing import LOOKED, Wanted
+from repositories.common.listing import LOOKED, Wanted
+from repositories.usage import usage_report
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read

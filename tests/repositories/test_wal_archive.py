@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import running_postgres
-from repositories import wal_archive
+from repositories.operations import wal_archive
 from tests.support.looking import again
 from tests.support.servers import reachable_directory
 

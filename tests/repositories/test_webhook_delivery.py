@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from models.webhook_endpoint import WebhookEndpointRow
-from repositories import webhook_delivery as deliveries
+from repositories.messages import webhook_delivery as deliveries
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.repositories.test_event import FILL, LARGE, SLACK, SMALL, START

@@ -14,7 +14,7 @@ import pytest
 from activities.usage import Metering, UsageActivities
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from providers.usage.litellm import LiteLlm
-from repositories.model_price import PriceBook
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from services.usage.rating import Rates
 from tests.api.conftest import Caller, good, new_key

@@ -19,8 +19,9 @@ from models.invoice import InvoiceRow
 from models.mail import QueuedMail
 from models.meter import MeterRow
 from models.organization import Organization
-from repositories import billing_terms, model_price
-from repositories.model_price import PriceBook
+from repositories.billing import billing_terms
+from repositories.usage import model_price
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from runtime.identity import new_id
 from services.usage import usage

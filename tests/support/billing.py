@@ -18,8 +18,8 @@ from ledger.gateway import Ledger
 from models.billing_profile import TaxRateRow
 from models.invoice import InvoiceRow
 from models.organization import Organization
-from repositories import billing_profile, billing_terms, tax_rate
-from repositories import invoice as invoices
+from repositories.billing import billing_profile, billing_terms, tax_rate
+from repositories.billing import invoice as invoices
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice

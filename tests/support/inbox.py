@@ -25,7 +25,7 @@ from domain.payment.state import Payment, PaymentStatus
 from models.organization import Organization
 from models.provider_event import ProviderEventRow
 from providers.payments.stripe.customers import MethodView
-from repositories import payment, provider_event
+from repositories.payments import payment, provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.payments import TERMS

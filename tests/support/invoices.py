@@ -11,7 +11,7 @@ from domain.invoice.state import InvoiceBalance
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
-from repositories import invoice as invoices
+from repositories.billing import invoice as invoices
 from runtime.database import Database, driver_connection
 from services.billing.invoice import issue
 from services.billing.invoice_end import void

@@ -19,7 +19,7 @@ from domain.payment.snapshot import CreatePayment
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger
 from models.payment import PaymentRow
-from repositories import payment as payments
+from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits.credit_lot import ByHand

@@ -8,7 +8,7 @@ from domain.notification.channel import ChannelKind, digest_of
 from domain.notification.preferences import recipient_of
 from models.api_key import ApiKey
 from models.organization import Organization
-from repositories import notification as notifications
+from repositories.messages import notification as notifications
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer

@@ -8,7 +8,7 @@ from domain.access import Actor, Role
 from domain.marketplace.offer import Seen
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
-from repositories import marketplace
+from repositories.marketplace import marketplace
 from runtime.identity import new_id
 from services.marketplace import marketplace as selling
 

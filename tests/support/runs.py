@@ -5,9 +5,9 @@ from datetime import datetime
 from contracts.payment import PaymentEvent, RecordPayment
 from domain.payment.terms import PaymentTerms
 from domain.state_hash import state_hash
-from repositories import escrow as escrows
-from repositories import payment as payments
-from repositories import payment_command
+from repositories.escrow import escrow as escrows
+from repositories.payments import payment as payments
+from repositories.payments import payment_command
 from runtime.database import Database
 
 

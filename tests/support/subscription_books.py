@@ -17,7 +17,7 @@ from domain.subscription.state import Outcome, Subscription, numbered
 from ledger.gateway import Ledger
 from models.organization import Organization
 from providers.tax.service import TaxService
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.outside_tax import OutsideTaxes

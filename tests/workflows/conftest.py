@@ -51,7 +51,7 @@ from models.escrow import EscrowEventRow
 from models.organization import Organization
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
-from repositories import escrow as escrows
+from repositories.escrow import escrow as escrows
 from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -69,12 +69,12 @@ from domain.subscription.state import SubscriptionStatus
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import ENDED as ENDPOINT_ENDED
 from domain.webhook.endpoint import EndpointStatus
-from repositories import escrow as escrows
-from repositories import invoice_collection as collections
-from repositories import payment as payments
-from repositories import payout as payouts
-from repositories import subscription as subscriptions
-from repositories import webhook_endpoint as webhook_endpoints
+from repositories.billing import invoice_collection as collections
+from repositories.billing import subscription as subscriptions
+from repositories.escrow import escrow as escrows
+from repositories.messages import webhook_endpoint as webhook_endpoints
+from repositories.payments import payment as payments
+from repositories.payouts import payout as payouts
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id

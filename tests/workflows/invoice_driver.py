@@ -18,9 +18,9 @@ from models.customer import ProviderCustomer
 from models.invoice import InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
 from models.organization import Organization
-from repositories import invoice as invoices
-from repositories import invoice_collection as collections
-from repositories import payment as payments
+from repositories.billing import invoice as invoices
+from repositories.billing import invoice_collection as collections
+from repositories.payments import payment as payments
 from runtime import reach
 from runtime.identity import new_id
 from services.billing import invoice as service

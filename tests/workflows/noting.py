@@ -20,7 +20,7 @@ from domain.subscription import commands as subscriptions
 from domain.subscription.state import numbered
 from domain.webhook import endpoint as endpoints
 from domain.webhook.endpoint import Outcome as EndpointOutcome
-from repositories.invoice_collection import standing_of
+from repositories.billing.invoice_collection import standing_of
 from runtime.identity import new_id
 from tests.support.billing import GERMAN
 from tests.workflows.invoice_driver import InvoiceDriver

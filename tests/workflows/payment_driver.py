@@ -36,8 +36,8 @@ from ledger.gateway import Ledger
 from models.alert import Alert
 from models.organization import Organization
 from models.payment import PaymentEventRow
-from repositories import payment as payments
-from repositories import provider_event
+from repositories.payments import payment as payments
+from repositories.payments import provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from

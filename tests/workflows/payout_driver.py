@@ -22,7 +22,7 @@ from models.agent import Agent
 from models.creator_account import CreatorAccountRow
 from models.organization import Organization
 from models.payout import PayoutEventRow
-from repositories import payout as payouts
+from repositories.payouts import payout as payouts
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id

@@ -16,10 +16,10 @@ from domain.reconciliation import Window
 from models.alert import Alert
 from models.organization import Organization
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from repositories import discrepancy as discrepancies
-from repositories import payment
-from repositories import reconciliation as books
-from repositories.listing import Wanted
+from repositories.books import discrepancy as discrepancies
+from repositories.books import reconciliation as books
+from repositories.common.listing import Wanted
+from repositories.payments import payment
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.reconciliation import DAY, NIGHT, NOON, FakeProvider, book

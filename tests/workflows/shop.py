@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from api.bootstrap import operator_key
 from providers.payments.registry import Providers
-from repositories import payment as payments
+from repositories.payments import payment as payments
 from tests.api.conftest import Caller, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again

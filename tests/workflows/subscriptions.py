@@ -23,7 +23,7 @@ from domain.subscription.state import Subscription, Terms
 from domain.subscription.terms import terms_of
 from models.organization import Organization
 from models.subscription import SubscriptionEventRow
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
 from tests.support.timelines import timeline

@@ -12,8 +12,8 @@ from domain.access import Actor, Role
 from domain.alert.conditions import Asked
 from domain.alert.metrics import ConditionType
 from models.organization import Organization
-from repositories import alert as alerts
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.messages import alert as alerts
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -19,7 +19,7 @@ from domain.auto_topup import Crossing
 from domain.ids import auto_topup_workflow_id
 from domain.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
-from repositories import auto_topup as auto_topups
+from repositories.payments import auto_topup as auto_topups
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id

@@ -29,7 +29,7 @@ from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.mail import QueuedMail
 from models.organization import Organization
 from providers.documents.display import display
-from repositories import statement as statements
+from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.document_files import Documents

@@ -6,7 +6,7 @@ from temporalio.client import WorkflowFailureError
 from contracts.customer import CustomerInput
 from domain.ids import customer_workflow_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import customer
+from repositories.payments import customer
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.payments.customer import ensure_customer

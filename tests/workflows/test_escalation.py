@@ -22,9 +22,9 @@ from domain.access import Role
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.organization import Organization
-from repositories import alert as alerts
-from repositories import audit
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.messages import alert as alerts
+from repositories.tenants import audit
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id

@@ -11,8 +11,8 @@ from domain.errors import WrongState
 from domain.escrow.state import Milestone
 from domain.organization import TimedExits
 from models.api_presence import ApiPresence
-from repositories import alert
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.messages import alert
 from runtime.identity import new_id
 from services.tenants import organization as organizations
 from tests.support.histories import replay, replay_and_keep

@@ -24,7 +24,7 @@ from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
 from models.api_presence import ApiPresence
 from models.escrow_notice import EscrowNotice
-from repositories import escrow_notice as notices
+from repositories.escrow import escrow_notice as notices
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings

@@ -16,8 +16,9 @@ from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW, Artifact
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger
-from repositories import alert, debt
-from repositories.listing import Wanted
+from repositories.books import debt
+from repositories.common.listing import Wanted
+from repositories.messages import alert
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support import escrows as e

@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from domain.errors import Conflict
 from domain.escrow.signing import DeliveryRequired
-from repositories import audit
-from repositories import escrow as escrows
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.escrow import escrow as escrows
+from repositories.tenants import audit
 from runtime.database import driver_connection
 from tests.support.histories import replay
 from tests.support.looking import again

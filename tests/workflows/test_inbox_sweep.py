@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from domain.ids import provider_event_workflow_id
 from models.provider_event import ProviderEventRow
-from repositories import provider_event
+from repositories.payments import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom

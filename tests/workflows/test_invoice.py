@@ -13,7 +13,7 @@ from domain.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
 from models.alert import Alert
 from models.approval import Approval
-from repositories import payment as payments
+from repositories.payments import payment as payments
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id

@@ -12,7 +12,7 @@ from contracts.mail import MailSweep
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import MailKind
 from models.organization import Organization
-from repositories import contact
+from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

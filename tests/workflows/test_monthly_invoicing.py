@@ -27,10 +27,11 @@ from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.usage import UsageEventRow
-from repositories import billing_run as runs
-from repositories import billing_terms, usage_bill
-from repositories import invoice_collection as collections
-from repositories.invoice_line import lines_of
+from repositories.billing import billing_run as runs
+from repositories.billing import billing_terms
+from repositories.billing import invoice_collection as collections
+from repositories.billing.invoice_line import lines_of
+from repositories.usage import usage_bill
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import invoicing_on

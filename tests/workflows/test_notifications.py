@@ -25,8 +25,8 @@ from domain.access import Role
 from domain.notification.due import Cadence, Clock, due
 from domain.notification.preferences import Preferences, recipient_of
 from models.notification import NotificationRow
-from repositories import notification as notifications
-from repositories.notification import New
+from repositories.messages import notification as notifications
+from repositories.messages.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -20,8 +20,8 @@ from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, Payment, RefundState
 from domain.spend.control import SubjectKind
 from models.escrow_notice import EscrowNotice
-from repositories import escrow as escrows
-from repositories import payment as payments
+from repositories.escrow import escrow as escrows
+from repositories.payments import payment as payments
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits

@@ -7,8 +7,8 @@ import pytest
 
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
-from repositories import credit_note
-from repositories import invoice as invoices
+from repositories.billing import credit_note
+from repositories.billing import invoice as invoices
 from runtime.identity import new_id
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued

@@ -10,7 +10,7 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from models.payment import PaymentBalanceTransaction
-from repositories.clearing import clearing
+from repositories.books.clearing import clearing
 from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage

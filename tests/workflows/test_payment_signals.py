@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from domain.payment.snapshot import ProviderStatus
-from repositories import audit
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.tenants import audit
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage, beside_timer
 from tests.workflows.payment_driver import new_payment

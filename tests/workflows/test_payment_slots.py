@@ -7,7 +7,7 @@ import pytest
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
 from domain.plan import DEFAULTS, plans_from
-from repositories import organization as organizations
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.billing import project
 from services.billing.project import Order

@@ -21,9 +21,10 @@ from ledger.gateway import Ledger
 from models.alert import Alert
 from providers.payments.base import OutcomeUnknown
 from providers.payouts.base import NewTransfer
-from repositories import payout as payouts
-from repositories import payout_schedule, provider_event
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.payments import provider_event
+from repositories.payouts import payout as payouts
+from repositories.payouts import payout_schedule
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id

@@ -12,8 +12,8 @@ from models.audit import AuditEntry
 from models.billing_profile import BillingProfile
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.stripe.customers import MethodView
-from repositories import customer as customers
-from repositories import provider_event
+from repositories.payments import customer as customers
+from repositories.payments import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay, replay_and_keep
 from tests.support.inbox import Mailroom

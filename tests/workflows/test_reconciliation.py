@@ -21,7 +21,7 @@ from domain.reconciliation import Window
 from models.alert import Alert
 from models.payment import PaymentBalanceTransaction
 from providers.payments.base import UnreadPlace
-from repositories import reconciliation as books
+from repositories.books import reconciliation as books
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep

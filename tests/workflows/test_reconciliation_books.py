@@ -10,8 +10,8 @@ from contracts.reconciliation import BeginReconciliation, ReconciliationStep
 from domain.payment.snapshot import BalanceTransactionKind
 from domain.reconciliation import Window
 from models.reconciliation import ReconciliationLine
-from repositories import clearing
-from repositories import reconciliation as books
+from repositories.books import clearing
+from repositories.books import reconciliation as books
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 from tests.workflows.reconciler import Reconciler
 

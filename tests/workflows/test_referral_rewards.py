@@ -25,7 +25,7 @@ from models.agent import Agent
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.referral import Referral
-from repositories import organization_trait
+from repositories.reputation import organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -30,8 +30,8 @@ from dev.stack.temporal import find_temporal
 from domain.access import Actor, Role
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import RECEIPT_WINDOW
-from repositories import audit
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.tenants import audit
 from runtime.codec import EncryptionCodec, parse_keys
 from runtime.database import Database
 from runtime.interceptors import domain_error_from

@@ -18,7 +18,7 @@ from domain.subscription.snapshot import BillReason, BillState, ProviderState, S
 from domain.subscription.state import Request, SubscriptionStatus, numbered
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from

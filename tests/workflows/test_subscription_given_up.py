@@ -16,8 +16,8 @@ from models.alert import Alert
 from models.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
 from providers.subscriptions.base import NewSubscription
-from repositories import provider_event
-from repositories import subscription as subscriptions
+from repositories.billing import subscription as subscriptions
+from repositories.payments import provider_event
 from runtime import reach
 from runtime.identity import new_id
 from tests.support.histories import replay, replay_and_keep

@@ -17,8 +17,8 @@ from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.meter import MeterRow
 from models.organization import Organization
-from repositories import meter
-from repositories.model_price import PriceBook
+from repositories.usage import meter
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.usage.rating import Rates

@@ -42,10 +42,11 @@ from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
 from providers.usage.litellm import PAGE, LiteLlm, SpendPage
-from repositories import billing_terms, meter
-from repositories.model_price import PriceBook
-from repositories.spend import shown_id
-from repositories.usage import cursor
+from repositories.billing import billing_terms
+from repositories.credits.spend import shown_id
+from repositories.usage import meter
+from repositories.usage.model_price import PriceBook
+from repositories.usage.usage import cursor
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -16,7 +16,7 @@ from models.alert import Alert
 from models.billing_profile import BillingProfile
 from providers.tax.base import Confirmation
 from providers.tax.vies import Vies
-from repositories import billing_profile
+from repositories.billing import billing_profile
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -25,7 +25,7 @@ from domain.webhook.endpoint import Ordering
 from models.alert import Alert
 from models.mail import QueuedMail
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
-from repositories import event
+from repositories.messages import event
 from runtime import reach
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service

@@ -19,10 +19,10 @@ from models.event import EventRow
 from models.organization import Organization
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys
-from repositories import event
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.messages import event
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
 from runtime import reach
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service

@@ -37,9 +37,9 @@ from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
 from domain.spend.calendar import zone_of
 from domain.text import rfc3339
-from repositories import account_statement as statements
-from repositories import billing_terms
-from repositories.account_statement import Bounds, StatedAccount
+from repositories.billing import billing_terms
+from repositories.books import account_statement as statements
+from repositories.books.account_statement import Bounds, StatedAccount
 from runtime.database import one_moment
 
 router = Resource(tags=["billing"])

@@ -8,7 +8,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from domain.account_statement import StatementLine
 from domain.money import format_amount
-from repositories.account_statement import AccountBalance
+from repositories.books.account_statement import AccountBalance
 
 
 class CounterpartyView(ResponseModel):

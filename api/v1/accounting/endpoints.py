@@ -19,8 +19,8 @@ from api.v1.usage.periods import EndDate, StartDate, days, period
 from domain.access import Actor, Permission
 from domain.accounting import NotMapped
 from domain.ids import transfer_id, uuid_of
-from repositories import accounting
-from repositories.accounting import JournalFilter
+from repositories.books import accounting
+from repositories.books.accounting import JournalFilter
 from runtime.database import one_moment
 from services.books.accounting import Format, written
 

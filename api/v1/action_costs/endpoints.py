@@ -22,7 +22,7 @@ from domain.action_cost import is_action
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
-from repositories import action_cost as costs
+from repositories.credits import action_cost as costs
 from services.credits import action_cost
 
 router = Resource(tags=["costs"])

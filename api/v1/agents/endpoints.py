@@ -22,8 +22,8 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
 from models.agent import Agent
-from repositories import agent as agents
-from repositories import metadata
+from repositories.marketplace import agent as agents
+from repositories.tenants import metadata
 from runtime.identity import new_id
 from services.marketplace import agent as service
 from services.tenants.metadata import Change, change

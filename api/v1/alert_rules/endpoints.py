@@ -22,7 +22,7 @@ from domain.alert.metrics import watched
 from domain.alert.rules import BuiltIn, built_in_of
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from models.alert_rule import AlertRule
-from repositories import alert_rule as rules
+from repositories.messages import alert_rule as rules
 from services.messages import alert_rule as service
 
 router = Resource(tags=["alert_rules"])

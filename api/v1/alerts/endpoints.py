@@ -27,8 +27,8 @@ from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Sever
 from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id, is_id
 from models.alert import Alert
-from repositories import alert as alerts
-from repositories import name
+from repositories.messages import alert as alerts
+from repositories.tenants import name
 from runtime import reach
 from services.messages import alert, notification
 

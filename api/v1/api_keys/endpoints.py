@@ -21,8 +21,8 @@ from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed
 from models.api_key import ApiKey
-from repositories import api_key as keys
-from repositories import organization as organizations
+from repositories.tenants import api_key as keys
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.tenants import api_key as service
 

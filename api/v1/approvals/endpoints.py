@@ -19,7 +19,7 @@ from api.v1.approvals.schemas import ApprovalView
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalStatus
 from domain.errors import Conflict, NotFound
-from repositories import approval as approvals
+from repositories.common import approval as approvals
 from services.common import approval
 
 router = Resource(tags=["approvals"])

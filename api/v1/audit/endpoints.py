@@ -16,7 +16,7 @@ from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
-from repositories import audit
+from repositories.tenants import audit
 
 router = Resource(tags=["audit"])
 

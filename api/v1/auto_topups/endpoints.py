@@ -19,7 +19,7 @@ from domain.errors import Conflict, Forbidden, Invalid
 from domain.ids import quote_tax_key
 from domain.money import CREDIT, parse_amount
 from models.auto_topup import AutoTopUp
-from repositories import auto_topup as auto_topups
+from repositories.payments import auto_topup as auto_topups
 from services.payments import auto_topup
 
 router = Resource(tags=["auto_topups"])

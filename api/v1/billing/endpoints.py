@@ -22,8 +22,8 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.money import CREDIT, format_amount
 from domain.text import rfc3339
-from repositories import balance as balances
-from repositories import movement as movements
+from repositories.books import balance as balances
+from repositories.books import movement as movements
 
 router = Resource(tags=["billing"])
 

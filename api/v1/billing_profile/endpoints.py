@@ -19,7 +19,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Invalid, NotFound
 from domain.legal_entity import missing
-from repositories import billing_profile as profiles
+from repositories.billing import billing_profile as profiles
 from services.billing import billing_profile
 
 router = Resource(tags=["billing_profile"])

@@ -33,7 +33,7 @@ from domain.legal_entity import UnknownEntity
 from domain.money import parse_amount
 from domain.organization import OrganizationClosed
 from models.billing_run import InvoiceItemRow
-from repositories import billing_run as runs
+from repositories.billing import billing_run as runs
 from runtime import reach
 from runtime.identity import new_id
 from services.billing import billing_run, invoice_item

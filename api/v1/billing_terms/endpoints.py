@@ -15,8 +15,8 @@ from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, Term
 from domain.access import Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden, NotFound
-from repositories import billing_terms as terms
-from repositories import organization as organizations
+from repositories.billing import billing_terms as terms
+from repositories.tenants import organization as organizations
 from services.billing import billing_terms
 
 router = Resource(tags=["billing_terms"])

@@ -18,7 +18,7 @@ from api.v1.changes.schemas import MarksView
 from domain.access import Actor, Permission
 from domain.changes import TooManyStreams, topics_for
 from domain.errors import NotFound
-from repositories import change as changes
+from repositories.messages import change as changes
 
 router = Resource(tags=["changes"])
 

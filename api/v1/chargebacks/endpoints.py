@@ -24,8 +24,8 @@ from domain.ids import is_id
 from domain.payment.commands import NoResponse, NotYet
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Dispute, Payment
-from repositories import chargeback
-from repositories import payment as payments
+from repositories.payments import chargeback
+from repositories.payments import payment as payments
 
 router = Resource(tags=["chargebacks"])
 

@@ -42,12 +42,12 @@ from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank,
 from models.contract import Contract
 from models.metadata import ObjectMetadata
 from models.pricing import PricingQuote
-from repositories import agent as agents
-from repositories import contract as contracts
-from repositories import level as levels
-from repositories import metadata
-from repositories import organization as organizations
-from repositories.command import made_by
+from repositories.common.command import made_by
+from repositories.escrow import contract as contracts
+from repositories.marketplace import agent as agents
+from repositories.reputation import level as levels
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.escrow import contract as service
 from services.marketplace import pricing

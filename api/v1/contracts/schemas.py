@@ -36,7 +36,7 @@ from domain.money import CREDIT, format_amount, format_ratio, parse_amount, pars
 from domain.reputation.levels import commission_rule
 from models.contract import Contract
 from models.pricing import PricingQuote
-from repositories.party import Beside
+from repositories.escrow.party import Beside
 from runtime.settings import Settings
 from services.marketplace.pricing import mismatch
 

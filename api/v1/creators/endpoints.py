@@ -18,7 +18,7 @@ from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from domain.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
-from repositories import creator_account
+from repositories.payouts import creator_account
 from services.common.provider_errors import provider_errors
 from services.payouts.creator import ensure_account
 

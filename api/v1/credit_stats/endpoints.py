@@ -17,8 +17,8 @@ from domain.access import Actor, Permission
 from domain.burn import RECENT_DAYS, burn
 from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
-from repositories import balance as balances
-from repositories import credit_day as days
+from repositories.books import balance as balances
+from repositories.credits import credit_day as days
 
 router = Resource(tags=["credits"])
 

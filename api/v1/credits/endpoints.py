@@ -30,11 +30,11 @@ from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
 from models.credit_lot import CreditLot
 from models.metadata import ObjectMetadata
-from repositories import credit_lot as grants
-from repositories import lot as lots
-from repositories import metadata
-from repositories import organization as organizations
-from repositories.command import lock_command, made_by
+from repositories.common.command import lock_command, made_by
+from repositories.credits import credit_lot as grants
+from repositories.credits import lot as lots
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from services.credits import credit_lot
 from services.tenants.metadata import version_of
 

@@ -13,7 +13,7 @@ from domain.lots import LotSource
 from domain.money import CREDIT, format_amount
 from models.credit_lot import CreditLot
 from models.metadata import ObjectMetadata
-from repositories.lot import Lot
+from repositories.credits.lot import Lot
 
 
 class GrantCreate(WithMetadata):

@@ -30,7 +30,7 @@ from domain.ids import customer_command_key
 from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import customer as customers
+from repositories.payments import customer as customers
 from runtime.identity import new_id
 from services.billing import billing_profile
 from services.common.provider_errors import provider_errors

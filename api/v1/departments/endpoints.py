@@ -19,9 +19,9 @@ from api.v1.departments.schemas import AttributionSet, AttributionView, Departme
 from api.v1.spends.own import own_department
 from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, NotFound
-from repositories import agent as agents
-from repositories import api_key as keys
-from repositories import department as departments
+from repositories.credits import department as departments
+from repositories.marketplace import agent as agents
+from repositories.tenants import api_key as keys
 from services.credits import department
 from services.credits.department import NewDepartment
 

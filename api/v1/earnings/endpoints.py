@@ -21,7 +21,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
-from repositories import name
+from repositories.tenants import name
 from services.payouts import earnings as service
 from services.payouts import waiver
 

@@ -9,7 +9,7 @@ from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, exa
 from domain.earnings import EarningsKind
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount, parse_amount
-from repositories.earnings import AgentEarnings, Earned
+from repositories.payouts.earnings import AgentEarnings, Earned
 from services.payouts.earnings import Conversion
 from services.payouts.waiver import Waiver, Wanted
 

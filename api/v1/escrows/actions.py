@@ -35,8 +35,8 @@ from domain.money import format_amount, parse_amount, parse_ratio
 from domain.organization import STOPPED
 from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
-from repositories import escrow as escrows
-from repositories import organization as organizations
+from repositories.escrow import escrow as escrows
+from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension
 from services.escrow.signer import refuse_same_person
 from services.payments.purposes.base import refuse_beside_others

@@ -28,12 +28,12 @@ from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_workflow_id, is_id
 from models.contract import Contract
-from repositories import agent as agents
-from repositories import contract as contracts
-from repositories import escrow as escrows
-from repositories import escrow_notice
-from repositories import organization as organizations
-from repositories.party import Beside
+from repositories.escrow import contract as contracts
+from repositories.escrow import escrow as escrows
+from repositories.escrow import escrow_notice
+from repositories.escrow.party import Beside
+from repositories.marketplace import agent as agents
+from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.catch_up import catching_up
 

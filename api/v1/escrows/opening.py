@@ -36,11 +36,11 @@ from domain.reputation.levels import ExposureLimit
 from models.contract import Contract
 from models.escrow import EscrowRow
 from models.metadata import ObjectMetadata
-from repositories import contract as contracts
-from repositories import escrow as escrows
-from repositories import metadata
-from repositories import organization as organizations
-from repositories.command import lock_command
+from repositories.common.command import lock_command
+from repositories.escrow import contract as contracts
+from repositories.escrow import escrow as escrows
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from services.payments.purposes import BOOKS
 from services.tenants.metadata import version_of
 

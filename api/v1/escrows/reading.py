@@ -31,9 +31,9 @@ from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.escrow.audience import hidden_steps
 from domain.escrow.state import EscrowStatus
-from repositories import escrow as escrows
-from repositories.escrow_waiting import Waiting, waiting_for
-from repositories.listing import Wanted
+from repositories.common.listing import Wanted
+from repositories.escrow import escrow as escrows
+from repositories.escrow.escrow_waiting import Waiting, waiting_for
 
 router = Resource(tags=["escrows"])
 

@@ -15,7 +15,7 @@ from api.v1.escrows.schemas import EscrowView, view
 from contracts.escrow import EscrowCommand
 from domain.access import Actor, Permission
 from domain.escrow.state import Escrow
-from repositories import escrow as escrows
+from repositories.escrow import escrow as escrows
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]

@@ -19,7 +19,7 @@ from api.v1.spends.own import of_others
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.events.catalogue import CATALOGUE
-from repositories import event as events
+from repositories.messages import event as events
 
 router = Resource(tags=["events"])
 

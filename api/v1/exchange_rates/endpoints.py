@@ -18,7 +18,7 @@ from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.access import Actor, Permission
 from domain.errors import Conflict
 from domain.spend.rate import exchange_rate
-from repositories import spend_rate
+from repositories.books import spend_rate
 from services.books import exchange_rate as exchange_rates
 
 router = Resource(tags=["exchange_rates"])

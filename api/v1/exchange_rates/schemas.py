@@ -7,7 +7,7 @@ from pydantic import Field
 from api.fields import Amount, Currency, Exact, Moment, Period, RequestModel, ResponseModel, example
 from domain.spend.rate import VALID_FOR, format_rate
 from models.spend import SpendRate
-from repositories import spend_rate
+from repositories.books import spend_rate
 
 
 class ExchangeRateSet(RequestModel):

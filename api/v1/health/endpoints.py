@@ -14,7 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
 from api.routing import Resource
-from repositories import alert, due, provider_event, wal_archive
+from repositories.messages import alert
+from repositories.operations import due, wal_archive
+from repositories.payments import provider_event
 
 log = structlog.get_logger("bursar.api")
 router = Resource(tags=["health"])

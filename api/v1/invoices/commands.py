@@ -16,8 +16,8 @@ from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.series import entity_of
 from domain.invoice.state import InvoiceStatus
 from models.invoice import InvoiceRow
-from repositories import invoice_collection as collections
-from repositories import invoice_line
+from repositories.billing import invoice_collection as collections
+from repositories.billing import invoice_line
 from runtime import reach
 from runtime.catch_up import catching_up
 from services.billing import invoice_collection

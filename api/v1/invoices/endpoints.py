@@ -46,11 +46,11 @@ from domain.organization import OrganizationClosed
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
 from models.metadata import ObjectMetadata
-from repositories import invoice as invoices
-from repositories import invoice_collection as collections
-from repositories import metadata
-from repositories import organization as organizations
-from repositories.command import made_by
+from repositories.billing import invoice as invoices
+from repositories.billing import invoice_collection as collections
+from repositories.common.command import made_by
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from services.billing import credit_note, invoice, invoice_end
 from services.billing.outside_tax import TaxRefused, TaxUnavailable
 from services.billing.tax import selling_to

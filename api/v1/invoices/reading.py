@@ -31,9 +31,9 @@ from domain.invoice.collection import Collection
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from models.document import StoredDocument
 from models.invoice import InvoiceRow
-from repositories import credit_note as credit_notes
-from repositories import invoice as invoices
-from repositories import invoice_collection as collections
+from repositories.billing import credit_note as credit_notes
+from repositories.billing import invoice as invoices
+from repositories.billing import invoice_collection as collections
 from services.billing import document
 
 router = Resource(tags=["invoices"])

@@ -33,8 +33,8 @@ from domain.tax.rates import AppliedTax, format_rate
 from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.invoice_collection import InvoiceCollectionEventRow
 from models.metadata import ObjectMetadata
-from repositories import invoice as invoices
-from repositories import invoice_line
+from repositories.billing import invoice as invoices
+from repositories.billing import invoice_line
 
 
 class LineCreate(RequestModel):

@@ -21,7 +21,7 @@ from api.v1.mail_suppressions.schemas import MailSuppressionView
 from domain.access import Actor, Permission
 from domain.errors import BadSignature, NotFound
 from domain.mail import MAX_ADDRESS
-from repositories import mail_suppression as suppressions
+from repositories.messages import mail_suppression as suppressions
 from services.messages import mail_suppression
 
 router = Resource(tags=["mail_suppressions"])

@@ -20,8 +20,8 @@ from domain.errors import DomainError, Forbidden, NotFound
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
 from models.marketplace import MarketplacePurchase
-from repositories import marketplace
-from repositories import organization as organizations
+from repositories.marketplace import marketplace
+from repositories.tenants import organization as organizations
 from services.marketplace import marketplace as service
 from services.marketplace.marketplace_renewal import status_when_cancelled
 

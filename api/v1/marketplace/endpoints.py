@@ -51,13 +51,13 @@ from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.spend.scope import Named, SpendingKey
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
-from repositories import agent as agents
-from repositories import marketplace
-from repositories import organization as organizations
-from repositories.command import made_by
-from repositories.listing import Wanted
-from repositories.marketplace import Listing
-from repositories.organization_trait import in_one_hand
+from repositories.common.command import made_by
+from repositories.common.listing import Wanted
+from repositories.marketplace import agent as agents
+from repositories.marketplace import marketplace
+from repositories.marketplace.marketplace import Listing
+from repositories.reputation.organization_trait import in_one_hand
+from repositories.tenants import organization as organizations
 from services.marketplace import marketplace as service
 from services.marketplace import marketplace_renewal
 

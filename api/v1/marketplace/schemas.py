@@ -18,7 +18,7 @@ from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.marketplace import MarketplacePurchase
-from repositories.marketplace import Listing
+from repositories.marketplace.marketplace import Listing
 from services.marketplace.marketplace import NewOffer, shown_prices
 
 UnitPrices = Annotated[dict[ActionName, Amount], Field(min_length=1, max_length=MAX_METERS)]

@@ -13,7 +13,7 @@ from api.v1.names.schemas import NamesView
 from api.v1.spends.own import confined
 from domain.access import Actor, Permission
 from domain.ids import ID, is_id
-from repositories import name
+from repositories.tenants import name
 
 router = Resource(tags=["names"])
 

@@ -14,7 +14,7 @@ from api.v1.notifications.schemas import DefaultsSet, DefaultsView
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.notification.types import TYPES
-from repositories import notification as notifications
+from repositories.messages import notification as notifications
 from services.messages import notification as service
 
 router = Resource(tags=["notification_defaults"])

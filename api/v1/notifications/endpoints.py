@@ -34,8 +34,8 @@ from domain.notification.channel import CodeRefused, KeysMissing
 from domain.notification.preferences import OnlyRecipient, Preferences
 from models.notification import NotificationRow
 from providers.formats import formats_of
-from repositories import name
-from repositories import notification as notifications
+from repositories.messages import notification as notifications
+from repositories.tenants import name
 from services.messages import notification as service
 from services.messages.notification import NewChannel
 

@@ -35,8 +35,8 @@ from domain.metadata import ExternalIdTaken, Precondition
 from domain.organization import OrganizationStatus
 from domain.plan import FREE
 from models.organization import Organization
-from repositories import contact, metadata
-from repositories import organization as organizations
+from repositories.tenants import contact, metadata
+from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.billing import project
 from services.billing.project import Order

@@ -13,7 +13,7 @@ from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
 from models.metadata import ObjectMetadata
 from models.organization import Organization
-from repositories.contact import contacts_of
+from repositories.tenants.contact import contacts_of
 
 TierName = Annotated[
     str,

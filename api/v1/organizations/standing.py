@@ -16,9 +16,9 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
 from models.organization import Organization
-from repositories import metadata
-from repositories import organization as organizations
-from repositories import webhook_endpoint as webhook_endpoints
+from repositories.messages import webhook_endpoint as webhook_endpoints
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from services.tenants import organization as service
 
 router = Resource(tags=["organizations"])

@@ -34,9 +34,9 @@ from domain.payment.options import CREDITS
 from domain.payment.purposes import rules_of
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
-from repositories import metadata
-from repositories import payment as payments
-from repositories import payment_command as intents
+from repositories.payments import payment as payments
+from repositories.payments import payment_command as intents
+from repositories.tenants import metadata
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id

@@ -67,9 +67,9 @@ from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
 from models.metadata import ObjectMetadata
 from models.payment import PaymentRow
-from repositories import metadata
-from repositories import payment as payments
-from repositories.command import other_request
+from repositories.common.command import other_request
+from repositories.payments import payment as payments
+from repositories.tenants import metadata
 from services.billing.outside_tax import TaxRefused, TaxUnavailable
 from services.payments import payment_refund
 from services.tenants.metadata import version_of

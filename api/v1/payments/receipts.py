@@ -14,7 +14,7 @@ from api.v1.payments.schemas import TaxReceiptList, TaxReceiptView
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.payment.state import Payment
-from repositories import tax_receipt as tax_receipts
+from repositories.billing import tax_receipt as tax_receipts
 from services.billing import document
 from services.billing.tax import selling_to
 

@@ -51,10 +51,11 @@ from domain.payout.schedule import PayoutInterval
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from models.payout import PayoutRow
-from repositories import creator_account, name, payable, payout_schedule, transfer_reversal
-from repositories import organization as organizations
-from repositories import payout as payouts
-from repositories.payable import Flow
+from repositories.payouts import creator_account, payable, payout_schedule, transfer_reversal
+from repositories.payouts import payout as payouts
+from repositories.payouts.payable import Flow
+from repositories.tenants import name
+from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import driver_connection

@@ -14,8 +14,8 @@ from domain.payable import PayableState, Share
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from domain.payout.state import Payout
 from models.payout import PayoutRow, PayoutScheduleRow
-from repositories.payable import Flow
-from repositories.payout import state_of
+from repositories.payouts.payable import Flow
+from repositories.payouts.payout import state_of
 
 
 class PayableView(ResponseModel):

@@ -30,7 +30,7 @@ from domain.money import format_ratio
 from domain.project import LimitReached
 from domain.revenue_share import ALL_BPS
 from providers.payments.limits import currencies
-from repositories import organization as organizations
+from repositories.tenants import organization as organizations
 from services.billing import entitlement as entitlements
 
 router = Resource(tags=["plans"])

@@ -21,9 +21,9 @@ from domain.money import CREDIT, format_amount, parse_amount
 from domain.pricing.book import Price
 from domain.pricing.facts import WHOLE_BPS
 from models.pricing import PricingQuote
-from repositories import agent as agents
-from repositories import pricing
-from repositories.command import made_by
+from repositories.common.command import made_by
+from repositories.marketplace import agent as agents
+from repositories.marketplace import pricing
 from services.marketplace import pricing as service
 from services.marketplace.pricing import Asked
 

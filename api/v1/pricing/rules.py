@@ -22,8 +22,8 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.pricing.rule import RuleType
 from models.pricing import PricingAgent
-from repositories import agent as agents
-from repositories import pricing as rows
+from repositories.marketplace import agent as agents
+from repositories.marketplace import pricing as rows
 from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])

@@ -40,9 +40,9 @@ from domain.metadata import ExternalIdTaken
 from domain.organization import STOPPED
 from domain.payment.terms import PaymentTerms
 from domain.project import LimitReached
-from repositories import metadata
-from repositories import organization as organizations
-from repositories import project as projects
+from repositories.billing import project as projects
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
 from services.billing import project
 from services.billing.project import Order
 from services.tenants.metadata import Change, change

@@ -32,9 +32,9 @@ from domain.ids import is_id
 from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
-from repositories import clearing
-from repositories import discrepancy as discrepancies
-from repositories import reconciliation as books
+from repositories.books import clearing
+from repositories.books import discrepancy as discrepancies
+from repositories.books import reconciliation as books
 from runtime import reach
 from services.books import reconciliation
 from services.books.reconciliation import NotBookable, Resolved

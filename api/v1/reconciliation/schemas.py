@@ -12,9 +12,9 @@ from domain.money import format_amount
 from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import BOOKABLE, Action, Correction, MatchStatus, corrections
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from repositories import clearing
-from repositories import reconciliation as books
-from repositories.discrepancy import compared_of
+from repositories.books import clearing
+from repositories.books import reconciliation as books
+from repositories.books.discrepancy import compared_of
 
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 

@@ -16,7 +16,7 @@ from api.v1.referrals.schemas import ReferralView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.referral import ReferralStatus
-from repositories import referral
+from repositories.marketplace import referral
 
 router = Resource(tags=["referrals"])
 

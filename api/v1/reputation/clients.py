@@ -19,9 +19,9 @@ from domain.reputation.clients import ClientFact
 from domain.reputation.evidence import ONE_E6, Beta, Evidence
 from domain.reputation.score import stars
 from models.reputation import ReputationClientRow
-from repositories import contract as contracts
-from repositories import organization as organizations
-from repositories import reputation_client as store
+from repositories.escrow import contract as contracts
+from repositories.reputation import reputation_client as store
+from repositories.tenants import organization as organizations
 
 router = Resource(tags=["reputation"])
 

@@ -45,9 +45,9 @@ from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says
-from repositories import agent as agents
-from repositories import reputation as store
-from repositories.reputation import Fact, Standing
+from repositories.marketplace import agent as agents
+from repositories.reputation import reputation as store
+from repositories.reputation.reputation import Fact, Standing
 from runtime.identity import new_id
 from services.reputation import reputation
 

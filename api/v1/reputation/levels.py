@@ -29,8 +29,8 @@ from domain.reputation.levels import (
 )
 from domain.reputation.score import points
 from models.reputation import ReputationLadderRow
-from repositories import agent as agents
-from repositories import level as store
+from repositories.marketplace import agent as agents
+from repositories.reputation import level as store
 from services.reputation import level as levels
 
 router = Resource(tags=["reputation"])

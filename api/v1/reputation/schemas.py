@@ -15,7 +15,7 @@ from domain.reputation.moves import Move, Trend, moved_most, success_rate_e2, tr
 from domain.reputation.score import Score, overall, stars
 from domain.reputation.timing import average_ms, percentile_ms
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
-from repositories.reputation import Standing
+from repositories.reputation.reputation import Standing
 
 #: What a dimension without evidence is shown as: the middle, and almost everything possible.
 UNKNOWN = Score(500_000, 26_572, 973_428)
@@ -165,7 +165,7 @@ class DistributionView(ResponseModel):
     def of(
         cls, rows: "Sequence[Mapping[str, Any]]", dimension: Dimension | None, category: str | None
     ) -> "DistributionView":
-        """Show rows of `repositories.reputation.spread`; the rank of 10 has a place of its own there."""
+        """Show rows of `repositories.reputation.reputation.spread`; the rank of 10 has a place of its own there."""
         found = [0] * PARTS
         for row in rows:
             found[min(row["place"], PARTS - 1)] += row["agents"]

@@ -18,11 +18,11 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.ids import uuid_of
 from domain.spend.scope import SpendingKey
-from repositories import department as departments
-from repositories import search
-from repositories import spend_control as controls
-from repositories import transfer as transfers
-from repositories.search import Hit
+from repositories.books import transfer as transfers
+from repositories.credits import department as departments
+from repositories.credits import spend_control as controls
+from repositories.tenants import search
+from repositories.tenants.search import Hit
 from services.payouts.summary import summary_within
 
 router = Resource(tags=["search"])

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from api.v1.summary.schemas import SummaryView
 from domain.money import format_amount
-from repositories.search import Hit, OpenAlert
+from repositories.tenants.search import Hit, OpenAlert
 
 #: Where each kind is read on; an object that has no address of its own is in a list.
 _READ_AT = {

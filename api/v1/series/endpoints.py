@@ -21,7 +21,7 @@ from domain.errors import Invalid, NotFound
 from domain.money import CREDIT
 from domain.series import BY_DAY, Grouping, Metric, SeriesInterval, check, intervals
 from domain.spend.calendar import zone_of
-from repositories.spend_day import WHOLE
+from repositories.credits.spend_day import WHOLE
 from runtime.database import one_moment
 from services.books import series
 

@@ -32,12 +32,12 @@ from domain.changes import topics_for
 from domain.errors import Forbidden, NotFound
 from domain.session import browser_of, idle_at, span_of
 from models.session import Session
-from repositories import agent as agents
-from repositories import api_key as keys
-from repositories import change as changes
-from repositories import organization as organizations
-from repositories import session as sessions
-from repositories.change import Marks
+from repositories.marketplace import agent as agents
+from repositories.messages import change as changes
+from repositories.messages.change import Marks
+from repositories.tenants import api_key as keys
+from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 from runtime.identity import new_id
 from services.tenants import session as service
 

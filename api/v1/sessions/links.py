@@ -32,7 +32,7 @@ from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticate
 from domain.organization import OrganizationClosed
 from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from models.session import SessionLink
-from repositories import session as sessions
+from repositories.tenants import session as sessions
 from runtime.identity import new_id
 from services.tenants import session as links
 

@@ -40,11 +40,11 @@ from domain.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from ledger.spends import SpendStatus
 from models.spend_control import SpendControl
-from repositories import department as departments
-from repositories import name
-from repositories import spend_control as controls
-from repositories.listing import Found
-from repositories.spend import own_of
+from repositories.common.listing import Found
+from repositories.credits import department as departments
+from repositories.credits import spend_control as controls
+from repositories.credits.spend import own_of
+from repositories.tenants import name
 from services.books import exchange_rate
 from services.credits import spend_control
 from services.credits.spend_control import Order

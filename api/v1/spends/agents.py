@@ -27,8 +27,8 @@ from domain.organization import STOPPED
 from domain.spend.scope import SpendingKey
 from ledger.spends import Changed
 from models.marketplace import MarketplaceAgreedUse
-from repositories import agent as agents
-from repositories.spend import Asked, find_by_key
+from repositories.credits.spend import Asked, find_by_key
+from repositories.marketplace import agent as agents
 from services.credits import spend as spends
 from services.marketplace import marketplace_use as service
 from services.marketplace.marketplace_use import NewUse, Reserved, Used

@@ -18,7 +18,7 @@ from domain.errors import IdempotencyConflict, IdempotencyMissing, Invalid
 from domain.money import CREDIT, parse_amount
 from domain.spend.scope import Named, Scope, SpendingKey
 from ledger.spends import NewSpend, Spender, Spent
-from repositories.spend import Asked
+from repositories.credits.spend import Asked
 from services.credits import spend as spends
 
 #: For how many different agents, departments and projects the items of one request may spend.

@@ -29,7 +29,7 @@ from domain.ids import MAX_CLIENT_KEY_LENGTH
 from domain.spend.scope import SpendingKey
 from ledger.spending import MAX_SPENDS
 from ledger.spends import NewSpend, Outcome, Spent
-from repositories.spend import Asked
+from repositories.credits.spend import Asked
 from services.credits import spend as spends
 
 

@@ -49,9 +49,10 @@ from domain.organization import OrganizationClosed
 from domain.spend.scope import SpendingKey
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
-from repositories import marketplace, spend_day
-from repositories import spend as spends
-from repositories.spend import Holder
+from repositories.credits import spend as spends
+from repositories.credits import spend_day
+from repositories.credits.spend import Holder
+from repositories.marketplace import marketplace
 
 router = Resource(tags=["credits"])
 

@@ -9,10 +9,10 @@ from domain.errors import Forbidden
 from domain.ids import is_id
 from domain.spend.scope import SpendingKey
 from models.spend import Spend
-from repositories import spend as spends
-from repositories import spend_control as controls
-from repositories.spend import Holder
-from repositories.spend_day import WHOLE, Part
+from repositories.credits import spend as spends
+from repositories.credits import spend_control as controls
+from repositories.credits.spend import Holder
+from repositories.credits.spend_day import WHOLE, Part
 
 
 def reader(actor: Actor, key: SpendingKey) -> Holder | None:

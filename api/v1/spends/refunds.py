@@ -22,7 +22,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
-from repositories import spend as spends
+from repositories.credits import spend as spends
 from services.marketplace import spend_refund
 from services.marketplace.spend_refund import NewRefund
 

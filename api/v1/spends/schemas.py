@@ -29,7 +29,7 @@ from domain.text import is_storable, rfc3339
 from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from models.spend import Spend, SpendChange
-from repositories.spend import public_id
+from repositories.credits.spend import public_id
 
 #: How long a reservation lasts unless the request says.
 RESERVATION_PERIOD = timedelta(minutes=10)
@@ -318,7 +318,7 @@ _BITS = {"action": 0b01111, "agent_id": 0b10111, "department_id": 0b11011, "mode
 
 
 def summary_view(org_id: str, since: datetime, until: datetime, rows: Sequence[RowMapping]) -> UsageSummary:
-    """Show the totals that `repositories.spend_day.summary` returned."""
+    """Show the totals that `repositories.credits.spend_day.summary` returned."""
     (whole,) = (row for row in rows if row["grouped"] == 0b11111)
     days = sorted((row for row in rows if row["grouped"] == _BITS["day"]), key=lambda row: row["day"])
     return UsageSummary(

@@ -22,7 +22,7 @@ from domain.document.content import Document
 from domain.errors import Conflict, Invalid, NotFound
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.document import StoredDocument
-from repositories import statement as statements
+from repositories.payouts import statement as statements
 from services.payouts import statement
 
 router = Resource(tags=["statements"])

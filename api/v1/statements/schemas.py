@@ -11,7 +11,7 @@ from domain.document.words import STATED_TAX
 from domain.money import format_amount
 from models.creator_statement import CreatorCorrection
 from models.document import StoredDocument
-from repositories.statement import QuarterTotal
+from repositories.payouts.statement import QuarterTotal
 
 
 class AccountStatementLineView(ResponseModel):

@@ -51,9 +51,10 @@ from domain.subscription.orders import CANCELLED, PAGE_EXPIRED
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
 from domain.subscription.terms import require_seats, terms_of, terms_of_change
 from providers.subscriptions.base import SubscriptionProvider
-from repositories import api_key, billing_terms, contact
-from repositories import organization as organizations
-from repositories import subscription as subscriptions
+from repositories.billing import billing_terms
+from repositories.billing import subscription as subscriptions
+from repositories.tenants import api_key, contact
+from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.catch_up import catching_up
 from services.billing import billing_profile

@@ -16,7 +16,7 @@ from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.ids import is_id
-from repositories import organization as organizations
+from repositories.tenants import organization as organizations
 from services.payouts.summary import summary
 
 router = Resource(tags=["billing"])

@@ -11,7 +11,7 @@ from api.fields import Exact, ResponseModel
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.summary import AssetSummary, Earnings
-from repositories.summary import LISTED, DueInvoice, LiveEscrow, Pending
+from repositories.payouts.summary import LISTED, DueInvoice, LiveEscrow, Pending
 from services.payouts.summary import Summary
 
 #: Most amounts of a summary are the same few, of which nothing is the first.

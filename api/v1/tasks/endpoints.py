@@ -17,7 +17,7 @@ from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.access import Actor, Permission
 from domain.errors import Forbidden
 from domain.money import format_amount
-from repositories import task as tasks
+from repositories.escrow import task as tasks
 
 router = Resource(tags=["tasks"])
 

@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.access import Actor, Permission
 from domain.errors import Conflict
-from repositories import tax_rate as tax_rates
+from repositories.billing import tax_rate as tax_rates
 from services.billing import tax_rate
 
 router = Resource(tags=["tax_rates"])

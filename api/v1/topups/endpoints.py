@@ -41,7 +41,7 @@ from domain.metadata import ExternalIdTaken, Written
 from domain.money import CREDIT, parse_amount
 from domain.payment.terms import PaymentTerms
 from domain.topup import for_checkout, named
-from repositories import credit_lot as lots
+from repositories.credits import credit_lot as lots
 
 router = Resource(tags=["topups"])
 

@@ -9,7 +9,7 @@ from api.v1.transfers.schemas import TransferView
 from domain.access import Permission
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_of
-from repositories import transfer as transfers
+from repositories.books import transfer as transfers
 
 router = Resource(tags=["billing"])
 

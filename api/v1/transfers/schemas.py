@@ -8,7 +8,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from domain.ids import shown_reference, transfer_id
 from domain.money import format_amount
-from repositories.transfer import Transfer
+from repositories.books.transfer import Transfer
 
 #: What a transfer can be for, by the prefix of the id that it refers to.
 CAUSES = {

@@ -38,7 +38,7 @@ from domain.organization import OrganizationClosed
 from domain.usage.call import call_of
 from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
-from repositories import agent as agents
+from repositories.marketplace import agent as agents
 from runtime import reach
 from services.usage import usage, usage_bill, usage_charge
 from services.usage.rating import Rates, Use, rate_uses

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.csv_files import safe_cell
 from api.v1.usage.schemas import UsageEventView, split_money
-from repositories.usage_report import Total
+from repositories.usage.usage_report import Total
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 SUMMARY_COLUMNS = ("group", "events", *_TOKENS, "currency", "cost", "creator_share", "platform_share")

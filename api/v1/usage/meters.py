@@ -26,8 +26,8 @@ from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
 from domain.usage.charge import check_chargeable
 from domain.usage.meter import ALL, Aggregation, check_meter
 from models.meter import MeterRow
-from repositories import meter as meters
-from repositories.meter import Counted
+from repositories.usage import meter as meters
+from repositories.usage.meter import Counted
 from runtime.identity import new_id
 from services.usage import meter
 

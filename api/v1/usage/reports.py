@@ -26,7 +26,7 @@ from domain.errors import Invalid, NotFound
 from domain.spend.scope import SpendingKey
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
-from repositories import usage_bill, usage_charge, usage_report
+from repositories.usage import usage_bill, usage_charge, usage_report
 
 router = Resource(tags=["usage"])
 

@@ -29,8 +29,8 @@ from domain.usage.run import Cost as RunTotal
 from domain.usage.run import RunCost
 from models.usage import UsageEventRow
 from models.usage_charge import UsageChargeRow
-from repositories.usage_bill import BilledAs
-from repositories.usage_report import Total
+from repositories.usage.usage_bill import BilledAs
+from repositories.usage.usage_report import Total
 from services.usage.usage import Outcome, Status
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")

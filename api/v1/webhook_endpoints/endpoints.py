@@ -42,10 +42,10 @@ from domain.webhook.address import UrlRefused
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
-from repositories import organization as organizations
-from repositories import webhook_delivery as deliveries
-from repositories import webhook_endpoint as endpoints
-from repositories.command import made_by
+from repositories.common.command import made_by
+from repositories.messages import webhook_delivery as deliveries
+from repositories.messages import webhook_endpoint as endpoints
+from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.catch_up import catching_up
 from services.messages import webhook_endpoint as service

@@ -18,7 +18,7 @@ from api.v1.webhooks.forwarding import start_run
 from contracts.payment import ProviderEventInput
 from domain.access import Actor, Permission
 from domain.errors import NotFound
-from repositories import provider_event as inbox
+from repositories.payments import provider_event as inbox
 
 router = Resource(tags=["webhooks"])
 

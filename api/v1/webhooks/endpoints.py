@@ -22,7 +22,8 @@ from domain.errors import BadSignature, NotFound, Unavailable
 from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
-from repositories import alert, provider_event
+from repositories.messages import alert
+from repositories.payments import provider_event
 from services.common.provider_errors import provider_errors
 
 router = Resource(tags=["webhooks"])

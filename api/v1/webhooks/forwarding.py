@@ -13,7 +13,7 @@ from temporalio.client import Client
 from api.pool import StatementPool
 from contracts.payment import ProviderEventInput
 from contracts.runs import payment_news, provider_event_run
-from repositories import provider_event
+from repositories.payments import provider_event
 from runtime import reach
 
 log = structlog.get_logger("bursar.api")

@@ -19,7 +19,7 @@ from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
-from repositories import payment
+from repositories.payments import payment
 from services.billing.tax_receipt import TaxedMovement
 
 #: Moves whose accounts depend on balances.

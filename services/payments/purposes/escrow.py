@@ -11,7 +11,8 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.payment.purposes.escrow import require_fundable, require_open
 from domain.payment.state import Fulfilment, Payment
 from domain.payment.terms import PaymentTerms
-from repositories import escrow, organization
+from repositories.escrow import escrow
+from repositories.tenants import organization
 from services.payments.purposes.base import Alone, refuse_beside_others
 from services.reputation.level import refuse_exposure
 

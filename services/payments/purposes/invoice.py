@@ -38,8 +38,8 @@ from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill
 from providers.payments.limits import refundable
-from repositories import invoice, invoice_line
-from repositories import subscription as subscriptions
+from repositories.billing import invoice, invoice_line
+from repositories.billing import subscription as subscriptions
 from services.billing import credit_note, invoice_collection, subscription_grant, subscription_refund
 from services.billing.tax_receipt import TaxedMovement
 from services.payments import payment_loss

@@ -22,8 +22,11 @@ from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPos
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.marketplace import MarketplacePurchase
-from repositories import alert, audit, marketplace, organization, payment
-from repositories.organization_trait import in_one_hand
+from repositories.marketplace import marketplace
+from repositories.messages import alert
+from repositories.payments import payment
+from repositories.reputation.organization_trait import in_one_hand
+from repositories.tenants import audit, organization
 from runtime.database import driver_connection
 from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts, owed_minor

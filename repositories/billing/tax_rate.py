@@ -1,0 +1,46 @@
+"""Statements about tax rates."""
+
+from collections.abc import Collection
+
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.tax.rates import TaxRate
+from models.billing_profile import TaxRateRow
+from repositories.common.listing import Found, Listing, Position, Wanted
+
+
+async def of(session: AsyncSession, countries: Collection[str]) -> list[TaxRate]:
+    """Return all rates of some countries, whenever they are valid."""
+    rows = await session.scalars(select(TaxRateRow).where(TaxRateRow.country.in_(sorted(countries))))
+    return [rate_of(row) for row in rows]
+
+
+def rate_of(row: TaxRateRow) -> TaxRate:
+    """Read the rate of a row."""
+    return TaxRate(
+        code=row.code,
+        country=row.country,
+        region=row.region or None,
+        product=row.product or None,
+        rate_e6=row.rate_e6,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+    )
+
+
+async def add(session: AsyncSession, row: TaxRateRow) -> bool:
+    """Insert a rate; False if the place and product have one from the same time on."""
+    values = {column.key: getattr(row, column.key) for column in inspect(TaxRateRow).columns}
+    values.pop("created_at")
+    statement = insert(TaxRateRow).values(values).on_conflict_do_nothing(constraint="uq_tax_rates_place_valid_from")
+    return (await session.execute(statement.returning(TaxRateRow.id))).one_or_none() is not None
+
+
+_LIST = Listing(of=TaxRateRow, order=[TaxRateRow.id], searched=("code",))
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[TaxRateRow]:
+    """Return a page of the rates, newest first."""
+    return await _LIST.page(session, wanted, [()], after=after, limit=limit)

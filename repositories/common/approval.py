@@ -1,0 +1,127 @@
+"""Statements about acts of operators that another operator has to approve. Needs the platform's session."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.approval import ApprovalStatus
+from domain.errors import NotFound
+from models.approval import Approval
+from repositories.common.listing import Found, Listing, Position, Wanted, in_states
+
+MISSING = "There is no such approval."
+_OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
+
+
+async def lock_for(session: AsyncSession, action: str, subject: str) -> None:
+    """Lock the approvals of an act until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"approval:{action}:{subject}", 0))))
+
+
+async def open_for(session: AsyncSession, action: str, subject: str, digest: str) -> Approval | None:
+    """Return the approval of an act that is requested, or approved and not used."""
+    query = select(Approval).where(
+        Approval.action == action, Approval.subject == subject, Approval.digest == digest, Approval.status.in_(_OPEN)
+    )
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def used_by(
+    session: AsyncSession,
+    action: str,
+    subject: str,
+    command_id: str,
+    *,
+    digest: str | None = None,
+    lasting_at: datetime | None = None,
+) -> bool:
+    """Return whether a command has used an approval of the act.
+
+    Args:
+        session: of the platform.
+        action: what was approved.
+        subject: the id of what the act is about.
+        command_id: the command.
+        digest: of the content, if it has to be the same.
+        lasting_at: a time at which the approval must not have expired; None for any.
+    """
+    query = select(Approval.id).where(
+        Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
+    )
+    if digest is not None:
+        query = query.where(Approval.digest == digest)
+    if lasting_at is not None:
+        query = query.where(Approval.expires_at > lasting_at)
+    return (await session.scalars(query)).first() is not None
+
+
+async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) -> Approval:
+    """Return an approval.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Approval).where(Approval.id == approval_id)
+    row = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+    if row is None:
+        raise NotFound(MISSING)
+    return row
+
+
+_LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="requested_at", searched=("subject",))
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, now: datetime, after: Position | None, limit: int
+) -> Found[Approval]:
+    """Return a page of the approvals, newest first, by what their status is now."""
+
+    def state(row: type[Approval]) -> ColumnElement[str]:
+        has_expired = and_(row.status.in_(_OPEN), row.expires_at <= now)
+        return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status)
+
+    return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """How a key was issued.
+
+    Attributes:
+        line: the principals of the key and of its issuers, and their issuers, qualified and in lower case.
+        at: when it was issued.
+    """
+
+    line: frozenset[str]
+    at: datetime
+
+
+#: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
+#: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API.
+_LINE = text(
+    """
+    WITH RECURSIVE keys AS NOT MATERIALIZED (
+        SELECT id, lower(coalesce(org_id || '/', '') || principal) AS name, lower(created_by) AS issuer, created_at,
+            command_id = 'bootstrap:' || id AS is_first
+        FROM api_keys
+    ), line AS (
+        SELECT * FROM keys WHERE id = :key_id
+        UNION
+        SELECT k.* FROM line JOIN keys k ON k.name = line.issuer AND k.created_at <= line.created_at
+        WHERE NOT line.is_first
+    )
+    SELECT name, created_at, id = :key_id AS is_own, CASE WHEN NOT is_first THEN issuer END AS issuer FROM line
+    """
+)
+
+
+async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
+    """Return how a key was issued, of an operator or of an organization; None if there is no such key."""
+    rows = (await session.execute(_LINE, {"key_id": key_id})).all()
+    own = next((row.created_at for row in rows if row.is_own), None)
+    if own is None:
+        return None
+    line = {name for row in rows for name in (row.name, row.issuer) if name is not None}
+    return Issued(frozenset(line), own)

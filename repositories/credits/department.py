@@ -1,0 +1,154 @@
+"""Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
+
+from sqlalchemy import ColumnElement, Select, func, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.spend.scope import Attribution, Known, Named, SpendingKey
+from models.agent import Agent
+from models.api_key import ApiKey
+from models.department import Department
+from models.project import Project
+from models.spend import Spend
+from models.usage import UsageEventRow
+from repositories.common import command
+from repositories.common.listing import Found, Listing, Part, Position, Wanted, of_owner
+
+MISSING = "There is no such department."
+_ASKED = ("org_id", "name", "parent_id", "created_by")
+
+
+async def made_before(session: AsyncSession, wanted: Department) -> Department | None:
+    """Return the department that this one's command made, if it did.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    return await command.made_before(session, wanted, _ASKED)
+
+
+async def add(session: AsyncSession, department: Department) -> Department:
+    """Insert a department."""
+    session.add(department)
+    await session.flush()
+    await session.refresh(department)
+    return department
+
+
+async def find(session: AsyncSession, department_id: str, org_id: str) -> Department | None:
+    """Return the organization's department as it is now."""
+    query = select(Department).where(Department.id == department_id, Department.org_id == org_id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def get(session: AsyncSession, department_id: str) -> Department:
+    """Return the department as it is now; NotFound when there is none, or it is not the session's to see."""
+    found = None
+    if is_id(department_id, "dep"):
+        found = await session.get(Department, department_id, populate_existing=True)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def named(session: AsyncSession, org_id: str, name: str) -> Department | None:
+    """Return the organization's open department of that name, whatever its case."""
+    same = func.lower(Department.name) == func.lower(name)
+    query = select(Department).where(Department.org_id == org_id, same, Department.closed_at.is_(None))
+    return (await session.scalars(query)).one_or_none()
+
+
+def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str) -> Select[str]:
+    """Return the query for the ids of a department and its parts."""
+    return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
+
+
+def within(
+    row: type[Spend] | type[UsageEventRow], org_id: str | None, attribution: Attribution
+) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row is of a department, with its parts, and of a project; none without either."""
+    found = list[ColumnElement[bool]]()
+    if attribution.department_id is not None:
+        found.append(row.department_id.in_(parts_of(org_id, attribution.department_id)))
+    if attribution.project_id is not None:
+        found.append(row.project_id == attribution.project_id)
+    return found
+
+
+_LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("name",))
+
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    open_only: bool,
+    after: Position | None,
+    limit: int,
+    within: str | None = None,
+) -> Found[Department]:
+    """Return a page of the departments that the session may see, newest first; `within` is one, with its parts."""
+    part: Part = of_owner(Department.org_id, wanted)
+    if open_only:
+        part = (*part, Department.closed_at.is_(None))
+    if within is not None:
+        part = (*part, Department.path.contains([within]))
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def in_use_by(session: AsyncSession, department_id: str) -> str | None:
+    """Return the id of an open sub-department, an agent or a key of the department; None if there is none.
+
+    An expired key counts until it is revoked, because a session by link spends as that key.
+    """
+    parts = select(Department.id).where(Department.parent_id == department_id, Department.closed_at.is_(None))
+    agents = select(Agent.id).where(Agent.department_id == department_id)
+    keys = select(ApiKey.id).where(ApiKey.department_id == department_id, ApiKey.revoked_at.is_(None))
+    found: str | None = await session.scalar(union_all(parts, agents, keys).limit(1))
+    return found
+
+
+async def close(session: AsyncSession, department_id: str) -> None:
+    """Mark a department as closed, unless it is."""
+    open_one = update(Department).where(Department.id == department_id, Department.closed_at.is_(None))
+    await session.execute(open_one.values(closed_at=func.now()))
+
+
+async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: str, attribution: Attribution) -> None:
+    """Set the attribution of an agent or a key."""
+    await session.execute(
+        update(to)
+        .where(to.id == id_)
+        .values(department_id=attribution.department_id, project_id=attribution.project_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def project_exists(session: AsyncSession, org_id: str, project_id: str) -> bool:
+    """Return whether the organization has that project."""
+    query = select(Project.id).where(Project.org_id == org_id, Project.id == project_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Named) -> Known:
+    """Look up the objects of a request and of its key's attribution, for `domain.spend.scope.scope_of`."""
+    agents: dict[str, Attribution] = {}
+    if asked.agent_id is not None:
+        of_agent = select(Agent.department_id, Agent.project_id)
+        row = (await session.execute(of_agent.where(Agent.id == asked.agent_id, Agent.org_id == org_id))).one_or_none()
+        if row is not None:
+            agents[asked.agent_id] = Attribution(department_id=row.department_id, project_id=row.project_id)
+    departments = {asked.department_id, key.attribution.department_id, *(a.department_id for a in agents.values())}
+    paths = select(Department.id, Department.path).where(
+        Department.id.in_([id_ for id_ in departments if id_ is not None]),
+        Department.org_id == org_id,
+        Department.closed_at.is_(None),
+    )
+    has_project = asked.project_id is not None and await project_exists(session, org_id, asked.project_id)
+    return Known(
+        agents=agents,
+        departments={row.id: row.path for row in await session.execute(paths)},
+        projects=frozenset({asked.project_id} if has_project and asked.project_id else ()),
+    )

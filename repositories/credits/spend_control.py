@@ -1,0 +1,245 @@
+"""Spend controls, their versions and the counters of their windows. `ledger.controls` writes them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as UUIDType
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id, uuid_id, uuid_of
+from domain.spend.calendar import Window
+from domain.spend.control import ControlStatus, SubjectKind
+from domain.spend.presentation import Counted
+from domain.spend.scope import SpendingKey
+from ledger.controls import MISSING
+from models.agent import Agent
+from models.spend import Spend, SpendCounter, SpendRefusal
+from models.spend_control import SpendControl, SpendControlVersion
+from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
+from repositories.credits.department import parts_of
+from repositories.credits.spend_place import LAST, LOOKS, Kind, first_id, placed, skip
+
+
+async def get(session: AsyncSession, control_id: str) -> SpendControl:
+    """Return the control as it is now; NotFound when there is none, or it is not the session's to see."""
+    found = None
+    if is_id(control_id, "ctl"):
+        found = await session.get(SpendControl, uuid_of(control_id), populate_existing=True)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def of_subject(
+    session: AsyncSession, org_id: str, kind: SubjectKind, subject_id: str, asset: str
+) -> SpendControl | None:
+    """Return the subject's control in an asset that is not closed, as it is now."""
+    query = select(SpendControl).where(
+        SpendControl.org_id == org_id,
+        SpendControl.kind == "limit",
+        SpendControl.subject_kind == kind.value,
+        SpendControl.subject_id == subject_id,
+        SpendControl.asset == asset,
+        SpendControl.status != ControlStatus.CLOSED.value,
+    )
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def has_open(session: AsyncSession, org_id: str, kind: SubjectKind, subject_id: str) -> bool:
+    """Return whether the subject has a control that is not closed, in any asset."""
+    query = select(SpendControl.id).where(
+        SpendControl.org_id == org_id,
+        SpendControl.subject_kind == kind.value,
+        SpendControl.subject_id == subject_id,
+        SpendControl.status != ControlStatus.CLOSED.value,
+    )
+    return (await session.scalars(query.limit(1))).one_or_none() is not None
+
+
+_LIST = Listing(of=SpendControl, order=[SpendControl.id], prefix="ctl")
+_VERSIONS = Listing(of=SpendControlVersion, order=[SpendControlVersion.version], created="changed_at")
+_REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", prefix="rfs", amount="amount")
+
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    open_only: bool,
+    of: SpendingKey | None = None,
+    after: Position | None,
+    limit: int,
+) -> Found[SpendControl]:
+    """Return a page of the controls that the session may see, newest first; with `of`, of those that are a key's own.
+
+    These are the controls of the key and its agent; else of the department of the key with its parts, of its project,
+    and of the agents that are attributed to them.
+    """
+    part: Part = of_owner(SpendControl.org_id, wanted)
+    part = (*part, *(getattr(SpendControl, name) == value for name, value in wanted.equal.items()))
+    if open_only:
+        part = (*part, SpendControl.status != ControlStatus.CLOSED.value)
+    return await _LIST.page(
+        session, wanted, [part], after=after, limit=limit, served=wanted.equal, besides=_besides(wanted, of)
+    )
+
+
+async def is_own(session: AsyncSession, control: SpendControl, key: SpendingKey) -> bool:
+    """Return whether a control is a key's own; see `page`."""
+    query = select(SpendControl.id).where(SpendControl.id == control.id, _own(SpendControl, key))
+    return await session.scalar(query) is not None
+
+
+async def own_among(session: AsyncSession, control_ids: Collection[str], key: SpendingKey) -> frozenset[str]:
+    """Return those of the ids, `ctl_…`, that are of a key's own controls; see `page`."""
+    if not control_ids:
+        return frozenset()
+    named = SpendControl.id.in_([uuid_of(each) for each in control_ids])
+    found = await session.scalars(select(SpendControl.id).where(named, _own(SpendControl, key)))
+    return frozenset(uuid_id("ctl", id_) for id_ in found)
+
+
+def _besides(wanted: Wanted, key: SpendingKey | None) -> Callable[[type[SpendControl]], ColumnElement[bool]] | None:
+    states = in_states(wanted)
+    if key is None:
+        return states
+    return lambda row: and_(_own(row, key), *(() if states is None else (states(row),)))
+
+
+def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
+    def of(kind: SubjectKind, ids: Any) -> ColumnElement[bool]:
+        return and_(row.subject_kind == kind.value, row.subject_id.in_(ids))
+
+    own = [of(SubjectKind.KEY, [key.key_id])]
+    department_id, project_id = key.attribution.department_id, key.attribution.project_id
+    if key.agent_id is not None:
+        return or_(*own, of(SubjectKind.AGENT, [key.agent_id]))
+    agents = select(Agent.id).where(Agent.org_id == row.org_id)
+    if department_id is not None:
+        parts = parts_of(row.org_id, department_id)
+        own.append(of(SubjectKind.DEPARTMENT, parts))
+        agents = agents.where(Agent.department_id.in_(parts))
+    if project_id is not None:
+        own.append(of(SubjectKind.PROJECT, [project_id]))
+        agents = agents.where(Agent.project_id == project_id)
+    return or_(*own, of(SubjectKind.AGENT, agents))
+
+
+async def versions(
+    session: AsyncSession, wanted: Wanted, *, control_id: UUID, after: Position | None, limit: int
+) -> Found[SpendControlVersion]:
+    """Return a page of the versions of a control, newest first."""
+    part = (SpendControlVersion.control_id == control_id,)
+    return await _VERSIONS.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def status_before(session: AsyncSession, control: SpendControl) -> ControlStatus | None:
+    """Return the status of a control in the version before its newest; None if that is its first."""
+    version = SpendControlVersion
+    query = select(version.status).where(version.control_id == control.id, version.version == control.version - 1)
+    status = await session.scalar(query)
+    return None if status is None else ControlStatus(status)
+
+
+async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID]:
+    """Lock controls until the transaction ends, and return the ids of those that were locked.
+
+    Controls locked by another transaction are skipped, because waiting for several in any order could deadlock.
+    """
+    if not control_ids:
+        return set()
+    query = text("SELECT ledger.lock_controls(:ids)").bindparams(bindparam("ids", list(control_ids), ARRAY(UUIDType)))
+    return set(await session.scalars(query))
+
+
+async def counted(
+    session: AsyncSession, controls: Sequence[SpendControl], at: datetime
+) -> Mapping[UUID, Mapping[Window, Counted]]:
+    """Return the counters of the windows that contain a time; windows without a counter are left out."""
+    query = select(SpendCounter).where(
+        SpendCounter.control_id.in_([control.id for control in controls]),
+        SpendCounter.starts_at <= at,
+        SpendCounter.ends_at > at,
+    )
+    found: dict[UUID, dict[Window, Counted]] = defaultdict(dict)
+    for row in await session.scalars(query.execution_options(populate_existing=True)):
+        spent = row.spent + row.forced - row.refunded
+        found[row.control_id][Window(row.window)] = Counted(spent_minor=spent, held_minor=row.held, uses=row.uses_spent)
+    return found
+
+
+_COUNTED_IN = """
+WITH looked AS MATERIALIZED (
+    SELECT s.id, s.at, s.counted_in, s.counted, s.status, s.amount, s.agent_id, s.action, s.run_id FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id < :before AND s.id >= :first ORDER BY s.id DESC LIMIT {look}
+), own AS MATERIALIZED (
+    SELECT array_agg(n.id) AS ids FROM ledger.counters n
+    WHERE n.control_id = :control_id AND n.id = ANY (ARRAY(SELECT DISTINCT unnest(l.counted_in) FROM looked l))
+), found AS (
+    SELECT l.id, (
+        SELECT u.counted FROM unnest(l.counted_in, l.counted) AS u (id, counted) WHERE u.id = ANY (own.ids) LIMIT 1
+    ) AS counted
+    FROM looked l, own
+    WHERE l.counted_in && own.ids AND l.at >= coalesce(CAST(:since AS timestamptz), '-infinity')
+        AND l.at < coalesce(CAST(:until AS timestamptz), 'infinity')
+        AND (CAST(:least AS bigint) IS NULL OR l.amount >= :least)
+        AND (CAST(:most AS bigint) IS NULL OR l.amount <= :most)
+        AND (cardinality(CAST(:statuses AS text[])) = 0 OR l.status = ANY (CAST(:statuses AS text[])))
+        AND jsonb_build_object('agent_id', l.agent_id, 'action', l.action, 'run_id', l.run_id) @> CAST(:equal AS jsonb)
+    ORDER BY l.id DESC LIMIT :limit
+)
+SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
+    ARRAY(SELECT f.counted FROM found f ORDER BY f.id DESC) AS counted,
+    (SELECT count(*) FROM looked) AS looked, (SELECT l.id FROM looked l ORDER BY l.id LIMIT 1) AS last_id
+"""
+# A literal limit. For a parameter the planner would expect a tenth of the table, and read it.
+_LOOKING = {look: text(_COUNTED_IN.format(look=look)) for look in LOOKS}
+
+
+async def spends(
+    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
+) -> tuple[Sequence[tuple[Spend, int]], Position | None]:
+    """Return a page of the spends that count in a control, newest first, each with its amount in the control's asset.
+
+    The second value is the position of the next page, None at the end. A page reads a bounded number of spends, so it
+    may be short or empty without being the last.
+    """
+    counted: dict[UUID, int] = {}
+    following: UUID | None = LAST if after is None else after[0]
+    begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
+    first, named = first_id(begins), [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
+    for look, statement in _LOOKING.items():
+        assert following is not None
+        following = await skip(session, control.org_id, named, before=following, until=wanted.until)
+        if following is None:
+            break
+        values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
+        values |= {"since": wanted.since, "until": wanted.until, "limit": limit + 1 - len(counted)}
+        values |= {"least": wanted.least_minor, "most": wanted.most_minor, "statuses": list(wanted.statuses)}
+        values["equal"] = json.dumps(wanted.equal)
+        row = (await session.execute(statement, values)).one()
+        counted.update(zip(row.ids, row.counted, strict=True))
+        following = row.last_id if row.looked == look else None
+        if following is None or len(counted) > limit:
+            break
+    shown = list(counted)[:limit]
+    if len(counted) > limit:
+        following = shown[-1]
+    rows = await session.scalars(select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown)))
+    by_id = {row.id: row for row in rows}
+    return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
+
+
+async def refusals(
+    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
+) -> Found[SpendRefusal]:
+    """Return a page of the refusals of a control, newest first."""
+    part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
+    return await _REFUSALS.page(session, wanted, [part], after=after, limit=limit)

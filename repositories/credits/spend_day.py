@@ -1,0 +1,243 @@
+"""Sums of spends: past days from their rollups, the rest from single spends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.series import MAX_GROUPS, OTHERS, Grouping
+from ledger.invariants import Invariant
+from repositories.credits.spend_place import LAST, PLACES, first_id
+
+#: How long after its time a spend gets its id, unless the platform has given it an earlier time.
+_LATE = timedelta(hours=1)
+_GROUP = "s.action, s.agent_id, s.department_id, left(s.metadata ->> 'model', 200) AS model"
+_DAY = "(s.at AT TIME ZONE 'UTC')::date"
+
+_DAYS = text("""
+SELECT d.day, r.spends IS NOT NULL AS is_rolled_up, r.open_spends
+FROM ledger.credit_days d
+LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
+WHERE d.org_id = :org_id AND d.spends > 0 AND d.day BETWEEN :first_day AND :last_day
+""")
+# Days are read by the numbers of their spends. `read` and `counted` differ where some are numbered elsewhere.
+_PARTS = f"""
+WITH found AS MATERIALIZED (
+    SELECT d.day, s.*
+    FROM unnest(CAST(:days AS date[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS d (day, first, last)
+    CROSS JOIN LATERAL (
+        SELECT {_GROUP}, s.at, s.quantity, s.captured - s.refunded AS used, s.amount - s.captured - s.released AS held
+        FROM ledger.spends s
+        WHERE s.org_id = :org_id AND s.id >= d.first AND s.id <= d.last AND {_DAY} = d.day
+    ) s
+), whole AS (
+    SELECT action, agent_id, department_id, model, day, 1 AS spends, quantity, used, held FROM found
+    WHERE at >= :since AND at < :until
+    UNION ALL
+    SELECT {_GROUP}, {_DAY}, 1, s.quantity, s.captured - s.refunded, s.amount - s.captured - s.released
+    FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id = ANY (CAST(:open AS uuid[]))
+    UNION ALL
+    SELECT d.action, d.agent_id, d.department_id, d.model, d.day, d.spends, d.quantity, d.captured, 0 FROM spend_days d
+    WHERE d.org_id = :org_id AND d.day = ANY (CAST(:rolled_up AS date[]))
+    UNION ALL
+    SELECT {_GROUP}, {_DAY}, 0, 0, -c.amount, 0
+    FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+    WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
+        AND s.id <> ALL (CAST(:open AS uuid[]))
+), parts AS (
+    SELECT * FROM whole
+    WHERE (CAST(:agent_id AS text) IS NULL OR agent_id = :agent_id)
+        AND (CAST(:department_id AS text) IS NULL OR department_id IN (
+            SELECT id FROM departments WHERE org_id = :org_id AND path @> ARRAY[CAST(:department_id AS text)]
+        ))
+)
+"""
+_CHECK = """
+    (SELECT count(*) FROM found) AS read,
+    (SELECT coalesce(sum(d.spends), 0) FROM ledger.credit_days d
+     WHERE d.org_id = :org_id AND d.day = ANY (CAST(:days AS date[]))) AS counted
+"""
+_SUMMARY = text(f"""{_PARTS}
+SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
+    coalesce(sum(spends), 0)::bigint AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used,
+    sum(held)::bigint AS held, {_CHECK}
+FROM parts
+GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
+ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
+""")
+#: By day and one of the columns above, the largest values by themselves; a row without a day if nothing was spent.
+_BY_DAY = f"""{_PARTS}, named AS (
+    SELECT day, {{column}} AS name, used FROM parts
+), largest AS (
+    SELECT name FROM named GROUP BY 1 ORDER BY sum(used) DESC, 1 LIMIT {MAX_GROUPS + 1}
+)
+SELECT n.day, CASE WHEN n.name IS NOT NULL AND l.name IS NULL THEN '{OTHERS}' ELSE n.name END AS name,
+    coalesce(sum(n.used), 0)::bigint AS used, {_CHECK}
+FROM (SELECT true) always LEFT JOIN named n ON true LEFT JOIN largest l ON l.name = n.name
+GROUP BY 1, 2
+"""
+_COLUMNS = {
+    None: "NULL::text",
+    Grouping.ACTION: "action",
+    Grouping.AGENT: "agent_id",
+    Grouping.DEPARTMENT: "department_id",
+    Grouping.MODEL: "model",
+}
+_DUE = text("""
+SELECT d.org_id, d.day, d.spends
+FROM ledger.credit_days d LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day
+WHERE d.spends > 0 AND d.day >= :since AND d.day < :until AND r.spends IS DISTINCT FROM d.spends
+ORDER BY d.day, d.org_id LIMIT :limit
+""")
+# One statement, so that open and past days are read from one snapshot.
+_ROLL_UP = text(f"""
+WITH gone AS (
+    DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
+), found AS MATERIALIZED (
+    SELECT s.id, s.status, {_GROUP}, s.project_id, s.run_id, s.counted_in, s.quantity, s.captured FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
+), places AS (
+    INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
+    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({PLACES.format(of="found")}) s
+    GROUP BY kind, value ORDER BY kind, value
+    ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
+), written AS (
+    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, model, spends, quantity, captured)
+    SELECT :org_id, :day, action, agent_id, department_id, model, count(*), sum(quantity), sum(captured)
+    FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, model
+)
+INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends)
+SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}') FROM found
+ON CONFLICT (org_id, day) DO UPDATE SET spends = excluded.spends, open_spends = excluded.open_spends
+RETURNING spends
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of an organization's spends: those of an agent, or of a department with its parts; None for all."""
+
+    agent_id: str | None = None
+    department_id: str | None = None
+
+
+WHOLE = Part()
+
+
+async def summary(
+    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, of: Part = WHOLE
+) -> Sequence[RowMapping]:
+    """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
+
+    Days with a rollup that are entirely within the term are read from it, all others from their spends.
+    """
+    return await _read(session, _SUMMARY, org_id, since, until, of)
+
+
+async def by_day(
+    session: AsyncSession,
+    org_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    dimension: Grouping | None,
+    of: Part = WHOLE,
+) -> list[tuple[date, str | None, int]]:
+    """Return what was used and not refunded by the day (UTC) of the use, and by one dimension, read as `summary` does.
+
+    Only the largest values of the dimension are named; the others are summed.
+    """
+    statement = text(_BY_DAY.format(column=_COLUMNS[dimension]))
+    rows = await _read(session, statement, org_id, since, until, of)
+    return [(row["day"], row["name"], row["used"]) for row in rows if row["day"] is not None]
+
+
+async def _read(
+    session: AsyncSession, statement: TextClause, org_id: str, since: datetime, until: datetime, of: Part
+) -> Sequence[RowMapping]:
+    days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
+    rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
+    for day, is_rolled_up, opened in await session.execute(_DAYS, days):
+        if is_rolled_up and since <= _start(day) and _start(day) + timedelta(days=1) <= until:
+            rolled_up.append(day)
+            open_spends += opened
+        else:
+            raw.append(day)
+    asked: dict[str, Any] = {
+        "org_id": org_id,
+        "since": since,
+        "until": until,
+        "first": first_id(since),
+        "days": raw,
+        "firsts": [first_id(_start(day)) for day in raw],
+        "lasts": [_last_id(day) for day in raw],
+        "rolled_up": rolled_up,
+        "open": open_spends,
+        "agent_id": of.agent_id,
+        "department_id": of.department_id,
+    }
+    rows = (await session.execute(statement, asked)).mappings().all()
+    if rows[0]["read"] != rows[0]["counted"]:
+        rows = (await session.execute(statement, asked | {"lasts": [LAST] * len(raw)})).mappings().all()
+    return rows
+
+
+async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int) -> int:
+    """Write the missing rollups of days in `[since, until)`, and return how many.
+
+    Args:
+        session: of the platform.
+        since: the first day.
+        until: the first day that is not over.
+        limit: the maximum number of days.
+    """
+    # Locked, because concurrent calls would both write the rows of a day.
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('spend_days', 0))"))
+    due = (await session.execute(_DUE, {"since": since, "until": until, "limit": limit})).all()
+    done = 0
+    for org_id, day, spends in due:
+        place: Mapping[str, Any] = {"org_id": org_id, "day": day, "first": first_id(_start(day))}
+        for last in (_last_id(day), LAST):
+            found = (await session.execute(_ROLL_UP, {**place, "last": last})).scalar_one()
+            if found == spends:
+                done += 1
+                break
+    return done
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _last_id(day: date) -> UUID:
+    """Return an id above those of the spends of a day."""
+    return first_id(_start(day) + timedelta(days=1) + 2 * _LATE)
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="spends that are added up by day are those of the day",
+        table="public.spend_rollups",
+        unit="days",
+        violations=f"""
+        SELECT r.org_id || ' ' || r.day || ': kept ' || coalesce(kept.sums::text, 'nothing') || ', spends ' || s.sums
+        FROM public.spend_rollups r
+        JOIN ledger.credit_days d ON d.org_id = r.org_id AND d.day = r.day AND d.spends = r.spends
+        CROSS JOIN LATERAL (
+            SELECT ROW(count(*), sum(s.quantity), sum(s.captured)) AS sums FROM ledger.spends s
+            WHERE s.org_id = r.org_id AND {_DAY} = r.day AND s.id <> ALL (r.open_spends)
+        ) s
+        CROSS JOIN LATERAL (
+            SELECT ROW(coalesce(sum(k.spends), 0), sum(k.quantity), sum(k.captured)) AS sums FROM public.spend_days k
+            WHERE k.org_id = r.org_id AND k.day = r.day
+        ) kept
+        WHERE kept.sums::text <> s.sums::text
+        """,
+    ),
+)

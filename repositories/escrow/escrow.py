@@ -1,0 +1,448 @@
+"""Statements about escrows: the read model, its timeline, and the lists that the API serves."""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, any_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from contracts.escrow import RecordEscrowEvent
+from domain.errors import other_request
+from domain.escrow.deadlines import next_deadline
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.events import Event
+from domain.ids import contract_id_of, escrow_workflow_id
+from ledger.invariants import Invariant
+from models.contract import Contract
+from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
+from models.metadata import ObjectMetadata
+from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Position, Wanted, each
+from repositories.escrow import escrow_notice, party
+from repositories.escrow.escrow_waiting import Waiting
+from repositories.escrow.escrow_waiting import any_of as any_that_waits
+from repositories.messages import alert
+from repositories.messages import event as outbox
+from repositories.tenants import metadata
+
+_STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
+
+
+def state_of(row: EscrowRow) -> Escrow:
+    """Return the domain's state from a row."""
+    return _STATE.validate_python(row.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The stored state of an escrow, and whether one command was done.
+
+    `has_levels` is whether there are levels by reputation, read here to avoid another round trip under the lock.
+    """
+
+    escrow: Escrow
+    done: bool
+    transfer_id: UUID | None
+    content_hash: str | None = None
+    has_levels: bool = True
+
+
+_LOCK = """
+    SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
+        EXISTS (SELECT FROM reputation_ladders) AS has_levels
+    FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
+    WHERE e.id = $1 FOR UPDATE OF e
+"""
+
+
+async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) -> Known | None:
+    """Lock the row until the transaction ends, and return its state; None for a new one.
+
+    After a wait for the lock the state is the latest, but `done` is as of the start of the statement. An event that was
+    written in between has raised the version, so compare the version first.
+    """
+    row = await connection.fetchrow(_LOCK, escrow_id, command_id)
+    if row is None:
+        return None
+    state, done, transfer_id, content_hash, has_levels = row
+    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, has_levels)
+
+
+_BEFORE_FUNDING = """
+    SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid
+    FROM unnest(CAST($2 AS text[])) AS id
+"""
+
+
+async def before_funding(
+    connection: asyncpg.Connection, escrow_id: str, organization_ids: Collection[str]
+) -> tuple[bool, list[tuple[str, str | None]]]:
+    """Return whether payments for an escrow were made, and the statuses of its parties, locked until the end.
+
+    The caller has locked the escrow's row, so no other payment begins.
+    """
+    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, sorted(set(organization_ids)))
+    return any(row["is_paid"] for row in rows), [(row["id"], row["status"]) for row in rows]
+
+
+_BEFORE_OPENING = """
+    SELECT id, organization_status(id) AS status,
+        EXISTS (SELECT FROM object_metadata m WHERE m.object_id = $1 AND m.org_id = $2) AS is_written
+    FROM unnest(CAST($3 AS text[])) AS id
+"""
+
+
+async def before_opening(
+    pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, payer_org_id: str, payee_org_id: str
+) -> tuple[bool, list[tuple[str, str | None]]]:
+    """Return whether the payer has an external id or metadata on an escrow to be opened, and its parties' statuses.
+
+    The pool must be of the platform's role. Nothing stays locked.
+    """
+    rows = await pool.fetch(_BEFORE_OPENING, escrow_id, payer_org_id, sorted({payer_org_id, payee_org_id}))
+    return any(row["is_written"] for row in rows), [(row["id"], row["status"]) for row in rows]
+
+
+async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:
+    """Return the escrow as an organization sees it, in one round trip."""
+    state = await pool.fetchval("SELECT tenant_escrow($1, $2)", org_id, escrow_id)
+    return None if state is None else _STATE.validate_json(state)
+
+
+async def read_any(pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str) -> Escrow | None:
+    """Return the escrow as the platform sees it, in one round trip; needs the platform's role."""
+    state = await pool.fetchval("SELECT state FROM escrows WHERE id = $1", escrow_id)
+    return None if state is None else _STATE.validate_json(state)
+
+
+_SHOWN_AS = f"SELECT tenant_escrow($3, $1) AS state, {party.READ_AS}"
+_SHOWN = f"SELECT (SELECT e.state FROM escrows e WHERE e.id = $1) AS state, {party.READ}"
+
+
+async def read_shown(
+    pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, *, org_id: str | None, is_shown_own: bool
+) -> tuple[Escrow, party.Beside] | None:
+    """Return the escrow as an organization sees it, with its title, names and metadata, in one round trip.
+
+    Without an organization everything is returned, and the pool must have the platform's role; the payer's metadata is
+    included if `is_shown_own`.
+    """
+    ids = escrow_id, contract_id_of(escrow_id)
+    row = await (
+        pool.fetchrow(_SHOWN, *ids, is_shown_own) if org_id is None else pool.fetchrow(_SHOWN_AS, *ids, org_id)
+    )
+    if row is None or row["state"] is None:
+        return None
+    columns = dict(row)
+    return _STATE.validate_json(columns.pop("state")), party.found(columns)
+
+
+async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
+    """Return the escrow when the session may see it."""
+    return await session.get(EscrowRow, escrow_id)
+
+
+async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow | None:
+    """Lock an escrow until the transaction ends, and return its state; None if the books have none."""
+    query = select(EscrowRow).where(EscrowRow.id == escrow_id).with_for_update()
+    row = await session.scalar(query.execution_options(populate_existing=True))
+    return None if row is None else state_of(row)
+
+
+async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
+    """Return the escrow of a contract, when the session may see it."""
+    row = await session.scalar(select(EscrowRow).where(EscrowRow.contract_id == contract_id))
+    return None if row is None else state_of(row)
+
+
+def refuse_other(kept: str | None, asked: str | None) -> None:
+    """Refuse a command whose id was used with other content; an unknown content counts as the same.
+
+    Raises:
+        IdempotencyConflict: the contents differ.
+    """
+    if None not in (kept, asked) and kept != asked:
+        raise other_request()
+
+
+async def event_of_command(session: AsyncSession, escrow_id: str, command_id: str) -> EscrowEventRow | None:
+    """Return the event that a command caused, if it was done."""
+    return await session.scalar(
+        select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.command_id == command_id)
+    )
+
+
+_OPEN = """
+    INSERT INTO escrows (id, status, version, funded_minor, released_minor, refunded_minor, commission_minor,
+        next_deadline_at, state, updated_at, created_at, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,
+        workflow_id, currency, amount_minor)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $19, $20, $21, $22, $23, $24, $25, $26)
+"""
+_CHANGE = """
+    UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
+        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10
+    WHERE id = $1
+"""
+#: One statement, because others wait for the row's lock during each round trip.
+_WRITE = f"""
+WITH written AS ({{row}}),
+    settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
+    closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")}),
+    recorded AS ({{recorded}})
+INSERT INTO escrow_events
+    (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
+VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
+RETURNING $11 = 'funded' AND EXISTS (
+    SELECT FROM escrows e JOIN ledger.controls c ON c.org_id = e.org_id AND c.status = 'frozen' WHERE e.id = $1
+)
+"""
+
+
+@cache
+def _write(*, is_first: bool, events: int) -> str:
+    """Return the statement that writes an event and a number of outbox events; the parameters of these come last."""
+    row, first = (_OPEN, 27) if is_first else (_CHANGE, 19)
+    return _WRITE.format(row=row, recorded=outbox.record_part(events, first=first))
+
+
+async def write(
+    connection: asyncpg.Connection,
+    message: RecordEscrowEvent,
+    transfer_id: str | None,
+    *,
+    settles_all: bool,
+    closes: Collection[str],
+    events: Sequence[Event],
+    event_ids: Sequence[str],
+) -> bool:
+    """Write an event and the state after it, record outbox events, settle the command's notice and resolve alerts.
+
+    Returns whether the event funds an escrow of a payer that has a frozen spend control. If the transaction has moved
+    the payer's credits, it holds the lock for writing freezes, so the answer is valid until the transaction ends.
+
+    Args:
+        connection: of the platform's role, in the transaction that has locked the row.
+        message: the event.
+        transfer_id: of the event's transfer.
+        settles_all: settle every notice of the escrow.
+        closes: kinds of alerts about the escrow to resolve.
+        events: the outbox events of its parties.
+        event_ids: the ids of these.
+
+    Raises:
+        UniqueViolationError: the event's number or command was written before. The caller holds the row's lock to
+            prevent it; two concurrent first events can still collide, and one is retried.
+    """
+    escrow, terms = message.escrow, message.escrow.terms
+    deadline = next_deadline(escrow)
+    written: list[object] = [terms.escrow_id, escrow.status.value, escrow.version]
+    written += [escrow.funded_minor, escrow.released_minor, escrow.refunded_minor, escrow.commission_minor]
+    written += [deadline.at if deadline else None, _STATE.dump_json(escrow).decode(), message.at]
+    written += [message.event, message.actor, message.command_id, message.content, transfer_id]
+    written += [json.dumps(message.details), settles_all, list(closes)]
+    is_first = escrow.version == 1
+    if is_first:
+        outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
+        written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
+        written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
+    values = (*written, *outbox.values_of(events, event_ids))
+    return bool(await connection.fetchval(_write(is_first=is_first, events=len(events)), *values))
+
+
+async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each escrow that the books know."""
+    query = select(EscrowRow.id, EscrowRow.version).where(EscrowRow.id.in_(escrow_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
+_TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="at", ascending=True)
+
+
+async def timeline_page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    escrow_id: str,
+    after: Position | None,
+    limit: int,
+    hidden: Collection[str] = (),
+) -> Found[EscrowEventRow]:
+    """Return a page of the events of an escrow in their order, without the kinds that are hidden."""
+    part = (EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind.not_in(hidden))
+    return await _TIMELINE.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
+    """Count the events of a kind of an escrow, and return whether the command made one of them."""
+    made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
+    query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == kind)
+    count, done = (await session.execute(query)).one()
+    return count, done
+
+
+_LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, amount="amount_minor")
+
+
+def _searching(wanted: Wanted, *, finds_ids: bool) -> Listing[EscrowRow]:
+    """Return the list with the texts to search: titles, and the external ids that are shown.
+
+    Both are scalar subqueries of one row each, so the planner joins no table for them.
+    """
+    own = ObjectMetadata
+
+    def title(row: type[EscrowRow]) -> ColumnElement[str]:
+        return select(Contract.title).where(Contract.id == row.contract_id).scalar_subquery()
+
+    def external_id(row: type[EscrowRow]) -> ColumnElement[Any]:
+        whose = row.org_id if wanted.org_id is None else wanted.org_id
+        return select(own.external_id).where(own.object_id == row.id, own.org_id == whose).scalar_subquery()
+
+    return replace(_LIST, searched=(title, external_id) if finds_ids else (title,))
+
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    after: Position | None,
+    limit: int,
+    waiting: Sequence[Waiting] | None = None,
+    overdue_at: datetime | None = None,
+    finds_ids: bool = True,
+) -> Found[EscrowRow]:
+    """Return a page of escrows, newest first.
+
+    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
+    that wait for somebody, and `overdue_at` those whose deadline had passed then, of which the 2,000 that are late for
+    longest are looked at. Text is searched in external ids for those who are shown them.
+    """
+    statuses, besides = _narrowed(wanted, waiting)
+    if waiting is not None and not statuses:
+        return Found([], None)
+    parts, served, keys = _parts(wanted, statuses, overdue_at)
+    listing = _searching(wanted, finds_ids=finds_ids)
+    return await listing.page(
+        session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides
+    )
+
+
+async def summary(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    waiting: Sequence[Waiting] | None = None,
+    overdue_at: datetime | None = None,
+    finds_ids: bool = True,
+) -> list[Counted]:
+    """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
+    statuses, besides = _narrowed(wanted, waiting)
+    if waiting is None and not statuses:
+        statuses = tuple(status.value for status in EscrowStatus)
+    found = {status: _parts(wanted, (status,), overdue_at) for status in statuses}
+    parts = {status: of_status for status, (of_status, _, _) in found.items()}
+    served, keys = next(((served, keys) for _, served, keys in found.values()), ([], None))
+    listing = _searching(wanted, finds_ids=finds_ids)
+    return await listing.summary(session, wanted, parts, served=served, keys=keys, besides=besides)
+
+
+def _narrowed(
+    wanted: Wanted, waiting: Sequence[Waiting] | None
+) -> tuple[tuple[str, ...], Callable[[type[EscrowRow]], ColumnElement[bool]] | None]:
+    """Return the states to read and the conditions on single rows; no states if nothing can be waiting."""
+    if waiting is None:
+        return wanted.statuses, None
+    asked = [each for each in waiting if not wanted.statuses or each.status.value in wanted.statuses]
+    return tuple(dict.fromkeys(each.status.value for each in asked)), any_that_waits(asked) if asked else None
+
+
+def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
+    """Return the condition that an escrow's deadline has passed; none if it is not requested.
+
+    The ids are an array, read once from the index of deadlines. With a join the planner may read all escrows instead.
+    """
+    if at is None:
+        return ()
+    late = select(EscrowRow.id).where(EscrowRow.next_deadline_at < at).order_by(EscrowRow.next_deadline_at)
+    return (ids == any_(func.array(late.limit(LOOKED[-1]).scalar_subquery())),)
+
+
+def _parts(
+    wanted: Wanted, statuses: tuple[str, ...], overdue_at: datetime | None
+) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
+    """Return the parts that read the rows of some states, the filters that they cover, and the column of the ids."""
+    own = (*metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written), *_late(EscrowRow.id, overdue_at))
+    if "contract_id" in wanted.equal:
+        part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)
+        if wanted.org_id is not None:
+            of_party = select(EscrowParty.escrow_id).where(EscrowParty.org_id == wanted.org_id)
+            part = (*part, EscrowRow.id.in_(of_party))
+        part = (*part, *(() if not statuses else (EscrowRow.status.in_(statuses),)))
+        return [part], ["contract_id"], None
+    if wanted.org_id is None:
+        return [(*part, *own) for part in each(EscrowRow.status, statuses)], [], None
+    own = metadata.narrowed(EscrowParty.escrow_id, "esc", wanted.org_id, wanted.written)
+    own = (*own, *_late(EscrowParty.escrow_id, overdue_at))
+    parts = [(EscrowParty.org_id == wanted.org_id, *part, *own) for part in each(EscrowParty.status, statuses)]
+    return parts, [], EscrowParty.escrow_id
+
+
+async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:
+    """Return escrows whose deadline passed before the moment and that have not ended, by id, after the id `after`."""
+    found = await session.scalars(
+        select(EscrowRow)
+        .where(EscrowRow.next_deadline_at < before, EscrowRow.id > after)
+        .order_by(EscrowRow.id)
+        .limit(limit)
+    )
+    return found.all()
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="every transfer in the timeline of an escrow is in the books",
+        table="public.escrow_events",
+        unit="events",
+        violations="""
+        SELECT 'event ' || v.number || ' of ' || v.escrow_id || ': no transfer ' || v.transfer_id
+        FROM public.escrow_events v
+        WHERE v.transfer_id IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = v.transfer_id)
+        """,
+    ),
+    Invariant(
+        name="each escrow's funded, released, refunded and commission amounts equal those in the books",
+        table="public.escrows",
+        unit="escrows",
+        violations="""
+        SELECT id || ': says ' || stated::text || ', the books ' || booked::text
+        FROM (
+            SELECT x.id, jsonb_build_object('funded', x.funded_minor, 'released', x.released_minor, 'refunded',
+                    x.refunded_minor, 'commission', x.commission_minor, 'held',
+                    x.funded_minor - x.released_minor - x.refunded_minor - x.commission_minor) AS stated,
+                jsonb_build_object('funded', coalesce(m.funded, 0), 'released', coalesce(m.released, 0), 'refunded',
+                    coalesce(m.refunded, 0), 'commission', coalesce(m.commission, 0), 'held',
+                    coalesce(m.held, 0)) AS booked
+            FROM public.escrows x
+            LEFT JOIN ledger.accounts a ON a.path = 'escrow/' || x.id AND a.asset = x.currency
+            LEFT JOIN LATERAL (
+                SELECT sum(o.amount) FILTER (WHERE o.account_id = a.id AND o.amount > 0) AS funded,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'agent/%') AS released,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'org/%' AND o.amount > 0) AS refunded,
+                    sum(o.amount) FILTER (WHERE p.path = 'platform/commission') AS commission,
+                    sum(o.amount) FILTER (WHERE o.account_id = a.id) AS held
+                FROM (SELECT DISTINCT transfer_id FROM ledger.entries WHERE account_id = a.id) n
+                JOIN ledger.entries o ON o.transfer_id = n.transfer_id
+                JOIN ledger.accounts p ON p.id = o.account_id
+            ) m ON true
+        ) compared
+        WHERE stated <> booked
+        """,
+    ),
+)

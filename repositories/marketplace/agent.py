@@ -1,0 +1,120 @@
+"""Agents."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.agent import AgentRetired
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.text import rfc3339
+from models.agent import Agent
+from repositories.common.command import add_once, refuse_other
+from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.marketplace import marketplace
+from repositories.tenants import metadata
+
+MISSING = "There is no such agent."
+_ASKED = ("org_id", "created_by")
+_CHANGEABLE = (
+    "name",
+    "description",
+    "visibility",
+    "pricing_model",
+    "price_minor",
+    "price_currency",
+    "terms",
+    "category",
+)
+
+
+async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
+    """Insert the agent, or find the one that this command made; the second value tells which.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    found, is_new = await add_once(session, agent, _ASKED)
+    # Columns that were changed since cannot be compared with the request any more.
+    if not is_new and not await metadata.has_changed(session, found.id, found.org_id):
+        refuse_other(found, agent, _CHANGEABLE)
+    return found, is_new
+
+
+async def get(session: AsyncSession, agent_id: str) -> Agent:
+    """Return the agent; NotFound when there is none, or it is not the session's to see."""
+    found = await session.get(Agent, agent_id) if is_id(agent_id, "agt") else None
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of agents by their ids, of those that the session sees."""
+    query = select(Agent.id, Agent.name).where(Agent.id.in_(agent_ids))
+    return {row.id: row.name for row in await session.execute(query)}
+
+
+async def lock(session: AsyncSession, agent_id: str) -> Agent:
+    """Lock the agent until the transaction ends, and return it as it is now.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Agent).where(Agent.id == agent_id).with_for_update(key_share=True)
+    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
+    """Lock an agent against being retired, until the transaction ends. For everything that starts work with it.
+
+    Raises:
+        AgentRetired: it is retired.
+    """
+    retired_at: datetime | None = await session.scalar(select(func.agent_retired_at(agent_id)))
+    if retired_at is not None:
+        raise retired(retired_at)
+
+
+def retired(at: datetime) -> AgentRetired:
+    """Return the error that an agent is retired."""
+    return AgentRetired("The agent was retired, so nothing new can begin with it.", extra={"retired_at": rfc3339(at)})
+
+
+async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:
+    """List the agent under a category, or under none; its leaderboards follow. Needs the platform's session."""
+    agent.category = category
+    await session.flush()
+    await marketplace.categorise(session, agent.id, category)
+
+
+_LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name",))
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, viewer: str | None, after: Position | None, limit: int
+) -> Found[Agent]:
+    """Return a page of agents, newest first: those of an organization, or all that the session may see.
+
+    `viewer` is the organization that the session works for, null for the platform. It sees its own agents, and of
+    others the public ones.
+    """
+    # Written out, because no plan for any visibility uses the index of the public ones.
+    public, org_id = Agent.visibility == literal_column("'public'"), wanted.org_id
+    parts: list[Part] = [() if org_id is None else (Agent.org_id == org_id,)]
+    if viewer is not None and org_id is None and wanted.written:
+        # The metadata of other organizations' agents is not visible to it.
+        parts = [(Agent.org_id == viewer,)]
+    elif viewer is not None and org_id is None:
+        parts = [(Agent.org_id == viewer,), (public,)]
+    elif viewer not in {None, org_id}:
+        parts = [(Agent.org_id == org_id, public)]
+    if wanted.written:
+        owner = viewer or org_id
+        parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted.written)) for part in parts]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)

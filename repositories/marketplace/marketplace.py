@@ -1,0 +1,290 @@
+"""Statements about offers and purchases on the marketplace."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, literal_column, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.accounts import Account
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus
+from models.agent import Agent
+from models.chargeback import ChargebackRow
+from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
+from models.payment import PaymentRow
+from models.reputation import ReputationAgentRow
+from repositories.common.listing import Found, Position, Wanted, in_states
+from repositories.common.listing import Listing as Pages
+
+MISSING = "There is no such agent on the marketplace."
+MISSING_PURCHASE = "There is no such purchase."
+# A literal, because a plan for any status would not use the partial indexes of listed offers.
+_LISTED = MarketplaceOffer.status == literal_column("'listed'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """An offer, its agent's name, and the agent's mean score in millionths if there is evidence."""
+
+    offer: MarketplaceOffer
+    name: str
+    stars_e6: int | None
+
+    def as_offer(self) -> Offer:
+        """Return the offer as the domain reads it."""
+        row = self.offer
+        return Offer(
+            agent_id=row.agent_id,
+            org_id=row.org_id,
+            name=self.name,
+            model=OfferModel(row.model),
+            price_minor=row.price_minor,
+            currency=row.currency,
+            creator_bps=row.creator_bps,
+            status=OfferStatus(row.status),
+            usage_prices=row.usage_prices,
+            included_uses=row.included_uses,
+        )
+
+
+async def get(session: AsyncSession, agent_id: str) -> Listing:
+    """Return the offer of an agent.
+
+    Raises:
+        NotFound: there is none that the session sees.
+    """
+    found = (
+        (await session.execute(_listings(MarketplaceOffer.agent_id == agent_id))).one_or_none()
+        if is_id(agent_id, "agt")
+        else None
+    )
+    if found is None:
+        raise NotFound(MISSING)
+    return _listing(found)
+
+
+async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer | None:
+    """Lock and return the offer of an agent."""
+    return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
+
+
+async def lock_listed(session: AsyncSession, org_id: str) -> Sequence[MarketplaceOffer]:
+    """Lock and return the listed offers of an organization, by agent."""
+    row, own = MarketplaceOffer, select(Agent.id).where(Agent.org_id == org_id)
+    query = select(row).where(row.agent_id.in_(own), _LISTED).order_by(row.agent_id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+_OFFERS = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.agent_id], prefix="agt", is_late=True)
+_BY_PRICE = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.price_minor, MarketplaceOffer.agent_id], ascending=True)
+
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    words: Sequence[str] = (),
+    least_stars_e6: int | None = None,
+    after: Position | None,
+    limit: int,
+) -> tuple[Sequence[Listing], Position | None]:
+    """Return a page of listed offers: newest agents first, or cheapest first if a currency is given.
+
+    Args:
+        session: of the reader.
+        wanted: the filters; a range of prices needs a currency, and times are those of the first offer.
+        words: the words that the offer contains, all of them.
+        least_stars_e6: the minimum mean score of the agent, in millionths.
+        after: the price (0 if the list is not ordered by it) and the agent of the last offer of the previous page.
+        limit: the maximum number of offers.
+
+    Returns:
+        The page, and the position after which the next one begins; None at the end.
+    """
+    row, part = MarketplaceOffer, [_LISTED]
+    part += [getattr(row, name) == value for name, value in wanted.equal.items()]
+    if words:
+        part.append(row.words.contains(list(words)))
+    if wanted.least_minor is not None:
+        part.append(row.price_minor >= wanted.least_minor)
+    if wanted.most_minor is not None:
+        part.append(row.price_minor <= wanted.most_minor)
+    by_price = "currency" in wanted.equal
+    place = after if after is None or by_price else after[1:]
+    found = await (_BY_PRICE if by_price else _OFFERS).page(
+        session,
+        wanted,
+        [tuple(part)],
+        after=place,
+        limit=limit,
+        served=wanted.equal,
+        besides=None if least_stars_e6 is None else lambda seen: _stars(seen) >= least_stars_e6,
+    )
+    ids = [offer.agent_id for offer in found.rows]
+    shown = {one[0].agent_id: _listing(one) for one in await session.execute(_listings(row.agent_id.in_(ids)))}
+    following = found.following if by_price or found.following is None else (0, *found.following)
+    return [shown[agent_id] for agent_id in ids if agent_id in shown], following
+
+
+async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
+    """Set the category of an agent's offer to that of the agent."""
+    offer = MarketplaceOffer
+    await session.execute(update(offer).where(offer.agent_id == agent_id).values(category=category))
+
+
+async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> None:
+    """Lock an organization's purchases of an agent until the transaction ends, also before there is one."""
+    key = f"purchase:{org_id}:{agent_id}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
+    """Return an organization's active purchase of an agent, or one that a chargeback has suspended.
+
+    The period of a monthly purchase may be over.
+    """
+    row = MarketplacePurchase
+    has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
+    query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Sequence[PaymentRow]:
+    """Return the payments of an organization's ended purchases of an agent that were ever charged back."""
+    row, payment = MarketplacePurchase, PaymentRow
+    disputed = select(ChargebackRow.id).where(ChargebackRow.payment_id == payment.id).exists()
+    ended = row.status == literal_column("'ended'")
+    query = select(payment).join(row, row.payment_id == payment.id)
+    return (await session.scalars(query.where(row.org_id == org_id, row.agent_id == agent_id, ended, disputed))).all()
+
+
+async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
+    """Return the purchases that are due to be renewed, or to end because their period is over, by id."""
+    row = MarketplacePurchase
+    ends = and_(row.status == literal_column("'active'"), row.renews_at.is_(None), row.ends_at <= now)
+    query = select(row.id).where(or_(row.renews_at <= now, ends), row.id > after).order_by(row.id).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> bool:
+    """Return whether an organization had a purchase of an agent refunded."""
+    row = MarketplacePurchase
+    query = select(row.id).where(row.org_id == org_id, row.agent_id == agent_id, row.status == "refunded")
+    return (await session.scalars(query.limit(1))).one_or_none() is not None
+
+
+async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = False) -> MarketplacePurchase:
+    """Return a purchase.
+
+    Raises:
+        NotFound: there is none that the session sees.
+    """
+    found = (
+        await session.get(MarketplacePurchase, purchase_id, with_for_update=lock or None, populate_existing=lock)
+        if is_id(purchase_id, "pur")
+        else None
+    )
+    if found is None:
+        raise NotFound(MISSING_PURCHASE)
+    return found
+
+
+async def paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
+    """Return the purchase that a payment has paid."""
+    query = select(MarketplacePurchase).where(MarketplacePurchase.payment_id == payment_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def lock_paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
+    """Return the purchase that a payment has paid, and lock it until the transaction ends."""
+    row = MarketplacePurchase
+    query = select(row).where(row.payment_id == payment_id).with_for_update()
+    return (await session.scalars(query)).one_or_none()
+
+
+_SHARED_LOTS = text(
+    """
+    SELECT l.id, sum(u.amount)::bigint AS brought, least(sum(u.amount), l.remaining - l.held)::bigint AS free,
+        l.expires_at
+    FROM ledger.lot_uses u
+    JOIN ledger.lots l ON l.id = u.to_lot
+    JOIN ledger.accounts a ON a.id = l.account_id AND a.path = :path AND a.asset = :asset
+    WHERE u.transfer_id = :transfer_id GROUP BY l.id ORDER BY l.expires_at, l.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLot:
+    """A lot of a sale's earnings: its amount and what is free of it, in minor units."""
+
+    id: UUID
+    brought_minor: int
+    free_minor: int
+    expires_at: datetime | None
+
+
+async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[SharedLot]:
+    """Return the lots that a transfer has opened on an account, in the order of their expiry.
+
+    The caller has locked its balance.
+    """
+    values = {"transfer_id": transfer_id, "path": account.path, "asset": account.asset}
+    return [SharedLot(*row) for row in await session.execute(_SHARED_LOTS, values)]
+
+
+async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
+    """Return whether a spend has paid a purchase. Needs the platform's session."""
+    query = select(MarketplacePurchase.id).where(MarketplacePurchase.spend_id == spend_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def use_of(session: AsyncSession, spend_id: UUID, *, lock: bool = False) -> MarketplaceUse | None:
+    """Return the use of an agent that a spend has paid. Needs the platform's session."""
+    query = select(MarketplaceUse).where(MarketplaceUse.spend_id == spend_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgreedUse | None:
+    """Return the use of an agent for which a reservation was made."""
+    query = select(MarketplaceAgreedUse).where(MarketplaceAgreedUse.spend_id == spend_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+_LIBRARY = Pages(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
+
+
+async def library(
+    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+) -> Found[MarketplacePurchase]:
+    """Return a page of the purchases of an organization, or of all, newest first."""
+    row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
+    part = (
+        *(() if wanted.org_id is None else (row.org_id == wanted.org_id,)),
+        *(() if agent_id is None else (row.agent_id == agent_id,)),
+    )
+    return await _LIBRARY.page(
+        session, wanted, [part], after=after, limit=limit, served=["agent_id"], besides=in_states(wanted)
+    )
+
+
+def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:
+    offer = MarketplaceOffer
+    return select(offer, Agent.name, _stars()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
+
+
+def _stars(offer: type[MarketplaceOffer] = MarketplaceOffer) -> ScalarSelect[int]:
+    scored = ReputationAgentRow
+    of_agent = (scored.agent_id == offer.agent_id, scored.evidence_count > 0)
+    return select(scored.stars_e6).where(*of_agent).correlate(offer).scalar_subquery()
+
+
+def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:
+    offer, name, stars = found
+    return Listing(offer=offer, name=name, stars_e6=stars)

@@ -1,0 +1,128 @@
+"""Finds the subjects for which a built-in alert rule may have to fire or resolve. Needs a platform session."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
+from repositories.credits.spend_place import first_id
+from repositories.messages.alert_figure import LATE, inbox_ages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A built-in rule and a subject for which it may have to fire or resolve.
+
+    Attributes:
+        bad: whether its figure meets the condition.
+        values: the values in the alert's text.
+    """
+
+    rule: str
+    subject: str
+    org_id: str | None
+    bad: bool
+    severity: str | None
+    values: dict[str, int] = field(default_factory=dict)
+
+
+#: Returns only subjects whose alert may change: bad and not firing, or firing and good now or at the last look.
+_WORTH_A_LOOK = """
+    coalesce(r.enabled, true) AND CASE WHEN s.phase = 'firing' THEN NOT f.bad OR s.good_since IS NOT NULL ELSE f.bad END
+"""
+#: The maximum number of rows; the next run finds the rest.
+MOST = 2_000
+# The hour stands in the statement: of one that it does not know the planner expects a third of all spends, beside which
+# it takes any other table that the statement reads for small, and reads the whole of it.
+_HOUR_AGO = "SELECT uuidv7(interval '-1 hour')"
+_LOW = f"""
+SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.available
+FROM organizations o
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.amount - s.released - s.refunded), 0) AS spent FROM ledger.spends s
+    WHERE s.org_id = o.id AND s.id > '{{hour_ago}}'
+) h
+JOIN ledger.accounts a ON a.path = 'org/' || o.id || '/credits' AND a.asset = 'CREDIT'
+JOIN ledger.balances b ON b.account_id = a.id
+CROSS JOIN LATERAL (
+    SELECT h.spent > 0 AND b.posted - b.pending_out < 24 * h.spent AS bad, b.posted - b.pending_out AS available
+) f
+LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{LOW_CREDIT_BALANCE}' AND r.ended_at IS NULL
+LEFT JOIN alert_rule_standings s ON s.rule = '{LOW_CREDIT_BALANCE}' AND s.subject = o.id AND s.place = ''
+WHERE {_WORTH_A_LOOK} LIMIT {MOST}
+"""
+#: Compares today until now with the same hours of the same day last week. The single spends of that day are read only
+#: if today's sum is at least a quarter of that whole day's, so small sums early in the day are no spike.
+_SPIKES = f"""
+SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.today, f.before
+FROM organizations o
+LEFT JOIN ledger.credit_days d ON d.org_id = o.id AND d.day = :today
+LEFT JOIN ledger.credit_days w ON w.org_id = o.id AND w.day = :today - 7
+CROSS JOIN LATERAL (
+    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS whole
+) g
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.captured - s.refunded), 0) AS before FROM ledger.spends s
+    WHERE g.whole > 0 AND 4 * g.today >= g.whole AND s.org_id = o.id
+        AND s.id >= :first_id AND s.id < :last_id AND s.at >= :since AND s.at < :until
+) h
+CROSS JOIN LATERAL (SELECT g.today, h.before, h.before > 0 AND g.today > 2 * h.before AS bad) f
+LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{COST_SPIKE}' AND r.ended_at IS NULL
+LEFT JOIN alert_rule_standings s ON s.rule = '{COST_SPIKE}' AND s.subject = o.id AND s.place = ''
+WHERE {_WORTH_A_LOOK} LIMIT {MOST}
+"""
+#: The minutes of an hour at which spending is compared, because that reads single spends.
+_EVERY = 15
+_WEEK = timedelta(days=7)
+#: How many seconds a provider's webhooks may wait before the alert is raised.
+DOWN_AFTER = 300
+_PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
+
+
+async def due(session: AsyncSession, now: datetime) -> list[Found]:
+    """Return the built-in rules and subjects that may have to fire or resolve."""
+    found = []
+    hour_ago = (await session.execute(text(_HOUR_AGO))).scalar_one()
+    asked: list[tuple[str, str, dict[str, object]]] = [(LOW_CREDIT_BALANCE, _LOW.format(hour_ago=hour_ago), {})]
+    if now.minute % _EVERY == 0:
+        asked.append((COST_SPIKE, _SPIKES, _same_hours(now.astimezone(UTC))))
+    for rule, sql, values in asked:
+        for row in (await session.execute(text(sql), values)).mappings():
+            known = {name: int(value) for name, value in row.items() if name in {"available", "today", "before"}}
+            found.append(
+                Found(
+                    rule=rule,
+                    subject=row["subject"],
+                    org_id=row["org_id"],
+                    bad=row["bad"],
+                    severity=row["severity"],
+                    values=known,
+                )
+            )
+    changed = (await session.execute(text(_PLATFORM_RULE), {"name": PROVIDER_DOWN})).one_or_none()
+    if changed is None or changed.enabled:
+        severity = None if changed is None else changed.severity
+        for provider, age in (await inbox_ages(session, now)).items():
+            bad = age > DOWN_AFTER
+            found.append(
+                Found(
+                    rule=PROVIDER_DOWN, subject=provider, org_id=None, bad=bad, severity=severity, values={"age": age}
+                )
+            )
+    return found
+
+
+def _same_hours(now: datetime) -> dict[str, object]:
+    """Return today, and from when until when the same hours of the same day last week were."""
+    since = datetime.combine(now.date(), time(), UTC) - _WEEK
+    until = now - _WEEK
+    # A spend gets its number when it is made, which may be a little before or after its time.
+    return {
+        "today": now.date(),
+        "since": since,
+        "until": until,
+        "first_id": first_id(since),
+        "last_id": first_id(until + LATE),
+    }

@@ -1,0 +1,126 @@
+"""Statements about commands that request payments, or changes of payments.
+
+The statements of each new payment use asyncpg directly, one round trip each.
+"""
+
+from dataclasses import dataclass, replace
+
+import asyncpg
+from pydantic import TypeAdapter
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Unavailable
+from domain.organization import OrganizationStatus, stopped
+from domain.payment.options import CREDITS
+from domain.payment.terms import PaymentTerms
+from models.payment_command import PaymentCommand, PaymentCommandContent
+from repositories.common.command import add_once, other_request
+
+_TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
+_ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The first request of a command; `status` is the payment's, None before its first event."""
+
+    terms: PaymentTerms
+    status: str | None
+
+
+async def asked(
+    pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
+) -> Asked | None:
+    """Return the first request of a command; None if the command is new.
+
+    Raises:
+        IdempotencyConflict: it was for something else.
+    """
+    row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
+    return None if row is None else _same(row, request_hash)
+
+
+async def ask(
+    pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
+) -> Asked:
+    """Store the request of a command of the paying organization, once, and return the stored one.
+
+    For payments with credits the requester is stored too, because a frozen spend control of theirs stops the payment.
+
+    Raises:
+        IdempotencyConflict: the command was used for another request.
+        OrganizationSuspended, OrganizationClosed: the organization cannot start payments.
+    """
+    asker = None
+    if terms.provider == CREDITS:
+        asker = _ACTOR.dump_json(replace(by, address=None), exclude_defaults=True).decode()
+    row = await pool.fetchrow(
+        "SELECT * FROM note_payment_command($1, $2, $3, $4, $5, $6)",
+        *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode(), asker),
+    )
+    if row is None:
+        status = OrganizationStatus(await pool.fetchval("SELECT organization_status($1)", terms.org_id))
+        raise stopped(status, terms.org_id) or Unavailable("The organization was just resumed. Repeat the request.")
+    return _same(row, request_hash)
+
+
+def _same(row: asyncpg.Record, request_hash: bytes) -> Asked:
+    if row["request_hash"] != request_hash:
+        raise other_request()
+    return Asked(_TERMS.validate_json(row["terms"]), row["status"])
+
+
+async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:
+    """Return the command that requested a payment, and the terms; None if there is none."""
+    query = select(PaymentCommand.command_id, PaymentCommand.terms).where(PaymentCommand.payment_id == payment_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
+
+
+async def asked_by(session: AsyncSession, payment_id: str) -> Actor | None:
+    """Return who requested a payment with credits; None if that was not stored."""
+    query = select(PaymentCommand.asked_by).where(PaymentCommand.payment_id == payment_id)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return None if found is None else _ACTOR.validate_python(found)
+
+
+async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:
+    """Return the terms that a command requested; None if the command is new. Needs a platform session."""
+    query = select(PaymentCommand.terms).where(PaymentCommand.command_id == command_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else _TERMS.validate_python(found.terms)
+
+
+async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
+    """Store the terms that a command requests, once, and return the stored ones.
+
+    Raises:
+        IdempotencyConflict: the command was used for another request.
+    """
+    row = PaymentCommand(
+        command_id=command_id,
+        org_id=terms.org_id,
+        payment_id=terms.payment_id,
+        request_hash=request_hash,
+        terms=_TERMS.dump_python(terms, mode="json"),
+    )
+    noted, _ = await add_once(session, row, ("org_id", "request_hash"))
+    return _TERMS.validate_python(noted.terms)
+
+
+async def note(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
+    """Store the command of a change of a payment; return whether it is new. Needs a platform session.
+
+    Raises:
+        IdempotencyConflict: the command was used for another change, or another payment.
+    """
+    row = PaymentCommandContent(command_id=command_id, payment_id=payment_id, content_hash=content_hash)
+    _, is_new = await add_once(session, row, ("payment_id", "content_hash"))
+    return is_new
+
+
+async def forget(session: AsyncSession, command_id: str) -> None:
+    """Delete a refused command of a payment, because its key may be used for another one."""
+    await session.execute(delete(PaymentCommandContent).where(PaymentCommandContent.command_id == command_id))

@@ -1,0 +1,249 @@
+"""Earnings of an organization's agents, read from the ledger."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+from domain.earnings import EarningsKind, renew_days_of
+from domain.money import CREDIT
+from domain.payable import Window
+from repositories.payouts.payable import DISPUTED
+
+#: The maximum number of accounts that one clawback takes from, because it is one transaction. Otherwise somebody could
+#: make it endless with very many agents that have earned very little.
+MOST_RECOVERED = 1_000
+
+_OF: Mapping[str, Callable[[str, str, str], Account]] = {
+    "own_work": accounts.agent_own_work,
+    "granted_earnings": lambda agent_id, _, org_id: accounts.agent_granted_earnings(agent_id, org_id),
+    "earnings": accounts.agent_earnings,
+}
+_SEIZABLE = text(
+    """
+    SELECT agent_id, kind FROM (
+        SELECT agent_id, kind, available,
+            sum(available) OVER (ORDER BY kind DESC, available DESC, agent_id) - available AS before
+        FROM (
+            SELECT g.id AS agent_id, k.kind, b.posted - b.pending_out AS available
+            FROM agents g CROSS JOIN (VALUES ('own_work'), ('granted_earnings'), ('earnings')) AS k (kind)
+            JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.kind || '/' || :asset AND a.asset = :asset
+            JOIN ledger.balances b ON b.account_id = a.id
+            WHERE g.org_id = :org_id AND b.posted > b.pending_out
+            ORDER BY available DESC, g.id, k.kind LIMIT :most
+        ) AS largest
+    ) AS running
+    WHERE before < :amount
+    ORDER BY before
+    """
+)
+
+
+async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
+    """Return the accounts of an organization's agents that cover an amount together, or the `MOST_RECOVERED` largest.
+
+    What the organization paid to its own agents comes first, then their earnings in granted credits, then the largest
+    paid earnings.
+    """
+    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_RECOVERED}
+    found = await session.execute(_SEIZABLE, values)
+    return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
+
+
+_OWN_WORK = text(
+    """
+    SELECT g.id, b.posted - b.pending_out AS amount
+    FROM agents g
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/own_work/' || :asset AND a.asset = :asset
+    JOIN ledger.balances b ON b.account_id = a.id AND b.posted > b.pending_out
+    WHERE g.org_id = :org_id ORDER BY g.id
+    """
+)
+
+
+async def own_work(session: AsyncSession, org_id: str, asset: str) -> dict[str, int]:
+    """Return what an organization has paid to its own agents and they still have, by agent."""
+    rows = await session.execute(_OWN_WORK, {"org_id": org_id, "asset": asset})
+    return {row.id: row.amount for row in rows}
+
+
+_LOTS = text(
+    """
+    SELECT g.id AS agent_id, l.id AS lot_id, l.remaining - l.held AS amount, c.some AS is_convertible
+    FROM agents g
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || :kind || '/CREDIT' AND a.asset = 'CREDIT'
+    CROSS JOIN LATERAL (SELECT ledger.convertible(a.id, CAST(:days AS integer), :at) > 0 AS some OFFSET 0) c
+    JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
+    WHERE g.org_id = :org_id ORDER BY g.id, l.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedLot:
+    """A lot of credits that an agent has earned, and whether some of its agent's can be converted into credits."""
+
+    agent_id: str
+    lot_id: UUID
+    amount: int
+    is_convertible: bool
+
+
+async def lots(
+    session: AsyncSession, org_id: str, kind: EarningsKind, *, days: int | None, at: datetime
+) -> Sequence[EarnedLot]:
+    """Return the lots of credits that the agents of an organization have earned of a kind.
+
+    `days` is how long converted credits are valid that would expire sooner.
+    """
+    values = {"org_id": org_id, "kind": _NAMED[kind], "days": days, "at": at}
+    rows = await session.execute(_LOTS, values)
+    return [EarnedLot(row.agent_id, row.lot_id, row.amount, row.is_convertible) for row in rows]
+
+
+#: The last part of the path of an account with earnings of a kind.
+_NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_work", EarningsKind.PAID: "earnings"}
+_AGENTS = text(
+    """
+    SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
+        AND (CAST(:agent_id AS text) IS NULL OR id = :agent_id)
+    ORDER BY id DESC LIMIT :limit
+    """
+)
+
+
+def _frozen(answers: str) -> str:
+    """Return the query of the payments behind account `a`'s open lots that are charged back.
+
+    It has one row: a JSON object of payment ids, each with the time since which its creator answers for it.
+
+    Args:
+        answers: an SQL interval: how long before a chargeback was opened its creator answers for earnings.
+    """
+    return f"""
+        SELECT jsonb_object_agg(d.payment_id, d.since) AS payments FROM (
+            SELECT d.payment_id, min(d.opened_at) - {answers} AS since FROM {DISPUTED} d
+            WHERE d.payment_id IN (
+                SELECT l.payment_id FROM ledger.lots l WHERE l.account_id = a.id AND l.is_open
+            )
+            GROUP BY d.payment_id
+        ) d
+    """
+
+
+_FROZEN = text(
+    f"""
+    SELECT f.payments FROM ledger.accounts a, LATERAL ({_frozen("CAST(:answers AS interval)")}) f
+    WHERE a.path = :path AND a.asset = :asset
+    """
+)
+_PAGE = text(
+    f"""
+    SELECT g.id, k.kind, coalesce(b.posted - b.pending_out, 0)::bigint AS amount,
+        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at, :sold_until, f.payments)
+            ELSE 0 END AS convertible,
+        (
+            SELECT min(l.opened_at) FROM ledger.lots l JOIN ledger.transfers t ON t.id = l.transfer_id
+            WHERE l.account_id = a.id AND l.is_open AND l.remaining > l.held AND l.opened_at > :sold_until
+                AND t.kind = 'marketplace.sold'
+        ) AS sold_at
+    FROM unnest(CAST(:agents AS text[]), CAST(:answers AS interval[])) AS g (id, answers)
+    CROSS JOIN unnest(CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:days AS integer[])) AS k (kind, name, days)
+    LEFT JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.name || '/' || :asset AND a.asset = :asset
+    LEFT JOIN ledger.balances b ON b.account_id = a.id
+    LEFT JOIN LATERAL ({_frozen("g.answers")}) f ON k.kind = 'paid'
+    ORDER BY g.id DESC
+    """
+)
+_CONVERTIBLE = text(
+    """
+    SELECT ledger.convertible(a.id, :days, :at, :sold_until, CAST(:frozen AS jsonb)) FROM ledger.accounts a
+    WHERE a.path = :path AND a.asset = :asset
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """Earnings of one kind, and how much of them can be converted into credits, in minor units.
+
+    `sold_at` is the time of the first sale that can still be refunded and is therefore not convertible yet.
+    """
+
+    amount: int
+    convertible: int
+    sold_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEarnings:
+    """What an agent has earned in credits, by kind."""
+
+    id: str
+    earned: Mapping[EarningsKind, Earned]
+
+
+async def agents_page(
+    session: AsyncSession, *, org_id: str, agent_id: str | None = None, before: str | None, limit: int
+) -> Sequence[str]:
+    """Return up to `limit` agents of an organization, the newest first, those before the id `before`.
+
+    With `agent_id`, only that agent.
+    """
+    values = {"org_id": org_id, "agent_id": agent_id, "before": before, "limit": limit}
+    return (await session.scalars(_AGENTS, values)).all()
+
+
+async def of_agents(
+    session: AsyncSession, windows: Mapping[str, Window], *, days: int, at: datetime, sold_until: datetime
+) -> list[AgentEarnings]:
+    """Return the earnings of agents, newest first; `windows` has how long each is liable for what it earned.
+
+    `days` is how long converted credits are valid that would expire sooner. Sales after `sold_until` and payments that
+    are being charged back cannot be converted. Needs the platform's session.
+    """
+    values = {
+        "agents": list(windows),
+        "answers": [window.answers_for for window in windows.values()],
+        "asset": CREDIT,
+        "at": at,
+        "sold_until": sold_until,
+        "kinds": [kind.value for kind in _NAMED],
+        "names": list(_NAMED.values()),
+        "days": [renew_days_of(kind, days) for kind in _NAMED],
+    }
+    found: dict[str, dict[EarningsKind, Earned]] = {}
+    for row in await session.execute(_PAGE, values):
+        found.setdefault(row.id, {})[EarningsKind(row.kind)] = Earned(row.amount, row.convertible, row.sold_at)
+    return [AgentEarnings(agent_id, earned) for agent_id, earned in found.items()]
+
+
+async def convertible(
+    session: AsyncSession,
+    account: Account,
+    *,
+    days: int | None,
+    at: datetime,
+    sold_until: datetime,
+    frozen: Mapping[str, datetime] | None = None,
+) -> int:
+    """Return how much of an account of earnings can be converted; 0 if it was never opened.
+
+    Earnings from a `frozen` payment since its time cannot.
+    """
+    without = {payment_id: since.isoformat() for payment_id, since in (frozen or {}).items()}
+    values = {"path": account.path, "asset": account.asset, "days": days, "at": at, "sold_until": sold_until}
+    return int(await session.scalar(_CONVERTIBLE, {**values, "frozen": json.dumps(without) if without else None}) or 0)
+
+
+async def frozen(session: AsyncSession, account: Account, answers_for: timedelta) -> dict[str, datetime]:
+    """Return payments behind an account's lots that are charged back, each with since when its creator is liable."""
+    values = {"path": account.path, "asset": account.asset, "answers": answers_for}
+    found: Mapping[str, str] = await session.scalar(_FROZEN, values) or {}
+    return {payment_id: datetime.fromisoformat(since) for payment_id, since in found.items()}

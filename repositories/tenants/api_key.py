@@ -1,0 +1,244 @@
+"""API keys: finding one for a request, and issuing, listing and revoking them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Role
+from domain.errors import Conflict, IdempotencyConflict, NotFound
+from domain.ids import is_id
+from models.api_key import ApiKey
+from models.payment import PaymentRow
+from repositories.common.command import lock_command, refuse_other
+from repositories.common.listing import Found, Listing, Part, Position, Wanted
+
+#: PostgreSQL's channel on which every change of a key is announced, with the key's id.
+CHANNEL = "bursar_api_keys"
+
+#: How many active keys a principal may have: the one in use, and one to replace it.
+KEYS_OF_A_PRINCIPAL = 2
+
+#: What to do, for a caller who may issue one key, and for one who may issue the second.
+_WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
+_OF_PLATFORM = "Revoke it first, have the principal itself issue the second"
+
+_LOOKUP = """
+    SELECT k.*, a.*, api_key_permissions($1) AS permissions FROM api_key_lookup($1) k, api_key_attribution($1) a
+"""
+_ASKED = ("org_id", "principal", "role", "agent_id", "permissions", "created_by", "expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What a request needs to know of its key; it spends for its own department and project, else its agent's.
+
+    `permissions` are those beyond its role's.
+    """
+
+    org_id: str | None
+    principal: str
+    role: str
+    agent_id: str | None
+    secret_hash: bytes
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    department_id: str | None
+    project_id: str | None
+    permissions: Sequence[str]
+
+
+async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", key_id: str) -> KeyRecord | None:
+    """Find a key by its exact id, whoever it belongs to; the caller checks the secret."""
+    row = await pool.fetchrow(_LOOKUP, key_id)
+    return KeyRecord(**dict(row)) if row else None
+
+
+async def attribution_of(connection: asyncpg.Connection, key_id: str | None) -> tuple[str | None, str | None]:
+    """Return the department and the project that a key spends for: its own, else its agent's."""
+    row = await connection.fetchrow("SELECT department_id, project_id FROM api_key_attribution($1)", key_id)
+    return (None, None) if row is None else (row["department_id"], row["project_id"])
+
+
+async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
+    """Set the time of last use of several keys; needs a platform session."""
+    await session.execute(
+        text(
+            "UPDATE api_keys k SET last_used_at = u.at "
+            "FROM unnest(CAST(:ids AS text[]), CAST(:times AS timestamptz[])) AS u(id, at) "
+            "WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.at)"
+        ),
+        {"ids": list(used), "times": list(used.values())},
+    )
+
+
+async def lock(session: AsyncSession, org_id: str | None) -> None:
+    """Lock the keys of an organization, or of the platform, against new ones until the transaction ends."""
+    await lock_command(session, f"api_keys:{org_id or 'platform'}")
+
+
+async def add(
+    session: AsyncSession, key: ApiKey, *, most: int = KEYS_OF_A_PRINCIPAL, quota: int | None = None
+) -> ApiKey:
+    """Insert the key, or return the one that this command made, with the new secret.
+
+    Issuing keys of the organization is locked until the transaction ends. Names of principals are compared without
+    case, and the key gets the existing spelling. A second key gets the attribution of the first.
+
+    Args:
+        session: of the organization or the platform.
+        key: the new row; `place` is set here.
+        most: how many active keys its principal has with it.
+        quota: how many active keys the organization has with it.
+
+    Raises:
+        IdempotencyConflict: the command made another key, or one that is revoked or in use by now.
+        Conflict: `principal.exists`, the principal has as many active keys, or one of another role;
+            `api_key.limit_reached`, the organization has as many.
+    """
+    await lock(session, key.org_id)
+    whose = ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None)
+    unrevoked = (whose, ApiKey.revoked_at.is_(None))
+    await session.execute(
+        update(ApiKey).where(*unrevoked, ApiKey.expires_at <= func.now()).values(revoked_at=ApiKey.expires_at)
+    )
+    found = (await session.scalars(select(ApiKey).where(ApiKey.command_id == key.command_id))).one_or_none()
+    if found is not None:
+        return await _with_secret(session, found, key)
+    same = func.lower(ApiKey.principal) == key.principal.lower()
+    active = (await session.scalars(select(ApiKey).where(*unrevoked, same).order_by(ApiKey.id))).all()
+    _refuse_another(key, active, most)
+    if quota is not None:
+        held = await session.scalar(select(func.count()).select_from(ApiKey).where(*unrevoked))
+        if (held or 0) >= quota:
+            raise Conflict(
+                f"The organization has {quota} active keys, which is the maximum. Revoke one that is not used.",
+                code="api_key.limit_reached",
+                extra={"limit": quota},
+            )
+    key.permissions = key.permissions or []
+    key.place = 1 + (1 in {other.place for other in active})
+    if active:
+        # Otherwise a key with spend controls could issue itself one without.
+        key.department_id, key.project_id = active[0].department_id, active[0].project_id
+        key.principal = active[0].principal
+    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", *_ASKED)
+    statement = insert(ApiKey).values({name: getattr(key, name) for name in columns}).returning(ApiKey)
+    return (await session.scalars(statement)).one()
+
+
+def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
+    if any((other.role, other.agent_id) != (key.role, key.agent_id) for other in active):
+        raise Conflict(
+            f"The principal {key.principal} has an active key for another role or agent. Choose another principal.",
+            code="principal.exists",
+        )
+    if len(active) >= most:
+        count = "an active key" if most == 1 else f"{most} active keys"
+        way = _OF_PLATFORM if most == 1 and key.org_id is None else _WAYS_OUT[most > 1]
+        raise Conflict(
+            f"The principal {key.principal} has {count}. {way}, or choose another principal.",
+            code="principal.exists",
+        )
+
+
+async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> ApiKey:
+    if found.principal.lower() == key.principal.lower():
+        key.principal = found.principal
+    refuse_other(found, key, _ASKED)
+    # The key was used: a new secret would lock its holder out and let the caller act in their place.
+    again = (
+        update(ApiKey)
+        .where(ApiKey.id == found.id, ApiKey.revoked_at.is_(None), ApiKey.last_used_at.is_(None))
+        .values(secret_hash=key.secret_hash)
+        .returning(ApiKey)
+    )
+    renewed = (await session.scalars(again)).one_or_none()
+    if renewed is None:
+        raise IdempotencyConflict(
+            "The API key of this Idempotency-Key is revoked or already used. Choose a new Idempotency-Key."
+        )
+    return renewed
+
+
+async def unrevoked_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[str]:
+    """Return the ids of the keys of a principal that are not revoked, those that have expired as well."""
+    whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower(), ApiKey.revoked_at.is_(None))
+    return (await session.scalars(select(ApiKey.id).where(*whose).order_by(ApiKey.id))).all()
+
+
+async def active_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[ApiKey]:
+    """Return the active keys of a principal of an organization, the oldest first."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
+    return (await session.scalars(select(ApiKey).where(*whose, *active).order_by(ApiKey.id))).all()
+
+
+async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
+    """Return whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    query = select(ApiKey.id).where(ApiKey.id == key_id, *active)
+    return (await session.scalars(query.with_for_update(read=True) if held else query)).one_or_none() is not None
+
+
+async def seats(session: AsyncSession, org_id: str) -> int:
+    """Count the people of an organization: its principals with an active key, other than agents."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    people = select(func.count(func.lower(ApiKey.principal).distinct())).where(
+        ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *active
+    )
+    return (await session.scalars(people)).one()
+
+
+async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bool:
+    """Return whether an organization has or had another key, or has a payment; people without a key can begin one."""
+    key = select(ApiKey.id).where(ApiKey.org_id == org_id, ApiKey.id != besides).exists()
+    paid = select(PaymentRow.id).where(PaymentRow.org_id == org_id).exists()
+    return bool(await session.scalar(select(or_(key, paid))))
+
+
+async def find(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """Return the key; None when there is none, or it is not the session's to see."""
+    return await session.get(ApiKey, key_id) if is_id(key_id, "key") else None
+
+
+async def get(session: AsyncSession, key_id: str) -> ApiKey:
+    """Return the key; NotFound when there is none, or it is not the session's to see."""
+    found = await find(session, key_id)
+    if found is None:
+        raise NotFound("There is no such key.")
+    return found
+
+
+async def revoke(session: AsyncSession, key_id: str) -> bool:
+    """End a key for good; False when it had ended before."""
+    statement = (
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKey.id)
+    )
+    return (await session.scalars(statement)).one_or_none() is not None
+
+
+async def revoke_all(session: AsyncSession, org_id: str) -> None:
+    """End all keys of an organization for good."""
+    whose = (ApiKey.org_id == org_id, ApiKey.revoked_at.is_(None))
+    await session.execute(update(ApiKey).where(*whose).values(revoked_at=func.now()))
+
+
+_LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, active_only: bool, after: Position | None, limit: int
+) -> Found[ApiKey]:
+    """Return a page of the keys that the session may see, newest first."""
+    part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
+    if active_only:
+        part = (*part, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)

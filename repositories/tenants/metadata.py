@@ -1,0 +1,216 @@
+"""External ids and metadata that organizations set on objects, and the filters of lists by them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import ColumnElement, Select, exists, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.metadata import ExternalIdTaken, Written
+from models.metadata import MetadataPair, ObjectMetadata
+from models.payment import PaymentRow
+from models.payment_command import PaymentCommand
+from repositories.common import command
+from repositories.common.command import Row
+
+_READ = "SELECT * FROM object_metadata WHERE object_id = $1 AND org_id = $2"
+_READ_AS = "SELECT * FROM tenant_metadata($2, $1)"
+#: The kind whose external ids are unique on the platform, and not within one organization.
+_ORGANIZATION = "org"
+_PAYMENT = "pay"
+
+
+async def get(session: AsyncSession, object_id: str, org_id: str) -> ObjectMetadata | None:
+    """Return an organization's external id and metadata of an object, as they are now; None without any."""
+    return await session.get(ObjectMetadata, (object_id, org_id), populate_existing=True)
+
+
+async def read(
+    pool: "asyncpg.Pool[asyncpg.Record]", object_id: str, org_id: str, *, tenant: bool
+) -> ObjectMetadata | None:
+    """Return an organization's external id and metadata of an object, in one round trip; None without any.
+
+    `tenant` is whether the pool has the tenant's role, and not the platform's.
+    """
+    found = await pool.fetchrow(_READ_AS if tenant else _READ, object_id, org_id)
+    if found is None:
+        return None
+    columns = dict(found)
+    pairs = columns.pop("metadata")
+    # The connections of an engine decode JSON by themselves.
+    return ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
+
+
+async def has_changed(session: AsyncSession, object_id: str, org_id: str) -> bool:
+    """Return whether the object, or its external id or metadata, was ever changed by `put`."""
+    own = await get(session, object_id, org_id)
+    return own is not None and own.version > 1
+
+
+async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[str, ObjectMetadata]:
+    """Return the external ids and metadata of objects, by object id, in one statement.
+
+    Args:
+        session: it limits what can be found.
+        objects: each object's id, and the organization whose external id and metadata are returned.
+    """
+    wanted = list(objects)
+    if not wanted:
+        return {}
+    row = ObjectMetadata
+    found = await session.scalars(select(row).where(tuple_(row.object_id, row.org_id).in_(wanted)))
+    return {each.object_id: each for each in found}
+
+
+async def add(
+    session: AsyncSession, object_id: str, org_id: str, own: Written, command_id: str
+) -> ObjectMetadata | None:
+    """Write the external id and metadata of an object that is being created; None without any.
+
+    If the object has them already, nothing changes.
+
+    Raises:
+        ExternalIdTaken: another object has the id.
+    """
+    if not own:
+        return None
+    values = {"external_id": own.external_id, "pairs": dict(own.metadata), "command_id": command_id}
+    statement = insert(ObjectMetadata).values(object_id=object_id, org_id=org_id, **values)
+    await session.execute(statement.on_conflict_do_nothing())
+    made = await get(session, object_id, org_id)
+    if made is None:
+        assert own.external_id is not None
+        raise await _taken(session, object_id, org_id, own.external_id)
+    return made
+
+
+async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Written) -> Row | None:
+    """Write the external id and metadata of a row before it is inserted, or return the row of its command.
+
+    They are written first, so that the event of the insertion has the external id.
+
+    Raises:
+        ExternalIdTaken: another object has the id.
+        IdempotencyConflict: the command made another row.
+    """
+    if not own:
+        return None
+    new: Any = row
+    await command.lock_command(session, new.command_id)
+    made = await command.made_before(session, row, asked)
+    if made is None:
+        await add(session, new.id, new.org_id, own, new.command_id)
+    return made
+
+
+async def lock(session: AsyncSession, model: Any, object_id: str) -> None:
+    """Lock an object, and its external id and metadata, until the transaction ends."""
+    await session.execute(select(model.id).where(model.id == object_id).with_for_update(key_share=True))
+
+
+async def lock_contract(session: AsyncSession, contract_id: str) -> None:
+    """Do what `lock` does for a contract."""
+    await session.execute(select(func.lock_contract(contract_id)))
+
+
+async def put(
+    session: AsyncSession,
+    object_id: str,
+    org_id: str,
+    *,
+    external_id: str | None,
+    metadata: Mapping[str, str],
+    command_id: str,
+) -> ObjectMetadata:
+    """Replace the external id and metadata of an object, and count the version. Needs the platform's session.
+
+    Raises:
+        ExternalIdTaken: another object has the id.
+    """
+    row = ObjectMetadata
+    values = {"external_id": external_id, "pairs": dict(metadata), "command_id": command_id}
+    # Without a row, the version is the first one.
+    statement = insert(row).values(object_id=object_id, org_id=org_id, version=2, **values)
+    changed = {"version": row.version + 1, "updated_at": func.now(), **values}
+    changed["metadata"] = changed.pop("pairs")
+    try:
+        async with session.begin_nested():
+            await session.execute(
+                statement.on_conflict_do_update(index_elements=[row.object_id, row.org_id], set_=changed)
+            )
+    except IntegrityError:
+        if external_id is None:
+            raise
+        raise await _taken(session, object_id, org_id, external_id) from None
+    written = await get(session, object_id, org_id)
+    assert written is not None
+    return written
+
+
+async def free_unbegun(session: AsyncSession, payment_id: str, org_id: str) -> bool:
+    """Take the external id and metadata off a payment that was refused its start; return whether it never began.
+
+    Needs the platform's session.
+    """
+    row, begun = ObjectMetadata, exists().where(PaymentRow.id == payment_id)
+    own = (row.object_id == payment_id, row.org_id == org_id)
+    freed = await session.execute(
+        update(row).where(*own, ~begun).values(external_id=None, pairs={}).returning(row.object_id)
+    )
+    return freed.first() is not None
+
+
+def narrowed(
+    column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Written
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on external id and metadata for a list, each served by an index in the order of ids.
+
+    Args:
+        column: the id of the listed objects.
+        prefix: of these ids.
+        owner: the organization whose external ids and metadata are compared; None for any, which is for operators.
+        wanted: the external id and metadata to match.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.external_id is not None:
+        row = ObjectMetadata
+        named = select(row.object_id).where(row.prefix == prefix, row.external_id == wanted.external_id)
+        conditions.append(column.in_(_owned(named, row.org_id, owner)))
+    for key, value in wanted.metadata.items():
+        pair = MetadataPair
+        named = select(pair.object_id).where(pair.prefix == prefix, pair.key == key, pair.value == value)
+        conditions.append(column.in_(_owned(named, pair.org_id, owner)))
+    return tuple(conditions)
+
+
+def _owned(query: Select[str], column: InstrumentedAttribute[str], owner: str | None) -> Select[str]:
+    return query if owner is None else query.where(column == owner)
+
+
+async def _unbegun(session: AsyncSession, payment_id: str | None) -> datetime | None:
+    """Return when a payment was requested that has not begun, because its request got no answer; None otherwise."""
+    asked, begun = PaymentCommand, exists().where(PaymentRow.id == PaymentCommand.payment_id)
+    return await session.scalar(select(asked.created_at).where(asked.payment_id == payment_id, ~begun))
+
+
+async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> ExternalIdTaken:
+    """Return the error that another object has the external id, with that object's id."""
+    row, prefix = ObjectMetadata, object_id.partition("_")[0]
+    query = select(row.object_id).where(row.prefix == prefix, row.external_id == external_id)
+    first = await session.scalar(_owned(query, row.org_id, None if prefix == _ORGANIZATION else org_id))
+    if prefix == _PAYMENT and (asked_at := await _unbegun(session, first)) is not None:
+        return ExternalIdTaken(
+            f"A payment that was requested at {asked_at:%Y-%m-%d %H:%M:%S} UTC and has not begun has this external_id. "
+            "Repeat that request with its own Idempotency-Key, or choose another external_id.",
+            extra={"field": "external_id", "id": first, "requested_at": asked_at.isoformat()},
+        )
+    return ExternalIdTaken(
+        f"{first} has this external_id. Choose another one, or use that object.",
+        extra={"field": "external_id", "id": first},
+    )
