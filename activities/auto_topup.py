@@ -25,7 +25,7 @@ from domain.ids import auto_topup_command_id, sale_tax_key
 from domain.invoice.dunning import DAYS
 from domain.payment.options import STRIPE
 from domain.payment.terms import PaymentTerms
-from models.auto_topup import AutoTopUpCrossing
+from models.payments.auto_topup import AutoTopUpCrossing
 from repositories.payments import auto_topup as auto_topups
 from repositories.payments import customer as customers
 from repositories.payments import payment as payments

@@ -9,7 +9,7 @@ from activities.payout import asked
 from contracts.payment import ProviderEventInput, ProviderEventResult
 from domain.money import format_amount
 from domain.payment.event_types import TRANSFER_REVERSED
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import PayoutProvider
 from repositories.messages import alert

@@ -10,7 +10,7 @@ from contracts.payment import ProviderEventInput, ProviderEventResult
 from domain.access import Actor, Role
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories.billing import billing_profile as profiles

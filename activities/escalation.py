@@ -17,7 +17,7 @@ from contracts.escalation import (
 from domain.access import Role
 from domain.alert.escalation import Case, at_once, due_at
 from domain.alert.life import AlertStatus, Severity
-from models.alert import Alert
+from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.messages import alert_rule
 from runtime.database import Database

@@ -40,7 +40,7 @@ from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
-from models.contract import Contract
+from models.escrow.contract import Contract
 from repositories.escrow import contract, escrow, escrow_notice
 from repositories.messages import alert
 from repositories.payments import payment

@@ -18,7 +18,7 @@ from domain.payment.event_types import (
 )
 from domain.payout.commands import SOON, WOKEN
 from domain.payout.state import Payout
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from repositories.billing import subscription
 from repositories.payments import customer, payment, provider_event
 from repositories.payouts import creator_account, payout

@@ -46,7 +46,7 @@ from domain.payment.purposes import rules_for
 from domain.payment.purposes.invoice import Payable
 from domain.payment.state import AWAITING, Payment
 from domain.payment.terms import PaymentTerms, PurposeKind
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice
 from repositories.billing import invoice_collection as collections
 from repositories.messages import alert

@@ -10,7 +10,7 @@ from contracts.mail import SendMails, SentMails
 from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
 from domain.mail_kind import purpose_of, written
 from domain.mentions import ids_in, written_for
-from models.mail import QueuedMail
+from models.messages.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable

@@ -41,8 +41,8 @@ from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
 from domain.notification.due import Cadence, day_of, digest_at
 from domain.notification.preferences import Preferences
 from domain.notification.types import CODE, DIGEST, SPELT_OUT, written, written_together
-from models.alert import Alert
-from models.notification import NotificationChannel, NotificationRow
+from models.messages.alert import Alert
+from models.messages.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable

@@ -14,7 +14,7 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.ids import bounded, chargeback_command_id
 from domain.payment.fulfilment import NotPaid
 from domain.payment.terms import PaymentTerms
-from models.escrow import EscrowRow
+from models.escrow.escrow import EscrowRow
 from repositories.escrow import escrow as escrows
 from repositories.escrow import escrow_notice
 from runtime import reach

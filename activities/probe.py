@@ -46,7 +46,7 @@ from domain.escrow.state import Artifact, Escrow, EscrowStatus
 from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of, sale_tax_key
 from domain.payment.state import AWAITING, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
 from providers.front_door import FrontDoor
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow as escrows

@@ -36,7 +36,7 @@ from domain.reconciliation import (
     listed_until,
     nightly_window,
 )
-from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
 from repositories.books import clearing

@@ -11,7 +11,7 @@ from contracts.recovery import Recovered, RecoveryPage
 from domain.ids import recovery_key
 from domain.payable import HoldBack
 from domain.recovery import LOOKS
-from models.recovery import TransferReversal
+from models.payouts.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
 from repositories.messages import alert

@@ -29,11 +29,11 @@ from contracts.subscription import SubscriptionInput
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
 from domain.invoice.dunning import STUCK, stuck_after
-from models.escrow import EscrowRow
-from models.invoice_collection import InvoiceCollectionRow
-from models.payment import PaymentRow
-from models.payout import PayoutRow
-from models.subscription import SubscriptionRow
+from models.billing.invoice_collection import InvoiceCollectionRow
+from models.billing.subscription import SubscriptionRow
+from models.escrow.escrow import EscrowRow
+from models.payments.payment import PaymentRow
+from models.payouts.payout import PayoutRow
 from repositories.billing import invoice_collection, subscription
 from repositories.escrow import escrow
 from repositories.messages import alert

@@ -51,8 +51,8 @@ from domain.webhook.endpoint import (
     Ordering,
     Outcome,
 )
-from models.event import EventRow
-from models.webhook_endpoint import WebhookEndpointRow
+from models.messages.event import EventRow
+from models.messages.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
 from repositories.messages import alert, event
 from repositories.messages import webhook_delivery as deliveries

@@ -7,7 +7,7 @@ from api.fields import Principal
 from api.keyring import hash_of, new_secret, split_token, token_of
 from domain.access import Actor, Role
 from domain.errors import Conflict, Invalid
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit
 from runtime.identity import new_id

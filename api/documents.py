@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from domain.errors import Conflict
-from models.document import StoredDocument
+from models.billing.document import StoredDocument
 
 PDF, XML = "application/pdf", "application/xml"
 PDF_RESPONSE: dict[int | str, dict[str, Any]] = {

@@ -33,7 +33,7 @@ from domain.errors import Invalid
 from domain.ids import is_id
 from domain.metadata import NOTHING, Written
 from domain.money import parse_amount
-from models.base import Base
+from models.common.base import Base
 from repositories.common.listing import Found, Position, Wanted
 
 Row = TypeVar("Row", bound=Base)

@@ -34,7 +34,7 @@ from domain.metadata import (
     checked_metadata,
     refused,
 )
-from models.metadata import ObjectMetadata
+from models.tenants.metadata import ObjectMetadata
 from repositories.tenants import metadata as written
 from services.tenants.metadata import Change, change, version_of
 

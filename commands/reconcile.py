@@ -25,7 +25,7 @@ from contracts.reconciliation import (
 )
 from domain.money import format_amount
 from domain.reconciliation import Line, MatchStatus, Window, describe, nightly_window
-from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
 from repositories.books import discrepancy as discrepancies

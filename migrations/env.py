@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, pool, text
 
 import models  # noqa: F401 - registers every table on Base.metadata
-from models.base import Base
+from models.common.base import Base
 from runtime.database import make_engine
 from runtime.settings import ended_by_wrong_settings, read_settings
 

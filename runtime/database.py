@@ -132,7 +132,7 @@ class Database:
                 max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
             )
-            made.dialect.sealer = sealing  # type: ignore[attr-defined]  # see `models.sealed`
+            made.dialect.sealer = sealing  # type: ignore[attr-defined]  # see `models.common.sealed`
             if pre_ping:
                 event.listen(made.sync_engine, "checkout", _ping)
             return made

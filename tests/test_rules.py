@@ -310,7 +310,7 @@ READ_BY_THE_LEDGER = {"departments", "organizations"}
 
 def test_the_ledger_reads_no_other_nouns():
     import models
-    from models.base import Base
+    from models.common.base import Base
 
     assert models
     tables = {table.name for table in Base.metadata.tables.values() if table.schema is None}
@@ -350,7 +350,7 @@ def differences(kept: set[str], mapped: set[str]) -> list[str]:
 
 def tables_of_the_models() -> dict[str, set[str]]:
     import models
-    from models.base import Base
+    from models.common.base import Base
 
     assert models
     return {

@@ -51,7 +51,7 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from ledger.spends import Outcome as Charged
-from models.contract import Contract
+from models.escrow.contract import Contract
 from repositories.payments import payment_command
 from runtime.database import Database
 from runtime.identity import new_id

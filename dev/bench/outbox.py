@@ -31,7 +31,7 @@ from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome, Terms
 from domain.state_hash import state_hash
-from models.contract import Contract
+from models.escrow.contract import Contract
 from runtime.database import Database
 
 EACH = 25

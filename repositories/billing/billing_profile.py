@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.tax.treatment import EU
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

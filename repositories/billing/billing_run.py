@@ -22,9 +22,9 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from ledger.errors import translated
 from ledger.invariants import Invariant
-from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
-from models.billing_terms import BillingTermsRow
-from models.invoice import InvoiceRow
+from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
+from models.billing.billing_terms import BillingTermsRow
+from models.billing.invoice import InvoiceRow
 from repositories.common.listing import Found, Listing, Position, Wanted, in_states, of_owner
 from repositories.credits.spend_place import first_id
 

@@ -16,7 +16,7 @@ from domain.invoice.collection import CollectionMethod
 from domain.organization import OrganizationClosed, OrganizationStatus
 from domain.plan import Interval, PlanPrice
 from domain.spend.calendar import BEGINNING, zone_of
-from models.billing_terms import BillingTermsRow
+from models.billing.billing_terms import BillingTermsRow
 
 
 def as_row(

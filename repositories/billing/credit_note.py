@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.invoice.state import InvoiceStatus
-from models.invoice import CreditNoteRow, InvoiceRow
+from models.billing.invoice import CreditNoteRow, InvoiceRow
 
 
 async def of_invoice(session: AsyncSession, invoice_id: str) -> Sequence[CreditNoteRow]:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.document.content import Document
-from models.document import StoredDocument
+from models.billing.document import StoredDocument
 
 
 async def latest(session: AsyncSession, subject: str) -> StoredDocument | None:

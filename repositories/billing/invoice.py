@@ -22,7 +22,7 @@ from domain.invoice.booking import InvoicePosting, lots_document
 from domain.invoice.series import number_text, prefix_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
 from ledger.errors import translated
-from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
+from models.billing.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories.billing.invoice_line import discounts_of, lines_of
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Outcome
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.payment.state import AWAITING
-from models.invoice import InvoiceRow
-from models.invoice_collection import InvoiceCollectionEventRow, InvoiceCollectionRow
-from models.payment import PaymentRow
+from models.billing.invoice import InvoiceRow
+from models.billing.invoice_collection import InvoiceCollectionEventRow, InvoiceCollectionRow
+from models.payments.payment import PaymentRow
 from repositories.billing import invoice
 
 _STATE: TypeAdapter[Collection] = TypeAdapter(Collection)

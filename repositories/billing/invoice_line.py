@@ -9,7 +9,7 @@ from domain.invoice.arithmetic import TaxSum
 from domain.invoice.booking import Part, parts_of
 from domain.invoice.lines import Discount, InvoiceLine
 from domain.tax.rates import NO_TAX, AppliedTax, TaxCategory
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 
 _ALWAYS = frozenset({"description", "quantity", "unit_minor"})
 _USUAL = {field.name: field.default for field in fields(InvoiceLine)}

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.project import SLUG
 from ledger.invariants import Invariant
-from models.project import DeploymentEvent, Project
+from models.billing.project import DeploymentEvent, Project
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.tenants import metadata

@@ -22,17 +22,17 @@ from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
 from domain.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
-from models.chargeback import ChargebackRow
-from models.invoice import InvoicePayment, InvoiceRow
-from models.ledger_lot import LedgerLot
-from models.payment import PaymentEventRow, PaymentRow
-from models.subscription import (
+from models.billing.invoice import InvoicePayment, InvoiceRow
+from models.billing.subscription import (
     SubscriptionBill,
     SubscriptionEventRow,
     SubscriptionGrant,
     SubscriptionRow,
     SubscriptionTrial,
 )
+from models.books.ledger_lot import LedgerLot
+from models.payments.chargeback import ChargebackRow
+from models.payments.payment import PaymentEventRow, PaymentRow
 
 #: Events that request a change at the provider.
 ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")

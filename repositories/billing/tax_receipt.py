@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from ledger.invariants import Invariant
-from models.tax_receipt import TaxReceipt
+from models.billing.tax_receipt import TaxReceipt
 
 
 async def of_payment(session: AsyncSession, payment_id: str) -> Sequence[TaxReceipt]:

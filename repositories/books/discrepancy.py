@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import correction_movement_key, uuid_id
 from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
-from models.payment import PaymentBalanceTransaction
-from models.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
+from models.books.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
+from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.reconciliation import dumped, loaded
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import KnownKey, Line, MatchStatus, Report, Window
-from models.alert import Alert
-from models.payment import PaymentBalanceTransaction
-from models.reconciliation import (
+from models.books.reconciliation import (
     ReconciliationCorrection,
     ReconciliationDiscrepancy,
     ReconciliationLine,
     ReconciliationRun,
 )
+from models.messages.alert import Alert
+from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.clearing import Clearing
 from repositories.common.listing import Found, Listing, Position, Wanted, in_states
 

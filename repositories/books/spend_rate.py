@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.spend.rate import ExchangeRate, rate_between
-from models.spend import SpendRate
+from models.credits.spend import SpendRate
 from repositories.common.listing import Found, Listing, Position, Wanted, made_within
 
 _ALL = Wanted()

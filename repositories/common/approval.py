@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.approval import ApprovalStatus
 from domain.errors import NotFound
-from models.approval import Approval
+from models.common.approval import Approval
 from repositories.common.listing import Found, Listing, Position, Wanted, in_states
 
 MISSING = "There is no such approval."

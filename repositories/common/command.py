@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import other_request as other_request  # callers that keep what a command asked for raise it too
-from models.base import Base
+from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)
 

@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.idempotency import IdempotencyKey
+from models.common.idempotency import IdempotencyKey
 from repositories.common.changed import rows_changed
 
 

@@ -38,7 +38,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.ids import make_id, uuid_of
 from domain.metadata import NOTHING, Written
-from models.base import Base
+from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)
 #: Conditions that one index serves, in the order of the list.

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.action_cost import CostSource
-from models.action_cost import ActionCost
+from models.credits.action_cost import ActionCost
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from ledger.invariants import Invariant
-from models.credit_day import CreditDay
-from models.ledger import LedgerAccount, LedgerTransfer
-from models.ledger_lot import LedgerLot
+from models.books.ledger import LedgerAccount, LedgerTransfer
+from models.books.ledger_lot import LedgerLot
+from models.credits.credit_day import CreditDay
 
 #: The transfer that brings what a payment has bought.
 _RECEIVED = "payment.received"

@@ -14,9 +14,9 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from domain.lots import LotSource
 from ledger.invariants import Invariant
-from models.credit_lot import CreditLot
-from models.ledger import LedgerAccount
-from models.ledger_lot import LedgerLot
+from models.books.ledger import LedgerAccount
+from models.books.ledger_lot import LedgerLot
+from models.credits.credit_lot import CreditLot
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.tenants import metadata

@@ -7,12 +7,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.spend.scope import Attribution, Known, Named, SpendingKey
-from models.agent import Agent
-from models.api_key import ApiKey
-from models.department import Department
-from models.project import Project
-from models.spend import Spend
-from models.usage import UsageEventRow
+from models.billing.project import Project
+from models.credits.department import Department
+from models.credits.spend import Spend
+from models.marketplace.agent import Agent
+from models.tenants.api_key import ApiKey
+from models.usage.usage import UsageEventRow
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, of_owner
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import uuid_id
 from ledger.invariants import Invariant
-from models.ledger_lot import LedgerLot
+from models.books.ledger_lot import LedgerLot
 from repositories.common.listing import Listing, Position, Wanted
 
 _PAGE = text(

@@ -16,8 +16,8 @@ from domain.spend.scope import MadeBy, SpendingKey, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender, SpendStatus
-from models.department import Department
-from models.spend import Spend, SpendChange, SpendRefusal
+from models.credits.department import Department
+from models.credits.spend import Spend, SpendChange, SpendRefusal
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.credits import department
 from repositories.credits.spend_place import LAST, LOOKS, first_id, placed, skip

@@ -19,9 +19,9 @@ from domain.spend.control import ControlStatus, SubjectKind
 from domain.spend.presentation import Counted
 from domain.spend.scope import SpendingKey
 from ledger.controls import MISSING
-from models.agent import Agent
-from models.spend import Spend, SpendCounter, SpendRefusal
-from models.spend_control import SpendControl, SpendControlVersion
+from models.credits.spend import Spend, SpendCounter, SpendRefusal
+from models.credits.spend_control import SpendControl, SpendControlVersion
+from models.marketplace.agent import Agent
 from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
 from repositories.credits.department import parts_of
 from repositories.credits.spend_place import LAST, LOOKS, Kind, first_id, placed, skip

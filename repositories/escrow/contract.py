@@ -14,7 +14,7 @@ from domain.contract import ContractStatus
 from domain.errors import NotFound
 from domain.escrow.state import Milestone
 from domain.ids import escrow_id_of, is_id
-from models.contract import Contract, ContractParty
+from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.tenants import metadata

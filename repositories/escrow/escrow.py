@@ -21,9 +21,9 @@ from domain.escrow.state import Escrow, EscrowStatus
 from domain.events import Event
 from domain.ids import contract_id_of, escrow_workflow_id
 from ledger.invariants import Invariant
-from models.contract import Contract
-from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
-from models.metadata import ObjectMetadata
+from models.escrow.contract import Contract
+from models.escrow.escrow import EscrowEventRow, EscrowParty, EscrowRow
+from models.tenants.metadata import ObjectMetadata
 from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Position, Wanted, each
 from repositories.escrow import escrow_notice, party
 from repositories.escrow.escrow_waiting import Waiting

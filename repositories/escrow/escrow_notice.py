@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.escrow import EscrowCommand
 from domain.errors import RateLimited, other_request
 from domain.escrow.state import MAX_EVIDENCE
-from models.escrow import EscrowEventRow
-from models.escrow_notice import EscrowNotice
+from models.escrow.escrow import EscrowEventRow
+from models.escrow.escrow_notice import EscrowNotice
 from repositories.common.changed import rows_changed
 
 #: The commands with a notice: those by which somebody would lose money if a passed deadline made them too late.

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.access import Actor, Permission
 from domain.escrow.state import EscrowStatus
-from models.escrow import EscrowRow
+from models.escrow.escrow import EscrowRow
 
 Row = type[EscrowRow]
 Condition = Callable[[Row], ColumnElement[bool]]

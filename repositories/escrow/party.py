@@ -12,10 +12,10 @@ from sqlalchemy import ARRAY, FromClause, Text, and_, column, false, func, liter
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from models.agent import Agent
-from models.contract import Contract
-from models.metadata import ObjectMetadata
-from models.organization import Organization
+from models.escrow.contract import Contract
+from models.marketplace.agent import Agent
+from models.tenants.metadata import ObjectMetadata
+from models.tenants.organization import Organization
 
 _NAMES = ("title", "payer_name", "payee_name", "agent_name")
 #: Columns to read together with an object: $1 is its id, $2 that of its contract. `READ_AS` is for the organization $3;

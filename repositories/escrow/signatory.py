@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.signatory import Signatory
+from models.escrow.signatory import Signatory
 
 
 async def is_named(session: AsyncSession, org_id: str, principal: str) -> bool:

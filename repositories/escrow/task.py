@@ -28,13 +28,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Permission
 from domain.payment.snapshot import DisputeStatus
-from models.alert import Alert
-from models.chargeback import ChargebackRow
-from models.contract import Contract, ContractParty
-from models.escrow import EscrowParty, EscrowRow
-from models.invoice import InvoiceRow
-from models.payment import PaymentRow
-from models.reconciliation import ReconciliationDiscrepancy
+from models.billing.invoice import InvoiceRow
+from models.books.reconciliation import ReconciliationDiscrepancy
+from models.escrow.contract import Contract, ContractParty
+from models.escrow.escrow import EscrowParty, EscrowRow
+from models.messages.alert import Alert
+from models.payments.chargeback import ChargebackRow
+from models.payments.payment import PaymentRow
 from repositories.common.listing import LOOKED, Position, fixed
 from repositories.escrow.escrow_waiting import Waiting, waiting_for
 

@@ -10,7 +10,7 @@ from domain.agent import AgentRetired
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.text import rfc3339
-from models.agent import Agent
+from models.marketplace.agent import Agent
 from repositories.common.command import add_once, refuse_other
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.marketplace import marketplace

@@ -12,11 +12,11 @@ from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
-from models.agent import Agent
-from models.chargeback import ChargebackRow
-from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
-from models.payment import PaymentRow
-from models.reputation import ReputationAgentRow
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
+from models.payments.chargeback import ChargebackRow
+from models.payments.payment import PaymentRow
+from models.reputation.reputation import ReputationAgentRow
 from repositories.common.listing import Found, Position, Wanted, in_states
 from repositories.common.listing import Listing as Pages
 

@@ -12,7 +12,7 @@ from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.sales import SELL, Shares, Sold, sell_arguments, sold_of
 from ledger.spends import NewSpend
-from models.marketplace import MarketplaceUse
+from models.marketplace.marketplace import MarketplaceUse
 from repositories.reputation.organization_trait import in_one_hand_sql
 
 # The agent must be visible to the organization, as in the table's policy. Aliases are long, because the condition on

@@ -17,7 +17,7 @@ from domain.pricing.expression import Compile
 from domain.pricing.kept import restored
 from domain.pricing.rule import Rule, RuleType, Stacking
 from domain.reputation.levels import Ladder
-from models.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
+from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, of_owner
 from repositories.reputation.level import NEWEST, SEASONED, ladder_of

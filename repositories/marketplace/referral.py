@@ -10,8 +10,8 @@ from domain.money import CREDIT
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import Payment
 from ledger.invariants import Invariant
-from models.payment import PaymentRow
-from models.referral import Referral
+from models.marketplace.referral import Referral
+from models.payments.payment import PaymentRow
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states
 from repositories.payments.payment import state_of
 

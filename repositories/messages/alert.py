@@ -19,9 +19,9 @@ from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Sever
 from domain.alert.rules import BUILT_IN
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
-from models.alert import Alert
-from models.marketplace import MarketplacePurchase
-from models.payment import PaymentRow
+from models.marketplace.marketplace import MarketplacePurchase
+from models.messages.alert import Alert
+from models.payments.payment import PaymentRow
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.common.together import Writes
 

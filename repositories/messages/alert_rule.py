@@ -11,8 +11,8 @@ from domain.alert.firing import Phase, Standing
 from domain.alert.kinds import Ladder, ladder_of
 from domain.errors import NotFound
 from domain.ids import is_id
-from models.alert import Alert
-from models.alert_rule import AlertRule, AlertRuleStanding
+from models.messages.alert import Alert
+from models.messages.alert_rule import AlertRule, AlertRuleStanding
 
 MISSING = "There is no such alert rule."
 

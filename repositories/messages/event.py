@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 
 from domain.events import Event, check
 from domain.events.catalogue import CATALOGUE
-from models.event import EventRow
+from models.messages.event import EventRow
 from repositories.common.listing import Found, Listing, Part, Wanted, first_id, fixed, newest
 from repositories.common.together import Writes
 

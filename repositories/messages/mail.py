@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.mail import MailKind, MailStatus
-from models.mail import QueuedMail
+from models.messages.mail import QueuedMail
 from repositories.common.command import lock_command
 
 _CLAIM = text("""

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from models.mail_suppression import MailSuppression
+from models.messages.mail_suppression import MailSuppression
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 
 #: The maximum number of organizations that are alerted to a suppressed contact.

@@ -17,14 +17,14 @@ from domain.ids import is_id
 from domain.notification.channel import INBOX, ChannelStatus
 from domain.notification.due import Cadence, Clock, Quiet
 from domain.notification.preferences import Defaults, Person, Preferences, recipient_of
-from models.api_key import ApiKey
-from models.notification import (
+from models.messages.notification import (
     NotificationChannel,
     NotificationCursor,
     NotificationDefault,
     NotificationPreferences,
     NotificationRow,
 )
+from models.tenants.api_key import ApiKey
 from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.common.listing import Position as Place
 from repositories.messages.event import Position

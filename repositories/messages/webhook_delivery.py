@@ -25,8 +25,8 @@ from sqlalchemy.orm import aliased
 from domain.ids import is_id
 from domain.webhook.delivery import Answer, DeliveryStatus, Next
 from domain.webhook.endpoint import EVERYTHING, TEST, Ordering
-from models.event import EventRow
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.messages.event import EventRow
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, fixed, in_states
 from repositories.common.listing import Position as Place
 from repositories.messages import event

@@ -14,7 +14,7 @@ from domain.ids import is_id
 from domain.webhook.delivery import Pace
 from domain.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
 from domain.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
-from models.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
 from repositories.common.listing import Position as Mark
 from repositories.messages.event import Position

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.auto_topup import BOUGHT, RECEIVED, Crossing
-from models.auto_topup import AutoTopUp, AutoTopUpCrossing
-from models.payment import PaymentRow
+from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
+from models.payments.payment import PaymentRow
 
 #: What is due: an organization has an open fall, its balance has fallen, or it is above the threshold again.
 OPEN, FALLEN, ABOVE = "open", "fallen", "above"

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.state import Dispute, Payment
-from models.chargeback import ChargebackRow
-from models.payment import PaymentRow
+from models.payments.chargeback import ChargebackRow
+from models.payments.payment import PaymentRow
 from repositories.common.listing import Listing, Part, Position, Wanted, each
 from repositories.common.together import Writes
 

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.crypto_deposit import CryptoDepositRow, CryptoIndexRow, CryptoReceiptRow
+from models.payments.crypto_deposit import CryptoDepositRow, CryptoIndexRow, CryptoReceiptRow
 
 
 async def lock(session: AsyncSession, payment_id: str) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.customer import ProviderCustomer
+from models.payments.customer import ProviderCustomer
 
 
 async def ref_of(session: AsyncSession, org_id: str, provider: str) -> str | None:

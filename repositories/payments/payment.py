@@ -17,7 +17,7 @@ from domain.ids import payment_workflow_id
 from domain.payment.fulfilment import wake_at
 from domain.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
-from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
+from models.payments.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.common.listing import Counted, Found, Listing, Part, Position, Wanted
 from repositories.common.together import Writes
 from repositories.tenants import metadata

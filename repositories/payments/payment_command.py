@@ -15,7 +15,7 @@ from domain.errors import Unavailable
 from domain.organization import OrganizationStatus, stopped
 from domain.payment.options import CREDITS
 from domain.payment.terms import PaymentTerms
-from models.payment_command import PaymentCommand, PaymentCommandContent
+from models.payments.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.common.command import add_once, other_request
 
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)

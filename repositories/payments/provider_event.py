@@ -22,7 +22,7 @@ from domain.payment.snapshot import ProviderEvent
 from domain.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from repositories.common.changed import rows_changed
 from repositories.common.listing import Found, Listing, Part, Wanted, each
 from repositories.common.together import Writes

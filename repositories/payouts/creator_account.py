@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.creator import CreatorAccount
-from models.creator_account import CreatorAccountRow
+from models.payouts.creator_account import CreatorAccountRow
 
 
 def account_of(row: CreatorAccountRow) -> CreatorAccount:

@@ -14,8 +14,8 @@ from domain.accounts import Account
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
-from models.payment import PaymentBalanceTransaction
-from models.payout import PayoutEventRow, PayoutRow
+from models.payments.payment import PaymentBalanceTransaction
+from models.payouts.payout import PayoutEventRow, PayoutRow
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each
 
 _STATE: TypeAdapter[Payout] = TypeAdapter(Payout)

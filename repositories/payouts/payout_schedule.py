@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
-from models.payout import PayoutScheduleRow
+from models.payouts.payout import PayoutScheduleRow
 
 
 def schedule_of(row: PayoutScheduleRow) -> PayoutSchedule:

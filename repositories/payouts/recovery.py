@@ -14,9 +14,9 @@ from domain.ids import recovery_id_of
 from domain.money import CREDIT
 from domain.recovery import Priced
 from ledger.invariants import Invariant
-from models.invoice import InvoicePayment
-from models.recovery import Recovery, RecoveryShare
-from models.subscription import SubscriptionBill
+from models.billing.invoice import InvoicePayment
+from models.billing.subscription import SubscriptionBill
+from models.payouts.recovery import Recovery, RecoveryShare
 from repositories.common.together import Writes
 
 #: The maximum number of lots or accounts that one share takes from, because it is one transaction.
@@ -106,7 +106,7 @@ async def begin(
     Args:
         session: of the event that loses it.
         payment_id: the payment.
-        cause: see `models.recovery.Recovery`.
+        cause: see `models.payouts.recovery.Recovery`.
         org_id: the payer.
         asset: of the entitlement.
         owed_minor: the debt that it left the payer with.

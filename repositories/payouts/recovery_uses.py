@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.money import CREDIT
 from domain.recovery import Use
-from models.recovery import Recovery, RecoveryShare
+from models.payouts.recovery import Recovery, RecoveryShare
 
 #: How many of the payer's newest postings are searched for what the platform itself has earned of a payment.
 MOST_USES = 100_000

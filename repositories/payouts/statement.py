@@ -13,7 +13,7 @@ from domain.ids import is_id
 from domain.money import allocate
 from domain.statement import Part, divided
 from ledger.invariants import Invariant
-from models.creator_statement import CreatorCorrection, CreatorStatement
+from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.books.account_statement import version_before
 
 #: Kinds of transfers out of earnings that take nothing back from the creator.

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.money import CREDIT
 from domain.recovery import Sent
 from ledger.invariants import Invariant
-from models.recovery import Recovery, RecoveryShare, TransferReversal
+from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 
 #: The condition that a share has no reversal of payout `p` yet; there is never a second one.
 _NOT_REVERSED = """NOT EXISTS (

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.reputation.evidence import Dimension
 from domain.reputation.levels import Ladder, Level, Rank
-from models.reputation import ReputationLadderRow
+from models.reputation.reputation import ReputationLadderRow
 
 #: How many agents of an organization are looked at for its best one: those that rank highest by what is seasoned, as of
 #: their rows.

@@ -20,7 +20,7 @@ from domain.reputation.moves import TREND_DAYS
 from domain.reputation.score import HALF_E6
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
-from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.listing import Found, Listing, Position, Wanted
 
 STAKES = Stakes()

@@ -13,7 +13,7 @@ from domain.reputation.clients import SAYS_E4
 from domain.reputation.conduct import Conduct
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.settled import stakes_of
-from models.reputation import ReputationClientRow
+from models.reputation.reputation import ReputationClientRow
 
 #: The maximum number of events that are read, and of those that are returned.
 _READ, _SHOWN = 100, 20

@@ -14,8 +14,8 @@ from domain.ids import uuid_of
 from domain.invoice.state import InvoiceStatus
 from domain.payment.entitlement import gone_minor
 from domain.reputation.recall import Bill, BillPayment, Passed, bank_took
-from models.invoice import InvoicePayment
-from models.payment import PaymentRow
+from models.billing.invoice import InvoicePayment
+from models.payments.payment import PaymentRow
 from repositories.payments import payment
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Role
 from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
-from models.api_key import ApiKey
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
+from models.tenants.api_key import ApiKey
 from repositories.common.command import lock_command, refuse_other
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from models.audit import AuditEntry
+from models.tenants.audit import AuditEntry
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, fixed
 from repositories.common.together import Writes
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.mail import LANGUAGES, Contact, Purpose
-from models.contact import OrganizationContacts
+from models.tenants.contact import OrganizationContacts
 
 
 async def get(session: AsyncSession, org_id: str) -> OrganizationContacts | None:

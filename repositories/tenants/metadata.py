@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.metadata import ExternalIdTaken, Written
-from models.metadata import MetadataPair, ObjectMetadata
-from models.payment import PaymentRow
-from models.payment_command import PaymentCommand
+from models.payments.payment import PaymentRow
+from models.payments.payment_command import PaymentCommand
+from models.tenants.metadata import MetadataPair, ObjectMetadata
 from repositories.common import command
 from repositories.common.command import Row
 

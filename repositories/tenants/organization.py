@@ -12,8 +12,8 @@ from domain.organization import OrganizationClosed, OrganizationStatus, stopped
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import AWAITING
 from domain.payout.state import FINAL, PayoutStatus
-from models.organization import Organization
-from models.project import DeploymentEvent
+from models.billing.project import DeploymentEvent
+from models.tenants.organization import Organization
 from repositories.common.command import add_once, other_request, refuse_other
 from repositories.common.listing import Found, Listing, Position, Wanted, each
 from repositories.tenants import metadata

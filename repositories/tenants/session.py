@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import SECOND_KEYS, Actor, Role
 from domain.errors import NotFound
 from domain.ids import is_id
-from models.api_key import ApiKey
-from models.session import Session, SessionLink
+from models.tenants.api_key import ApiKey
+from models.tenants.session import Session, SessionLink
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.

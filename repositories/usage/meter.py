@@ -16,7 +16,7 @@ from domain.ids import is_id
 from domain.usage.event import ATTRIBUTES, REFERENCES
 from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
-from models.meter import MeterDay, MeterMember, MeterRow
+from models.usage.meter import MeterDay, MeterMember, MeterRow
 from repositories.common.command import made_before
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.usage.usage import IS_THERE

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Invalid
 from domain.metering.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
-from models.model_price import ModelPriceImport, ModelPriceRow
+from models.usage.model_price import ModelPriceImport, ModelPriceRow
 
 #: The lock by which imports wait for each other.
 _IMPORTING = func.pg_advisory_xact_lock(func.hashtextextended("import-model-prices", 0))

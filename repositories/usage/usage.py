@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.spend.scope import Attribution, Known
 from domain.usage.meter import ALL
 from ledger.invariants import Invariant
-from models.agent import Agent
-from models.department import Department
-from models.project import Project
-from models.usage import UsageEventRow, UsageSource
+from models.billing.project import Project
+from models.credits.department import Department
+from models.marketplace.agent import Agent
+from models.usage.usage import UsageEventRow, UsageSource
 
 #: The dimensions of daily sums, besides the total; columns of the events.
 DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")

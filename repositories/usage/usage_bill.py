@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.metering.amounts import minor_pico
 from domain.usage.arrears import BilledStatus, OpenBill, Source
 from ledger.invariants import Invariant
-from models.usage import UsageEventRow
-from models.usage_bill import UsageBill
+from models.usage.usage import UsageEventRow
+from models.usage.usage_bill import UsageBill
 from repositories.usage import usage_void
 
 # A shared lock, so that events are added concurrently, and a run that seals the bill waits for them. A bill that was

@@ -15,10 +15,10 @@ from domain.organization import OrganizationStatus
 from domain.usage.charge import Waits
 from domain.usage.paid_call import SECRET
 from ledger.invariants import Invariant
-from models.marketplace import MarketplaceAgreedUse
-from models.organization import Organization
-from models.usage import UsageEventRow
-from models.usage_charge import MeterMonth, UsageChargeRow
+from models.marketplace.marketplace import MarketplaceAgreedUse
+from models.tenants.organization import Organization
+from models.usage.usage import UsageEventRow
+from models.usage.usage_charge import MeterMonth, UsageChargeRow
 
 #: Neither charged nor void.
 _OPEN = and_(UsageChargeRow.spend_id.is_(None), UsageChargeRow.voided_at.is_(None))

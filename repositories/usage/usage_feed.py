@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tupl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Conflict
-from models.usage import UsageEventRow
+from models.usage.usage import UsageEventRow
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import spend_key
-from models.spend import Spend
-from models.usage import UsagePaidCall
+from models.credits.spend import Spend
+from models.usage.usage import UsagePaidCall
 
 
 async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID]) -> dict[UUID, UUID]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.marketplace.metered import Metered
 from domain.spend.scope import SpendingKey
 from domain.usage.run import RunPart
-from models.usage import UsageDay, UsageEventRow
+from models.usage.usage import UsageDay, UsageEventRow
 from repositories.common.listing import Found, Listing, Position, Wanted
 from repositories.credits import department
 from repositories.usage.usage import COUNTED, TOKENS

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
-from models.usage import UsageEventRow
-from models.usage_bill import UsageVoid
+from models.usage.usage import UsageEventRow
+from models.usage.usage_bill import UsageVoid
 
 #: How long before it came in an event may have happened, at the very most; and how far ahead clocks of senders may be.
 _LATE = timedelta(days=400)

@@ -15,7 +15,7 @@ from domain.billing_terms import TermsVersion, billed_period
 from domain.errors import DomainError
 from domain.metering.charges import parse_charge, rate_step
 from domain.usage.arrears import Source
-from models.meter import MeterRow
+from models.usage.meter import MeterRow
 from repositories.billing import billing_run, billing_terms
 from repositories.usage import meter, usage, usage_bill
 from repositories.usage.usage_bill import BillSum

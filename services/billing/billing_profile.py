@@ -12,7 +12,7 @@ from domain.errors import Invalid
 from domain.tax.rates import check_place
 from domain.tax.treatment import EU
 from domain.text import rfc3339
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation, VatNumbers, checked
 from repositories.billing import billing_profile

@@ -22,8 +22,8 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.tax.treatment import Treatment
 from domain.text import rfc3339
-from models.billing_run import BillingRunRow
-from models.invoice import InvoiceRow
+from models.billing.billing_run import BillingRunRow
+from models.billing.invoice import InvoiceRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService
 from repositories.billing import billing_run, billing_terms, invoice
 from repositories.billing.invoice import CreditsAtHand, Finalised

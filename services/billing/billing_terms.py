@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
 from domain.text import rfc3339
-from models.billing_terms import BillingTermsRow
+from models.billing.billing_terms import BillingTermsRow
 from providers.payments.limits import check_recurring
 from repositories.billing import billing_terms
 from repositories.common.command import made_by, other_request

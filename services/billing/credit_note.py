@@ -16,8 +16,8 @@ from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
 from domain.money import format_amount
-from models.invoice import CreditNoteRow, InvoiceRow
-from models.subscription import SubscriptionBill
+from models.billing.invoice import CreditNoteRow, InvoiceRow
+from models.billing.subscription import SubscriptionBill
 from repositories.billing import credit_note, invoice, invoice_line
 from repositories.billing import subscription as subscriptions
 from repositories.books import debt

@@ -18,8 +18,8 @@ from domain.payment.purposes.credits import Credits
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from domain.tax.rates import AppliedTax, TaxCategory
-from models.invoice import CreditNoteRow, InvoiceRow
-from models.tax_receipt import TaxReceipt
+from models.billing.invoice import CreditNoteRow, InvoiceRow
+from models.billing.tax_receipt import TaxReceipt
 from providers.formats import formats_of
 from repositories.billing import billing_profile, billing_terms, invoice_line
 from repositories.billing import credit_note as credit_notes

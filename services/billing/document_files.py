@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.document.content import Document, Party
 from domain.legal_entity import LegalEntities, UnknownEntity
-from models.document import StoredDocument
-from models.invoice import InvoiceRow
+from models.billing.document import StoredDocument
+from models.billing.invoice import InvoiceRow
 from repositories.billing import document as documents
 from repositories.messages import alert
 from runtime.database import Database

@@ -6,7 +6,7 @@ from domain.entitlement import Entitlement, Standing, included, require
 from domain.plan import Plan, Plans
 from domain.project import check_new_deployment, check_new_project
 from domain.subscription.terms import seats_of
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.tenants import api_key
 from repositories.tenants import organization as organizations

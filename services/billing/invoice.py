@@ -22,7 +22,7 @@ from domain.lots import LotTerms
 from domain.metadata import NOTHING, Written
 from domain.money import format_amount
 from ledger.gateway import Ledger, Posted, Posting
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import billing_terms, invoice, invoice_line
 from repositories.tenants import audit, metadata, organization
 from runtime.database import driver_connection

@@ -13,7 +13,7 @@ from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.subscription.late import page_of
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_collection, invoice_line, subscription
 from repositories.payments import payment
 from repositories.tenants import audit

@@ -13,7 +13,7 @@ from domain.invoice.booking import InvoicePosting
 from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_line, subscription
 from repositories.credits import credit_lot
 from repositories.payments import payment

@@ -18,7 +18,7 @@ from domain.invoice.state import InvoiceStatus
 from domain.tax.rates import AppliedTax
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from providers.payments.limits import charge_unit
 from repositories.billing import invoice, invoice_line
 from repositories.billing.invoice import CreditsAtHand, Finalised

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict
-from models.billing_run import InvoiceItemRow
+from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from repositories.common.command import made_before
 from repositories.tenants import audit, organization

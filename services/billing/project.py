@@ -27,8 +27,8 @@ from domain.project import (
     slots_to_take,
 )
 from ledger.gateway import Ledger, Posting
-from models.organization import Organization
-from models.project import DeploymentEvent, Project
+from models.billing.project import DeploymentEvent, Project
+from models.tenants.organization import Organization
 from repositories.billing import project as projects
 from repositories.books import debt
 from repositories.common.command import other_request

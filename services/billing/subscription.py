@@ -31,8 +31,8 @@ from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
 from domain.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus
 from ledger.gateway import Ledger, Posting
-from models.invoice import InvoiceRow
-from models.subscription import SubscriptionBill
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionBill
 from repositories.billing import invoice
 from repositories.billing import subscription as subscriptions
 from repositories.books import debt

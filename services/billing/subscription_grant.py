@@ -18,8 +18,8 @@ from domain.subscription.period import Period
 from domain.subscription.refund import credits_left, net_cost
 from domain.subscription.state import Grant, Subscription
 from ledger.gateway import Ledger, Posting
-from models.credit_lot import CreditLot
-from models.subscription import SubscriptionBill, SubscriptionGrant
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant
+from models.credits.credit_lot import CreditLot
 from repositories.billing import invoice
 from repositories.billing import subscription as subscriptions
 from repositories.credits import credit_lot

@@ -26,7 +26,7 @@ from domain.subscription.accrual import Deferred
 from domain.subscription.period import Period
 from domain.subscription.refund import RestOfLot
 from ledger.gateway import Ledger, Posting
-from models.subscription import SubscriptionBill
+from models.billing.subscription import SubscriptionBill
 from repositories.billing import subscription as subscriptions
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_minor

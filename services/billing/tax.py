@@ -10,7 +10,7 @@ from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import InvoiceRules
 from domain.tax.rates import TaxRate
 from domain.tax.treatment import TaxParty, Treatment, treat_dated
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
 from repositories.billing import billing_profile, tax_rate
 
 #: The fields of a profile that a finalised invoice stores.

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict
 from domain.tax.rates import TaxRate, check_rate, format_rate
-from models.billing_profile import TaxRateRow
+from models.billing.billing_profile import TaxRateRow
 from repositories.billing import tax_rate
 from repositories.common import command
 from repositories.tenants import audit

@@ -15,7 +15,7 @@ from domain.invoice.series import DocumentType, entity_of, number_text, series_o
 from domain.mail import MailKind
 from domain.money import format_amount
 from domain.payment.terms import PaymentTerms
-from models.tax_receipt import TaxReceipt
+from models.billing.tax_receipt import TaxReceipt
 from repositories.billing import invoice, tax_receipt
 from repositories.messages import alert
 from runtime.identity import new_id

@@ -11,7 +11,7 @@ from domain.errors import Conflict
 from domain.spend.rate import ExchangeRate, format_rate
 from domain.text import rfc3339
 from ledger.rates import set_credit_rate, set_rate
-from models.spend import SpendRate
+from models.credits.spend import SpendRate
 from repositories.books import spend_rate
 from repositories.tenants import audit
 from runtime.database import driver_connection

@@ -9,7 +9,7 @@ from domain.errors import Conflict, NotFound
 from domain.ids import correction_key, is_id, reconciliation_run_id
 from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
 from ledger.gateway import Ledger, Posting
-from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories.books import discrepancy as discrepancies
 from repositories.books import reconciliation as books
 from repositories.common.command import other_request

@@ -22,7 +22,7 @@ from domain.approval import (
 )
 from domain.errors import Conflict, Forbidden
 from domain.text import rfc3339
-from models.approval import Approval
+from models.common.approval import Approval
 from repositories.common import approval
 from repositories.messages import alert
 from repositories.tenants import audit

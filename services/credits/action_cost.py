@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.action_cost import Cost, in_force
 from domain.money import CREDIT, format_amount
-from models.action_cost import ActionCost
+from models.credits.action_cost import ActionCost
 from repositories.credits import action_cost
 from repositories.tenants import audit, organization
 from runtime.database import driver_connection

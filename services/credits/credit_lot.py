@@ -16,7 +16,7 @@ from domain.metadata import NOTHING, Written
 from domain.money import CREDIT, format_amount
 from domain.text import rfc3339
 from ledger.gateway import Ledger
-from models.credit_lot import CreditLot
+from models.credits.credit_lot import CreditLot
 from repositories.billing import credit_note
 from repositories.credits import credit_lot
 from repositories.credits import spend as spends

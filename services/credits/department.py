@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.spend.scope import Attribution
-from models.agent import Agent
-from models.api_key import ApiKey
-from models.department import Department
+from models.credits.department import Department
+from models.marketplace.agent import Agent
+from models.tenants.api_key import ApiKey
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys

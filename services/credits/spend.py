@@ -16,7 +16,7 @@ from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
-from models.spend import Spend, SpendChange
+from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
 from repositories.tenants import api_key, audit, organization

@@ -21,7 +21,7 @@ from domain.money import CREDIT
 from domain.spend.calendar import Window
 from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
 from ledger.controls import Controls, Written
-from models.spend_control import SpendControl, SpendControlVersion
+from models.credits.spend_control import SpendControl, SpendControlVersion
 from repositories.common.command import made_by, other_request
 from repositories.credits import department as departments
 from repositories.credits import spend_control as controls

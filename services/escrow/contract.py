@@ -9,8 +9,8 @@ from domain.contract import judge_acceptance
 from domain.metadata import Written
 from domain.money import format_amount
 from domain.reputation.levels import Level, refuse_large
-from models.contract import Contract
-from models.pricing import PricingQuote
+from models.escrow.contract import Contract
+from models.marketplace.pricing import PricingQuote
 from repositories.escrow import contract
 from repositories.marketplace import agent as agents
 from repositories.tenants import audit, metadata

@@ -9,8 +9,8 @@ from domain.errors import Conflict
 from domain.events import Event, time_of
 from domain.marketplace.offer import OfferStatus, words
 from domain.metadata import Written
-from models.agent import Agent
-from models.marketplace import MarketplaceOffer
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceOffer
 from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace
 from repositories.messages import event

@@ -20,7 +20,7 @@ from domain.money import CREDIT, format_amount, format_ratio
 from domain.payment.options import STRIPE
 from domain.payment.purposes.purchase import is_disputed
 from ledger.spends import NewSpend, Spender
-from models.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable, refundable
 from repositories.books import debt
 from repositories.common.command import made_by, other_request

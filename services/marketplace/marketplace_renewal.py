@@ -17,7 +17,7 @@ from domain.organization import OrganizationClosed, OrganizationSuspended
 from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from ledger.spends import Spender
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.billing import billing_terms
 from repositories.books import debt
 from repositories.credits import spend as spends

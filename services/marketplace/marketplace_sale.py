@@ -20,7 +20,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
-from models.marketplace import MarketplacePurchase, MarketplaceUse
+from models.marketplace.marketplace import MarketplacePurchase, MarketplaceUse
 from repositories.marketplace import marketplace
 from repositories.marketplace.marketplace import SharedLot
 from repositories.payouts import recovery

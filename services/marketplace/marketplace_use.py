@@ -19,8 +19,8 @@ from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationClosed
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spent
-from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
-from models.spend import Spend, SpendChange
+from models.credits.spend import Spend, SpendChange
+from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.books import debt
 from repositories.common.command import other_request
 from repositories.credits import spend as spends

@@ -17,8 +17,8 @@ from domain.pricing.kept import kept
 from domain.pricing.quote import LASTS, commission_of, judge_use
 from domain.pricing.rule import Rule, refuse_overlap
 from domain.reputation.levels import Level, commission_source
-from models.contract import Contract
-from models.pricing import PricingAgent, PricingQuote, PricingRule
+from models.escrow.contract import Contract
+from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
 from repositories.common.command import lock_command, made_before
 from repositories.escrow import contract as contracts

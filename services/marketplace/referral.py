@@ -14,7 +14,7 @@ from domain.money import CREDIT, format_amount
 from domain.payment.entitlement import gone_minor
 from domain.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
 from ledger.gateway import Ledger, Posting
-from models.referral import Referral
+from models.marketplace.referral import Referral
 from repositories.books import debt
 from repositories.marketplace import referral
 from repositories.messages import alert

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.approval import ApprovalAction
 from domain.money import CREDIT, format_amount
-from models.spend import Spend, SpendChange
+from models.credits.spend import Spend, SpendChange
 from repositories.credits import credit_lot as grants
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace

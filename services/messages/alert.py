@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.text import rfc3339
-from models.alert import Alert
+from models.messages.alert import Alert
 from repositories.messages import alert
 from repositories.tenants import audit
 

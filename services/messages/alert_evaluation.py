@@ -12,7 +12,7 @@ from domain.alert import firing, rules
 from domain.alert.firing import Act, Phase, Terms
 from domain.alert.rules import BUILT_IN, BUILT_IN_TERMS, Rule
 from domain.money import CREDIT, format_amount
-from models.alert_rule import AlertRule, AlertRuleStanding
+from models.messages.alert_rule import AlertRule, AlertRuleStanding
 from repositories.messages import alert, alert_built_in, alert_figure, alert_rule
 from repositories.messages.alert_built_in import Found
 from repositories.messages.alert_figure import Figure, Watched

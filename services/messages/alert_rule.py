@@ -15,8 +15,8 @@ from domain.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
 from domain.errors import Conflict, Invalid, NotFound
 from domain.ids import is_id
 from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
-from models.alert_rule import AlertRule
-from models.spend_control import SpendControl
+from models.credits.spend_control import SpendControl
+from models.messages.alert_rule import AlertRule
 from repositories.common.command import lock_command, made_by, other_request, refuse_other
 from repositories.credits import department as departments
 from repositories.credits import spend_control

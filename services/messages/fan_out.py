@@ -27,8 +27,8 @@ from domain.notification.types import (
     is_covered_by_alert,
     type_of_alert,
 )
-from models.alert import Alert
-from models.event import EventRow
+from models.messages.alert import Alert
+from models.messages.event import EventRow
 from repositories.messages import alert as alerts
 from repositories.messages import alert_rule as alert_rules
 from repositories.messages import event

@@ -11,7 +11,7 @@ from domain.errors import other_request
 from domain.mail import LANGUAGES, Contact, MailKind, Purpose
 from domain.mail_kind import checked_values, purpose_of
 from domain.metadata import Precondition
-from models.contact import OrganizationContacts
+from models.tenants.contact import OrganizationContacts
 from repositories.messages import mail as mails
 from repositories.tenants import audit, contact
 from runtime.identity import new_id

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import BadSignature
 from domain.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
-from models.mail_suppression import MailSuppression
+from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Delivery, Message, Notifier
 from repositories.messages import alert
 from repositories.messages import mail_suppression as suppressions

@@ -35,8 +35,8 @@ from domain.notification.preferences import (
 )
 from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
 from domain.slack import HOOKS
-from models.alert import Alert
-from models.notification import NotificationChannel
+from models.messages.alert import Alert
+from models.messages.notification import NotificationChannel
 from repositories.common.command import lock_command, made_by
 from repositories.messages import alert as alerts
 from repositories.messages import alert_rule

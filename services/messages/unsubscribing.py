@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from domain.errors import NotFound
 from domain.notification.due import day_of
 from domain.notification.types import DIGEST
-from models.notification import NotificationRow
+from models.messages.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
 
 #: What `Signer` signs these for.

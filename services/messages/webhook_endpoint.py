@@ -40,7 +40,7 @@ from domain.webhook.endpoint import (
     Outcome,
     WrongEndpointState,
 )
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 from repositories.common.command import lock_command, made_by
 from repositories.messages import alert, event

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.webhook.endpoint import SecretMissing
-from models.webhook_endpoint import WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from runtime.sealing import Sealer
 

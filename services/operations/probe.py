@@ -21,9 +21,9 @@ from domain.money import CREDIT, parse_amount
 from domain.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.contract import Contract
-from models.organization import Organization
+from models.escrow.contract import Contract
+from models.marketplace.agent import Agent
+from models.tenants.organization import Organization
 from repositories.common.listing import Wanted
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents

@@ -17,7 +17,7 @@ from domain.ids import auto_topup_command_id
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.payment.terms import PaymentTerms
-from models.auto_topup import AutoTopUp, AutoTopUpCrossing
+from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from repositories.messages import alert
 from repositories.payments import auto_topup, payment, payment_command
 from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, Stand

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import IdempotencyConflict
 from domain.payment.snapshot import CreatePayment
-from models.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
+from models.payments.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
 from providers.chains.addresses import Place
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord, Findings, Receipt

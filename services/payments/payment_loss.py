@@ -15,7 +15,7 @@ from domain.payment import booking
 from domain.payment.state import Dispute, RefundState
 from domain.payment.terms import PaymentTerms
 from domain.recovery import shortfall
-from models.subscription import SubscriptionBill
+from models.billing.subscription import SubscriptionBill
 from repositories.billing import subscription as subscriptions
 from repositories.messages import alert
 from repositories.payouts import recovery

@@ -10,7 +10,7 @@ from domain.ids import payment_transfer_key, uuid_id
 from domain.money import CREDIT
 from domain.payment import booking
 from ledger.gateway import Posting
-from models.credit_lot import CreditLot
+from models.credits.credit_lot import CreditLot
 from repositories.credits import credit_lot as lots
 
 #: Postings that grant an entitlement that the purpose does not need.

@@ -8,7 +8,7 @@ from domain.access import Role
 from domain.creator import CreatorAccount, has_tax_profile, is_redirected
 from domain.ids import creator_account_key
 from domain.mail import MailKind
-from models.creator_account import CreatorAccountRow
+from models.payouts.creator_account import CreatorAccountRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
 from repositories.billing import billing_terms

@@ -13,7 +13,7 @@ from domain.organization import OrganizationSuspended
 from domain.payable import HoldBack, available
 from domain.payout.schedule import PayoutSchedule
 from domain.payout.state import Payout
-from models.payout import PayoutScheduleRow
+from models.payouts.payout import PayoutScheduleRow
 from repositories.payouts import creator_account, payout_schedule
 from repositories.tenants import audit
 from services.payouts import payout as payouts

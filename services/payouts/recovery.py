@@ -21,7 +21,7 @@ from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
-from models.recovery import Recovery, RecoveryShare
+from models.payouts.recovery import Recovery, RecoveryShare
 from repositories.billing import subscription as subscriptions
 from repositories.books import debt
 from repositories.messages import alert

@@ -18,7 +18,7 @@ from domain.mail import MailKind
 from domain.money import CREDIT, allocate, format_amount
 from domain.tax.rates import TaxCategory
 from domain.tax.self_billing import Supplier, included, spread, stated_tax
-from models.creator_statement import CreatorCorrection, CreatorStatement
+from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from providers.formats import formats_of
 from repositories.billing import billing_profile, invoice, tax_rate
 from repositories.payouts import statement

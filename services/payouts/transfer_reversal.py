@@ -13,7 +13,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
 from domain.recovery import LOOKS, ReversalStatus, Use, reversals
 from ledger.gateway import Ledger, Posting
-from models.recovery import Recovery, RecoveryShare, TransferReversal
+from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payments.limits import transferable
 from providers.payouts.base import ReversalSnapshot
 from repositories.books import debt

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.escrow.state import Terms
 from domain.reputation.levels import Level, check, refuse_exposed
-from models.reputation import ReputationLadderRow
+from models.reputation.reputation import ReputationLadderRow
 from repositories.common.command import lock_command, made_before
 from repositories.marketplace import pricing
 from repositories.reputation import level

@@ -20,8 +20,8 @@ from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import bank_took, nothing_is_left, passed_on, recalled, recalled_of_bill, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
-from models.contract import Contract
-from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from models.escrow.contract import Contract
+from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.command import lock_command
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows

@@ -10,7 +10,7 @@ from domain.plan import Plans
 from domain.session import SessionEnded
 from domain.spend.control import SubjectKind
 from domain.text import rfc3339
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 from repositories.common.command import made_by
 from repositories.credits import spend_control as controls
 from repositories.escrow import signatory as signatories

@@ -10,7 +10,7 @@ from domain.access import Actor
 from domain.errors import other_request
 from domain.events import Event
 from domain.metadata import Precondition, merged
-from models.metadata import ObjectMetadata
+from models.tenants.metadata import ObjectMetadata
 from repositories.messages import event
 from repositories.tenants import audit
 from repositories.tenants import metadata as written

@@ -13,7 +13,7 @@ from domain.metadata import Written
 from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace
 from repositories.messages import event

@@ -11,9 +11,9 @@ from domain.entitlement import Entitlement, Standing, require
 from domain.errors import Conflict, NotFound, Unauthenticated
 from domain.plan import Plans
 from domain.session import MOST, LinkGone, link_problem, span_of
-from models.api_key import ApiKey
-from models.organization import Organization
-from models.session import Session, SessionLink
+from models.tenants.api_key import ApiKey
+from models.tenants.organization import Organization
+from models.tenants.session import Session, SessionLink
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit

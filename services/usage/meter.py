@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict, Forbidden
-from models.meter import MeterRow
+from models.usage.meter import MeterRow
 from repositories.tenants import audit
 from repositories.usage import meter
 

@@ -27,8 +27,8 @@ from domain.usage.paid_call import beyond_key
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
-from models.meter import MeterRow
-from models.usage_charge import UsageChargeRow
+from models.usage.meter import MeterRow
+from models.usage.usage_charge import UsageChargeRow
 from repositories.books import debt
 from repositories.books.spend_rate import in_force, rate_of
 from repositories.messages import alert

@@ -27,7 +27,7 @@ from domain.usage.event import (
 )
 from domain.usage.litellm import has_unread_cost
 from domain.usage.meter import Meter, Reading, check_readings, read
-from models.agent import Agent
+from models.marketplace.agent import Agent
 from repositories.billing import billing_terms
 from repositories.credits.spend import paying
 from repositories.usage import usage

@@ -20,7 +20,7 @@ from domain.usage.call import Cost, cost_of_use, quantity_of
 from domain.usage.charge import Waits
 from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
 from ledger.spends import NewSpend, Spender
-from models.agent import Agent
+from models.marketplace.agent import Agent
 from repositories.books import debt
 from repositories.marketplace import marketplace
 from repositories.tenants import organization

@@ -25,9 +25,9 @@ from domain.spend.calendar import Window
 from domain.spend.control import Limit
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
-from models.alert import Alert
-from models.alert_rule import AlertRule
-from models.provider_event import ProviderEventRow
+from models.messages.alert import Alert
+from models.messages.alert_rule import AlertRule
+from models.payments.provider_event import ProviderEventRow
 from repositories.credits import spend_day
 from repositories.messages import alert_built_in, alert_figure, alert_rule, notification
 from runtime.database import Database, driver_connection

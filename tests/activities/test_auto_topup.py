@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from domain.auto_topup import Crossing
 from domain.errors import Invalid
-from models.alert import Alert
-from models.auto_topup import AutoTopUp
+from models.messages.alert import Alert
+from models.payments.auto_topup import AutoTopUp
 from providers.payments.registry import Providers
 from providers.payments.stripe.customers import MethodView
 from repositories.payments import auto_topup as auto_topups

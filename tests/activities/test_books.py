@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
 from domain.errors import Conflict, Unavailable
-from models.alert import Alert
+from models.messages.alert import Alert
 from runtime.database import Database
 from runtime.identity import new_id
 

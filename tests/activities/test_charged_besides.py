@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from domain.billing_run.period import period_of
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing.billing_run import charged_besides
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -12,8 +12,8 @@ from activities.contract import ContractActivities
 from contracts.expiry import ExpireContracts
 from domain.contract import ContractStatus, status_of
 from domain.escrow.state import Terms
-from models.contract import Contract
-from models.event import EventRow
+from models.escrow.contract import Contract
+from models.messages.event import EventRow
 from repositories.escrow import contract as contracts
 from runtime.database import Database
 from tests.conftest import DatabaseUrls

@@ -5,7 +5,7 @@ import pytest
 from domain.credit_note import ExceedsRemainder
 from domain.errors import IdempotencyConflict
 from domain.invoice.state import WrongInvoiceState
-from models.invoice import CreditNoteRow
+from models.billing.invoice import CreditNoteRow
 from runtime.database import Database
 from services.billing import credit_note, invoice_end
 from tests.activities.test_invoice_drafts import sound

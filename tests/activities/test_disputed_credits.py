@@ -15,9 +15,9 @@ from domain.money import CREDIT
 from domain.payment.purposes.invoice import invoice_paid
 from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
-from models.recovery import Recovery
-from models.subscription import SubscriptionBill, SubscriptionGrant
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant
+from models.payouts.recovery import Recovery
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note, invoice_end

@@ -12,7 +12,7 @@ from domain.invoice.lines import Discount, InvoiceLine
 from domain.invoice.state import WrongInvoiceState
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
 from repositories.billing import invoice_line
 from runtime.database import Database

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from activities.escrow import EscrowActivities
 from domain.errors import Forbidden
 from domain.escrow import commands as rules
-from models.alert import Alert
-from models.audit import AuditEntry
+from models.messages.alert import Alert
+from models.tenants.audit import AuditEntry
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.workflows.behind import message_of

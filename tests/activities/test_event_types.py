@@ -46,8 +46,8 @@ from domain.webhook.endpoint import Ordering
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from models.event import EventRow
-from models.project import Project
+from models.billing.project import Project
+from models.messages.event import EventRow
 from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

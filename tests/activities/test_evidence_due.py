@@ -10,7 +10,7 @@ from activities.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
 from domain.payment.commands import evidence_submitted
-from models.alert import Alert
+from models.messages.alert import Alert
 from runtime.database import Database
 from services.payments.evidence_due import KIND
 from tests.api.paying import NOW, Written

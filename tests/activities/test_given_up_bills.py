@@ -8,9 +8,9 @@ from sqlalchemy import text
 
 from domain import accounts
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
-from models.recovery import Recovery
-from models.subscription import SubscriptionGrant
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionGrant
+from models.payouts.recovery import Recovery
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from tests.activities.test_disputed_credits import credits, give_up, next_month, won_after_all

@@ -14,7 +14,7 @@ from domain.payment import booking, refunds
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Posting
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.billing import invoice as invoices
 from repositories.books import debt
 from runtime.database import Database, driver_connection

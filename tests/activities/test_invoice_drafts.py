@@ -15,8 +15,8 @@ from domain.invoice.rules import InvoiceRules
 from domain.invoice.state import WrongInvoiceState
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
-from models.alert import Alert
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
+from models.messages.alert import Alert
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_line
 from runtime.database import Database

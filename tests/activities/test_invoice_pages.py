@@ -28,12 +28,12 @@ from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from models.alert import Alert
-from models.billing_profile import TaxRateRow
-from models.billing_run import InvoiceItemRow
-from models.document import StoredDocument
-from models.mail import QueuedMail
-from models.usage_charge import UsageChargeRow
+from models.billing.billing_profile import TaxRateRow
+from models.billing.billing_run import InvoiceItemRow
+from models.billing.document import StoredDocument
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.usage.usage_charge import UsageChargeRow
 from providers.documents.maker import DocumentMaker, Files
 from providers.documents.typst import WrongTemplate
 from providers.payments.base import ProviderRefused

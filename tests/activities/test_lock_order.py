@@ -16,7 +16,7 @@ from domain.payment import commands, refunds
 from domain.payment.purposes.invoice import invoice_paid
 from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
-from models.organization import Organization
+from models.tenants.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.paying import NOW, Written

@@ -12,9 +12,9 @@ from contracts.mail import SendMails, SentMails
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role
 from domain.mail import GIVE_UP_AFTER, Contact, MailKind
-from models.alert import Alert
-from models.mail import QueuedMail
-from models.organization import Organization
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.tenants.organization import Organization
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import mail

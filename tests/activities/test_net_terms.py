@@ -16,11 +16,11 @@ from domain.subscription.orders import is_not_paid, not_paid
 from domain.subscription.snapshot import BillState, ProviderState
 from domain.subscription.state import OrderKind, SubscriptionRefused, SubscriptionStatus
 from ledger.gateway import Ledger
-from models.credit_lot import CreditLot
-from models.invoice import InvoiceRow
-from models.mail import QueuedMail
-from models.payment import PaymentRow
-from models.subscription import SubscriptionBill
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionBill
+from models.credits.credit_lot import CreditLot
+from models.messages.mail import QueuedMail
+from models.payments.payment import PaymentRow
 from repositories.billing import invoice_collection as collections
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection

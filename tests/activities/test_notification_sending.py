@@ -19,10 +19,10 @@ from domain.mail import GIVE_UP_AFTER
 from domain.notification.channel import CODE_LASTS, ChannelKind
 from domain.notification.due import Cadence, Clock
 from domain.notification.preferences import Preferences, recipient_of
-from models.alert import Alert
-from models.api_key import ApiKey
-from models.notification import NotificationChannel, NotificationRow
-from models.organization import Organization
+from models.messages.alert import Alert
+from models.messages.notification import NotificationChannel, NotificationRow
+from models.tenants.api_key import ApiKey
+from models.tenants.organization import Organization
 from providers.notify.base import Delivery, Message, Throttled
 from repositories.messages import notification as notifications
 from repositories.messages.notification import New

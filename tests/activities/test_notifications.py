@@ -20,10 +20,10 @@ from domain.mail import Contact, Purpose
 from domain.notification.channel import INBOX, ChannelKind
 from domain.notification.due import Cadence, Clock
 from domain.notification.preferences import Person, Preferences, recipient_of
-from models.alert import Alert
-from models.alert_rule import AlertRule
-from models.api_key import ApiKey
-from models.notification import NotificationRow
+from models.messages.alert import Alert
+from models.messages.alert_rule import AlertRule
+from models.messages.notification import NotificationRow
+from models.tenants.api_key import ApiKey
 from repositories.messages import alert, event
 from repositories.messages import notification as notifications
 from repositories.tenants import contact

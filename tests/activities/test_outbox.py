@@ -8,7 +8,7 @@ from activities.escrow import EscrowActivities
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from domain.money import format_amount
-from models.event import EventRow
+from models.messages.event import EventRow
 from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id

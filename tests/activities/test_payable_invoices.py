@@ -12,7 +12,7 @@ from domain.invoice.lines import InvoiceLine
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
 from domain.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
-from models.invoice import CreditNoteRow, InvoiceRow
+from models.billing.invoice import CreditNoteRow, InvoiceRow
 from providers.payments.limits import check_chargeable
 from runtime.database import Database, driver_connection
 from services.billing import credit_note, document, invoice, invoice_end

@@ -16,9 +16,9 @@ from domain.payment import commands
 from domain.payment.snapshot import Decline
 from domain.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
-from models.alert import Alert
-from models.credit_lot import CreditLot
-from models.organization import Organization
+from models.credits.credit_lot import CreditLot
+from models.messages.alert import Alert
+from models.tenants.organization import Organization
 from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -17,8 +17,8 @@ from domain.money import CREDIT
 from domain.payable import HoldBack
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Posting
-from models.alert import Alert
-from models.payout import PayoutRow, PayoutScheduleRow
+from models.messages.alert import Alert
+from models.payouts.payout import PayoutRow, PayoutScheduleRow
 from providers.payouts.base import AccountSnapshot
 from repositories.payouts import payable, payout_schedule
 from runtime.database import Database

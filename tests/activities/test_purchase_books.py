@@ -28,10 +28,10 @@ from domain.reputation.traits import TraitKind
 from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.marketplace import MarketplaceOffer, MarketplacePurchase
-from models.organization import Organization
-from models.tax_receipt import TaxReceipt
+from models.billing.tax_receipt import TaxReceipt
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace, marketplace_proof
 from repositories.reputation import organization_trait

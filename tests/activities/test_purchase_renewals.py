@@ -18,9 +18,9 @@ from domain.errors import Conflict
 from domain.marketplace.renewal import MOST_TRIES
 from domain.payment import commands
 from domain.tax.sale import SaleRules
-from models.event import EventRow
-from models.mail import QueuedMail
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
+from models.messages.event import EventRow
+from models.messages.mail import QueuedMail
 from providers.payments.registry import Providers
 from repositories.marketplace import marketplace
 from runtime.database import Database

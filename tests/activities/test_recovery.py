@@ -34,13 +34,13 @@ from domain.payout.state import Outcome, Payout
 from domain.recovery import LOOKS
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Posting
-from models.agent import Agent
-from models.alert import Alert
-from models.creator_account import CreatorAccountRow
-from models.creator_statement import CreatorStatement
-from models.marketplace import MarketplaceOffer
-from models.organization import Organization
-from models.recovery import Recovery, TransferReversal
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceOffer
+from models.messages.alert import Alert
+from models.payouts.creator_account import CreatorAccountRow
+from models.payouts.creator_statement import CreatorStatement
+from models.payouts.recovery import Recovery, TransferReversal
+from models.tenants.organization import Organization
 from providers.payments.base import ProviderRefused
 from repositories.books import debt
 from repositories.payments import provider_event

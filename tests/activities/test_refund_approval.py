@@ -9,7 +9,7 @@ from domain.access import Actor, Role
 from domain.approval import LASTS, ApprovalAction, ApprovalStatus, digest
 from domain.credits import GrantSource
 from domain.payment.purposes.invoice import invoice_paid
-from models.approval import Approval
+from models.common.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import credit_lot

@@ -14,8 +14,8 @@ from domain.spend.calendar import Window, window_end, zone_of
 from domain.spend.control import Allowance, ControlStatus, Limit
 from ledger.spending import Spending
 from ledger.spends import Outcome
-from models.event import EventRow
-from models.spend import Spend as SpendRow
+from models.credits.spend import Spend as SpendRow
+from models.messages.event import EventRow
 from repositories.common import listing
 from repositories.credits import spend_alert
 from repositories.messages import alert as alerts

@@ -24,12 +24,12 @@ from domain.subscription.state import Outcome
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
-from models.alert import Alert
-from models.credit_lot import CreditLot
-from models.invoice import InvoiceRow
-from models.mail import QueuedMail
-from models.payment import PaymentRow
-from models.subscription import SubscriptionBill, SubscriptionGrant
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant
+from models.credits.credit_lot import CreditLot
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.payments.payment import PaymentRow
 from providers.payments.base import ProviderUnavailable
 from repositories.billing import subscription as subscriptions
 from repositories.billing.invoice import CreditsAtHand, credits_at_hand

@@ -20,9 +20,9 @@ from domain.subscription.converge import converge
 from domain.subscription.state import Outcome, Subscription, numbered
 from domain.subscription.terms import terms_of
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
-from models.organization import Organization
-from models.payment import PaymentRow
+from models.billing.invoice import InvoiceRow
+from models.payments.payment import PaymentRow
+from models.tenants.organization import Organization
 from providers.payments.stripe import StripeProvider
 from providers.subscriptions.base import NewSubscription
 from providers.subscriptions.stripe import StripeSubscriptions

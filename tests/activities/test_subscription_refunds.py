@@ -13,8 +13,8 @@ from domain.money import CREDIT
 from domain.subscription.grants import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
-from models.invoice import CreditNoteRow, InvoiceRow
-from models.subscription import SubscriptionBill, SubscriptionGrant
+from models.billing.invoice import CreditNoteRow, InvoiceRow
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from providers.payments import limits
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection

@@ -9,8 +9,8 @@ from activities.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Role
 from domain.subscription.snapshot import BillReason, ProviderState
-from models.alert import Alert
-from models.api_key import ApiKey
+from models.messages.alert import Alert
+from models.tenants.api_key import ApiKey
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.subscription_seats import SEATS_EXCEEDED

@@ -11,7 +11,7 @@ from domain.subscription.commands import preview
 from domain.subscription.grants import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
-from models.subscription import SubscriptionBill, SubscriptionGrant
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls

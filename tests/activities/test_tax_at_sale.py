@@ -23,8 +23,8 @@ from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.sale import SaleRules
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
-from models.mail import QueuedMail
-from models.tax_receipt import TaxReceipt
+from models.billing.tax_receipt import TaxReceipt
+from models.messages.mail import QueuedMail
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.tax.service import TaxedLine, TaxService

@@ -24,8 +24,8 @@ from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id
 from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, TRIES, Answer
 from domain.webhook.endpoint import FULL_ALERT
-from models.alert import Alert
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.messages.alert import Alert
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, WebhookSender
 from repositories.messages import event
 from repositories.messages import webhook_endpoint as endpoints

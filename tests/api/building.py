@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from commands.verify import verify
 from domain.payment.terms import Purpose, PurposeKind
-from models.project import DeploymentEvent
+from models.billing.project import DeploymentEvent
 from runtime.database import Database
 from tests.api.conftest import Caller, good
 from tests.api.paying import Written

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.bootstrap import operator_key
 from api.deps import Deps
 from api.keyring import hash_of, new_secret, token_of
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings

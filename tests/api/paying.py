@@ -20,7 +20,7 @@ from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import CreatePayment
 from domain.payment.state import Outcome, Payment
 from domain.payment.terms import PaymentTerms
-from models.payment_command import PaymentCommand
+from models.payments.payment_command import PaymentCommand
 from providers.payments.registry import Providers
 from providers.tax.service import TaxService
 from runtime.database import Database

@@ -10,7 +10,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction
-from models.api_presence import ApiPresence
+from models.common.api_presence import ApiPresence
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, record, state, write

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from domain.billing_profile import Profile
 from domain.errors import Invalid
-from models.alert import Alert
+from models.messages.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
 from repositories.billing import billing_profile as profiles

@@ -13,7 +13,7 @@ from domain.access import Actor, Role
 from domain.contact import CHANGES_A_DAY
 from domain.mail import Contact, MailKind, Purpose
 from domain.metadata import Precondition
-from models.mail import QueuedMail
+from models.messages.mail import QueuedMail
 from runtime.database import Database
 from services.messages import mail
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused

@@ -23,7 +23,7 @@ from domain.creator import CreatorAccount
 from domain.errors import Conflict
 from domain.notification.preferences import recipient_of
 from domain.payment.snapshot import ProviderEvent
-from models.session import Session, SessionLink
+from models.tenants.session import Session, SessionLink
 from providers.payments.base import OutcomeUnknown
 from providers.payments.registry import Providers
 from providers.payments.stripe import make_client

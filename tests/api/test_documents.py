@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from api.app import create_app
 from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
-from models.document import StoredDocument
+from models.billing.document import StoredDocument
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.api.invoicing import PATH, issue

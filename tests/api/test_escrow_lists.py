@@ -8,7 +8,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Outcome
-from models.escrow import EscrowEventRow
+from models.escrow.escrow import EscrowEventRow
 from repositories.escrow import escrow as escrows
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good

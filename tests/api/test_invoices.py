@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import LINES, PATH, body, issue, pay, receivable

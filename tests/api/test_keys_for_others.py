@@ -10,8 +10,8 @@ from sqlalchemy import delete, update
 
 from api.deps import Deps
 from domain.access import Role
-from models.api_key import ApiKey
-from models.idempotency import IdempotencyKey
+from models.common.idempotency import IdempotencyKey
+from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import session as sessions
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused

@@ -20,7 +20,7 @@ from api.csv_files import cell
 from api.lists import Int32, ListOf, scope_of
 from api.pagination import encode_cursor
 from api.parameters import query_names
-from models.credit_lot import CreditLot
+from models.credits.credit_lot import CreditLot
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between

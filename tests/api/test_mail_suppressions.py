@@ -12,7 +12,7 @@ from api.app import create_app
 from dev.sandbox.mail.bounces import report
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import Contact, Purpose, Written
-from models.mail_suppression import MailSuppression
+from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Message
 from repositories.messages import mail_suppression as suppressions
 from repositories.tenants import contact

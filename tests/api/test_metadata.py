@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import dialect
 
 from domain.metadata import Written
-from models.agent import Agent
+from models.marketplace.agent import Agent
 from repositories.common.listing import newest
 from repositories.tenants.metadata import narrowed
 from runtime.database import Database

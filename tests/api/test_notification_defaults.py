@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.notification.types import BY_NAME
-from models.audit import AuditEntry
+from models.tenants.audit import AuditEntry
 from repositories.messages import notification as notifications
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused

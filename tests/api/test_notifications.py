@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 
 from domain.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
 from domain.notification.types import CODE
-from models.notification import NotificationChannel, NotificationRow
+from models.messages.notification import NotificationChannel, NotificationRow
 from repositories.messages import notification as notifications
 from repositories.messages.notification import New
 from runtime.database import Database

@@ -23,7 +23,7 @@ from domain.webhook import endpoint as webhook_rules
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
-from models.webhook_endpoint import WebhookEndpointEventRow
+from models.messages.webhook_endpoint import WebhookEndpointEventRow
 from repositories.messages import alert
 from repositories.messages import webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations

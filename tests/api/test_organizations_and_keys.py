@@ -12,7 +12,7 @@ from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls

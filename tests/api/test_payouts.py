@@ -24,8 +24,8 @@ from domain.payable import HoldBack
 from domain.payout.commands import failed, numbered
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
-from models.api_key import ApiKey
-from models.payment import PaymentBalanceTransaction
+from models.payments.payment import PaymentBalanceTransaction
+from models.tenants.api_key import ApiKey
 from repositories.payouts import payout as payouts
 from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection

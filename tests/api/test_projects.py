@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from api.deps import Deps
-from models.audit import AuditEntry
-from models.idempotency import IdempotencyKey
+from models.common.idempotency import IdempotencyKey
+from models.tenants.audit import AuditEntry
 from runtime.database import Database
 from tests.api.building import buy, deploy, events, limits, projects, prove, put_on, slots, undeploy
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

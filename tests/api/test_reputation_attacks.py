@@ -19,7 +19,7 @@ from domain.payment.converge import Observation, converge
 from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.escrow import contract as contracts
 from repositories.reputation import reputation_recalls as recalls
 from runtime.database import Database, driver_connection

@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from api.app import create_app
 from api.deps import Deps
 from domain.webhook.endpoint import RECEIPT_WINDOW
-from models.idempotency import IdempotencyKey
+from models.common.idempotency import IdempotencyKey
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.test_access import ASKED, NOBODY, STAND_INS, body_for, foreign  # noqa: F401

@@ -17,8 +17,8 @@ from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from domain.escrow import commands
-from models.api_key import ApiKey
-from models.session import Session, SessionLink
+from models.tenants.api_key import ApiKey
+from models.tenants.session import Session, SessionLink
 from providers.notify.webhook import Receivers
 from repositories.messages import alert
 from repositories.tenants import api_key as api_keys

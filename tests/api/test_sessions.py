@@ -15,8 +15,8 @@ from api.deps import Deps
 from api.keyring import split_token
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Role
 from domain.session import MOST
-from models.api_key import ApiKey
-from models.session import Session
+from models.tenants.api_key import ApiKey
+from models.tenants.session import Session
 from repositories.tenants import session as sessions
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls

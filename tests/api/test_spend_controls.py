@@ -15,7 +15,7 @@ from domain.ids import uuid_id
 from domain.spend.calendar import Window, window_end, zone_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, RefusalReason, Spender, Spent
-from models.spend import SpendRate
+from models.credits.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range

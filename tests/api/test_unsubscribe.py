@@ -11,7 +11,7 @@ from api.app import create_app
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import Written
 from domain.notification.types import DIGEST
-from models.notification import NotificationRow
+from models.messages.notification import NotificationRow
 from providers.notify.base import Message
 from runtime.database import Database
 from runtime.identity import new_id

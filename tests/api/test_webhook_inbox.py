@@ -14,7 +14,7 @@ from api.maintenance import Maintenance
 from domain.credits import CreditPrice
 from domain.ids import provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from repositories.payments import provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

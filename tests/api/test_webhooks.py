@@ -20,9 +20,9 @@ from api.app import create_app
 from api.background import Background
 from domain.payment.event_types import Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
-from models.alert import Alert
-from models.organization import Organization
-from models.provider_event import ProviderEventRow
+from models.messages.alert import Alert
+from models.payments.provider_event import ProviderEventRow
+from models.tenants.organization import Organization
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client

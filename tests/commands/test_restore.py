@@ -23,7 +23,7 @@ from dev.stack.temporal import Temporal, free_port, start_temporal
 from domain.payment.state import PaymentStatus, RefundState
 from domain.webhook.delivery import Answer
 from manage import main
-from models.alert import Alert
+from models.messages.alert import Alert
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect, ensure_search_attributes

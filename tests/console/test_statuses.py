@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import domain
-import models.ledger
-import models.notification  # noqa: F401
+import models.books.ledger
+import models.messages.notification  # noqa: F401
 from console.status import SHAPES, STATUSES, Tone, status_of
-from models.base import Base
+from models.common.base import Base
 from tests.support.cases import for_each
 
 STATIC = Path(__file__).resolve().parents[2] / "console/static"

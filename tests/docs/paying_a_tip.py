@@ -22,8 +22,8 @@ from domain.payment.purposes import RULES
 from domain.payment.terms import PurposeKind
 from domain.project import SlotPrice
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.organization import Organization
+from models.marketplace.agent import Agent
+from models.tenants.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.payments.purposes import BOOKS

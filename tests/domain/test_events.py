@@ -16,8 +16,8 @@ from domain.payment.state import PaymentStatus, RefundState
 from domain.payout.state import PayoutStatus
 from domain.spend.control import ControlStatus
 from domain.subscription.state import SubscriptionStatus
-from models.event import EventRow
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
+from models.messages.event import EventRow
 from tests.support.cases import for_each
 
 

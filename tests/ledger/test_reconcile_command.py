@@ -12,7 +12,7 @@ from commands.reconcile import table
 from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import nightly_window
 from manage import main
-from models.reconciliation import ReconciliationRun
+from models.books.reconciliation import ReconciliationRun
 from providers.payments.stripe import StripeProvider, make_client
 from runtime.database import Database
 from tests.conftest import DatabaseUrls

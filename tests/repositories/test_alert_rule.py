@@ -5,8 +5,8 @@ from sqlalchemy import select
 
 from domain.access import Role
 from domain.alert.kinds import ladder_of
-from models.alert import Alert
-from models.alert_rule import AlertRule
+from models.messages.alert import Alert
+from models.messages.alert_rule import AlertRule
 from repositories.messages import alert, alert_rule
 from runtime.database import Database
 from runtime.identity import new_id

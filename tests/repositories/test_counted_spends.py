@@ -13,7 +13,7 @@ from dev.stack.postgres import Postgres
 from domain.alert.conditions import Condition
 from domain.alert.metrics import METRICS, ConditionType
 from domain.alert.rules import Rule
-from models.spend_control import SpendControl
+from models.credits.spend_control import SpendControl
 from repositories.common.listing import Position, Wanted
 from repositories.credits import spend, spend_control, spend_day
 from repositories.credits.spend_place import LOOKS

@@ -12,7 +12,7 @@ from domain.access import Actor, Role
 from domain.errors import IdempotencyConflict, RateLimited
 from domain.escrow import commands as rules
 from domain.escrow.state import Artifact
-from models.escrow_notice import EscrowNotice
+from models.escrow.escrow_notice import EscrowNotice
 from repositories.escrow import escrow_notice as notices
 from runtime.identity import new_id
 from tests.workflows.behind import committed_behind_the_run

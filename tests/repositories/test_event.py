@@ -18,7 +18,7 @@ from commands.skip_numbers import Gap, skip
 from domain.events import Event, UnknownEvent
 from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id, make_id
-from models.event import EventRow
+from models.messages.event import EventRow
 from repositories.common import listing
 from repositories.common.listing import Wanted
 from repositories.messages import event as events

@@ -13,7 +13,7 @@ from domain.errors import Invalid
 from domain.metering.price_map import default_price, read_price_map
 from domain.metering.rating import rate
 from domain.metering.usage import TokenUsage
-from models.model_price import ModelPriceImport, ModelPriceRow
+from models.usage.model_price import ModelPriceImport, ModelPriceRow
 from repositories.usage.model_price import PriceBook, Wanted
 from runtime.database import Database
 from services.usage.model_price import import_prices

@@ -14,7 +14,7 @@ from domain.access import Actor, Role
 from domain.errors import IdempotencyConflict
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.payments import payment as payments
 from repositories.payments import payment_command as intents
 from runtime.database import Database

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from models.alert import Alert
-from models.organization import Organization
-from models.project import Project
+from models.billing.project import Project
+from models.messages.alert import Alert
+from models.tenants.organization import Organization
 from repositories.common.together import together
 from runtime.database import Database
 from runtime.identity import new_id

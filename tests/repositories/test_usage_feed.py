@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Conflict
 from domain.usage.event import digest_of
-from models.usage import UsageEventRow
+from models.usage.usage import UsageEventRow
 from repositories.usage.usage import open_months, record
 from repositories.usage.usage_feed import BEGINNING, Place, following
 from runtime.database import Database, driver_connection

@@ -7,7 +7,7 @@ from functools import partial
 import asyncpg
 import pytest
 
-from models.webhook_endpoint import WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookEndpointRow
 from repositories.messages import webhook_delivery as deliveries
 from runtime.database import Database
 from tests.conftest import DatabaseUrls

@@ -13,7 +13,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError
 
-from models.contact import OrganizationContacts
+from models.tenants.contact import OrganizationContacts
 from runtime import logs
 from runtime.database import Database
 from runtime.settings import Settings

@@ -14,11 +14,11 @@ from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.metering.charges import PerUnit, charge_to_json
 from domain.metering.prices import make_price
-from models.billing_run import BilledPeriod
-from models.invoice import InvoiceRow
-from models.mail import QueuedMail
-from models.meter import MeterRow
-from models.organization import Organization
+from models.billing.billing_run import BilledPeriod
+from models.billing.invoice import InvoiceRow
+from models.messages.mail import QueuedMail
+from models.tenants.organization import Organization
+from models.usage.meter import MeterRow
 from repositories.billing import billing_terms
 from repositories.usage import model_price
 from repositories.usage.model_price import PriceBook

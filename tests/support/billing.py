@@ -15,9 +15,9 @@ from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import InvoiceRules
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
-from models.billing_profile import TaxRateRow
-from models.invoice import InvoiceRow
-from models.organization import Organization
+from models.billing.billing_profile import TaxRateRow
+from models.billing.invoice import InvoiceRow
+from models.tenants.organization import Organization
 from repositories.billing import billing_profile, billing_terms, tax_rate
 from repositories.billing import invoice as invoices
 from runtime.database import Database, driver_connection

@@ -22,8 +22,8 @@ from contracts.queues import TASK_QUEUE
 from domain.ids import payment_workflow_id, provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
 from domain.payment.state import Payment, PaymentStatus
-from models.organization import Organization
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
+from models.tenants.organization import Organization
 from providers.payments.stripe.customers import MethodView
 from repositories.payments import payment, provider_event
 from runtime.database import Database, driver_connection

@@ -10,7 +10,7 @@ from domain.invoice.lines import InvoiceLine
 from domain.invoice.state import InvoiceBalance
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice as invoices
 from runtime.database import Database, driver_connection
 from services.billing.invoice import issue

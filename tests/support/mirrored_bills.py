@@ -18,7 +18,7 @@ from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.snapshot import CreatePayment
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
 from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -6,8 +6,8 @@ from typing import Any
 from domain.access import Role
 from domain.notification.channel import ChannelKind, digest_of
 from domain.notification.preferences import recipient_of
-from models.api_key import ApiKey
-from models.organization import Organization
+from models.tenants.api_key import ApiKey
+from models.tenants.organization import Organization
 from repositories.messages import notification as notifications
 from runtime.database import Database
 from runtime.identity import new_id

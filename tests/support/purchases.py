@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor, Role
 from domain.marketplace.offer import Seen
 from ledger.spends import Spender
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
 from runtime.identity import new_id
 from services.marketplace import marketplace as selling

@@ -13,7 +13,7 @@ from domain import accounts
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Correction, Window, postings
 from ledger.gateway import Ledger, Posting
-from models.payment import PaymentBalanceTransaction
+from models.payments.payment import PaymentBalanceTransaction
 from providers.payments.base import PaymentProvider, ProviderRefused, StatementIncomplete, UnreadPlace
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection

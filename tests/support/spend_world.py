@@ -15,9 +15,9 @@ from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
-from models.alert import Alert
-from models.mail import QueuedMail
-from models.organization import Organization
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.tenants.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import credit_lot

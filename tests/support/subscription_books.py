@@ -15,7 +15,7 @@ from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import Outcome, Subscription, numbered
 from ledger.gateway import Ledger
-from models.organization import Organization
+from models.tenants.organization import Organization
 from providers.tax.service import TaxService
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database, driver_connection

@@ -6,11 +6,11 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.escrow import EscrowEventRow
-from models.payment import PaymentEventRow
-from models.payout import PayoutEventRow
-from models.subscription import SubscriptionEventRow
-from models.webhook_endpoint import WebhookEndpointEventRow
+from models.billing.subscription import SubscriptionEventRow
+from models.escrow.escrow import EscrowEventRow
+from models.messages.webhook_endpoint import WebhookEndpointEventRow
+from models.payments.payment import PaymentEventRow
+from models.payouts.payout import PayoutEventRow
 
 Row = TypeVar("Row", EscrowEventRow, PaymentEventRow, PayoutEventRow, SubscriptionEventRow, WebhookEndpointEventRow)
 

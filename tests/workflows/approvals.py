@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import insert
 
 from domain.approval import ApprovalAction, digest
-from models.approval import Approval
+from models.common.approval import Approval
 from runtime.identity import new_id
 from tests.workflows.conftest import Stage
 

@@ -45,10 +45,10 @@ from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.contract import Contract
-from models.escrow import EscrowEventRow
-from models.organization import Organization
+from models.escrow.contract import Contract
+from models.escrow.escrow import EscrowEventRow
+from models.marketplace.agent import Agent
+from models.tenants.organization import Organization
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from repositories.escrow import escrow as escrows

@@ -14,10 +14,10 @@ from domain.access import Actor, Role
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.lines import InvoiceLine
 from domain.payment.terms import Purpose, PurposeKind
-from models.customer import ProviderCustomer
-from models.invoice import InvoiceRow
-from models.invoice_collection import InvoiceCollectionEventRow
-from models.organization import Organization
+from models.billing.invoice import InvoiceRow
+from models.billing.invoice_collection import InvoiceCollectionEventRow
+from models.payments.customer import ProviderCustomer
+from models.tenants.organization import Organization
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_collection as collections
 from repositories.payments import payment as payments

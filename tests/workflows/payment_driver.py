@@ -33,9 +33,9 @@ from domain.payment.snapshot import ProviderEvent
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
-from models.alert import Alert
-from models.organization import Organization
-from models.payment import PaymentEventRow
+from models.messages.alert import Alert
+from models.payments.payment import PaymentEventRow
+from models.tenants.organization import Organization
 from repositories.payments import payment as payments
 from repositories.payments import provider_event
 from runtime.database import driver_connection

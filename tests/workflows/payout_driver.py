@@ -18,10 +18,10 @@ from domain.money import CREDIT
 from domain.payable import HoldBack
 from domain.payout.state import Payout
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.creator_account import CreatorAccountRow
-from models.organization import Organization
-from models.payout import PayoutEventRow
+from models.marketplace.agent import Agent
+from models.payouts.creator_account import CreatorAccountRow
+from models.payouts.payout import PayoutEventRow
+from models.tenants.organization import Organization
 from repositories.payouts import payout as payouts
 from runtime import reach
 from runtime.database import driver_connection

@@ -13,9 +13,9 @@ from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.reconciliation import Window
-from models.alert import Alert
-from models.organization import Organization
-from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.messages.alert import Alert
+from models.tenants.organization import Organization
 from repositories.books import discrepancy as discrepancies
 from repositories.books import reconciliation as books
 from repositories.common.listing import Wanted

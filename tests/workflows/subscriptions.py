@@ -21,8 +21,8 @@ from domain.access import Actor, Role
 from domain.plan import DEFAULTS, Interval, plans_from
 from domain.subscription.state import Subscription, Terms
 from domain.subscription.terms import terms_of
-from models.organization import Organization
-from models.subscription import SubscriptionEventRow
+from models.billing.subscription import SubscriptionEventRow
+from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id

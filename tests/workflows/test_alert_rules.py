@@ -11,7 +11,7 @@ from activities.alert_rules import AlertRuleActivities
 from domain.access import Actor, Role
 from domain.alert.conditions import Asked
 from domain.alert.metrics import ConditionType
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.common.listing import Wanted
 from repositories.messages import alert as alerts
 from runtime.database import Database

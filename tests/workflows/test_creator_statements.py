@@ -22,12 +22,12 @@ from domain.errors import Conflict, NotFound, Unavailable
 from domain.legal_entity import LegalEntities, LegalEntity
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.alert import Alert
-from models.billing_profile import BillingProfile, TaxRateRow
-from models.creator_statement import CreatorCorrection, CreatorStatement
-from models.mail import QueuedMail
-from models.organization import Organization
+from models.billing.billing_profile import BillingProfile, TaxRateRow
+from models.marketplace.agent import Agent
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
+from models.tenants.organization import Organization
 from providers.documents.display import display
 from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection

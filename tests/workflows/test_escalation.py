@@ -19,9 +19,9 @@ from activities.escalation import EscalationActivities
 from contracts.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
 from contracts.runs import escalation_run
 from domain.access import Role
-from models.alert import Alert
-from models.alert_rule import AlertRule
-from models.organization import Organization
+from models.messages.alert import Alert
+from models.messages.alert_rule import AlertRule
+from models.tenants.organization import Organization
 from repositories.common.listing import Wanted
 from repositories.messages import alert as alerts
 from repositories.tenants import audit

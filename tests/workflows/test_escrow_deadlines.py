@@ -10,7 +10,7 @@ from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow.state import Milestone
 from domain.organization import TimedExits
-from models.api_presence import ApiPresence
+from models.common.api_presence import ApiPresence
 from repositories.common.listing import Wanted
 from repositories.messages import alert
 from runtime.identity import new_id

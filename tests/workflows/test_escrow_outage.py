@@ -22,8 +22,8 @@ from contracts.escrow import (
 from domain.errors import Conflict, Unavailable
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
-from models.api_presence import ApiPresence
-from models.escrow_notice import EscrowNotice
+from models.common.api_presence import ApiPresence
+from models.escrow.escrow_notice import EscrowNotice
 from repositories.escrow import escrow_notice as notices
 from runtime.database import Database
 from runtime.identity import new_id

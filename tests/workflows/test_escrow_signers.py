@@ -9,8 +9,8 @@ import pytest
 from domain.access import Actor, Role
 from domain.errors import Conflict
 from domain.escrow.state import Milestone
-from models.api_key import ApiKey
-from models.session import Session
+from models.tenants.api_key import ApiKey
+from models.tenants.session import Session
 from runtime.identity import new_id
 from tests.workflows.conftest import Job
 

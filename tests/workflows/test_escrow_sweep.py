@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from models.escrow import EscrowRow
+from models.escrow.escrow import EscrowRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from workflows.escrow_sweep import EscrowSweepWorkflow

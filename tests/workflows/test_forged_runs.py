@@ -16,7 +16,7 @@ from domain.access import Actor, Role
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
 from domain.payment.terms import Purpose, PurposeKind
-from models.alert import Alert
+from models.messages.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Job, Stage

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from domain.ids import provider_event_workflow_id
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 from repositories.payments import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep

@@ -11,8 +11,8 @@ from domain import accounts
 from domain.approval import ApprovalAction
 from domain.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
-from models.alert import Alert
-from models.approval import Approval
+from models.common.approval import Approval
+from models.messages.alert import Alert
 from repositories.payments import payment as payments
 from runtime import reach
 from runtime.database import driver_connection

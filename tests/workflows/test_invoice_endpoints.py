@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from models.customer import ProviderCustomer
+from models.payments.customer import ProviderCustomer
 from tests.api.conftest import good, new_key, refused
 from tests.support.looking import again
 from tests.workflows.shop import Shop

@@ -11,7 +11,7 @@ from activities.mail import MailActivities
 from contracts.mail import MailSweep
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import MailKind
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.tenants import contact
 from runtime.database import Database
 from runtime.identity import new_id

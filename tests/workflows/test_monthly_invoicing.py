@@ -23,10 +23,10 @@ from domain.errors import Conflict
 from domain.ids import invoice_workflow_id
 from domain.invoice.collection import CollectionMethod
 from domain.usage.arrears import BilledStatus
-from models.alert import Alert
-from models.billing_run import InvoiceItemRow
-from models.invoice import InvoiceRow
-from models.usage import UsageEventRow
+from models.billing.billing_run import InvoiceItemRow
+from models.billing.invoice import InvoiceRow
+from models.messages.alert import Alert
+from models.usage.usage import UsageEventRow
 from repositories.billing import billing_run as runs
 from repositories.billing import billing_terms
 from repositories.billing import invoice_collection as collections

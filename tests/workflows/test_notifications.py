@@ -24,7 +24,7 @@ from contracts.runs import digest_run
 from domain.access import Role
 from domain.notification.due import Cadence, Clock, due
 from domain.notification.preferences import Preferences, recipient_of
-from models.notification import NotificationRow
+from models.messages.notification import NotificationRow
 from repositories.messages import notification as notifications
 from repositories.messages.notification import New
 from runtime.database import Database

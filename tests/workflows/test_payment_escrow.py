@@ -19,7 +19,7 @@ from domain.payment.purposes.escrow import fulfilment_put_off, fulfilment_starte
 from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, Payment, RefundState
 from domain.spend.control import SubjectKind
-from models.escrow_notice import EscrowNotice
+from models.escrow.escrow_notice import EscrowNotice
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments
 from runtime.database import driver_connection

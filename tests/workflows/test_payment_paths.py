@@ -9,7 +9,7 @@ from sqlalchemy import select
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
-from models.payment import PaymentBalanceTransaction
+from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.clearing import clearing
 from tests.support.histories import replay
 from tests.support.looking import again

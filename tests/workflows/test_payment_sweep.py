@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from domain.payment.fulfilment import wake_at
 from domain.payment.state import PaymentStatus, RefundState
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again

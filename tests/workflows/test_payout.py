@@ -18,7 +18,7 @@ from domain.payment.event_types import handling_of
 from domain.payment.snapshot import ProviderEvent
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
-from models.alert import Alert
+from models.messages.alert import Alert
 from providers.payments.base import OutcomeUnknown
 from providers.payouts.base import NewTransfer
 from repositories.common.listing import Wanted

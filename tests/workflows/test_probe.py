@@ -22,10 +22,10 @@ from domain.access import Role
 from domain.errors import Conflict
 from domain.money import CREDIT, parse_amount
 from ledger.gateway import Ledger
-from models.alert import Alert
-from models.escrow import EscrowRow
-from models.payment import PaymentRow
-from models.reputation import ReputationEventRow
+from models.escrow.escrow import EscrowRow
+from models.messages.alert import Alert
+from models.payments.payment import PaymentRow
+from models.reputation.reputation import ReputationEventRow
 from providers.front_door import FrontDoor
 from providers.payments.registry import Providers
 from runtime.database import driver_connection

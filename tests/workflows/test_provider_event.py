@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 from temporalio.client import WorkflowHandle
 
-from models.alert import Alert
-from models.audit import AuditEntry
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
+from models.messages.alert import Alert
+from models.tenants.audit import AuditEntry
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.stripe.customers import MethodView
 from repositories.payments import customer as customers

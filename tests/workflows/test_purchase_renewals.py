@@ -14,10 +14,10 @@ from domain import accounts
 from domain.lots import LotSource, LotTerms
 from domain.marketplace.renewal import MOST_TRIES
 from ledger.gateway import Ledger
-from models.agent import Agent
-from models.mail import QueuedMail
-from models.marketplace import MarketplaceOffer, MarketplacePurchase
-from models.organization import Organization
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.messages.mail import QueuedMail
+from models.tenants.organization import Organization
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -18,8 +18,8 @@ from contracts.reconciliation import (
 from domain.ids import payment_workflow_id
 from domain.payment.snapshot import BalanceTransactionKind
 from domain.reconciliation import Window
-from models.alert import Alert
-from models.payment import PaymentBalanceTransaction
+from models.messages.alert import Alert
+from models.payments.payment import PaymentBalanceTransaction
 from providers.payments.base import UnreadPlace
 from repositories.books import reconciliation as books
 from runtime.identity import new_id

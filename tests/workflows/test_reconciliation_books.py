@@ -9,7 +9,7 @@ from sqlalchemy import select
 from contracts.reconciliation import BeginReconciliation, ReconciliationStep
 from domain.payment.snapshot import BalanceTransactionKind
 from domain.reconciliation import Window
-from models.reconciliation import ReconciliationLine
+from models.books.reconciliation import ReconciliationLine
 from repositories.books import clearing
 from repositories.books import reconciliation as books
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement

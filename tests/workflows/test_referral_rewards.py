@@ -21,10 +21,10 @@ from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from models.agent import Agent
-from models.marketplace import MarketplaceOffer
-from models.organization import Organization
-from models.referral import Referral
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplaceOffer
+from models.marketplace.referral import Referral
+from models.tenants.organization import Organization
 from repositories.reputation import organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

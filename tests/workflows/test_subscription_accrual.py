@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from contracts.subscription_accrual import SubscriptionAccrual
-from models.subscription import SubscriptionBill
+from models.billing.subscription import SubscriptionBill
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage

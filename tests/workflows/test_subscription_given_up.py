@@ -12,8 +12,8 @@ from contracts.runs import subscription_news
 from contracts.subscription import SubscriptionSignal
 from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Subscription, SubscriptionStatus
-from models.alert import Alert
-from models.provider_event import ProviderEventRow
+from models.messages.alert import Alert
+from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
 from providers.subscriptions.base import NewSubscription
 from repositories.billing import subscription as subscriptions

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 
 from contracts.expiry import ExpireContracts, ExpiredContracts
 from contracts.sweeps import SweepPage, SweepProgress, Swept
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage

@@ -15,8 +15,8 @@ from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
-from models.meter import MeterRow
-from models.organization import Organization
+from models.tenants.organization import Organization
+from models.usage.meter import MeterRow
 from repositories.usage import meter
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection

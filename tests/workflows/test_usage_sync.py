@@ -36,10 +36,10 @@ from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
-from models.agent import Agent
-from models.department import Department
-from models.meter import MeterRow
-from models.organization import Organization
+from models.credits.department import Department
+from models.marketplace.agent import Agent
+from models.tenants.organization import Organization
+from models.usage.meter import MeterRow
 from providers.payments.base import ProviderUnavailable
 from providers.usage.litellm import PAGE, LiteLlm, SpendPage
 from repositories.billing import billing_terms

@@ -12,8 +12,8 @@ from temporalio.worker import Worker
 from activities.vat_numbers import VatNumberActivities
 from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
 from dev.sandbox.vies.app import Register, create_app
-from models.alert import Alert
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
+from models.messages.alert import Alert
 from providers.tax.base import Confirmation
 from providers.tax.vies import Vies
 from repositories.billing import billing_profile

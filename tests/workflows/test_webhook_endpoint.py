@@ -22,9 +22,9 @@ from contracts.webhook_endpoint import (
 from domain.access import Actor, Role
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import Ordering
-from models.alert import Alert
-from models.mail import QueuedMail
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.messages.alert import Alert
+from models.messages.mail import QueuedMail
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.messages import event
 from runtime import reach
 from runtime.identity import new_id

@@ -15,9 +15,9 @@ from domain.access import Actor, Role
 from domain.events import Event
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import TEST, Endpoint, Ordering
-from models.event import EventRow
-from models.organization import Organization
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
+from models.messages.event import EventRow
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
+from models.tenants.organization import Organization
 from providers.notify.webhook import Outgoing, SigningKeys
 from repositories.common.listing import Wanted
 from repositories.messages import event

@@ -7,7 +7,7 @@ from pydantic import Field
 from api.fields import Amount, Exact, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.action_cost import Cost, CostSource
 from domain.money import CREDIT, format_amount
-from models.action_cost import ActionCost
+from models.credits.action_cost import ActionCost
 
 
 class CostChange(RequestModel):

@@ -21,7 +21,7 @@ from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategoryS
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
-from models.agent import Agent
+from models.marketplace.agent import Agent
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime.identity import new_id

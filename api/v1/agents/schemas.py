@@ -27,8 +27,8 @@ from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.contract import Bounds, Term
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
-from models.agent import Agent
-from models.metadata import ObjectMetadata
+from models.marketplace.agent import Agent
+from models.tenants.metadata import ObjectMetadata
 
 #: Terms that are shares of one, and terms that are counted.
 SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})

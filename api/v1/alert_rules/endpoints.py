@@ -21,7 +21,7 @@ from domain.access import Actor, Permission
 from domain.alert.metrics import watched
 from domain.alert.rules import BuiltIn, built_in_of
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from models.alert_rule import AlertRule
+from models.messages.alert_rule import AlertRule
 from repositories.messages import alert_rule as rules
 from services.messages import alert_rule as service
 

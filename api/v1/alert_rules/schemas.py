@@ -24,7 +24,7 @@ from domain.alert.conditions import Asked, Condition, Direction, Measure, thresh
 from domain.alert.escalation import Step
 from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
 from domain.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
-from models.alert_rule import AlertRule
+from models.messages.alert_rule import AlertRule
 from services.messages.alert_rule import Wanted
 
 Severity = Literal["info", "warning", "critical"]

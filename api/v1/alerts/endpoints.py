@@ -26,7 +26,7 @@ from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id, is_id
-from models.alert import Alert
+from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.tenants import name
 from runtime import reach

@@ -9,7 +9,7 @@ from api.fields import Moment, RequestModel, ResponseModel, example
 from domain.access import Actor
 from domain.alert.life import AlertStatus, Severity
 from domain.mentions import ids_in
-from models.alert import Alert
+from models.messages.alert import Alert
 
 
 class AlertView(ResponseModel):

@@ -20,7 +20,7 @@ from domain.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refu
 from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import organization as organizations
 from runtime.identity import new_id

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel, example
 from domain.access import Permission, Role
-from models.api_key import ApiKey
+from models.tenants.api_key import ApiKey
 
 
 class ApiKeyCreate(RequestModel):

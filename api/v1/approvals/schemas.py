@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from api.fields import ResponseModel
 from domain.approval import ApprovalStatus, status_of
-from models.approval import Approval
+from models.common.approval import Approval
 
 
 class ApprovalView(ResponseModel):

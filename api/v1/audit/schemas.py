@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.fields import ResponseModel
 from domain.access import Actor
-from models.audit import AuditEntry
+from models.tenants.audit import AuditEntry
 
 
 class AuditView(ResponseModel):

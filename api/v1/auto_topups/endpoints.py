@@ -18,7 +18,7 @@ from domain.auto_topup import month_of
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.ids import quote_tax_key
 from domain.money import CREDIT, parse_amount
-from models.auto_topup import AutoTopUp
+from models.payments.auto_topup import AutoTopUp
 from repositories.payments import auto_topup as auto_topups
 from services.payments import auto_topup
 

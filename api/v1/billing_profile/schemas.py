@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.fields import EmailAddress, Flag, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.billing_profile import Profile
-from models.billing_profile import BillingProfile
+from models.billing.billing_profile import BillingProfile
 from services.billing.tax import party_of
 
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")]

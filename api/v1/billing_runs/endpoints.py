@@ -32,7 +32,7 @@ from domain.invoice.lines import InvoiceLine, check_lines
 from domain.legal_entity import UnknownEntity
 from domain.money import parse_amount
 from domain.organization import OrganizationClosed
-from models.billing_run import InvoiceItemRow
+from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from runtime import reach
 from runtime.identity import new_id

@@ -11,7 +11,7 @@ from domain.billing_run.period import month_text
 from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.invoice.lines import MAX_QUANTITY
 from domain.money import format_amount
-from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
+from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from services.billing.billing_run import Upcoming
 
 #: A month in a request; `domain.billing_run.period.parse_month` judges it.

@@ -4,8 +4,8 @@ from api.fields import period_text
 from domain.contract import Bounds, Offer, Term, accepted_unasked, out_of_bounds
 from domain.errors import Invalid
 from domain.money import format_ratio, parse_ratio
-from models.agent import Agent
-from models.contract import Contract
+from models.escrow.contract import Contract
+from models.marketplace.agent import Agent
 from runtime.settings import Settings
 
 #: The periods of a contract: by their name in requests and settings, the column.

@@ -39,9 +39,9 @@ from domain.metadata import ExternalIdTaken
 from domain.organization import STOPPED
 from domain.pricing.quote import QuoteExpired, QuoteUsed
 from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source
-from models.contract import Contract
-from models.metadata import ObjectMetadata
-from models.pricing import PricingQuote
+from models.escrow.contract import Contract
+from models.marketplace.pricing import PricingQuote
+from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import made_by
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents

@@ -34,8 +34,8 @@ from domain.errors import Invalid
 from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.reputation.levels import commission_rule
-from models.contract import Contract
-from models.pricing import PricingQuote
+from models.escrow.contract import Contract
+from models.marketplace.pricing import PricingQuote
 from repositories.escrow.party import Beside
 from runtime.settings import Settings
 from services.marketplace.pricing import mismatch

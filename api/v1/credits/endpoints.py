@@ -28,8 +28,8 @@ from domain.lots import LotSource
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
-from models.credit_lot import CreditLot
-from models.metadata import ObjectMetadata
+from models.credits.credit_lot import CreditLot
+from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by
 from repositories.credits import credit_lot as grants
 from repositories.credits import lot as lots

@@ -11,8 +11,8 @@ from domain.credits import GrantSource
 from domain.ids import transfer_id
 from domain.lots import LotSource
 from domain.money import CREDIT, format_amount
-from models.credit_lot import CreditLot
-from models.metadata import ObjectMetadata
+from models.credits.credit_lot import CreditLot
+from models.tenants.metadata import ObjectMetadata
 from repositories.credits.lot import Lot
 
 

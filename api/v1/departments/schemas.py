@@ -6,9 +6,9 @@ from pydantic import Field
 
 from api.fields import DepartmentId, Name, OrganizationId, ProjectId, RequestModel, ResponseModel, example
 from domain.spend.scope import Attribution
-from models.agent import Agent
-from models.api_key import ApiKey
-from models.department import Department
+from models.credits.department import Department
+from models.marketplace.agent import Agent
+from models.tenants.api_key import ApiKey
 
 
 class DepartmentCreate(RequestModel):

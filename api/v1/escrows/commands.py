@@ -27,7 +27,7 @@ from domain.errors import DomainError, NotFound, Unavailable
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_workflow_id, is_id
-from models.contract import Contract
+from models.escrow.contract import Contract
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows
 from repositories.escrow import escrow_notice

@@ -33,9 +33,9 @@ from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
-from models.contract import Contract
-from models.escrow import EscrowRow
-from models.metadata import ObjectMetadata
+from models.escrow.contract import Contract
+from models.escrow.escrow import EscrowRow
+from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows

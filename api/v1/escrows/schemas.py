@@ -32,7 +32,7 @@ from domain.escrow.state import Artifact, Escrow, Terms
 from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
-from models.escrow import EscrowEventRow
+from models.escrow.escrow import EscrowEventRow
 from repositories.escrow.party import Beside
 
 #: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.

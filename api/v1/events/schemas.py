@@ -8,7 +8,7 @@ from pydantic import Field
 from api.fields import ResponseModel
 from domain.events import EventType
 from domain.events.catalogue import CATALOGUE
-from models.event import EventRow
+from models.messages.event import EventRow
 
 
 class OutboxEventView(ResponseModel):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.fields import Amount, Currency, Exact, Moment, Period, RequestModel, ResponseModel, example
 from domain.spend.rate import VALID_FOR, format_rate
-from models.spend import SpendRate
+from models.credits.spend import SpendRate
 from repositories.books import spend_rate
 
 

@@ -15,7 +15,7 @@ from domain.access import Actor
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.series import entity_of
 from domain.invoice.state import InvoiceStatus
-from models.invoice import InvoiceRow
+from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice_collection as collections
 from repositories.billing import invoice_line
 from runtime import reach

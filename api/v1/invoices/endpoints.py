@@ -44,8 +44,8 @@ from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
 from domain.organization import OrganizationClosed
 from domain.payment.terms import PaymentTerms, PurposeKind
-from models.invoice import InvoiceRow
-from models.metadata import ObjectMetadata
+from models.billing.invoice import InvoiceRow
+from models.tenants.metadata import ObjectMetadata
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_collection as collections
 from repositories.common.command import made_by

@@ -29,8 +29,8 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.collection import Collection
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
-from models.document import StoredDocument
-from models.invoice import InvoiceRow
+from models.billing.document import StoredDocument
+from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_collection as collections

@@ -30,9 +30,9 @@ from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, In
 from domain.invoice.state import InvoiceStatus, PausedFor, is_overdue
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.tax.rates import AppliedTax, format_rate
-from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
-from models.invoice_collection import InvoiceCollectionEventRow
-from models.metadata import ObjectMetadata
+from models.billing.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
+from models.billing.invoice_collection import InvoiceCollectionEventRow
+from models.tenants.metadata import ObjectMetadata
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_line
 

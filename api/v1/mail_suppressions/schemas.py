@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import ResponseModel
-from models.mail_suppression import MailSuppression
+from models.messages.mail_suppression import MailSuppression
 
 
 class MailSuppressionView(ResponseModel):

@@ -19,7 +19,7 @@ from domain.access import Actor, Permission
 from domain.errors import DomainError, Forbidden, NotFound
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
 from repositories.tenants import organization as organizations
 from services.marketplace import marketplace as service

@@ -50,7 +50,7 @@ from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.spend.scope import Named, SpendingKey
 from ledger.spends import Spender
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.common.command import made_by
 from repositories.common.listing import Wanted
 from repositories.marketplace import agent as agents

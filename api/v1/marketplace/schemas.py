@@ -17,7 +17,7 @@ from domain.marketplace.offer import Seen as SeenOffer
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace.marketplace import Listing
 from services.marketplace.marketplace import NewOffer, shown_prices
 

@@ -32,7 +32,7 @@ from domain.errors import Conflict, NotFound, RateLimited
 from domain.mentions import ids_in
 from domain.notification.channel import CodeRefused, KeysMissing
 from domain.notification.preferences import OnlyRecipient, Preferences
-from models.notification import NotificationRow
+from models.messages.notification import NotificationRow
 from providers.formats import formats_of
 from repositories.messages import notification as notifications
 from repositories.tenants import name

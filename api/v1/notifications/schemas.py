@@ -16,7 +16,7 @@ from domain.notification.due import Cadence, Clock, Quiet, checked_quiet
 from domain.notification.preferences import Defaults, Preferences
 from domain.notification.types import NotificationType, types_for, written
 from domain.spend.calendar import zone_of
-from models.notification import NotificationChannel, NotificationRow
+from models.messages.notification import NotificationChannel, NotificationRow
 
 _TYPES = "Type → channel (`inbox` or a channel's id) → how soon. What is left out has the default of your role."
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]

@@ -34,7 +34,7 @@ from domain.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from domain.metadata import ExternalIdTaken, Precondition
 from domain.organization import OrganizationStatus
 from domain.plan import FREE
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.tenants import contact, metadata
 from repositories.tenants import organization as organizations
 from runtime.identity import new_id

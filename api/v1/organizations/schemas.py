@@ -10,9 +10,9 @@ from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
 from domain.organization import OrganizationStatus, TimedExits
 from domain.plan import FREE, PLAN_NAME
-from models.contact import OrganizationContacts
-from models.metadata import ObjectMetadata
-from models.organization import Organization
+from models.tenants.contact import OrganizationContacts
+from models.tenants.metadata import ObjectMetadata
+from models.tenants.organization import Organization
 from repositories.tenants.contact import contacts_of
 
 TierName = Annotated[

@@ -15,7 +15,7 @@ from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
-from models.organization import Organization
+from models.tenants.organization import Organization
 from repositories.messages import webhook_endpoint as webhook_endpoints
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations

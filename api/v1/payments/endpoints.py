@@ -65,8 +65,8 @@ from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
-from models.metadata import ObjectMetadata
-from models.payment import PaymentRow
+from models.payments.payment import PaymentRow
+from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import other_request
 from repositories.payments import payment as payments
 from repositories.tenants import metadata

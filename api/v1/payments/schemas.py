@@ -31,9 +31,9 @@ from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, R
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.project import MAX_SLOTS
 from domain.tax.rates import format_rate
-from models.metadata import ObjectMetadata
-from models.payment import PaymentEventRow
-from models.tax_receipt import TaxReceipt
+from models.billing.tax_receipt import TaxReceipt
+from models.payments.payment import PaymentEventRow
+from models.tenants.metadata import ObjectMetadata
 
 
 class ProviderName(StrEnum):

@@ -50,7 +50,7 @@ from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.schedule import PayoutInterval
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
-from models.payout import PayoutRow
+from models.payouts.payout import PayoutRow
 from repositories.payouts import creator_account, payable, payout_schedule, transfer_reversal
 from repositories.payouts import payout as payouts
 from repositories.payouts.payable import Flow

@@ -13,7 +13,7 @@ from domain.money import format_amount
 from domain.payable import PayableState, Share
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from domain.payout.state import Payout
-from models.payout import PayoutRow, PayoutScheduleRow
+from models.payouts.payout import PayoutRow, PayoutScheduleRow
 from repositories.payouts.payable import Flow
 from repositories.payouts.payout import state_of
 

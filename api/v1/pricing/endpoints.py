@@ -20,7 +20,7 @@ from domain.errors import Forbidden, Invalid, NotFound, other_request
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.pricing.book import Price
 from domain.pricing.facts import WHOLE_BPS
-from models.pricing import PricingQuote
+from models.marketplace.pricing import PricingQuote
 from repositories.common.command import made_by
 from repositories.marketplace import agent as agents
 from repositories.marketplace import pricing

@@ -21,7 +21,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.pricing.rule import RuleType
-from models.pricing import PricingAgent
+from models.marketplace.pricing import PricingAgent
 from repositories.marketplace import agent as agents
 from repositories.marketplace import pricing as rows
 from services.marketplace import pricing

@@ -27,7 +27,7 @@ from domain.pricing.kept import parse_bps
 from domain.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
 from domain.pricing.terms import points
 from domain.reputation.levels import commission_rule, commission_source
-from models.pricing import PricingAgent, PricingQuote, PricingRule
+from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.marketplace.pricing import rule_of
 from services.marketplace.pricing import COMPILE, MAX_TRIED, Asked, Tried, totals
 

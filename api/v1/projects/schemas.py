@@ -12,8 +12,8 @@ from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, Pa
 from domain.errors import Invalid
 from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
-from models.metadata import ObjectMetadata
-from models.project import Project
+from models.billing.project import Project
+from models.tenants.metadata import ObjectMetadata
 
 #: What a project goes by in its address.
 Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG)]

@@ -31,7 +31,7 @@ from domain.errors import Invalid, NotFound
 from domain.ids import is_id
 from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
-from models.reconciliation import ReconciliationRun
+from models.books.reconciliation import ReconciliationRun
 from repositories.books import clearing
 from repositories.books import discrepancy as discrepancies
 from repositories.books import reconciliation as books

@@ -11,7 +11,7 @@ from domain.ids import transfer_id
 from domain.money import format_amount
 from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import BOOKABLE, Action, Correction, MatchStatus, corrections
-from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories.books import clearing
 from repositories.books import reconciliation as books
 from repositories.books.discrepancy import compared_of

@@ -7,7 +7,7 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from domain.money import CREDIT, format_amount
 from domain.referral import ReferralStatus
-from models.referral import Referral
+from models.marketplace.referral import Referral
 
 
 class ReferralView(ResponseModel):

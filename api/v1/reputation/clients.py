@@ -18,7 +18,7 @@ from domain.ids import is_id
 from domain.reputation.clients import ClientFact
 from domain.reputation.evidence import ONE_E6, Beta, Evidence
 from domain.reputation.score import stars
-from models.reputation import ReputationClientRow
+from models.reputation.reputation import ReputationClientRow
 from repositories.escrow import contract as contracts
 from repositories.reputation import reputation_client as store
 from repositories.tenants import organization as organizations

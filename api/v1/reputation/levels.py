@@ -28,7 +28,7 @@ from domain.reputation.levels import (
     reason,
 )
 from domain.reputation.score import points
-from models.reputation import ReputationLadderRow
+from models.reputation.reputation import ReputationLadderRow
 from repositories.marketplace import agent as agents
 from repositories.reputation import level as store
 from services.reputation import level as levels

@@ -14,7 +14,7 @@ from domain.reputation.facts import SENTENCES, FactKind
 from domain.reputation.moves import Move, Trend, moved_most, success_rate_e2, trend
 from domain.reputation.score import Score, overall, stars
 from domain.reputation.timing import average_ms, percentile_ms
-from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.reputation.reputation import Standing
 
 #: What a dimension without evidence is shown as: the middle, and almost everything possible.

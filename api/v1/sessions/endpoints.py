@@ -31,7 +31,7 @@ from domain.access import Actor, Permission, Role
 from domain.changes import topics_for
 from domain.errors import Forbidden, NotFound
 from domain.session import browser_of, idle_at, span_of
-from models.session import Session
+from models.tenants.session import Session
 from repositories.marketplace import agent as agents
 from repositories.messages import change as changes
 from repositories.messages.change import Marks

@@ -31,7 +31,7 @@ from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from domain.organization import OrganizationClosed
 from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
-from models.session import SessionLink
+from models.tenants.session import SessionLink
 from repositories.tenants import session as sessions
 from runtime.identity import new_id
 from services.tenants import session as links

@@ -10,7 +10,7 @@ from api.v1.changes.schemas import MarksView
 from domain.access import Actor, Permission, Role
 from domain.payment.livemode import Environment
 from domain.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
-from models.session import Session, SessionLink
+from models.tenants.session import Session, SessionLink
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

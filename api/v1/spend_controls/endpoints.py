@@ -39,7 +39,7 @@ from domain.spend.control import ControlStatus, SubjectKind
 from domain.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from ledger.spends import SpendStatus
-from models.spend_control import SpendControl
+from models.credits.spend_control import SpendControl
 from repositories.common.listing import Found
 from repositories.credits import department as departments
 from repositories.credits import spend_control as controls

@@ -39,8 +39,8 @@ from domain.spend.control import (
     shown_amount,
 )
 from domain.spend.presentation import Counted, LimitState, limit_states
-from models.spend import Spend, SpendRefusal
-from models.spend_control import SpendControl, SpendControlVersion
+from models.credits.spend import Spend, SpendRefusal
+from models.credits.spend_control import SpendControl, SpendControlVersion
 
 _Uses = Annotated[Whole, Field(ge=0, le=MAX_USES)]
 

@@ -26,7 +26,7 @@ from domain.marketplace.offer import NotForSale
 from domain.organization import STOPPED
 from domain.spend.scope import SpendingKey
 from ledger.spends import Changed
-from models.marketplace import MarketplaceAgreedUse
+from models.marketplace.marketplace import MarketplaceAgreedUse
 from repositories.credits.spend import Asked, find_by_key
 from repositories.marketplace import agent as agents
 from services.credits import spend as spends

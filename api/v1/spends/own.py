@@ -8,7 +8,7 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden
 from domain.ids import is_id
 from domain.spend.scope import SpendingKey
-from models.spend import Spend
+from models.credits.spend import Spend
 from repositories.credits import spend as spends
 from repositories.credits import spend_control as controls
 from repositories.credits.spend import Holder

@@ -27,8 +27,8 @@ from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.text import is_storable, rfc3339
 from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
-from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
-from models.spend import Spend, SpendChange
+from models.credits.spend import Spend, SpendChange
+from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.credits.spend import public_id
 
 #: How long a reservation lasts unless the request says.

@@ -20,8 +20,8 @@ from domain.access import Actor, Permission
 from domain.billing_run.period import parse_month
 from domain.document.content import Document
 from domain.errors import Conflict, Invalid, NotFound
-from models.creator_statement import CreatorCorrection, CreatorStatement
-from models.document import StoredDocument
+from models.billing.document import StoredDocument
+from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.payouts import statement as statements
 from services.payouts import statement
 

@@ -9,8 +9,8 @@ from api.fields import Exact, ResponseModel
 from domain.billing_run.period import month_text
 from domain.document.words import STATED_TAX
 from domain.money import format_amount
-from models.creator_statement import CreatorCorrection
-from models.document import StoredDocument
+from models.billing.document import StoredDocument
+from models.payouts.creator_statement import CreatorCorrection
 from repositories.payouts.statement import QuarterTotal
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.fields import Exact, Moment, RequestModel, ResponseModel, example
 from domain.tax.rates import TaxRate, format_rate, parse_rate
-from models.billing_profile import TaxRateRow
+from models.billing.billing_profile import TaxRateRow
 
 
 class TaxRateCreate(RequestModel):

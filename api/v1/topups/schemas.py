@@ -13,7 +13,7 @@ from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOp
 from domain.money import CREDIT, format_amount
 from domain.payment.state import PaymentStatus
 from domain.topup import Package
-from models.credit_lot import CreditLot
+from models.credits.credit_lot import CreditLot
 
 
 class HostedProvider(StrEnum):

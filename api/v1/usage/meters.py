@@ -25,7 +25,7 @@ from domain.metering.amounts import format_pico, normal
 from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
 from domain.usage.charge import check_chargeable
 from domain.usage.meter import ALL, Aggregation, check_meter
-from models.meter import MeterRow
+from models.usage.meter import MeterRow
 from repositories.usage import meter as meters
 from repositories.usage.meter import Counted
 from runtime.identity import new_id

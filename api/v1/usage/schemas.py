@@ -27,8 +27,8 @@ from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
 from domain.usage.run import Cost as RunTotal
 from domain.usage.run import RunCost
-from models.usage import UsageEventRow
-from models.usage_charge import UsageChargeRow
+from models.usage.usage import UsageEventRow
+from models.usage.usage_charge import UsageChargeRow
 from repositories.usage.usage_bill import BilledAs
 from repositories.usage.usage_report import Total
 from services.usage.usage import Outcome, Status

@@ -41,7 +41,7 @@ from domain.organization import OrganizationClosed
 from domain.webhook.address import UrlRefused
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
 from repositories.messages import webhook_delivery as deliveries
 from repositories.messages import webhook_endpoint as endpoints

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Flag, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.webhook.endpoint import MAX_DESCRIPTION, Ordering
-from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
+from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 
 _EXAMPLE_URL = "https://example.com/webhooks"

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import ResponseModel
-from models.provider_event import ProviderEventRow
+from models.payments.provider_event import ProviderEventRow
 
 
 class InboxStatus(StrEnum):

@@ -35,8 +35,8 @@ from domain.payment.refunds import RefundExceeds
 from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
-from models.invoice import InvoiceRow
-from models.subscription import SubscriptionBill
+from models.billing.invoice import InvoiceRow
+from models.billing.subscription import SubscriptionBill
 from providers.payments.limits import refundable
 from repositories.billing import invoice, invoice_line
 from repositories.billing import subscription as subscriptions

@@ -21,7 +21,7 @@ from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, 
 from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
-from models.marketplace import MarketplacePurchase
+from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
 from repositories.messages import alert
 from repositories.payments import payment

@@ -1,0 +1,47 @@
+"""Documents that were made, kept as they were sent."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class StoredDocument(Base):
+    """One document: what it says, and its files. Written once by the platform; never changed or deleted.
+
+    Attributes:
+        subject: the id of what it is about: an invoice, a payment, a credit note.
+        version: counts the documents of the subject from 1; an invoice has one, and a payment one more when more of
+            its money came in.
+        total_minor: what it comes to, in minor units of its currency.
+        content: see `domain.document.content.Document.as_stored`.
+        xml: the electronic invoice, which is in the PDF as well; null where the document is none.
+        sha256: of the PDF, in hexadecimal digits.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('invoice', 'receipt', 'credit_note', 'statement', 'statement_correction')", name="kind"
+        ),
+        CheckConstraint("sha256 = encode(sha256(pdf), 'hex')", name="sha256"),
+        UniqueConstraint("subject", "version", name="uq_documents_subject_version"),
+        Index("ix_documents_org_id_id", "org_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    kind: Mapped[str]
+    subject: Mapped[str]
+    version: Mapped[int]
+    number: Mapped[str]
+    total_minor: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    pdf: Mapped[bytes] = mapped_column(LargeBinary)
+    xml: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,50 @@
+"""Acts of operators that another operator has to approve."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class Approval(Base):
+    """What one operator asked for and another one decides. Written by the platform's role, decided and used once.
+
+    Attributes:
+        action: what is to be done, to which `subject`.
+        content: what exactly, for people; `digest` is its SHA-256.
+        requested_key: the API key that asked.
+        used_by: the command that it was used for.
+    """
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        # One that is open or was not used at a time.
+        Index(
+            "uq_approvals_open",
+            "action",
+            "subject",
+            "digest",
+            unique=True,
+            postgresql_where=text("status IN ('requested', 'approved')"),
+        ),
+        Index("ix_approvals_subject", "subject"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    action: Mapped[str]
+    subject: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    digest: Mapped[str]
+    status: Mapped[str]
+    requested_by: Mapped[str]
+    requested_key: Mapped[str | None]
+    requested_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    used_by: Mapped[str | None]
+    used_at: Mapped[datetime | None]

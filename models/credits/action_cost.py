@@ -1,0 +1,36 @@
+"""What actions cost in credits, version by version."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class ActionCost(Base):
+    """One price that the operator set for an action, for everybody or for one organization. Rows are immutable.
+
+    The newest version counts. Written by the platform's role; a tenant reads what is for everybody and its own.
+
+    Attributes:
+        org_id: with whom the price was agreed; null when it is everybody's.
+        version: counts the prices of one action and organization from 1.
+        cost_minor: of one, in minor units of credits; null takes the price back, so that the next one below counts.
+    """
+
+    __tablename__ = "action_costs"
+    __table_args__ = (
+        CheckConstraint("cost_minor >= 0", name="cost"),
+        UniqueConstraint("org_id", "action", "version", postgresql_nulls_not_distinct=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    action: Mapped[str]
+    version: Mapped[int]
+    cost_minor: Mapped[int | None]
+    note: Mapped[str | None]
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,35 @@
+"""What organizations used of their credits, day by day, in the schema `ledger`."""
+
+from datetime import date
+
+from sqlalchemy import CheckConstraint, Date, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.books.ledger import SCHEMA
+from models.common.base import Base
+
+
+class CreditDay(Base):
+    """What one organization used on one day (UTC), in minor units of credits. Only the books write it.
+
+    It adds up from spends and their changes, and from lots that expired; statistics read it instead of these.
+
+    Attributes:
+        used: charged, captured and forced, by the day of the charge or capture.
+        refunded: of uses, whenever these were.
+        expired: of lots.
+        spends: charges and reservations.
+    """
+
+    __tablename__ = "credit_days"
+    __table_args__ = (
+        CheckConstraint("least(used, refunded, expired, spends) >= 0", name="counted"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    used: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded: Mapped[int] = mapped_column(server_default=text("0"))
+    expired: Mapped[int] = mapped_column(server_default=text("0"))
+    spends: Mapped[int] = mapped_column(server_default=text("0"))

@@ -1,0 +1,134 @@
+"""Spend controls and their versions, in the schema `ledger`. Only `ledger.write_control` writes them."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, BOOLEAN, UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.books.ledger import SCHEMA
+from models.common.base import Base
+
+_ARRAYS_AGREE = (
+    "cardinality(amounts) = cardinality(windows) AND cardinality(uses) = cardinality(windows)"
+    " AND cardinality(hard) = cardinality(windows)"
+)
+_WINDOWS = "windows <@ ARRAY['hour', 'day', 'week', 'month', 'quarter', 'lifetime'] AND cardinality(windows) <= 6"
+_LIMITS = "0 <= ALL (amounts) AND 0 <= ALL (uses) AND per_spend >= 0 AND 0 < ALL (thresholds_e4)"
+_TERM = "starts_at < ends_at"
+_STATUS = "status IN ('active', 'frozen', 'closed')"
+
+
+class SpendControl(Base):
+    """What may be spent by or for one subject. Locked by the row of its organization's credits; rows are never deleted.
+
+    Arrays have one element for each window, in the same order. Amounts are minor units of `asset`.
+
+    Attributes:
+        kind: `limit`; `budget` and `mandate` are other kinds of the same thing.
+        subject_kind: `organization`, `department`, `project`, `agent`, `run` or `key`.
+        subject_id: the id of the subject; of an organization its own.
+        parent_id: the control above it, whose limits hold for what is spent here too.
+        path: the ids from the topmost control to this one.
+        zone: the IANA time zone in which windows begin; never changes, like the asset and the first day of the week.
+        week_starts: 1, Monday, to 7, Sunday.
+        status: `active`; `frozen`, nothing can be spent; `closed`, it limits nothing any more.
+        version: counts its changes.
+        windows: `hour`, `day`, `week`, `month`, `quarter`, `lifetime`, each at most once.
+        amounts: the limit of each window; 0 allows nothing, null sets no limit.
+        uses: how many times may be spent in each window; null sets no limit.
+        hard: whether the limit refuses; one that is not hard raises alerts only.
+        per_spend: the most that one spend may be.
+        thresholds_e4: the parts of a limit, in ten-thousandths, that raise an alert when they are reached.
+        starts_at: when it begins to apply; null is always.
+        ends_at: when it ceases to.
+    """
+
+    __tablename__ = "controls"
+    __table_args__ = (
+        CheckConstraint("kind IN ('limit', 'budget', 'mandate')", name="kind"),
+        CheckConstraint(
+            "subject_kind IN ('organization', 'department', 'project', 'agent', 'run', 'key')"
+            " AND (subject_kind <> 'organization' OR subject_id = org_id)",
+            name="subject",
+        ),
+        CheckConstraint("cardinality(path) BETWEEN 1 AND 6 AND path[cardinality(path)] = id", name="path"),
+        CheckConstraint("week_starts BETWEEN 1 AND 7", name="week_starts"),
+        CheckConstraint(_STATUS, name="status"),
+        CheckConstraint(_ARRAYS_AGREE, name="arrays"),
+        CheckConstraint(_WINDOWS, name="windows"),
+        CheckConstraint(_LIMITS, name="limits"),
+        CheckConstraint(_TERM, name="term"),
+        Index(
+            "uq_controls_subject",
+            "org_id",
+            "kind",
+            "subject_kind",
+            "subject_id",
+            "asset",
+            unique=True,
+            postgresql_where=text("status <> 'closed'"),
+        ),
+        Index("ix_controls_org_id_id", "org_id", "id"),
+        {"schema": SCHEMA},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    org_id: Mapped[str]
+    kind: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[str]
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ledger.controls.id"))
+    path: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(UUID(as_uuid=True)))
+    asset: Mapped[str]
+    zone: Mapped[str]
+    week_starts: Mapped[int] = mapped_column(SmallInteger)
+    status: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer)
+    windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    amounts: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+    uses: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+    hard: Mapped[list[bool]] = mapped_column(ARRAY(BOOLEAN))
+    per_spend: Mapped[int | None]
+    thresholds_e4: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class SpendControlVersion(Base):
+    """What a control was from one change to the next. Immutable; made by one command each.
+
+    Attributes:
+        changed_by: the principal that made the change.
+        reason: what it gave as its reason.
+        request_hash: of what the command asked for, so that a repeated one is told from another one.
+    """
+
+    __tablename__ = "control_versions"
+    __table_args__ = (
+        Index("ix_control_versions_changed_at", "changed_at", postgresql_where=text("version > 1")),
+        {"schema": SCHEMA},
+    )
+
+    control_id: Mapped[uuid.UUID] = mapped_column(
+        UUID(as_uuid=True), ForeignKey("ledger.controls.id"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    org_id: Mapped[str]
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(UUID(as_uuid=True))
+    status: Mapped[str]
+    windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    amounts: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+    uses: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+    hard: Mapped[list[bool]] = mapped_column(ARRAY(BOOLEAN))
+    per_spend: Mapped[int | None]
+    thresholds_e4: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    changed_by: Mapped[str]
+    reason: Mapped[str | None]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    changed_at: Mapped[datetime]

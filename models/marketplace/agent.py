@@ -1,0 +1,53 @@
+"""Agents and how they are listed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class Agent(Base):
+    """One agent of an organization. Written by that organization; every tenant sees the public ones.
+
+    The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
+    agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
+    `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
+    `category` is one of the platform's, by which leaderboards are asked for.
+    `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
+    `version` counts the changes, by a trigger. `retired_at` is set once: from then on nothing new begins with it.
+    """
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        CheckConstraint("visibility IN ('public', 'private')", name="visibility"),
+        CheckConstraint("pricing_model IN ('free', 'monthly', 'one_time', 'usage')", name="pricing_model"),
+        CheckConstraint("(price_minor IS NULL) = (price_currency IS NULL)", name="price"),
+        CheckConstraint("(retired_at IS NULL) = (retired_by IS NULL)", name="retired"),
+        Index("ix_agents_org_id", "org_id", "id"),
+        Index("ix_agents_public", "id", postgresql_where=text("visibility = 'public'")),
+        Index("ix_agents_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
+        Index("ix_agents_org_id_public", "org_id", "id", postgresql_where=text("visibility = 'public'")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str]
+    description: Mapped[str | None]
+    visibility: Mapped[str]
+    pricing_model: Mapped[str]
+    price_minor: Mapped[int | None]
+    price_currency: Mapped[str | None]
+    terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
+    category: Mapped[str | None]
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    retired_at: Mapped[datetime | None]
+    retired_by: Mapped[str | None]
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

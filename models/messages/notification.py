@@ -1,0 +1,180 @@
+"""Notification channels, preferences, and the notifications themselves.
+
+`services/messages/notification.py` writes channels and preferences, `activities/notification.py` the notifications. A
+principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case however its key
+spells it; `recipient` combines the two, see `domain.notification.preferences`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class NotificationChannel(Base):
+    """A channel of a principal besides its inbox. Kept when deleted, because codes sent to it count for the rate limit.
+
+    When a principal without any key gets one, a trigger deletes its channels: it may be a different person. The address
+    of an owner is kept for a while, for mails that every owner gets, see
+    `repositories.messages.notification.mail_addresses`.
+
+    Attributes:
+        address: the mail address; null for Slack, and once it is deleted and forgotten.
+        hook: the URL of Slack's hook, sealed; null for mail, and once it is deleted.
+        shown: the abbreviated address or URL that may be shown.
+        target_digest: the digest of the address or URL, to recognise the same one.
+        code: the verification code, sealed; null once the channel is verified.
+        code_sent_at: when that code was made.
+        code_tries: the number of attempts to enter it.
+        codes_sent_at: when each code that was ever sent was made.
+        removed_at: when it was deleted; null if its address was not kept.
+    """
+
+    __tablename__ = "notification_channels"
+    __table_args__ = (
+        CheckConstraint("kind IN ('mail', 'slack')", name="kind"),
+        CheckConstraint("status IN ('pending', 'verified', 'deleted')", name="status"),
+        CheckConstraint(
+            "status = 'deleted' AND num_nonnulls(hook, code) = 0 AND (address IS NULL OR removed_at IS NOT NULL) "
+            "OR status <> 'deleted' AND (address IS NOT NULL) = (kind = 'mail') "
+            "AND (hook IS NOT NULL) = (kind = 'slack')",
+            name="target",
+        ),
+        Index("ix_notification_channels_recipient_id", "recipient", "id"),
+        Index("ix_notification_channels_target", "target_digest"),
+        Index(
+            "ix_notification_channels_removed",
+            "removed_at",
+            postgresql_where=text("status = 'deleted' AND address IS NOT NULL"),
+        ),
+        Index(
+            "uq_notification_channels_target",
+            "recipient",
+            "target_digest",
+            unique=True,
+            postgresql_where=text("status <> 'deleted'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    recipient: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    status: Mapped[str]
+    address: Mapped[str | None]
+    hook: Mapped[str | None]
+    shown: Mapped[str]
+    target_digest: Mapped[str]
+    code: Mapped[str | None]
+    code_sent_at: Mapped[datetime | None]
+    code_tries: Mapped[int] = mapped_column(server_default=text("0"))
+    codes_sent_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    verified_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+
+class NotificationPreferences(Base):
+    """The preferences of a principal. Written by the principal, and by unsubscribe links, each for one type.
+
+    Attributes:
+        settings: language, time zone, quiet hours, times of digests, and the choices by type and channel.
+    """
+
+    __tablename__ = "notification_preferences"
+
+    recipient: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    updated_at: Mapped[datetime]
+
+
+class NotificationDefault(Base):
+    """The default timing of a notification type by role, as set by operators. Without a row the built-in one applies.
+
+    Attributes:
+        kind: a type in `domain.notification.types`.
+        roles: role → cadence; roles that are not listed get no notification.
+    """
+
+    __tablename__ = "notification_defaults"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    roles: Mapped[dict[str, str]] = mapped_column(JSONB)
+    updated_at: Mapped[datetime]
+
+
+class NotificationRow(Base):
+    """One notification to one principal over one channel, with its status. Written by the platform's role.
+
+    Attributes:
+        source: the id of what it reports: an event, an alert, an alert with its step, a code or a digest. There is one
+            notification for each source, principal and channel.
+        org_id: the principal's organization; null for an operator.
+        kind: a type in `domain.notification.types`.
+        fact: the type of the event, or `alert`.
+        subject: the id of the object it is about.
+        channel: `inbox`, or the id of a channel.
+        data: the values that its text is rendered with; for a digest, the ids of the notifications in it.
+        status: `queued` to be sent; `waiting` for its digest; `digested`; `sent`; `failed`; `dropped`, if the principal
+            was no longer to receive it when it was due.
+        digest: the digest that it waits for, or was sent with.
+        due_at: when it is sent or retried, or its digest is due.
+        hidden_at: when the principal lost its last key; a later holder of the same name cannot read it.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'waiting', 'digested', 'sent', 'failed', 'dropped')", name="status"),
+        CheckConstraint("(status IN ('waiting', 'digested')) = (digest IS NOT NULL)", name="digest"),
+        UniqueConstraint("source", "recipient", "channel", name="uq_notifications_source"),
+        Index("ix_notifications_recipient_id", "recipient", "id"),
+        Index("ix_notifications_due", "due_at", "id", postgresql_where=text("status = 'queued'")),
+        Index(
+            "ix_notifications_waiting",
+            *("due_at", "recipient", "digest"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index(
+            "ix_notifications_unread",
+            *("recipient", "id"),
+            postgresql_where=text("channel = 'inbox' AND hidden_at IS NULL AND read_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    recipient: Mapped[str]
+    channel: Mapped[str]
+    kind: Mapped[str]
+    fact: Mapped[str]
+    subject: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    status: Mapped[str]
+    digest: Mapped[str | None]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    problem: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    hidden_at: Mapped[datetime | None]
+
+
+class NotificationCursor(Base):
+    """The position up to which the outbox was read for notifications: one row, locked by its reader."""
+
+    __tablename__ = "notification_cursors"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    read_in: Mapped[int] = mapped_column(BigInteger)
+    read_id: Mapped[str]

@@ -1,0 +1,21 @@
+"""When each hook of Slack may be posted to next."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class SlackTurn(Base):
+    """One hook, from its first message on. Written by the platform's role, by every worker that posts there.
+
+    Attributes:
+        hook: the SHA-256 of its URL, in hex; the URL itself is a secret.
+        free_at: when the next message may be posted, by the clock of the database.
+    """
+
+    __tablename__ = "slack_turns"
+
+    hook: Mapped[str] = mapped_column(primary_key=True)
+    free_at: Mapped[datetime]

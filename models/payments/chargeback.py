@@ -1,0 +1,40 @@
+"""Chargebacks: payments that the payer's bank took back."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class ChargebackRow(Base):
+    """The present state of a chargeback, as far as lists show it; the payment's `state` has the rest.
+
+    Amounts are minor units of `currency`.
+
+    Written by `activities/payment.py` alone, in the transaction of the payment's event.
+    """
+
+    __tablename__ = "payment_disputes"
+    __table_args__ = (
+        Index("ix_payment_disputes_opened_at_id", "opened_at", "id"),
+        Index("ix_payment_disputes_org_id_opened_at_id", "org_id", "opened_at", "id"),
+        Index("ix_payment_disputes_status_opened_at_id", "status", "opened_at", "id"),
+        Index("ix_payment_disputes_org_id_status_opened_at_id", "org_id", "status", "opened_at", "id"),
+        # Whether what paid for earnings is charged back is asked for each lot of them.
+        Index("ix_payment_disputes_payment_id", "payment_id"),
+        Index("uq_payment_disputes_provider_ref", "provider", "ref", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    ref: Mapped[str]
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
+    org_id: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str]
+    currency: Mapped[str]
+    amount_minor: Mapped[int]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

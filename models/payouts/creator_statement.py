@@ -1,0 +1,66 @@
+"""Monthly statements of creators, and their corrections."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class CreatorStatement(Base):
+    """What a creator earned in a month, worth in one currency, as it was stated; written once and never changed.
+
+    Attributes:
+        month: its first day, in UTC.
+        number: of the series of statements.
+        total_minor: what was earned, in minor units of `currency`; `tax_minor` of it is tax.
+        tax_code: what is stated of tax, see `domain.tax.self_billing`.
+        content: see `domain.document.content.Document.as_stored`.
+    """
+
+    __tablename__ = "creator_statements"
+    __table_args__ = (UniqueConstraint("org_id", "month", "currency", name="uq_creator_statements_month"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    month: Mapped[date]
+    currency: Mapped[str]
+    number: Mapped[str] = mapped_column(unique=True)
+    series: Mapped[str]
+    total_minor: Mapped[int]
+    tax_minor: Mapped[int] = mapped_column(server_default="0")
+    tax_code: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    issued_at: Mapped[datetime]
+
+
+class CreatorCorrection(Base):
+    """What a later month took back of what a statement had billed; written once and never changed.
+
+    Attributes:
+        month: the first day of the month that took it back, in UTC.
+        number: of the series of corrections.
+        total_minor: what was taken back, in minor units of `currency`; `tax_minor` of it is tax.
+        content: see `domain.document.content.Document.as_stored`.
+    """
+
+    __tablename__ = "creator_corrections"
+    __table_args__ = (
+        CheckConstraint("total_minor > 0 AND tax_minor BETWEEN 0 AND total_minor", name="amounts"),
+        UniqueConstraint("statement_id", "month", name="uq_creator_corrections_month"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    statement_id: Mapped[str] = mapped_column(ForeignKey("creator_statements.id"))
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    month: Mapped[date]
+    currency: Mapped[str]
+    number: Mapped[str] = mapped_column(unique=True)
+    series: Mapped[str]
+    total_minor: Mapped[int]
+    tax_minor: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    issued_at: Mapped[datetime]

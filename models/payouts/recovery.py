@@ -1,0 +1,113 @@
+"""What creators return of payments that were reversed.
+
+`services/payments/payment_loss.py` opens a recovery with the event that loses its payment,
+`services/payouts/recovery.py` writes shares and `services/payouts/transfer_reversal.py` reversals.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class Recovery(Base):
+    """One loss of a payment: a chargeback, or a refund of what was used. Written once, and closed.
+
+    Attributes:
+        cause: the refund at the provider, the dispute there with the number of the event that has lost it, or
+            `reversal`; unique for the payment.
+        org_id: who paid, and owes.
+        amount_minor: what the payer came to owe by it, in minor units of `asset`, with `short_minor`.
+        short_minor: what was taken for it at once in credits for which less had been paid.
+        disputed_at: decides what creators answer for.
+        closed_at: nothing more can arrive for it, or nothing is owed any more.
+    """
+
+    __tablename__ = "recoveries"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0 AND short_minor BETWEEN 0 AND amount_minor", name="amount"),
+        Index("uq_recoveries_payment_id_cause", "payment_id", "cause", unique=True),
+        Index("ix_recoveries_open", "id", postgresql_where=text("closed_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
+    cause: Mapped[str]
+    org_id: Mapped[str]
+    asset: Mapped[str]
+    amount_minor: Mapped[int]
+    short_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    disputed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class RecoveryShare(Base):
+    """What one creator returns for one use of a payment. Immutable.
+
+    Attributes:
+        source: the lot of credits that was earned, or the transfer of money.
+        taken_minor: what was taken from earnings that were there, in minor units of the recovery's asset.
+        own_minor: what of that was what the payment itself had paid.
+        owed_minor: what the creator owes instead.
+    """
+
+    __tablename__ = "recovery_shares"
+    __table_args__ = (
+        CheckConstraint("own_minor <= taken_minor AND taken_minor + owed_minor > 0", name="amounts"),
+        Index("ix_recovery_shares_source", "source"),
+        Index("ix_recovery_shares_owed", "org_id", postgresql_where=text("owed_minor > 0")),
+    )
+
+    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[str]
+    org_id: Mapped[str]
+    taken_minor: Mapped[int]
+    own_minor: Mapped[int]
+    owed_minor: Mapped[int]
+    transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
+    at: Mapped[datetime]
+
+
+class TransferReversal(Base):
+    """Taking back a part of what a payout has sent, which pays what the creator owes.
+
+    Attributes:
+        source: of the share that it belongs to.
+        amount_minor: the money, in minor units of `currency`, never more than is left of the payout.
+        goods_minor: what it pays of the debt, in minor units of `asset`.
+        reversal_ref: the provider's id of it.
+        next_at: when it is tried or looked for; null at the end.
+    """
+
+    __tablename__ = "transfer_reversals"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0 AND goods_minor > 0", name="amounts"),
+        Index("ix_transfer_reversals_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        Index("ix_transfer_reversals_payout_id", "payout_id"),
+        Index("ix_transfer_reversals_org_id", "org_id", postgresql_where=text("status = 'reversed'")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id"))
+    source: Mapped[str]
+    payout_id: Mapped[str] = mapped_column(ForeignKey("payouts.id"))
+    org_id: Mapped[str]
+    agent_id: Mapped[str]
+    asset: Mapped[str]
+    currency: Mapped[str]
+    amount_minor: Mapped[int]
+    goods_minor: Mapped[int]
+    status: Mapped[str]
+    reversal_ref: Mapped[str | None]
+    failure: Mapped[str | None]
+    tries: Mapped[int]
+    next_at: Mapped[datetime | None]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

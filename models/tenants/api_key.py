@@ -1,0 +1,70 @@
+"""API keys: who a request comes from. The secret itself is never stored."""
+
+from datetime import datetime
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+#: The roles of keys without an organization, as SQL lists them.
+PLATFORM_ROLES = "('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor')"
+
+
+class ApiKey(Base):
+    """One key of a tenant, or of the platform where `org_id` is null.
+
+    Written by operators and by owners and admins for their own organization. `revoked_at` is set once and stays;
+    `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
+    that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
+    most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
+    `project_id` say for what it spends; only owners and admins set them. `permissions` are those that it has beyond its
+    role's; they never change.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
+        CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        CheckConstraint(
+            "permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing,accept,refund}'", name="permissions"
+        ),
+        CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
+        Index(
+            "uq_api_keys_principal",
+            "org_id",
+            text("lower(principal)"),
+            "place",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL AND org_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_api_keys_platform_principal",
+            text("lower(principal)"),
+            "place",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
+        ),
+        Index("ix_api_keys_org_id", "org_id", "id"),
+        Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
+        Index("ix_api_keys_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
+        Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_api_keys_org_id_active", "org_id", "id", postgresql_where=text("revoked_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    place: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    role: Mapped[str]
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

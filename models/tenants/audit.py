@@ -1,0 +1,56 @@
+"""The audit trail: who did what, when and from where."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+_ELSEWHERE = text("org_id IS DISTINCT FROM actor_org_id")
+
+
+class AuditEntry(Base):
+    """One privileged act, written in the transaction of the act itself. Append-only: a trigger refuses changes.
+
+    Attributes:
+        org_id: the organization that the act concerns, and that may read of it; null for the platform's own.
+        actor_org_id: the organization whose principal acted, which may read of it too; null for the platform.
+        session_id: the session in which it was done; null where it was done with a key.
+        made_by: who made the link that opened the session.
+        action: noun and verb, `api_key.create`.
+        target: the id of what was acted on.
+        details: what was asked for, without secrets.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        Index("ix_audit_log_action_id", "action", "id"),
+        Index("ix_audit_log_target_id", "target", "id"),
+        Index("ix_audit_log_org_id", "org_id", "id"),
+        Index("ix_audit_log_at", text("timezone('UTC'::text, at)")),
+        Index("ix_audit_log_org_id_at", "org_id", "at"),
+        Index("ix_audit_log_org_id_action_id", "org_id", "action", "id"),
+        Index("ix_audit_log_org_id_target_id", "org_id", "target", "id"),
+        # What an organization did elsewhere; what it did at home is found by `org_id`.
+        Index("ix_audit_log_actor_org_id", "actor_org_id", "id", postgresql_where=_ELSEWHERE),
+        Index("ix_audit_log_actor_org_id_action_id", "actor_org_id", "action", "id", postgresql_where=_ELSEWHERE),
+        Index("ix_audit_log_actor_org_id_target_id", "actor_org_id", "target", "id", postgresql_where=_ELSEWHERE),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    org_id: Mapped[str | None]
+    principal: Mapped[str]
+    role: Mapped[str]
+    actor_org_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    session_id: Mapped[str | None]
+    made_by: Mapped[str | None]
+    action: Mapped[str]
+    target: Mapped[str]
+    request_id: Mapped[str | None]
+    address: Mapped[str | None]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)

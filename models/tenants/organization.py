@@ -1,0 +1,42 @@
+"""Tenants of the platform."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class Organization(Base):
+    """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
+
+    `command_id` is the command that made the row: running that command again finds it instead of making another.
+    `tier` is the plan that it is on; only `services/billing/project.py` changes it.
+    `version` counts the changes, by a trigger. `status` is set by `services/tenants/organization.py` alone: unless it
+    is `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
+    `timed_exits` of its last suspension.
+    """
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("tier ~ '^[a-z][a-z0-9_]{0,39}$'", name="tier"),
+        CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
+        CheckConstraint("timed_exits IN ('continue', 'pause')", name="timed_exits"),
+        CheckConstraint("(status_at IS NULL) = (status_by IS NULL)", name="status_by"),
+        # Next to empty, for charges: each of them asks.
+        Index("ix_organizations_stopped", "id", postgresql_where=text("status <> 'active'")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    tier: Mapped[str] = mapped_column(server_default="free")
+    status: Mapped[str] = mapped_column(server_default="active")
+    status_reason: Mapped[str | None]
+    status_by: Mapped[str | None]
+    status_at: Mapped[datetime | None]
+    timed_exits: Mapped[str] = mapped_column(server_default="continue")
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

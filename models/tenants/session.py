@@ -1,0 +1,95 @@
+"""Sessions, which stand in for keys, and the links that open them. Tokens are never stored."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+from models.tenants.api_key import PLATFORM_ROLES
+
+_OPEN = text("ended_at IS NULL")
+
+
+class Session(Base):
+    """One session of a tenant, or of the platform where `org_id` is null.
+
+    Written by whoever signs in, and by the redeeming of a link. `ended_at` is set once and stays, by its principal, by
+    owners, admins and operators, and by the end of its key: then a trigger tells listeners of `bursar_sessions`.
+    `last_used_at` follows at most once a minute.
+
+    Attributes:
+        key_id: the key with whose end the session ends: the one it was opened with, or the one its link was made with.
+        link_id: the link that opened it; null where a key did.
+        made_by: who made that link.
+        browser: a few words made from the header of the browser.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
+        CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        CheckConstraint("(link_id IS NULL) = (made_by IS NULL)", name="made_by"),
+        CheckConstraint("link_id IS NULL OR org_id IS NOT NULL", name="links"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        Index("ix_sessions_org_id", "org_id", "id"),
+        Index("ix_sessions_key_id", "key_id", postgresql_where=_OPEN),
+        Index("ix_sessions_principal", "org_id", text("lower(principal)"), postgresql_where=_OPEN),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    link_id: Mapped[str | None] = mapped_column(ForeignKey("session_links.id"), unique=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    role: Mapped[str]
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    made_by: Mapped[str | None]
+    browser: Mapped[str]
+    address: Mapped[str | None]
+    idle_seconds: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    last_used_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+
+
+class SessionLink(Base):
+    """One link, which opens one session of the principal that it names.
+
+    Written by operators, owners and admins. `used_at` and `ended_at` are set once and stay.
+
+    Attributes:
+        key_id: the key that it was made with; when that ends, so do the link and its session.
+        path: where in the console it leads.
+        return_url: where the console leads back to.
+    """
+
+    __tablename__ = "session_links"
+    __table_args__ = (
+        CheckConstraint(f"role NOT IN {PLATFORM_ROLES}", name="tenant_roles"),
+        CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        Index("ix_session_links_org_id", "org_id", "id"),
+        Index("ix_session_links_key_id", "key_id", postgresql_where=_OPEN),
+        Index("ix_session_links_expires_at", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    role: Mapped[str]
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    path: Mapped[str]
+    return_url: Mapped[str | None]
+    made_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
