@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 from cryptography import x509
 
-from activities.usage import Metering
+from activities.usage.usage import Metering
 from domain.credits import credit_price
 from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live

@@ -21,44 +21,44 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.accounting import AccountingActivities
-from activities.alert_rules import AlertRuleActivities
-from activities.auto_topup import AutoTopUpActivities
-from activities.billing_run import BillingRunActivities, Collecting
-from activities.contract import ContractActivities
-from activities.creator import CreatorActivities
-from activities.customer import CustomerActivities
-from activities.escalation import EscalationActivities
-from activities.escrow import EscrowActivities
-from activities.holds import HoldActivities
-from activities.inbox import InboxActivities
-from activities.invoice import InvoiceActivities
-from activities.lots import LotActivities
-from activities.mail import MailActivities
-from activities.marketplace import MarketplaceActivities
-from activities.notification import NotificationActivities
-from activities.payment import PaymentActivities
-from activities.payment_escrows import PaymentEscrows
-from activities.payment_providers import ProviderActivities
-from activities.payout import PayoutActivities
-from activities.payout_schedule import PayoutScheduleActivities
-from activities.probe import ProbeActivities
-from activities.reconciliation import ReconciliationActivities
-from activities.recovery import RecoveryActivities
-from activities.referral import ReferralActivities
-from activities.reputation import ReputationActivities
-from activities.revenue import RevenueActivities
-from activities.spend_alerts import SpendAlertActivities
-from activities.spend_days import SpendDayActivities
-from activities.statement import StatementActivities
-from activities.subscription import SubscriptionActivities
-from activities.subscription_accrual import SubscriptionAccrualActivities
-from activities.sweeps import Sweeps
-from activities.usage import Metering, UsageActivities
-from activities.usage_charges import UsageChargeActivities
-from activities.vat_numbers import VatNumberActivities
-from activities.webhook_dispatch import WebhookDispatchActivities
-from activities.webhook_endpoint import WebhookEndpointActivities
+from activities.billing.billing_run import BillingRunActivities, Collecting
+from activities.billing.invoice import InvoiceActivities
+from activities.billing.subscription import SubscriptionActivities
+from activities.billing.subscription_accrual import SubscriptionAccrualActivities
+from activities.billing.vat_numbers import VatNumberActivities
+from activities.books.accounting import AccountingActivities
+from activities.books.reconciliation import ReconciliationActivities
+from activities.books.revenue import RevenueActivities
+from activities.common.sweeps import Sweeps
+from activities.credits.holds import HoldActivities
+from activities.credits.lots import LotActivities
+from activities.credits.spend_alerts import SpendAlertActivities
+from activities.credits.spend_days import SpendDayActivities
+from activities.escrow.contract import ContractActivities
+from activities.escrow.escrow import EscrowActivities
+from activities.escrow.payment_escrows import PaymentEscrows
+from activities.marketplace.marketplace import MarketplaceActivities
+from activities.marketplace.referral import ReferralActivities
+from activities.messages.alert_rules import AlertRuleActivities
+from activities.messages.escalation import EscalationActivities
+from activities.messages.mail import MailActivities
+from activities.messages.notification import NotificationActivities
+from activities.messages.webhook_dispatch import WebhookDispatchActivities
+from activities.messages.webhook_endpoint import WebhookEndpointActivities
+from activities.operations.probe import ProbeActivities
+from activities.payments.auto_topup import AutoTopUpActivities
+from activities.payments.customer import CustomerActivities
+from activities.payments.inbox import InboxActivities
+from activities.payments.payment import PaymentActivities
+from activities.payments.payment_providers import ProviderActivities
+from activities.payouts.creator import CreatorActivities
+from activities.payouts.payout import PayoutActivities
+from activities.payouts.payout_schedule import PayoutScheduleActivities
+from activities.payouts.recovery import RecoveryActivities
+from activities.payouts.statement import StatementActivities
+from activities.reputation.reputation import ReputationActivities
+from activities.usage.usage import Metering, UsageActivities
+from activities.usage.usage_charges import UsageChargeActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.notification.channel import ChannelKind

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.service import RPCError
 
-from activities.reconciliation import ReconciliationActivities, unread_story
+from activities.books.reconciliation import ReconciliationActivities, unread_story
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_providers

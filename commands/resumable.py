@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 
-from activities.sweeps import resumed_escrow, resumed_payout
+from activities.common.sweeps import resumed_escrow, resumed_payout
 from contracts.runs import invoice_run, payment_news, subscription_news, webhook_endpoint_run
 from domain.ids import (
     escrow_id_of,

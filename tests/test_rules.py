@@ -174,7 +174,12 @@ def test_nobody_but_the_door_reaches_the_runs_of_entities():
 
 #: Activities that wait for another entity. A run calls them without its lock, or the two could wait for each other: a
 #: payment in a task beside its turns, an invoice between them; the others are called by runs that have no lock.
-WAITING = {"activities/auto_topup.py", "activities/invoice.py", "activities/payment_escrows.py", "activities/probe.py"}
+WAITING = {
+    "activities/payments/auto_topup.py",
+    "activities/billing/invoice.py",
+    "activities/escrow/payment_escrows.py",
+    "activities/operations/probe.py",
+}
 
 
 def test_few_activities_wait_for_another_entity():

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.accounting import AccountingActivities
+    from activities.books.accounting import AccountingActivities
     from contracts.accounting import AccountingDays, AddedUpDays, AddUpDays
     from workflows.batch import through_transactions
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.alert_rules import AlertRuleActivities
+    from activities.messages.alert_rules import AlertRuleActivities
     from contracts.alert_rules import AlertRulesProgress, LookAtAlertRules
     from contracts.queues import local_activity
     from workflows.batch import through_transactions

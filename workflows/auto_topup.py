@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.auto_topup import PAYMENT_TIMEOUT, AutoTopUpActivities
+    from activities.payments.auto_topup import PAYMENT_TIMEOUT, AutoTopUpActivities
     from contracts.auto_topup import (
         AutoTopUpInput,
         AutoTopUpResult,

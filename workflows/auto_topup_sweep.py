@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.auto_topup import AutoTopUpActivities
+    from activities.payments.auto_topup import AutoTopUpActivities
     from contracts.auto_topup import AutoTopUpSweep, FallsPage, LookForFalls, StartAutoTopUps
     from contracts.queues import local_activity, regular_activity
     from workflows.batch import through_pages

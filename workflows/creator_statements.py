@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.statement import StatementActivities
+    from activities.payouts.statement import StatementActivities
     from contracts.statement import CreatorStatements, MakeStatements
     from workflows.batch import through_activities
 

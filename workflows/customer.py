@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.customer import CustomerActivities
+    from activities.payments.customer import CustomerActivities
     from contracts.customer import CustomerInput, CustomerResult
     from contracts.queues import regular_activity
 

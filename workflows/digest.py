@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.notification import NotificationActivities
+    from activities.messages.notification import NotificationActivities
     from contracts.notification import ClosedDigest, CloseDigest, DigestInput
     from contracts.queues import local_activity
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.recovery import RecoveryActivities
+    from activities.payouts.recovery import RecoveryActivities
     from contracts.queues import regular_activity
     from contracts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
     from workflows.batch import through_pages

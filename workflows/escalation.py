@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.escalation import EscalationActivities
+    from activities.messages.escalation import EscalationActivities
     from contracts import search_attributes
     from contracts.escalation import (
         AcknowledgeAlert,

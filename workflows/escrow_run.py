@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.escrow import EscrowActivities
+    from activities.escrow.escrow import EscrowActivities
     from contracts.escrow import (
         CloseEvidence,
         CommandResult,

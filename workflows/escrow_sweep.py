@@ -5,8 +5,8 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contract import ContractActivities
-    from activities.sweeps import Sweeps
+    from activities.common.sweeps import Sweeps
+    from activities.escrow.contract import ContractActivities
     from contracts.escrow import SweepResult
     from contracts.expiry import ExpireContracts
     from contracts.queues import local_activity

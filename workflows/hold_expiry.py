@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.holds import HoldActivities
+    from activities.credits.holds import HoldActivities
     from contracts.holds import ExpiredHolds, ExpireHolds, HoldExpiry
     from workflows.batch import through_transactions
 

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.invoice import PAYMENT_TIMEOUT, InvoiceActivities
+    from activities.billing.invoice import PAYMENT_TIMEOUT, InvoiceActivities
     from contracts.invoice import (
         ChargeInvoice,
         InvoiceInput,

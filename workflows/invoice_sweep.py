@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.sweeps import Sweeps
+    from activities.common.sweeps import Sweeps
     from contracts.invoice import InvoiceSweepResult
     from contracts.sweeps import SweepPage, SweepProgress
     from workflows.sweep import sweep_pages

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.lots import LotActivities
+    from activities.credits.lots import LotActivities
     from contracts.lots import ExpiredLots, ExpireLots, LotExpiry
     from workflows.batch import through_transactions
 

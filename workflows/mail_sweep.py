@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.mail import MailActivities
+    from activities.messages.mail import MailActivities
     from contracts.mail import MailSweep, SendMails
     from workflows.batch import through_activities
 

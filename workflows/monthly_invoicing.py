@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.billing_run import BillingRunActivities
+    from activities.billing.billing_run import BillingRunActivities
     from contracts.billing_run import (
         BillingRun,
         BillingRunResult,

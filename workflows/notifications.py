@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.notification import NotificationActivities
+    from activities.messages.notification import NotificationActivities
     from contracts.notification import FannedOut, FanOut, SendNotifications, SentNotifications
     from contracts.queues import regular_activity
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment_escrows import PaymentEscrows
+    from activities.escrow.payment_escrows import PaymentEscrows
     from contracts.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
     from contracts.queues import regular_activity
     from domain.errors import DomainError

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment_providers import ProviderActivities
+    from activities.payments.payment_providers import ProviderActivities
     from contracts.payment import (
         CapturePayment,
         ConfirmPayment,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment import PaymentActivities
+    from activities.payments.payment import PaymentActivities
     from contracts.payment import (
         EscrowFreezing,
         EscrowFunding,

@@ -6,7 +6,7 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment_providers import ProviderActivities
+    from activities.payments.payment_providers import ProviderActivities
     from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.errors import DomainError
     from domain.ids import payment_key

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payout import PayoutActivities
+    from activities.payouts.payout import PayoutActivities
     from contracts.payout import (
         FundsAvailable,
         GiveUpPayout,

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.probe import ProbeActivities
+    from activities.operations.probe import ProbeActivities
     from contracts.probe import (
         PrepareProbe,
         ProbeResult,

@@ -5,9 +5,9 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.creator import CreatorActivities
-    from activities.customer import CustomerActivities
-    from activities.inbox import InboxActivities
+    from activities.payments.customer import CustomerActivities
+    from activities.payments.inbox import InboxActivities
+    from activities.payouts.creator import CreatorActivities
     from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
     from contracts.queues import local_activity, regular_activity
     from domain.payment.event_types import Handling

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.marketplace import MarketplaceActivities
+    from activities.marketplace.marketplace import MarketplaceActivities
     from contracts.marketplace import PurchaseRenewals, RenewPurchases
     from workflows.batch import through_activities
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reconciliation import ReconciliationActivities
+    from activities.books.reconciliation import ReconciliationActivities
     from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity, regular_activity
     from contracts.reconciliation import (
         BeginReconciliation,

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.referral import ReferralActivities
+    from activities.marketplace.referral import ReferralActivities
     from contracts.referral import LookAtReferrals, ReferralRewards
     from workflows.batch import through_activities
 

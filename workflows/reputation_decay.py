@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reputation import ReputationActivities
+    from activities.reputation.reputation import ReputationActivities
     from contracts.queues import local_activity, regular_activity
     from contracts.reputation import (
         ChangeRate,

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.revenue import RevenueActivities
+    from activities.books.revenue import RevenueActivities
     from contracts.revenue import RecognisedRevenue, RecogniseRevenue, RevenueRecognition
     from workflows.batch import through_transactions
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payout_schedule import PayoutScheduleActivities
+    from activities.payouts.payout_schedule import PayoutScheduleActivities
     from contracts.payout import PayScheduled, ScheduledPayouts, ScheduledPayoutsResult
     from contracts.queues import regular_activity
     from workflows.batch import through_pages

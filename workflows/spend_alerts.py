@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.spend_alerts import SpendAlertActivities
+    from activities.credits.spend_alerts import SpendAlertActivities
     from contracts.queues import local_activity
     from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.spend_days import SpendDayActivities
+    from activities.credits.spend_days import SpendDayActivities
     from contracts.spend_days import RollUpSpends, SpendDays
     from workflows.batch import through_transactions
 

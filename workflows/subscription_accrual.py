@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.subscription_accrual import SubscriptionAccrualActivities
+    from activities.billing.subscription_accrual import SubscriptionAccrualActivities
     from contracts.subscription_accrual import AccrueSubscriptions, SubscriptionAccrual
     from workflows.batch import through_transactions
 

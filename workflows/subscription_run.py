@@ -9,7 +9,7 @@ from types import MappingProxyType
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.subscription import SubscriptionActivities
+    from activities.billing.subscription import SubscriptionActivities
     from contracts.queues import local_activity, regular_activity
     from contracts.subscription import (
         LoadSubscription,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.sweeps import Sweeps
+    from activities.common.sweeps import Sweeps
     from contracts.queues import regular_activity
     from contracts.sweeps import SweepPage, SweepProgress, Swept
     from workflows.batch import through_pages

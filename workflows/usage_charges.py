@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.usage_charges import UsageChargeActivities
+    from activities.usage.usage_charges import UsageChargeActivities
     from contracts.queues import local_activity
     from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
     from workflows.batch import through_pages

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.usage import UsageActivities
+    from activities.usage.usage import UsageActivities
     from contracts.queues import local_activity, regular_activity
     from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncedPage, UsageSync
     from domain.text import as_markdown

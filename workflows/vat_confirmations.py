@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.vat_numbers import VatNumberActivities
+    from activities.billing.vat_numbers import VatNumberActivities
     from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
     from workflows.batch import through_activities
 

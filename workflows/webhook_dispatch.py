@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.webhook_dispatch import WebhookDispatchActivities
+    from activities.messages.webhook_dispatch import WebhookDispatchActivities
     from contracts.queues import regular_activity
     from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 

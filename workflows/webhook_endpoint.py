@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.webhook_endpoint import WebhookEndpointActivities
+    from activities.messages.webhook_endpoint import WebhookEndpointActivities
     from contracts.queues import DELIVERY_QUEUE, local_activity, regular_activity
     from contracts.webhook_endpoint import (
         DisableWebhookEndpoint,

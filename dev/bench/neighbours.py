@@ -20,8 +20,8 @@ from itertools import count
 
 import asyncpg
 
-from activities.escrow import EscrowActivities
-from activities.payment import PaymentActivities
+from activities.escrow.escrow import EscrowActivities
+from activities.payments.payment import PaymentActivities
 from contracts.escrow import RecordEscrowEvent
 from contracts.payment import PaymentEvent, RecordPayment
 from dev.bench.books import BOOKS, Server, alone

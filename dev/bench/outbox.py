@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordEscrowEvent
 from dev.bench.escrow import Escrows

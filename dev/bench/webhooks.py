@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from activities.webhook_endpoint import AT_ONCE
+from activities.messages.webhook_endpoint import AT_ONCE
 from dev.bench.client import Connection
 from dev.bench.rows import Row, alternate
 from dev.bench.uses import tenants

@@ -20,8 +20,8 @@ class InvoiceRow(Base):
 
     A draft is changed by `invoice_edit` and becomes an invoice by `invoice_finalise`, functions of the
     database. From then on only what is paid, settled or ended of it changes, so what was finalised is what is paid:
-    payments write `paid_minor` in the transaction that moves the money (`activities/payment.py`). Rows are never
-    deleted, so their numbers have no gaps.
+    payments write `paid_minor` in the transaction that moves the money (`activities/payments/payment.py`). Rows are
+    never deleted, so their numbers have no gaps.
 
     Attributes:
         number: what people call it, given by `invoice_number_page` or when it is issued; none before.

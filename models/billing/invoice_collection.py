@@ -1,6 +1,7 @@
 """The collection of an invoice and its timeline: what was charged and dunned, and what comes next.
 
-`services/billing/invoice_collection.py` opens one with the invoice, `activities/invoice.py` writes what follows.
+`services/billing/invoice_collection.py` opens one with the invoice, `activities/billing/invoice.py` writes what
+follows.
 """
 
 from datetime import datetime

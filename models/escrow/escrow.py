@@ -1,7 +1,7 @@
 """The escrow's read model and its timeline.
 
-Both are written by `activities/escrow.py` alone, in the transaction that moves the money. The row of an escrow changes
-with each event and its `version` is that event's number; rows of the timeline never change.
+Both are written by `activities/escrow/escrow.py` alone, in the transaction that moves the money. The row of an escrow
+changes with each event and its `version` is that event's number; rows of the timeline never change.
 """
 
 from datetime import datetime

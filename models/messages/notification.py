@@ -1,8 +1,8 @@
 """Notification channels, preferences, and the notifications themselves.
 
-`services/messages/notification.py` writes channels and preferences, `activities/notification.py` the notifications. A
-principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case however its key
-spells it; `recipient` combines the two, see `domain.notification.preferences`.
+`services/messages/notification.py` writes channels and preferences, `activities/messages/notification.py` the
+notifications. A principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case
+however its key spells it; `recipient` combines the two, see `domain.notification.preferences`.
 """
 
 from datetime import datetime

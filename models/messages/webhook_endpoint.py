@@ -1,7 +1,7 @@
 """Webhook endpoints, their timeline, and their deliveries.
 
-`services/messages/webhook_endpoint.py` writes what tenants request; `activities/webhook_endpoint.py` writes everything
-else.
+`services/messages/webhook_endpoint.py` writes what tenants request; `activities/messages/webhook_endpoint.py` writes
+everything else.
 """
 
 from datetime import datetime

@@ -13,7 +13,7 @@ class ChargebackRow(Base):
 
     Amounts are minor units of `currency`.
 
-    Written by `activities/payment.py` alone, in the transaction of the payment's event.
+    Written by `activities/payments/payment.py` alone, in the transaction of the payment's event.
     """
 
     __tablename__ = "payment_disputes"

@@ -1,6 +1,6 @@
 """The payment's read model, its timeline, and the provider's movements that are booked.
 
-All are written by `activities/payment.py` alone, in the transaction that moves the money.
+All are written by `activities/payments/payment.py` alone, in the transaction that moves the money.
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """The payout's read model and its timeline, written in the transaction that moves the money.
 
-`services/payouts/payout.py` opens a payout, `activities/payout.py` writes what follows.
+`services/payouts/payout.py` opens a payout, `activities/payouts/payout.py` writes what follows.
 """
 
 from datetime import date, datetime

@@ -5,7 +5,7 @@ from dataclasses import replace
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
 from domain.payment.state import Outcome
 from runtime.database import Database

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import alert_rules
-from activities.alert_rules import AlertRuleActivities
+from activities.messages import alert_rules
+from activities.messages.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
 from domain.alert.conditions import Asked, Condition, Direction, Measure, condition_of

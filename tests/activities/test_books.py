@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
-from activities.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
+from activities.books.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
 from domain.errors import Conflict, Unavailable
 from models.messages.alert import Alert
 from runtime.database import Database

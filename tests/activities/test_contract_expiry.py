@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from activities.contract import ContractActivities
+from activities.escrow.contract import ContractActivities
 from contracts.expiry import ExpireContracts
 from domain.contract import ContractStatus, status_of
 from domain.escrow.state import Terms

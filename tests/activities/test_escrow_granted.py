@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from domain import accounts
 from domain.accounts import Account
 from domain.escrow import commands as rules

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from domain import accounts
 from domain.access import Actor
 from domain.escrow import commands as rules

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from runtime.database import Database

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from domain.errors import Forbidden
 from domain.escrow import commands as rules
 from models.messages.alert import Alert

@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy import insert, select, text
 from temporalio.testing import ActivityEnvironment
 
-from activities.contract import ContractActivities
-from activities.escrow import EscrowActivities
-from activities.payout import PayoutActivities
+from activities.escrow.contract import ContractActivities
+from activities.escrow.escrow import EscrowActivities
+from activities.payouts.payout import PayoutActivities
 from contracts.expiry import ExpireContracts
 from contracts.payout import RecordPayout
 from domain.access import Actor, Role

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from activities.alert_rules import AlertRuleActivities
+from activities.messages.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
 from domain.payment.commands import evidence_submitted

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from activities.payment import SpentMeanwhile
+from activities.payments.payment import SpentMeanwhile
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice.state import WrongInvoiceState, changed

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.billing_run import BillingRunActivities, Collecting
+from activities.billing.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account

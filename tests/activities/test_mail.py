@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from activities.mail import MailActivities
+from activities.messages.mail import MailActivities
 from contracts.mail import SendMails, SentMails
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.notification import NO_CARRIER, UNOPENED, NotificationActivities
+from activities.messages.notification import NO_CARRIER, UNOPENED, NotificationActivities
 from contracts.notification import ClosedDigest, CloseDigest, SendNotifications
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role

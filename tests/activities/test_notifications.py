@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.notification import PAGES_AT_ONCE, NotificationActivities
+from activities.messages.notification import PAGES_AT_ONCE, NotificationActivities
 from contracts.notification import DigestInput, FanOut
 from contracts.runs import digest_run
 from domain.access import Role

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment_providers import ProviderActivities
+from activities.payments.payment_providers import ProviderActivities
 from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.ids import payment_key
 from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import insert, select
 
-from activities.books import BooksRefused
-from activities.payment import SPENT_MEANWHILE, SpentMeanwhile
+from activities.books.books import BooksRefused
+from activities.payments.payment import SPENT_MEANWHILE, SpentMeanwhile
 from domain import accounts
 from domain.access import Actor, Role
 from domain.money import CREDIT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment_providers import ProviderActivities
+from activities.payments.payment_providers import ProviderActivities
 from contracts.payment import ProviderRequest, ProviderResponse
 from domain.payment.quote import Quote, Rate
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment

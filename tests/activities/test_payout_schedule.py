@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
-from activities.payout_schedule import PayoutScheduleActivities
+from activities.payouts.payout_schedule import PayoutScheduleActivities
 from contracts.payout import PayScheduled
 from domain import accounts
 from domain.errors import Conflict, Invalid

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.recovery import RecoveryActivities
+from activities.payouts.recovery import RecoveryActivities
 from contracts.payment import RecordedPayment
 from contracts.recovery import RecoveryPage
 from domain import accounts

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.marketplace import MarketplaceActivities
-from activities.payment import PaymentActivities
+from activities.marketplace.marketplace import MarketplaceActivities
+from activities.payments.payment import PaymentActivities
 from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentEvent, PaymentInput
 from domain.access import Actor, Role

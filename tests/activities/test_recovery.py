@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, select, text
 from temporalio.testing import ActivityEnvironment
 
-from activities.creator import CreatorActivities
-from activities.payout import PayoutActivities
-from activities.recovery import RecoveryActivities
+from activities.payouts.creator import CreatorActivities
+from activities.payouts.payout import PayoutActivities
+from activities.payouts.recovery import RecoveryActivities
 from commands.verify import verify
 from contracts.payment import ProviderEventInput
 from contracts.payout import RecordPayout, SendPayout, SentPayout

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.payment.converge import Observation

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert, update
 
-from activities.alert_rules import AlertRuleActivities
+from activities.messages.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Role
 from domain.subscription.snapshot import BillReason, ProviderState

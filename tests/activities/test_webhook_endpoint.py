@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.webhook_dispatch import WebhookDispatchActivities
-from activities.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
+from activities.messages.webhook_dispatch import WebhookDispatchActivities
+from activities.messages.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
 from contracts.webhook_endpoint import (
     DispatchedWebhooks,
     DispatchWebhooks,
@@ -177,7 +177,7 @@ async def dispatched(database: Database) -> DispatchedWebhooks:
 async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.webhook_endpoint.PAGE", 4)
+    monkeypatch.setattr("activities.messages.webhook_endpoint.PAGE", 4)
     for module in ("webhook_endpoint", "webhook_dispatch"):
         monkeypatch.setattr(f"activities.{module}.MOST_PENDING", 6)
     endpoint_id, sender = await an_endpoint(database, 10, 2), Failing()

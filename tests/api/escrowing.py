@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role

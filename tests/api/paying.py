@@ -11,7 +11,7 @@ import httpx2
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from api.app import create_app
 from contracts.payment import PaymentEvent
 from domain.access import Actor, Role

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from activities.escalation import EscalationActivities
+from activities.messages.escalation import EscalationActivities
 from api.deps import Deps
 from api.keyring import split_token
 from contracts.escalation import TakeStep

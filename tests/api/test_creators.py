@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
-from activities.creator import CreatorActivities
-from activities.inbox import InboxActivities
+from activities.payments.inbox import InboxActivities
+from activities.payouts.creator import CreatorActivities
 from api.app import create_app
 from api.keyring import hash_of, new_secret, split_token, token_of
 from contracts.payment import DispatchProviderEvent, ProviderEventInput

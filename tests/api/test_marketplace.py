@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from activities.usage_charges import UsageChargeActivities
+from activities.usage.usage_charges import UsageChargeActivities
 from api.app import create_app
 from contracts.usage_charges import ChargeUsage, UsageCharging
 from domain import accounts

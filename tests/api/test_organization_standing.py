@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from api.deps import Deps
 from contracts.escrow import RecordEscrowEvent
 from domain import accounts

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import insert, select
 from temporalio.testing import ActivityEnvironment
 
-from activities.recovery import RecoveryActivities
+from activities.payouts.recovery import RecoveryActivities
 from api.v1.statements.schemas import totals
 from contracts.recovery import RecoveryPage
 from domain import accounts

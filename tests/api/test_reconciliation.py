@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.reconciliation import ReconciliationActivities
+from activities.books.reconciliation import ReconciliationActivities
 from api.app import create_app
 from api.deps import Deps
 from commands.verify import verify

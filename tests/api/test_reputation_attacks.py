@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from api.v1.escrows.commands import terms_of
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain import accounts

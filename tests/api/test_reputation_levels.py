@@ -8,7 +8,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from activities.escrow import EscrowActivities
+from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.holds import HoldActivities
+from activities.credits.holds import HoldActivities
 from contracts.holds import ExpireHolds
 from domain.ids import uuid_id
 from ledger.spending import Spending

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from activities.usage_charges import UsageChargeActivities
+from activities.usage.usage_charges import UsageChargeActivities
 from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
 from domain.credits import CreditPrice
 from domain.ids import uuid_of

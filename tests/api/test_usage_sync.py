@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.usage import Metering, UsageActivities
+from activities.usage.usage import Metering, UsageActivities
 from api.app import create_app
 from contracts.queues import TASK_QUEUE
 from contracts.usage import UsageSync

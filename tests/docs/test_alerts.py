@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from activities.payout import ALERTED as OF_PAYOUTS
+from activities.payouts.payout import ALERTED as OF_PAYOUTS
 from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.spend.alerts import AlertKind
 from services.payments.payment_alerts import ALERTED as OF_PAYMENTS

@@ -21,7 +21,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from activities.notification import AT_ONCE
+from activities.messages.notification import AT_ONCE
 from dev.stack.supervisor import Stack
 from domain.alert.life import Severity
 from providers.notify.mail import message_id

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment_providers import ProviderActivities
+from activities.payments.payment_providers import ProviderActivities
 from api.pool import StatementPool
 from contracts.payment import ProviderRequest, ProviderResponse
 from domain.access import Actor, Role

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from activities.payment_providers import ProviderActivities
+from activities.payments.payment_providers import ProviderActivities
 from contracts.payment import ProviderRequest
 from dev.stack.postgres import Postgres
 from domain.payment.snapshot import CreatePayment, Snapshot

@@ -11,7 +11,7 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from activities.reputation import SUDDEN, ReputationActivities
+from activities.reputation.reputation import SUDDEN, ReputationActivities
 from contracts.reputation import ChangeRate, ConcludeNight, PlanNight, TakeNight
 from domain.reputation.evidence import (
     ONE_E6,

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from activities.holds import HoldActivities
+from activities.credits.holds import HoldActivities
 from contracts.holds import ExpireHolds
 from runtime.database import Database
 from tests.sdk.world import World

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from activities.usage import Metering, UsageActivities
+from activities.usage.usage import Metering, UsageActivities
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from providers.usage.litellm import LiteLlm
 from repositories.usage.model_price import PriceBook

@@ -14,9 +14,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.customer import CustomerActivities
-from activities.inbox import InboxActivities
-from activities.sweeps import Sweeps
+from activities.common.sweeps import Sweeps
+from activities.payments.customer import CustomerActivities
+from activities.payments.inbox import InboxActivities
 from contracts.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.queues import TASK_QUEUE
 from domain.ids import payment_workflow_id, provider_event_workflow_id

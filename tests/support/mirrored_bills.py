@@ -7,7 +7,7 @@ from decimal import Decimal
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain import accounts
 from domain.access import Actor, Role

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import insert
 
-from activities.reconciliation import ReconciliationActivities
+from activities.books.reconciliation import ReconciliationActivities
 from contracts import reconciliation as messages
 from domain import accounts
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind

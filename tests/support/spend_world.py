@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from activities.spend_alerts import SpendAlertActivities
+from activities.credits.spend_alerts import SpendAlertActivities
 from contracts.spend_alerts import RaiseSpendAlerts
 from domain.access import Actor, Role
 from domain.credits import GrantSource

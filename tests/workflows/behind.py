@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from activities.escrow import EscrowActivities
-from activities.payment import PaymentActivities
+from activities.escrow.escrow import EscrowActivities
+from activities.payments.payment import PaymentActivities
 from api.v1.payments import commands as payments
 from contracts.escrow import EscrowInput, RecordEscrowEvent
 from contracts.payment import PaymentCommandResult, PaymentEvent

@@ -20,7 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.reconciliation import ReconciliationActivities
+from activities.books.reconciliation import ReconciliationActivities
 from api.pool import StatementPool
 from api.v1.escrows import commands
 from contracts import search_attributes

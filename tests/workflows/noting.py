@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from activities.invoice import InvoiceActivities
-from activities.payout import PayoutActivities
-from activities.subscription import SubscriptionActivities
-from activities.webhook_endpoint import WebhookEndpointActivities
+from activities.billing.invoice import InvoiceActivities
+from activities.billing.subscription import SubscriptionActivities
+from activities.messages.webhook_endpoint import WebhookEndpointActivities
+from activities.payouts.payout import PayoutActivities
 from contracts.invoice import RecordCollection
 from contracts.payout import RecordPayout
 from contracts.subscription import RecordSubscription

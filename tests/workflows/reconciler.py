@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from temporalio.client import Client
 
-from activities.reconciliation import ReconciliationActivities
+from activities.books.reconciliation import ReconciliationActivities
 from contracts.payment import PaymentEvent
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationResult, ReconciliationStep
 from domain.access import Actor, Role

@@ -7,7 +7,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.alert_rules import AlertRuleActivities
+from activities.messages.alert_rules import AlertRuleActivities
 from domain.access import Actor, Role
 from domain.alert.conditions import Asked
 from domain.alert.metrics import ConditionType

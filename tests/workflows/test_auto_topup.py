@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.auto_topup import AutoTopUpActivities
+from activities.payments.auto_topup import AutoTopUpActivities
 from contracts.auto_topup import AutoTopUpInput, AutoTopUpSweep
 from contracts.queues import TASK_QUEUE
 from contracts.runs import auto_topup_run

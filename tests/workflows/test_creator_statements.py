@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.statement import StatementActivities
+from activities.payouts.statement import StatementActivities
 from contracts.statement import CreatorStatements, MakeStatements
 from domain import accounts
 from domain.billing_run.period import previous_month

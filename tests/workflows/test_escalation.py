@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.escalation import EscalationActivities
+from activities.messages.escalation import EscalationActivities
 from contracts.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
 from contracts.runs import escalation_run
 from domain.access import Role

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from activities.books import BooksRefused
-from activities.escrow import EscrowActivities
+from activities.books.books import BooksRefused
+from activities.escrow.escrow import EscrowActivities
 from contracts.escrow import CancelEscrow, DeliverEscrow, DisputeEscrow, RefundEscrow
 from domain import accounts
 from domain.errors import IdempotencyConflict, WrongState

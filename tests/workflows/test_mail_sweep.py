@@ -7,7 +7,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.mail import MailActivities
+from activities.messages.mail import MailActivities
 from contracts.mail import MailSweep
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import MailKind

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.billing_run import BillingRunActivities, Collecting
+from activities.billing.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.access import Actor, Role
 from domain.billing_run.period import NotEnded

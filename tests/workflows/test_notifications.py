@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.notification import NotificationActivities
+from activities.messages.notification import NotificationActivities
 from contracts.notification import (
     ClosedDigest,
     CloseDigest,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from activities.escrow import EscrowActivities
-from activities.payment import PaymentActivities
+from activities.escrow.escrow import EscrowActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.errors import WrongState

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities.payment import PaymentActivities
+from activities.payments.payment import PaymentActivities
 from contracts.payment import PaymentEvent
 from domain.payment import commands, refunds
 from domain.payment.snapshot import CreatePayment, ProviderStatus

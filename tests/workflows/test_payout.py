@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities.inbox import InboxActivities
+from activities.payments.inbox import InboxActivities
 from contracts.payment import DispatchProviderEvent
 from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import payout_news
@@ -185,8 +185,10 @@ async def alone(idle_server, fresh_database_urls):
 @pytest.mark.slow
 async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balances_nobody(alone, monkeypatch):
     stage = alone
-    monkeypatch.setattr("activities.inbox.WOKEN", 2)
-    monkeypatch.setattr("activities.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type))
+    monkeypatch.setattr("activities.payments.inbox.WOKEN", 2)
+    monkeypatch.setattr(
+        "activities.payments.inbox.handling_of", lambda _, event_type: handling_of("stripe", event_type)
+    )
     made = [await taken_out(stage, "short") for _ in range(3)]
     inbox = InboxActivities(stage.database, stage.client)
 

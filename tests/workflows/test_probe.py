@@ -14,8 +14,8 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.worker import Worker
 
-from activities.payment_escrows import PaymentEscrows
-from activities.probe import ProbeActivities
+from activities.escrow.payment_escrows import PaymentEscrows
+from activities.operations.probe import ProbeActivities
 from contracts.probe import ProbeStep, ProbeStepDone
 from domain import accounts
 from domain.access import Role

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.marketplace import MarketplaceActivities
+from activities.marketplace.marketplace import MarketplaceActivities
 from contracts.marketplace import PurchaseRenewals
 from domain import accounts
 from domain.lots import LotSource, LotTerms

@@ -127,7 +127,7 @@ async def test_what_lies_outside_of_the_window_on_both_sides_is_not_compared(rec
 
 
 async def test_statement_longer_than_a_page_is_compared_whole(reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("activities.reconciliation.PAGE", 3)
+    monkeypatch.setattr("activities.books.reconciliation.PAGE", 3)
     moved = [movement(f"ch_{number:02}") for number in range(10)]
     reconciler.provider.listed = moved
     await reconciler.book(*moved[:9], *(movement(f"zz_{number}") for number in range(7)))
@@ -195,7 +195,7 @@ async def test_second_line_of_a_key_that_is_listed_without_the_first_is_not_take
 async def test_which_of_two_lines_has_the_key_does_not_depend_on_which_is_read_first(
     reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch, page: int, is_booked: bool
 ):
-    monkeypatch.setattr("activities.reconciliation.PAGE", page)
+    monkeypatch.setattr("activities.books.reconciliation.PAGE", page)
     first = movement("ch_1", statement_ref="txn_2")
     second = movement("ch_1", 5, 0, statement_ref="txn_1", occurred_at=NOON + timedelta(minutes=1))
     if is_booked:

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.referral import ReferralActivities
+from activities.marketplace.referral import ReferralActivities
 from contracts.referral import LookAtReferrals, ReferralRewards
 from domain import accounts
 from domain.access import Actor, Role

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.reputation import ReputationActivities
+from activities.reputation.reputation import ReputationActivities
 from contracts.reputation import ReputationNight, ReputationNightResult
 from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors, catch_up
 from domain.reputation.score import HALF_E6, overall, points, rank_e6, stars

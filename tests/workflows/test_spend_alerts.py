@@ -7,7 +7,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.spend_alerts import SpendAlertActivities
+from activities.credits.spend_alerts import SpendAlertActivities
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.spend_days import SpendDayActivities
+from activities.credits.spend_days import SpendDayActivities
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection

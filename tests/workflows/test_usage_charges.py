@@ -9,7 +9,7 @@ from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.usage_charges import UsageChargeActivities
+from activities.usage.usage_charges import UsageChargeActivities
 from domain import accounts
 from domain.access import Actor, Role
 from domain.credits import CreditPrice

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.usage import UsageActivities
+from activities.usage.usage import UsageActivities
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES

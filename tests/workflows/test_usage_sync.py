@@ -17,9 +17,9 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import usage as activities
-from activities.usage import Metering, UsageActivities
-from activities.usage_charges import UsageChargeActivities
+from activities.usage import usage as activities
+from activities.usage.usage import Metering, UsageActivities
+from activities.usage.usage_charges import UsageChargeActivities
 from bursar._keys import derived
 from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
 from contracts.usage_charges import ChargeUsage

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.vat_numbers import VatNumberActivities
+from activities.billing.vat_numbers import VatNumberActivities
 from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
 from dev.sandbox.vies.app import Register, create_app
 from models.billing.billing_profile import BillingProfile

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.webhook_dispatch import WebhookDispatchActivities
+from activities.messages.webhook_dispatch import WebhookDispatchActivities
 from contracts.webhook_endpoint import (
     DisableWebhookEndpoint,
     DispatchedWebhooks,
@@ -344,8 +344,8 @@ async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organizat
         return began
 
     monkeypatch.setattr(event, "head", head)
-    monkeypatch.setattr("activities.webhook_dispatch.LOOKS_AT", 1)
-    monkeypatch.setattr("activities.webhook_dispatch.LOOKS_EVERY", 3600.0)
+    monkeypatch.setattr("activities.messages.webhook_dispatch.LOOKS_AT", 1)
+    monkeypatch.setattr("activities.messages.webhook_dispatch.LOOKS_EVERY", 3600.0)
     await one.happens("a")
     with stage.env.with_time_skipping_disabled():
         running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, is_next, require_local
+from activities.books.books import BooksRefused, is_next, require_local
 from runtime.database import Database
 from tests.workflows.approval.messages import LoadApproval, RecordApproval, RecordedApproval
 from tests.workflows.approval.rules import Approval

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.seals import Seals
+from activities.common.seals import Seals
 from contracts.escalation import (
     AcknowledgeAlert,
     AcknowledgedAlert,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 from temporalio import activity
 
-from activities.one_by_one import one_by_one
+from activities.common.one_by_one import one_by_one
 from contracts.referral import LookAtReferrals, LookedAtReferrals
 from domain.credits import CreditPrice
 from domain.referral import ReferralStatus, Rewards

@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 from temporalio import activity
 
-from activities.one_by_one import one_by_one
+from activities.common.one_by_one import one_by_one
 from contracts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities

@@ -6,7 +6,7 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.one_by_one import one_by_one
+from activities.common.one_by_one import one_by_one
 from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentInput
 from contracts.runs import payment_run

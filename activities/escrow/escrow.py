@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.books import (
+from activities.books.books import (
     NOT_STORABLE,
     BooksRefused,
     RefusalAlert,
@@ -17,7 +17,7 @@ from activities.books import (
     require_local,
     tried_again,
 )
-from activities.seals import REFUSED, Seals
+from activities.common.seals import REFUSED, Seals
 from contracts.escrow import (
     CloseEvidence,
     Declined,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
-from activities.seals import Seals
+from activities.common.seals import Seals
 from contracts.escrow import Declined
 from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.access import Actor

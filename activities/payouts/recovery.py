@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
-from activities.one_by_one import one_by_one
-from activities.payout import ABOUT_US
+from activities.common.one_by_one import one_by_one
+from activities.payouts.payout import ABOUT_US
 from contracts.recovery import Recovered, RecoveryPage
 from domain.ids import recovery_key
 from domain.payable import HoldBack

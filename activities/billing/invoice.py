@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
-from activities.seals import REFUSED, Seals
+from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.common.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.invoice import (
     LoadCollection,

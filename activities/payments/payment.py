@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books import (
+from activities.books.books import (
     NOT_STORABLE,
     BooksRefused,
     RefusalAlert,
@@ -21,7 +21,7 @@ from activities.books import (
     require_local,
     tried_again,
 )
-from activities.seals import REFUSED, Seals
+from activities.common.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
     LoadPayment,

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.payment_escrows import ESCROW_TIMEOUT, PaymentEscrows
+from activities.escrow.payment_escrows import ESCROW_TIMEOUT, PaymentEscrows
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import does_not_fit
+from activities.books.books import does_not_fit
 from contracts.usage import (
     ConcludeSync,
     OpenedMonths,

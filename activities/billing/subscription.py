@@ -9,9 +9,9 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
-from activities.seals import Seals
-from activities.sweeps import resumed_payment
+from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.common.seals import Seals
+from activities.common.sweeps import resumed_payment
 from contracts.escrow import Declined
 from contracts.subscription import (
     LoadSubscription,

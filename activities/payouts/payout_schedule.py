@@ -6,8 +6,8 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.one_by_one import one_by_one
-from activities.payout import ABOUT_US
+from activities.common.one_by_one import one_by_one
+from activities.payouts.payout import ABOUT_US
 from contracts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
 from domain.payable import HoldBack

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
-from activities.seals import REFUSED, Seals
+from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.common.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
 from domain.approval import ApprovalAction, ApprovalRequired

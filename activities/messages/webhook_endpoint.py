@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
-from activities.seals import REFUSED, Seals
-from activities.webhook_dispatch import signal_runs
+from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.common.seals import REFUSED, Seals
+from activities.messages.webhook_dispatch import signal_runs
 from contracts.escrow import Declined
 from contracts.webhook_endpoint import (
     DrainedWebhookEndpoint,
