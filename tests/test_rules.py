@@ -110,9 +110,9 @@ MUTABLE = (list, dict, set, bytearray, deque, functools._lru_cache_wrapper)
 def test_workflows_keep_nothing_between_runs():
     """The worker runs them without the sandbox, which would load their modules anew for each run."""
     kept = []
-    for module in pkgutil.iter_modules([str(ROOT / "workflows")]):
-        loaded = importlib.import_module(f"workflows.{module.name}")
-        source = ast.parse((ROOT / "workflows" / f"{module.name}.py").read_text())
+    for module in pkgutil.walk_packages([str(ROOT / "workflows")], "workflows."):
+        loaded = importlib.import_module(module.name)
+        source = ast.parse(Path(str(loaded.__file__)).read_text())
         kept += [f"{module.name}:{node.lineno} global" for node in ast.walk(source) if isinstance(node, ast.Global)]
         classes = [each for each in vars(loaded).values() if isinstance(each, type)]
         for holder in (loaded, *(each for each in classes if each.__module__ == loaded.__name__)):
@@ -158,7 +158,7 @@ NOT_REACHING = {"reach.signal", "workflow.signal"}
 #: What the client calls on its way out: the chain that it goes through whoever called.
 INTERCEPTORS = "runtime/interceptors.py"
 #: Children: of the nightly reconciliation, which is a batch, and of sweeps that began before they went by pages.
-CHILDREN = {"workflows/reconciliation.py": "execute_child_workflow"}
+CHILDREN = {"workflows/books/reconciliation.py": "execute_child_workflow"}
 
 
 def test_nobody_but_the_door_reaches_the_runs_of_entities():
@@ -230,7 +230,7 @@ ADDS |= {each.replace(".", ".set_dynamic_") + "_handler" for each in DECLARES}
 
 def handlers() -> Iterator[tuple[str, ast.Call, ast.FunctionDef | ast.AsyncFunctionDef]]:
     """List the methods that take messages, and their declarations."""
-    for path in sorted((ROOT / "workflows").glob("*.py")):
+    for path in sorted((ROOT / "workflows").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue

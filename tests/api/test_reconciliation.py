@@ -23,7 +23,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_
 from tests.conftest import DatabaseUrls
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 from tests.support.serving import client_of
-from workflows.reconciliation import ReconciliationWorkflow
+from workflows.books.reconciliation import ReconciliationWorkflow
 
 pytestmark = pytest.mark.db
 

@@ -29,7 +29,7 @@ from tests.api.metering import NUMBERS, import_prices
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import serving
 from tests.support.serving import client_of
-from workflows.usage_sync import UsageSyncWorkflow
+from workflows.usage.usage_sync import UsageSyncWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 

@@ -31,7 +31,7 @@ from providers.payments.stripe.amounts import _MINIMUM, from_stripe
 from services.payments.payment_alerts import ALERTED
 from tests.docs.pages import ROOT, prose
 from tests.support.cases import for_each
-from workflows.payment import PaymentWorkflow
+from workflows.payments.payment import PaymentWorkflow
 
 DOCS = ROOT / "docs"
 PAYMENTS = (DOCS / "payments.md").read_text("utf-8")

@@ -29,9 +29,9 @@ from repositories.payments import payment, provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.payments import TERMS
-from workflows.customer import CustomerWorkflow
-from workflows.inbox_sweep import InboxSweepWorkflow
-from workflows.provider_event import ProviderEventWorkflow
+from workflows.payments.customer import CustomerWorkflow
+from workflows.payments.inbox_sweep import InboxSweepWorkflow
+from workflows.payments.provider_event import ProviderEventWorkflow
 
 NUMBERS = itertools.count(1)
 

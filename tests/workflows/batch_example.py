@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from contracts.base import Message
 from contracts.queues import TASK_TIMEOUT, regular_activity
-from workflows.batch import through_pages, window
+from workflows.common.batch import through_pages, window
 
 PAGE, AT_ONCE = 4, 2
 

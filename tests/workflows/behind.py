@@ -16,7 +16,7 @@ from domain.payment.state import Outcome as PaymentOutcome
 from runtime.identity import new_id
 from tests.support.runs import escrow_hash, payment_message
 from tests.workflows.payment_driver import COMMANDS, KEYS, PaymentDriver
-from workflows.escrow import EscrowWorkflow
+from workflows.escrow.escrow import EscrowWorkflow
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import Job

@@ -79,7 +79,7 @@ from tests.workflows.approval.workflow import ApprovalWorkflow
 from tests.workflows.reconciler import Reconciler
 from tests.workflows.shop import http, shop
 from worker import make_worker
-from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 #: Fixtures of a module of their own.
 __all__ = ["http", "shop"]

@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contracts.base import Message
     from domain.access import Actor
-    from workflows.entity import Entity
+    from workflows.common.entity import Entity
 
 
 class Status(StrEnum):

@@ -45,7 +45,7 @@ from tests.support.looking import again, pass_to_the_end
 from tests.support.payments import TERMS, Account
 from tests.support.runs import ask_for
 from tests.support.timelines import timeline
-from workflows.payment import PaymentWorkflow
+from workflows.payments.payment import PaymentWorkflow
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import Stage

@@ -10,7 +10,7 @@ from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.accounting_days import AccountingDaysWorkflow
+from workflows.books.accounting_days import AccountingDaysWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -21,7 +21,7 @@ from services.messages import alert_rule
 from tests.domain.subscription.building import PLANS
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.alert_rules import AlertRulesWorkflow
+from workflows.messages.alert_rules import AlertRulesWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

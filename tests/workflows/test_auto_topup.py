@@ -32,7 +32,7 @@ from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again, pass_to_the_end
 from tests.workflows.conftest import Stage, with_plugin
 from tests.workflows.shop import Shop
-from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
+from workflows.payments.auto_topup_sweep import AutoTopUpSweepWorkflow
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 

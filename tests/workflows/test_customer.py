@@ -12,7 +12,7 @@ from runtime.interceptors import domain_error_from
 from services.payments.customer import ensure_customer
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom
-from workflows.customer import CustomerWorkflow
+from workflows.payments.customer import CustomerWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -29,7 +29,7 @@ from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.entities import ENTITIES
 from tests.workflows.hesitating import Hesitate, HesitatingWorkflow
-from workflows.entity import Entity as EntityWorkflow
+from workflows.common.entity import Entity as EntityWorkflow
 from workflows.registry import WORKFLOWS
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -31,7 +31,7 @@ from runtime.identity import new_id
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import with_plugin
-from workflows.escalation import EscalationWorkflow
+from workflows.messages.escalation import EscalationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = sorted(path for path in (ROOT / "workflows").glob("*.py") if path.stem != "__init__")
+WORKFLOWS = sorted(path for path in (ROOT / "workflows").rglob("*.py") if path.stem != "__init__")
 COMMANDS = {
     "execute_activity",
     "execute_activity_method",

@@ -21,8 +21,8 @@ from runtime.identity import new_id
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment
-from workflows.escrow import EscrowWorkflow
-from workflows.payment import PaymentWorkflow
+from workflows.escrow.escrow import EscrowWorkflow
+from workflows.payments.payment import PaymentWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 

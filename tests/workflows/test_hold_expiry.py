@@ -10,7 +10,7 @@ from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.hold_expiry import BATCH, HoldExpiryWorkflow
+from workflows.credits.hold_expiry import BATCH, HoldExpiryWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

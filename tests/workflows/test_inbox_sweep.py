@@ -11,7 +11,7 @@ from repositories.payments import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom
-from workflows.inbox_sweep import signalled_before
+from workflows.payments.inbox_sweep import signalled_before
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -45,7 +45,7 @@ from tests.support.looking import pass_to_the_end
 from tests.support.proving import prove_all
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
-from workflows.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
+from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow, under_way
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -34,8 +34,8 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import pass_to_the_end
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 from tests.workflows.conftest import with_plugin
-from workflows.digest import DigestWorkflow
-from workflows.notifications import NotificationsWorkflow
+from workflows.messages.digest import DigestWorkflow
+from workflows.messages.notifications import NotificationsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -38,7 +38,7 @@ from services.payments.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.support.payments import FakeProvider
 from tests.workflows.conftest import Stage
-from workflows.probe import ProbeWorkflow
+from workflows.operations.probe import ProbeWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 STEPS = ["prepare", "award", "open", "fund", "deliver", "release", "pay", "refund", "tidy"]

@@ -27,7 +27,7 @@ from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.support.reconciliation import DAY, NIGHT, movement
 from tests.workflows.reconciler import Reconciler
-from workflows.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.books.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -25,7 +25,7 @@ from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
 from tests.support.looking import pass_to_the_end
 from tests.workflows.conftest import with_plugin
-from workflows.reputation_decay import ReputationDecayWorkflow
+from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

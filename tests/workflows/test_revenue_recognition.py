@@ -11,7 +11,7 @@ from ledger.gateway import Ledger, NewTransfer
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.revenue_recognition import RevenueRecognitionWorkflow
+from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -15,7 +15,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.spend_days import BATCH, SpendDaysWorkflow
+from workflows.credits.spend_days import BATCH, SpendDaysWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

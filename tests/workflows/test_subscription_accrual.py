@@ -11,7 +11,7 @@ from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
 from tests.workflows.subscriptions import subscriber
-from workflows.subscription_accrual import SubscriptionAccrualWorkflow
+from workflows.billing.subscription_accrual import SubscriptionAccrualWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

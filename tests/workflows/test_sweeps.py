@@ -15,9 +15,9 @@ from runtime.identity import new_id
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment
-from workflows.escrow_sweep import EscrowSweepWorkflow
-from workflows.inbox_sweep import InboxSweepWorkflow
-from workflows.payment_sweep import PaymentSweepWorkflow
+from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.payments.inbox_sweep import InboxSweepWorkflow
+from workflows.payments.payment_sweep import PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

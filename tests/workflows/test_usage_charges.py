@@ -27,7 +27,7 @@ from services.usage.usage_judge import Delivery
 from tests.api.metering import event, prove
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.usage_charges import UsageChargesWorkflow
+from workflows.usage.usage_charges import UsageChargesWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -57,7 +57,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.sandboxes import serving
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
-from workflows.usage_sync import UsageSyncWorkflow
+from workflows.usage.usage_sync import UsageSyncWorkflow
 
 
 @dataclass

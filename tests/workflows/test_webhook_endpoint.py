@@ -33,8 +33,8 @@ from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.webhook_driver import EndpointDriver, endpoint, happening
-from workflows.webhook_dispatch import WebhookDispatchWorkflow
-from workflows.webhook_endpoint import SHORT_HISTORY
+from workflows.messages.webhook_dispatch import WebhookDispatchWorkflow
+from workflows.messages.webhook_endpoint import SHORT_HISTORY
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -31,8 +31,8 @@ with workflow.unsafe.imports_passed_through():
         decided,
         numbered,
     )
-    from workflows.entity import Entity
-    from workflows.signals import NO_INPUT, check_addressed, sender
+    from workflows.common.entity import Entity
+    from workflows.common.signals import NO_INPUT, check_addressed, sender
 
 
 @workflow.defn(name="approval")

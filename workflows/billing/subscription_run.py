@@ -1,0 +1,332 @@
+"""The steps of a subscription's run: it follows the provider, and writes what is new."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.billing.subscription import SubscriptionActivities
+    from contracts.queues import local_activity, regular_activity
+    from contracts.subscription import (
+        LoadSubscription,
+        RecordSubscription,
+        SubscriptionInput,
+        SubscriptionRequest,
+        SubscriptionResponse,
+        SubscriptionResult,
+    )
+    from domain.access import Actor
+    from domain.agenda import Wait
+    from domain.errors import DomainError
+    from domain.ids import subscription_key
+    from domain.organization import STOPPED
+    from domain.subscription import commands, orders, unpaid
+    from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
+    from domain.subscription.converge import converge, has_unknown_card
+    from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
+    from domain.subscription.grants import monthly_grant
+    from domain.subscription.state import (
+        Outcome,
+        Subscription,
+        SubscriptionRefused,
+        SubscriptionStatus,
+        numbered,
+    )
+    from workflows.common.entity import Entity
+    from workflows.common.errand import CALL_TIMEOUT, ask
+
+#: The codes with which the books refuse a first event: the subscription has not begun.
+_NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
+    dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused)
+    | {refusal.code: refusal for refusal in STOPPED}
+)
+Decision = Callable[[Subscription, datetime], Outcome]
+
+
+class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision, SubscriptionResult]):
+    """Steps and writes of a subscription's run; the workflow declares the commands."""
+
+    def __init__(self, start: SubscriptionInput) -> None:
+        """Restore the state, or prepare the one that is written first."""
+        before = start.subscription
+        if before.version:
+            # Anyone with access to Temporal can start a run with a forged state, so the books are read.
+            start = start.model_copy(update={"resume": True})
+            before = replace(before, version=0, status=SubscriptionStatus.CREATED, order=None)
+        super().__init__(start, before)
+        self._events: list[str] = list(start.events)
+        self._look_wanted = start.resume
+        self._tried = News()
+        # The command of the order that operators were alerted of.
+        self._overdue: str | None = None
+        # The provider's declines, by the command of the request.
+        self._refusals: dict[str, str] = {}
+        # Since when the provider is known not to have a subscription that is to end before it was created.
+        self._missing_since: datetime | None = None
+        # Why it was refused: the organization has another one, has had its trial, or is suspended or closed.
+        self._not_begun: DomainError | None = None
+
+    async def _advance(self) -> None:
+        """Take the next step of the agenda, or wait until one is due."""
+        await self._turn(self._take_step)
+        item = agenda(self._state, workflow.now(), self._news())
+        if not isinstance(item, Wait) or self._should_continue_as_new():
+            return
+        if not self._has_ended():  # if the provider never had it, there is nothing to read
+            await self._wait(item)
+
+    async def _take_step(self) -> None:
+        item = agenda(self._state, workflow.now(), self._news())
+        self._tried = replace(self._tried, looked=False)
+        match item:
+            case Step.MARK:
+                await self._mark_other()
+            case Step.LOOK:
+                await self._look()
+            case Step.SUBMIT:
+                await self._submit()
+            case Step.GRANT:
+                granted = monthly_grant(self._state, workflow.now())
+                if granted is not None:
+                    await self._write_own(granted)
+            case Step.LAPSE:
+                await self._write_own(unpaid.lapsed(self._state, workflow.now()))
+            case Step.REMIND:
+                await self._write_own(orders.reminded_of_trial_end(self._state))
+
+    async def _wait(self, wait: Wait) -> None:
+        version, was_wanted = self._state.version, self._wants_refresh()
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: (
+                    self._state.version != version
+                    or (self._wants_refresh() and not was_wanted)
+                    or self._should_continue_as_new()
+                ),
+                timeout=wait.until - workflow.now(),
+                timeout_summary=f"{self._state.status.value}: {wait.why}",
+            )
+
+    async def _mark_other(self) -> None:
+        """Mark events as handled that are about something else: it was never created at the provider."""
+        marked = tuple(self._events)
+        if self._state.ended_why == GIVEN_UP:
+            await self._end_given_up()
+        await self._mark(marked)
+        self._events = [each for each in self._events if each not in marked]
+
+    async def _look(self) -> None:
+        """Read the subscription at the provider, and book what is new."""
+        events = tuple(self._events)
+        self._look_wanted = False
+        says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            self._look_wanted = True
+            return
+        before, self._tried = self._tried, News(looked_at=workflow.now(), looked=True)
+        if says.snapshot is None:
+            # What was lost did not arrive, and may be lost again.
+            self._tried = replace(self._tried, tries=before.tries)
+        if says.missing and orders.is_cancelled_unmade(self._state):
+            await self._end_unmade()
+            return
+        page = self._state.checkout
+        if says.missing and page is not None and workflow.now() >= page_closes(page):
+            lapsed = orders.ended(self._state, why=orders.PAGE_EXPIRED, actor="workflow", at=workflow.now())
+            await self._write_own(lapsed, handled=events)
+            return
+        if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
+            await self._write_own(orders.trial_refused(self._state, why=orders.TRIAL_CARD_UNKNOWN), handled=events)
+            self._events = [each for each in self._events if each not in events]
+            return
+        held = orders.looked_up(self._state, made=says.snapshot is not None)
+        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
+        if outcome is None and held != self._state:
+            if held.order is not None:
+                # Nothing has changed: the books keep saying that its answer was lost.
+                self._tried = replace(self._tried, tries=before.tries, sends_again=True)
+            else:
+                outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
+        if outcome is not None:
+            await self._write_own(outcome, handled=events)
+        elif events:
+            await self._mark(events)
+        self._events = [each for each in self._events if each not in events]
+        if orders.is_not_paid(self._state, workflow.now()):
+            await self._write_own(orders.not_paid(self._state))
+
+    async def _end_unmade(self) -> None:
+        """End a subscription that the provider does not have, once no call of an earlier run can still arrive there.
+
+        A closed page cannot create one any more.
+        """
+        now = workflow.now()
+        if self._missing_since is None:
+            self._missing_since = now
+        arrives = self._missing_since + CALL_TIMEOUT
+        if now < arrives and self._state.checkout is None:
+            self._look_wanted = True
+            self._tried = replace(self._tried, held_until=arrives)
+            return
+        await self._write_own(orders.ended(self._state, why=orders.CANCELLED, actor="workflow", at=now))
+
+    async def _submit(self) -> None:
+        """Send the request to the provider; a declined one is dropped."""
+        order = self._state.order
+        assert order is not None
+        says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            if not order.unknown:
+                await self._write_own(orders.lost(self._state))
+            elif self._tried.tries >= orders.OVERDUE_AFTER and self._overdue != order.command_id:
+                self._overdue = order.command_id
+                await self._write_own(orders.overdue(self._state))
+            return
+        self._tried = News(looked_at=workflow.now())
+        if says.declined is not None:
+            self._refusals[order.command_id] = says.declined.code
+            await self._write_own(orders.declined(self._state, why=says.declined.code, at=workflow.now()))
+            return
+        if says.page is not None:
+            await self._write_own(orders.checked_out(self._state, says.page))
+            return
+        assert says.snapshot is not None
+        done = orders.confirmed(self._state, says.snapshot)
+        outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
+        await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    async def _end_given_up(self) -> None:
+        """End a given-up subscription that the provider created after all: it would be charged without a run."""
+        key = subscription_key(self._state.subscription_id, "end", GIVEN_UP)
+        await workflow.execute_activity_method(
+            SubscriptionActivities.end_given_up,
+            SubscriptionRequest(subscription=self._state, key=key),
+            **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
+        )
+
+    async def _asked(
+        self,
+        method: Callable[[SubscriptionActivities, SubscriptionRequest], Awaitable[SubscriptionResponse]],
+        summary: str,
+    ) -> SubscriptionResponse | None:
+        order = self._state.order
+        kind, command = ("look", "look") if order is None else (order.kind.value, order.command_id)
+        key = subscription_key(self._state.subscription_id, kind, command)
+        return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
+
+    def _news(self) -> News:
+        return replace(self._tried, wants_refresh=self._wants_refresh(), events=bool(self._events))
+
+    def _wants_refresh(self) -> bool:
+        return bool(self._events) or self._look_wanted
+
+    def _in_vain(self) -> None:
+        tries = self._tried.tries + 1
+        held_until = hold_until(workflow.now(), tries)
+        self._tried = replace(self._tried, tries=tries, held_until=held_until, sends_again=False)
+
+    # What the base asks for -------------------------------------------------------------------------------------------
+
+    async def _load(self, why: str) -> Subscription:
+        asked = LoadSubscription(subscription_id=self._start.subscription.subscription_id)
+        return await workflow.execute_local_activity_method(SubscriptionActivities.load, asked, **local_activity(why))
+
+    async def _open(self) -> None:
+        by, command_id = self._start.created_by, self._start.command_id
+        first = commands.opening(self._start.subscription, command_id, actor=by.qualified())
+        await self._write_next(first, command_id, by)
+
+    async def _write_own(self, outcome: Outcome, *, handled: tuple[str, ...] = ()) -> None:
+        await self._write(outcome, f"run:{outcome.event}:{self._state.version + 1}", None, handled)
+
+    async def _write_next(
+        self,
+        event: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        content: str | None = None,  # noqa: ARG002
+    ) -> bool:
+        return await self._write(event, command_id, actor)
+
+    async def _write(self, event: Outcome, command_id: str, actor: Actor | None, handled: tuple[str, ...] = ()) -> bool:
+        following = numbered(event, command_id)
+        message = RecordSubscription(
+            subscription=following.subscription,
+            event=following.event,
+            actor=following.actor,
+            command_id=command_id,
+            at=workflow.now(),
+            actor_detail=actor,
+            settled=following.settled,
+            grants=following.grants,
+            details=dict(following.details),
+            decided_from=self._decided_from(),
+            handled=handled,
+            billed=following.billed,
+        )
+        recorded = await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity(following.event)
+        )
+        other = recorded.declined
+        if other is not None and other.code == commands.TRIAL_USED and self._state.version:
+            refused = orders.trial_refused(self._state, why=orders.TRIAL_CARD_USED)
+            return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
+        if other is not None and other.code in _NOT_BEGUN:
+            # The run completes, with nothing in the books.
+            self._not_begun = _NOT_BEGUN[other.code](other.detail, code=other.code, extra=other.extra)
+            self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
+            return False
+        order = self._state.order
+        self._written(recorded, following.subscription)
+        if recorded.applied and order is not None and event.event == ORDER_GIVEN_UP:
+            # The caller gets the result of a decline. The provider's state is read once it answers.
+            self._refusals[order.command_id] = GIVEN_UP
+            self._look_wanted = self._state.ref is not None
+        return recorded.applied
+
+    async def _mark(self, handled: tuple[str, ...]) -> None:
+        message = RecordSubscription(
+            subscription=self._state,
+            event=None,
+            actor="workflow",
+            command_id="",
+            at=workflow.now(),
+            handled=handled,
+        )
+        await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity("nothing new at the provider")
+        )
+
+    def _has_ended(self) -> bool:
+        return self._state.status is SubscriptionStatus.ENDED and self._state.order is None and not self._events
+
+    def _has_more(self) -> bool:
+        return bool(self._events)
+
+    def _carried(self) -> dict[str, object]:
+        return {"events": tuple(self._events)}
+
+    def _details(self) -> str:
+        state, terms = self._state, self._state.terms
+        until = "" if state.period is None else f", until {state.period.end:%Y-%m-%d %H:%M} UTC"
+        waits = "" if state.order is None else f"\n\nWaits for the provider to {state.order.kind.value}."
+        change = "" if state.change is None else f"\n\nChanges to {state.change.terms.plan}."
+        return f"**{state.status}**: {terms.plan} by the {terms.interval.value}{until}{waits}{change}"
+
+    def _result(self) -> SubscriptionResult:
+        state = self._state
+        return SubscriptionResult(
+            subscription_id=state.subscription_id, status=state.status.value, version=state.version
+        )
+
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
+
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda held, _now: commands.refused(held, actor=actor.qualified(), details=note)

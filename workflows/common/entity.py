@@ -1,0 +1,407 @@
+"""The base of all entity workflows. An entity adds its messages, its activities and its own steps.
+
+Every decision and write is a turn: under the one lock, after the run is open. So commands, signals and the run's own
+steps never interleave.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import search_attributes
+    from contracts.base import Message
+    from contracts.catch_up import CatchUp, with_version
+    from contracts.escrow import Declined, OperatorSignal
+    from domain.access import Actor
+    from domain.errors import DomainError, Invalid
+    from domain.ids import bounded
+    from domain.state_hash import state_hash
+    from workflows.common.signals import malformed, read_signal, refusal_id, sender, signal_id
+
+
+class Input(Protocol):
+    """What starts or continues a run."""
+
+    @property
+    def resume(self) -> bool: ...  # noqa: D102
+
+    @property
+    def signals(self) -> int: ...  # noqa: D102
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...  # noqa: D102
+
+
+class State(Protocol):
+    """What the books hold; version 0 is the state before the first event."""
+
+    @property
+    def version(self) -> int: ...  # noqa: D102
+
+    @property
+    def status(self) -> StrEnum: ...  # noqa: D102
+
+    def has_done(self, command_id: str) -> bool: ...  # noqa: D102
+
+
+class Command(Protocol):
+    """What the update of a command carries."""
+
+    @property
+    def command_id(self) -> str: ...  # noqa: D102
+
+    def check(self) -> None: ...  # noqa: D102
+
+
+StateCo = TypeVar("StateCo", covariant=True)
+
+
+class Recorded(Protocol[StateCo]):
+    """The outcome of a write."""
+
+    @property
+    def declined(self) -> Declined | None: ...  # noqa: D102
+
+    @property
+    def stored(self) -> StateCo | None: ...  # noqa: D102
+
+
+In = TypeVar("In", bound=Input)
+S = TypeVar("S", bound=State)
+E = TypeVar("E")
+#: What is called with the state and the time, or with a command's id and its actor: the entity decides.
+W = TypeVar("W", bound=Callable[..., object])
+R = TypeVar("R")
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+Sig = TypeVar("Sig", bound=OperatorSignal)
+
+
+def _refuse(refusal: DomainError, *_: object) -> Never:
+    raise refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[W]):
+    """What an operator's signal asks for, and in whose name."""
+
+    signal: str
+    wish: W
+    actor: Actor
+
+
+class Entity(ABC, Generic[In, S, E, W, R]):
+    """The run of an entity with input `In` and state `S`. A signal asks for a `W`, and an update returns an `R`.
+
+    Ends when: `_has_ended`, and every handler has answered.
+    Continues as new: when the server suggests it, from what the books hold.
+    """
+
+    def __init__(self, start: In, before: S) -> None:
+        """Begin from the state before the first event; a run that resumes reads the books first.
+
+        The input holds no state: anyone with access to Temporal could start a run with a forged one.
+        """
+        self._start = start
+        self._state: S = before
+        self._lock = asyncio.Lock()
+        self._signals = start.signals
+        # Operators' signals that still wait for the lock, by command.
+        self._wanted: dict[str, Wanted[W]] = {}
+        # The next run begins when all handlers have answered, so no caller waits across runs.
+        self._leaving = False
+        # Why the books refused the first event; the run fails with it.
+        self._refused_start: ApplicationError | None = None
+        # The status that the search attribute shows; None until a run that resumes has read the books.
+        self._published: StrEnum | None = None if start.resume else self._state.status
+
+    # What an entity declares ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _load(self, why: str) -> S:
+        """Read the state that the books hold."""
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Write the first event."""
+
+    @abstractmethod
+    async def _write_next(self, event: E, command_id: str, actor: Actor | None, content: str | None = None) -> bool:
+        """Write one event, and adopt it or what the books hold instead; returns whether the command is done."""
+
+    @abstractmethod
+    async def _advance(self) -> None:
+        """Take the next step of the run itself, or wait until one is due."""
+
+    @abstractmethod
+    def _has_ended(self) -> bool:
+        """Whether nothing is awaited any more."""
+
+    @abstractmethod
+    def _details(self) -> str:
+        """Render the state for operators."""
+
+    @abstractmethod
+    def _result(self) -> R:
+        """Return the answer to an update."""
+
+    @abstractmethod
+    async def _grant(self, command_id: str, wish: W, actor: Actor) -> None:
+        """Do what a signal asks for; the caller holds the lock."""
+
+    @abstractmethod
+    def _noting(self, note: dict[str, object], actor: Actor) -> W:
+        """Return what records the refusal of a signal in the timeline."""
+
+    @abstractmethod
+    async def _cancel_requested(self) -> None:
+        """Take a cancellation of the run from the Temporal UI for the command `cancel`."""
+
+    async def _overtaken(self, now: datetime) -> bool:  # noqa: ARG002
+        """Do what is due before any command; returns whether anything was."""
+        return False
+
+    def _refuse_other(self, command_id: str, content: str | None) -> None:
+        """Refuse a command that reuses the id of a different command, if the entity can compare them."""
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        """Record the refusal of a signal in the timeline; the caller holds the lock."""
+        await self._grant(command_id, self._noting(note, actor), actor)
+
+    def _carried(self) -> dict[str, object]:
+        """Return the fields of the next run's input that the books do not have."""
+        return {}
+
+    def _has_more(self) -> bool:
+        """Whether this run must go on, because of what arrived while handlers were drained."""
+        return False
+
+    # The life of a run ------------------------------------------------------------------------------------------------
+
+    async def _live(self, start: In) -> None:
+        """Advance until the entity has ended; a run that is not the last one continues as new."""
+        workflow.set_current_details(self._details())
+        while True:
+            try:
+                if self._has_ended() or self._should_continue_as_new():
+                    await self._let_handlers_answer()
+                    if not self._has_more() or self._should_continue_as_new():
+                        break
+                await self._advance()
+            except (asyncio.CancelledError, ActivityError) as error:
+                # A cancelled local activity arrives as its error, not as the cancellation itself.
+                if not is_cancelled_exception(error):
+                    raise
+                await asyncio.shield(self._cancel_requested())
+            except ApplicationError:
+                if self._refused_start is not None:
+                    # Whoever waits for the start gets the refusal, and not only that the run is gone.
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                raise
+        if not self._has_ended():
+            known = {"resume": self._state.version > 0, "signals": self._signals}
+            workflow.continue_as_new(start.model_copy(update=known | self._carried()))
+
+    async def _let_handlers_answer(self) -> None:
+        """Wait until all handlers have answered; after a cancellation meanwhile the run may go on."""
+        self._leaving = True
+        try:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        finally:
+            self._leaving = False
+
+    def _should_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    async def _turn(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Run an action under the lock, once the run is open."""
+        async with self._lock:
+            await self._open_once()
+            return await act()
+
+    async def _open_once(self) -> None:
+        if self._state.version:
+            return
+        if self._start.resume:
+            self._adopt(await self._load("resume from the books"))
+            return
+        if self._refused_start is not None:
+            raise self._refused_start
+        try:
+            await self._open()
+        except DomainError as refusal:
+            # This fails the run, and a command that waits for it. No money has moved yet.
+            why = refusal.status, refusal.detail, refusal.extra
+            failure = ApplicationError(refusal.detail, *why, type=refusal.error_code, non_retryable=True)
+            self._refused_start = failure
+            raise failure from refusal
+
+    @workflow.query(name="version")
+    def version(self) -> int:
+        """The number of the latest event that the run knows. The books are behind it only after a restore."""
+        return self._state.version
+
+    # The books --------------------------------------------------------------------------------------------------------
+
+    def _decided_from(self) -> str | None:
+        """Return the hash of the state that an event is decided from; None before the first."""
+        return state_hash(self._state) if self._state.version else None
+
+    def _written(self, recorded: Recorded[S], then: S | None = None) -> None:
+        """Adopt the state after a write: `then`, or what the books held instead; raises their refusal."""
+        if recorded.declined is not None:
+            raise recorded.declined.error(state=self._state.status.value)
+        held = then if recorded.stored is None else recorded.stored
+        if held is not None:
+            self._adopt(held)
+
+    def _adopt(self, state: S) -> None:
+        """Take over a state and show it to operators. Setting the search attribute costs a write, so only on change."""
+        self._state = state
+        if state.status is not self._published:
+            self._published = state.status
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
+        workflow.set_current_details(self._details())
+
+    async def _catch_up(self) -> bool:
+        """Adopt what the books hold when it is later than what the run knows; the caller holds the lock.
+
+        A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
+        """
+        stored = await self._load("check whether the books are ahead")
+        if stored.version <= self._state.version:
+            return False
+        # As after a resume, earlier requests to providers are unknown, and are looked up before they are made.
+        self._start = self._start.model_copy(update={"resume": True})
+        self._adopt(stored)
+        return True
+
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> R:
+        """Adopt what the books hold, for a caller that has read a later version there."""
+        return await self._catch_up_to(command)
+
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        self._check_catch_up(command)
+
+    async def _catch_up_to(self, command: CatchUp) -> R:
+        async def adopt() -> None:
+            if self._state.version < command.version:
+                await self._catch_up()
+
+        await self._turn(adopt)
+        return self._result()
+
+    def _check_catch_up(self, command: object) -> None:
+        """Refuse any other message: without one the handler would fail the workflow task."""
+        if not isinstance(command, CatchUp):
+            raise Invalid("catch_up needs the version that the books hold. Send version.", extra={"field": "version"})
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
+        """Wait until the update that starts the entity can be answered, and return the state, or refuse the start."""
+        await workflow.wait_condition(lambda: self._refused_start is not None or is_answered())
+        if self._refused_start is not None:
+            raise self._refused_start
+        return self._result()
+
+    async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
+        """Do what a command asks for in its turn, and return its answer."""
+        with self._with_version():
+            await self._turn(act)
+        return self._result()
+
+    async def _apply(
+        self, command_id: str, decide: Callable[[S, datetime], E], actor: Actor | None, content: str | None = None
+    ) -> None:
+        """Decide, write, and only then change the state; the caller holds the lock.
+
+        A command that was done is answered and not done again; one that reuses its id for something else is refused.
+        """
+        while not self._state.has_done(command_id):
+            now = workflow.now()
+            if await self._overtaken(now):
+                continue
+            if await self._write_next(decide(self._state, now), command_id, actor, content):
+                return
+        self._refuse_other(command_id, content)
+
+    def _check(self, command: Command, judge: Callable[[], object]) -> None:
+        """Refuse in the validator what the present state refuses, so that Temporal stores no refusal as the result.
+
+        The handler decides again in its turn. A run that has not resumed from the books yet accepts everything. So does
+        a run that is busy: after a lost task the books, which callers read, are ahead of it.
+        """
+        command.check()
+        if self._state.version and not self._lock.locked():
+            with self._with_version():
+                judge()
+
+    def _with_version(self) -> AbstractContextManager[None]:
+        """Add the run's version to a refusal: a caller that finds the books ahead sends `catch_up`."""
+        return with_version(lambda: self._state.version)
+
+    # Signals of facts -------------------------------------------------------------------------------------------------
+
+    async def _handle_fact(self, name: str, kind: type[M], given: RawValue, note: Callable[[M], None]) -> None:
+        """Handle the fact in a signal, or refuse the signal if it carries no message of its type."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is None:
+            await self._refuse_malformed(name)
+        else:
+            note(signal)
+
+    # Signals of operators ---------------------------------------------------------------------------------------------
+
+    async def _handle_signal(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
+        """Do what an operator's signal asks for, or refuse the signal if it carries no message of its type."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is None:
+            await self._refuse_malformed(name)
+        else:
+            await self._carry_out(name, signal, wish(signal))
+
+    async def _refuse_malformed(self, name: str) -> None:
+        await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
+
+    async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
+        """Do what a signal asks for; a refusal goes into the timeline, because a signal returns nothing.
+
+        `unnamed` is what the timeline says of a sender without a name.
+        """
+        self._signals += 1
+        # The count continues in the next run, and it and the first run's id survive a reset, so a signal that is
+        # delivered again keeps its id.
+        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
+        command_id, actor = bounded(signal_id(name, signal, own_id)), sender(signal, unnamed)
+        self._wanted[command_id] = Wanted(name, wish, actor)
+        await self._turn(partial(self._grant_or_note, signal, command_id, self._wanted[command_id]))
+
+    async def _grant_or_note(self, signal: OperatorSignal, command_id: str, wanted: Wanted[W]) -> None:
+        refusal = await self._refusal_of(command_id, wanted)
+        self._wanted.pop(command_id, None)
+        # A signal is not retried by its sender, so the books are read in case an outdated state refused it.
+        if refusal is not None and await self._catch_up():
+            refusal = await self._refusal_of(command_id, wanted)
+        if refusal is not None:
+            note: dict[str, object] = {"command": wanted.signal, "code": refusal.error_code, "detail": refusal.detail}
+            await self._note_refusal(note, bounded(refusal_id(signal, command_id)), wanted.actor)
+
+    async def _refusal_of(self, command_id: str, wanted: Wanted[W]) -> DomainError | None:
+        try:
+            await self._grant(command_id, wanted.wish, wanted.actor)
+        except DomainError as refusal:
+            return refusal
+        return None

@@ -1,0 +1,103 @@
+"""How a payment's run fulfils its purpose, and freezes an escrow whose payment is charged back."""
+
+import asyncio
+from typing import assert_never
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.escrow.payment_escrows import PaymentEscrows
+    from contracts.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
+    from contracts.queues import regular_activity
+    from domain.errors import DomainError
+    from domain.ids import refund_id_of
+    from domain.payment import refunds
+    from domain.payment.agenda import Step, after, hold_until
+    from domain.payment.fulfilment import fulfil, is_ready
+    from domain.payment.purposes import escrow
+    from domain.payment.purposes.base import Book, EscrowRequest, Return
+    from domain.payment.state import Fulfilment
+    from workflows.common.errand import CALL_TIMEOUT
+    from workflows.payments.payment_record import EscrowWord, PaymentRecord, Question
+
+
+class PaymentFulfilment(PaymentRecord):
+    """Fulfilment of a payment. The caller holds the lock, and no escrow is waited for under it."""
+
+    async def _fulfil(self, *, in_part: bool = False) -> None:
+        """Fulfil the purpose, or return what cannot be fulfilled; an escrow is asked outside of the lock."""
+        way = fulfil(self._state, at=workflow.now(), in_part=in_part)
+        match way:
+            case EscrowRequest():
+                if not self._state.fulfilling:
+                    await self._record([escrow.fulfilment_started(self._state, at=workflow.now())])
+                if self._state.fulfilling:
+                    self._ask_escrow(Step.FULFIL)
+            case Book(event=event, refused_by=code):
+                try:
+                    await self._record([event])
+                except DomainError as refusal:
+                    if refusal.error_code != code:
+                        raise
+                    await self._fulfilment_unavailable(refusal.detail)
+            case Return(failed=True, why=why):
+                refund_id, now = self._refund_of_purpose(), workflow.now()
+                await self._record([refunds.fulfilment_failed(self._state, refund_id=refund_id, at=now, why=why)])
+            case Return(why=why):
+                await self._fulfilment_unavailable(why)
+            case _:
+                assert_never(way)
+
+    def _ask_escrow(self, step: Step) -> None:
+        """Ask the escrow in a task outside of the lock: it may be slow, and other steps are due meanwhile."""
+        self._question = Question(step, asyncio.create_task(self._word_of_escrow(step)))
+
+    async def _word_of_escrow(self, step: Step) -> EscrowWord:
+        # An earlier run may have asked. Money that was refunded or disputed since no longer fulfils anything.
+        stale = step is Step.FULFIL and not is_ready(self._state)
+        ask = FundEscrowFromPayment(terms=self._state.terms, only_look=stale)
+        if step is Step.FREEZE:
+            options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
+            return await workflow.execute_activity_method(PaymentEscrows.freeze_escrow, ask, **options)
+        options = regular_activity("fund the escrow", timeout=CALL_TIMEOUT)
+        return await workflow.execute_activity_method(PaymentEscrows.fund_escrow, ask, **options)
+
+    async def _take_answer(self) -> None:
+        """Book the escrow's answer; an escrow that could not be asked is asked again after a pause."""
+        question, self._question = self._question, None
+        assert question is not None
+        try:
+            answer = question.task.result()
+        except ActivityError:
+            self._lookups += 1
+            held = hold_until(workflow.now(), self._lookups)
+            self._tried = after(self._tried, question.step, hold_until=held)
+            return
+        await self._take_word(answer)
+
+    async def _take_word(self, answer: EscrowWord) -> None:
+        now = workflow.now()
+        match answer:
+            case EscrowFreezing(frozen=True):
+                await self._record([escrow.escrow_frozen(self._state, at=now)])
+            case EscrowFreezing():
+                why = answer.why or "it has ended"
+                await self._record([escrow.escrow_not_frozen(self._state, why=why, at=now)])
+            case EscrowFunding() if self._state.fulfilment is not Fulfilment.PENDING:
+                pass  # the books were ahead
+            case EscrowFunding(funded=True):
+                await self._record([escrow.fulfilled(self._state, at=now)])
+            case EscrowFunding(not_asked=True):
+                await self._record([escrow.fulfilment_put_off(self._state, at=now)])
+            case EscrowFunding():
+                await self._fulfilment_unavailable(answer.why or "the escrow can no longer be funded")
+
+    async def _fulfilment_unavailable(self, why: str) -> None:
+        refund_id = self._refund_of_purpose()
+        await self._record(
+            [refunds.fulfilment_unavailable(self._state, why=why, refund_id=refund_id, at=workflow.now())]
+        )
+
+    def _refund_of_purpose(self) -> str:
+        return refund_id_of(self._state.terms.payment_id, "purpose gone")

@@ -1,0 +1,46 @@
+"""EarningsRecoveryWorkflow: takes back what creators earned from payments that were charged back or refunded."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payouts.recovery import RecoveryActivities
+    from contracts.queues import regular_activity
+    from contracts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
+    from workflows.common.batch import through_pages
+
+#: How many are handled in one page.
+PAGE = 20
+
+
+@workflow.defn(name="earnings-recovery")
+class EarningsRecoveryWorkflow:
+    """Takes back earnings whose payment was charged back or refunded, and reverses what payouts have sent of them.
+
+    Messages: none; a schedule starts it.
+    Ends when: every open recovery and every reversal that is due was tried once.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; what a provider does not reverse is the creator's debt.
+    """
+
+    @workflow.run
+    async def run(self, start: EarningsRecovery | None = None) -> EarningsRecoveryResult:
+        """Handle recoveries page by page, then reversals."""
+        done = await through_pages(start or EarningsRecovery(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(
+            f"Uses for which creators gave something back: {done.recovered}; transfers taken back: {done.reversed}"
+        )
+        return EarningsRecoveryResult(recovered=done.recovered, reversed=done.reversed)
+
+    async def _page(self, progress: EarningsRecovery) -> Recovered:
+        page = RecoveryPage(now=progress.now, after=progress.after, limit=progress.limit)
+        if progress.reversing:
+            return await workflow.execute_activity_method(
+                RecoveryActivities.reverse,
+                page,
+                **regular_activity("take back what was paid out", timeout=timedelta(minutes=5)),
+            )
+        return await workflow.execute_activity_method(
+            RecoveryActivities.recover, page, **regular_activity("take earnings back", timeout=timedelta(minutes=5))
+        )
