@@ -16,7 +16,7 @@ from activities.books.reconciliation import ReconciliationActivities, unread_sto
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_providers
-from contracts.reconciliation import (
+from contracts.books.reconciliation import (
     BeginReconciliation,
     FailReconciliation,
     FetchedStatement,

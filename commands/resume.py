@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from commands.resumable import AT_PROVIDERS, KINDS, PAGE, Entities
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
 from domain.ids import escrow_id_of
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow

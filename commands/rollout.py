@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from commands.failure import CommandFailed
-from contracts.queues import DEPLOYMENT
+from contracts.common.queues import DEPLOYMENT
 from runtime.settings import Settings, read_settings
 from runtime.temporal import connect
 

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
-from contracts.auto_topup import AutoTopUpInput
-from contracts.base import Message
-from contracts.billing_run import BillingRun
-from contracts.customer import CustomerInput
-from contracts.escalation import EscalationInput
-from contracts.escrow import EscrowInput
-from contracts.invoice import InvoiceInput, InvoiceSignal
-from contracts.notification import DigestInput
-from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
-from contracts.payout import FundsAvailable, PayoutInput
-from contracts.queues import cut_summary
-from contracts.reconciliation import ReconciliationInput
-from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
-from contracts.subscription import SubscriptionEventSignal, SubscriptionInput
-from contracts.usage import UsageSync
-from contracts.webhook_endpoint import WebhookEndpointInput, WebhookNews
+from contracts.billing.billing_run import BillingRun
+from contracts.billing.invoice import InvoiceInput, InvoiceSignal
+from contracts.billing.subscription import SubscriptionEventSignal, SubscriptionInput
+from contracts.books.reconciliation import ReconciliationInput
+from contracts.common.base import Message
+from contracts.common.queues import cut_summary
+from contracts.common.search_attributes import escrow_attributes, payment_attributes, search_attributes
+from contracts.escrow.escrow import EscrowInput
+from contracts.messages.escalation import EscalationInput
+from contracts.messages.notification import DigestInput
+from contracts.messages.webhook_endpoint import WebhookEndpointInput, WebhookNews
+from contracts.payments.auto_topup import AutoTopUpInput
+from contracts.payments.customer import CustomerInput
+from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
+from contracts.payouts.payout import FundsAvailable, PayoutInput
+from contracts.usage.usage import UsageSync
 from domain.access import Actor, Role
 from domain.alert.presentation import summary as escalation_summary
 from domain.billing_run.period import month_text
@@ -62,7 +62,7 @@ class Run:
         start: the input; with `resume` the run continues from the books.
         reuse: whether a run may follow one that has ended.
         summary: shown in the Temporal UI's list.
-        attributes: see `contracts.search_attributes`.
+        attributes: see `contracts.common.search_attributes`.
         priority: of its tasks, from 1 (first) to 5; None is the default.
     """
 

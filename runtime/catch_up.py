@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from contracts.catch_up import CatchUp, take_version
+from contracts.common.catch_up import CatchUp, take_version
 from domain.errors import Unavailable
 from runtime import reach
 from runtime.identity import new_id

@@ -11,7 +11,7 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
-from contracts.usage import UsageSync
+from contracts.usage.usage import UsageSync
 from runtime.schedules import Job
 
 

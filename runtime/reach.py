@@ -18,8 +18,8 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.base import Message
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
+from contracts.common.base import Message
+from contracts.common.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.runs import Run
 
 R = TypeVar("R")

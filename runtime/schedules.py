@@ -23,7 +23,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.queues import TASK_QUEUE, cut_summary
+from contracts.common.queues import TASK_QUEUE, cut_summary
 
 log = structlog.get_logger("bursar.schedules")
 

@@ -13,9 +13,9 @@ from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import EncodingPayloadConverter
 
-from contracts.escrow import EscrowCommand, OperatorSignal
-from contracts.payment import PaymentCommand
-from contracts.seal import Seal
+from contracts.common.seal import Seal
+from contracts.escrow.escrow import EscrowCommand, OperatorSignal
+from contracts.payments.payment import PaymentCommand
 from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
 #: What converts a payload by its encoding. The SDK makes a converter for each activation of a run, some sixteen for an

@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from contracts import search_attributes
+from contracts.common import search_attributes
 from runtime.codec import encryption_codec
 from runtime.interceptors import BursarInterceptor
 from runtime.seals import OpenPayloadConverter, SealedPayloadConverter

@@ -367,7 +367,7 @@ def tables_of_the_models() -> dict[str, set[str]]:
 def messages_of_the_contracts() -> dict[str, set[str]]:
     """Return the fields of every message, and of every class of the domain that a message holds."""
     import contracts
-    from contracts.base import Message
+    from contracts.common.base import Message
 
     modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(contracts.__path__, "contracts.")]
     waiting: list[Any] = [
@@ -469,14 +469,14 @@ def test_every_entry_of_the_data_map_says_how_it_is_erased():
 
 def test_search_attributes_hold_ids_states_and_amounts_only():
     """Temporal stores them in clear, whatever else is sealed."""
-    from contracts.search_attributes import ALL
+    from contracts.common.search_attributes import ALL
     from domain.privacy.data_map import SEARCH_ATTRIBUTES, Shown
 
     assert differences({key.name for key in ALL}, set(SEARCH_ATTRIBUTES)) == []
     assert set(SEARCH_ATTRIBUTES.values()) <= set(Shown)
     assert set(Shown) == {"id", "state", "amount"}
     made = [at for folder in PRODUCT for at, name in calls(folder) if name.startswith("SearchAttributeKey.for_")]
-    assert [at for at in made if not at.startswith("contracts/search_attributes.py:")] == []
+    assert [at for at in made if not at.startswith("contracts/common/search_attributes.py:")] == []
     assert len(made) == len(ALL)
 
 

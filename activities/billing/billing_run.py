@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from contracts.billing_run import (
+from contracts.billing.billing_run import (
     BillingRunResult,
     ConcludeBillingRun,
     InvoicedPage,

@@ -10,8 +10,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 
 from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.common.seals import REFUSED, Seals
-from contracts.escrow import Declined
-from contracts.invoice import (
+from contracts.billing.invoice import (
     LoadCollection,
     LoadedCollection,
     OrderCharge,
@@ -19,7 +18,8 @@ from contracts.invoice import (
     RecordCollection,
     RecordedCollection,
 )
-from contracts.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
+from contracts.escrow.escrow import Declined
+from contracts.payments.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
 from contracts.runs import Run, payment_run
 from domain.access import Actor, Role
 from domain.alert.rules import FAILED_PAYMENT

@@ -12,14 +12,14 @@ from temporalio.service import RPCError
 from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.common.seals import Seals
 from activities.common.sweeps import resumed_payment
-from contracts.escrow import Declined
-from contracts.subscription import (
+from contracts.billing.subscription import (
     LoadSubscription,
     RecordedSubscription,
     RecordSubscription,
     SubscriptionRequest,
     SubscriptionResponse,
 )
+from contracts.escrow.escrow import Declined
 from domain.invoice.dunning import DAYS
 from domain.invoice.rules import InvoiceRules
 from domain.organization import STOPPED

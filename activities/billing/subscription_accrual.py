@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.subscription_accrual import AccruedSubscriptions, AccrueSubscriptions
+from contracts.billing.subscription_accrual import AccruedSubscriptions, AccrueSubscriptions
 from runtime.database import Database
 from services.billing import subscription
 

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers
+from contracts.billing.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import VatNumbers
 from repositories.billing import billing_profile as profiles

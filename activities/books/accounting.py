@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.accounting import AddedUpDays, AddUpDays
+from contracts.books.accounting import AddedUpDays, AddUpDays
 from ledger.revenue import Revenue
 from repositories.books import accounting
 from runtime.database import Database, driver_connection

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from contracts.escrow import Declined
+from contracts.escrow.escrow import Declined
 from domain.errors import DomainError
 from domain.state_hash import state_hash
 from repositories.messages import alert as alerts

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.reconciliation import (
+from contracts.books.reconciliation import (
     BeginReconciliation,
     FailReconciliation,
     FetchedStatement,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.revenue import RecognisedRevenue, RecogniseRevenue
+from contracts.books.revenue import RecognisedRevenue, RecogniseRevenue
 from ledger.revenue import Revenue
 from runtime.database import Database, driver_connection
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from contracts.escrow import Declined
+from contracts.escrow.escrow import Declined
 from domain.access import Actor
 
 Kind = Literal["alert", "escrow", "invoice", "payment", "payout", "subscription", "webhook_endpoint"]

@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.escrow import EscrowInput
-from contracts.payment import PaymentInput, ProviderEventInput
-from contracts.payout import PayoutInput
+from contracts.billing.subscription import SubscriptionInput
+from contracts.common.sweeps import SweepPage, Swept
+from contracts.escrow.escrow import EscrowInput
+from contracts.payments.payment import PaymentInput, ProviderEventInput
+from contracts.payouts.payout import PayoutInput
 from contracts.runs import (
     Run,
     escrow_run,
@@ -25,8 +27,6 @@ from contracts.runs import (
     provider_event_run,
     subscription_run,
 )
-from contracts.subscription import SubscriptionInput
-from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
 from domain.invoice.dunning import STUCK, stuck_after
 from models.billing.invoice_collection import InvoiceCollectionRow

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.holds import ExpiredHolds, ExpireHolds
+from contracts.credits.holds import ExpiredHolds, ExpireHolds
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 

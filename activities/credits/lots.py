@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.lots import ExpiredLots, ExpireLots
+from contracts.credits.lots import ExpiredLots, ExpireLots
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 

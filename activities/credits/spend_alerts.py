@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
+from contracts.credits.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
 from domain.events.spend_limit import facts, has_event
 from domain.mail import MailKind
 from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of

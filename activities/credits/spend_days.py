@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.spend_days import RolledUpSpends, RollUpSpends
+from contracts.credits.spend_days import RolledUpSpends, RollUpSpends
 from repositories.credits import spend_day
 from runtime.database import Database
 

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.expiry import ExpireContracts, ExpiredContracts
+from contracts.escrow.expiry import ExpireContracts, ExpiredContracts
 from repositories.escrow import contract
 from runtime.database import Database
 

@@ -18,7 +18,7 @@ from activities.books.books import (
     tried_again,
 )
 from activities.common.seals import REFUSED, Seals
-from contracts.escrow import (
+from contracts.escrow.escrow import (
     CloseEvidence,
     Declined,
     EvidenceClosed,

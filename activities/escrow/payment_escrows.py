@@ -5,8 +5,8 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.escrow import CommandResult, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
-from contracts.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
+from contracts.escrow.escrow import CommandResult, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
+from contracts.payments.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
 from contracts.runs import escrow_run
 from domain.access import Actor, Role
 from domain.errors import DomainError

@@ -7,8 +7,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
-from contracts.marketplace import RenewedPurchases, RenewPurchases
-from contracts.payment import PaymentInput
+from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
+from contracts.payments.payment import PaymentInput
 from contracts.runs import payment_run
 from domain.access import Actor, Role
 from domain.errors import DomainError

@@ -6,7 +6,7 @@ import structlog
 from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
-from contracts.referral import LookAtReferrals, LookedAtReferrals
+from contracts.marketplace.referral import LookAtReferrals, LookedAtReferrals
 from domain.credits import CreditPrice
 from domain.referral import ReferralStatus, Rewards
 from repositories.marketplace import referral

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
+from contracts.messages.alert_rules import LookAtAlertRules, LookedAtAlertRules
 from domain.plan import Plans
 from repositories.messages.alert_figure import TOO_LONG
 from runtime.database import Database

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.common.seals import Seals
-from contracts.escalation import (
+from contracts.messages.escalation import (
     AcknowledgeAlert,
     AcknowledgedAlert,
     LookAtAlert,

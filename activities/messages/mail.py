@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from contracts.mail import SendMails, SentMails
+from contracts.messages.mail import SendMails, SentMails
 from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
 from domain.mail_kind import purpose_of, written
 from domain.mentions import ids_in, written_for

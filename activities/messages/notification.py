@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.escalation import EscalationInput
-from contracts.notification import (
+from contracts.messages.escalation import EscalationInput
+from contracts.messages.notification import (
     ClosedDigest,
     CloseDigest,
     DigestInput,

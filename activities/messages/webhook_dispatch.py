@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.client import Client
 
+from contracts.messages.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from contracts.runs import webhook_endpoint_news
-from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from domain.webhook.delivery import ANSWER_KEPT
 from domain.webhook.endpoint import FULL_ALERT, MOST_PENDING
 from repositories.messages import alert, event

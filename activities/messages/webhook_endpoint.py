@@ -15,8 +15,8 @@ from temporalio.client import Client
 from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.common.seals import REFUSED, Seals
 from activities.messages.webhook_dispatch import signal_runs
-from contracts.escrow import Declined
-from contracts.webhook_endpoint import (
+from contracts.escrow.escrow import Declined
+from contracts.messages.webhook_endpoint import (
     DrainedWebhookEndpoint,
     DrainWebhookEndpoint,
     LoadWebhookEndpoint,

@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.escrow.payment_escrows import ESCROW_TIMEOUT, PaymentEscrows
-from contracts.escrow import (
+from contracts.escrow.escrow import (
     ApproveEscrow,
     CancelEscrow,
     CommandResult,
@@ -22,15 +22,7 @@ from contracts.escrow import (
     OpenEscrow,
     RefundEscrow,
 )
-from contracts.payment import (
-    CancelPayment,
-    CreatePaymentCommand,
-    PaymentCommand,
-    PaymentCommandResult,
-    PaymentInput,
-    RefundPayment,
-)
-from contracts.probe import (
+from contracts.operations.probe import (
     PrepareProbe,
     ProbeParties,
     ProbeStep,
@@ -39,6 +31,14 @@ from contracts.probe import (
     ReportProbe,
     TidiedProbe,
     TidyProbe,
+)
+from contracts.payments.payment import (
+    CancelPayment,
+    CreatePaymentCommand,
+    PaymentCommand,
+    PaymentCommandResult,
+    PaymentInput,
+    RefundPayment,
 )
 from contracts.runs import escrow_run, payment_run
 from domain.errors import Conflict, DomainError, WrongState

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.auto_topup import (
+from contracts.payments.auto_topup import (
     AutoTopUpInput,
     FoundFalls,
     LookForFalls,
@@ -17,7 +17,7 @@ from contracts.auto_topup import (
     StartAutoTopUps,
     StartedAutoTopUps,
 )
-from contracts.payment import CreatePaymentCommand, PaymentCommandResult, PaymentInput
+from contracts.payments.payment import CreatePaymentCommand, PaymentCommandResult, PaymentInput
 from contracts.runs import auto_topup_run, payment_run
 from domain.access import Actor, Role
 from domain.errors import DomainError

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from contracts.customer import CustomerInput, CustomerResult
-from contracts.payment import ProviderEventInput, ProviderEventResult
+from contracts.payments.customer import CustomerInput, CustomerResult
+from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.access import Actor, Role
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount

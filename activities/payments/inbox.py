@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.payment import DispatchProviderEvent, ProviderEventResult
+from contracts.payments.payment import DispatchProviderEvent, ProviderEventResult
 from contracts.runs import payment_news, payout_news, subscription_news
 from domain.payment.event_types import (
     TRANSFER_REVERSED,

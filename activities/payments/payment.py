@@ -22,13 +22,8 @@ from activities.books.books import (
     tried_again,
 )
 from activities.common.seals import REFUSED, Seals
-from contracts.escrow import Declined
-from contracts.payment import (
-    LoadPayment,
-    PaymentEvent,
-    RecordedPayment,
-    RecordPayment,
-)
+from contracts.escrow.escrow import Declined
+from contracts.payments.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account

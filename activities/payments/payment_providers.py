@@ -8,8 +8,8 @@ import structlog
 from temporalio import activity
 
 from activities.common.seals import Seals
-from contracts.escrow import Declined
-from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
+from contracts.escrow.escrow import Declined
+from contracts.payments.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.access import Actor
 from domain.errors import Invalid
 from domain.ids import bounded

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.payouts.payout import asked
-from contracts.payment import ProviderEventInput, ProviderEventResult
+from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.money import format_amount
 from domain.payment.event_types import TRANSFER_REVERSED
 from models.payments.provider_event import ProviderEventRow

@@ -9,8 +9,8 @@ from temporalio import activity
 
 from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.common.seals import REFUSED, Seals
-from contracts.escrow import Declined
-from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
+from contracts.escrow.escrow import Declined
+from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import Redirected, payable_to
 from domain.errors import DomainError

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
-from contracts.payout import PayoutInput, PayScheduled, ScheduledPayouts
+from contracts.payouts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
 from domain.payable import HoldBack
 from domain.payout.state import Payout

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
-from contracts.recovery import Recovered, RecoveryPage
+from contracts.payouts.recovery import Recovered, RecoveryPage
 from domain.ids import recovery_key
 from domain.payable import HoldBack
 from domain.recovery import LOOKS

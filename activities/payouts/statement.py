@@ -7,7 +7,7 @@ import structlog
 from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
-from contracts.statement import MadeStatements, MakeStatements
+from contracts.payouts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities
 from repositories.messages import alert

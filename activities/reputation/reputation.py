@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from temporalio import activity
 
-from contracts.reputation import (
+from contracts.reputation.reputation import (
     ChangedRate,
     ChangeRate,
     ConcludeNight,

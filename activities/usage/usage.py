@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.books.books import does_not_fit
-from contracts.usage import (
+from contracts.usage.usage import (
     ConcludeSync,
     OpenedMonths,
     OpenMonths,

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.usage_charges import ChargedUsage, ChargeUsage
+from contracts.usage.usage_charges import ChargedUsage, ChargeUsage
 from domain.credits import CreditPrice
 from repositories.usage import usage_charge
 from runtime.database import Database

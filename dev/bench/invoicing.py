@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 
 from activities.billing.billing_run import BillingRunActivities
-from contracts.billing_run import InvoicePage
+from contracts.billing.billing_run import InvoicePage
 from dev.bench.books import Server, alone
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World

@@ -22,8 +22,8 @@ import asyncpg
 
 from activities.escrow.escrow import EscrowActivities
 from activities.payments.payment import PaymentActivities
-from contracts.escrow import RecordEscrowEvent
-from contracts.payment import PaymentEvent, RecordPayment
+from contracts.escrow.escrow import RecordEscrowEvent
+from contracts.payments.payment import PaymentEvent, RecordPayment
 from dev.bench.books import BOOKS, Server, alone
 from dev.bench.rows import Row
 from dev.bench.world import World

@@ -19,7 +19,7 @@ import asyncpg
 
 from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow.escrow import RecordEscrowEvent
 from dev.bench.escrow import Escrows
 from dev.bench.neighbours import news
 from dev.bench.payments import PaymentDriver, burst

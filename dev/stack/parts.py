@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
 from dev.stack.migrate import ROOT
 from dev.stack.postgres import Postgres
 from dev.stack.process import Process, Program

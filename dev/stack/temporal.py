@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts import search_attributes
+from contracts.common import search_attributes
 from dev.stack.process import START_SECONDS, Process, Program, StackError, log_tail
 from runtime.temporal import ensure_search_attributes
 

@@ -22,8 +22,8 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from api.app import create_app
 from api.bootstrap import operator_key
 from composition import make_metering, make_price_book, make_providers, spend_log_client
-from contracts import search_attributes
-from contracts.queues import TASK_QUEUE
+from contracts.common import search_attributes
+from contracts.common.queues import TASK_QUEUE
 from dev.stack.claim import Ports
 from dev.stack.process import START_SECONDS, Process
 from dev.stack.sandboxes import Sandboxes

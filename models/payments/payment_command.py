@@ -41,7 +41,7 @@ class PaymentCommandContent(Base):
     alone reads and writes.
 
     Attributes:
-        content_hash: as `contracts.base.content_of` makes it.
+        content_hash: as `contracts.common.base.content_of` makes it.
     """
 
     __tablename__ = "payment_command_contents"

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, any_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow.escrow import RecordEscrowEvent
 from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus

@@ -9,7 +9,7 @@ from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.escrow import EscrowCommand
+from contracts.escrow.escrow import EscrowCommand
 from domain.errors import RateLimited, other_request
 from domain.escrow.state import MAX_EVIDENCE
 from models.escrow.escrow import EscrowEventRow

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.ids import payment_workflow_id
 from domain.payment.fulfilment import wake_at
 from domain.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor, Role
 from domain.events.subscription import facts

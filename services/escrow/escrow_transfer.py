@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.accounts import Account
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind

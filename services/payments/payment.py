@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain import accounts
 from domain.access import Role
 from domain.accounts import Account

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.money import format_amount
 from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.state import AWAITING

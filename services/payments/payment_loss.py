@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.invoice.state import InvoiceBalance
 from domain.money import CREDIT
 from domain.payment import booking

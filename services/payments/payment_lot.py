@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.ids import payment_transfer_key, uuid_id
 from domain.money import CREDIT
 from domain.payment import booking

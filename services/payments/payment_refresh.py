@@ -7,7 +7,7 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.payment import PaymentSignal
+from contracts.payments.payment import PaymentSignal
 from domain.ids import payment_workflow_id
 from repositories.payments import payment
 from runtime import reach

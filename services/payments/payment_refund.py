@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.money import format_amount

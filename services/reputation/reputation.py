@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow.escrow import RecordEscrowEvent
 from domain.access import Actor
 from domain.alert.rules import FRAUD_SUSPECTED
 from domain.errors import Conflict, NotFound, other_request

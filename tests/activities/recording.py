@@ -6,7 +6,7 @@ from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from contracts.payments.payment import PaymentEvent, RecordedPayment, RecordPayment
 from domain.payment.state import Outcome
 from runtime.database import Database
 from tests.support.runs import payment_message

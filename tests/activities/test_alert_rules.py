@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.messages import alert_rules
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
 from domain.alert.conditions import Asked, Condition, Direction, Measure, condition_of
 from domain.alert.metrics import METRICS, ConditionType, Metric, watched

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from activities.escrow.contract import ContractActivities
-from contracts.expiry import ExpireContracts
+from contracts.escrow.expiry import ExpireContracts
 from domain.contract import ContractStatus, status_of
 from domain.escrow.state import Terms
 from models.escrow.contract import Contract

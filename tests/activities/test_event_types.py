@@ -21,8 +21,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
 from activities.payouts.payout import PayoutActivities
-from contracts.expiry import ExpireContracts
-from contracts.payout import RecordPayout
+from contracts.escrow.expiry import ExpireContracts
+from contracts.payouts.payout import RecordPayout
 from domain.access import Actor, Role
 from domain.credits import GrantSource
 from domain.escrow import commands as escrow_rules

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
 from domain.payment.commands import evidence_submitted
 from models.messages.alert import Alert

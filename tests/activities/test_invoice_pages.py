@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.billing.billing_run import BillingRunActivities, Collecting
-from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
+from contracts.billing.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.credits import CreditPrice

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
 from domain.payment import commands, refunds

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from activities.messages.mail import MailActivities
-from contracts.mail import SendMails, SentMails
+from contracts.messages.mail import SendMails, SentMails
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role
 from domain.mail import GIVE_UP_AFTER, Contact, MailKind

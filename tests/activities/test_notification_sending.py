@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.messages.notification import NO_CARRIER, UNOPENED, NotificationActivities
-from contracts.notification import ClosedDigest, CloseDigest, SendNotifications
+from contracts.messages.notification import ClosedDigest, CloseDigest, SendNotifications
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role
 from domain.mail import GIVE_UP_AFTER

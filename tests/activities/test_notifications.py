@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.messages.notification import PAGES_AT_ONCE, NotificationActivities
-from contracts.notification import DigestInput, FanOut
+from contracts.messages.notification import DigestInput, FanOut
 from contracts.runs import digest_run
 from domain.access import Role
 from domain.events import Event

@@ -7,7 +7,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment_providers import ProviderActivities
-from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
+from contracts.payments.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.ids import payment_key
 from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.payments.base import OutcomeUnknown, ProviderUnavailable

@@ -9,7 +9,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment_providers import ProviderActivities
-from contracts.payment import ProviderRequest, ProviderResponse
+from contracts.payments.payment import ProviderRequest, ProviderResponse
 from domain.payment.quote import Quote, Rate
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
 from providers.payments.base import ProviderRefused, ProviderUnavailable

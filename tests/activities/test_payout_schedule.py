@@ -10,7 +10,7 @@ from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.payout_schedule import PayoutScheduleActivities
-from contracts.payout import PayScheduled
+from contracts.payouts.payout import PayScheduled
 from domain import accounts
 from domain.errors import Conflict, Invalid
 from domain.money import CREDIT

@@ -12,8 +12,8 @@ from sqlalchemy import insert, select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.recovery import RecoveryActivities
-from contracts.payment import RecordedPayment
-from contracts.recovery import RecoveryPage
+from contracts.payments.payment import RecordedPayment
+from contracts.payouts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account

@@ -11,8 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.payments.payment import PaymentActivities
-from contracts.marketplace import RenewedPurchases, RenewPurchases
-from contracts.payment import PaymentEvent, PaymentInput
+from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
+from contracts.payments.payment import PaymentEvent, PaymentInput
 from domain.access import Actor, Role
 from domain.errors import Conflict
 from domain.marketplace.renewal import MOST_TRIES

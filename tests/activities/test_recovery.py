@@ -14,9 +14,9 @@ from activities.payouts.creator import CreatorActivities
 from activities.payouts.payout import PayoutActivities
 from activities.payouts.recovery import RecoveryActivities
 from commands.verify import verify
-from contracts.payment import ProviderEventInput
-from contracts.payout import RecordPayout, SendPayout, SentPayout
-from contracts.recovery import RecoveryPage
+from contracts.payments.payment import ProviderEventInput
+from contracts.payouts.payout import RecordPayout, SendPayout, SentPayout
+from contracts.payouts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.billing_run.period import next_month

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.payment import RecordedPayment
+from contracts.payments.payment import RecordedPayment
 from domain.access import Actor, Role
 from domain.approval import LASTS, ApprovalAction, ApprovalStatus, digest
 from domain.credits import GrantSource

@@ -9,7 +9,7 @@ from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain import accounts
 from domain.payment.converge import Observation
 from domain.payment.converge import converge as converge_payment

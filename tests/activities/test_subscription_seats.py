@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from activities.messages.alert_rules import AlertRuleActivities
-from contracts.alert_rules import LookAtAlertRules
+from contracts.messages.alert_rules import LookAtAlertRules
 from domain.access import Role
 from domain.subscription.snapshot import BillReason, ProviderState
 from models.messages.alert import Alert

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.messages.webhook_dispatch import WebhookDispatchActivities
 from activities.messages.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
-from contracts.webhook_endpoint import (
+from contracts.messages.webhook_endpoint import (
     DispatchedWebhooks,
     DispatchWebhooks,
     DrainedWebhookEndpoint,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
-from contracts.escrow import RecordedEscrow, RecordEscrowEvent
+from contracts.escrow.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from api.app import create_app
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.converge import Observation, converge

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from activities.messages.escalation import EscalationActivities
 from api.deps import Deps
 from api.keyring import split_token
-from contracts.escalation import TakeStep
+from contracts.messages.escalation import TakeStep
 from domain.access import Actor, Role
 from domain.alert.kinds import OWNERS
 from domain.alert.life import AlertStatus

@@ -13,7 +13,7 @@ from activities.payments.inbox import InboxActivities
 from activities.payouts.creator import CreatorActivities
 from api.app import create_app
 from api.keyring import hash_of, new_secret, split_token, token_of
-from contracts.payment import DispatchProviderEvent, ProviderEventInput
+from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from activities.usage.usage_charges import UsageChargeActivities
 from api.app import create_app
-from contracts.usage_charges import ChargeUsage, UsageCharging
+from contracts.usage.usage_charges import ChargeUsage, UsageCharging
 from domain import accounts
 from domain.accounts import Account
 from domain.credits import CreditPrice

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.escrow.escrow import EscrowActivities
 from api.deps import Deps
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow import commands

@@ -15,7 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.recovery import RecoveryActivities
 from api.v1.statements.schemas import totals
-from contracts.recovery import RecoveryPage
+from contracts.payouts.recovery import RecoveryPage
 from domain import accounts
 from domain.document.content import Party
 from domain.ids import command_id

@@ -14,7 +14,7 @@ from activities.books.reconciliation import ReconciliationActivities
 from api.app import create_app
 from api.deps import Deps
 from commands.verify import verify
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from runtime.database import Database
 from runtime.settings import Settings

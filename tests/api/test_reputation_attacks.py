@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from api.v1.escrows.commands import terms_of
-from contracts.payment import PaymentEvent, RecordedPayment
+from contracts.payments.payment import PaymentEvent, RecordedPayment
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow import commands

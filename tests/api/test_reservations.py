@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.credits.holds import HoldActivities
-from contracts.holds import ExpireHolds
+from contracts.credits.holds import ExpireHolds
 from domain.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from activities.usage.usage_charges import UsageChargeActivities
-from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
+from contracts.usage.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
 from domain.credits import CreditPrice
 from domain.ids import uuid_of
 from ledger.spending import Spending

@@ -13,8 +13,8 @@ from temporalio.worker import Worker
 
 from activities.usage.usage import Metering, UsageActivities
 from api.app import create_app
-from contracts.queues import TASK_QUEUE
-from contracts.usage import UsageSync
+from contracts.common.queues import TASK_QUEUE
+from contracts.usage.usage import UsageSync
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain.usage.litellm import SOURCE
 from providers.usage.litellm import LiteLlm

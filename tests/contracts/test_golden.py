@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 import contracts
-from contracts.base import Message
+from contracts.common.base import Message
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTH = 120

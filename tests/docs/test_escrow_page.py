@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.fields import period_text
-from contracts import escrow as messages
+from contracts.escrow import escrow as messages
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.escrow.settlement import payout
 from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowPostingKind, EscrowStatus

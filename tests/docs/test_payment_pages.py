@@ -10,8 +10,8 @@ from itertools import takewhile
 import pytest
 from temporalio.workflow import _Definition
 
-from contracts import payment as messages
-from contracts.escrow import OperatorSignal
+from contracts.escrow.escrow import OperatorSignal
+from contracts.payments import payment as messages
 from dev.sandbox.chains.app import SERVICES
 from dev.sandbox.paypal import control as paypal_control
 from dev.sandbox.stripe import conditions, core, operations, schemas

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
 from domain.accounts import HOT_STRIPES
 from manage import make_parser
 from runtime.jobs import SCHEDULES

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.escrow import Declined
+from contracts.escrow.escrow import Declined
 from domain.errors import Invalid
 from domain.payable import HoldBack
 from domain.reputation.evidence import ONE_E6

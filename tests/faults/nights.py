@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 from temporalio.client import Client
 
-from contracts.queues import TASK_QUEUE
-from contracts.reputation import ReputationNight, ReputationNightResult
+from contracts.common.queues import TASK_QUEUE
+from contracts.reputation.reputation import ReputationNight, ReputationNightResult
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors, catch_up

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment_providers import ProviderActivities
 from api.pool import StatementPool
-from contracts.payment import ProviderRequest, ProviderResponse
+from contracts.payments.payment import ProviderRequest, ProviderResponse
 from domain.access import Actor, Role
 from domain.accounts import Account, org_credits, platform, provider_clearing
 from domain.lots import LotSource, LotTerms

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
-from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow
+from contracts.escrow.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow
 from domain.access import Actor, Role
 from domain.errors import IdempotencyConflict, RateLimited
 from domain.escrow import commands as rules

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.payments.payment_providers import ProviderActivities
-from contracts.payment import ProviderRequest
+from contracts.payments.payment import ProviderRequest
 from dev.stack.postgres import Postgres
 from domain.payment.snapshot import CreatePayment, Snapshot
 from domain.reputation.evidence import ONE_E6, Dimension

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from activities.reputation.reputation import SUDDEN, ReputationActivities
-from contracts.reputation import ChangeRate, ConcludeNight, PlanNight, TakeNight
+from contracts.reputation.reputation import ChangeRate, ConcludeNight, PlanNight, TakeNight
 from domain.reputation.evidence import (
     ONE_E6,
     PROVEN_E6,

@@ -16,7 +16,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
 from domain.errors import Conflict, DomainError, Forbidden, InFlight, InsufficientFunds, Invalid, WrongState
 from runtime import logs
 from runtime.identity import new_id

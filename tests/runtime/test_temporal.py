@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.search_attributes import AGENT_ID, ALL, AMOUNT_MINOR, CURRENCY, ORG_ID, STATE, search_attributes
+from contracts.common.search_attributes import AGENT_ID, ALL, AMOUNT_MINOR, CURRENCY, ORG_ID, STATE, search_attributes
 from dev.stack.temporal import free_port
 from manage import main
 from runtime import logs

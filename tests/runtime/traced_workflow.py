@@ -1,7 +1,7 @@
 from sqlalchemy import text
 from temporalio import activity, workflow
 
-from contracts.queues import local_activity
+from contracts.common.queues import local_activity
 from runtime.database import Database, driver_connection
 
 

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from activities.credits.holds import HoldActivities
-from contracts.holds import ExpireHolds
+from contracts.credits.holds import ExpireHolds
 from runtime.database import Database
 from tests.sdk.world import World
 

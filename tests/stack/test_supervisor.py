@@ -7,7 +7,7 @@ import psutil
 import pytest
 from temporalio.client import Client
 
-from contracts import search_attributes
+from contracts.common import search_attributes
 from dev.stack import supervisor
 from dev.stack.parts import TemporalPart, bytecode_folder
 from dev.stack.process import Process, StackError

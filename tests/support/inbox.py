@@ -17,8 +17,8 @@ from temporalio.worker import Worker
 from activities.common.sweeps import Sweeps
 from activities.payments.customer import CustomerActivities
 from activities.payments.inbox import InboxActivities
-from contracts.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
+from contracts.payments.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
 from domain.ids import payment_workflow_id, provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
 from domain.payment.state import Payment, PaymentStatus

@@ -8,7 +8,7 @@ from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent, RecordedPayment
+from contracts.payments.payment import PaymentEvent, RecordedPayment
 from domain import accounts
 from domain.access import Actor, Role
 from domain.credits import CreditPrice

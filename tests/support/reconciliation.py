@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import insert
 
 from activities.books.reconciliation import ReconciliationActivities
-from contracts import reconciliation as messages
+from contracts.books import reconciliation as messages
 from domain import accounts
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Correction, Window, postings

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from contracts.payment import PaymentEvent, RecordPayment
+from contracts.payments.payment import PaymentEvent, RecordPayment
 from domain.payment.terms import PaymentTerms
 from domain.state_hash import state_hash
 from repositories.escrow import escrow as escrows

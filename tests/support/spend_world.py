@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from activities.credits.spend_alerts import SpendAlertActivities
-from contracts.spend_alerts import RaiseSpendAlerts
+from contracts.credits.spend_alerts import RaiseSpendAlerts
 from domain.access import Actor, Role
 from domain.credits import GrantSource
 from domain.ids import uuid_id, uuid_of

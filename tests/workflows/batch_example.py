@@ -8,8 +8,8 @@ from temporalio import activity, workflow
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from contracts.base import Message
-from contracts.queues import TASK_TIMEOUT, regular_activity
+from contracts.common.base import Message
+from contracts.common.queues import TASK_TIMEOUT, regular_activity
 from workflows.common.batch import through_pages, window
 
 PAGE, AT_ONCE = 4, 2

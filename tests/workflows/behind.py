@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from activities.escrow.escrow import EscrowActivities
 from activities.payments.payment import PaymentActivities
 from api.v1.payments import commands as payments
-from contracts.escrow import EscrowInput, RecordEscrowEvent
-from contracts.payment import PaymentCommandResult, PaymentEvent
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
+from contracts.escrow.escrow import EscrowInput, RecordEscrowEvent
+from contracts.payments.payment import PaymentCommandResult, PaymentEvent
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from domain.payment.converge import Observation, converge

@@ -23,8 +23,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.books.reconciliation import ReconciliationActivities
 from api.pool import StatementPool
 from api.v1.escrows import commands
-from contracts import search_attributes
-from contracts.escrow import (
+from contracts.common import search_attributes
+from contracts.escrow.escrow import (
     ApproveEscrow,
     CancelEscrow,
     CommandResult,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.base import Message
+from contracts.common.base import Message
 from contracts.runs import Run
 from tests.workflows.conftest import Stage
 

@@ -6,7 +6,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.escrow import (
+from contracts.billing.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
+from contracts.billing.subscription import (
+    CancelSubscription,
+    ChangeSubscription,
+    ResumeSubscription,
+    Subscribe,
+    SubscriptionEventSignal,
+    SubscriptionResult,
+    SubscriptionSignal,
+)
+from contracts.escrow.escrow import (
     ApproveEscrow,
     ApproveSignal,
     CancelEscrow,
@@ -24,8 +34,13 @@ from contracts.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
-from contracts.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
-from contracts.payment import (
+from contracts.messages.webhook_endpoint import (
+    DisableWebhookEndpoint,
+    WebhookEndpointResult,
+    WebhookEndpointSignal,
+    WebhookNews,
+)
+from contracts.payments.payment import (
     CancelPayment,
     CapturePayment,
     ConfirmPayment,
@@ -39,23 +54,8 @@ from contracts.payment import (
     RefundSignal,
     SubmitDisputeEvidence,
 )
-from contracts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
+from contracts.payouts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
-from contracts.subscription import (
-    CancelSubscription,
-    ChangeSubscription,
-    ResumeSubscription,
-    Subscribe,
-    SubscriptionEventSignal,
-    SubscriptionResult,
-    SubscriptionSignal,
-)
-from contracts.webhook_endpoint import (
-    DisableWebhookEndpoint,
-    WebhookEndpointResult,
-    WebhookEndpointSignal,
-    WebhookNews,
-)
 from domain.escrow import commands as rules
 from domain.escrow.state import FINAL as ESCROW_FINAL
 from domain.escrow.state import EscrowStatus

@@ -8,7 +8,7 @@ from enum import StrEnum
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.base import Message
+    from contracts.common.base import Message
     from domain.access import Actor
     from workflows.common.entity import Entity
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from temporalio.client import WorkflowHandle
 
-from contracts.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
+from contracts.billing.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
 from contracts.runs import Run, invoice_news, invoice_run
 from domain.access import Actor, Role
 from domain.invoice.collection import Collection, CollectionMethod

@@ -7,10 +7,10 @@ from activities.billing.invoice import InvoiceActivities
 from activities.billing.subscription import SubscriptionActivities
 from activities.messages.webhook_endpoint import WebhookEndpointActivities
 from activities.payouts.payout import PayoutActivities
-from contracts.invoice import RecordCollection
-from contracts.payout import RecordPayout
-from contracts.subscription import RecordSubscription
-from contracts.webhook_endpoint import RecordWebhookEndpoint
+from contracts.billing.invoice import RecordCollection
+from contracts.billing.subscription import RecordSubscription
+from contracts.messages.webhook_endpoint import RecordWebhookEndpoint
+from contracts.payouts.payout import RecordPayout
 from domain.invoice import dunning
 from domain.invoice.collection import Outcome as CollectionOutcome
 from domain.payout import commands as payouts

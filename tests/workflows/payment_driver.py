@@ -11,7 +11,8 @@ from sqlalchemy import insert, select
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from contracts.payment import (
+from contracts.common.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.payments.payment import (
     CancelPayment,
     CapturePayment,
     ConfirmPayment,
@@ -23,7 +24,6 @@ from contracts.payment import (
     RefundPayment,
     SubmitDisputeEvidence,
 )
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow.state import Terms

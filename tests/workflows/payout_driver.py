@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert
 from temporalio.client import WorkflowHandle
 
-from contracts.payout import PayoutInput, PayoutResult
+from contracts.payouts.payout import PayoutInput, PayoutResult
 from contracts.runs import Run, payout_run
 from domain import accounts
 from domain.access import Actor, Role

@@ -7,8 +7,13 @@ from sqlalchemy import insert, select
 from temporalio.client import Client
 
 from activities.books.reconciliation import ReconciliationActivities
-from contracts.payment import PaymentEvent
-from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationResult, ReconciliationStep
+from contracts.books.reconciliation import (
+    BeginReconciliation,
+    ReconciliationInput,
+    ReconciliationResult,
+    ReconciliationStep,
+)
+from contracts.payments.payment import PaymentEvent
 from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import insert
 from temporalio.client import WorkflowHandle
 
-from contracts.runs import Run, subscription_run
-from contracts.subscription import (
+from contracts.billing.subscription import (
     CancelSubscription,
     ChangeSubscription,
     ResumeSubscription,
@@ -17,6 +16,7 @@ from contracts.subscription import (
     SubscriptionInput,
     SubscriptionResult,
 )
+from contracts.runs import Run, subscription_run
 from domain.access import Actor, Role
 from domain.plan import DEFAULTS, Interval, plans_from
 from domain.subscription.state import Subscription, Terms

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.accounting import AccountingDays
+from contracts.books.accounting import AccountingDays
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection

@@ -12,8 +12,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.payments.auto_topup import AutoTopUpActivities
-from contracts.auto_topup import AutoTopUpInput, AutoTopUpSweep
-from contracts.queues import TASK_QUEUE
+from contracts.common.queues import TASK_QUEUE
+from contracts.payments.auto_topup import AutoTopUpInput, AutoTopUpSweep
 from contracts.runs import auto_topup_run
 from domain.auto_topup import Crossing
 from domain.ids import auto_topup_workflow_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catch_up import CatchUp, take_version, with_version
+from contracts.common.catch_up import CatchUp, take_version, with_version
 from domain.errors import DomainError, WrongState
 from domain.escrow import commands as rules
 from domain.payment import refunds

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from pydantic import TypeAdapter
 
-from contracts.payment import PaymentInput
+from contracts.payments.payment import PaymentInput
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from domain.payment.state import Fulfilment

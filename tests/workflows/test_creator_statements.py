@@ -14,7 +14,7 @@ from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.payouts.statement import StatementActivities
-from contracts.statement import CreatorStatements, MakeStatements
+from contracts.payouts.statement import CreatorStatements, MakeStatements
 from domain import accounts
 from domain.billing_run.period import previous_month
 from domain.document.content import Document

@@ -3,7 +3,7 @@
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from contracts.customer import CustomerInput
+from contracts.payments.customer import CustomerInput
 from domain.ids import customer_workflow_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from repositories.payments import customer

@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from commands.failure import CommandFailed
 from commands.resume import require_worker
 from commands.rollout import make_current
-from contracts import search_attributes
+from contracts.common import search_attributes
 from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
 from runtime.settings import Settings

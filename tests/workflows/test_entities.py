@@ -15,8 +15,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from api.patience import retry_until_answered
-from contracts.catch_up import CatchUp
-from contracts.queues import local_activity
+from contracts.common.catch_up import CatchUp
+from contracts.common.queues import local_activity
 from domain.errors import DomainError
 from runtime import reach
 from runtime.catch_up import catching_up

@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.escalation import EscalationActivities
-from contracts.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
+from contracts.messages.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
 from contracts.runs import escalation_run
 from domain.access import Role
 from models.messages.alert import Alert

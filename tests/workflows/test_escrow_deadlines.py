@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from contracts.escrow import SubmitEvidence
+from contracts.escrow.escrow import SubmitEvidence
 from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow.state import Milestone

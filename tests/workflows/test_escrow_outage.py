@@ -10,7 +10,7 @@ from sqlalchemy import text
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.v1.escrows import commands
-from contracts.escrow import (
+from contracts.escrow.escrow import (
     ApproveEscrow,
     DeliverEscrow,
     DisputeEscrow,

@@ -9,7 +9,7 @@ import pytest
 
 from activities.books.books import BooksRefused
 from activities.escrow.escrow import EscrowActivities
-from contracts.escrow import CancelEscrow, DeliverEscrow, DisputeEscrow, RefundEscrow
+from contracts.escrow.escrow import CancelEscrow, DeliverEscrow, DisputeEscrow, RefundEscrow
 from domain import accounts
 from domain.errors import IdempotencyConflict, WrongState
 from domain.escrow import commands as rules

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from temporalio.client import ActivityFailureError, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 
-from contracts.escrow import EscrowInput, LoadEscrow
-from contracts.payment import PaymentInput
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.common.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.escrow.escrow import EscrowInput, LoadEscrow
+from contracts.payments.payment import PaymentInput
 from domain.access import Actor, Role
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone

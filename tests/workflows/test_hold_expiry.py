@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.holds import ExpiredHolds, HoldExpiry
+from contracts.credits.holds import ExpiredHolds, HoldExpiry
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection

@@ -8,7 +8,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.mail import MailActivities
-from contracts.mail import MailSweep
+from contracts.messages.mail import MailSweep
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.mail import MailKind
 from models.tenants.organization import Organization

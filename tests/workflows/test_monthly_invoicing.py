@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.billing.billing_run import BillingRunActivities, Collecting
-from contracts.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
+from contracts.billing.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.access import Actor, Role
 from domain.billing_run.period import NotEnded
 from domain.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.notification import NotificationActivities
-from contracts.notification import (
+from contracts.messages.notification import (
     ClosedDigest,
     CloseDigest,
     DigestInput,

@@ -14,8 +14,8 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RawValue
 from temporalio.converter import PayloadConverter
 
-from contracts.escrow import DeliverEscrow, DisputeEscrow, EscrowCommand, ResolveEscrow, ValidateEscrow
-from contracts.payment import RefundPayment
+from contracts.escrow.escrow import DeliverEscrow, DisputeEscrow, EscrowCommand, ResolveEscrow, ValidateEscrow
+from contracts.payments.payment import RefundPayment
 from domain.access import Actor, Role
 from runtime.identity import new_id
 from runtime.interceptors import CONTEXT_HEADER

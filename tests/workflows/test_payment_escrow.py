@@ -8,7 +8,7 @@ import pytest
 
 from activities.escrow.escrow import EscrowActivities
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent, RecordedPayment
+from contracts.payments.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow import commands as rules

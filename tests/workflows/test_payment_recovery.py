@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.payments.payment import PaymentActivities
-from contracts.payment import PaymentEvent
+from contracts.payments.payment import PaymentEvent
 from domain.payment import commands, refunds
 from domain.payment.snapshot import CreatePayment, ProviderStatus
 from domain.payment.state import PaymentStatus, RefundState

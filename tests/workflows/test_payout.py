@@ -7,8 +7,8 @@ from sqlalchemy import select, text
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.payments.inbox import InboxActivities
-from contracts.payment import DispatchProviderEvent
-from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
+from contracts.payments.payment import DispatchProviderEvent
+from contracts.payouts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import payout_news
 from domain import accounts
 from domain.access import Actor, Role

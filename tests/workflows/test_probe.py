@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from activities.escrow.payment_escrows import PaymentEscrows
 from activities.operations.probe import ProbeActivities
-from contracts.probe import ProbeStep, ProbeStepDone
+from contracts.operations.probe import ProbeStep, ProbeStepDone
 from domain import accounts
 from domain.access import Role
 from domain.errors import Conflict

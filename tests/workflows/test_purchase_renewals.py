@@ -9,7 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.marketplace.marketplace import MarketplaceActivities
-from contracts.marketplace import PurchaseRenewals
+from contracts.marketplace.marketplace import PurchaseRenewals
 from domain import accounts
 from domain.lots import LotSource, LotTerms
 from domain.marketplace.renewal import MOST_TRIES

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.reconciliation import (
+from contracts.books.reconciliation import (
     BeginReconciliation,
     FailReconciliation,
     PlanReconciliations,

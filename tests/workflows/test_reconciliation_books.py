@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from contracts.reconciliation import BeginReconciliation, ReconciliationStep
+from contracts.books.reconciliation import BeginReconciliation, ReconciliationStep
 from domain.payment.snapshot import BalanceTransactionKind
 from domain.reconciliation import Window
 from models.books.reconciliation import ReconciliationLine

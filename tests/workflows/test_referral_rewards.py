@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.marketplace.referral import ReferralActivities
-from contracts.referral import LookAtReferrals, ReferralRewards
+from contracts.marketplace.referral import LookAtReferrals, ReferralRewards
 from domain import accounts
 from domain.access import Actor, Role
 from domain.credits import credit_price

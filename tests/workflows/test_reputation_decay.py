@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.reputation.reputation import ReputationActivities
-from contracts.reputation import ReputationNight, ReputationNightResult
+from contracts.reputation.reputation import ReputationNight, ReputationNightResult
 from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors, catch_up
 from domain.reputation.score import HALF_E6, overall, points, rank_e6, stars
 from runtime.database import Database, plain_url

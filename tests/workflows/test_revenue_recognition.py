@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.revenue import RevenueRecognition
+from contracts.books.revenue import RevenueRecognition
 from domain import accounts
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer

@@ -23,8 +23,8 @@ from temporalio.converter import PayloadConverter
 from temporalio.testing import WorkflowEnvironment
 
 from api.codec import codec_router
-from contracts import search_attributes
-from contracts.escrow import ApproveEscrow
+from contracts.common import search_attributes
+from contracts.escrow.escrow import ApproveEscrow
 from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
 from domain.access import Actor, Role

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import WorkflowUpdateFailedError
 
+from contracts.billing.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from contracts.runs import Run, subscription_news, subscription_run
-from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from domain.subscription.commands import PRICE_CHANGED, opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot

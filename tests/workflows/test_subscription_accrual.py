@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from contracts.subscription_accrual import SubscriptionAccrual
+from contracts.billing.subscription_accrual import SubscriptionAccrual
 from models.billing.subscription import SubscriptionBill
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep

@@ -8,8 +8,8 @@ from unittest.mock import AsyncMock
 import pytest
 from sqlalchemy import insert, select
 
+from contracts.billing.subscription import SubscriptionSignal
 from contracts.runs import subscription_news
-from contracts.subscription import SubscriptionSignal
 from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Subscription, SubscriptionStatus
 from models.messages.alert import Alert

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from temporalio import activity
 from temporalio.worker import Worker
 
-from contracts.expiry import ExpireContracts, ExpiredContracts
-from contracts.sweeps import SweepPage, SweepProgress, Swept
+from contracts.common.sweeps import SweepPage, SweepProgress, Swept
+from contracts.escrow.expiry import ExpireContracts, ExpiredContracts
 from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay

@@ -21,8 +21,8 @@ from activities.usage import usage as activities
 from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
 from bursar._keys import derived
-from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
-from contracts.usage_charges import ChargeUsage
+from contracts.usage.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
+from contracts.usage.usage_charges import ChargeUsage
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain import accounts
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode

@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.billing.vat_numbers import VatNumberActivities
-from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
+from contracts.billing.vat_numbers import ConfirmVatNumbers, VatConfirmations
 from dev.sandbox.vies.app import Register, create_app
 from models.billing.billing_profile import BillingProfile
 from models.messages.alert import Alert

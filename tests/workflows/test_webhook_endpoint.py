@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.webhook_dispatch import WebhookDispatchActivities
-from contracts.webhook_endpoint import (
+from contracts.messages.webhook_endpoint import (
     DisableWebhookEndpoint,
     DispatchedWebhooks,
     DispatchWebhooks,

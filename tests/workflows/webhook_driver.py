@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from temporalio.client import WorkflowHandle
 
+from contracts.messages.webhook_endpoint import WebhookEndpointResult, WebhookEndpointSignal
 from contracts.runs import Run, webhook_endpoint_news, webhook_endpoint_run
-from contracts.webhook_endpoint import WebhookEndpointResult, WebhookEndpointSignal
 from domain.access import Actor, Role
 from domain.events import Event
 from domain.webhook.delivery import Answer

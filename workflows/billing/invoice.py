@@ -9,7 +9,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.invoice import PAYMENT_TIMEOUT, InvoiceActivities
-    from contracts.invoice import (
+    from contracts.billing.invoice import (
         ChargeInvoice,
         InvoiceInput,
         InvoiceResult,
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         OrderedCharge,
         RecordCollection,
     )
-    from contracts.queues import local_activity, regular_activity
+    from contracts.common.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.agenda import Wait
     from domain.ids import invoice_payment_id

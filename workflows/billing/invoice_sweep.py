@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
-    from contracts.invoice import InvoiceSweepResult
-    from contracts.sweeps import SweepPage, SweepProgress
+    from contracts.billing.invoice import InvoiceSweepResult
+    from contracts.common.sweeps import SweepPage, SweepProgress
     from workflows.common.sweep import sweep_pages
 
 #: How long a step may be due, or a change unseen, before an invoice's run counts as lost.

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.billing_run import BillingRunActivities
-    from contracts.billing_run import (
+    from contracts.billing.billing_run import (
         BillingRun,
         BillingRunResult,
         ConcludeBillingRun,
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
         InvoicePage,
         PlanBillingRun,
     )
-    from contracts.queues import local_activity, regular_activity
+    from contracts.common.queues import local_activity, regular_activity
     from workflows.common.batch import through_pages
 
 #: How many pages one activity does.

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.subscription import (
+    from contracts.billing.subscription import (
         CancelSubscription,
         ChangeSubscription,
         ResumeSubscription,

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.subscription_accrual import SubscriptionAccrualActivities
-    from contracts.subscription_accrual import AccrueSubscriptions, SubscriptionAccrual
+    from contracts.billing.subscription_accrual import AccrueSubscriptions, SubscriptionAccrual
     from workflows.common.batch import through_transactions
 
 #: How many bills one transaction books.

@@ -10,8 +10,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.subscription import SubscriptionActivities
-    from contracts.queues import local_activity, regular_activity
-    from contracts.subscription import (
+    from contracts.billing.subscription import (
         LoadSubscription,
         RecordSubscription,
         SubscriptionInput,
@@ -19,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionResponse,
         SubscriptionResult,
     )
+    from contracts.common.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.agenda import Wait
     from domain.errors import DomainError

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.vat_numbers import VatNumberActivities
-    from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
+    from contracts.billing.vat_numbers import ConfirmVatNumbers, VatConfirmations
     from workflows.common.batch import through_activities
 
 #: How many numbers one attempt checks, one after the other.

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.books.accounting import AccountingActivities
-    from contracts.accounting import AccountingDays, AddedUpDays, AddUpDays
+    from contracts.books.accounting import AccountingDays, AddedUpDays, AddUpDays
     from workflows.common.batch import through_transactions
 
 #: How many transfers one transaction adds.

@@ -8,8 +8,7 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlr
 
 with workflow.unsafe.imports_passed_through():
     from activities.books.reconciliation import ReconciliationActivities
-    from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity, regular_activity
-    from contracts.reconciliation import (
+    from contracts.books.reconciliation import (
         BeginReconciliation,
         FailReconciliation,
         FetchedStatement,
@@ -19,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         ReconciliationResult,
         ReconciliationStep,
     )
+    from contracts.common.queues import TASK_TIMEOUT, cut_summary, local_activity, regular_activity
     from domain.ids import reconciliation_workflow_id
     from workflows.common.batch import window
 

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.books.revenue import RevenueActivities
-    from contracts.revenue import RecognisedRevenue, RecogniseRevenue, RevenueRecognition
+    from contracts.books.revenue import RecognisedRevenue, RecogniseRevenue, RevenueRecognition
     from workflows.common.batch import through_transactions
 
 #: How many uses of lots one transaction books.

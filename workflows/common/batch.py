@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.queues import local_activity, regular_activity
+    from contracts.common.queues import local_activity, regular_activity
 
 T = TypeVar("T")
 Done = TypeVar("Done")

@@ -9,7 +9,7 @@ from temporalio import workflow
 from workflows.common.entity import E, Entity, In, R, S
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.escrow import OperatorSignal
+    from contracts.escrow.escrow import OperatorSignal
     from domain.access import Actor
     from domain.signals import Addressee
     from workflows.common.signals import check_addressed

@@ -19,10 +19,10 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from contracts import search_attributes
-    from contracts.base import Message
-    from contracts.catch_up import CatchUp, with_version
-    from contracts.escrow import Declined, OperatorSignal
+    from contracts.common import search_attributes
+    from contracts.common.base import Message
+    from contracts.common.catch_up import CatchUp, with_version
+    from contracts.escrow.escrow import Declined, OperatorSignal
     from domain.access import Actor
     from domain.errors import DomainError, Invalid
     from domain.ids import bounded

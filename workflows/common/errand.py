@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.queues import quick_activity, regular_activity
+    from contracts.common.queues import quick_activity, regular_activity
 
 #: The time limit of a call: longer than the provider's client waits, so that the client gives up first.
 CALL_TIMEOUT = timedelta(seconds=20)

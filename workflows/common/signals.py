@@ -8,7 +8,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import PayloadConverter
 
-from contracts.escrow import OperatorSignal
+from contracts.escrow.escrow import OperatorSignal
 from domain.access import Actor, Role
 from domain.errors import Invalid
 from domain.signals import Addressee, check_signal

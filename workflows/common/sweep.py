@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
-    from contracts.queues import regular_activity
-    from contracts.sweeps import SweepPage, SweepProgress, Swept
+    from contracts.common.queues import regular_activity
+    from contracts.common.sweeps import SweepPage, SweepProgress, Swept
     from workflows.common.batch import through_pages
 
 

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.credits.holds import HoldActivities
-    from contracts.holds import ExpiredHolds, ExpireHolds, HoldExpiry
+    from contracts.credits.holds import ExpiredHolds, ExpireHolds, HoldExpiry
     from workflows.common.batch import through_transactions
 
 #: How many holds one transaction expires.

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.credits.lots import LotActivities
-    from contracts.lots import ExpiredLots, ExpireLots, LotExpiry
+    from contracts.credits.lots import ExpiredLots, ExpireLots, LotExpiry
     from workflows.common.batch import through_transactions
 
 #: How many lots one transaction expires.

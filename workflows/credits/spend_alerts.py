@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.credits.spend_alerts import SpendAlertActivities
-    from contracts.queues import local_activity
-    from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
+    from contracts.common.queues import local_activity
+    from contracts.credits.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
 
 
 @workflow.defn(name="spend-alerts")

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.credits.spend_days import SpendDayActivities
-    from contracts.spend_days import RollUpSpends, SpendDays
+    from contracts.credits.spend_days import RollUpSpends, SpendDays
     from workflows.common.batch import through_transactions
 
 #: How many days of organizations one transaction totals.

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.escrow import (
+    from contracts.escrow.escrow import (
         ApproveEscrow,
         ApproveSignal,
         CancelEscrow,

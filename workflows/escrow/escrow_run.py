@@ -9,7 +9,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow.escrow import EscrowActivities
-    from contracts.escrow import (
+    from contracts.common.queues import local_activity
+    from contracts.escrow.escrow import (
         CloseEvidence,
         CommandResult,
         EscrowCommand,
@@ -19,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
         RecordedEscrow,
         RecordEscrowEvent,
     )
-    from contracts.queues import local_activity
     from domain.access import Actor
     from domain.errors import DomainError
     from domain.escrow import commands

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TypeVar
 
-from contracts.escrow import ApproveSignal, CancelSignal, DisputeSignal, OperatorSignal, ResolveSignal
+from contracts.escrow.escrow import ApproveSignal, CancelSignal, DisputeSignal, OperatorSignal, ResolveSignal
 from domain.errors import Invalid
 from domain.escrow import commands
 from domain.escrow.state import Decision, Escrow, Outcome

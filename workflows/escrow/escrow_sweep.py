@@ -7,10 +7,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
     from activities.escrow.contract import ContractActivities
-    from contracts.escrow import SweepResult
-    from contracts.expiry import ExpireContracts
-    from contracts.queues import local_activity
-    from contracts.sweeps import SweepPage, SweepProgress
+    from contracts.common.queues import local_activity
+    from contracts.common.sweeps import SweepPage, SweepProgress
+    from contracts.escrow.escrow import SweepResult
+    from contracts.escrow.expiry import ExpireContracts
     from workflows.common.sweep import sweep_pages
 
 #: How long after its deadline an escrow counts as one without a run.

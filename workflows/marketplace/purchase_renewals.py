@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.marketplace.marketplace import MarketplaceActivities
-    from contracts.marketplace import PurchaseRenewals, RenewPurchases
+    from contracts.marketplace.marketplace import PurchaseRenewals, RenewPurchases
     from workflows.common.batch import through_activities
 
 #: How many purchases one attempt renews, one after the other.

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.marketplace.referral import ReferralActivities
-    from contracts.referral import LookAtReferrals, ReferralRewards
+    from contracts.marketplace.referral import LookAtReferrals, ReferralRewards
     from workflows.common.batch import through_activities
 
 #: How many referrals one attempt handles, one after the other.

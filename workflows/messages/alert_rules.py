@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.alert_rules import AlertRuleActivities
-    from contracts.alert_rules import AlertRulesProgress, LookAtAlertRules
-    from contracts.queues import local_activity
+    from contracts.common.queues import local_activity
+    from contracts.messages.alert_rules import AlertRulesProgress, LookAtAlertRules
     from workflows.common.batch import through_transactions
 
 #: How many rules one transaction evaluates.

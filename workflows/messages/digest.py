@@ -4,8 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.notification import NotificationActivities
-    from contracts.notification import ClosedDigest, CloseDigest, DigestInput
-    from contracts.queues import local_activity
+    from contracts.common.queues import local_activity
+    from contracts.messages.notification import ClosedDigest, CloseDigest, DigestInput
 
 
 @workflow.defn(name="digest")

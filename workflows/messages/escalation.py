@@ -7,8 +7,9 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.escalation import EscalationActivities
-    from contracts import search_attributes
-    from contracts.escalation import (
+    from contracts.common import search_attributes
+    from contracts.common.queues import local_activity
+    from contracts.messages.escalation import (
         AcknowledgeAlert,
         EscalationInput,
         EscalationResult,
@@ -16,7 +17,6 @@ with workflow.unsafe.imports_passed_through():
         LookAtAlert,
         TakeStep,
     )
-    from contracts.queues import local_activity
     from domain.agenda import Wait
     from domain.alert.escalation import Case, Step, agenda
     from domain.alert.life import AlertStatus

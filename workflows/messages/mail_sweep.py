@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.mail import MailActivities
-    from contracts.mail import MailSweep, SendMails
+    from contracts.messages.mail import MailSweep, SendMails
     from workflows.common.batch import through_activities
 
 #: How many mails one attempt sends, one after the other.

@@ -7,8 +7,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.notification import NotificationActivities
-    from contracts.notification import FannedOut, FanOut, SendNotifications, SentNotifications
-    from contracts.queues import regular_activity
+    from contracts.common.queues import regular_activity
+    from contracts.messages.notification import FannedOut, FanOut, SendNotifications, SentNotifications
 
 #: How long a run lasts: until the next one is due.
 LASTS = timedelta(seconds=60)

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.webhook_dispatch import WebhookDispatchActivities
-    from contracts.queues import regular_activity
-    from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
+    from contracts.common.queues import regular_activity
+    from contracts.messages.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 
 #: How long a run lasts: until the next one is due.
 LASTS = timedelta(seconds=60)

@@ -9,8 +9,8 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.webhook_endpoint import WebhookEndpointActivities
-    from contracts.queues import DELIVERY_QUEUE, local_activity, regular_activity
-    from contracts.webhook_endpoint import (
+    from contracts.common.queues import DELIVERY_QUEUE, local_activity, regular_activity
+    from contracts.messages.webhook_endpoint import (
         DisableWebhookEndpoint,
         DrainWebhookEndpoint,
         LoadWebhookEndpoint,

@@ -9,7 +9,8 @@ from temporalio.exceptions import ActivityError, TimeoutError, is_cancelled_exce
 
 with workflow.unsafe.imports_passed_through():
     from activities.operations.probe import ProbeActivities
-    from contracts.probe import (
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.operations.probe import (
         PrepareProbe,
         ProbeResult,
         ProbeStep,
@@ -18,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
         ReportProbe,
         TidyProbe,
     )
-    from contracts.queues import local_activity, regular_activity
     from domain.text import as_markdown
     from runtime.interceptors import domain_error_from
 

@@ -6,14 +6,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.auto_topup import PAYMENT_TIMEOUT, AutoTopUpActivities
-    from contracts.auto_topup import (
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.payments.auto_topup import (
         AutoTopUpInput,
         AutoTopUpResult,
         OrderedAutoTopUp,
         SettleAutoTopUp,
         SettledAutoTopUp,
     )
-    from contracts.queues import local_activity, regular_activity
     from domain.auto_topup import Crossing
     from domain.money import CREDIT, format_amount
     from domain.text import as_markdown

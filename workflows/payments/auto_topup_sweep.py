@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.auto_topup import AutoTopUpActivities
-    from contracts.auto_topup import AutoTopUpSweep, FallsPage, LookForFalls, StartAutoTopUps
-    from contracts.queues import local_activity, regular_activity
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.payments.auto_topup import AutoTopUpSweep, FallsPage, LookForFalls, StartAutoTopUps
     from workflows.common.batch import through_pages
 
 #: The pause between two checks, and the number of checks until the next run is due.

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.customer import CustomerActivities
-    from contracts.customer import CustomerInput, CustomerResult
-    from contracts.queues import regular_activity
+    from contracts.common.queues import regular_activity
+    from contracts.payments.customer import CustomerInput, CustomerResult
 
 #: After that, the first request that needs the customer creates it.
 GIVE_UP_AFTER = timedelta(days=1)

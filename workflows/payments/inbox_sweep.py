@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
-    from contracts.payment import InboxSweepResult
-    from contracts.sweeps import SweepPage, SweepProgress
+    from contracts.common.sweeps import SweepPage, SweepProgress
+    from contracts.payments.payment import InboxSweepResult
     from workflows.common.sweep import sweep_pages
 
 #: How long an event may wait before its run counts as lost.

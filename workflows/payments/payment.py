@@ -10,8 +10,8 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.escrow import OperatorSignal
-    from contracts.payment import (
+    from contracts.escrow.escrow import OperatorSignal
+    from contracts.payments.payment import (
         CancelPayment,
         CapturePayment,
         ConfirmPayment,

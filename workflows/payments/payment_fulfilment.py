@@ -8,8 +8,8 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow.payment_escrows import PaymentEscrows
-    from contracts.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
-    from contracts.queues import regular_activity
+    from contracts.common.queues import regular_activity
+    from contracts.payments.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
     from domain.errors import DomainError
     from domain.ids import refund_id_of
     from domain.payment import refunds

@@ -10,7 +10,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment_providers import ProviderActivities
-    from contracts.payment import (
+    from contracts.common.queues import regular_activity
+    from contracts.payments.payment import (
         CapturePayment,
         ConfirmPayment,
         EvidenceRequest,
@@ -18,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
         ProviderResponse,
         SubmitDisputeEvidence,
     )
-    from contracts.queues import regular_activity
     from domain.access import Actor
     from domain.errors import Conflict, Invalid
     from domain.ids import payment_key

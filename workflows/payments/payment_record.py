@@ -9,7 +9,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment import PaymentActivities
-    from contracts.payment import (
+    from contracts.common.queues import local_activity
+    from contracts.payments.payment import (
         EscrowFreezing,
         EscrowFunding,
         LoadPayment,
@@ -18,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
         PaymentInput,
         RecordPayment,
     )
-    from contracts.queues import local_activity
     from domain.access import Actor
     from domain.payment import commands
     from domain.payment.agenda import News, Step

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment_providers import ProviderActivities
-    from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
+    from contracts.payments.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.errors import DomainError
     from domain.ids import payment_key
     from domain.money import parse_amount

@@ -1,7 +1,7 @@
 """What operators' signals ask of a payment. Their fields can hold any JSON, and are validated here."""
 
-from contracts.escrow import OperatorSignal
-from contracts.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
+from contracts.escrow.escrow import OperatorSignal
+from contracts.payments.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
 from domain.access import Actor
 from domain.errors import Invalid, NotFound
 from domain.money import parse_amount

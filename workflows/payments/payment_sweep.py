@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
-    from contracts.payment import PaymentSweepResult
-    from contracts.sweeps import SweepPage, SweepProgress
+    from contracts.common.sweeps import SweepPage, SweepProgress
+    from contracts.payments.payment import PaymentSweepResult
     from workflows.common.sweep import sweep_pages
 
 #: How long a step may be overdue before the payment counts as one without a run.

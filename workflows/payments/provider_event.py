@@ -8,8 +8,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments.customer import CustomerActivities
     from activities.payments.inbox import InboxActivities
     from activities.payouts.creator import CreatorActivities
-    from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
-    from contracts.queues import local_activity, regular_activity
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
     from domain.payment.event_types import Handling
 
 #: How long to wait for a payment that an event names and the books do not have yet: ten minutes in all.

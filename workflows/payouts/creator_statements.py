@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.statement import StatementActivities
-    from contracts.statement import CreatorStatements, MakeStatements
+    from contracts.payouts.statement import CreatorStatements, MakeStatements
     from workflows.common.batch import through_activities
 
 #: How many organizations one attempt handles, one after the other.

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.recovery import RecoveryActivities
-    from contracts.queues import regular_activity
-    from contracts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
+    from contracts.common.queues import regular_activity
+    from contracts.payouts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
     from workflows.common.batch import through_pages
 
 #: How many are handled in one page.

@@ -9,7 +9,8 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.payout import PayoutActivities
-    from contracts.payout import (
+    from contracts.common.queues import local_activity
+    from contracts.payouts.payout import (
         FundsAvailable,
         GiveUpPayout,
         LoadPayout,
@@ -20,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         SendPayout,
         SentPayout,
     )
-    from contracts.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
     from domain.ids import bounded

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.common.sweeps import Sweeps
-    from contracts.payout import PayoutSweepResult
-    from contracts.sweeps import SweepPage, SweepProgress
+    from contracts.common.sweeps import SweepPage, SweepProgress
+    from contracts.payouts.payout import PayoutSweepResult
     from workflows.common.sweep import sweep_pages
 
 #: How long a step may be overdue before the payout counts as one without a run.

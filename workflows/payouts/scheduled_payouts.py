@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.payout_schedule import PayoutScheduleActivities
-    from contracts.payout import PayScheduled, ScheduledPayouts, ScheduledPayoutsResult
-    from contracts.queues import regular_activity
+    from contracts.common.queues import regular_activity
+    from contracts.payouts.payout import PayScheduled, ScheduledPayouts, ScheduledPayoutsResult
     from workflows.common.batch import through_pages
 
 #: How many organizations are read at once.

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.reputation.reputation import ReputationActivities
-    from contracts.queues import local_activity, regular_activity
-    from contracts.reputation import (
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.reputation.reputation import (
         ChangeRate,
         ConcludeNight,
         PlanNight,

@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.usage.usage_charges import UsageChargeActivities
-    from contracts.queues import local_activity
-    from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
+    from contracts.common.queues import local_activity
+    from contracts.usage.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
     from workflows.common.batch import through_pages
 
 #: How many events one transaction charges. It locks the organization's credits, so other charges wait.

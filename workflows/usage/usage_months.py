@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.usage.usage import UsageActivities
-    from contracts.queues import local_activity
-    from contracts.usage import OpenedMonths, OpenMonths
+    from contracts.common.queues import local_activity
+    from contracts.usage.usage import OpenedMonths, OpenMonths
 
 
 @workflow.defn(name="usage-months")

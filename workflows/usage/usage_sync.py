@@ -6,8 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.usage.usage import UsageActivities
-    from contracts.queues import local_activity, regular_activity
-    from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncedPage, UsageSync
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.usage.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncedPage, UsageSync
     from domain.text import as_markdown
     from workflows.common.batch import through_pages
 

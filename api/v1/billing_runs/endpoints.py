@@ -22,7 +22,7 @@ from api.v1.billing_runs.schemas import (
     InvoiceItemView,
     UpcomingInvoiceView,
 )
-from contracts.billing_run import BillingRun
+from contracts.billing.billing_run import BillingRun
 from contracts.runs import billing_run_run
 from domain.access import Actor, Permission
 from domain.billing_run.period import NotEnded, parse_month

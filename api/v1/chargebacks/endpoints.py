@@ -17,7 +17,7 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
-from contracts.payment import SubmitDisputeEvidence
+from contracts.payments.payment import SubmitDisputeEvidence
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from api.deps import Deps
-from contracts.customer import CustomerInput
+from contracts.payments.customer import CustomerInput
 from contracts.runs import customer_run
 from runtime import reach
 

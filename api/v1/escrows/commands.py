@@ -20,7 +20,7 @@ from api.deps import Deps
 from api.parties import is_shown_own
 from api.patience import PAUSE, retry_until_answered
 from api.tenancy import refuse_other_agent
-from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
+from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
 from contracts.runs import escrow_run
 from domain.access import Actor
 from domain.errors import DomainError, NotFound, Unavailable

@@ -19,7 +19,7 @@ from api.v1.escrows.schemas import (
     Validate,
 )
 from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
-from contracts.escrow import (
+from contracts.escrow.escrow import (
     ApproveEscrow,
     CancelEscrow,
     DeliverEscrow,

@@ -18,7 +18,7 @@ from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
 from api.v1.payments.terms import Terms
-from contracts.escrow import FundEscrow
+from contracts.escrow.escrow import FundEscrow
 from domain.access import Actor, Permission
 from domain.contract import NotAccepted, require_accepted, require_in_time
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded, WrongState

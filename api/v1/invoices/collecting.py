@@ -17,7 +17,7 @@ from api.v1.invoices.schemas import (
     CollectionView,
     InvoiceAct,
 )
-from contracts.invoice import ChargeInvoice
+from contracts.billing.invoice import ChargeInvoice
 from domain.access import Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.dunning import ChargeUnderWay

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from api.deps import Deps
 from api.idempotency import Command
 from api.patience import retry_until_answered
-from contracts.invoice import ChargeInvoice, InvoiceResult
+from contracts.billing.invoice import ChargeInvoice, InvoiceResult
 from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor
 from domain.invoice.collection import Collection, CollectionMethod

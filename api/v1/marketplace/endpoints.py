@@ -33,7 +33,7 @@ from api.v1.marketplace.schemas import (
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
-from contracts.payment import RefundPayment
+from contracts.payments.payment import RefundPayment
 from domain.access import Actor, Permission
 from domain.agent import AgentRetired
 from domain.approval import ApprovalAction, ApprovalRequired

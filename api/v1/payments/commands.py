@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from api.deps import Deps
 from api.patience import PAUSE, retry_until_answered
-from contracts.payment import (
+from contracts.payments.payment import (
     ConfirmPayment,
     CreatePaymentCommand,
     PaymentCommand,

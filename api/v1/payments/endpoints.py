@@ -40,7 +40,7 @@ from api.v1.payments.schemas import (
     view,
 )
 from api.v1.payments.terms import Terms
-from contracts import payment as messages
+from contracts.payments import payment as messages
 from domain.access import Actor, Permission
 from domain.approval import ApprovalRequired
 from domain.errors import (

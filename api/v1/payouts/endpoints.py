@@ -35,7 +35,7 @@ from api.v1.payouts.schemas import (
     payables,
 )
 from api.v1.usage.periods import EndDate, StartDate, period
-from contracts.payout import GiveUpPayout, PayoutInput, PayoutResult
+from contracts.payouts.payout import GiveUpPayout, PayoutInput, PayoutResult
 from contracts.runs import payout_run
 from domain.access import Actor, Permission, refuse_by_link
 from domain.approval import ApprovalAction, ApprovalRequired

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, Whole, example
 from api.v1.creators.schemas import CreatorAccountView
-from contracts.payout import MAX_REASON
+from contracts.payouts.payout import MAX_REASON
 from domain.money import format_amount
 from domain.payable import PayableState, Share
 from domain.payout.schedule import PayoutInterval, PayoutSchedule

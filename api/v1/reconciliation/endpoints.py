@@ -24,7 +24,7 @@ from api.v1.reconciliation.schemas import (
     RunCreate,
     RunStatus,
 )
-from contracts.reconciliation import ReconciliationInput
+from contracts.books.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound

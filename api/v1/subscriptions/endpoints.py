@@ -27,8 +27,7 @@ from api.v1.subscriptions.schemas import (
     SubscriptionView,
 )
 from api.v1.topups.methods import method_of
-from contracts.runs import subscription_run
-from contracts.subscription import (
+from contracts.billing.subscription import (
     CancelSubscription,
     ChangeSubscription,
     ResumeSubscription,
@@ -37,6 +36,7 @@ from contracts.subscription import (
     SubscriptionInput,
     SubscriptionResult,
 )
+from contracts.runs import subscription_run
 from domain.access import Actor, Permission
 from domain.billing_terms import USUAL, BillingTerms
 from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request

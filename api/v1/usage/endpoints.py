@@ -29,7 +29,7 @@ from api.v1.usage.schemas import (
     SyncView,
 )
 from contracts.runs import usage_sync_run
-from contracts.usage import UsageSync
+from contracts.usage.usage import UsageSync
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound

@@ -32,8 +32,8 @@ from api.v1.webhook_endpoints.schemas import (
     WebhookReplayed,
     WebhookTested,
 )
+from contracts.messages.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
-from contracts.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound, RateLimited
 from domain.events.catalogue import CATALOGUE

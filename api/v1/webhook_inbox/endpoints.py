@@ -15,7 +15,7 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
-from contracts.payment import ProviderEventInput
+from contracts.payments.payment import ProviderEventInput
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from repositories.payments import provider_event as inbox

@@ -17,7 +17,7 @@ from api.errors import errors
 from api.fields import ResponseModel
 from api.routing import Resource
 from api.v1.webhooks.forwarding import forward, start_run
-from contracts.payment import ProviderEventInput
+from contracts.payments.payment import ProviderEventInput
 from domain.errors import BadSignature, NotFound, Unavailable
 from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent

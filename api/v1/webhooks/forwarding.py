@@ -11,7 +11,7 @@ import structlog
 from temporalio.client import Client
 
 from api.pool import StatementPool
-from contracts.payment import ProviderEventInput
+from contracts.payments.payment import ProviderEventInput
 from contracts.runs import payment_news, provider_event_run
 from repositories.payments import provider_event
 from runtime import reach

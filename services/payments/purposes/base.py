@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.base import Message
-from contracts.payment import PaymentEvent
+from contracts.common.base import Message
+from contracts.payments.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
 from domain.payable import HoldBack

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.invoice import InvoiceSignal
-from contracts.payment import PaymentEvent
+from contracts.billing.invoice import InvoiceSignal
+from contracts.payments.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account

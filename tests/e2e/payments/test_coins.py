@@ -3,7 +3,7 @@
 import pytest
 from temporalio.client import Client
 
-from contracts.payment import PaymentSignal
+from contracts.payments.payment import PaymentSignal
 from tests.e2e.conftest import good
 from tests.e2e.payments.paying import Json, Payer, Sandboxes, until
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from pydantic import Field
 from temporalio.common import WorkflowIDReusePolicy
 
-from contracts.base import Message
-from contracts.escrow import Declined, OperatorSignal
+from contracts.common.base import Message
+from contracts.common.search_attributes import search_attributes
+from contracts.escrow.escrow import Declined, OperatorSignal
 from contracts.runs import Run
-from contracts.search_attributes import search_attributes
 from domain.access import Actor
 from tests.workflows.approval.rules import Approval
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.queues import local_activity
+    from contracts.common.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
     from domain.signals import Addressee

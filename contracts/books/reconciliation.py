@@ -1,0 +1,94 @@
+"""Messages of reconciliation. They only grow: a new field has a default, a field is never renamed or removed."""
+
+from datetime import datetime
+
+from contracts.common.base import Message
+
+
+class ReconciliationInput(Message):
+    """Starts one run: a provider, and the window `[since, until)`."""
+
+    run_id: str
+    provider: str
+    since: datetime
+    until: datetime
+    requested_by: str
+    command_id: str
+
+
+class BeginReconciliation(Message):
+    """Records the start of the run."""
+
+    start: ReconciliationInput
+    at: datetime
+
+
+class UnreadPart(Message):
+    """A part of a statement that could not be read: a payment's deposit address, a shared address, or a chain.
+
+    With `has_gap`, balance transactions of the window may be missing that no later window lists.
+    """
+
+    subject: str
+    why: str
+    has_gap: bool = False
+
+
+class ReconciliationStep(Message):
+    """One step of a run; `at` is business time, and `unread` are the statement's unread parts."""
+
+    run_id: str
+    at: datetime
+    unread: tuple[UnreadPart, ...] = ()
+
+
+class FailReconciliation(Message):
+    """Records why a run failed; with `start`, also for a run that ended before its first step."""
+
+    run_id: str
+    why: str
+    at: datetime
+    start: ReconciliationInput | None = None
+
+
+class FetchedStatement(Message):
+    """The number of balance transactions listed; `refused` is the provider's refusal, `unread` are unread parts."""
+
+    movements: int
+    refused: str | None = None
+    unread: tuple[UnreadPart, ...] = ()
+
+
+class UnsettledMovements(Message):
+    """How many balance transactions payments may still book, and how many payments were signalled to refresh."""
+
+    movements: int
+    payments: int = 0
+
+
+class ReconciliationResult(Message):
+    """The result of a run: `done` or `failed`, the number of keys compared, and of open discrepancies."""
+
+    run_id: str
+    status: str
+    compared: int
+    differences: int
+
+
+class PlanReconciliations(Message):
+    """Plans tonight's runs."""
+
+    now: datetime
+
+
+class PlannedReconciliations(Message):
+    """One run for each provider; `name` of a run is the day that its window ends before."""
+
+    runs: tuple[ReconciliationInput, ...]
+    day: str
+
+
+class NightlyReconciliationResult(Message):
+    """The results of a night's runs."""
+
+    runs: tuple[ReconciliationResult, ...]

@@ -1,0 +1,32 @@
+"""How a caller detects that a run is behind the books: docs/decisions/0006."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from contracts.common.base import Message
+from domain.errors import DomainError
+
+#: The member of a refusal that carries the version; for callers of the workflow, not for clients of the API.
+_VERSION = "version"
+
+
+class CatchUp(Message):
+    """The update `catch_up`: the books hold this version of the run's state, which the run may not know yet."""
+
+    version: int
+
+
+@contextmanager
+def with_version(version: Callable[[], int]) -> Iterator[None]:
+    """Add the version of the state that a refusal was decided on."""
+    try:
+        yield
+    except DomainError as refusal:
+        refusal.extra[_VERSION] = version()
+        raise
+
+
+def take_version(refusal: DomainError) -> int | None:
+    """Remove and return the version that a refusal was decided on; None without one."""
+    version = refusal.extra.pop(_VERSION, None)
+    return version if isinstance(version, int) else None

@@ -1,0 +1,296 @@
+"""Messages of the escrow: what starts its workflow, what commands carry, what its activities take and return.
+
+Messages only grow: a new field has a default, a field is never renamed or removed. Domain values travel as they are.
+"""
+
+from datetime import datetime
+
+from pydantic import Field, SkipValidation
+
+from contracts.common.base import Message, content_of
+from contracts.common.seal import Seal
+from domain.access import Actor
+from domain.approval import ApprovalRequired
+from domain.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
+from domain.escrow.signing import AlreadySigned
+from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
+from domain.invoice.state import WrongInvoiceState
+from domain.money import check_ratio
+from domain.payment.fulfilment import PaymentUnderWay
+from domain.reputation.levels import ExposureLimit
+
+
+class EscrowInput(Message):
+    """Starts or continues an escrow.
+
+    With `resume` the run goes on from what the books hold; otherwise it opens an escrow under `terms`. `signals` counts
+    the signals of earlier runs.
+    """
+
+    terms: Terms
+    opened_by: Actor
+    command_id: str
+    resume: bool = False
+    signals: int = 0
+
+
+class EscrowResult(Message):
+    """The final state of the escrow."""
+
+    escrow_id: str
+    status: str
+    version: int
+
+
+class EscrowCommand(Message):
+    """What every command carries: its identity, made from the caller's key, and who gives it."""
+
+    command_id: str
+    actor: Actor
+
+    def check(self) -> None:
+        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay.
+
+        Raises:
+            Invalid: names the field.
+        """
+
+    def content(self) -> str:
+        """Return the hash of the command's content."""
+        return content_of(self)
+
+
+class OpenEscrow(EscrowCommand):
+    """Waits until the escrow is open; refused when another command opened it."""
+
+
+class FundEscrow(EscrowCommand):
+    """Moves the amount from the payer into escrow.
+
+    `source` is `credits`, `balance` or `payment:{id}`; `amount_minor` what a payment brought, which must be the
+    escrow's amount.
+    """
+
+    source: str = "credits"
+    amount_minor: int | None = None
+
+
+class DeliverEscrow(EscrowCommand):
+    """Delivers work for review."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    note: str | None = None
+    milestone: str | None = None
+
+
+class ValidateEscrow(EscrowCommand):
+    """Records a score in ten-thousandths, for the delivery with that event number."""
+
+    score_e4: int
+    note: str | None = None
+    delivery: int | None = None
+
+    def check(self) -> None:
+        """Refuse a value that is not a score."""
+        check_ratio(self.score_e4, "score")
+
+
+class ApproveEscrow(EscrowCommand):
+    """Signs as the actor, for the delivery with that event number. It may be left out for the first."""
+
+    delivery: int | None = None
+
+
+class DisputeEscrow(EscrowCommand):
+    """Freezes the escrow."""
+
+    reason: str
+
+
+class SubmitEvidence(EscrowCommand):
+    """Adds a party's evidence to the open dispute. `given_at` is when it reached us first, set by the API."""
+
+    note: str
+    artifacts: tuple[Artifact, ...] = ()
+    given_at: datetime | None = None
+
+
+class ResolveEscrow(EscrowCommand):
+    """Decides the dispute; the share is in ten-thousandths."""
+
+    payee_share_e4: int
+    note: str | None = None
+
+    def check(self) -> None:
+        """Refuse a value that is not a share."""
+        check_ratio(self.payee_share_e4, "payee_share")
+
+
+class RefundEscrow(EscrowCommand):
+    """Refunds `amount_minor`, or the whole held amount."""
+
+    amount_minor: int | None = None
+
+
+class CancelEscrow(EscrowCommand):
+    """Cancels the escrow before delivery, or requests that."""
+
+    reason: str | None = None
+
+
+class CommandResult(Message):
+    """The escrow's state after a command; the read model holds the rest."""
+
+    escrow_id: str
+    status: str
+    version: int
+
+
+class OperatorSignal(Message):
+    """What an operator sends from the Temporal UI as a JSON object.
+
+    Fields accept any JSON, and the handler validates them: a signal that cannot be decoded would be dropped without a
+    trace, and a refused one belongs in the timeline. `operator` is the sender; `command_id` makes a repeated signal one
+    command. Each signal also has a field of its own name, for the id of its addressee. The converter overwrites `seal`
+    with what the codec has verified.
+    """
+
+    operator: object = None
+    command_id: object = None
+    seal: SkipValidation[Seal | None] = None
+
+
+class ApproveSignal(OperatorSignal):
+    """Signs for a named signatory: `{"signatory": "finance"}`."""
+
+    approve: object = None
+    signatory: object = None
+    delivery: object = None
+
+
+class DisputeSignal(OperatorSignal):
+    """Freezes the escrow: `{"reason": "…"}`."""
+
+    dispute: object = None
+    reason: object = "opened by an operator"
+
+
+class ResolveSignal(OperatorSignal):
+    """Decides the dispute: `{"payee_share": "0.60"}`."""
+
+    resolve: object = None
+    payee_share: object = None
+    note: object = None
+
+
+class CancelSignal(OperatorSignal):
+    """Ends the escrow before delivery; the held amount is refunded."""
+
+    cancel: object = None
+    reason: object = None
+
+
+class RecordEscrowEvent(Message):
+    """One event to write: the state after it, its content, and its postings.
+
+    `escrow.version` is the event's number. `at` is business time; the database adds its own. `due_at` is set for a
+    deadline's event, which is not written while noted commands from before it are open. `settles` names noted commands
+    that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
+    `decided_from` is the hash of the state that the event was decided from, None for the first event.
+    """
+
+    escrow: Escrow
+    event: str
+    command_id: str
+    actor: str
+    actor_detail: Actor | None = None
+    moves: tuple[EscrowPosting, ...] = ()
+    details: dict[str, object] = Field(default_factory=dict)
+    at: datetime
+    due_at: datetime | None = None
+    settles: tuple[str, ...] = ()
+    content: str | None = None
+    decided_from: str | None = None
+
+
+class NotedCommand(Message):
+    """A command that was noted before its deadline, as it was sent, with its time."""
+
+    command_id: str
+    name: str
+    command: dict[str, object]
+    noted_at: datetime
+
+
+#: Declines that have their own status.
+_DECLINES: tuple[type[DomainError], ...] = (
+    InsufficientFunds,
+    SpendLimitExceeded,
+    ExposureLimit,
+    ApprovalRequired,
+    AlreadySigned,
+    Forbidden,
+    WrongInvoiceState,
+    PaymentUnderWay,
+    WrongState,
+)
+
+
+class Declined(Message):
+    """An expected refusal by the books, such as `ledger.insufficient_funds`."""
+
+    code: str
+    detail: str
+    extra: dict[str, object] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: DomainError) -> "Declined":
+        """Return a refusal as a result for the caller."""
+        return cls(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
+
+    def error(self, *, state: str) -> DomainError:
+        """Return the refusal again, with the state that it was decided on unless it names one itself."""
+        kind = next((it for it in _DECLINES if it.code == self.code), Invalid)
+        return kind(self.detail, code=self.code, extra={"state": state, **self.extra})
+
+
+class RecordedEscrow(Message):
+    """The outcome of the event.
+
+    With `applied` this event is in the books. Otherwise `stored` is the books' state, which differs from the sender's,
+    or `declined` says why nothing was written, or `noted` are the commands that must be done or refused before the
+    deadline takes effect, or `extended_until` is the new time of the deadline.
+    """
+
+    applied: bool
+    transfer_id: str | None = None
+    stored: Escrow | None = None
+    declined: Declined | None = None
+    noted: tuple[NotedCommand, ...] = ()
+    extended_until: datetime | None = None
+
+
+class LoadEscrow(Message):
+    """Reads the state that the books hold."""
+
+    escrow_id: str
+
+
+class CloseEvidence(Message):
+    """Asks whether the evidence window of a dispute, which has passed at `at`, is closed."""
+
+    escrow_id: str
+    at: datetime
+
+
+class EvidenceClosed(Message):
+    """The answer: it is closed, or extended until a time."""
+
+    extended_until: datetime | None = None
+
+
+class SweepResult(Message):
+    """The number of overdue escrows, and of those whose missing run was started."""
+
+    overdue: int
+    started: int

@@ -1,0 +1,1 @@
+"""Agents, offers, sales and prices."""

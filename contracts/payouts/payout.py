@@ -1,0 +1,156 @@
+"""Messages of payouts. They only grow: a new field has a default, a field is never renamed or removed."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from contracts.common.base import Message
+from contracts.escrow.escrow import Declined, OperatorSignal
+from domain.access import Actor
+from domain.errors import Invalid
+from domain.payment.snapshot import BalanceTransaction
+from domain.payout.state import Payout
+
+#: The longest reason that is kept.
+MAX_REASON = 500
+
+
+class PayoutInput(Message):
+    """Starts or continues the run of a payout, from the books."""
+
+    payout_id: str
+    resume: bool = True
+    signals: int = 0
+
+
+class GiveUpPayout(Message):
+    """Records that a payout was not sent and will not be; its amount returns to the earnings."""
+
+    command_id: str
+    actor: Actor
+    reason: str = ""
+
+    def check(self) -> None:
+        """Refuse a value that the API cannot send."""
+        if len(self.reason) > MAX_REASON:
+            raise Invalid(f"The reason must not be longer than {MAX_REASON} characters.", extra={"field": "reason"})
+
+
+class PayoutResult(Message):
+    """The state of a payout."""
+
+    payout_id: str
+    status: str
+    version: int
+
+
+class PayoutSignal(OperatorSignal):
+    """Has a payout tried or looked up now, `{"look": "po_…"}`, or given up: `{"give_up": "po_…", "reason": "…"}`."""
+
+    look: object = None
+    give_up: object = None
+    reason: object = ""
+
+
+class FundsAvailable(Message):
+    """Reports that the platform's balance at the provider has grown.
+
+    `place` is the number of older payouts signalled by the same event.
+    """
+
+    event_id: str = Field(max_length=255)
+    place: int = 0
+
+
+class RecordPayout(Message):
+    """One event to write: the state after it, and the hash of the state that it was decided from.
+
+    `movement` is the resulting movement of the provider's balance.
+    """
+
+    payout: Payout
+    event: str
+    command_id: str
+    actor: str
+    actor_detail: Actor | None = None
+    details: dict[str, object] = Field(default_factory=dict)
+    at: datetime
+    decided_from: str | None = None
+    movement: BalanceTransaction | None = None
+
+
+class RecordedPayout(Message):
+    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
+
+    applied: bool
+    stored: Payout | None = None
+    declined: Declined | None = None
+
+
+class LoadPayout(Message):
+    """Reads the state that the books hold."""
+
+    payout_id: str
+
+
+class SendPayout(Message):
+    """Sends a payout, or looks it up at its provider."""
+
+    payout: Payout
+
+
+class SentPayout(Message):
+    """The provider's response: it has the payout, it does not, or why it was not sent.
+
+    `missing` comes from a lookup only. `unknown`: it may have been sent; with `refused`, something else was sent.
+    `short`: the platform's balance there is too low.
+    """
+
+    missing: bool = False
+    unknown: bool = False
+    short: bool = False
+    refused: str | None = None
+    detail: str | None = None
+    transfer_ref: str | None = None
+    movement: BalanceTransaction | None = None
+
+
+class PayoutSweepResult(Message):
+    """The number of payouts with an overdue step, and of those whose missing run was started."""
+
+    waiting: int
+    started: int
+
+
+class ScheduledPayouts(Message):
+    """A page: the number of organizations due, how many were paid out, and the last one."""
+
+    found: int
+    paid: int
+    last: str
+
+
+class PayScheduled(Message):
+    """Pays out organizations that are due at `now`, after an id: the page size, and the counts so far."""
+
+    now: datetime
+    limit: int
+    after: str = ""
+    found: int = 0
+    paid: int = 0
+
+    def plus(self, done: ScheduledPayouts) -> "PayScheduled":
+        """Return the progress after a page."""
+        counted = {"found": self.found + done.found, "paid": self.paid + done.paid}
+        return self.model_copy(update={"after": done.last, **counted})
+
+    def is_last(self, done: ScheduledPayouts) -> bool:
+        """Whether this was the last page: one that is not full."""
+        return done.found < self.limit
+
+
+class ScheduledPayoutsResult(Message):
+    """The number of organizations that were due, and of those that were paid out."""
+
+    found: int
+    paid: int
