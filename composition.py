@@ -9,10 +9,10 @@ import httpx2
 from cryptography import x509
 
 from activities.usage.usage import Metering
-from domain.credits import credit_price
-from domain.metering.price_map import default_price
-from domain.payment.livemode import stripe_is_live
-from domain.plan import Plans
+from domain.billing.plan import Plans
+from domain.common.credits import credit_price
+from domain.payments.payment.livemode import stripe_is_live
+from domain.usage.price_map import default_price
 from providers.notify.base import Notifier
 from providers.notify.mail import SmtpMailer, SmtpServer
 from providers.notify.mail_templates import MailTemplates, WrongTemplate

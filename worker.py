@@ -61,7 +61,7 @@ from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
-from domain.notification.channel import ChannelKind
+from domain.messages.notification.channel import ChannelKind
 from providers.front_door import FrontDoor
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier

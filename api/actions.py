@@ -5,7 +5,7 @@ from typing import Generic, Self, TypeVar
 from pydantic import Field
 
 from api.fields import ResponseModel
-from domain.errors import DomainError
+from domain.common.errors import DomainError
 
 ActionT = TypeVar("ActionT")
 EffectT = TypeVar("EffectT")

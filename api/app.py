@@ -31,7 +31,7 @@ from api.pool import StatementPool
 from api.price_facts import PriceFacts
 from api.routing import ByResource, copies, routes_of
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
-from domain.credits import credit_price
+from domain.common.credits import credit_price
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.reputation.reputation import Standing, standings

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Deps
 from api.idempotency import Command
-from domain.access import Actor
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Forbidden
-from domain.payment.state import Payment
+from domain.common.access import Actor
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Forbidden
+from domain.payments.payment.state import Payment
 from services.common import approval
 from services.credits.credit_lot import ByHand
 from services.payments import payment_refund

@@ -17,10 +17,10 @@ from api.deps import Deps, get_deps
 from api.errors import request_id_of
 from api.keyring import Identity
 from api.limits import share_of
-from domain.access import Actor, KeyActor, Permission
-from domain.access import permit as permit
-from domain.errors import Unauthenticated
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, KeyActor, Permission
+from domain.common.access import permit as permit
+from domain.common.errors import Unauthenticated
+from domain.credits.spend.scope import SpendingKey
 
 #: The header of a client's background requests, which no person has caused: `1`.
 BACKGROUND = "X-Background"

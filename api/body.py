@@ -23,8 +23,8 @@ from api.deps import get_deps
 from api.errors import Malformed, UnsupportedMediaType
 from api.fields import ResponseModel
 from api.parameters import check_path, check_query, query_names
-from domain.errors import Invalid
-from domain.text import is_holdable
+from domain.common.errors import Invalid
+from domain.common.text import is_holdable
 
 #: The longest number in a body, and its largest power of ten. `Decimal("1e999999999")` is cheap to read and takes a
 #: gigabyte to write out.

@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.fields import Principal
 from api.keyring import hash_of, new_secret, split_token, token_of
-from domain.access import Actor, Role
-from domain.errors import Conflict, Invalid
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, Invalid
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit

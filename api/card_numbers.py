@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from domain.errors import CardNumber
+from domain.common.errors import CardNumber
 from domain.privacy.card_numbers import found, found_in_address, found_in_number, may_hold, redacted
 
 DETAIL = (

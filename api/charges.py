@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 
 from api.pool import StatementPool
-from domain.errors import DomainError, Unavailable, other_request
+from domain.common.errors import DomainError, Unavailable, other_request
 from ledger.spending import Spending, charge_together
 from ledger.spends import NewSpend, Outcome, Spent
 

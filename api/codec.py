@@ -31,8 +31,8 @@ from temporalio.api.common.v1 import Payload, Payloads
 from api.card_numbers import refuse_in_payload
 from api.errors import Malformed, TooLarge, problem
 from contracts.common.seal import Seal
-from domain.access import Actor, Permission
-from domain.errors import DomainError, Forbidden, Invalid, Unauthenticated
+from domain.common.access import Actor, Permission
+from domain.common.errors import DomainError, Forbidden, Invalid, Unauthenticated
 from runtime.codec import ENCODING, SealedPayloadError, encryption_codec, with_seal, without_marks
 from runtime.settings import Settings
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from api.announcements import Announcements
-from domain.action_cost import Cost
+from domain.credits.action_cost import Cost
 from repositories.credits.action_cost import CHANNEL
 from runtime.database import Database
 from services.credits import action_cost

@@ -20,8 +20,8 @@ from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
 from api.price_facts import PriceFacts
-from domain.access import Actor
-from domain.errors import Unavailable
+from domain.common.access import Actor
+from domain.common.errors import Unavailable
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.reputation.reputation import Standing

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from models.billing.document import StoredDocument
 
 PDF, XML = "application/pdf", "application/xml"

@@ -1,7 +1,7 @@
 """Every refusal of the API is one RFC 9457 problem document with a stable `code`; nothing else ever leaves it.
 
-The codes are explained in `docs/errors.md`, which the API serves at `/docs/errors`. Beside the tree of `domain.errors`
-there are the refusals that only HTTP has:
+The codes are explained in `docs/errors.md`, which the API serves at `/docs/errors`. Beside the tree of
+`domain.common.errors` there are the refusals that only HTTP has:
 
 DomainError
 ├── Invalid
@@ -28,7 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.availability import is_unavailable
-from domain.errors import (
+from domain.common.errors import (
     CardNumber,
     DomainError,
     Forbidden,
@@ -42,8 +42,8 @@ from domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from domain.metadata import PreconditionFailed, PreconditionMissing
 from domain.privacy.card_numbers import redacted
+from domain.tenants.metadata import PreconditionFailed, PreconditionMissing
 
 MEDIA_TYPE = "application/problem+json"
 #: How much of a path is logged: what is asked for may be 64 KB long, and every line is searched for secrets.

@@ -20,11 +20,11 @@ from pydantic import (
 )
 from pydantic import WithJsonSchema as JsonSchema
 
-from domain.errors import Invalid
-from domain.ids import SUFFIX, is_id
-from domain.mail import MAX_ADDRESS, checked_address
-from domain.money import SCALES, SLOT, parse_ratio, plain_number
-from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
+from domain.common.errors import Invalid
+from domain.common.ids import SUFFIX, is_id
+from domain.common.mail import MAX_ADDRESS, checked_address
+from domain.common.money import SCALES, SLOT, parse_ratio, plain_number
+from domain.common.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
 
 #: A boolean of a body: `true` or `false`, and neither 1 nor "yes". Those of queries are read by `api.parameters`.
 Flag = Annotated[bool, Strict()]
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 def _amount(value: object) -> str:
-    """Bring what JSON can hold to one form; `domain.money.parse_amount` judges it once the asset is known."""
+    """Bring what JSON can hold to one form; `domain.common.money.parse_amount` judges it once the asset is known."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError('The amount must be a decimal string such as "12.50", or a number.')
     text = plain_number(value)
@@ -59,7 +59,7 @@ def _amount(value: object) -> str:
     return text
 
 
-#: An amount before its asset is known: a plain decimal string. Give it to `domain.money.parse_amount`.
+#: An amount before its asset is known: a plain decimal string. Give it to `domain.common.money.parse_amount`.
 Amount = Annotated[
     str,
     BeforeValidator(_amount),
@@ -84,7 +84,7 @@ def _share(value: object) -> str:
     return text
 
 
-#: A number between 0 and 1 with at most four decimals. Give it to `domain.money.parse_ratio`.
+#: A number between 0 and 1 with at most four decimals. Give it to `domain.common.money.parse_ratio`.
 Share = Annotated[
     str,
     BeforeValidator(_share),
@@ -99,7 +99,8 @@ Share = Annotated[
     ),
 ]
 
-#: A number such as a multiplier, zero or more, with at most four decimals. Give it to `domain.pricing.kept.parse_bps`.
+#: A number such as a multiplier, zero or more, with at most four decimals. Give it to
+#: `domain.marketplace.pricing.kept.parse_bps`.
 Ratio = Annotated[
     str,
     BeforeValidator(_amount),

@@ -42,9 +42,9 @@ from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
 from api.fields import etag
 from api.locations import location
-from domain.access import Actor
-from domain.errors import DomainError, IdempotencyMissing, InFlight, Invalid
-from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id, is_id
+from domain.common.access import Actor
+from domain.common.errors import DomainError, IdempotencyMissing, InFlight, Invalid
+from domain.common.ids import MAX_CLIENT_KEY_LENGTH, command_id, is_id
 from repositories.common import idempotency as store
 from repositories.common.command import other_request
 from repositories.payments import payment as payments

@@ -28,11 +28,11 @@ import structlog
 from api.announcements import Announcements
 from api.pool import StatementPool
 from api.recurring import Recurring
-from domain.access import Permission, Role
-from domain.errors import Unauthenticated
-from domain.ids import SUFFIX
-from domain.session import SessionEnded, Span, is_over
-from domain.spend.scope import Attribution, SpendingKey
+from domain.common.access import Permission, Role
+from domain.common.errors import Unauthenticated
+from domain.common.ids import SUFFIX
+from domain.credits.spend.scope import Attribution, SpendingKey
+from domain.tenants.session import SessionEnded, Span, is_over
 from repositories.tenants import api_key as keys
 from repositories.tenants import session as sessions
 from runtime.database import Database

@@ -29,7 +29,7 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
-from domain.errors import RateLimited
+from domain.common.errors import RateLimited
 
 log = structlog.get_logger("bursar.api")
 

@@ -29,10 +29,10 @@ from api.csv_files import EXPORT_PAGE, cell, columns_of, stream, wants_csv
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
 from api.metadata import WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from domain.errors import Invalid
-from domain.ids import is_id
-from domain.metadata import NOTHING, Written
-from domain.money import parse_amount
+from domain.common.errors import Invalid
+from domain.common.ids import is_id
+from domain.common.money import parse_amount
+from domain.tenants.metadata import NOTHING, Written
 from models.common.base import Base
 from repositories.common.listing import Found, Position, Wanted
 

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.recurring import Recurring
-from domain.credits import CreditPrice
+from domain.common.credits import CreditPrice
 from repositories.common import idempotency
 from repositories.escrow import escrow_notice
 from repositories.messages import notification

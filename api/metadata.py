@@ -20,9 +20,9 @@ from api.auth import ActorDep, permit
 from api.deps import Deps
 from api.fields import RequestModel, ResponseModel, etag
 from api.idempotency import Command
-from domain.access import Actor, Permission
-from domain.errors import Invalid
-from domain.metadata import (
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid
+from domain.tenants.metadata import (
     MAX_EXTERNAL_ID,
     MAX_KEY,
     MAX_KEYS,

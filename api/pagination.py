@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from domain.errors import Invalid
-from domain.text import is_holdable
+from domain.common.errors import Invalid
+from domain.common.text import is_holdable
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50

@@ -15,8 +15,8 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
 
-from domain.errors import Invalid, NotFound
-from domain.text import is_holdable
+from domain.common.errors import Invalid, NotFound
+from domain.common.text import is_holdable
 
 #: How many faults of a query are listed, and how much of a name is repeated.
 _MAX_LISTED = 50

@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.metadata import MetadataView, shown
-from domain.access import Actor, Permission
+from domain.common.access import Actor, Permission
 from repositories.escrow import party
 from repositories.escrow.party import Beside
 

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as Update
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.availability import was_cut_off
-from domain.errors import Unavailable
+from domain.common.errors import Unavailable
 from runtime.interceptors import domain_error_from
 
 T = TypeVar("T")

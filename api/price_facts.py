@@ -8,10 +8,10 @@ from functools import partial
 
 from api.gathering import Gathering
 from api.pool import StatementPool
-from domain.errors import Invalid, Unavailable
-from domain.ids import is_id
-from domain.pricing.book import Book
-from domain.pricing.facts import Facts, Standing
+from domain.common.errors import Invalid, Unavailable
+from domain.common.ids import is_id
+from domain.marketplace.pricing.book import Book
+from domain.marketplace.pricing.facts import Facts, Standing
 from domain.reputation.levels import Ladder, Rank
 from domain.reputation.policy import EvidencePolicy
 from repositories.marketplace import pricing

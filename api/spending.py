@@ -1,8 +1,8 @@
 """For what a request spends, by its key and what it names; every endpoint that spends asks here."""
 
 from api.deps import Deps
-from domain.access import Actor
-from domain.spend.scope import Known, Named, Scope, SpendingKey, needs_known, scope_of
+from domain.common.access import Actor
+from domain.credits.spend.scope import Known, Named, Scope, SpendingKey, needs_known, scope_of
 from repositories.credits import department as departments
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import format_amount
+from domain.common.money import format_amount
 from repositories.common.listing import Counted
 
 

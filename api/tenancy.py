@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from api.auth import permit
 from api.deps import Deps
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
 from repositories.common.listing import Wanted
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations

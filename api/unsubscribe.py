@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 
 from api.body import raw_body
 from api.deps import DepsDep, SettingsDep
-from domain.errors import DomainError, NotFound
+from domain.common.errors import DomainError, NotFound
 from services.messages import notification
 from services.messages.unsubscribing import MAX_TOKEN, PATH
 

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
-from domain.accounting import LineSum, Section, assets_of, balance_sheet, profit_and_loss
-from domain.accounts import debit_credit
-from domain.errors import DomainError
-from domain.money import SCALES, format_amount
+from domain.books.accounting import LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.common.accounts import debit_credit
+from domain.common.errors import DomainError
+from domain.common.money import SCALES, format_amount
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
 from runtime.database import Database, one_moment

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
-from domain.errors import Invalid
-from domain.metering.price_map import PriceMap, read_price_map
+from domain.common.errors import Invalid
+from domain.usage.price_map import PriceMap, read_price_map
 from runtime.database import Database
 from runtime.settings import read_settings
 from services.usage.model_price import Imported, import_prices

@@ -14,7 +14,7 @@ from pathlib import Path
 from api.bootstrap import operator_key
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
-from domain.errors import DomainError
+from domain.common.errors import DomainError
 from runtime.database import Database
 from runtime.settings import read_settings
 

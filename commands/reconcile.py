@@ -23,8 +23,8 @@ from contracts.books.reconciliation import (
     ReconciliationInput,
     ReconciliationStep,
 )
-from domain.money import format_amount
-from domain.reconciliation import Line, MatchStatus, Window, describe, nightly_window
+from domain.books.reconciliation import Line, MatchStatus, Window, describe, nightly_window
+from domain.common.money import format_amount
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers

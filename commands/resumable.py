@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDReusePolicy
 
 from activities.common.sweeps import resumed_escrow, resumed_payout
 from contracts.runs import invoice_run, payment_news, subscription_news, webhook_endpoint_run
-from domain.ids import (
+from domain.common.ids import (
     escrow_id_of,
     invoice_workflow_id,
     payment_workflow_id,
@@ -20,7 +20,7 @@ from domain.ids import (
     subscription_workflow_id,
     webhook_endpoint_workflow_id,
 )
-from domain.webhook.endpoint import ENDED
+from domain.messages.webhook.endpoint import ENDED
 from repositories.billing import invoice_collection, subscription
 from repositories.escrow import escrow
 from repositories.messages import webhook_endpoint

@@ -24,7 +24,7 @@ from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from commands.resumable import AT_PROVIDERS, KINDS, PAGE, Entities
 from contracts.common.queues import TASK_QUEUE
-from domain.ids import escrow_id_of
+from domain.common.ids import escrow_id_of
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow
 from repositories.messages import webhook_endpoint

@@ -15,7 +15,7 @@ import asyncpg
 
 from commands.base import connected
 from commands.failure import CommandFailed
-from domain.invoice.series import DocumentType, entity_of, number_text
+from domain.billing.invoice.series import DocumentType, entity_of, number_text
 from runtime.settings import Settings, read_settings
 
 #: The name of the gap in the numbers of events.

@@ -7,7 +7,7 @@ from functools import partial
 
 from commands.base import connected
 from commands.failure import CommandFailed
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from ledger.stripes import use_stripes
 from runtime.settings import read_settings
 

@@ -26,7 +26,7 @@ from console.problems import STATUSES, WORDS, Reaction, reaction_to
 from console.refusals import not_found
 from console.routing import console_of
 from console.visit import Console, SignInNeeded, Visit
-from domain.ids import is_id
+from domain.common.ids import is_id
 from runtime.settings import Settings
 
 log = structlog.get_logger("bursar.console")

@@ -25,7 +25,7 @@ from babel.dates import (
 from babel.numbers import get_decimal_symbol, get_group_symbol
 from babel.units import format_unit
 
-from domain.money import CREDIT, SCALES, SLOT
+from domain.common.money import CREDIT, SCALES, SLOT
 
 _Width = Literal["full", "long", "medium", "short"]
 MINUS = "\N{MINUS SIGN}"

@@ -11,7 +11,7 @@ from console.gateway import Answer
 from console.navigation import Exists, Group, navigation
 from console.notices import NOTICES
 from console.who import Me, Organization, actor_named
-from domain.access import Permission
+from domain.common.access import Permission
 
 #: What `environment` of `GET /me` is said as; on live nothing is said.
 BANDS = {

@@ -22,7 +22,7 @@ from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.visit import Visit
 from console.widgets import Chip, Failed, Pager
-from domain.ids import is_id
+from domain.common.ids import is_id
 
 ROWS = 50
 #: The most that the API lists at once, and how many of these one row is looked for in.

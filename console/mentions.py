@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, amount, ident, moment, short_id
-from domain.ids import is_id
-from domain.mentions import Piece, pieces, plain_units
-from domain.money import CREDIT, SCALES, SLOT
+from domain.common.ids import is_id
+from domain.common.money import CREDIT, SCALES, SLOT
+from domain.messages.mentions import Piece, pieces, plain_units
 
 _CODES = {"credits": CREDIT, "slots": SLOT, **{code: code for code in SCALES if code not in {CREDIT, SLOT}}}
 #: An amount as the API writes it in a text. Few digits without decimals are left: they need no marks.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.who import Me
-from domain.access import Permission
+from domain.common.access import Permission
 
 Exists = Callable[[str], bool]
 

@@ -12,7 +12,7 @@ from console.forms import PREFS
 from console.gateway import Refused
 from console.refusals import not_found
 from console.visit import Console, Visit
-from domain.ids import is_id
+from domain.common.ids import is_id
 
 Page = Callable[[Visit], Awaitable[Response]]
 _READ = ("GET",)

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from console.routing import console_of
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 def run_of(visit: Visit, workflow_id: str) -> str:

@@ -7,29 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.alert.life import AlertStatus, Severity
-from domain.approval import ApprovalStatus
-from domain.contract import ContractStatus
+from domain.billing.invoice.collection import CollectionStatus
+from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.subscription.state import SubscriptionStatus
+from domain.books.reconciliation import MatchStatus
+from domain.common.approval import ApprovalStatus
+from domain.common.mail import MailStatus
+from domain.credits.spend.control import ControlStatus
+from domain.escrow.contract import ContractStatus
 from domain.escrow.state import EscrowStatus
-from domain.invoice.collection import CollectionStatus
-from domain.invoice.state import InvoiceStatus
-from domain.mail import MailStatus
 from domain.marketplace.offer import OfferStatus
+from domain.marketplace.referral import ReferralStatus
 from domain.marketplace.sale import PurchaseStatus
-from domain.notification.channel import ChannelStatus
-from domain.organization import OrganizationStatus
-from domain.payable import PayableState
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Fulfilment, PaymentStatus, RefundState
-from domain.payout.state import PayoutStatus
-from domain.reconciliation import MatchStatus
-from domain.recovery import ReversalStatus
-from domain.referral import ReferralStatus
-from domain.spend.control import ControlStatus
-from domain.subscription.state import SubscriptionStatus
+from domain.messages.alert.life import AlertStatus, Severity
+from domain.messages.notification.channel import ChannelStatus
+from domain.messages.webhook.delivery import DeliveryStatus
+from domain.messages.webhook.endpoint import EndpointStatus
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState
+from domain.payouts.payable import PayableState
+from domain.payouts.payout.state import PayoutStatus
+from domain.payouts.recovery import ReversalStatus
+from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import BilledStatus
-from domain.webhook.delivery import DeliveryStatus
-from domain.webhook.endpoint import EndpointStatus
 
 
 class Tone(StrEnum):

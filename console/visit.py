@@ -30,9 +30,9 @@ from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
 from console.refusals import forbidden, not_found
 from console.who import Me, Organization, organization_of
-from domain.access import Permission
-from domain.ids import is_id
-from domain.mentions import ids_in
+from domain.common.access import Permission
+from domain.common.ids import is_id
+from domain.messages.mentions import ids_in
 from runtime.settings import Settings
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import titled
-from domain.access import PLATFORM_ROLES, Permission, Role
+from domain.common.access import PLATFORM_ROLES, Permission, Role
 
 _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
 

@@ -20,12 +20,12 @@ from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
 from contracts.usage.usage import UsageSync
-from domain.access import Actor, Role
-from domain.alert.presentation import summary as escalation_summary
-from domain.billing_run.period import month_text
-from domain.escrow.presentation import summary as escrow_summary
-from domain.escrow.state import EscrowStatus
-from domain.ids import (
+from domain.billing.billing_run.period import month_text
+from domain.billing.invoice.collection import Collection
+from domain.billing.invoice.presentation import summary as invoice_summary
+from domain.billing.subscription.state import Subscription
+from domain.common.access import Actor, Role
+from domain.common.ids import (
     auto_topup_workflow_id,
     billing_run_workflow_id,
     customer_workflow_id,
@@ -41,15 +41,15 @@ from domain.ids import (
     usage_sync_workflow_id,
     webhook_endpoint_workflow_id,
 )
-from domain.invoice.collection import Collection
-from domain.invoice.presentation import summary as invoice_summary
-from domain.money import CREDIT, format_amount
-from domain.payment.presentation import summary as payment_summary
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import PaymentTerms
-from domain.payout.presentation import summary as payout_summary
-from domain.payout.state import Payout
-from domain.subscription.state import Subscription
+from domain.common.money import CREDIT, format_amount
+from domain.escrow.presentation import summary as escrow_summary
+from domain.escrow.state import EscrowStatus
+from domain.messages.alert.presentation import summary as escalation_summary
+from domain.payments.payment.presentation import summary as payment_summary
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
+from domain.payouts.payout.presentation import summary as payout_summary
+from domain.payouts.payout.state import Payout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

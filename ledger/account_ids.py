@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
-from domain.accounts import Account
+from domain.common.accounts import Account
 
 #: Ids that a process remembers for one database; the oldest go first, but those of striped accounts stay.
 MAX_REMEMBERED = 200_000

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from domain import accounts
-from domain.errors import Conflict, DomainError, Invalid, NotFound, other_request
-from domain.spend.control import MAX_LEVELS
+from domain.common import accounts
+from domain.common.errors import Conflict, DomainError, Invalid, NotFound, other_request
+from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import Refusal, RefusalReason

@@ -13,8 +13,16 @@ from types import TracebackType
 
 import asyncpg
 
-from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound, Unavailable
-from domain.money import CREDIT, format_amount
+from domain.common.errors import (
+    Conflict,
+    DomainError,
+    IdempotencyConflict,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    Unavailable,
+)
+from domain.common.money import CREDIT, format_amount
 
 NO_ACCOUNT = "BU009"
 

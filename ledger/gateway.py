@@ -15,9 +15,9 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.accounts import Account
-from domain.errors import Invalid
-from domain.lots import LotTerms
+from domain.common.accounts import Account
+from domain.common.errors import Invalid
+from domain.credits.lots import LotTerms
 from ledger.account_ids import OPEN, AccountIds, columns
 from ledger.errors import translated
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import asyncpg
 
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.accounts import Account
+from domain.common.accounts import Account
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import NewSpend, Spent, arguments_of, spent_of

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.accounts import Account
-from domain.errors import Invalid
+from domain.common.accounts import Account
+from domain.common.errors import Invalid
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import Changed, NewSpend, Spent, arguments_of, changed_of, spent_of
@@ -183,7 +183,7 @@ class Spending:
         """Refund a part of what was charged or captured, or all that is left of it; pays what is owed first.
 
         It returns to the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
-        would end sooner is given more time, as in `domain.lots.LotTerms`. For the platform's role only.
+        would end sooner is given more time, as in `domain.credits.lots.LotTerms`. For the platform's role only.
 
         Raises:
             NotFound: the organization has no such spend.

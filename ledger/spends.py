@@ -89,7 +89,7 @@ class Refusal:
 
     Attributes:
         reason: why; `window` and `resets_at` are None where it is not a window's amount or uses.
-        control_id: shown as `ctl_…`, see `domain.ids.uuid_id`.
+        control_id: shown as `ctl_…`, see `domain.common.ids.uuid_id`.
         subject_kind: `organization department project agent run key`.
         subject_id: whose control it is.
         window: `hour day week month quarter lifetime`.

@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from domain.accounts import HOT_STRIPES
-from domain.errors import Invalid
+from domain.common.accounts import HOT_STRIPES
+from domain.common.errors import Invalid
 
 
 async def use_stripes(connection: asyncpg.Connection, number: int) -> None:

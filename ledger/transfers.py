@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.accounts import Account
+from domain.common.accounts import Account
 
 #: How far a transfer's business time may be from the time of its id, which is when it was recorded.
 _RECORDED_WITHIN = timedelta(days=1)

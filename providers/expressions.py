@@ -1,7 +1,7 @@
 """Expressions of pricing rules, compiled by Google's implementation of CEL.
 
-The environment knows the variables of `domain.pricing.expression` and the operators on whole numbers, texts and truth;
-no macros and no functions. What is compiled was checked by the domain before, so an expression cannot loop.
+The environment knows the variables of `domain.marketplace.pricing.expression` and the operators on whole numbers, texts
+and truth; no macros and no functions. What is compiled was checked by the domain before, so an expression cannot loop.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import cache
 
 from cel_expr_python import cel
 
-from domain.pricing.expression import VARIABLES, Evaluate, refused
+from domain.marketplace.pricing.expression import VARIABLES, Evaluate, refused
 
 _TYPES = {int: "int", str: "string"}
 _OPERATORS = (
@@ -40,7 +40,7 @@ def _environment() -> cel.Env:
 
 
 def compile_expression(source: str) -> Evaluate:
-    """Compile an expression that `domain.pricing.expression.check` let through.
+    """Compile an expression that `domain.marketplace.pricing.expression.check` let through.
 
     Raises:
         Invalid: `pricing.expression_invalid` with the position, or `pricing.expression_result` where it gives no whole

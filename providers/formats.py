@@ -9,7 +9,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval, format_skeleton
 from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
 
-from domain.money import SCALES
+from domain.common.money import SCALES
 
 #: BCP 47 language → the region whose habits are followed.
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
@@ -21,7 +21,7 @@ class BabelFormats:
     """Writes for one language. Amounts are decimal strings, never floats."""
 
     def __init__(self, language: str) -> None:
-        """Take a language of `domain.mail.LANGUAGES`."""
+        """Take a language of `domain.common.mail.LANGUAGES`."""
         self._locale = Locale.parse(_LOCALES[language])
         symbols = get_group_symbol(self._locale), get_decimal_symbol(self._locale), get_minus_sign_symbol(self._locale)
         self._symbols = str.maketrans(dict(zip(",.-", symbols, strict=True)))

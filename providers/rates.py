@@ -8,7 +8,7 @@ from typing import Protocol
 
 import httpx2
 
-from domain.payment.quote import Rate
+from domain.common.quote import Rate
 from providers.chains.answers import Node, bad, field, text
 from providers.payments.base import ProviderRefused
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from temporalio.client import Client, WorkflowUpdateFailedError
 
 from contracts.common.catch_up import CatchUp, take_version
-from domain.errors import Unavailable
+from domain.common.errors import Unavailable
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from

@@ -1,10 +1,10 @@
-"""Fresh ids outside of workflows: the clock and the randomness that `domain.ids` does not have."""
+"""Fresh ids outside of workflows: the clock and the randomness that `domain.common.ids` does not have."""
 
 import secrets
 import threading
 import time
 
-from domain.ids import make_id
+from domain.common.ids import make_id
 
 _LOCK = threading.Lock()
 #: A UUIDv7 has 12 bits after its milliseconds. Here, as in PostgreSQL, they hold the part of the millisecond.

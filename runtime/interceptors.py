@@ -31,7 +31,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.errors import DomainError, Invalid
+from domain.common.errors import DomainError, Invalid
 
 #: The Temporal header that carries the log context, and what may be in it.
 CONTEXT_HEADER = "bursar-log-context"
@@ -80,7 +80,7 @@ def domain_error_from(error: BaseException | None) -> DomainError | None:
 
 
 def _is_refusal(error: BaseException) -> TypeGuard[DomainError]:
-    """Whether it is a `DomainError`, also from a copy of `domain.errors` in a workflow sandbox."""
+    """Whether it is a `DomainError`, also from a copy of `domain.common.errors` in a workflow sandbox."""
     return isinstance(error, DomainError) or any(
         (cls.__module__, cls.__qualname__) == (DomainError.__module__, DomainError.__qualname__)
         for cls in type(error).__mro__

@@ -25,8 +25,8 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor
 from temporalio import activity, workflow
 
+from domain.common.text import escaped
 from domain.privacy.card_numbers import may_hold, redacted, without_card_numbers
-from domain.text import escaped
 from runtime.settings import Settings
 
 MASK = "***"

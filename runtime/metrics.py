@@ -34,7 +34,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from domain.errors import DomainError
+from domain.common.errors import DomainError
 from runtime.settings import Settings
 
 #: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.

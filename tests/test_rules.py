@@ -257,7 +257,7 @@ def test_a_message_is_handled_by_one_declared_method_whose_body_is_one_call():
 
 
 #: Where what a payment is for may be told apart: each folder has one module a purpose, and one table of them.
-PURPOSES = ("domain/payment/purposes/", "services/payments/purposes/")
+PURPOSES = ("domain/payments/payment/purposes/", "services/payments/purposes/")
 
 
 #: Where else one is named for what is its own (docs/decisions/0216): words of pages, settings, and queries that follow

@@ -19,13 +19,13 @@ from contracts.billing.billing_run import (
     PlannedBillingRun,
 )
 from contracts.runs import invoice_run
-from domain.billing_run.period import month_text, previous_month, ready_at
-from domain.errors import DomainError, Unavailable
-from domain.invoice.collection import Collection
-from domain.invoice.rules import UNTAXED, InvoiceRules
-from domain.invoice.series import DocumentType, series_of
-from domain.legal_entity import UnknownEntity
-from domain.tax.treatment import Treatment
+from domain.billing.billing_run.period import month_text, previous_month, ready_at
+from domain.billing.invoice.collection import Collection
+from domain.billing.invoice.rules import UNTAXED, InvoiceRules
+from domain.billing.invoice.series import DocumentType, series_of
+from domain.billing.legal_entity import UnknownEntity
+from domain.billing.tax.treatment import Treatment
+from domain.common.errors import DomainError, Unavailable
 from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxService
 from repositories.billing import billing_run as runs

@@ -21,11 +21,7 @@ from contracts.billing.invoice import (
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
 from contracts.runs import Run, payment_run
-from domain.access import Actor, Role
-from domain.alert.rules import FAILED_PAYMENT
-from domain.errors import Conflict, DomainError
-from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
-from domain.invoice.collection import (
+from domain.billing.invoice.collection import (
     FINAL,
     RECEIPT_WINDOW,
     UNDER_WAY,
@@ -35,17 +31,21 @@ from domain.invoice.collection import (
     Outcome,
     Pause,
 )
-from domain.invoice.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
-from domain.invoice.state import WrongInvoiceState
-from domain.mail import MailKind
-from domain.money import COINS, format_amount
-from domain.payment.commands import is_under_way
-from domain.payment.options import STRIPE, Options
-from domain.payment.pricing import Order
-from domain.payment.purposes import rules_for
-from domain.payment.purposes.invoice import Payable
-from domain.payment.state import AWAITING, Payment
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, DomainError
+from domain.common.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
+from domain.common.mail import MailKind
+from domain.common.money import COINS, format_amount
+from domain.messages.alert.rules import FAILED_PAYMENT
+from domain.payments.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
+from domain.payments.payment.commands import is_under_way
+from domain.payments.payment.options import STRIPE, Options
+from domain.payments.payment.pricing import Order
+from domain.payments.payment.purposes import rules_for
+from domain.payments.payment.purposes.invoice import Payable
+from domain.payments.payment.state import AWAITING, Payment
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice
 from repositories.billing import invoice_collection as collections

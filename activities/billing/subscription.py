@@ -20,15 +20,15 @@ from contracts.billing.subscription import (
     SubscriptionResponse,
 )
 from contracts.escrow.escrow import Declined
-from domain.invoice.dunning import DAYS
-from domain.invoice.rules import InvoiceRules
-from domain.organization import STOPPED
-from domain.plan import Plans
-from domain.subscription.commands import TRIAL_USED, require_first_trial, require_none, require_none_unpaid
-from domain.subscription.orders import MAKING, is_cancelled_unmade
-from domain.subscription.snapshot import SubscriptionSnapshot
-from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
-from domain.subscription.unpaid import upgrading
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.plan import Plans
+from domain.billing.subscription.commands import TRIAL_USED, require_first_trial, require_none, require_none_unpaid
+from domain.billing.subscription.orders import MAKING, is_cancelled_unmade
+from domain.billing.subscription.snapshot import SubscriptionSnapshot
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
+from domain.billing.subscription.unpaid import upgrading
+from domain.payments.dunning import DAYS
+from domain.tenants.organization import STOPPED
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService

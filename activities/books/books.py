@@ -11,8 +11,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from contracts.escrow.escrow import Declined
-from domain.errors import DomainError
-from domain.state_hash import state_hash
+from domain.common.errors import DomainError
+from domain.common.state_hash import state_hash
 from repositories.messages import alert as alerts
 from runtime.database import Database
 

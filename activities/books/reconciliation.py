@@ -20,11 +20,7 @@ from contracts.books.reconciliation import (
     UnsettledMovements,
 )
 from contracts.runs import payment_news
-from domain.errors import Invalid
-from domain.ids import reconciliation_run_id
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.payment.terms import PaymentTerms
-from domain.reconciliation import (
+from domain.books.reconciliation import (
     DISCREPANCIES,
     FARTHEST_BACK,
     Compared,
@@ -36,6 +32,10 @@ from domain.reconciliation import (
     listed_until,
     nightly_window,
 )
+from domain.common.errors import Invalid
+from domain.common.ids import reconciliation_run_id
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payments.payment.terms import PaymentTerms
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers

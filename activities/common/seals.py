@@ -3,7 +3,7 @@
 from typing import Literal
 
 from contracts.escrow.escrow import Declined
-from domain.access import Actor
+from domain.common.access import Actor
 
 Kind = Literal["alert", "escrow", "invoice", "payment", "payout", "subscription", "webhook_endpoint"]
 #: The event that records a refused signal, which changes nothing.

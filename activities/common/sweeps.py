@@ -27,8 +27,8 @@ from contracts.runs import (
     provider_event_run,
     subscription_run,
 )
-from domain.access import Actor, Role
-from domain.invoice.dunning import STUCK, stuck_after
+from domain.common.access import Actor, Role
+from domain.payments.dunning import STUCK, stuck_after
 from models.billing.invoice_collection import InvoiceCollectionRow
 from models.billing.subscription import SubscriptionRow
 from models.escrow.escrow import EscrowRow

@@ -3,9 +3,9 @@
 from temporalio import activity
 
 from contracts.credits.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
-from domain.events.spend_limit import facts, has_event
-from domain.mail import MailKind
-from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
+from domain.common.mail import MailKind
+from domain.credits.spend.alerts import AlertKind, detail_of, is_near, subject_of
+from domain.messages.events.spend_limit import facts, has_event
 from repositories.credits import spend_alert, spend_control
 from repositories.messages import alert, event
 from runtime.database import Database

@@ -27,19 +27,19 @@ from contracts.escrow.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
-from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, Terms
-from domain.events.escrow import facts
-from domain.organization import STOPPED
-from domain.payment.fulfilment import NotPaid, PaymentUnderWay
-from domain.payment.purposes.escrow import is_reserved
+from domain.messages.events.escrow import facts
+from domain.payments.payment.fulfilment import NotPaid, PaymentUnderWay
+from domain.payments.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
+from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from repositories.escrow import contract, escrow, escrow_notice
 from repositories.messages import alert

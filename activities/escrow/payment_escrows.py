@@ -8,12 +8,12 @@ from temporalio.client import Client
 from contracts.escrow.escrow import CommandResult, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
 from contracts.payments.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
 from contracts.runs import escrow_run
-from domain.access import Actor, Role
-from domain.errors import DomainError
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.common.ids import bounded, chargeback_command_id
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.ids import bounded, chargeback_command_id
-from domain.payment.fulfilment import NotPaid
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment.fulfilment import NotPaid
+from domain.payments.payment.terms import PaymentTerms
 from models.escrow.escrow import EscrowRow
 from repositories.escrow import escrow as escrows
 from repositories.escrow import escrow_notice

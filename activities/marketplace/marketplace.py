@@ -10,14 +10,14 @@ from activities.common.one_by_one import one_by_one
 from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payments.payment import PaymentInput
 from contracts.runs import payment_run
-from domain.access import Actor, Role
-from domain.errors import DomainError
-from domain.ids import renewal_command_id, sale_tax_key
-from domain.payment.options import STRIPE, Options
-from domain.payment.pricing import Order
-from domain.payment.purposes import rules_for
-from domain.payment.purposes.purchase import Wanted
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.common.ids import renewal_command_id, sale_tax_key
+from domain.payments.payment.options import STRIPE, Options
+from domain.payments.payment.pricing import Order
+from domain.payments.payment.purposes import rules_for
+from domain.payments.payment.purposes.purchase import Wanted
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from repositories.marketplace import marketplace
 from repositories.payments import customer, payment_command
 from runtime import reach

@@ -7,8 +7,8 @@ from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
 from contracts.marketplace.referral import LookAtReferrals, LookedAtReferrals
-from domain.credits import CreditPrice
-from domain.referral import ReferralStatus, Rewards
+from domain.common.credits import CreditPrice
+from domain.marketplace.referral import ReferralStatus, Rewards
 from repositories.marketplace import referral
 from runtime.database import Database
 from services.marketplace import referral as service

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.messages.alert_rules import LookAtAlertRules, LookedAtAlertRules
-from domain.plan import Plans
+from domain.billing.plan import Plans
 from repositories.messages.alert_figure import TOO_LONG
 from runtime.database import Database
 from services.billing import subscription_seats

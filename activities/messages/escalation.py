@@ -14,9 +14,9 @@ from contracts.messages.escalation import (
     TakeStep,
     TookStep,
 )
-from domain.access import Role
-from domain.alert.escalation import Case, at_once, due_at
-from domain.alert.life import AlertStatus, Severity
+from domain.common.access import Role
+from domain.messages.alert.escalation import Case, at_once, due_at
+from domain.messages.alert.life import AlertStatus, Severity
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.messages import alert_rule

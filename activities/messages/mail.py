@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from contracts.messages.mail import SendMails, SentMails
-from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
-from domain.mail_kind import purpose_of, written
-from domain.mentions import ids_in, written_for
+from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
+from domain.messages.mail_kind import purpose_of, written
+from domain.messages.mentions import ids_in, written_for
 from models.messages.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier

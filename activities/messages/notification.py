@@ -31,16 +31,16 @@ from contracts.messages.notification import (
     SentNotifications,
 )
 from contracts.runs import Run, digest_run, escalation_run
-from domain.access import Role
-from domain.alert.kinds import Ladder
-from domain.alert.life import AlertStatus
-from domain.alert.rules import MAX_AFTER
-from domain.mail import GIVE_UP_AFTER, Formats, Written
-from domain.mentions import ids_in, written_for
-from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
-from domain.notification.due import Cadence, day_of, digest_at
-from domain.notification.preferences import Preferences
-from domain.notification.types import CODE, DIGEST, SPELT_OUT, written, written_together
+from domain.common.access import Role
+from domain.common.mail import GIVE_UP_AFTER, Formats, Written
+from domain.messages.alert.kinds import Ladder
+from domain.messages.alert.life import AlertStatus
+from domain.messages.alert.rules import MAX_AFTER
+from domain.messages.mentions import ids_in, written_for
+from domain.messages.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
+from domain.messages.notification.due import Cadence, day_of, digest_at
+from domain.messages.notification.preferences import Preferences
+from domain.messages.notification.types import CODE, DIGEST, SPELT_OUT, written, written_together
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of

@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from contracts.messages.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from contracts.runs import webhook_endpoint_news
-from domain.webhook.delivery import ANSWER_KEPT
-from domain.webhook.endpoint import FULL_ALERT, MOST_PENDING
+from domain.messages.webhook.delivery import ANSWER_KEPT
+from domain.messages.webhook.endpoint import FULL_ALERT, MOST_PENDING
 from repositories.messages import alert, event
 from repositories.messages import webhook_delivery as deliveries
 from repositories.messages import webhook_endpoint as endpoints

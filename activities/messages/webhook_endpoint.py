@@ -23,11 +23,11 @@ from contracts.messages.webhook_endpoint import (
     RecordedWebhookEndpoint,
     RecordWebhookEndpoint,
 )
-from domain.errors import DomainError, NotFound
-from domain.mail import MailKind
-from domain.text import rfc3339
-from domain.webhook import turns
-from domain.webhook.delivery import (
+from domain.common.errors import DomainError, NotFound
+from domain.common.mail import MailKind
+from domain.common.text import rfc3339
+from domain.messages.webhook import turns
+from domain.messages.webhook.delivery import (
     JITTER,
     TIMED_OUT,
     Answer,
@@ -40,7 +40,7 @@ from domain.webhook.delivery import (
     pace_after_silence,
     verdict,
 )
-from domain.webhook.endpoint import (
+from domain.messages.webhook.endpoint import (
     FULL_ALERT,
     GIVEN_UP_ALERT,
     MOST_PENDING,

@@ -41,11 +41,11 @@ from contracts.payments.payment import (
     RefundPayment,
 )
 from contracts.runs import escrow_run, payment_run
-from domain.errors import Conflict, DomainError, WrongState
+from domain.common.errors import Conflict, DomainError, WrongState
+from domain.common.ids import bounded, escrow_id_of, probe_command_id, refund_id_of, sale_tax_key
 from domain.escrow.state import Artifact, Escrow, EscrowStatus
-from domain.ids import bounded, escrow_id_of, probe_command_id, refund_id_of, sale_tax_key
-from domain.payment.state import AWAITING, Payment, PaymentStatus
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment.state import AWAITING, Payment, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
 from models.payments.payment import PaymentRow
 from providers.front_door import FrontDoor
 from repositories.common.listing import Wanted

@@ -19,12 +19,12 @@ from contracts.payments.auto_topup import (
 )
 from contracts.payments.payment import CreatePaymentCommand, PaymentCommandResult, PaymentInput
 from contracts.runs import auto_topup_run, payment_run
-from domain.access import Actor, Role
-from domain.errors import DomainError
-from domain.ids import auto_topup_command_id, sale_tax_key
-from domain.invoice.dunning import DAYS
-from domain.payment.options import STRIPE
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.common.ids import auto_topup_command_id, sale_tax_key
+from domain.payments.dunning import DAYS
+from domain.payments.payment.options import STRIPE
+from domain.payments.payment.terms import PaymentTerms
 from models.payments.auto_topup import AutoTopUpCrossing
 from repositories.payments import auto_topup as auto_topups
 from repositories.payments import customer as customers

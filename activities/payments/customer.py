@@ -7,9 +7,9 @@ from temporalio import activity
 
 from contracts.payments.customer import CustomerInput, CustomerResult
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
-from domain.access import Actor, Role
-from domain.errors import Invalid, Unavailable
-from domain.money import format_amount
+from domain.common.access import Actor, Role
+from domain.common.errors import Invalid, Unavailable
+from domain.common.money import format_amount
 from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers

@@ -9,15 +9,15 @@ from temporalio.client import Client
 
 from contracts.payments.payment import DispatchProviderEvent, ProviderEventResult
 from contracts.runs import payment_news, payout_news, subscription_news
-from domain.payment.event_types import (
+from domain.payments.payment.event_types import (
     TRANSFER_REVERSED,
     Handling,
     changes_default_method,
     currencies_available,
     handling_of,
 )
-from domain.payout.commands import SOON, WOKEN
-from domain.payout.state import Payout
+from domain.payouts.payout.commands import SOON, WOKEN
+from domain.payouts.payout.state import Payout
 from models.payments.provider_event import ProviderEventRow
 from repositories.billing import subscription
 from repositories.payments import customer, payment, provider_event

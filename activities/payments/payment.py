@@ -24,21 +24,21 @@ from activities.books.books import (
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
-from domain import accounts
-from domain.access import Actor, Role
-from domain.accounts import Account
-from domain.approval import ApprovalRequired
-from domain.errors import InsufficientFunds, WrongState
-from domain.events.payment import facts
-from domain.ids import payment_transfer_key
-from domain.invoice.state import WrongInvoiceState
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account
+from domain.common.approval import ApprovalRequired
+from domain.common.errors import InsufficientFunds, WrongState
+from domain.common.ids import payment_transfer_key
+from domain.common.money import format_amount
 from domain.marketplace.offer import NotForSale
-from domain.money import format_amount
-from domain.payable import HoldBack
-from domain.payment.entitlement import gone_minor
-from domain.payment.fulfilment import PaymentUnderWay
-from domain.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
-from domain.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
+from domain.messages.events.payment import facts
+from domain.payments.payment.entitlement import gone_minor
+from domain.payments.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
+from domain.payments.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from repositories.common.together import Writes, together
 from repositories.marketplace import referral

@@ -10,20 +10,14 @@ from temporalio import activity
 from activities.common.seals import Seals
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
-from domain.access import Actor
-from domain.errors import Invalid
-from domain.ids import bounded
-from domain.payment.options import CREDITS
-from domain.payment.purposes import rules_of
-from domain.payment.revaluation import bought, unpromised
-from domain.payment.snapshot import (
-    CreatePayment,
-    DisputeEvidence,
-    DisputeStatus,
-    ProviderStatus,
-    Snapshot,
-)
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.common.ids import bounded
+from domain.payments.payment.options import CREDITS
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.revaluation import bought, unpromised
+from domain.payments.payment.snapshot import CreatePayment, DisputeEvidence, DisputeStatus, ProviderStatus, Snapshot
+from domain.payments.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers

@@ -7,8 +7,8 @@ from temporalio import activity
 
 from activities.payouts.payout import asked
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
-from domain.money import format_amount
-from domain.payment.event_types import TRANSFER_REVERSED
+from domain.common.money import format_amount
+from domain.payments.payment.event_types import TRANSFER_REVERSED
 from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import PayoutProvider

@@ -11,15 +11,15 @@ from activities.books.books import BooksRefused, RefusalAlert, is_next, require_
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.creator import Redirected, payable_to
-from domain.errors import DomainError
-from domain.events.payout import facts
-from domain.ids import payout_key
-from domain.mail import MailKind
-from domain.money import format_amount
-from domain.payable import HoldBack
-from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import DomainError
+from domain.common.ids import payout_key
+from domain.common.mail import MailKind
+from domain.common.money import format_amount
+from domain.messages.events.payout import facts
+from domain.payouts.creator import Redirected, payable_to
+from domain.payouts.payable import HoldBack
+from domain.payouts.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot

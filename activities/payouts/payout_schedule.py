@@ -10,8 +10,8 @@ from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
 from contracts.payouts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
-from domain.payable import HoldBack
-from domain.payout.state import Payout
+from domain.payouts.payable import HoldBack
+from domain.payouts.payout.state import Payout
 from providers.payments.base import ProviderError, ProviderRefused
 from providers.payouts.base import PayoutProvider
 from repositories.messages import alert

@@ -8,9 +8,9 @@ from temporalio import activity
 from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
 from contracts.payouts.recovery import Recovered, RecoveryPage
-from domain.ids import recovery_key
-from domain.payable import HoldBack
-from domain.recovery import LOOKS
+from domain.common.ids import recovery_key
+from domain.payouts.payable import HoldBack
+from domain.payouts.recovery import LOOKS
 from models.payouts.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot

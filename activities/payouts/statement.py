@@ -8,8 +8,8 @@ from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
 from contracts.payouts.statement import MadeStatements, MakeStatements
-from domain.billing_run.period import next_month, previous_month
-from domain.legal_entity import LegalEntities
+from domain.billing.billing_run.period import next_month, previous_month
+from domain.billing.legal_entity import LegalEntities
 from repositories.messages import alert
 from repositories.payouts import statement
 from runtime.database import Database

@@ -15,7 +15,7 @@ from contracts.reputation.reputation import (
     TakeNight,
     TookNight,
 )
-from domain.alert.rules import REPUTATION_ANOMALY
+from domain.messages.alert.rules import REPUTATION_ANOMALY
 from domain.reputation.evidence import RATE_E4
 from domain.reputation.score import points
 from repositories.messages import alert

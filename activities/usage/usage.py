@@ -24,9 +24,9 @@ from contracts.usage.usage import (
     SyncedPage,
     SyncPage,
 )
-from domain.access import Actor, Role
-from domain.credits import CreditPrice
-from domain.organization import OrganizationStatus
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice
+from domain.tenants.organization import OrganizationStatus
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings

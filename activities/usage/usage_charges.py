@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.usage.usage_charges import ChargedUsage, ChargeUsage
-from domain.credits import CreditPrice
+from domain.common.credits import CreditPrice
 from repositories.usage import usage_charge
 from runtime.database import Database
 from services.usage import usage_of_agents

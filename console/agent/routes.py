@@ -11,8 +11,8 @@ from console.forms import Form, Shown, blank, read_form, with_summary
 from console.gateway import Answer, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
-from domain.money import CREDIT
+from domain.common.access import Permission
+from domain.common.money import CREDIT
 
 #: So many of its latest jobs an agent's page lists.
 _JOBS = 10

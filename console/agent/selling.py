@@ -8,8 +8,8 @@ from console.agent.view import MODELS, VISIBILITIES, Options
 from console.forms import Form, Shown, written
 from console.status import Status, status_of
 from console.widgets import Link
+from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
-from domain.money import CREDIT
 
 #: The fields of the two forms.
 LISTING = ("name", "description", "visibility", "category")

@@ -12,7 +12,7 @@ from console.reputation.view import rating
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link, Tab
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 FILTERS = ("q", "visibility", "active")
 LABELS = {"q": "Name", "visibility": "Seen by", "from": "From", "to": "To"}

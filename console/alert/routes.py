@@ -11,7 +11,7 @@ from console.alert.kinds import TOP_UP
 from console.forms import Shown, blank
 from console.routing import tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/alerts"
 

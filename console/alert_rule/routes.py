@@ -11,7 +11,7 @@ from console.forms import Shown, blank, read_form
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/alert-rules"
 #: The channels that a rule's author can name: their own.

@@ -7,10 +7,10 @@ from console.format import duration, number
 from console.forms import Form, Shown, new_key, period, period_typed, written
 from console.mentions import Naming, shortened
 from console.payment.view import company
-from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
-from domain.alert.conditions import Direction, Measure
-from domain.alert.metrics import METRICS, ConditionType
-from domain.alert.rules import MAX_STEPS
+from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.messages.alert.conditions import Direction, Measure
+from domain.messages.alert.metrics import METRICS, ConditionType
+from domain.messages.alert.rules import MAX_STEPS
 
 C = ConditionType
 FIELDS = (

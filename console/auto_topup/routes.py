@@ -8,7 +8,7 @@ from console.auto_topup import view
 from console.forms import Shown, blank, read_form
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/billing/auto-topup"
 _FIELDS = ("enabled", "below", "credits", "monthly_cap", "payment_method")

@@ -11,8 +11,8 @@ from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.problems import answered
 from console.widgets import Failed, Link
-from domain.invoice.collection import CollectionMethod
-from domain.subscription.state import ChangeKind
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.subscription.state import ChangeKind
 
 #: The ways to pay by the default method, and by the provider's page.
 STORED, PAGE = "stored", "page"

@@ -8,8 +8,8 @@ from console.format import Amount, Prefs, amount, count, titled
 from console.gateway import Answer
 from console.problems import answered
 from console.widgets import Failed, Link
-from domain.plan import FREE, Interval
-from domain.subscription.state import CHANGEABLE, ChangeKind, SubscriptionStatus
+from domain.billing.plan import FREE, Interval
+from domain.billing.subscription.state import CHANGEABLE, ChangeKind, SubscriptionStatus
 
 #: The interval of a plan, as shown behind a price.
 EVERY: Mapping[str, str] = {Interval.MONTH: "a month", Interval.YEAR: "a year"}

@@ -13,8 +13,8 @@ from console.gateway import Answer
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
-from domain.subscription.state import SubscriptionStatus
+from domain.billing.subscription.state import SubscriptionStatus
+from domain.common.access import Permission
 
 _PATH = "/billing/subscription"
 #: So many of the latest invoices are shown.

@@ -14,7 +14,7 @@ from console.invoice.view import row as invoice_row
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import Asking, External, Failed, Link, external
-from domain.subscription.state import CHANGEABLE, ChangeKind
+from domain.billing.subscription.state import CHANGEABLE, ChangeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

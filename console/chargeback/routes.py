@@ -12,8 +12,8 @@ from console.forms import Shown, blank, corrected, read_form, with_summary
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
 from console.visit import Visit
-from domain.access import Permission
-from domain.ids import payment_workflow_id
+from domain.common.access import Permission
+from domain.common.ids import payment_workflow_id
 
 _PATH = "/disputes"
 

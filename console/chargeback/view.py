@@ -12,7 +12,7 @@ from console.mentions import Naming, Sentence
 from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
-from domain.payment.snapshot import DisputeStatus
+from domain.payments.payment.snapshot import DisputeStatus
 
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
 LABELS = {

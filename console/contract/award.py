@@ -11,7 +11,7 @@ from console.format import Amount, Prefs, amount, count
 from console.forms import Form, Shown, period
 from console.lists import Choice
 from console.widgets import Link
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 #: The periods of a contract, by their names in the API, and their words.
 PERIODS = {

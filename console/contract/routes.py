@@ -13,9 +13,9 @@ from console.problems import Reaction, reaction_to
 from console.refusals import forbidden
 from console.routing import COMMAND, console_of, tenant
 from console.visit import Visit
-from domain.access import Permission
-from domain.contract import ContractStatus
-from domain.ids import escrow_id_of
+from domain.common.access import Permission
+from domain.common.ids import escrow_id_of
+from domain.escrow.contract import ContractStatus
 
 #: The most that the API lists at once.
 _MOST = 200

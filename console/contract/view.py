@@ -12,8 +12,8 @@ from console.gateway import Answer
 from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.widgets import Link, Tab
-from domain.contract import ContractStatus
-from domain.ids import escrow_id_of
+from domain.common.ids import escrow_id_of
+from domain.escrow.contract import ContractStatus
 
 FILTERS = ("status", "organization_id", "agent_id", "currency", "min_amount", "max_amount", "q")
 LABELS = {

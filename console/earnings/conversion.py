@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Shown
 from console.widgets import Link
-from domain.earnings import EarningsKind
+from domain.payouts.earnings import EarningsKind
 
 _KINDS = {
     EarningsKind.GRANTED: "Paid in granted credits",

@@ -7,8 +7,8 @@ from console.forms import Shown, again, blank, read_form, with_summary
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
-from domain.errors import InsufficientFunds
+from domain.common.access import Permission
+from domain.common.errors import InsufficientFunds
 
 _LATEST = 10
 #: So many agents are shown at a time.

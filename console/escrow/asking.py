@@ -9,8 +9,8 @@ from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.paying import COIN, Way
 from console.widgets import Link
+from domain.common.money import COINS, CREDIT
 from domain.escrow.actions import EscrowAction
-from domain.money import COINS, CREDIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

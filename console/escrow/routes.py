@@ -21,9 +21,9 @@ from console.refusals import forbidden, not_allowed
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
+from domain.common.money import CREDIT
 from domain.escrow.actions import EscrowAction
-from domain.money import CREDIT
 
 A = EscrowAction
 #: What the API previews a command with.

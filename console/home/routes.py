@@ -9,7 +9,7 @@ from console.home import view
 from console.home.charts import first_day
 from console.routing import tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 async def show(visit: Visit) -> Response:

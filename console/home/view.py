@@ -15,7 +15,7 @@ from console.status import Status, status_of
 from console.transaction.view import Row, row
 from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 #: How many movements home lists, and how many of everything else.
 LATEST = 5

@@ -9,8 +9,8 @@ from console.paying import NAMES, lead_on, options, payment_options, seen
 from console.platform.desk import shown_to
 from console.routing import COMMAND, platform, tenant
 from console.visit import Visit
-from domain.access import Permission
-from domain.invoice.state import InvoiceStatus
+from domain.billing.invoice.state import InvoiceStatus
+from domain.common.access import Permission
 
 _PATH = "/billing/invoices"
 

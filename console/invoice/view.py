@@ -23,7 +23,7 @@ from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
-from domain.invoice.state import InvoiceStatus
+from domain.billing.invoice.state import InvoiceStatus
 
 FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_id")
 #: Where operators begin, issue and discard drafts, whosever pages they came from.

@@ -11,7 +11,7 @@ from console.key import view
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/api-keys"
 

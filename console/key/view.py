@@ -12,7 +12,7 @@ from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
 from console.widgets import Asking, Link, Tab, address
-from domain.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
+from domain.common.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
 FILTERS = ("q", "role", "active")
 LABELS = {"q": "Principal", "role": "Role", "from": "From", "to": "To"}

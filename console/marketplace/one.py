@@ -13,8 +13,8 @@ from console.reputation.view import points
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, Link
+from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
-from domain.money import CREDIT
 
 _AT_ONCE = "It is in the library at once."
 

@@ -11,7 +11,7 @@ from console.marketplace import one, view
 from console.paying import NAMES, lead_on, options, payment_options
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/marketplace/agents"
 #: So many purchases of one agent are looked through for the one that gives access; it is among the latest.

@@ -12,10 +12,10 @@ from console.notification import view
 from console.refusals import not_found
 from console.routing import COMMAND, anyone
 from console.visit import ShowAgain, Visit
-from domain.access import Permission
-from domain.ids import is_id
-from domain.notification.channel import INBOX, ChannelKind
-from domain.notification.types import TYPES
+from domain.common.access import Permission
+from domain.common.ids import is_id
+from domain.messages.notification.channel import INBOX, ChannelKind
+from domain.messages.notification.types import TYPES
 
 _PATH = "/notifications"
 _CHANNELS, _PREFERENCES = f"{_PATH}/channels", f"{_PATH}/preferences"

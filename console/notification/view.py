@@ -13,8 +13,8 @@ from console.mentions import Linked, Sentence, sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Tab
-from domain.notification.channel import INBOX, ChannelKind, ChannelStatus
-from domain.notification.due import DIGESTS, Cadence
+from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus
+from domain.messages.notification.due import DIGESTS, Cadence
 
 BASE = "/console/notifications"
 CHANNELS, PREFERENCES = f"{BASE}/channels", f"{BASE}/preferences"

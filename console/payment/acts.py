@@ -10,8 +10,8 @@ from typing import Any
 from console.format import Amount, Prefs, amount, decimal
 from console.forms import Shown
 from console.widgets import Link
-from domain.payment.actions import PaymentAction
-from domain.payment.state import PaymentStatus, RefundState
+from domain.payments.payment.actions import PaymentAction
+from domain.payments.payment.state import PaymentStatus, RefundState
 
 A = PaymentAction
 #: The last part of the address of each command that has a page.

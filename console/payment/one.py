@@ -31,7 +31,7 @@ from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.who import actor_named
 from console.widgets import External, Failed, Link, Step, external
-from domain.payment.state import PaymentStatus
+from domain.payments.payment.state import PaymentStatus
 
 #: In these the payer can still pay, or what they paid is on its way.
 AWAITED = frozenset(

@@ -21,8 +21,8 @@ from console.refusals import not_allowed
 from console.routing import COMMAND, console_of, platform, tenant
 from console.runs import run_of
 from console.visit import Visit
-from domain.access import Permission
-from domain.payment.actions import PaymentAction
+from domain.common.access import Permission
+from domain.payments.payment.actions import PaymentAction
 from runtime.settings import Settings
 
 A = PaymentAction

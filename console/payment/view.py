@@ -11,8 +11,8 @@ from console.lists import Asked, Found, Listed
 from console.mentions import Naming, Sentence, shortened
 from console.status import Status, status_of
 from console.widgets import Tab
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import PurposeKind
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import PurposeKind
 
 FILTERS = ("q", "status", "provider", "purpose", "currency", "min_amount", "max_amount", "organization_id")
 LABELS = {

@@ -9,7 +9,7 @@ from console.gateway import Answer
 from console.payment.one import AWAITED, Around, Deposit, declined, deposit
 from console.status import Status, status_of
 from console.widgets import External, Link, external
-from domain.payment.state import PaymentStatus
+from domain.payments.payment.state import PaymentStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

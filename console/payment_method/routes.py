@@ -11,7 +11,7 @@ from console.policy import with_stripe
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/billing/payment-methods"
 

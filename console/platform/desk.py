@@ -7,7 +7,7 @@ from starlette.routing import Route
 from console.gateway import Answer, Problem, Refused, request_id_of
 from console.routing import Page, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 def shown_to(need: Permission, path: str, page: Page) -> Route:

@@ -15,7 +15,7 @@ from console.project import view
 from console.project.room import Room
 from console.routing import COMMAND, tenant
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/projects"
 _LIMITS = "/projects/deployment/limits"

@@ -13,7 +13,7 @@ from console.problems import answered
 from console.project.room import Room, full, left, used
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
-from domain.project import DeployType
+from domain.billing.project import DeployType
 
 LABELS = {"q": "Text", "from": "From", "to": "To"}
 KINDS = (

@@ -14,7 +14,7 @@ from console.routing import COMMAND, tenant
 from console.session import view
 from console.settings.view import tabs
 from console.visit import Visit
-from domain.access import Permission, Role
+from domain.common.access import Permission, Role
 
 _SESSIONS, _LINKS = "/sessions", "/sessions/links"
 

@@ -10,7 +10,7 @@ from console.key.view import ROLES
 from console.lists import Found, Listed
 from console.who import actor_named, role_named
 from console.widgets import Asking, Link, Tab, address
-from domain.access import Role
+from domain.common.access import Role
 
 FILTERS = ("q",)
 LABELS = {"q": "Principal", "from": "From", "to": "To"}

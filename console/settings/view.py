@@ -9,7 +9,7 @@ from console.status import Status, status_of
 from console.visit import Visit
 from console.who import role_named
 from console.widgets import Tab
-from domain.access import Permission
+from domain.common.access import Permission
 
 #: Each part of the settings: its name, its path, and who is offered it.
 PARTS: tuple[tuple[str, str, Permission | None], ...] = (

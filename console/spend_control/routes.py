@@ -10,8 +10,8 @@ from console.forms import Form, Shown, blank, read_form
 from console.routing import COMMAND, tenant
 from console.spend_control import terms, view
 from console.visit import Visit
-from domain.access import Permission
-from domain.money import CREDIT
+from domain.common.access import Permission
+from domain.common.money import CREDIT
 
 _PATH = "/spend-controls"
 #: So many refusals and versions a limit's page lists.

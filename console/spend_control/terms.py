@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.forms import Form, written
-from domain.spend.calendar import Window
+from domain.common.calendar import Window
 
 #: What each window is called in a form.
 WINDOWS: Mapping[str, str] = {

@@ -16,7 +16,7 @@ from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link, Tab
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 FILTERS = ("subject_type", "open")
 LABELS = {"subject_type": "For"}

@@ -12,7 +12,7 @@ from console.routing import COMMAND, tenant
 from console.topup import view
 from console.topup.view import OWN
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _FIELDS = ("package", "credits", "by")
 

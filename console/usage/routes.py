@@ -10,7 +10,7 @@ from console.gateway import Wanted
 from console.routing import COMMAND, tenant
 from console.usage import log, run, view
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/billing/usage"
 _LOG = "/billing/usage/logs"

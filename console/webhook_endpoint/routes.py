@@ -7,8 +7,8 @@ from console.forms import Form, FormRefused, Shown, blank, read_form
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from console.webhook_endpoint import view
-from domain.access import Permission
-from domain.ids import is_id
+from domain.common.access import Permission
+from domain.common.ids import is_id
 
 _PATH = "/webhook-endpoints"
 

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.invoice.collection import Collection, InvoiceDue
-from domain.invoice.dunning import Verdict
+from domain.billing.invoice.collection import Collection, InvoiceDue
+from domain.common.access import Actor
+from domain.payments.dunning import Verdict
 
 
 class InvoiceInput(Message):

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.errors import Invalid
-from domain.plan import Plans
-from domain.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
-from domain.subscription.state import Billed, Grant, Request, Settled, Subscription, Terms
+from domain.billing.plan import Plans
+from domain.billing.subscription.snapshot import CheckoutPage, SubscriptionSnapshot
+from domain.billing.subscription.state import Billed, Grant, Request, Settled, Subscription, Terms
+from domain.common.access import Actor
+from domain.common.errors import Invalid
 
 
 class SubscriptionInput(Message):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from contracts.common.base import Message
-from domain.errors import DomainError
+from domain.common.errors import DomainError
 
 #: The member of a refusal that carries the version; for callers of the workflow, not for clients of the API.
 _VERSION = "version"

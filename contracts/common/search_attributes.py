@@ -10,8 +10,8 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from domain.escrow.state import EscrowStatus, Terms
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
 
 #: The run's organization: the payer of an escrow, the customer of an invoice.
 ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")

@@ -9,14 +9,14 @@ from pydantic import Field, SkipValidation
 
 from contracts.common.base import Message, content_of
 from contracts.common.seal import Seal
-from domain.access import Actor
-from domain.approval import ApprovalRequired
-from domain.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.access import Actor
+from domain.common.approval import ApprovalRequired
+from domain.common.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
+from domain.common.money import check_ratio
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
-from domain.invoice.state import WrongInvoiceState
-from domain.money import check_ratio
-from domain.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 
 

@@ -2,8 +2,8 @@
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.alert.escalation import Case
+from domain.common.access import Actor
+from domain.messages.alert.escalation import Case
 
 
 class EscalationInput(Message):

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.errors import Invalid
-from domain.webhook.endpoint import Endpoint
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.messages.webhook.endpoint import Endpoint
 
 #: The longest reason that is kept.
 MAX_REASON = 500
@@ -102,7 +102,7 @@ class DrainedWebhookEndpoint(Message):
         more: another drain is due at once.
         next_at: when the next delivery is due; None if none waits.
         waiting: how many wait, the oldest `since`; `why` is the last error of the next one.
-        give_up: why the endpoint is given up, as `domain.webhook.endpoint.GivenUp`.
+        give_up: why the endpoint is given up, as `domain.messages.webhook.endpoint.GivenUp`.
         stopped: nothing is sent now: its status has changed, or another drain has it.
         at: the time of this result, by the run's clock.
     """

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from contracts.common.base import Message, content_of
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.errors import Invalid
-from domain.payment.snapshot import RefundSnapshot, Snapshot
-from domain.payment.state import Outcome, Payment, PaymentPosting
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.payments.payment.snapshot import RefundSnapshot, Snapshot
+from domain.payments.payment.state import Outcome, Payment, PaymentPosting
+from domain.payments.payment.terms import PaymentTerms
 
 
 class PaymentInput(Message):

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.access import Actor
-from domain.errors import Invalid
-from domain.payment.snapshot import BalanceTransaction
-from domain.payout.state import Payout
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.payments.payment.snapshot import BalanceTransaction
+from domain.payouts.payout.state import Payout
 
 #: The longest reason that is kept.
 MAX_REASON = 500

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.bench.rows import Row
 from dev.bench.world import World
-from domain.accounts import org_cash, platform, provider_clearing
+from domain.common.accounts import org_cash, platform, provider_clearing
 from ledger.gateway import Ledger, NewTransfer
 from ledger.revenue import Revenue
 from repositories.books import accounting

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     import asyncpg
     import httpx2
 
-    from domain import accounts
+    from domain.common import accounts
     from ledger.gateway import Ledger
 
 SOON = timedelta(hours=1)

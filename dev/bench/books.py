@@ -26,7 +26,7 @@ from dev.bench.world import World
 from dev.stack.migrate import migrate
 from dev.stack.postgres import Postgres, database_url, find_binaries, wait_until_ready
 from dev.stack.process import Process
-from domain.accounts import Account, AccountKind, platform
+from domain.common.accounts import Account, AccountKind, platform
 from ledger.gateway import Ledger, NewTransfer
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))

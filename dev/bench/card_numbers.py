@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from api.body import parse
-from domain.ids import make_id
+from domain.common.ids import make_id
 from domain.privacy.card_numbers import found, may_hold
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -23,9 +23,9 @@ from dev.bench.books import Server
 from dev.bench.client import Connection
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from domain.access import Actor, Role
-from domain.invoice.collection import Collection, CollectionMethod
-from domain.invoice.lines import InvoiceLine
+from domain.billing.invoice.collection import Collection, CollectionMethod
+from domain.billing.invoice.lines import InvoiceLine
+from domain.common.access import Actor, Role
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id

@@ -7,7 +7,7 @@ from datetime import date
 
 from dev.bench.rows import Row
 from dev.bench.world import World
-from domain.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum
 from providers.documents.maker import DocumentMaker
 from providers.documents.typst import Typst
 

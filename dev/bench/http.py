@@ -12,8 +12,8 @@ import asyncpg
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.temporal import free_port
-from domain import accounts
-from domain.money import ISSUED, SCALES
+from domain.common import accounts
+from domain.common.money import ISSUED, SCALES
 from ledger.gateway import Ledger
 
 CONNECTIONS = 16

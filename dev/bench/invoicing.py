@@ -19,8 +19,8 @@ from dev.bench.books import Server, alone
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
-from domain import accounts
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.accounts import Account
 from runtime.database import Database
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,10000").split(","))

@@ -16,7 +16,7 @@ from dev.bench.books import BOOKS, Server, alone
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.migrate import migrate
-from domain.ids import make_id
+from domain.common.ids import make_id
 from repositories.common.listing import Wanted
 from repositories.payments import payment
 from runtime.database import Database

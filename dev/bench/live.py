@@ -13,7 +13,7 @@ import httpx2
 
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 
 STREAMS = 200

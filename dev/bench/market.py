@@ -20,9 +20,9 @@ from dev.bench.http import bare_server, load
 from dev.bench.rows import Row
 from dev.bench.uses import CONNECTIONS, tenants
 from dev.bench.world import World
-from domain import accounts
-from domain.access import Actor, Role
-from domain.payable import HoldBack
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, NewTransfer
 from runtime.database import Database
 from runtime.identity import new_id

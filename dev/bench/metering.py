@@ -15,9 +15,9 @@ from dev.bench.books import BOOKS, CLIENTS, SECONDS, Server, alone
 from dev.bench.rows import Row, alternate
 from dev.bench.spending import ORGANIZATIONS, ROUNDS, USE, prepare
 from dev.bench.world import World
-from domain.access import Actor, Role
-from domain.metering.prices import make_price
+from domain.common.access import Actor, Role
 from domain.usage.meter import ALL
+from domain.usage.prices import make_price
 from repositories.usage import model_price, usage, usage_report
 from repositories.usage.model_price import PriceBook
 from runtime import collector

@@ -28,16 +28,17 @@ from dev.bench.books import BOOKS, Server, alone
 from dev.bench.rows import Row
 from dev.bench.world import World
 from dev.stack.migrate import migrate
-from domain import accounts
-from domain.access import Actor, Role
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account
+from domain.common.ids import escrow_id_of
+from domain.common.state_hash import state_hash
+from domain.credits.lots import LotSource, LotTerms
 from domain.escrow import commands as escrows
 from domain.escrow.state import Escrow, Outcome, Terms
-from domain.ids import escrow_id_of
-from domain.lots import LotSource, LotTerms
-from domain.payment import commands as payments
-from domain.payment.converge import Observation, converge
-from domain.payment.snapshot import (
+from domain.payments.payment import commands as payments
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     BalanceTransactionKind,
     ProviderStatus,
@@ -45,8 +46,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.state_hash import state_hash
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend

@@ -27,10 +27,10 @@ from dev.bench.quiet_worker import without_events
 from dev.bench.rows import Row, alternate
 from dev.bench.world import PARTS, World, running_world
 from dev.stack.parts import python_environment
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
+from domain.common.state_hash import state_hash
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome, Terms
-from domain.state_hash import state_hash
 from models.escrow.contract import Contract
 from runtime.database import Database
 

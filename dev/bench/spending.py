@@ -18,8 +18,8 @@ from dev.bench.books import BOOKS, CLIENTS, HOT, NOW, SECONDS, Server, account, 
 from dev.bench.rows import Row
 from dev.bench.world import World
 from dev.stack.migrate import migrate
-from domain.accounts import org_credits, platform
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import org_credits, platform
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender

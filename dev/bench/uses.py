@@ -14,8 +14,8 @@ import httpx2
 from dev.bench.http import bare_server, load, measure
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from domain.accounts import org_credits, platform
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import org_credits, platform
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 
 CALLERS = 32

@@ -10,7 +10,7 @@ from api.app import create_app
 from dev.sdk import modules
 from dev.sdk.operations import operations
 from dev.sdk.unasync import derived
-from domain.events.catalogue import CATALOGUE
+from domain.messages.events.catalogue import CATALOGUE
 from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

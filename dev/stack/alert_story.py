@@ -12,7 +12,7 @@ import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from dev.stack.narrator import Json, Narrator, StoryEnded
-from domain.ids import escalation_workflow_id
+from domain.common.ids import escalation_workflow_id
 
 TITLE = "An alert rule fires, its owner is told, and somebody answers an alert"
 #: How long the story waits for a mail and for an alert, in seconds: both are looked for once a minute.

@@ -21,8 +21,8 @@ import httpx2
 
 from dev.stack.migrate import ROOT
 from dev.stack.process import StackError
-from domain.money import CREDIT, format_amount, parse_amount
-from domain.plan import FREE
+from domain.billing.plan import FREE
+from domain.common.money import CREDIT, format_amount, parse_amount
 from runtime.settings import read_settings
 
 CLIENT_ORGANIZATION = "Acme"

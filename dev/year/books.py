@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from commands.books import shown, table
 from dev.year.world import World
-from domain.accounting import profit_and_loss
-from domain.money import ISSUED, format_amount
+from domain.books.accounting import profit_and_loss
+from domain.common.money import ISSUED, format_amount
 from repositories.books import accounting
 from runtime.database import Database
 

@@ -14,8 +14,8 @@ from typing import Any, cast
 from commands.verify import verify
 from dev.year.market import PAGE, UNIT, Customer, Market
 from dev.year.world import YearError
-from domain.billing_run.period import month_text
-from domain.money import CREDIT, format_amount, parse_amount
+from domain.billing.billing_run.period import month_text
+from domain.common.money import CREDIT, format_amount, parse_amount
 
 ASSET = "USD"
 

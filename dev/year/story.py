@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
-from domain.plan import DEFAULTS
+from domain.billing.plan import DEFAULTS
 
 BERLIN, NEW_YORK, SYDNEY = "Europe/Berlin", "America/New_York", "Australia/Sydney"
 #: By name: zone and country. Clocks change in each zone at other days, and in Sydney the other way round.

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.access import Actor, Permission, permit
-from domain.errors import Conflict, DomainError
+from domain.common.access import Actor, Permission, permit
+from domain.common.errors import Conflict, DomainError
+from domain.common.money import CREDIT
 from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.state import WHOLE_E4, Escrow, Outcome, signatory_name
-from domain.money import CREDIT
 
 
 class EscrowAction(StrEnum):

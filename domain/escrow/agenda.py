@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.agenda import Wait
+from domain.common.agenda import Wait
 from domain.escrow.deadlines import LATE, next_deadline
 from domain.escrow.state import Escrow
 

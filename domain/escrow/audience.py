@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from domain.access import Actor
+from domain.common.access import Actor
 from domain.escrow.state import Terms
-from domain.events.escrow import UNTOLD
+from domain.messages.events.escrow import UNTOLD
 
 #: How others are shown a payer's payment whose chargeback has disputed the escrow.
 CHARGED_BACK = "payment"

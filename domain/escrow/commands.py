@@ -7,8 +7,11 @@ of the workflow call the same functions.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, Invalid, WrongState
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, WrongState
+from domain.common.ids import is_id
+from domain.common.money import CREDIT, check_ratio, format_amount, format_ratio
+from domain.common.text import wire_bytes
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.signing import AlreadySigned, refuse_second_signature, require_delivery, signer
 from domain.escrow.state import (
@@ -33,9 +36,6 @@ from domain.escrow.state import (
     is_payer,
 )
 from domain.escrow.turned import EvidenceFull, evidence_bytes, refuse_flood, refuse_own_dispute
-from domain.ids import is_id
-from domain.money import CREDIT, check_ratio, format_amount, format_ratio
-from domain.text import wire_bytes
 
 S = EscrowStatus
 

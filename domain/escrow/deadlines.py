@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from domain.common.money import format_ratio
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
-from domain.money import format_ratio
 
 S = EscrowStatus
 #: A deadline that acts later than this was kept from acting: no worker ran.

@@ -1,11 +1,11 @@
 """Which accounts an escrow's money moves between."""
 
-from domain import accounts
-from domain.access import Actor
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.common.money import CREDIT
 from domain.escrow.commands import payment_of
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
-from domain.money import CREDIT
 
 
 def funding_account(terms: Terms, source: str | None) -> Account:

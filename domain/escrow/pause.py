@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.escrow.deadlines import agreed_at, next_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
-from domain.organization import OrganizationStatus, TimedExits
+from domain.tenants.organization import OrganizationStatus, TimedExits
 
 #: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
 STEP = timedelta(days=1)

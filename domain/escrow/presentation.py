@@ -5,11 +5,11 @@ Names, and what people wrote, are shown only where the terms say so: docs/decisi
 
 import json
 
+from domain.common.money import format_amount, format_ratio
+from domain.common.text import as_markdown
 from domain.escrow.commands import payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Terms
-from domain.money import format_amount, format_ratio
-from domain.text import as_markdown
 
 S = EscrowStatus
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.common.money import allocate, format_amount, format_ratio
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
-from domain.money import allocate, format_amount, format_ratio
 
 
 def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, object], now: datetime) -> Outcome:

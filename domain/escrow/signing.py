@@ -6,8 +6,8 @@ what its sender has looked at: the payee can deliver again, or deliver the next 
 
 from collections.abc import Mapping, Set
 
-from domain.access import Actor
-from domain.errors import Conflict
+from domain.common.access import Actor
+from domain.common.errors import Conflict
 from domain.escrow.state import Escrow
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from domain.access import Actor, Role
-from domain.errors import other_request
+from domain.common.access import Actor, Role
+from domain.common.errors import other_request
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64

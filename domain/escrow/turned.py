@@ -1,9 +1,9 @@
 """What an agent's key may not do to its own side: agents read what clients write, so a client can turn one."""
 
-from domain.access import Actor, Role
-from domain.errors import Conflict, Forbidden
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, Forbidden
+from domain.common.text import wire_bytes
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
-from domain.text import wire_bytes
 
 #: How much of its side's room for evidence one agent's key fills: its organization has the rest.
 MOST_EVIDENCE = MAX_EVIDENCE // 2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.errors import Conflict, Invalid
+from domain.common.errors import Conflict, Invalid
 from domain.marketplace.offer import OfferModel
 
 #: The most uses that a price can be declared for.

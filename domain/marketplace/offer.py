@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.errors import Conflict, Forbidden, Invalid
-from domain.money import COINS, CREDIT, ISSUED, parse_amount
+from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.money import COINS, CREDIT, ISSUED, parse_amount
 
 #: The most words of a listing that are searched.
 MAX_WORDS = 200

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from domain.subscription.period import Anchor, Period
+from domain.common.period import Anchor, Period
 
 #: How long before it begins the next period is paid, so that access is not interrupted.
 LEAD = timedelta(days=1)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.errors import Conflict
-from domain.money import allocate
-from domain.revenue_share import ALL_BPS
-from domain.text import rfc3339
+from domain.common.errors import Conflict
+from domain.common.money import allocate
+from domain.common.text import rfc3339
+from domain.marketplace.revenue_share import ALL_BPS
 
 
 class PurchaseStatus(StrEnum):

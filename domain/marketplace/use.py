@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
 from domain.marketplace.offer import Offer, check_buyer
+from domain.marketplace.revenue_share import CREATOR_BPS
 from domain.marketplace.sale import PurchaseStatus
-from domain.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
-from domain.revenue_share import CREATOR_BPS
 
 #: The most units that are used at once.
 MAX_QUANTITY = 10**9

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from domain.common.money import CREDIT
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.money import CREDIT
-from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import Payment, PaymentStatus
+from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
+from domain.payments.payment.state import Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
 from domain.reputation.settled import half_is_over, undiscounted_minor
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from domain.reputation.evidence import Dimension
 
 _WHOLE_E4 = 10_000

@@ -10,8 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from domain.errors import Conflict, Invalid
-from domain.money import format_amount
+from domain.common.errors import Conflict, Invalid
+from domain.common.money import format_amount
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.score import points
 

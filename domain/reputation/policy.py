@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from domain.credits import CreditPrice
+from domain.common.credits import CreditPrice
 
 #: How long a payer of the usual cards can have a payment charged back.
 CHARGEBACK_DAYS = 120

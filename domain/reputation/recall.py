@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from domain.money import CREDIT
-from domain.payment.entitlement import gone_minor, held_minor, taken
-from domain.payment.state import Fulfilment, Payment
+from domain.common.money import CREDIT
+from domain.payments.payment.entitlement import gone_minor, held_minor, taken
+from domain.payments.payment.state import Fulfilment, Payment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

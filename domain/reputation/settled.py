@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from domain.credits import CreditPrice
+from domain.common.credits import CreditPrice
+from domain.common.money import CREDIT, SCALES, allocate
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
-from domain.money import CREDIT, SCALES, allocate
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says, says
 from domain.reputation.weights import Stakes

@@ -1,1 +1,1 @@
-"""Usage events: what was consumed, by whom, and their sums."""
+"""Usage and its cost: events and their sums, prices of models and meters, and exact arithmetic."""

@@ -10,10 +10,10 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.errors import Invalid
-from domain.metering.amounts import added, minor_pico
-from domain.metering.charges import Charge, rate_quantity, rate_step
-from domain.money import MAX_AMOUNT_MINOR, format_amount
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR, format_amount
+from domain.usage.amounts import added, minor_pico
+from domain.usage.charge_model import Charge, rate_quantity, rate_step
 from domain.usage.event import InvalidEvent
 
 

@@ -5,16 +5,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT
 from domain.marketplace.sale import Shares
-from domain.metering.adapters import ModelCall, provider_of, read_call
-from domain.metering.amounts import minor_pico, parse_decimal
-from domain.metering.charges import QUANTITY_DECIMALS
-from domain.metering.prices import ModelPrice
-from domain.metering.rating import Rated, rate
-from domain.metering.usage import TokenUsage
-from domain.money import CREDIT
+from domain.usage.adapters import ModelCall, provider_of, read_call
+from domain.usage.amounts import minor_pico, parse_decimal
+from domain.usage.charge_model import QUANTITY_DECIMALS
 from domain.usage.event import InvalidEvent
+from domain.usage.prices import ModelPrice
+from domain.usage.rating import Rated, rate
+from domain.usage.token_usage import TokenUsage
 
 
 class Cost(NamedTuple):

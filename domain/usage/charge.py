@@ -7,11 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from domain.credits import CreditPrice
-from domain.errors import Conflict, Invalid
-from domain.metering.amounts import to_credits, to_minor
-from domain.metering.charges import Charge, Volume, parse_charge, rate_step
-from domain.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict, Invalid
+from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.usage.amounts import to_credits, to_minor
+from domain.usage.charge_model import Charge, Volume, parse_charge, rate_step
 from domain.usage.meter import Aggregation
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeGuard
 from uuid import UUID
 
-from domain.errors import Conflict, Invalid
-from domain.ids import is_id
-from domain.text import is_storable
+from domain.common.errors import Conflict, Invalid
+from domain.common.ids import is_id
+from domain.common.text import is_storable
 
 #: How many events one request may hold.
 MAX_EVENTS = 5_000

@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from domain.ids import is_id
-from domain.metering.adapters.reading import tier_of, uplifts_of
-from domain.metering.usage import MAX_NAME, STANDARD
-from domain.money import plain_number
+from domain.common.ids import is_id
+from domain.common.money import plain_number
+from domain.common.text import is_storable, storable
 from domain.privacy.card_numbers import redacted, without_card_numbers
-from domain.text import is_storable, storable
+from domain.usage.adapters.reading import tier_of, uplifts_of
 from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
 from domain.usage.paid_call import SECRET
+from domain.usage.token_usage import MAX_NAME, STANDARD
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from domain.errors import Invalid
-from domain.metering.usage import UNITS
-from domain.money import plain_number
+from domain.common.errors import Invalid
+from domain.common.money import plain_number
 from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
+from domain.usage.token_usage import UNITS
 
 #: The dimension of everything together.
 ALL = "all"
@@ -50,7 +50,7 @@ class Meter:
         dimensions: attributes of events, or paths in `data`, that quantities are broken down by.
         is_charged: whether the organization is charged for its events, by the meter's price if it has one.
         currency: the currency of its price; None without one.
-        price: the price of its quantities, in the form that `domain.metering.charges.parse_charge` reads.
+        price: the price of its quantities, in the form that `domain.usage.charge_model.parse_charge` reads.
         is_own: whether an organization made it, and not the platform.
     """
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from domain.errors import Invalid
-from domain.money import CREDIT, parse_amount
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT, parse_amount
 from domain.usage.event import AHEAD, UsageEvent
 
 #: The member of a spend's metadata that has the hash, and that of the row's data that has the secret.

@@ -1,4 +1,4 @@
--- When the windows of a spend control begin and end. `domain/spend/calendar.py` says the same in Python.
+-- When the windows of a spend control begin and end. `domain/common/calendar.py` says the same in Python.
 --
 -- Windows of a zone follow each other without a gap and without an overlap, whatever its clocks do: a day begins with
 -- the first moment of its date, and hours are counted from there. So the last hour of a day on which the clocks change

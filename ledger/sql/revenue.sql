@@ -38,7 +38,7 @@ AS $$
     WHERE r.transfer_id > p_after AND r.transfer_id <= p_until AND r.cost > 0
 $$;
 
--- Opens one of the accounts between which costs move; see domain/accounts.py.
+-- Opens one of the accounts between which costs move; see domain/common/accounts.py.
 CREATE OR REPLACE FUNCTION ledger.revenue_account(p_path text, p_asset text) RETURNS bigint
 LANGUAGE sql
 AS $$

@@ -18,7 +18,7 @@ class StoredDocument(Base):
         version: counts the documents of the subject from 1; an invoice has one, and a payment one more when more of
             its money came in.
         total_minor: what it comes to, in minor units of its currency.
-        content: see `domain.document.content.Document.as_stored`.
+        content: see `domain.billing.document.content.Document.as_stored`.
         xml: the electronic invoice, which is in the PDF as well; null where the document is none.
         sha256: of the PDF, in hexadecimal digits.
     """

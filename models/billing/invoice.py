@@ -130,7 +130,7 @@ class InvoiceRow(Base):
 
 
 class CreditNoteRow(Base):
-    """What is taken back of an invoice, written once by an operator; see `domain/credit_note.py`.
+    """What is taken back of an invoice, written once by an operator; see `domain/billing/credit_note.py`.
 
     Attributes:
         amount_minor: with tax: `net_minor` and `tax_minor`.

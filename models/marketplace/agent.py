@@ -15,7 +15,7 @@ class Agent(Base):
 
     The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
     agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
-    `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
+    `{"review_period": {"most": 259200}}`, as `domain.escrow.contract.Bounds` names them; empty where it lists none.
     `category` is one of the platform's, by which leaderboards are asked for.
     `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
     `version` counts the changes, by a trigger. `retired_at` is set once: from then on nothing new begins with it.

@@ -24,14 +24,14 @@ class PricingRule(Base):
     """One rule. Written by the platform's role, under the row of `pricing_book`; never deleted, but ended.
 
     Attributes:
-        type: of `domain.pricing.rule.RuleType`.
+        type: of `domain.marketplace.pricing.rule.RuleType`.
         priority: rules are judged by ascending priority.
         stacking: `multiply`, `add` or `exclusive`.
         agent_id: whose prices it changes; null for every agent's.
         org_id: for which client; null for every client.
         floor_bps: its own multiplier is never below; null is no bound.
         ceiling_bps: nor above.
-        terms: what it says, as `domain.pricing.kept` writes it.
+        terms: what it says, as `domain.marketplace.pricing.kept` writes it.
         version: counts its changes.
         book_version: that of `pricing_book` when it was changed last.
         ended_at: since when it does not hold any more.
@@ -107,7 +107,7 @@ class PricingQuote(Base):
         commission_bps: of the contract that is made with it.
         commission_from: what gave the commission that a discount is taken from: `usual` or `level`.
         level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
-        facts: what the price was made from, as `domain.pricing.facts.Facts` writes it.
+        facts: what the price was made from, as `domain.marketplace.pricing.facts.Facts` writes it.
         adjustments: the lines of the price.
         book_version: which rules held.
         contract_id: the contract that was made with it.

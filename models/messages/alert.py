@@ -16,7 +16,7 @@ STATUS_SQL = (
 
 
 class Alert(Base):
-    """One thing that needs a person. Raised by the platform only, once for each `key`; see `domain.alert.life`.
+    """One thing that needs a person. Raised by the platform, once for each `key`; see `domain.messages.alert.life`.
 
     An organization acknowledges and snoozes what it reads for itself: an alert that is for operators too stays as it is
     for them. A trigger refuses that it resolves one of these.

@@ -17,12 +17,14 @@ class AlertRule(Base):
     Attributes:
         org_id: the organization that owns it; null for a rule of operators.
         name: the kind of its alerts, unique among those that are not ended.
-        metric: a name in `domain.alert.metrics`; null for a built-in rule, whose metric and condition are in code.
+        metric: a name in `domain.messages.alert.metrics`; null for a built-in rule, whose metric and condition are in
+            code.
         filters: the values that the metric is restricted to.
-        condition: in the form that `domain.alert.conditions.Condition` writes.
+        condition: in the form that `domain.messages.alert.conditions.Condition` writes.
         asset: the asset of the spend control that it watches.
         channels: ids of notification channels that receive its alerts besides the usual ones; null for none.
-        ladder: the escalation, in the fields of `domain.alert.escalation.Step`; null if the rule does not set one.
+        ladder: the escalation, in the fields of `domain.messages.alert.escalation.Step`; null if the rule does not set
+            one.
         due_at: when the metric is evaluated next; null while it is not evaluated.
     """
 
@@ -74,7 +76,7 @@ class AlertRuleStanding(Base):
         rule: the id of the rule, or the name of a built-in one.
         subject: what is measured: an organization, an agent, a spend control or a provider.
         place: the window of a limit; empty if the metric has no windows.
-        phase: see `domain.alert.firing`.
+        phase: see `domain.messages.alert.firing`.
         alert_key: the key of the latest alert that it raised.
     """
 

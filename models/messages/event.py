@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.events.catalogue import in_one_form
+from domain.messages.events.catalogue import in_one_form
 from models.common.base import Base
 
 

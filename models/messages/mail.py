@@ -18,7 +18,7 @@ class QueuedMail(Base):
 
     Attributes:
         key: the idempotency key: queueing again with the same key changes nothing.
-        kind: see `domain.mail.MailKind`.
+        kind: see `domain.common.mail.MailKind`.
         data: the values that the template is rendered with.
         recipients: the addresses at the time it was queued.
         reached: recipients that are finished: their server accepted the mail, or refused it permanently.

@@ -2,7 +2,7 @@
 
 `services/messages/notification.py` writes channels and preferences, `activities/messages/notification.py` the
 notifications. A principal is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case
-however its key spells it; `recipient` combines the two, see `domain.notification.preferences`.
+however its key spells it; `recipient` combines the two, see `domain.messages.notification.preferences`.
 """
 
 from datetime import datetime
@@ -100,7 +100,7 @@ class NotificationDefault(Base):
     """The default timing of a notification type by role, as set by operators. Without a row the built-in one applies.
 
     Attributes:
-        kind: a type in `domain.notification.types`.
+        kind: a type in `domain.messages.notification.types`.
         roles: role → cadence; roles that are not listed get no notification.
     """
 
@@ -118,7 +118,7 @@ class NotificationRow(Base):
         source: the id of what it reports: an event, an alert, an alert with its step, a code or a digest. There is one
             notification for each source, principal and channel.
         org_id: the principal's organization; null for an operator.
-        kind: a type in `domain.notification.types`.
+        kind: a type in `domain.messages.notification.types`.
         fact: the type of the event, or `alert`.
         subject: the id of the object it is about.
         channel: `inbox`, or the id of a channel.

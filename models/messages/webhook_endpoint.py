@@ -31,7 +31,7 @@ class WebhookEndpointRow(Base):
         seen_at: when its drain last wrote something.
         waits_since: since when it has been waiting for its turn among the organization's endpoints; null if it is not.
         wakes_at: when the next drain starts without a signal; null if nothing is pending.
-        slow_until, slowed, failing_since: the state of its rate limiting, see `domain.webhook.delivery`.
+        slow_until, slowed, failing_since: the state of its rate limiting, see `domain.messages.webhook.delivery`.
     """
 
     __tablename__ = "webhook_endpoints"

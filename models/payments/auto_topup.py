@@ -55,7 +55,7 @@ class AutoTopUpCrossing(Base):
     Attributes:
         number: counts the falls of the organization from 1; with it the command of the payment is named.
         payment_id: null until somebody is asked to pay.
-        outcome: see `domain.auto_topup.Crossing`.
+        outcome: see `domain.payments.auto_topup.Crossing`.
     """
 
     __tablename__ = "auto_topup_crossings"

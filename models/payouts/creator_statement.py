@@ -17,8 +17,8 @@ class CreatorStatement(Base):
         month: its first day, in UTC.
         number: of the series of statements.
         total_minor: what was earned, in minor units of `currency`; `tax_minor` of it is tax.
-        tax_code: what is stated of tax, see `domain.tax.self_billing`.
-        content: see `domain.document.content.Document.as_stored`.
+        tax_code: what is stated of tax, see `domain.billing.tax.self_billing`.
+        content: see `domain.billing.document.content.Document.as_stored`.
     """
 
     __tablename__ = "creator_statements"
@@ -44,7 +44,7 @@ class CreatorCorrection(Base):
         month: the first day of the month that took it back, in UTC.
         number: of the series of corrections.
         total_minor: what was taken back, in minor units of `currency`; `tax_minor` of it is tax.
-        content: see `domain.document.content.Document.as_stored`.
+        content: see `domain.billing.document.content.Document.as_stored`.
     """
 
     __tablename__ = "creator_corrections"

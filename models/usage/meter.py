@@ -22,7 +22,7 @@ class MeterRow(Base):
         name: unique among the open meters of its organization, or of the platform.
         property: where in `data` the value stands, with dots between names; null for `count`.
         dimensions: what it is kept by beside the day: attributes of events, or places in `data`.
-        price: what its quantity costs, as `domain.metering.charges` reads it; null for a meter without a price.
+        price: what its quantity costs, as `domain.usage.charge_model` reads it; null for a meter without a price.
         currency: of the price.
         charged_at: since when the organizations are charged for what it counts; null where they are not.
         closed_at: since when it counts nothing any more.

@@ -38,7 +38,7 @@ class ModelPriceRow(Base):
     Attributes:
         model: its key in the price list.
         provider: who serves it, as the list names them.
-        prices: see `domain.metering.prices.prices_to_json`; decimals are strings.
+        prices: see `domain.usage.prices.prices_to_json`; decimals are strings.
     """
 
     __tablename__ = "model_prices"

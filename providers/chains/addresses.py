@@ -18,7 +18,7 @@ from urllib.parse import quote
 import wallycore
 from Crypto.Hash import keccak
 
-from domain.money import format_amount
+from domain.common.money import format_amount
 
 #: Version bytes of public keys (SLIP-132), and the human-readable part of the SegWit addresses on their network.
 _PUBLIC = {

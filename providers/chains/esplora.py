@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from domain.money import MAX_AMOUNT_MINOR
+from domain.common.money import MAX_AMOUNT_MINOR
 from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
 from providers.chains.base import ChainDeposit, ChainView, Header
 

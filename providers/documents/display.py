@@ -5,9 +5,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from domain.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
-from domain.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
-from domain.money import format_amount
+from domain.billing.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
+from domain.billing.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
+from domain.common.money import format_amount
 from providers.formats import BabelFormats, formats_of
 
 #: Longer words get break points, or they would overflow their column.

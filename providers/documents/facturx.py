@@ -10,10 +10,10 @@ from typing import Any
 
 from facturx import generate_cii_xml, generate_from_binary, xml_check_xsd
 
-from domain.document.content import Document, DocumentKind, Line, Party, Tax, missing_for_einvoice
-from domain.document.words import EXEMPTIONS, title_of
-from domain.money import format_amount
-from domain.text import as_xml
+from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, missing_for_einvoice
+from domain.billing.document.words import EXEMPTIONS, title_of
+from domain.common.money import format_amount
+from domain.common.text import as_xml
 
 LEVEL = "en16931"
 #: UNTDID 1001: a commercial invoice, and a credit note.

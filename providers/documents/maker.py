@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.document.content import Document, missing_for_einvoice
+from domain.billing.document.content import Document, missing_for_einvoice
 from providers.documents.facturx import embedded, xml_of
 from providers.documents.typst import Typst
 

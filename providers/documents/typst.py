@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import typst
 
-from domain.document.content import Document
+from domain.billing.document.content import Document
 from providers.documents.display import display
 
 #: The template that comes with the product; an operator's folder has one of the same name.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from domain.mail import Written
+from domain.common.mail import Written
 from providers.payments.base import ProviderUnavailable
 
 

@@ -19,7 +19,7 @@ from aiosmtplib.errors import (
     SMTPServerDisconnected,
 )
 
-from domain.mail import checked_address
+from domain.common.mail import checked_address
 from providers.notify.base import Delivery, Message
 from providers.notify.mail_templates import MailTemplates
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import httpcore2
 
-from domain.slack import HOOKS, checked_hook, payload
-from domain.webhook.address import Target, UrlRefused
-from domain.webhook.delivery import Answer, retry_after
+from domain.messages.slack import HOOKS, checked_hook, payload
+from domain.messages.webhook.address import Target, UrlRefused
+from domain.messages.webhook.delivery import Answer, retry_after
 from providers.notify.base import Delivery, Message, Throttled
 from providers.notify.webhook import HttpWebhookSender, Receivers
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable

@@ -1,8 +1,8 @@
 """Sends webhooks to addresses that users choose, and never into the platform's own network.
 
-A name is resolved once for each connection, every address is checked (`domain.webhook.address`), and the connection is
-made to a checked address, so DNS rebinding has no effect. Proxies of the environment are not used, redirects are not
-followed, and time and size are limited.
+A name is resolved once for each connection, every address is checked (`domain.messages.webhook.address`), and the
+connection is made to a checked address, so DNS rebinding has no effect. Proxies of the environment are not used,
+redirects are not followed, and time and size are limited.
 
 The signatures are those of Standard Webhooks: `v1` (HMAC-SHA256) by its own package, and `v1a` (Ed25519).
 """
@@ -26,10 +26,10 @@ import httpcore2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
-from domain.errors import Unavailable
+from domain.common.errors import Unavailable
+from domain.messages.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
+from domain.messages.webhook.delivery import Answer
 from domain.privacy.card_numbers import redacted
-from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
-from domain.webhook.delivery import Answer
 from providers.tls import trusted
 
 #: The timeout of a request, including DNS, connection and answer.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     NOT_FOUND,
     BalanceTransaction,
     CreatePayment,
@@ -97,7 +97,7 @@ class PaymentProvider(Protocol):
     """Takes payments and gives them back.
 
     `ref` is the provider's id of the payment as `Snapshot.ref` gave it. Amounts are minor units of the payment's own
-    currency in the scale of `domain.money`; an adapter converts where its provider counts differently.
+    currency in the scale of `domain.common.money`; an adapter converts where its provider counts differently.
     """
 
     name: str

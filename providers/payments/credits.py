@@ -12,13 +12,13 @@ from typing import Protocol
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.access import Actor
-from domain.accounts import org_credits, provider_clearing
-from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded, Unavailable
-from domain.ids import is_id, transfer_id, uuid_of
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT, format_amount
-from domain.payment.snapshot import (
+from domain.common.access import Actor
+from domain.common.accounts import org_credits, provider_clearing
+from domain.common.errors import DomainError, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded, Unavailable
+from domain.common.ids import is_id, transfer_id, uuid_of
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     BalanceTransactionKind,
     CreatePayment,

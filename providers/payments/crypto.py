@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain.errors import IdempotencyConflict
-from domain.payment.snapshot import (
+from domain.common.errors import IdempotencyConflict
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     BalanceTransactionKind,
     CreatePayment,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
 from providers.chains.addresses import Place
 from providers.chains.base import ChainDeposit, ChainView
 

@@ -3,7 +3,7 @@
 Each adapter is imported where it is asked about: a process without a provider starts without its libraries.
 """
 
-from domain.money import COINS, CREDIT, ISSUED, SCALES, format_amount
+from domain.common.money import COINS, CREDIT, ISSUED, SCALES, format_amount
 from providers.payments.base import ProviderRefused
 
 MONEY = frozenset(SCALES) - COINS - ISSUED

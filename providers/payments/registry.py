@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from providers.payments.base import PaymentProvider
 from providers.payouts.base import PayoutProvider
 from providers.rates import Rates

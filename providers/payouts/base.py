@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.payment.snapshot import BalanceTransaction
+from domain.payments.payment.snapshot import BalanceTransaction
 from providers.payments.base import ProviderRefused
 
 
@@ -67,7 +67,7 @@ class OnboardingLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTransfer:
-    """Money to be sent to a creator's account. Amounts are minor units in the scale of `domain.money`."""
+    """Money to be sent to a creator's account. Amounts are minor units in the scale of `domain.common.money`."""
 
     payout_id: str
     account_ref: str

@@ -12,8 +12,8 @@ from datetime import datetime
 
 import stripe
 
-from domain.errors import Invalid
-from domain.payment.snapshot import BalanceTransaction
+from domain.common.errors import Invalid
+from domain.payments.payment.snapshot import BalanceTransaction
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import translated

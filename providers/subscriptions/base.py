@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.subscription.snapshot import Bill, CheckoutPage, SubscriptionSnapshot
-from domain.subscription.state import Terms
+from domain.billing.subscription.snapshot import Bill, CheckoutPage, SubscriptionSnapshot
+from domain.billing.subscription.state import Terms
 from providers.payments.base import ProviderRefused
 
 
@@ -51,7 +51,7 @@ class Item:
 
 
 class SubscriptionProvider(Protocol):
-    """Collects for subscriptions. Amounts are minor units in the scale of `domain.money`."""
+    """Collects for subscriptions. Amounts are minor units in the scale of `domain.common.money`."""
 
     name: str
 

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 import stripe
 
-from domain.subscription.commands import PRICE_CHANGED
-from domain.subscription.period import Period
-from domain.subscription.snapshot import (
+from domain.billing.subscription.commands import PRICE_CHANGED
+from domain.billing.subscription.snapshot import (
     Bill,
     BillLine,
     BillReason,
@@ -23,7 +22,8 @@ from domain.subscription.snapshot import (
     ProviderState,
     SubscriptionSnapshot,
 )
-from domain.subscription.state import Terms
+from domain.billing.subscription.state import Terms
+from domain.common.period import Period
 from providers.payments.base import ProviderNotFound, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import Declined, translated

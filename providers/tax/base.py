@@ -6,7 +6,7 @@ from typing import Protocol
 from stdnum import get_cc_module
 from stdnum.exceptions import ValidationError
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 
 #: Prefixes of VAT numbers that are no ISO 3166-1 code of their country.
 _PREFIXES = {"GR": "EL"}

@@ -24,10 +24,10 @@ from typing import Any
 
 import httpx2
 
-from domain.errors import Invalid
-from domain.money import format_amount
-from domain.tax.rates import WHOLE, AppliedTax, TaxCategory, is_code, parse_rate
-from domain.tax.treatment import Treatment
+from domain.billing.tax.rates import WHOLE, AppliedTax, TaxCategory, is_code, parse_rate
+from domain.billing.tax.treatment import Treatment
+from domain.common.errors import Invalid
+from domain.common.money import format_amount
 from providers.chains.answers import parsed
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion

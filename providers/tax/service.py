@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.tax.treatment import TaxParty, Treatment
+from domain.billing.tax.treatment import TaxParty, Treatment
 
 #: Codes of errors: it does not answer now; it will not answer, or not in a way that can be used.
 UNAVAILABLE, REFUSED = "tax.service_unavailable", "tax.service_refused"

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.tax.treatment import EU
+from domain.billing.tax.treatment import EU
 from models.billing.billing_profile import BillingProfile
 
 

@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.collect import Collected, OneOff, Prepaid
-from domain.billing_run.period import Period, next_month
-from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
-from domain.billing_terms import TermsVersion
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.billing.billing_run.collect import Collected, OneOff, Prepaid
+from domain.billing.billing_run.period import Period, next_month
+from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
+from domain.billing.billing_terms import TermsVersion
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from ledger.errors import translated
 from ledger.invariants import Invariant
 from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow

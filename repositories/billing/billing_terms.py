@@ -11,11 +11,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
-from domain.invoice.collection import CollectionMethod
-from domain.organization import OrganizationClosed, OrganizationStatus
-from domain.plan import Interval, PlanPrice
-from domain.spend.calendar import BEGINNING, zone_of
+from domain.billing.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.plan import Interval, PlanPrice
+from domain.common.calendar import BEGINNING, zone_of
+from domain.tenants.organization import OrganizationClosed, OrganizationStatus
 from models.billing.billing_terms import BillingTermsRow
 
 

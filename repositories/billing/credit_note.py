@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.invoice.state import InvoiceStatus
+from domain.billing.invoice.state import InvoiceStatus
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 
 

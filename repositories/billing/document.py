@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.document.content import Document
+from domain.billing.document.content import Document
 from models.billing.document import StoredDocument
 
 

@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
-from domain import accounts
-from domain.accounts import Account
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.invoice.booking import InvoicePosting, lots_document
-from domain.invoice.series import number_text, prefix_of
-from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
+from domain.billing.invoice.booking import InvoicePosting, lots_document
+from domain.billing.invoice.series import number_text, prefix_of
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from ledger.errors import translated
 from models.billing.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories.billing.invoice_line import discounts_of, lines_of

@@ -8,9 +8,9 @@ from sqlalchemy import and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Outcome
-from domain.invoice.state import InvoiceStatus, PausedFor
-from domain.payment.state import AWAITING
+from domain.billing.invoice.collection import FINAL, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Outcome
+from domain.billing.invoice.state import InvoiceStatus, PausedFor
+from domain.payments.payment.state import AWAITING
 from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionEventRow, InvoiceCollectionRow
 from models.payments.payment import PaymentRow

@@ -5,10 +5,10 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from domain.invoice.arithmetic import TaxSum
-from domain.invoice.booking import Part, parts_of
-from domain.invoice.lines import Discount, InvoiceLine
-from domain.tax.rates import NO_TAX, AppliedTax, TaxCategory
+from domain.billing.invoice.arithmetic import TaxSum
+from domain.billing.invoice.booking import Part, parts_of
+from domain.billing.invoice.lines import Discount, InvoiceLine
+from domain.billing.tax.rates import NO_TAX, AppliedTax, TaxCategory
 from models.billing.invoice import InvoiceRow
 
 _ALWAYS = frozenset({"description", "quantity", "unit_minor"})

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.project import SLUG
+from domain.billing.project import SLUG
+from domain.common.errors import NotFound
 from ledger.invariants import Invariant
 from models.billing.project import DeploymentEvent, Project
 from repositories.common import command

@@ -11,16 +11,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.ids import dispute_cause, subscription_return_key, uuid_of
-from domain.invoice.lines import SUBSCRIPTIONS
-from domain.invoice.state import InvoiceStatus
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import PaymentStatus
-from domain.subscription.agenda import wakes_at
-from domain.subscription.given_up import ORDER_GIVEN_UP
-from domain.subscription.refund import LostCredits, RestOfLot
-from domain.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
+from domain.billing.invoice.lines import SUBSCRIPTIONS
+from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.subscription.agenda import wakes_at
+from domain.billing.subscription.given_up import ORDER_GIVEN_UP
+from domain.billing.subscription.refund import LostCredits, RestOfLot
+from domain.billing.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
+from domain.common import accounts
+from domain.common.ids import dispute_cause, subscription_return_key, uuid_of
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import PaymentStatus
 from ledger.invariants import Invariant
 from models.billing.invoice import InvoicePayment, InvoiceRow
 from models.billing.subscription import (

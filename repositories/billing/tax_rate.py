@@ -6,7 +6,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.tax.rates import TaxRate
+from domain.billing.tax.rates import TaxRate
 from models.billing.billing_profile import TaxRateRow
 from repositories.common.listing import Found, Listing, Position, Wanted
 

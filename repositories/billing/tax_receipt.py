@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from ledger.invariants import Invariant
 from models.billing.tax_receipt import TaxReceipt
 

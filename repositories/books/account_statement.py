@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.account_statement import StatementLine, StatementPeriod
-from domain.ids import shown_reference, transfer_id
+from domain.books.account_statement import StatementLine, StatementPeriod
+from domain.common.ids import shown_reference, transfer_id
 
 #: How many versions back the search looks for an entry with a later time. Concurrent transfers take their time before
 #: the lock that numbers their entries, so times may be out of order by a few versions. With this, two adjacent

@@ -10,9 +10,9 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounting import Entry, JournalTransfer, LineSum
-from domain.accounts import AccountKind
-from domain.ids import shown_reference, transfer_id, uuid_of
+from domain.books.accounting import Entry, JournalTransfer, LineSum
+from domain.common.accounts import AccountKind
+from domain.common.ids import shown_reference, transfer_id, uuid_of
 from ledger.invariants import Invariant
 
 _DAY = timedelta(days=1)

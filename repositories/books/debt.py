@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounts import Account
+from domain.common.accounts import Account
 from ledger.invariants import Invariant
 
 

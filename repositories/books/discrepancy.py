@@ -8,9 +8,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import correction_movement_key, uuid_id
-from domain.payment.snapshot import BalanceTransaction
-from domain.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
+from domain.books.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
+from domain.common.ids import correction_movement_key, uuid_id
+from domain.payments.payment.snapshot import BalanceTransaction
 from models.books.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
 from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.reconciliation import dumped, loaded

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import kept_reference
+from domain.common.ids import kept_reference
 from repositories.common.listing import Wanted
 
 #: Where a page begins: transfer, account and version of the last row before it.

@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.reconciliation import KnownKey, Line, MatchStatus, Report, Window
+from domain.books.reconciliation import KnownKey, Line, MatchStatus, Report, Window
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from models.books.reconciliation import (
     ReconciliationCorrection,
     ReconciliationDiscrepancy,

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Invalid
-from domain.ids import make_id, uuid_of
+from domain.common.errors import Invalid
+from domain.common.ids import make_id, uuid_of
 from repositories.books.account_statement import version_at
 from repositories.common.listing import MARGIN
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.spend.rate import ExchangeRate, rate_between
+from domain.credits.spend.rate import ExchangeRate, rate_between
 from models.credits.spend import SpendRate
 from repositories.common.listing import Found, Listing, Position, Wanted, made_within
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_id
+from domain.common.ids import uuid_id
 
 _TRANSFER = text("""
     SELECT id, kind, reference, effective_at, recorded_at, idempotency_key FROM ledger.transfers WHERE id = :id

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.approval import ApprovalStatus
-from domain.errors import NotFound
+from domain.common.approval import ApprovalStatus
+from domain.common.errors import NotFound
 from models.common.approval import Approval
 from repositories.common.listing import Found, Listing, Position, Wanted, in_states
 

@@ -36,8 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from domain.ids import make_id, uuid_of
-from domain.metadata import NOTHING, Written
+from domain.common.ids import make_id, uuid_of
+from domain.tenants.metadata import NOTHING, Written
 from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)

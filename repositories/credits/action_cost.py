@@ -4,7 +4,7 @@ import asyncpg
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.action_cost import CostSource
+from domain.credits.action_cost import CostSource
 from models.credits.action_cost import ActionCost
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
@@ -19,7 +19,7 @@ FROM action_costs c WHERE (c.org_id = $1 OR c.org_id IS NULL)
 ORDER BY c.org_id, c.action, c.version DESC
 """
 
-#: A price as `domain.action_cost.in_force` reads it.
+#: A price as `domain.credits.action_cost.in_force` reads it.
 Price = tuple[CostSource, str, int, int | None]
 
 

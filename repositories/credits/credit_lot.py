@@ -8,11 +8,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounts import Account
-from domain.credits import GrantSource
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.lots import LotSource
+from domain.common.accounts import Account
+from domain.common.credits import GrantSource
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.credits.lots import LotSource
 from ledger.invariants import Invariant
 from models.books.ledger import LedgerAccount
 from models.books.ledger_lot import LedgerLot

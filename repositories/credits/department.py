@@ -4,9 +4,9 @@ from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.spend.scope import Attribution, Known, Named, SpendingKey
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.credits.spend.scope import Attribution, Known, Named, SpendingKey
 from models.billing.project import Project
 from models.credits.department import Department
 from models.credits.spend import Spend
@@ -133,7 +133,7 @@ async def project_exists(session: AsyncSession, org_id: str, project_id: str) ->
 
 
 async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Named) -> Known:
-    """Look up the objects of a request and of its key's attribution, for `domain.spend.scope.scope_of`."""
+    """Look up the objects of a request and of its key's attribution, for `domain.credits.spend.scope.scope_of`."""
     agents: dict[str, Attribution] = {}
     if asked.agent_id is not None:
         of_agent = select(Agent.department_id, Agent.project_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_id
+from domain.common.ids import uuid_id
 from ledger.invariants import Invariant
 from models.books.ledger_lot import LedgerLot
 from repositories.common.listing import Listing, Position, Wanted

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.errors import NotFound
-from domain.ids import is_id, uuid_id, uuid_of
-from domain.spend.scope import MadeBy, SpendingKey, is_own
+from domain.common.errors import NotFound
+from domain.common.ids import is_id, uuid_id, uuid_of
+from domain.credits.spend.scope import MadeBy, SpendingKey, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender, SpendStatus
@@ -111,7 +111,7 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A key and its principal, where only what is their own is wanted; see `domain.spend.scope.is_own`."""
+    """A key and its principal, where only what is their own is wanted; see `domain.credits.spend.scope.is_own`."""
 
     key: SpendingKey
     principal: str
@@ -286,7 +286,7 @@ def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list
 
 
 def _own(holder: Holder, org_id: str | None, row: type[Spend]) -> list[ColumnElement[bool]]:
-    """Write `domain.spend.scope.is_own` as conditions; none where all are the key's own."""
+    """Write `domain.credits.spend.scope.is_own` as conditions; none where all are the key's own."""
     key, attribution = holder.key, holder.key.attribution
     if key.agent_id is not None:
         return [row.agent_id == key.agent_id]

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.rules import BUDGET_80_PERCENT
-from domain.spend.alerts import AlertKind, Happened
+from domain.credits.spend.alerts import AlertKind, Happened
+from domain.messages.alert.rules import BUDGET_80_PERCENT
 
 #: The maximum number of alerts of a kind; the next run finds the rest.
 MOST = 500

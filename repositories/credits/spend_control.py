@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id, uuid_id, uuid_of
-from domain.spend.calendar import Window
-from domain.spend.control import ControlStatus, SubjectKind
-from domain.spend.presentation import Counted
-from domain.spend.scope import SpendingKey
+from domain.common.calendar import Window
+from domain.common.errors import NotFound
+from domain.common.ids import is_id, uuid_id, uuid_of
+from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.presentation import Counted
+from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from models.credits.spend import Spend, SpendCounter, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion

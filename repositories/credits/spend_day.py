@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.series import MAX_GROUPS, OTHERS, Grouping
+from domain.books.series import MAX_GROUPS, OTHERS, Grouping
 from ledger.invariants import Invariant
 from repositories.credits.spend_place import LAST, PLACES, first_id
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import make_id, uuid_of
+from domain.common.ids import make_id, uuid_of
 from ledger.invariants import Invariant
 
 #: How many of an organization's spends a page reads: the first number, and if these do not fill it, the second.

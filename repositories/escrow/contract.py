@@ -10,10 +10,10 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.contract import ContractStatus
-from domain.errors import NotFound
+from domain.common.errors import NotFound
+from domain.common.ids import escrow_id_of, is_id
+from domain.escrow.contract import ContractStatus
 from domain.escrow.state import Milestone
-from domain.ids import escrow_id_of, is_id
 from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
@@ -168,7 +168,7 @@ def _of_agent(column: InstrumentedAttribute[str], agent_id: object) -> Part:
 
 
 def _in_state(status: ContractStatus | None) -> Part:
-    """Return the condition of a state, as in `domain.contract.status_of`, written to match the indexes."""
+    """Return the condition of a state, as in `domain.escrow.contract.status_of`, written to match the indexes."""
     waits = (Contract.accept_by.is_not(None), Contract.accepted_at.is_(None))
     match status:
         case None:

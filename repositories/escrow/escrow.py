@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain.errors import other_request
+from domain.common.errors import other_request
+from domain.common.ids import contract_id_of, escrow_workflow_id
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.events import Event
-from domain.ids import contract_id_of, escrow_workflow_id
+from domain.messages.events import Event
 from ledger.invariants import Invariant
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowEventRow, EscrowParty, EscrowRow

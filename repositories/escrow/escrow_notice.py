@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow.escrow import EscrowCommand
-from domain.errors import RateLimited, other_request
+from domain.common.errors import RateLimited, other_request
 from domain.escrow.state import MAX_EVIDENCE
 from models.escrow.escrow import EscrowEventRow
 from models.escrow.escrow_notice import EscrowNotice

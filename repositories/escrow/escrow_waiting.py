@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, and_, case, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.access import Actor, Permission
+from domain.common.access import Actor, Permission
 from domain.escrow.state import EscrowStatus
 from models.escrow.escrow import EscrowRow
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.common.access import Actor
 from domain.escrow.signing import signer
 from repositories.common import approval
 

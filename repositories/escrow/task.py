@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Permission
-from domain.payment.snapshot import DisputeStatus
+from domain.common.access import Actor, Permission
+from domain.payments.payment.snapshot import DisputeStatus
 from models.billing.invoice import InvoiceRow
 from models.books.reconciliation import ReconciliationDiscrepancy
 from models.escrow.contract import Contract, ContractParty

@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.agent import AgentRetired
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.text import rfc3339
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.common.text import rfc3339
+from domain.marketplace.agent import AgentRetired
 from models.marketplace.agent import Agent
 from repositories.common.command import add_once, refuse_other
 from repositories.common.listing import Found, Listing, Part, Position, Wanted

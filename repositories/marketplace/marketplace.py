@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, literal_column, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounts import Account
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.accounts import Account
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse

@@ -11,11 +11,11 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.pricing.expression import Compile
-from domain.pricing.kept import restored
-from domain.pricing.rule import Rule, RuleType, Stacking
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.marketplace.pricing.expression import Compile
+from domain.marketplace.pricing.kept import restored
+from domain.marketplace.pricing.rule import Rule, RuleType, Stacking
 from domain.reputation.levels import Ladder
 from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once

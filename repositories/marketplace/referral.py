@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.money import CREDIT
-from domain.payment.entitlement import gone_minor
-from domain.payment.state import Payment
+from domain.common.money import CREDIT
+from domain.payments.payment.entitlement import gone_minor
+from domain.payments.payment.state import Payment
 from ledger.invariants import Invariant
 from models.marketplace.referral import Referral
 from models.payments.payment import PaymentRow

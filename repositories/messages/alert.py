@@ -1,7 +1,7 @@
 """Alerts of operators and of organizations.
 
 Everything needs a platform session, except `page`, `acknowledge`, `resolve_one` and `snooze`, which tenants use for
-alerts that are shared with them. The states of an alert are in `domain.alert.life`.
+alerts that are shared with them. The states of an alert are in `domain.messages.alert.life`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Update, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.kinds import KINDS, severity_of
-from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
-from domain.alert.rules import BUILT_IN
-from domain.errors import NotFound
-from domain.ids import is_id, uuid_id
+from domain.common.errors import NotFound
+from domain.common.ids import is_id, uuid_id
+from domain.messages.alert.kinds import KINDS, severity_of
+from domain.messages.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
+from domain.messages.alert.rules import BUILT_IN
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.alert import Alert
 from models.payments.payment import PaymentRow

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
+from domain.messages.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
 from repositories.credits.spend_place import first_id
 from repositories.messages.alert_figure import LATE, inbox_ages
 

@@ -15,11 +15,11 @@ from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.conditions import Reading
-from domain.alert.metrics import ConditionType
-from domain.alert.rules import DAY, Rule
-from domain.ids import uuid_id, uuid_of
-from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
+from domain.common.ids import uuid_id, uuid_of
+from domain.messages.alert.conditions import Reading
+from domain.messages.alert.metrics import ConditionType
+from domain.messages.alert.rules import DAY, Rule
+from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from repositories.credits.spend_place import first_id, open_from
 
 #: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, u
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.firing import Phase, Standing
-from domain.alert.kinds import Ladder, ladder_of
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.messages.alert.firing import Phase, Standing
+from domain.messages.alert.kinds import Ladder, ladder_of
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule, AlertRuleStanding
 

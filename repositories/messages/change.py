@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.changes import TOPICS_OF, marks_of
+from domain.messages.changes import TOPICS_OF, marks_of
 
 #: How far back the marks for all organizations look for the last event of a type.
 RECENT = 1_000

@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.events import Event, check
-from domain.events.catalogue import CATALOGUE
+from domain.messages.events import Event, check
+from domain.messages.events.catalogue import CATALOGUE
 from models.messages.event import EventRow
 from repositories.common.listing import Found, Listing, Part, Wanted, first_id, fixed, newest
 from repositories.common.together import Writes

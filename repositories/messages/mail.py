@@ -7,7 +7,7 @@ from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.mail import MailKind, MailStatus
+from domain.common.mail import MailKind, MailStatus
 from models.messages.mail import QueuedMail
 from repositories.common.command import lock_command
 

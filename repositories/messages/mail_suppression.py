@@ -6,8 +6,8 @@ from datetime import date, datetime
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from models.messages.mail_suppression import MailSuppression
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 

@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, upd
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import PERMISSIONS, Actor, Permission, Role
-from domain.ids import is_id
-from domain.notification.channel import INBOX, ChannelStatus
-from domain.notification.due import Cadence, Clock, Quiet
-from domain.notification.preferences import Defaults, Person, Preferences, recipient_of
+from domain.common.access import PERMISSIONS, Actor, Permission, Role
+from domain.common.ids import is_id
+from domain.messages.notification.channel import INBOX, ChannelStatus
+from domain.messages.notification.due import Cadence, Clock, Quiet
+from domain.messages.notification.preferences import Defaults, Person, Preferences, recipient_of
 from models.messages.notification import (
     NotificationChannel,
     NotificationCursor,

@@ -22,9 +22,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.ids import is_id
-from domain.webhook.delivery import Answer, DeliveryStatus, Next
-from domain.webhook.endpoint import EVERYTHING, TEST, Ordering
+from domain.common.ids import is_id
+from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
+from domain.messages.webhook.endpoint import EVERYTHING, TEST, Ordering
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, fixed, in_states

@@ -10,10 +10,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import is_id
-from domain.webhook.delivery import Pace
-from domain.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
-from domain.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
+from domain.common.ids import is_id
+from domain.messages.webhook.delivery import Pace
+from domain.messages.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, EndpointStatus, Outcome
+from domain.messages.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
 from models.messages.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
 from repositories.common.listing import Position as Mark

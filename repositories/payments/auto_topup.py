@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.auto_topup import BOUGHT, RECEIVED, Crossing
+from domain.payments.auto_topup import BOUGHT, RECEIVED, Crossing
 from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from models.payments.payment import PaymentRow
 

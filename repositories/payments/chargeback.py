@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payment.chargebacks import ANSWERABLE
-from domain.payment.state import Dispute, Payment
+from domain.payments.payment.chargebacks import ANSWERABLE
+from domain.payments.payment.state import Dispute, Payment
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from repositories.common.listing import Listing, Part, Position, Wanted, each

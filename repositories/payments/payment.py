@@ -13,10 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.ids import payment_workflow_id
-from domain.payment.fulfilment import wake_at
-from domain.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.common.ids import payment_workflow_id
+from domain.payments.payment.fulfilment import wake_at
+from domain.payments.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.payments.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.common.listing import Counted, Found, Listing, Part, Position, Wanted
 from repositories.common.together import Writes

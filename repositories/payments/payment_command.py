@@ -10,11 +10,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Unavailable
-from domain.organization import OrganizationStatus, stopped
-from domain.payment.options import CREDITS
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.errors import Unavailable
+from domain.payments.payment.options import CREDITS
+from domain.payments.payment.terms import PaymentTerms
+from domain.tenants.organization import OrganizationStatus, stopped
 from models.payments.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.common.command import add_once, other_request
 

@@ -16,12 +16,12 @@ from sqlalchemy import func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.payment.snapshot import ProviderEvent
-from domain.payment.terms import PaymentTerms
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.common.text import storable
+from domain.payments.payment.snapshot import ProviderEvent
+from domain.payments.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
-from domain.text import storable
 from models.payments.provider_event import ProviderEventRow
 from repositories.common.changed import rows_changed
 from repositories.common.listing import Found, Listing, Part, Wanted, each

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.creator import CreatorAccount
+from domain.payouts.creator import CreatorAccount
 from models.payouts.creator_account import CreatorAccountRow
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.earnings import EarningsKind, renew_days_of
-from domain.money import CREDIT
-from domain.payable import Window
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.money import CREDIT
+from domain.payouts.earnings import EarningsKind, renew_days_of
+from domain.payouts.payable import Window
 from repositories.payouts.payable import DISPUTED
 
 #: The maximum number of accounts that one clawback takes from, because it is one transaction. Otherwise somebody could

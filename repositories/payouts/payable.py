@@ -8,10 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.money import CREDIT, SCALES
-from domain.payable import PayableState, Share, Slice, Window
-from domain.payout.state import Payout
+from domain.common import accounts
+from domain.common.money import CREDIT, SCALES
+from domain.payouts.payable import PayableState, Share, Slice, Window
+from domain.payouts.payout.state import Payout
 from repositories.books.account_statement import version_before
 from repositories.payouts.recovery_uses import CASH_ESCROWS
 

@@ -10,9 +10,9 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounts import Account
-from domain.payment.snapshot import BalanceTransaction
-from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
+from domain.common.accounts import Account
+from domain.payments.payment.snapshot import BalanceTransaction
+from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
 from models.payments.payment import PaymentBalanceTransaction
 from models.payouts.payout import PayoutEventRow, PayoutRow

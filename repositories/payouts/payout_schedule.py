@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 from models.payouts.payout import PayoutScheduleRow
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import Row, Select, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import recovery_id_of
-from domain.money import CREDIT
-from domain.recovery import Priced
+from domain.common.ids import recovery_id_of
+from domain.common.money import CREDIT
+from domain.payouts.recovery import Priced
 from ledger.invariants import Invariant
 from models.billing.invoice import InvoicePayment
 from models.billing.subscription import SubscriptionBill
@@ -61,7 +61,8 @@ _REPAID_BY_OTHERS = text(
     f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_any_creator)"
 )
 #: What can be taken from a creator, in this order: earnings from the payment, the agent's newest other earnings, those
-#: of the creator's other agents, and last those at a lower price or in another currency (`domain.recovery.shortfall`).
+#: of the creator's other agents, and last those at a lower price or in another currency
+#: (`domain.payouts.recovery.shortfall`).
 _LOTS = text(
     f"""
     SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free, c.is_cheaper

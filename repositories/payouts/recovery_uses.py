@@ -3,8 +3,8 @@
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.money import CREDIT
-from domain.recovery import Use
+from domain.common.money import CREDIT
+from domain.payouts.recovery import Use
 from models.payouts.recovery import Recovery, RecoveryShare
 
 #: How many of the payer's newest postings are searched for what the platform itself has earned of a payment.

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
-from domain.money import allocate
-from domain.statement import Part, divided
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.common.money import allocate
+from domain.payouts.statement import Part, divided
 from ledger.invariants import Invariant
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.books.account_statement import version_before

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from domain.accounts import org_credits
-from domain.payable import Share, Window
-from domain.summary import FAMILIES, Standing
+from domain.common.accounts import org_credits
+from domain.payouts.payable import Share, Window
+from domain.payouts.summary import FAMILIES, Standing
 from ledger.invariants import Invariant
 from repositories.payouts.payable import DISPUTED, CashRow, cash_shares, credit_share, credit_shares, shares_in_cash
 

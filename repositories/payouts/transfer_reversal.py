@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.money import CREDIT
-from domain.recovery import Sent
+from domain.common.money import CREDIT
+from domain.payouts.recovery import Sent
 from ledger.invariants import Invariant
 from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 

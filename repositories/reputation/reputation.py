@@ -10,8 +10,8 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from domain.reputation import boards
 from domain.reputation.boards import Period
 from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Dimension, Evidence

@@ -10,9 +10,9 @@ import asyncpg
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_of
-from domain.invoice.state import InvoiceStatus
-from domain.payment.entitlement import gone_minor
+from domain.billing.invoice.state import InvoiceStatus
+from domain.common.ids import uuid_of
+from domain.payments.payment.entitlement import gone_minor
 from domain.reputation.recall import Bill, BillPayment, Passed, bank_took
 from models.billing.invoice import InvoicePayment
 from models.payments.payment import PaymentRow

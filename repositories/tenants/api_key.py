@@ -9,9 +9,9 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Role
-from domain.errors import Conflict, IdempotencyConflict, NotFound
-from domain.ids import is_id
+from domain.common.access import Role
+from domain.common.errors import Conflict, IdempotencyConflict, NotFound
+from domain.common.ids import is_id
 from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
 from repositories.common.command import lock_command, refuse_other

@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy import ColumnElement, DateTime, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.common.access import Actor
 from models.tenants.audit import AuditEntry
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, fixed
 from repositories.common.together import Writes

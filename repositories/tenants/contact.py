@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.mail import LANGUAGES, Contact, Purpose
+from domain.common.mail import LANGUAGES, Contact, Purpose
 from models.tenants.contact import OrganizationContacts
 
 

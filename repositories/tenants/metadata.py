@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.metadata import ExternalIdTaken, Written
+from domain.tenants.metadata import ExternalIdTaken, Written
 from models.payments.payment import PaymentRow
 from models.payments.payment_command import PaymentCommand
 from models.tenants.metadata import MetadataPair, ObjectMetadata

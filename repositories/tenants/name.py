@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import is_id, uuid_id, uuid_of
+from domain.common.ids import is_id, uuid_id, uuid_of
 
 #: Each part reads by primary key. An object of another organization has no name here, whatever the session sees.
 _OWN = "(CAST(:org_id AS text) IS NULL OR org_id = :org_id)"

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import dispute_id_of, is_id, uuid_of
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import PurposeKind
+from domain.common.ids import dispute_id_of, is_id, uuid_of
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import PurposeKind
 from repositories.tenants.search_hits import HITS
 
 #: How many names of a kind are searched, newest first; there is no index of parts of names.

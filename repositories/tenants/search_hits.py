@@ -3,7 +3,7 @@
 Every part reads by primary key. Row-level security limits what a tenant's session sees.
 """
 
-from domain.credits import GrantSource
+from domain.common.credits import GrantSource
 
 _BY_HAND = ", ".join(f"'{source.value}'" for source in GrantSource)
 _WHOLE = f"""

@@ -8,9 +8,9 @@ import asyncpg
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import SECOND_KEYS, Actor, Role
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.access import SECOND_KEYS, Actor, Role
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
@@ -125,7 +125,7 @@ _LIST = Listing(of=Session, order=[Session.id], prefix="ses", searched=("princip
 
 
 def _goes_on() -> tuple[ColumnElement[bool], ...]:
-    """Return the condition that a session is active: `domain.session.is_over` in SQL, and the key has not expired.
+    """Return the condition of an active session: `domain.tenants.session.is_over` in SQL, and the key has not expired.
 
     A revoked key has ended its sessions.
     """

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Conflict, NotFound
-from domain.ids import is_id
+from domain.common.errors import Conflict, NotFound
+from domain.common.ids import is_id
 from domain.usage.event import ATTRIBUTES, REFERENCES
 from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant

@@ -9,8 +9,8 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Invalid
-from domain.metering.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
+from domain.common.errors import Invalid
+from domain.usage.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
 from models.usage.model_price import ModelPriceImport, ModelPriceRow
 
 #: The lock by which imports wait for each other.

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.spend.scope import Attribution, Known
+from domain.credits.spend.scope import Attribution, Known
 from domain.usage.meter import ALL
 from ledger.invariants import Invariant
 from models.billing.project import Project
@@ -268,7 +268,7 @@ async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent
 async def known(
     session: AsyncSession, org_id: str, own: Collection[Agent], departments: Collection[str], projects: Collection[str]
 ) -> Known:
-    """Return the organization's agents, departments and projects that events name, for `domain.spend.scope.scope_of`.
+    """Return the organization's agents, departments and projects that events name, for `domain.credits.spend.scope`.
 
     Args:
         session: of the platform.

@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.metering.amounts import minor_pico
+from domain.usage.amounts import minor_pico
 from domain.usage.arrears import BilledStatus, OpenBill, Source
 from ledger.invariants import Invariant
 from models.usage.usage import UsageEventRow

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.organization import OrganizationStatus
+from domain.tenants.organization import OrganizationStatus
 from domain.usage.charge import Waits
 from domain.usage.paid_call import SECRET
 from ledger.invariants import Invariant

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from models.usage.usage import UsageEventRow
 
 

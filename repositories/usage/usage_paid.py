@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import spend_key
+from domain.common.ids import spend_key
 from models.credits.spend import Spend
 from models.usage.usage import UsagePaidCall
 

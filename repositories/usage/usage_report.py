@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.metered import Metered
-from domain.spend.scope import SpendingKey
 from domain.usage.run import RunPart
 from models.usage.usage import UsageDay, UsageEventRow
 from repositories.common.listing import Found, Listing, Position, Wanted

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from domain.accounting import codes_from
-from domain.document.content import Party
-from domain.errors import Invalid
-from domain.invoice.dunning import DAYS, check_days
-from domain.legal_entity import LegalEntities, LegalEntity, entities_from
-from domain.mail import GIVE_UP_AFTER, checked_address
-from domain.payment.terms import PurposeKind
-from domain.tax.sale import SaleRules
+from domain.billing.document.content import Party
+from domain.billing.legal_entity import LegalEntities, LegalEntity, entities_from
+from domain.billing.tax.sale import SaleRules
+from domain.books.accounting import codes_from
+from domain.common.errors import Invalid
+from domain.common.mail import GIVE_UP_AFTER, checked_address
+from domain.payments.dunning import DAYS, check_days
+from domain.payments.payment.terms import PurposeKind
 from runtime.settings.part import Part
 
 

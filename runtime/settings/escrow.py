@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from domain.errors import Invalid
-from domain.money import parse_ratio
+from domain.common.errors import Invalid
+from domain.common.money import parse_ratio
 from domain.reputation.policy import CHARGEBACK_DAYS
 from runtime.settings.part import Part
 

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from domain.money import CREDIT, parse_amount
-from domain.payment.livemode import (
+from domain.common.money import CREDIT, parse_amount
+from domain.payments.payment.livemode import (
     Environment,
     coins_are_test,
     environment_of,

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
-from domain.slack import HOOKS
-from domain.webhook.turns import AT_ONCE
+from domain.messages.slack import HOOKS
+from domain.messages.webhook.turns import AT_ONCE
 from runtime.settings.part import Part
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.

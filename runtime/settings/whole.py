@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 from pydantic import model_validator
 
-from domain.errors import Invalid
-from domain.invoice.rules import InvoiceRules
-from domain.invoice.series import DocumentType, series_of
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.invoice.series import DocumentType, series_of
+from domain.billing.plan import FREE, PREMIUM
+from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
-from domain.metering.price_map import default_price
-from domain.payment.livemode import Environment, is_local
-from domain.payment.rules import PaymentRules
-from domain.plan import FREE, PREMIUM
+from domain.messages.slack import HOOKS
+from domain.payments.payment.livemode import Environment, is_local
+from domain.payments.payment.rules import PaymentRules
 from domain.reputation.policy import EvidencePolicy
-from domain.session import CONSOLE
-from domain.slack import HOOKS
+from domain.tenants.session import CONSOLE
+from domain.usage.price_map import default_price
 from runtime.settings.billing import BillingSettings
 from runtime.settings.console import ConsoleSettings
 from runtime.settings.escrow import EscrowSettings

@@ -9,12 +9,12 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.collect import Collected, OneOff, Usage, collect
-from domain.billing_run.period import LATE, Period, previous_month
-from domain.billing_terms import TermsVersion, billed_period
-from domain.errors import DomainError
-from domain.metering.charges import parse_charge, rate_step
+from domain.billing.billing_run.collect import Collected, OneOff, Usage, collect
+from domain.billing.billing_run.period import LATE, Period, previous_month
+from domain.billing.billing_terms import TermsVersion, billed_period
+from domain.common.errors import DomainError
 from domain.usage.arrears import Source
+from domain.usage.charge_model import parse_charge, rate_step
 from models.usage.meter import MeterRow
 from repositories.billing import billing_run, billing_terms
 from repositories.usage import meter, usage, usage_bill

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
-from domain.billing_profile import Profile, check_profile, is_other_name
-from domain.errors import Invalid
-from domain.tax.rates import check_place
-from domain.tax.treatment import EU
-from domain.text import rfc3339
+from domain.billing.billing_profile import Profile, check_profile, is_other_name
+from domain.billing.tax.rates import check_place
+from domain.billing.tax.treatment import EU
+from domain.common.access import Actor, Role
+from domain.common.errors import Invalid
+from domain.common.text import rfc3339
 from models.billing.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation, VatNumbers, checked

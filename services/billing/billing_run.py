@@ -13,15 +13,15 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
-from domain.billing_run.period import NotEnded, month_text, period_at, ready_at
-from domain.errors import Conflict, InsufficientFunds
-from domain.ids import billed_period_key, invoice_mail_key
-from domain.invoice.rules import InvoiceRules
-from domain.mail import MailKind
-from domain.money import format_amount
-from domain.tax.treatment import Treatment
-from domain.text import rfc3339
+from domain.billing.billing_run.period import NotEnded, month_text, period_at, ready_at
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.tax.treatment import Treatment
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, InsufficientFunds
+from domain.common.ids import billed_period_key, invoice_mail_key
+from domain.common.mail import MailKind
+from domain.common.money import format_amount
+from domain.common.text import rfc3339
 from models.billing.billing_run import BillingRunRow
 from models.billing.invoice import InvoiceRow
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion, TaxService

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
-from domain.text import rfc3339
+from domain.billing.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
+from domain.common.access import Actor
+from domain.common.text import rfc3339
 from models.billing.billing_terms import BillingTermsRow
 from providers.payments.limits import check_recurring
 from repositories.billing import billing_terms

@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
-from domain.document.words import CREDITS
-from domain.errors import Conflict
-from domain.invoice.state import WrongInvoiceState
-from domain.invoice.wording import said
-from domain.money import CREDIT, format_amount
-from domain.payment.purposes.credits import Credits
-from domain.payment.state import Payment
-from domain.payment.terms import PaymentTerms
-from domain.tax.rates import AppliedTax, TaxCategory
+from domain.billing.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
+from domain.billing.document.words import CREDITS
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.invoice.wording import said
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.common.errors import Conflict
+from domain.common.money import CREDIT, format_amount
+from domain.payments.payment.purposes.credits import Credits
+from domain.payments.payment.state import Payment
+from domain.payments.payment.terms import PaymentTerms
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.tax_receipt import TaxReceipt
 from providers.formats import formats_of

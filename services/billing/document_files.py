@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.document.content import Document, Party
-from domain.legal_entity import LegalEntities, UnknownEntity
+from domain.billing.document.content import Document, Party
+from domain.billing.legal_entity import LegalEntities, UnknownEntity
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import document as documents

@@ -2,10 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.entitlement import Entitlement, Standing, included, require
-from domain.plan import Plan, Plans
-from domain.project import check_new_deployment, check_new_project
-from domain.subscription.terms import seats_of
+from domain.billing.entitlement import Entitlement, Standing, included, require
+from domain.billing.plan import Plan, Plans
+from domain.billing.project import check_new_deployment, check_new_project
+from domain.billing.subscription.terms import seats_of
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.tenants import api_key

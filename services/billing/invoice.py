@@ -10,17 +10,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.billing_terms import USUAL
-from domain.ids import invoice_transfer_key
-from domain.invoice.booking import InvoicePosting
-from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
-from domain.invoice.rules import UNTAXED, InvoiceRules
-from domain.invoice.series import DocumentType, series_of
-from domain.invoice.state import InvoiceStatus, require_draft
-from domain.lots import LotTerms
-from domain.metadata import NOTHING, Written
-from domain.money import format_amount
+from domain.billing.billing_terms import USUAL
+from domain.billing.invoice.booking import InvoicePosting
+from domain.billing.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
+from domain.billing.invoice.rules import UNTAXED, InvoiceRules
+from domain.billing.invoice.series import DocumentType, series_of
+from domain.billing.invoice.state import InvoiceStatus, require_draft
+from domain.common.access import Actor
+from domain.common.ids import invoice_transfer_key
+from domain.common.money import format_amount
+from domain.credits.lots import LotTerms
+from domain.tenants.metadata import NOTHING, Written
 from ledger.gateway import Ledger, Posted, Posting
 from models.billing.invoice import InvoiceRow
 from repositories.billing import billing_terms, invoice, invoice_line

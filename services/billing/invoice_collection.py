@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict
-from domain.invoice.booking import of_subscription
-from domain.invoice.collection import Collection, CollectionMethod
-from domain.invoice.dunning import numbered, opened
-from domain.invoice.state import InvoiceStatus, WrongInvoiceState
-from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
-from domain.subscription.late import page_of
+from domain.billing.invoice.booking import of_subscription
+from domain.billing.invoice.collection import Collection, CollectionMethod
+from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.billing.subscription.late import page_of
+from domain.common.access import Actor
+from domain.common.errors import Conflict
+from domain.payments.dunning import numbered, opened
+from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_collection, invoice_line, subscription
 from repositories.payments import payment

@@ -4,15 +4,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.approval import ApprovalAction, content_above, content_of
-from domain.ids import give_up_cause
-from domain.invoice import booking
-from domain.invoice.booking import InvoicePosting
-from domain.invoice.dunning import ChargeUnderWay
-from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
-from domain.money import format_amount
+from domain.billing.invoice import booking
+from domain.billing.invoice.booking import InvoicePosting
+from domain.billing.invoice.state import InvoiceStatus, require_collectible, require_voidable
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.approval import ApprovalAction, content_above, content_of
+from domain.common.ids import give_up_cause
+from domain.common.money import format_amount
+from domain.payments.dunning import ChargeUnderWay
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_line, subscription
 from repositories.credits import credit_lot

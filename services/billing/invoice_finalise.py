@@ -6,17 +6,17 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.ids import invoice_transfer_key
-from domain.invoice import booking
-from domain.invoice.arithmetic import InvoiceSums, sums_of
-from domain.invoice.booking import InvoicePosting
-from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
-from domain.invoice.rules import InvoiceRules
-from domain.invoice.series import entity_of
-from domain.invoice.state import InvoiceStatus
-from domain.tax.rates import AppliedTax
-from domain.tax.treatment import Treatment
+from domain.billing.invoice import booking
+from domain.billing.invoice.arithmetic import InvoiceSums, sums_of
+from domain.billing.invoice.booking import InvoicePosting
+from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.invoice.series import entity_of
+from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.tax.rates import AppliedTax
+from domain.billing.tax.treatment import Treatment
+from domain.common import accounts
+from domain.common.ids import invoice_transfer_key
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from providers.payments.limits import charge_unit

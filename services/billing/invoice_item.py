@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict
+from domain.common.access import Actor
+from domain.common.errors import Conflict
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from repositories.common.command import made_before

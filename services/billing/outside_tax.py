@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.errors import Conflict, Unavailable
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.rules import InvoiceRules
-from domain.tax.treatment import TaxParty, Treatment
+from domain.billing.invoice.lines import InvoiceLine
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.tax.treatment import TaxParty, Treatment
+from domain.common.errors import Conflict, Unavailable
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
 from repositories.billing import billing_profile

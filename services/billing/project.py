@@ -10,14 +10,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.errors import Conflict, InsufficientFunds
-from domain.ids import deployment_transfer_key
-from domain.metadata import NOTHING, Written
-from domain.money import SLOT
-from domain.plan import Plans
-from domain.project import (
+from domain.billing.plan import Plans
+from domain.billing.project import (
     DeployType,
     Usage,
     check_new_project,
@@ -26,6 +20,12 @@ from domain.project import (
     slots_to_return,
     slots_to_take,
 )
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.errors import Conflict, InsufficientFunds
+from domain.common.ids import deployment_transfer_key
+from domain.common.money import SLOT
+from domain.tenants.metadata import NOTHING, Written
 from ledger.gateway import Ledger, Posting
 from models.billing.project import DeploymentEvent, Project
 from models.tenants.organization import Organization

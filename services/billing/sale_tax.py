@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from domain.invoice.lines import STANDARD
-from domain.invoice.rules import InvoiceRules
-from domain.payment.pricing import Charge
-from domain.payment.terms import PurposeKind
-from domain.tax.sale import SaleRules, Taxation
+from domain.billing.invoice.lines import STANDARD
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.tax.sale import SaleRules, Taxation
+from domain.payments.payment.pricing import Charge
+from domain.payments.payment.terms import PurposeKind
 from providers.tax.service import TaxedLine, TaxService
 from runtime.database import Database
 from services.billing import tax

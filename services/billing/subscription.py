@@ -12,24 +12,20 @@ from types import MappingProxyType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain import accounts
-from domain.access import Actor, Role
-from domain.events.subscription import facts
-from domain.ids import (
-    accrual_key,
-    subscription_bill_command,
-    subscription_tier_command,
-)
-from domain.invoice.collection import CollectionMethod
-from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
-from domain.invoice.rules import UNTAXED, InvoiceRules
-from domain.invoice.wording import said
-from domain.payment.commands import adopted
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.plan import FREE, Plans
-from domain.subscription.accrual import accrues, first_day
-from domain.subscription.converge import plan_held
-from domain.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine
+from domain.billing.invoice.rules import UNTAXED, InvoiceRules
+from domain.billing.invoice.wording import said
+from domain.billing.plan import FREE, Plans
+from domain.billing.subscription.accrual import accrues, first_day
+from domain.billing.subscription.converge import plan_held
+from domain.billing.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.ids import accrual_key, subscription_bill_command, subscription_tier_command
+from domain.messages.events.subscription import facts
+from domain.payments.payment.commands import adopted
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger, Posting
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill

@@ -6,8 +6,8 @@ what was charged, and the limits of the agreed plan stay until an operator decid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.money import format_amount
-from domain.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
+from domain.billing.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
+from domain.common.money import format_amount
 from repositories.messages import alert
 
 #: The kind of the alert; the next period that is charged in full resolves it.

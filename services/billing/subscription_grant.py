@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.ids import subscription_debt_key, subscription_grant_key, uuid_of
-from domain.invoice.lines import SUBSCRIPTIONS
-from domain.lots import LotSource, LotTerms, cut
-from domain.money import CREDIT
-from domain.payment.entitlement import gone_minor
-from domain.payment.state import Payment
-from domain.subscription.period import Period
-from domain.subscription.refund import credits_left, net_cost
-from domain.subscription.state import Grant, Subscription
+from domain.billing.invoice.lines import SUBSCRIPTIONS
+from domain.billing.subscription.refund import credits_left, net_cost
+from domain.billing.subscription.state import Grant, Subscription
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.ids import subscription_debt_key, subscription_grant_key, uuid_of
+from domain.common.money import CREDIT
+from domain.common.period import Period
+from domain.credits.lots import LotSource, LotTerms, cut
+from domain.payments.payment.entitlement import gone_minor
+from domain.payments.payment.state import Payment
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from models.credits.credit_lot import CreditLot

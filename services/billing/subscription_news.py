@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert.rules import FAILED_PAYMENT
-from domain.mail import MailKind
-from domain.money import format_amount
-from domain.plan import Plans
-from domain.subscription.mails import mail_about, undone_upgrade
-from domain.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
-from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.plan import Plans
+from domain.billing.subscription.mails import mail_about, undone_upgrade
+from domain.billing.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
+from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
+from domain.common.mail import MailKind
+from domain.common.money import format_amount
+from domain.messages.alert.rules import FAILED_PAYMENT
 from repositories.billing import billing_terms
 from repositories.messages import alert
 from services.messages import mail

@@ -14,17 +14,22 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.ids import subscription_debt_key, subscription_hold_key, subscription_restore_key, subscription_return_key
-from domain.invoice.booking import InvoicePosting
-from domain.invoice.lines import SUBSCRIPTIONS
-from domain.lots import LotTerms, cut
-from domain.money import CREDIT
-from domain.subscription import refund
-from domain.subscription.accrual import Deferred
-from domain.subscription.period import Period
-from domain.subscription.refund import RestOfLot
+from domain.billing.invoice.booking import InvoicePosting
+from domain.billing.invoice.lines import SUBSCRIPTIONS
+from domain.billing.subscription import refund
+from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.refund import RestOfLot
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.ids import (
+    subscription_debt_key,
+    subscription_hold_key,
+    subscription_restore_key,
+    subscription_return_key,
+)
+from domain.common.money import CREDIT
+from domain.common.period import Period
+from domain.credits.lots import LotTerms, cut
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill
 from repositories.billing import subscription as subscriptions

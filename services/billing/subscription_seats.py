@@ -1,14 +1,14 @@
 """Alerts an organization that has more people than seats after a change of its subscription.
 
-`domain.subscription.terms.require_seats` refuses a change to too few seats when it is requested. It takes effect later,
-when more people may have keys; it still takes effect, and no key is revoked.
+`domain.billing.subscription.terms.require_seats` refuses a change to too few seats when it is requested. It takes
+effect later, when more people may have keys; it still takes effect, and no key is revoked.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.plan import Plans
-from domain.subscription.state import Subscription
-from domain.subscription.terms import seats_of
+from domain.billing.plan import Plans
+from domain.billing.subscription.state import Subscription
+from domain.billing.subscription.terms import seats_of
 from repositories.billing import subscription as subscriptions
 from repositories.messages import alert
 from repositories.tenants import api_key

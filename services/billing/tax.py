@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.rules import InvoiceRules
-from domain.tax.rates import TaxRate
-from domain.tax.treatment import TaxParty, Treatment, treat_dated
+from domain.billing.invoice.lines import InvoiceLine
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.tax.rates import TaxRate
+from domain.billing.tax.treatment import TaxParty, Treatment, treat_dated
 from models.billing.billing_profile import BillingProfile
 from repositories.billing import billing_profile, tax_rate
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict
-from domain.tax.rates import TaxRate, check_rate, format_rate
+from domain.billing.tax.rates import TaxRate, check_rate, format_rate
+from domain.common.access import Actor
+from domain.common.errors import Conflict
 from models.billing.billing_profile import TaxRateRow
 from repositories.billing import tax_rate
 from repositories.common import command

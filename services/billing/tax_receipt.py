@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.mail import MailKind
-from domain.money import format_amount
-from domain.payment.terms import PaymentTerms
+from domain.billing.invoice.series import DocumentType, entity_of, number_text, series_of
+from domain.common.mail import MailKind
+from domain.common.money import format_amount
+from domain.payments.payment.terms import PaymentTerms
 from models.billing.tax_receipt import TaxReceipt
 from repositories.billing import invoice, tax_receipt
 from repositories.messages import alert

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounting import (
+from domain.books.accounting import (
     JOURNAL_COLUMNS,
     QUICKBOOKS_COLUMNS,
     XERO_COLUMNS,
@@ -20,8 +20,8 @@ from domain.accounting import (
     require_mapped,
     xero_rows,
 )
-from domain.errors import Invalid
-from domain.money import ISSUED
+from domain.common.errors import Invalid
+from domain.common.money import ISSUED
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter, Position
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.money import CREDIT, SCALES
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.money import CREDIT, SCALES
 from ledger.gateway import Ledger
 from repositories.messages import alert
 

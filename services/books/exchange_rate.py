@@ -5,11 +5,11 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.credits import CreditPrice
-from domain.errors import Conflict
-from domain.spend.rate import ExchangeRate, format_rate
-from domain.text import rfc3339
+from domain.common.access import Actor
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict
+from domain.common.text import rfc3339
+from domain.credits.spend.rate import ExchangeRate, format_rate
 from ledger.rates import set_credit_rate, set_rate
 from models.credits.spend import SpendRate
 from repositories.books import spend_rate

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, NotFound
-from domain.ids import correction_key, is_id, reconciliation_run_id
-from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
+from domain.books.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
+from domain.common.access import Actor
+from domain.common.errors import Conflict, NotFound
+from domain.common.ids import correction_key, is_id, reconciliation_run_id
 from ledger.gateway import Ledger, Posting
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories.books import discrepancy as discrepancies

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.accounts import org_wallet
-from domain.series import Grouping, Metric, Series, largest, place_of
+from domain.books.series import Grouping, Metric, Series, largest, place_of
+from domain.common.accounts import org_wallet
 from repositories.books import accounting
 from repositories.books import series as store
 from repositories.credits import spend_day
@@ -31,7 +31,7 @@ async def read(
 
     Args:
         session: of the platform.
-        metric: see `domain.series`, which has checked the combination.
+        metric: see `domain.books.series`, which has checked the combination.
         grouping: what it is grouped by; None for one series.
         bounds: of the intervals.
         org_id: whose figures; None for those of the platform.

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, refuse_by_link
-from domain.approval import (
+from domain.common.access import Actor, refuse_by_link
+from domain.common.approval import (
     LASTS,
     ApprovalAction,
     ApprovalRequired,
@@ -20,8 +20,8 @@ from domain.approval import (
     digest,
     status_of,
 )
-from domain.errors import Conflict, Forbidden
-from domain.text import rfc3339
+from domain.common.errors import Conflict, Forbidden
+from domain.common.text import rfc3339
 from models.common.approval import Approval
 from repositories.common import approval
 from repositories.messages import alert

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from domain.errors import Invalid, Unavailable
+from domain.common.errors import Invalid, Unavailable
 from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderRefused, ProviderUnavailable
 
 log = structlog.get_logger("bursar.api")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.action_cost import Cost, in_force
-from domain.money import CREDIT, format_amount
+from domain.common.access import Actor
+from domain.common.money import CREDIT, format_amount
+from domain.credits.action_cost import Cost, in_force
 from models.credits.action_cost import ActionCost
 from repositories.credits import action_cost
 from repositories.tenants import audit, organization

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
-from domain.credits import CreditPrice, GrantSource
-from domain.errors import Invalid
-from domain.ids import grant_key, signup_command_id, uuid_of
-from domain.lots import LotSource, LotTerms
-from domain.metadata import NOTHING, Written
-from domain.money import CREDIT, format_amount
-from domain.text import rfc3339
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.approval import ApprovalAction, content_above
+from domain.common.credits import CreditPrice, GrantSource
+from domain.common.errors import Invalid
+from domain.common.ids import grant_key, signup_command_id, uuid_of
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import rfc3339
+from domain.credits.lots import LotSource, LotTerms
+from domain.tenants.metadata import NOTHING, Written
 from ledger.gateway import Ledger
 from models.credits.credit_lot import CreditLot
 from repositories.billing import credit_note

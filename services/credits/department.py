@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, Invalid
-from domain.spend.scope import Attribution
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Invalid
+from domain.credits.spend.scope import Attribution
 from models.credits.department import Department
 from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey

@@ -6,12 +6,12 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
-from domain.ids import uuid_id
-from domain.money import CREDIT, format_amount
-from domain.organization import OrganizationStatus, stopped
-from domain.text import rfc3339
+from domain.common.access import Actor
+from domain.common.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import rfc3339
+from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.spending import Spending

@@ -12,14 +12,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, Invalid, NotFound
-from domain.events import Event
-from domain.events.spend_control import fact
-from domain.ids import uuid_id
-from domain.money import CREDIT
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
+from domain.common.access import Actor
+from domain.common.calendar import Window
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT
+from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
+from domain.messages.events import Event
+from domain.messages.events.spend_control import fact
 from ledger.controls import Controls, Written
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from repositories.common.command import made_by, other_request

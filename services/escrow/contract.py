@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.contract import judge_acceptance
-from domain.metadata import Written
-from domain.money import format_amount
+from domain.common.access import Actor
+from domain.common.money import format_amount
+from domain.escrow.contract import judge_acceptance
 from domain.reputation.levels import Level, refuse_large
+from domain.tenants.metadata import Written
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
 from repositories.escrow import contract

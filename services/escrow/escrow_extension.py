@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.escrow import outage, pause
 from domain.escrow.outage import Outage
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
-from domain.organization import OrganizationStatus, TimedExits
+from domain.tenants.organization import OrganizationStatus, TimedExits
 from repositories.common import api_presence
 from repositories.tenants import organization
 

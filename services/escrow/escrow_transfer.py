@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain import accounts
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.ids import escrow_transfer_key
+from domain.credits.lots import LotTerms
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
-from domain.ids import escrow_transfer_key
-from domain.lots import LotTerms
 from ledger.gateway import Ledger, Posting
 from repositories.books import debt
 from runtime.database import Transaction

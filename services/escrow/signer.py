@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.common.access import Actor
 from domain.escrow.signing import refuse_same_people
 from domain.escrow.state import Escrow
 from repositories.escrow import signer

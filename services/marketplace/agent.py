@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict
-from domain.events import Event, time_of
+from domain.common.access import Actor
+from domain.common.errors import Conflict
 from domain.marketplace.offer import OfferStatus, words
-from domain.metadata import Written
+from domain.messages.events import Event, time_of
+from domain.tenants.metadata import Written
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer
 from repositories.marketplace import agent as agents

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Permission, permit
-from domain.errors import Conflict, DomainError, Invalid
+from domain.common.access import Actor, Permission, permit
+from domain.common.errors import Conflict, DomainError, Invalid
+from domain.common.money import CREDIT, format_amount, format_ratio
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, Seen, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
-from domain.metadata import Precondition
-from domain.money import CREDIT, format_amount, format_ratio
-from domain.payment.options import STRIPE
-from domain.payment.purposes.purchase import is_disputed
+from domain.payments.payment.options import STRIPE
+from domain.payments.payment.purposes.purchase import is_disputed
+from domain.tenants.metadata import Precondition
 from ledger.spends import NewSpend, Spender
 from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable, refundable

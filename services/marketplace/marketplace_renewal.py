@@ -5,17 +5,17 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict
-from domain.ids import renewal_command_id
-from domain.mail import MailKind
+from domain.common.access import Actor
+from domain.common.errors import Conflict
+from domain.common.ids import renewal_command_id
+from domain.common.mail import MailKind
+from domain.common.money import format_amount
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_missed, is_over
 from domain.marketplace.sale import PurchaseStatus
-from domain.money import format_amount
-from domain.organization import OrganizationClosed, OrganizationSuspended
-from domain.payment.state import AWAITING, Fulfilment, PaymentStatus
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment.state import AWAITING, Fulfilment, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
+from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.billing import billing_terms

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.errors import Conflict, DomainError
-from domain.ids import purchase_key
-from domain.lots import LotSource, LotTerms, cut
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.errors import Conflict, DomainError
+from domain.common.ids import purchase_key
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms, cut
 from domain.marketplace.sale import shares_between
-from domain.money import CREDIT
 from ledger.gateway import Ledger, Posting
 from ledger.sales import Shares, sell, share
 from ledger.spending import Spending

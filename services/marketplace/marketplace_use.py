@@ -10,13 +10,13 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, DomainError, Forbidden, IdempotencyConflict, Invalid
+from domain.common.access import Actor
+from domain.common.errors import Conflict, DomainError, Forbidden, IdempotencyConflict, Invalid
+from domain.common.money import CREDIT, format_amount
 from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
-from domain.money import CREDIT, format_amount
-from domain.organization import OrganizationClosed
+from domain.tenants.organization import OrganizationClosed
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spent
 from models.credits.spend import Spend, SpendChange

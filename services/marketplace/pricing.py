@@ -7,15 +7,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, Invalid, NotFound
-from domain.money import format_amount
-from domain.pricing.book import Book
-from domain.pricing.expression import Compile
-from domain.pricing.facts import Facts
-from domain.pricing.kept import kept
-from domain.pricing.quote import LASTS, commission_of, judge_use
-from domain.pricing.rule import Rule, refuse_overlap
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.money import format_amount
+from domain.marketplace.pricing.book import Book
+from domain.marketplace.pricing.expression import Compile
+from domain.marketplace.pricing.facts import Facts
+from domain.marketplace.pricing.kept import kept
+from domain.marketplace.pricing.quote import LASTS, commission_of, judge_use
+from domain.marketplace.pricing.rule import Rule, refuse_overlap
 from domain.reputation.levels import Level, commission_source
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule

@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.credits import CreditPrice, GrantSource
-from domain.errors import Invalid
-from domain.ids import bounded, uuid_of
-from domain.lots import LotTerms
-from domain.money import CREDIT, format_amount
-from domain.payment.entitlement import gone_minor
-from domain.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice, GrantSource
+from domain.common.errors import Invalid
+from domain.common.ids import bounded, uuid_of
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotTerms
+from domain.marketplace.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
+from domain.payments.payment.entitlement import gone_minor
 from ledger.gateway import Ledger, Posting
 from models.marketplace.referral import Referral
 from repositories.books import debt

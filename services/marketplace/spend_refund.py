@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.approval import ApprovalAction
-from domain.money import CREDIT, format_amount
+from domain.common.access import Actor
+from domain.common.approval import ApprovalAction
+from domain.common.money import CREDIT, format_amount
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import credit_lot as grants
 from repositories.credits import spend as spends

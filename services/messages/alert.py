@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.text import rfc3339
+from domain.common.access import Actor
+from domain.common.text import rfc3339
 from models.messages.alert import Alert
 from repositories.messages import alert
 from repositories.tenants import audit

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.alert import firing, rules
-from domain.alert.firing import Act, Phase, Terms
-from domain.alert.rules import BUILT_IN, BUILT_IN_TERMS, Rule
-from domain.money import CREDIT, format_amount
+from domain.common.money import CREDIT, format_amount
+from domain.messages.alert import firing, rules
+from domain.messages.alert.firing import Act, Phase, Terms
+from domain.messages.alert.rules import BUILT_IN, BUILT_IN_TERMS, Rule
 from models.messages.alert_rule import AlertRule, AlertRuleStanding
 from repositories.messages import alert, alert_built_in, alert_figure, alert_rule
 from repositories.messages.alert_built_in import Found

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.alert import rules
-from domain.alert.conditions import Asked, condition_of
-from domain.alert.escalation import Step
-from domain.alert.metrics import metric_of
-from domain.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
-from domain.errors import Conflict, Invalid, NotFound
-from domain.ids import is_id
-from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.ids import is_id
+from domain.messages.alert import rules
+from domain.messages.alert.conditions import Asked, condition_of
+from domain.messages.alert.escalation import Step
+from domain.messages.alert.metrics import metric_of
+from domain.messages.alert.rules import BUILT_IN, MAX_RULES, BuiltIn, Rule
+from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from models.credits.spend_control import SpendControl
 from models.messages.alert_rule import AlertRule
 from repositories.common.command import lock_command, made_by, other_request, refuse_other

@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Role
-from domain.alert.life import AlertStatus, Severity
-from domain.mail import Purpose
-from domain.notification.channel import INBOX
-from domain.notification.due import Cadence, due
-from domain.notification.preferences import Person
-from domain.notification.types import (
+from domain.common.access import Role
+from domain.common.mail import Purpose
+from domain.messages.alert.life import AlertStatus, Severity
+from domain.messages.notification.channel import INBOX
+from domain.messages.notification.due import Cadence, due
+from domain.messages.notification.preferences import Person
+from domain.messages.notification.types import (
     BY_FACT,
     BY_NAME,
     MAILED_TO_OWNERS,

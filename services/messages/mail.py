@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.contact import CHANGES_A_DAY, DAY, OF_ALL_A_DAY, check_change
-from domain.errors import other_request
-from domain.mail import LANGUAGES, Contact, MailKind, Purpose
-from domain.mail_kind import checked_values, purpose_of
-from domain.metadata import Precondition
+from domain.common.access import Actor
+from domain.common.errors import other_request
+from domain.common.mail import LANGUAGES, Contact, MailKind, Purpose
+from domain.messages.mail_kind import checked_values, purpose_of
+from domain.tenants.contact import CHANGES_A_DAY, DAY, OF_ALL_A_DAY, check_change
+from domain.tenants.metadata import Precondition
 from models.tenants.contact import OrganizationContacts
 from repositories.messages import mail as mails
 from repositories.tenants import audit, contact
@@ -36,7 +36,7 @@ async def queue(
         key: names the fact and its scope, such as `invoice:{id}:issued`.
         org_id: the organization.
         kind: of the mail.
-        data: the values of the kind, see `domain.mail`; amounts are decimal strings, days are like `2026-11-30`.
+        data: the values of the kind, see `domain.common.mail`; amounts are decimal strings, days are like `2026-11-30`.
         also: addresses besides those of the contacts.
 
     Raises:

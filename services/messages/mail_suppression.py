@@ -6,9 +6,9 @@ from datetime import date, datetime
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import BadSignature
-from domain.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
+from domain.common.access import Actor
+from domain.common.errors import BadSignature
+from domain.messages.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
 from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Delivery, Message, Notifier
 from repositories.messages import alert

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
-from domain.alert.escalation import Step, at_once
-from domain.alert.life import AlertStatus
-from domain.errors import Conflict, DomainError, NotFound, other_request
-from domain.notification.channel import (
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, DomainError, NotFound, other_request
+from domain.messages.alert.escalation import Step, at_once
+from domain.messages.alert.life import AlertStatus
+from domain.messages.notification.channel import (
     CODE_TRIES,
     INBOX,
     MOST,
@@ -24,8 +24,8 @@ from domain.notification.channel import (
     digest_of,
     shown,
 )
-from domain.notification.due import DIGESTS, Cadence
-from domain.notification.preferences import (
+from domain.messages.notification.due import DIGESTS, Cadence
+from domain.messages.notification.preferences import (
     OnlyRecipient,
     Preferences,
     check_somebody_is_notified,
@@ -33,8 +33,8 @@ from domain.notification.preferences import (
     checked_defaults,
     recipient_of,
 )
-from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
-from domain.slack import HOOKS
+from domain.messages.notification.types import BY_NAME, CODE, TYPES, NotificationType
+from domain.messages.slack import HOOKS
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel
 from repositories.common.command import lock_command, made_by

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from domain.errors import NotFound
-from domain.notification.due import day_of
-from domain.notification.types import DIGEST
+from domain.common.errors import NotFound
+from domain.messages.notification.due import day_of
+from domain.messages.notification.types import DIGEST
 from models.messages.notification import NotificationRow
 from runtime.signing import SIGNATURE_LENGTH, Signer
 

@@ -15,14 +15,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, Invalid, NotFound, other_request
-from domain.events import Event
-from domain.organization import OrganizationClosed, OrganizationStatus
-from domain.text import rfc3339
-from domain.webhook import endpoint as rules
-from domain.webhook.delivery import DeliveryStatus
-from domain.webhook.endpoint import (
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Invalid, NotFound, other_request
+from domain.common.text import rfc3339
+from domain.messages.events import Event
+from domain.messages.webhook import endpoint as rules
+from domain.messages.webhook.delivery import DeliveryStatus
+from domain.messages.webhook.endpoint import (
     BY_HAND_AN_HOUR,
     FULL_ALERT,
     GIVEN_UP_ALERT,
@@ -40,6 +39,7 @@ from domain.webhook.endpoint import (
     Outcome,
     WrongEndpointState,
 )
+from domain.tenants.organization import OrganizationClosed, OrganizationStatus
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 from repositories.common.command import lock_command, made_by

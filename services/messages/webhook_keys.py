@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.webhook.endpoint import SecretMissing
+from domain.messages.webhook.endpoint import SecretMissing
 from models.messages.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from runtime.sealing import Sealer

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.alert.rules import PROBE_FAILED
-from domain.credits import GrantSource
-from domain.earnings import EarningsKind, account_of, renew_days_of
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import GrantSource
+from domain.common.ids import probe_command_id
+from domain.common.money import CREDIT, parse_amount
 from domain.escrow.state import Terms
-from domain.ids import probe_command_id
-from domain.money import CREDIT, parse_amount
-from domain.payable import HoldBack
+from domain.messages.alert.rules import PROBE_FAILED
+from domain.payouts.earnings import EarningsKind, account_of, renew_days_of
+from domain.payouts.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from models.escrow.contract import Contract

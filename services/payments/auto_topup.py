@@ -11,12 +11,21 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.auto_topup import FAILED, SWITCHED_OFF, Crossing, Verdict, month_after, month_of, retry_after, verdict_of
-from domain.ids import auto_topup_command_id
-from domain.money import CREDIT, format_amount
-from domain.organization import OrganizationStatus
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.ids import auto_topup_command_id
+from domain.common.money import CREDIT, format_amount
+from domain.payments.auto_topup import (
+    FAILED,
+    SWITCHED_OFF,
+    Crossing,
+    Verdict,
+    month_after,
+    month_of,
+    retry_after,
+    verdict_of,
+)
+from domain.payments.payment.terms import PaymentTerms
+from domain.tenants.organization import OrganizationStatus
 from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from repositories.messages import alert
 from repositories.payments import auto_topup, payment, payment_command

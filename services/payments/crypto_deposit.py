@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import IdempotencyConflict
-from domain.payment.snapshot import CreatePayment
+from domain.common.errors import IdempotencyConflict
+from domain.payments.payment.snapshot import CreatePayment
 from models.payments.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
 from providers.chains.addresses import Place
 from providers.payments.base import OutcomeUnknown

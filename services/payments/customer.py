@@ -1,6 +1,6 @@
 """Makes an organization a customer of Stripe: the provider is called between two short transactions, with a key."""
 
-from domain.ids import customer_key
+from domain.common.ids import customer_key
 from providers.payments.stripe.customers import StripeCustomers
 from repositories.payments import customer
 from repositories.tenants import organization

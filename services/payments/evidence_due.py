@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payment.state import Dispute
+from domain.payments.payment.state import Dispute
 from repositories.common.together import Writes
 from repositories.messages import alert
 from repositories.payments import chargeback as chargebacks

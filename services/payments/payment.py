@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain import accounts
-from domain.access import Role
-from domain.accounts import Account
-from domain.errors import InsufficientFunds
-from domain.ids import uuid_of
-from domain.lots import LotSource, LotTerms, cut
-from domain.money import CREDIT, format_amount
-from domain.payable import HoldBack
-from domain.payment import booking
-from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
+from domain.common import accounts
+from domain.common.access import Role
+from domain.common.accounts import Account
+from domain.common.errors import InsufficientFunds
+from domain.common.ids import uuid_of
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotSource, LotTerms, cut
+from domain.payments.payment import booking
+from domain.payments.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from repositories.books import debt
 from repositories.credits import credit_lot

@@ -3,9 +3,9 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.money import format_amount
-from domain.payment.chargebacks import ANSWERABLE
-from domain.payment.state import AWAITING
+from domain.common.money import format_amount
+from domain.payments.payment.chargebacks import ANSWERABLE
+from domain.payments.payment.state import AWAITING
 from repositories.messages import alert
 from repositories.tenants import organization
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.invoice.state import InvoiceBalance
-from domain.money import CREDIT
-from domain.payment import booking
-from domain.payment.state import Dispute, RefundState
-from domain.payment.terms import PaymentTerms
-from domain.recovery import shortfall
+from domain.billing.invoice.state import InvoiceBalance
+from domain.common.money import CREDIT
+from domain.payments.payment import booking
+from domain.payments.payment.state import Dispute, RefundState
+from domain.payments.payment.terms import PaymentTerms
+from domain.payouts.recovery import shortfall
 from models.billing.subscription import SubscriptionBill
 from repositories.billing import subscription as subscriptions
 from repositories.messages import alert

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.ids import payment_transfer_key, uuid_id
-from domain.money import CREDIT
-from domain.payment import booking
+from domain.common.ids import payment_transfer_key, uuid_id
+from domain.common.money import CREDIT
+from domain.payments.payment import booking
 from ledger.gateway import Posting
 from models.credits.credit_lot import CreditLot
 from repositories.credits import credit_lot as lots

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.errors import Conflict, Invalid
+from domain.common.errors import Conflict, Invalid
 from providers.payments.registry import Providers
 from services.common.provider_errors import provider_errors
 

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.payments.payment import PaymentSignal
-from domain.ids import payment_workflow_id
+from domain.common.ids import payment_workflow_id
 from repositories.payments import payment
 from runtime import reach
 from runtime.database import Database

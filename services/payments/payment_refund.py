@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
-from domain.money import format_amount
-from domain.payment.purposes import rules_of
-from domain.payment.refunds import RefundExceeds, RefundTooPrecise
-from domain.payment.state import Payment
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.approval import ApprovalAction, content_above
+from domain.common.money import format_amount
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.refunds import RefundExceeds, RefundTooPrecise
+from domain.payments.payment.state import Payment
+from domain.payments.payment.terms import PaymentTerms
 from providers.payments import limits
 from repositories.billing import invoice
 from repositories.credits import credit_lot

@@ -1,18 +1,18 @@
-"""Makes the terms of payments by the rules of `domain/payment`, with exchange rates and taxes from providers."""
+"""Makes the terms of payments by `domain/payments/payment`, with exchange rates and taxes from providers."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from domain.errors import Unavailable
-from domain.payment.options import CRYPTO, Options, check_options
-from domain.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
-from domain.payment.purposes import rules_for
-from domain.payment.purposes.credits import credits_bought
-from domain.payment.quote import Rate
-from domain.payment.rules import PaymentRules
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.tax.sale import SaleRules, Taxation
+from domain.billing.tax.sale import SaleRules, Taxation
+from domain.common.errors import Unavailable
+from domain.common.quote import Rate
+from domain.payments.payment.options import CRYPTO, Options, check_options
+from domain.payments.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
+from domain.payments.payment.purposes import rules_for
+from domain.payments.payment.purposes.credits import credits_bought
+from domain.payments.payment.rules import PaymentRules
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from providers.payments.limits import check_chargeable, countable
 from providers.payments.registry import Providers
 from runtime.database import Database

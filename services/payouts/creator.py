@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Role
-from domain.creator import CreatorAccount, has_tax_profile, is_redirected
-from domain.ids import creator_account_key
-from domain.mail import MailKind
+from domain.common.access import Role
+from domain.common.ids import creator_account_key
+from domain.common.mail import MailKind
+from domain.payouts.creator import CreatorAccount, has_tax_profile, is_redirected
 from models.payouts.creator_account import CreatorAccountRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.accounts import Account
-from domain.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
-from domain.errors import Conflict, InsufficientFunds, NotFound, other_request
-from domain.ids import earnings_key
-from domain.money import CREDIT, format_amount
-from domain.payable import HoldBack
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.common.errors import Conflict, InsufficientFunds, NotFound, other_request
+from domain.common.ids import earnings_key
+from domain.common.money import CREDIT, format_amount
+from domain.payouts.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from ledger.transfers import Transfers
 from repositories.books import debt

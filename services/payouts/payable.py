@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payable import HoldBack, Share, Window
+from domain.payouts.payable import HoldBack, Share, Window
 from repositories.payouts import payable
 from repositories.reputation import level
 

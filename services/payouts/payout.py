@@ -11,20 +11,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.accounts import Account
-from domain.creator import CreatorAccount, payable_to
-from domain.errors import Conflict, Invalid, other_request
-from domain.events.payout import facts
-from domain.ids import payout_id_of, payout_key
-from domain.lots import LotTerms
-from domain.money import CREDIT, cut_minor, format_amount
-from domain.organization import OrganizationStatus, OrganizationSuspended
-from domain.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
-from domain.payment.snapshot import BalanceTransaction
-from domain.payout.commands import asked_for, numbered, requested
-from domain.payout.state import Payout, PayoutLine
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.common.errors import Conflict, Invalid, other_request
+from domain.common.ids import payout_id_of, payout_key
+from domain.common.money import CREDIT, cut_minor, format_amount
+from domain.credits.lots import LotTerms
+from domain.messages.events.payout import facts
+from domain.payments.payment.snapshot import BalanceTransaction
+from domain.payouts.creator import CreatorAccount, payable_to
+from domain.payouts.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
+from domain.payouts.payout.commands import asked_for, numbered, requested
+from domain.payouts.payout.state import Payout, PayoutLine
+from domain.tenants.organization import OrganizationStatus, OrganizationSuspended
 from ledger.gateway import Ledger, Posting
 from providers.payments.limits import MONEY, transferable
 from repositories.books import debt

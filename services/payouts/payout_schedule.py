@@ -6,13 +6,13 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
-from domain.errors import Conflict
-from domain.ids import payout_schedule_key
-from domain.organization import OrganizationSuspended
-from domain.payable import HoldBack, available
-from domain.payout.schedule import PayoutSchedule
-from domain.payout.state import Payout
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
+from domain.common.ids import payout_schedule_key
+from domain.payouts.payable import HoldBack, available
+from domain.payouts.payout.schedule import PayoutSchedule
+from domain.payouts.payout.state import Payout
+from domain.tenants.organization import OrganizationSuspended
 from models.payouts.payout import PayoutScheduleRow
 from repositories.payouts import creator_account, payout_schedule
 from repositories.tenants import audit

@@ -12,14 +12,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.ids import recovery_cause, recovery_key
-from domain.lots import LotTerms
-from domain.mail import MailKind
-from domain.money import CREDIT, format_amount
-from domain.payable import HoldBack
-from domain.recovery import Loss, Priced, Use, answered_for, still_lost
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.ids import recovery_cause, recovery_key
+from domain.common.mail import MailKind
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotTerms
+from domain.payouts.payable import HoldBack
+from domain.payouts.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
 from models.payouts.recovery import Recovery, RecoveryShare
 from repositories.billing import subscription as subscriptions

@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.period import month_text, next_month
-from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
-from domain.errors import Conflict, Unavailable
-from domain.invoice.arithmetic import part_of
-from domain.invoice.lines import STANDARD
-from domain.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.legal_entity import LegalEntities
-from domain.mail import MailKind
-from domain.money import CREDIT, allocate, format_amount
-from domain.tax.rates import TaxCategory
-from domain.tax.self_billing import Supplier, included, spread, stated_tax
+from domain.billing.billing_run.period import month_text, next_month
+from domain.billing.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.billing.invoice.arithmetic import part_of
+from domain.billing.invoice.lines import STANDARD
+from domain.billing.invoice.series import DocumentType, entity_of, number_text, series_of
+from domain.billing.legal_entity import LegalEntities
+from domain.billing.tax.rates import TaxCategory
+from domain.billing.tax.self_billing import Supplier, included, spread, stated_tax
+from domain.common.errors import Conflict, Unavailable
+from domain.common.mail import MailKind
+from domain.common.money import CREDIT, allocate, format_amount
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from providers.formats import formats_of
 from repositories.billing import billing_profile, invoice, tax_rate

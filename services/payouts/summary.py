@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import summary as rules
-from domain.errors import NotFound
-from domain.payable import HoldBack
-from domain.summary import AssetSummary, Earnings, Part, part_of
+from domain.common.errors import NotFound
+from domain.payouts import summary as rules
+from domain.payouts.payable import HoldBack
+from domain.payouts.summary import AssetSummary, Earnings, Part, part_of
 from repositories.payouts import payable
 from repositories.payouts import summary as store
 from repositories.payouts.summary import SummaryRow

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.ids import recovery_key, reversal_id_of
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT, format_amount
-from domain.recovery import LOOKS, ReversalStatus, Use, reversals
+from domain.common import accounts
+from domain.common.ids import recovery_key, reversal_id_of
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotSource, LotTerms
+from domain.payouts.recovery import LOOKS, ReversalStatus, Use, reversals
 from ledger.gateway import Ledger, Posting
 from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payments.limits import transferable

@@ -7,16 +7,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.accounts import Account
-from domain.approval import ApprovalAction, content_above, content_of
-from domain.earnings import EarningsKind, account_of, renew_days_of
-from domain.errors import Conflict, Invalid, other_request
-from domain.ids import earnings_key
-from domain.lots import LotTerms
-from domain.money import CREDIT, ISSUED, cut_minor, format_amount
-from domain.payable import HoldBack, PayableState, available
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.common.approval import ApprovalAction, content_above, content_of
+from domain.common.errors import Conflict, Invalid, other_request
+from domain.common.ids import earnings_key
+from domain.common.money import CREDIT, ISSUED, cut_minor, format_amount
+from domain.credits.lots import LotTerms
+from domain.payouts.earnings import EarningsKind, account_of, renew_days_of
+from domain.payouts.payable import HoldBack, PayableState, available
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfer, Transfers
 from providers.payments.limits import MONEY, transferable

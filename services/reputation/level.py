@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.common.access import Actor
 from domain.escrow.state import Terms
 from domain.reputation.levels import Level, check, refuse_exposed
 from models.reputation.reputation import ReputationLadderRow

@@ -7,19 +7,19 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain.access import Actor
-from domain.alert.rules import FRAUD_SUSPECTED
-from domain.errors import Conflict, NotFound, other_request
+from domain.common.access import Actor
+from domain.common.errors import Conflict, NotFound, other_request
+from domain.common.ids import escrow_id_of
+from domain.common.money import CREDIT, parse_ratio
+from domain.common.text import rfc3339
 from domain.escrow.state import Escrow
-from domain.ids import escrow_id_of
-from domain.money import CREDIT, parse_ratio
-from domain.payment.state import Payment
+from domain.messages.alert.rules import FRAUD_SUSPECTED
+from domain.payments.payment.state import Payment
 from domain.reputation import conduct, facts
 from domain.reputation.facts import FactKind, Says
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import bank_took, nothing_is_left, passed_on, recalled, recalled_of_bill, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
-from domain.text import rfc3339
 from models.escrow.contract import Contract
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.command import lock_command

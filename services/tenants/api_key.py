@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import PERMISSIONS, SECOND_KEYS, Actor, Permission, Role
-from domain.errors import Forbidden, NotFound, Unauthenticated
-from domain.plan import Plans
-from domain.session import SessionEnded
-from domain.spend.control import SubjectKind
-from domain.text import rfc3339
+from domain.billing.plan import Plans
+from domain.common.access import PERMISSIONS, SECOND_KEYS, Actor, Permission, Role
+from domain.common.errors import Forbidden, NotFound, Unauthenticated
+from domain.common.text import rfc3339
+from domain.credits.spend.control import SubjectKind
+from domain.tenants.session import SessionEnded
 from models.tenants.api_key import ApiKey
 from repositories.common.command import made_by
 from repositories.credits import spend_control as controls

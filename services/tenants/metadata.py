@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import other_request
-from domain.events import Event
-from domain.metadata import Precondition, merged
+from domain.common.access import Actor
+from domain.common.errors import other_request
+from domain.messages.events import Event
+from domain.tenants.metadata import Precondition, merged
 from models.tenants.metadata import ObjectMetadata
 from repositories.messages import event
 from repositories.tenants import audit

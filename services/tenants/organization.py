@@ -6,12 +6,18 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.events import Event, time_of
-from domain.metadata import Written
-from domain.money import format_amount
-from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.money import format_amount
+from domain.messages.events import Event, time_of
+from domain.tenants.metadata import Written
+from domain.tenants.organization import (
+    OrganizationClosed,
+    OrganizationNotEmpty,
+    OrganizationStatus,
+    TimedExits,
+    money_left,
+)
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from repositories.books import debt

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import SECOND_KEYS, Actor, Role
-from domain.entitlement import Entitlement, Standing, require
-from domain.errors import Conflict, NotFound, Unauthenticated
-from domain.plan import Plans
-from domain.session import MOST, LinkGone, link_problem, span_of
+from domain.billing.entitlement import Entitlement, Standing, require
+from domain.billing.plan import Plans
+from domain.common.access import SECOND_KEYS, Actor, Role
+from domain.common.errors import Conflict, NotFound, Unauthenticated
+from domain.tenants.session import MOST, LinkGone, link_problem, span_of
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
 from models.tenants.session import Session, SessionLink

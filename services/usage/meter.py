@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import Conflict, Forbidden
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Forbidden
 from models.usage.meter import MeterRow
 from repositories.tenants import audit
 from repositories.usage import meter

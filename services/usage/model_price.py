@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.metering.price_map import PriceMap
-from domain.metering.prices import ModelPrice
+from domain.usage.price_map import PriceMap
+from domain.usage.prices import ModelPrice
 from repositories.usage import model_price as prices
 
 

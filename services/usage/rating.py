@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
-from domain.metering.adapters import ModelCall
-from domain.metering.prices import ModelPrice
+from domain.usage.adapters import ModelCall
 from domain.usage.call import Cost, cost_by_model, nameless
+from domain.usage.prices import ModelPrice
 from repositories.usage.model_price import PriceBook, Wanted, unknown
 
 

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.period import month_at
-from domain.errors import DomainError
-from domain.ids import uuid_id
+from domain.billing.billing_run.period import month_at
+from domain.common.errors import DomainError
+from domain.common.ids import uuid_id
 from domain.usage.event import (
     InvalidEvent,
     OtherEvent,

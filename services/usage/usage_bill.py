@@ -11,12 +11,12 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.billing_run.period import month_at
-from domain.ids import uuid_id
-from domain.metering.charges import parse_charge
+from domain.billing.billing_run.period import month_at
+from domain.common.access import Actor
+from domain.common.ids import uuid_id
 from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
 from domain.usage.charge import NotVoidable
+from domain.usage.charge_model import parse_charge
 from domain.usage.event import InvalidEvent
 from repositories.tenants import audit
 from repositories.usage import meter, usage, usage_bill, usage_void

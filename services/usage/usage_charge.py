@@ -14,15 +14,15 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.access import Actor
-from domain.credits import CreditPrice
-from domain.errors import DomainError, NotFound, Unavailable, other_request
-from domain.ids import is_id, uuid_id, uuid_of
-from domain.metering.amounts import added
-from domain.metering.charges import parse_charge
-from domain.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.credits import CreditPrice
+from domain.common.errors import DomainError, NotFound, Unavailable, other_request
+from domain.common.ids import is_id, uuid_id, uuid_of
+from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.usage.amounts import added
 from domain.usage.charge import Part, Waits, check_voidable, credits_of
+from domain.usage.charge_model import parse_charge
 from domain.usage.paid_call import beyond_key
 from ledger.gateway import Ledger
 from ledger.spending import Spending

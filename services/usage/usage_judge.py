@@ -8,14 +8,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.billing_terms import USUAL, BillingTerms, UsageMode
-from domain.errors import DomainError, Invalid
-from domain.metering.adapters import ModelCall
-from domain.metering.charges import Charge, parse_charge
-from domain.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.billing.billing_terms import USUAL, BillingTerms, UsageMode
+from domain.common.access import Actor
+from domain.common.errors import DomainError, Invalid
+from domain.credits.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.usage.adapters import ModelCall
 from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
 from domain.usage.call import Cost, call_of
+from domain.usage.charge_model import Charge, parse_charge
 from domain.usage.event import (
     PAYEE,
     HeldSpend,

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Unavailable
-from domain.ids import uuid_id
+from domain.common.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Unavailable
+from domain.common.ids import uuid_id
 from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
-from domain.organization import OrganizationClosed
+from domain.tenants.organization import OrganizationClosed
 from domain.usage.call import Cost, cost_of_use, quantity_of
 from domain.usage.charge import Waits
 from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_of
+from domain.common.ids import uuid_of
 from domain.usage.event import UsageEvent
 from domain.usage.litellm import SOURCE
 from domain.usage.paid_call import Paid, paid

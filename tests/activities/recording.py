@@ -7,7 +7,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent, RecordedPayment, RecordPayment
-from domain.payment.state import Outcome
+from domain.payments.payment.state import Outcome
 from runtime.database import Database
 from tests.support.runs import payment_message
 

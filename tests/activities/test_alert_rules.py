@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.messages import alert_rules
 from activities.messages.alert_rules import AlertRuleActivities
 from contracts.messages.alert_rules import LookAtAlertRules
-from domain.access import Actor, Role
-from domain.alert.conditions import Asked, Condition, Direction, Measure, condition_of
-from domain.alert.metrics import METRICS, ConditionType, Metric, watched
-from domain.alert.rules import BUILT_IN, Rule
-from domain.errors import Invalid
-from domain.ids import uuid_id
-from domain.notification.preferences import recipient_of
-from domain.spend.calendar import Window
-from domain.spend.control import Limit
+from domain.common.access import Actor, Role
+from domain.common.calendar import Window
+from domain.common.errors import Invalid
+from domain.common.ids import uuid_id
+from domain.credits.spend.control import Limit
+from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, condition_of
+from domain.messages.alert.metrics import METRICS, ConditionType, Metric, watched
+from domain.messages.alert.rules import BUILT_IN, Rule
+from domain.messages.notification.preferences import recipient_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from models.messages.alert import Alert

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from domain.auto_topup import Crossing
-from domain.errors import Invalid
+from domain.common.errors import Invalid
+from domain.payments.auto_topup import Crossing
 from models.messages.alert import Alert
 from models.payments.auto_topup import AutoTopUp
 from providers.payments.registry import Providers

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.books.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
-from domain.errors import Conflict, Unavailable
+from domain.common.errors import Conflict, Unavailable
 from models.messages.alert import Alert
 from runtime.database import Database
 from runtime.identity import new_id

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from domain.billing_run.period import period_of
+from domain.billing.billing_run.period import period_of
 from models.billing.invoice import InvoiceRow
 from repositories.billing.billing_run import charged_besides
 from runtime.database import Database, driver_connection

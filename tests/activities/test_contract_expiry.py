@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from activities.escrow.contract import ContractActivities
 from contracts.escrow.expiry import ExpireContracts
-from domain.contract import ContractStatus, status_of
+from domain.escrow.contract import ContractStatus, status_of
 from domain.escrow.state import Terms
 from models.escrow.contract import Contract
 from models.messages.event import EventRow

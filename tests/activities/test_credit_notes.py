@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.credit_note import ExceedsRemainder
-from domain.errors import IdempotencyConflict
-from domain.invoice.state import WrongInvoiceState
+from domain.billing.credit_note import ExceedsRemainder
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.errors import IdempotencyConflict
 from models.billing.invoice import CreditNoteRow
 from runtime.database import Database
 from services.billing import credit_note, invoice_end

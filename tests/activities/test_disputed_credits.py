@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from domain import accounts
-from domain.errors import InsufficientFunds
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
-from domain.payment.purposes.invoice import invoice_paid
-from domain.subscription.grants import monthly_grant
+from domain.billing.subscription.grants import monthly_grant
+from domain.common import accounts
+from domain.common.errors import InsufficientFunds
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from api.v1.invoices.schemas import view
-from domain.document.content import Document, Party, Tax, missing_for_einvoice
-from domain.invoice.lines import Discount, InvoiceLine
-from domain.invoice.state import WrongInvoiceState
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import Treatment
+from domain.billing.document.content import Document, Party, Tax, missing_for_einvoice
+from domain.billing.invoice.lines import Discount, InvoiceLine
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import Treatment
 from models.billing.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
 from repositories.billing import invoice_line

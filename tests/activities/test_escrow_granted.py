@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 
 from activities.escrow.escrow import EscrowActivities
-from domain import accounts
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.credits.lots import LotSource, LotTerms
 from domain.escrow import commands as rules
 from domain.escrow.state import Escrow, Outcome
-from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database
 from runtime.identity import new_id

@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 
 from activities.escrow.escrow import EscrowActivities
-from domain import accounts
-from domain.access import Actor
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.credits.lots import LotSource, LotTerms
 from domain.escrow import commands as rules
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.state import Escrow, Outcome
-from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

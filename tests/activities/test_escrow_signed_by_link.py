@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from activities.escrow.escrow import EscrowActivities
-from domain.errors import Forbidden
+from domain.common.errors import Forbidden
 from domain.escrow import commands as rules
 from models.messages.alert import Alert
 from models.tenants.audit import AuditEntry

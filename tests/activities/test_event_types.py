@@ -23,26 +23,26 @@ from activities.escrow.escrow import EscrowActivities
 from activities.payouts.payout import PayoutActivities
 from contracts.escrow.expiry import ExpireContracts
 from contracts.payouts.payout import RecordPayout
-from domain.access import Actor, Role
-from domain.credits import GrantSource
+from domain.billing.subscription.state import Outcome as SubscriptionOutcome
+from domain.billing.subscription.state import SubscriptionStatus
+from domain.common.access import Actor, Role
+from domain.common.calendar import Window
+from domain.common.credits import GrantSource
+from domain.common.ids import uuid_id
+from domain.common.state_hash import state_hash
+from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
 from domain.escrow import commands as escrow_rules
 from domain.escrow.state import EscrowStatus
 from domain.escrow.state import Outcome as EscrowOutcome
-from domain.events.catalogue import CATALOGUE
-from domain.events.escrow import STEPS
-from domain.events.rows import CHANGEABLE
-from domain.ids import uuid_id
-from domain.metadata import Precondition
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
-from domain.payment.state import Dispute, PaymentStatus, Refund, RefundState
-from domain.payment.state import Outcome as PaymentOutcome
-from domain.payout.state import PayoutStatus
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
-from domain.state_hash import state_hash
-from domain.subscription.state import Outcome as SubscriptionOutcome
-from domain.subscription.state import SubscriptionStatus
-from domain.webhook.endpoint import Ordering
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.events.escrow import STEPS
+from domain.messages.events.rows import CHANGEABLE
+from domain.messages.webhook.endpoint import Ordering
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
+from domain.payments.payment.state import Dispute, PaymentStatus, Refund, RefundState
+from domain.payments.payment.state import Outcome as PaymentOutcome
+from domain.payouts.payout.state import PayoutStatus
+from domain.tenants.metadata import Precondition
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from activities.messages.alert_rules import AlertRuleActivities
 from contracts.messages.alert_rules import LookAtAlertRules
-from domain.access import Actor, Role
-from domain.payment.commands import evidence_submitted
+from domain.common.access import Actor, Role
+from domain.payments.payment.commands import evidence_submitted
 from models.messages.alert import Alert
 from runtime.database import Database
 from services.payments.evidence_due import KIND

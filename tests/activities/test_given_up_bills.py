@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionGrant

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import insert
 
 from activities.payments.payment import SpentMeanwhile
-from domain import accounts
-from domain.errors import InsufficientFunds
-from domain.invoice.state import WrongInvoiceState, changed
-from domain.payment import booking, refunds
-from domain.payment.purposes.invoice import invoice_paid
-from domain.payment.state import Outcome
+from domain.billing.invoice.state import WrongInvoiceState, changed
+from domain.common import accounts
+from domain.common.errors import InsufficientFunds
+from domain.payments.payment import booking, refunds
+from domain.payments.payment.purposes.invoice import invoice_paid
+from domain.payments.payment.state import Outcome
 from ledger.gateway import Ledger, Posting
 from models.tenants.organization import Organization
 from repositories.billing import invoice as invoices

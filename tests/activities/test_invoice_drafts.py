@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from commands.verify import verify
-from domain.errors import IdempotencyConflict
-from domain.invoice.lines import Discount
-from domain.invoice.rules import InvoiceRules
-from domain.invoice.state import WrongInvoiceState
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import Treatment
+from domain.billing.invoice.lines import Discount
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import Treatment
+from domain.common.errors import IdempotencyConflict
 from models.billing.invoice import InvoiceRow
 from models.messages.alert import Alert
 from repositories.billing import invoice as invoices

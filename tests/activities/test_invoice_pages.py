@@ -16,16 +16,16 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.billing.billing_run import BillingRunActivities, Collecting
 from contracts.billing.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
-from domain.billing_run.period import period_of
-from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
-from domain.credits import CreditPrice
-from domain.document.content import Document
-from domain.errors import Conflict, Unavailable
-from domain.invoice.rules import InvoiceRules
-from domain.legal_entity import LegalEntities, LegalEntity
-from domain.organization import OrganizationNotEmpty
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import Treatment
+from domain.billing.billing_run.period import period_of
+from domain.billing.billing_terms import BillingTerms, TermsVersion, UsageMode
+from domain.billing.document.content import Document
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.legal_entity import LegalEntities, LegalEntity
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import Treatment
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict, Unavailable
+from domain.tenants.organization import OrganizationNotEmpty
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from models.billing.billing_profile import TaxRateRow

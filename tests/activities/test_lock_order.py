@@ -10,11 +10,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent
-from domain import accounts
-from domain.accounts import Account
-from domain.payment import commands, refunds
-from domain.payment.purposes.invoice import invoice_paid
-from domain.subscription.grants import monthly_grant
+from domain.billing.subscription.grants import monthly_grant
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from runtime.database import Database, driver_connection

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from activities.messages.mail import MailActivities
 from contracts.messages.mail import SendMails, SentMails
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.access import Actor, Role
-from domain.mail import GIVE_UP_AFTER, Contact, MailKind
+from domain.common.access import Actor, Role
+from domain.common.mail import GIVE_UP_AFTER, Contact, MailKind
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.tenants.organization import Organization

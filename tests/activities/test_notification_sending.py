@@ -14,11 +14,11 @@ from temporalio.testing import ActivityEnvironment
 from activities.messages.notification import NO_CARRIER, UNOPENED, NotificationActivities
 from contracts.messages.notification import ClosedDigest, CloseDigest, SendNotifications
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.access import Actor, Role
-from domain.mail import GIVE_UP_AFTER
-from domain.notification.channel import CODE_LASTS, ChannelKind
-from domain.notification.due import Cadence, Clock
-from domain.notification.preferences import Preferences, recipient_of
+from domain.common.access import Actor, Role
+from domain.common.mail import GIVE_UP_AFTER
+from domain.messages.notification.channel import CODE_LASTS, ChannelKind
+from domain.messages.notification.due import Cadence, Clock
+from domain.messages.notification.preferences import Preferences, recipient_of
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel, NotificationRow
 from models.tenants.api_key import ApiKey

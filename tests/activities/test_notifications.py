@@ -13,13 +13,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.messages.notification import PAGES_AT_ONCE, NotificationActivities
 from contracts.messages.notification import DigestInput, FanOut
 from contracts.runs import digest_run
-from domain.access import Role
-from domain.events import Event
-from domain.events.catalogue import CATALOGUE
-from domain.mail import Contact, Purpose
-from domain.notification.channel import INBOX, ChannelKind
-from domain.notification.due import Cadence, Clock
-from domain.notification.preferences import Person, Preferences, recipient_of
+from domain.common.access import Role
+from domain.common.mail import Contact, Purpose
+from domain.messages.events import Event
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.notification.channel import INBOX, ChannelKind
+from domain.messages.notification.due import Cadence, Clock
+from domain.messages.notification.preferences import Person, Preferences, recipient_of
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from models.messages.notification import NotificationRow

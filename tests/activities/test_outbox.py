@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.escrow.escrow import EscrowActivities
+from domain.common.money import format_amount
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
-from domain.money import format_amount
 from models.messages.event import EventRow
 from repositories.messages import event as events
 from runtime.database import Database

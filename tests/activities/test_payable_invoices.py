@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain import accounts
-from domain.credit_note import CreditedCredits, note_of
-from domain.errors import Invalid
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
-from domain.payment.purposes.invoice import invoice_paid
+from domain.billing.credit_note import CreditedCredits, note_of
+from domain.billing.invoice.lines import InvoiceLine
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
+from domain.common import accounts
+from domain.common.errors import Invalid
+from domain.payments.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from providers.payments.limits import check_chargeable

@@ -8,8 +8,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment_providers import ProviderActivities
 from contracts.payments.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
-from domain.ids import payment_key
-from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
+from domain.common.ids import payment_key
+from domain.payments.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.payments.base import OutcomeUnknown, ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, FakeProvider

@@ -9,12 +9,12 @@ from sqlalchemy import insert, select
 
 from activities.books.books import BooksRefused
 from activities.payments.payment import SPENT_MEANWHILE, SpentMeanwhile
-from domain import accounts
-from domain.access import Actor, Role
-from domain.money import CREDIT
-from domain.payment import commands
-from domain.payment.snapshot import Decline
-from domain.payment.state import Outcome, PaymentPosting, PaymentPostingKind
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.money import CREDIT
+from domain.payments.payment import commands
+from domain.payments.payment.snapshot import Decline
+from domain.payments.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
 from models.credits.credit_lot import CreditLot
 from models.messages.alert import Alert

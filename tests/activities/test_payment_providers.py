@@ -10,8 +10,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment_providers import ProviderActivities
 from contracts.payments.payment import ProviderRequest, ProviderResponse
-from domain.payment.quote import Quote, Rate
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
+from domain.common.quote import Quote, Rate
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, Account, FakeProvider

@@ -11,11 +11,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.payout_schedule import PayoutScheduleActivities
 from contracts.payouts.payout import PayScheduled
-from domain import accounts
-from domain.errors import Conflict, Invalid
-from domain.money import CREDIT
-from domain.payable import HoldBack
-from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.common import accounts
+from domain.common.errors import Conflict, Invalid
+from domain.common.money import CREDIT
+from domain.payouts.payable import HoldBack
+from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Posting
 from models.messages.alert import Alert
 from models.payouts.payout import PayoutRow, PayoutScheduleRow

@@ -14,19 +14,19 @@ from temporalio.testing import ActivityEnvironment
 from activities.payouts.recovery import RecoveryActivities
 from contracts.payments.payment import RecordedPayment
 from contracts.payouts.recovery import RecoveryPage
-from domain import accounts
-from domain.access import Actor, Role
-from domain.accounts import Account
-from domain.errors import Conflict
+from domain.billing.tax.rates import TaxCategory
+from domain.billing.tax.sale import SaleTax
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account
+from domain.common.errors import Conflict
 from domain.marketplace.metered import Metered
-from domain.payable import HoldBack, PayableState
-from domain.payment import commands, refunds
-from domain.payment.purposes.purchase import agent_bought
-from domain.payment.state import Fulfilment, PaymentStatus
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.purposes.purchase import agent_bought
+from domain.payments.payment.state import Fulfilment, PaymentStatus
+from domain.payments.payment.terms import Purpose, PurposeKind
+from domain.payouts.payable import HoldBack, PayableState
 from domain.reputation.traits import TraitKind
-from domain.tax.rates import TaxCategory
-from domain.tax.sale import SaleTax
 from ledger.gateway import Ledger
 from models.billing.tax_receipt import TaxReceipt
 from models.marketplace.agent import Agent

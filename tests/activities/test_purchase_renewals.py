@@ -13,11 +13,11 @@ from activities.marketplace.marketplace import MarketplaceActivities
 from activities.payments.payment import PaymentActivities
 from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payments.payment import PaymentEvent, PaymentInput
-from domain.access import Actor, Role
-from domain.errors import Conflict
+from domain.billing.tax.sale import SaleRules
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
 from domain.marketplace.renewal import MOST_TRIES
-from domain.payment import commands
-from domain.tax.sale import SaleRules
+from domain.payments.payment import commands
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.event import EventRow
 from models.messages.mail import QueuedMail

@@ -17,22 +17,22 @@ from commands.verify import verify
 from contracts.payments.payment import ProviderEventInput
 from contracts.payouts.payout import RecordPayout, SendPayout, SentPayout
 from contracts.payouts.recovery import RecoveryPage
-from domain import accounts
-from domain.access import Actor, Role
-from domain.billing_run.period import next_month
-from domain.document.content import Document
-from domain.earnings import EarningsKind
-from domain.errors import Conflict, InsufficientFunds
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
-from domain.payable import HoldBack, PayableState
-from domain.payment.purposes.escrow import fulfilled
-from domain.payment.snapshot import BalanceTransaction, ProviderEvent, RefundStatus
-from domain.payment.terms import Purpose, PurposeKind
-from domain.payout.commands import failed, numbered, sent
-from domain.payout.state import Outcome, Payout
-from domain.recovery import LOOKS
-from domain.state_hash import state_hash
+from domain.billing.billing_run.period import next_month
+from domain.billing.document.content import Document
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, InsufficientFunds
+from domain.common.money import CREDIT
+from domain.common.state_hash import state_hash
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.purposes.escrow import fulfilled
+from domain.payments.payment.snapshot import BalanceTransaction, ProviderEvent, RefundStatus
+from domain.payments.payment.terms import Purpose, PurposeKind
+from domain.payouts.earnings import EarningsKind
+from domain.payouts.payable import HoldBack, PayableState
+from domain.payouts.payout.commands import failed, numbered, sent
+from domain.payouts.payout.state import Outcome, Payout
+from domain.payouts.recovery import LOOKS
 from ledger.gateway import Ledger, Posting
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer

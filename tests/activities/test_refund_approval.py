@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from contracts.payments.payment import RecordedPayment
-from domain.access import Actor, Role
-from domain.approval import LASTS, ApprovalAction, ApprovalStatus, digest
-from domain.credits import GrantSource
-from domain.payment.purposes.invoice import invoice_paid
+from domain.common.access import Actor, Role
+from domain.common.approval import LASTS, ApprovalAction, ApprovalStatus, digest
+from domain.common.credits import GrantSource
+from domain.payments.payment.purposes.invoice import invoice_paid
 from models.common.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id

@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 
-from domain.access import Actor, Role
-from domain.alert.rules import BUDGET_80_PERCENT, BUILT_IN
-from domain.ids import uuid_of
-from domain.spend.calendar import Window, window_end, zone_of
-from domain.spend.control import Allowance, ControlStatus, Limit
+from domain.common.access import Actor, Role
+from domain.common.calendar import Window, window_end, zone_of
+from domain.common.ids import uuid_of
+from domain.credits.spend.control import Allowance, ControlStatus, Limit
+from domain.messages.alert.rules import BUDGET_80_PERCENT, BUILT_IN
 from ledger.spending import Spending
 from ledger.spends import Outcome
 from models.credits.spend import Spend as SpendRow

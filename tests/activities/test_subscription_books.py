@@ -9,20 +9,20 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from sqlalchemy import select, text
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.invoice.collection import CollectionMethod
-from domain.invoice.state import WrongInvoiceState
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
-from domain.payment.agenda import News, Step, agenda
-from domain.payment.state import PaymentStatus
-from domain.subscription.grants import monthly_grant
-from domain.subscription.orders import confirmed, declined
-from domain.subscription.snapshot import BillReason, BillState, ProviderState
-from domain.subscription.state import Outcome
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import Treatment
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.subscription.grants import monthly_grant
+from domain.billing.subscription.orders import confirmed, declined
+from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState
+from domain.billing.subscription.state import Outcome
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import Treatment
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.agenda import News, Step, agenda
+from domain.payments.payment.state import PaymentStatus
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant

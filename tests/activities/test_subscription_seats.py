@@ -7,8 +7,8 @@ from sqlalchemy import insert, update
 
 from activities.messages.alert_rules import AlertRuleActivities
 from contracts.messages.alert_rules import LookAtAlertRules
-from domain.access import Role
-from domain.subscription.snapshot import BillReason, ProviderState
+from domain.billing.subscription.snapshot import BillReason, ProviderState
+from domain.common.access import Role
 from models.messages.alert import Alert
 from models.tenants.api_key import ApiKey
 from runtime.database import Database

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from domain import accounts
-from domain.subscription.commands import preview
-from domain.subscription.grants import monthly_grant
-from domain.subscription.snapshot import BillReason
+from domain.billing.subscription.commands import preview
+from domain.billing.subscription.grants import monthly_grant
+from domain.billing.subscription.snapshot import BillReason
+from domain.common import accounts
 from ledger.gateway import Ledger
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from repositories.billing import subscription as subscriptions

@@ -9,19 +9,19 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from sqlalchemy import select
 
-from domain import accounts
-from domain.accounts import Account
-from domain.approval import ApprovalRequired
-from domain.credits import CreditPrice
-from domain.errors import Invalid
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT as ASSET
-from domain.payment.options import Options
-from domain.payment.purposes.credits import credits_bought
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.sale import SaleRules
-from domain.tax.treatment import Treatment
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.sale import SaleRules
+from domain.billing.tax.treatment import Treatment
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.approval import ApprovalRequired
+from domain.common.credits import CreditPrice
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT as ASSET
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.options import Options
+from domain.payments.payment.purposes.credits import credits_bought
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.billing.tax_receipt import TaxReceipt
 from models.messages.mail import QueuedMail

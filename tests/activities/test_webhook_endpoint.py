@@ -18,12 +18,12 @@ from contracts.messages.webhook_endpoint import (
     DrainedWebhookEndpoint,
     DrainWebhookEndpoint,
 )
-from domain.access import Actor, Role
-from domain.events import Event
-from domain.events.catalogue import CATALOGUE
-from domain.ids import is_id
-from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, TRIES, Answer
-from domain.webhook.endpoint import FULL_ALERT
+from domain.common.access import Actor, Role
+from domain.common.ids import is_id
+from domain.messages.events import Event
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, TRIES, Answer
+from domain.messages.webhook.endpoint import FULL_ALERT
 from models.messages.alert import Alert
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, WebhookSender

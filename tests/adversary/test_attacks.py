@@ -14,8 +14,8 @@ from commands.verify import verify
 from dev.year.market import Market
 from dev.year.story import next_leap_year
 from dev.year.world import World, running
-from domain import referral
-from domain.plan import DEFAULTS
+from domain.billing.plan import DEFAULTS
+from domain.marketplace import referral
 from services.payouts import earnings
 from tests.adversary.ring import Ring
 from tests.conftest import DatabaseUrls

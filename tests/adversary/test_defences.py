@@ -11,15 +11,15 @@ from uuid import UUID
 
 import pytest
 
-from domain import referral
-from domain.credits import credit_price
-from domain.errors import DomainError
+from domain.billing.subscription import commands, proration
+from domain.billing.subscription.proration import refundable_minor
+from domain.common.credits import credit_price
+from domain.common.errors import DomainError
+from domain.marketplace import referral
+from domain.marketplace.referral import Rewards, Seen
 from domain.marketplace.sale import shares_of
-from domain.payable import HoldBack, Slice, take
-from domain.recovery import Use, answered_for
-from domain.referral import Rewards, Seen
-from domain.subscription import commands, proration
-from domain.subscription.proration import refundable_minor
+from domain.payouts.payable import HoldBack, Slice, take
+from domain.payouts.recovery import Use, answered_for
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ONE = 1_000_000

@@ -6,7 +6,7 @@ import asyncpg
 from sqlalchemy import select
 
 from commands.verify import verify
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment.terms import Purpose, PurposeKind
 from models.billing.project import DeploymentEvent
 from runtime.database import Database
 from tests.api.conftest import Caller, good

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow.escrow import RecordedEscrow, RecordEscrowEvent
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome
 from domain.reputation.policy import EvidencePolicy

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from domain import accounts
-from domain.payment.purposes.invoice import invoice_paid
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common import accounts
+from domain.payments.payment.purposes.invoice import invoice_paid
+from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.metering.prices import make_price
+from domain.usage.prices import make_price
 from repositories.usage import meter, model_price, usage, usage_charge
 from runtime.database import Database
 from runtime.identity import new_id

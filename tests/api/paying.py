@@ -14,12 +14,12 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments.payment import PaymentActivities
 from api.app import create_app
 from contracts.payments.payment import PaymentEvent
-from domain.access import Actor, Role
-from domain.payment import commands
-from domain.payment.converge import Observation, converge
-from domain.payment.snapshot import CreatePayment
-from domain.payment.state import Outcome, Payment
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor, Role
+from domain.payments.payment import commands
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.snapshot import CreatePayment
+from domain.payments.payment.state import Outcome, Payment
+from domain.payments.payment.terms import PaymentTerms
 from models.payments.payment_command import PaymentCommand
 from providers.payments.registry import Providers
 from providers.tax.service import TaxService

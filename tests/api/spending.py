@@ -4,8 +4,8 @@ import itertools
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.common.calendar import Window
+from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, good, new_key

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.keyring import split_token
-from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from domain import accounts
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from beancount import loader
 
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, refused

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction
 from models.common.api_presence import ApiPresence

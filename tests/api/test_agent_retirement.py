@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.agent import AgentRetired
+from domain.common.access import Actor, Role
+from domain.marketplace.agent import AgentRetired
 from repositories.marketplace import agent as agents
 from runtime.database import Database
 from services.marketplace.agent import retire

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from api.bootstrap import operator_key
-from domain import accounts
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT, parse_amount
+from domain.common import accounts
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from domain.billing_profile import Profile
-from domain.errors import Invalid
+from domain.billing.billing_profile import Profile
+from domain.common.errors import Invalid
 from models.messages.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import Unavailable, WrongState
+from domain.common.errors import Unavailable, WrongState
 from runtime.catch_up import TRIES, catching_up
 from runtime.interceptors import application_error_from
 

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
-from domain.access import Actor, Role
-from domain.contact import CHANGES_A_DAY
-from domain.mail import Contact, MailKind, Purpose
-from domain.metadata import Precondition
+from domain.common.access import Actor, Role
+from domain.common.mail import Contact, MailKind, Purpose
+from domain.tenants.contact import CHANGES_A_DAY
+from domain.tenants.metadata import Precondition
 from models.messages.mail import QueuedMail
 from runtime.database import Database
 from services.messages import mail

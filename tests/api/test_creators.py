@@ -17,12 +17,12 @@ from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
-from domain import creator as rules
-from domain.access import Actor, Role
-from domain.creator import CreatorAccount
-from domain.errors import Conflict
-from domain.notification.preferences import recipient_of
-from domain.payment.snapshot import ProviderEvent
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
+from domain.messages.notification.preferences import recipient_of
+from domain.payments.payment.snapshot import ProviderEvent
+from domain.payouts import creator as rules
+from domain.payouts.creator import CreatorAccount
 from models.tenants.session import Session, SessionLink
 from providers.payments.base import OutcomeUnknown
 from providers.payments.registry import Providers

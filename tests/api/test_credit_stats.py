@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.accounts import org_credits, platform
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import org_credits, platform
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
@@ -80,7 +80,7 @@ async def test_refund_is_taken_off_the_rate(spender: Tenant, database: Database)
     used = await use(spender.member, amount="10")
     async with database.platform() as session:
         books = Spending(await driver_connection(session), spender.org_id)
-        from domain.ids import uuid_of
+        from domain.common.ids import uuid_of
 
         await books.refund(key="r", spend_id=uuid_of(used["id"]), amount_minor=4_000_000, at=datetime.now(UTC))
     shown = await stats(spender)

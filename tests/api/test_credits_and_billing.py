@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from api.csv_files import safe_cell
 from api.deps import Deps
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused

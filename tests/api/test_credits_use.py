@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from api.deps import Deps
-from domain.errors import Unavailable
+from domain.common.errors import Unavailable
 from ledger.spends import NewSpend, Outcome, Spent
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

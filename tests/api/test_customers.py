@@ -13,7 +13,7 @@ from api.deps import Deps
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
-from domain.ids import customer_key, customer_workflow_id
+from domain.common.ids import customer_key, customer_workflow_id
 from providers.payments.registry import Providers
 from providers.payments.stripe import Client, StripeCustomers, make_client
 from providers.payments.stripe.fields import metadata_of

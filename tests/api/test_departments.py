@@ -8,9 +8,9 @@ import pytest
 
 from api.deps import Deps
 from api.spending import scope_for
-from domain.access import Actor, Role
-from domain.errors import Invalid
-from domain.spend.scope import Attribution, Named, SpendingKey
+from domain.common.access import Actor, Role
+from domain.common.errors import Invalid
+from domain.credits.spend.scope import Attribution, Named, SpendingKey
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 

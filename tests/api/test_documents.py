@@ -10,8 +10,8 @@ from pypdf import PdfReader
 from sqlalchemy import select, text
 
 from api.app import create_app
-from domain.tax.rates import TaxCategory
-from domain.tax.sale import SaleTax
+from domain.billing.tax.rates import TaxCategory
+from domain.billing.tax.sale import SaleTax
 from models.billing.document import StoredDocument
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for

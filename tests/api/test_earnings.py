@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain import accounts
-from domain.accounts import Account
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -6,10 +6,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
+from domain.common.money import format_amount
 from domain.escrow import commands
 from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS
-from domain.money import format_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, delivered_escrow, funded_escrow, state, write

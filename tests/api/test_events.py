@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from api.pagination import encode_cursor
-from domain.events import Event
-from domain.events.catalogue import CATALOGUE
-from domain.money import SCALES, format_amount
+from domain.common.money import SCALES, format_amount
+from domain.messages.events import Event
+from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import alert as alerts
 from repositories.messages import event as events
 from runtime.database import Database

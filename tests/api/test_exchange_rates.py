@@ -9,9 +9,9 @@ from unittest.mock import Mock
 import pytest
 
 from api.v1.exchange_rates import endpoints
-from domain.access import Actor, Role
-from domain.credits import CreditPrice
-from domain.spend.rate import exchange_rate
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice
+from domain.credits.spend.rate import exchange_rate
 from repositories.books import spend_rate
 from runtime.database import Database
 from services.books import exchange_rate as exchange_rates

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
+from domain.common.ids import uuid_of
+from domain.credits.spend.control import ControlStatus
 from domain.escrow import commands
-from domain.ids import uuid_of
-from domain.spend.control import ControlStatus
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import spend_control

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.app import create_app
 from api.deps import Deps
 from api.idempotency import Command, idempotency
-from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, Unavailable
+from domain.common.errors import Conflict, Forbidden, InsufficientFunds, NotFound, Unavailable
 from domain.escrow.signing import DeliveryRequired
 from repositories.common import idempotency as store
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for

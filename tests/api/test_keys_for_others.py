@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from api.deps import Deps
-from domain.access import Role
+from domain.common.access import Role
 from models.common.idempotency import IdempotencyKey
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys

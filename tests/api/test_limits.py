@@ -4,7 +4,7 @@ import pytest
 
 from api import limits
 from api.limits import Limiter, share_of, storage_at
-from domain.errors import RateLimited
+from domain.common.errors import RateLimited
 
 
 @pytest.mark.parametrize(

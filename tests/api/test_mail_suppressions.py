@@ -11,7 +11,7 @@ from sqlalchemy import select
 from api.app import create_app
 from dev.sandbox.mail.bounces import report
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import Contact, Purpose, Written
+from domain.common.mail import Contact, Purpose, Written
 from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Message
 from repositories.messages import mail_suppression as suppressions

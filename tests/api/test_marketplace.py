@@ -15,11 +15,11 @@ from sqlalchemy import text
 from activities.usage.usage_charges import UsageChargeActivities
 from api.app import create_app
 from contracts.usage.usage_charges import ChargeUsage, UsageCharging
-from domain import accounts
-from domain.accounts import Account
-from domain.credits import CreditPrice
-from domain.payable import HoldBack
-from domain.referral import ReferralStatus, Rewards
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.credits import CreditPrice
+from domain.marketplace.referral import ReferralStatus, Rewards
+from domain.payouts.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from repositories.common import listing

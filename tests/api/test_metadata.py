@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import dialect
 
-from domain.metadata import Written
+from domain.tenants.metadata import Written
 from models.marketplace.agent import Agent
 from repositories.common.listing import newest
 from repositories.tenants.metadata import narrowed

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from domain.notification.types import BY_NAME
+from domain.messages.notification.types import BY_NAME
 from models.tenants.audit import AuditEntry
 from repositories.messages import notification as notifications
 from runtime.database import Database

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import select, text, update
 
-from domain.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
-from domain.notification.types import CODE
+from domain.messages.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
+from domain.messages.notification.types import CODE
 from models.messages.notification import NotificationChannel, NotificationRow
 from repositories.messages import notification as notifications
 from repositories.messages.notification import New

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.escrow.escrow import EscrowActivities
 from api.deps import Deps
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain import accounts
-from domain.access import Actor, Role
+from domain.billing.plan import DEFAULTS, plans_from
+from domain.common import accounts
+from domain.common.access import Actor, Role
 from domain.escrow import commands
-from domain.organization import OrganizationClosed, OrganizationSuspended
-from domain.payable import HoldBack
-from domain.payment.snapshot import ProviderStatus
-from domain.plan import DEFAULTS, plans_from
-from domain.webhook import endpoint as webhook_rules
+from domain.messages.webhook import endpoint as webhook_rules
+from domain.payments.payment.snapshot import ProviderStatus
+from domain.payouts.payable import HoldBack
+from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome

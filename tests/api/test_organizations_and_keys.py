@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
-from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from models.tenants.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of

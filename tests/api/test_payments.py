@@ -10,8 +10,8 @@ import pytest
 
 from api.csv_files import cell
 from api.pagination import encode_cursor
-from domain import accounts
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common import accounts
+from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused

@@ -16,12 +16,12 @@ from temporalio.testing import ActivityEnvironment
 from activities.payouts.recovery import RecoveryActivities
 from api.v1.statements.schemas import totals
 from contracts.payouts.recovery import RecoveryPage
-from domain import accounts
-from domain.document.content import Party
-from domain.ids import command_id
-from domain.lots import LotSource
-from domain.payable import HoldBack
-from domain.payout.commands import failed, numbered
+from domain.billing.document.content import Party
+from domain.common import accounts
+from domain.common.ids import command_id
+from domain.credits.lots import LotSource
+from domain.payouts.payable import HoldBack
+from domain.payouts.payout.commands import failed, numbered
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
 from models.payments.payment import PaymentBalanceTransaction

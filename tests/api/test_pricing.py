@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.ids import escrow_id_of
-from domain.money import parse_amount
+from domain.common.ids import escrow_id_of
+from domain.common.money import parse_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.money import parse_amount
+from domain.common.money import parse_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app

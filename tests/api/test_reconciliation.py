@@ -15,7 +15,7 @@ from api.app import create_app
 from api.deps import Deps
 from commands.verify import verify
 from contracts.common.queues import TASK_QUEUE
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect

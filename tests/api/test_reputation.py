@@ -12,8 +12,8 @@ from api.app import create_app
 from api.bootstrap import operator_key
 from api.v1.escrows.commands import terms_of
 from api.v1.reputation.schemas import DistributionView
-from domain.access import Actor, Role
-from domain.credits import credit_price
+from domain.common.access import Actor, Role
+from domain.common.credits import credit_price
 from domain.escrow import commands
 from domain.reputation.policy import EvidencePolicy
 from repositories.escrow import contract as contracts

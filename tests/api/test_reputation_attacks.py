@@ -11,13 +11,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments.payment import PaymentActivities
 from api.v1.escrows.commands import terms_of
 from contracts.payments.payment import PaymentEvent, RecordedPayment
-from domain import accounts
-from domain.access import Actor, Role
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.money import CREDIT, parse_amount
 from domain.escrow import commands
-from domain.money import CREDIT, parse_amount
-from domain.payment.converge import Observation, converge
-from domain.payment.purposes.escrow import fulfilled, fulfilment_started
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.purposes.escrow import fulfilled, fulfilment_started
+from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from repositories.escrow import contract as contracts

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.v1.escrows.commands import terms_of
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from repositories.escrow import contract as contracts
 from runtime.database import driver_connection

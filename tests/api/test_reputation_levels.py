@@ -11,7 +11,7 @@ import pytest
 from activities.escrow.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
 from contracts.escrow.escrow import RecordedEscrow, RecordEscrowEvent
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from repositories.escrow import contract as contracts
 from repositories.reputation.level import MOST_AGENTS

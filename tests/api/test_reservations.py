@@ -8,7 +8,7 @@ import pytest
 
 from activities.credits.holds import HoldActivities
 from contracts.credits.holds import ExpireHolds
-from domain.ids import uuid_id
+from domain.common.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 
 from api.app import create_app
 from api.deps import Deps
-from domain.webhook.endpoint import RECEIPT_WINDOW
+from domain.messages.webhook.endpoint import RECEIPT_WINDOW
 from models.common.idempotency import IdempotencyKey
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for

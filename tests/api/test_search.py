@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from api.bootstrap import operator_key
-from domain.subscription.state import Outcome, numbered
+from domain.billing.subscription.state import Outcome, numbered
 from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id

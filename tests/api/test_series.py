@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.money import format_amount
+from domain.common.money import format_amount
 from repositories.credits import spend_day
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain import accounts
-from domain.accounts import Account
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from repositories.books import debt
 from runtime.database import Database, driver_connection

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from api.maintenance import Maintenance
-from domain.credits import CreditPrice
-from domain.ids import uuid_id
-from domain.spend.calendar import Window, window_end, zone_of
+from domain.common.calendar import Window, window_end, zone_of
+from domain.common.credits import CreditPrice
+from domain.common.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, RefusalReason, Spender, Spent
 from models.credits.spend import SpendRate

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from domain.ids import uuid_of
+from domain.common.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from repositories.credits import spend_day, spend_place

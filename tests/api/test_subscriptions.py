@@ -12,14 +12,14 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.ids import command_id
-from domain.plan import Interval, plans_from
-from domain.subscription.commands import PRICE_CHANGED, changing, preview, resuming
-from domain.subscription.converge import converge
-from domain.subscription.orders import declined
-from domain.subscription.period import Anchor, Period
-from domain.subscription.state import Outcome, Terms, numbered
-from domain.subscription.terms import terms_of
+from domain.billing.plan import Interval, plans_from
+from domain.billing.subscription.commands import PRICE_CHANGED, changing, preview, resuming
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import declined
+from domain.billing.subscription.state import Outcome, Terms, numbered
+from domain.billing.subscription.terms import terms_of
+from domain.common.ids import command_id
+from domain.common.period import Anchor, Period
 from repositories.billing import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id

@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain import accounts
-from domain.access import Actor, Role
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.credits.lots import LotSource, LotTerms
 from domain.escrow import commands
-from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from repositories.payouts import summary as store
 from runtime.database import Database, driver_connection

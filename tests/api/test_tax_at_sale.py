@@ -5,8 +5,8 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import Treatment
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import Treatment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

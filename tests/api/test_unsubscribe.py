@@ -9,8 +9,8 @@ import pytest
 
 from api.app import create_app
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import Written
-from domain.notification.types import DIGEST
+from domain.common.mail import Written
+from domain.messages.notification.types import DIGEST
 from models.messages.notification import NotificationRow
 from providers.notify.base import Message
 from runtime.database import Database

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain.ids import uuid_of
+from domain.common.ids import uuid_of
 from repositories.usage import usage, usage_bill
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

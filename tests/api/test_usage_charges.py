@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from activities.usage.usage_charges import UsageChargeActivities
 from contracts.usage.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
-from domain.credits import CreditPrice
-from domain.ids import uuid_of
+from domain.common.credits import CreditPrice
+from domain.common.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from api import body as api_body
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.usage.event import MAX_EVENTS
 from repositories.usage.model_price import PriceBook
 from repositories.usage.usage import open_months

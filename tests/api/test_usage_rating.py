@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.metering.prices import make_price
+from domain.usage.prices import make_price
 from repositories.usage import model_price
 from runtime.database import Database
 from runtime.identity import new_id

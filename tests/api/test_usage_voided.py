@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from domain.ids import uuid_id, uuid_of
+from domain.common.ids import uuid_id, uuid_of
 from domain.usage.charge import VOIDABLE, Waits
 from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection

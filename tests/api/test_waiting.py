@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from repositories.common import listing
 from runtime.database import Database

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from api.bootstrap import operator_key
-from domain import accounts
-from domain.access import Actor, Role
-from domain.document.content import Party
-from domain.earnings import EarningsKind, account_of
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
-from domain.payable import HoldBack
+from domain.billing.document.content import Party
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
+from domain.payouts.earnings import EarningsKind, account_of
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings

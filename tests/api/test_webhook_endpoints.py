@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from api.app import create_app
-from domain.access import Actor, Role
-from domain.events import Event
-from domain.events.catalogue import CATALOGUE
-from domain.webhook.delivery import Answer, DeliveryStatus, Next
-from domain.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
+from domain.common.access import Actor, Role
+from domain.messages.events import Event
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
+from domain.messages.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
 from providers.notify.webhook import Receivers
 from repositories.messages import alert, event
 from repositories.messages import webhook_delivery as deliveries

@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 
 from api.app import create_app
 from api.maintenance import Maintenance
-from domain.credits import CreditPrice
-from domain.ids import provider_event_workflow_id
-from domain.payment.snapshot import ProviderEvent
+from domain.common.credits import CreditPrice
+from domain.common.ids import provider_event_workflow_id
+from domain.payments.payment.snapshot import ProviderEvent
 from models.payments.provider_event import ProviderEventRow
 from repositories.payments import provider_event
 from runtime.database import Database, driver_connection

@@ -18,8 +18,8 @@ from sqlalchemy import insert, select
 
 from api.app import create_app
 from api.background import Background
-from domain.payment.event_types import Handling, handling_of
-from domain.payment.snapshot import ProviderEvent
+from domain.payments.payment.event_types import Handling, handling_of
+from domain.payments.payment.snapshot import ProviderEvent
 from models.messages.alert import Alert
 from models.payments.provider_event import ProviderEventRow
 from models.tenants.organization import Organization

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands.import_model_prices import SHIPPED
-from domain.metering.price_map import read_price_map
+from domain.usage.price_map import read_price_map
 from manage import main
 from tests.conftest import DatabaseUrls
 

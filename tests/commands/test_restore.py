@@ -20,8 +20,8 @@ from commands.resume import require_books
 from dev.stack.migrate import alembic, migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.temporal import Temporal, free_port, start_temporal
-from domain.payment.state import PaymentStatus, RefundState
-from domain.webhook.delivery import Answer
+from domain.messages.webhook.delivery import Answer
+from domain.payments.payment.state import PaymentStatus, RefundState
 from manage import main
 from models.messages.alert import Alert
 from runtime.database import Database

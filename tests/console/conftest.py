@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.app import create_app
 from console import gateway
 from console.app import create_console
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from runtime.database import Database
 from tests.api.conftest import (  # noqa: F401 - fixtures

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from domain.access import Actor, Role
-from domain.webhook.endpoint import Ordering
+from domain.common.access import Actor, Role
+from domain.messages.webhook.endpoint import Ordering
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import webhook_endpoint

@@ -11,7 +11,7 @@ from console.format import Prefs
 from console.forms import Form, Shown, blank, period
 from console.gateway import Answer
 from console.lists import Asked, Found
-from domain.contract import ContractStatus
+from domain.escrow.contract import ContractStatus
 from tests.console.answering import refused, said
 from tests.console.fake import ORG
 from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW

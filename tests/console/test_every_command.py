@@ -11,7 +11,7 @@ from console.nouns import ROUTES
 from console.payment import acts as payments
 from console.platform.reputation import view as reputation
 from domain.escrow.actions import EscrowAction
-from domain.payment.actions import PaymentAction
+from domain.payments.payment.actions import PaymentAction
 from tests.support.cases import for_each
 
 PREFS = Prefs()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import format as f
-from domain.money import SCALES, format_amount
+from domain.common.money import SCALES, format_amount
 from tests.support.cases import for_each
 
 LOCALES = ("en", "en_GB", "en_IN", "de", "de_AT", "de_CH", "es", "fr", "it", "ja", "nl", "pl", "pt_BR", "sv")

@@ -16,8 +16,8 @@ from console.spend_control import view as limits
 from console.usage import log
 from console.usage import view as usage
 from console.webhook_endpoint import view as endpoints
-from domain.alert.kinds import KINDS
-from domain.alert.rules import BUILT_IN
+from domain.messages.alert.kinds import KINDS
+from domain.messages.alert.rules import BUILT_IN
 from tests.console.answering import said
 from tests.console.fake import NAMING
 

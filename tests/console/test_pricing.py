@@ -8,7 +8,7 @@ from console.format import Prefs
 from console.forms import Form
 from console.platform.pricing import terms
 from console.platform.pricing.terms import KINDS
-from domain.pricing.rule import RuleType
+from domain.marketplace.pricing.rule import RuleType
 from tests.console.conftest import Visitor
 from tests.console.strict import read
 from tests.support.cases import for_each

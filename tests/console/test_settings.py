@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from console.key.view import row, state_of
-from domain.access import Role
+from domain.common.access import Role
 from tests.api.conftest import Caller, Tenant, good
 from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import NAMING

@@ -11,7 +11,7 @@ from console import charts, widgets
 from console.format import Amount, Ident, Moment
 from console.lists import Listed
 from console.status import Status
-from domain.changes import TOPICS
+from domain.messages.changes import TOPICS
 from tests.console.gallery import Shown, rendered
 from tests.console.template_types import CONSOLE, ROOT, class_named, declared, macro_problems, macros, problems, reached
 from tests.console.test_contrast import COLOUR

@@ -14,7 +14,7 @@ from console.forms import Shown
 from console.gateway import Answer, Problem
 from console.reputation.view import chart, exact, page
 from console.transaction import one
-from domain.earnings import EarningsKind
+from domain.payouts.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
 from tests.console.fake import NAMING

@@ -11,16 +11,16 @@ from sqlalchemy import insert
 
 from api.v1.payments.schemas import PaymentCreate
 from console.payment.view import PURPOSES
-from domain import accounts
-from domain.access import Actor, Role
-from domain.accounts import Account
-from domain.credits import CreditPrice
-from domain.errors import DomainError
-from domain.payment.options import Options
-from domain.payment.pricing import Market, Order, charged
-from domain.payment.purposes import RULES
-from domain.payment.terms import PurposeKind
-from domain.project import SlotPrice
+from domain.billing.project import SlotPrice
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account
+from domain.common.credits import CreditPrice
+from domain.common.errors import DomainError
+from domain.payments.payment.options import Options
+from domain.payments.payment.pricing import Market, Order, charged
+from domain.payments.payment.purposes import RULES
+from domain.payments.payment.terms import PurposeKind
 from ledger.gateway import Ledger
 from models.marketplace.agent import Agent
 from models.tenants.organization import Organization

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from activities.payouts.payout import ALERTED as OF_PAYOUTS
-from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
-from domain.spend.alerts import AlertKind
+from domain.credits.spend.alerts import AlertKind
+from domain.messages.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from services.payments.payment_alerts import ALERTED as OF_PAYMENTS
 from tests.support.cases import for_each
 

@@ -2,8 +2,8 @@
 
 import re
 
-from domain import accounts
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.accounts import Account
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")

@@ -8,10 +8,10 @@ import pytest
 
 from api.fields import period_text
 from contracts.escrow import escrow as messages
-from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.money import allocate, format_amount, parse_amount, parse_ratio
 from domain.escrow.settlement import payout
 from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowPostingKind, EscrowStatus
-from domain.money import allocate, format_amount, parse_amount, parse_ratio
 from runtime.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "escrow.md").read_text("utf-8")

@@ -5,11 +5,11 @@ from itertools import takewhile
 
 import pytest
 
-from domain import accounts
-from domain.access import PERMISSIONS, Permission, Role
-from domain.errors import DomainError
-from domain.invoice.booking import APPLIED
-from domain.invoice.state import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
+from domain.billing.invoice.booking import APPLIED
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
+from domain.common import accounts
+from domain.common.access import PERMISSIONS, Permission, Role
+from domain.common.errors import DomainError
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "invoices.md").read_text("utf-8")

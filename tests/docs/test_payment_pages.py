@@ -16,16 +16,16 @@ from dev.sandbox.chains.app import SERVICES
 from dev.sandbox.paypal import control as paypal_control
 from dev.sandbox.stripe import conditions, core, operations, schemas
 from dev.sandbox.stripe.cards import CARDS
-from domain import accounts
-from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
-from domain.errors import DomainError
-from domain.money import format_amount
-from domain.payment import booking, commands, invoicing
-from domain.payment.event_types import _TABLE, handling_of
-from domain.payment.state import AWAITING, Payment, PaymentPosting, PaymentPostingKind, PaymentStatus
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.tax.rates import TaxCategory
-from domain.tax.sale import SaleTax
+from domain.billing.tax.rates import TaxCategory
+from domain.billing.tax.sale import SaleTax
+from domain.common import accounts
+from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.errors import DomainError
+from domain.common.money import format_amount
+from domain.payments.payment import booking, commands, invoicing
+from domain.payments.payment.event_types import _TABLE, handling_of
+from domain.payments.payment.state import AWAITING, Payment, PaymentPosting, PaymentPostingKind, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
 from services.payments.payment_alerts import ALERTED
@@ -188,7 +188,7 @@ def _names_an_event(node: ast.Assign) -> bool:
 
 
 def events_in_source() -> Iterator[str]:
-    for path in (ROOT / "domain" / "payment").rglob("*.py"):
+    for path in (ROOT / "domain" / "payments" / "payment").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             found: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from temporalio.api.common.v1 import Payload
 
-from domain.access import Actor, Role
-from domain.webhook.endpoint import Ordering
+from domain.common.access import Actor, Role
+from domain.messages.webhook.endpoint import Ordering
 from runtime.codec import CIPHER, ENCODING, EncryptionCodec, SealedPayloadError
 from runtime.database import Database
 from runtime.identity import new_id

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from contracts.common.queues import TASK_QUEUE
-from domain.accounts import HOT_STRIPES
+from domain.common.accounts import HOT_STRIPES
 from manage import make_parser
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings

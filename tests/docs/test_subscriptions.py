@@ -1,8 +1,8 @@
 """The page of plans says what the plans are."""
 
-from domain.entitlement import Entitlement
-from domain.money import CREDIT, format_amount
-from domain.plan import DEFAULTS, Interval, Plan, plans_from
+from domain.billing.entitlement import Entitlement
+from domain.billing.plan import DEFAULTS, Interval, Plan, plans_from
+from domain.common.money import CREDIT, format_amount
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/subscriptions.md").read_text("utf-8")

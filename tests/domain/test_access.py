@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.access import GRANTABLE, PERMISSIONS, REVOCABLE, Permission, Role
+from domain.common.access import GRANTABLE, PERMISSIONS, REVOCABLE, Permission, Role
 
 #: Operators set organizations up, and issue their first keys.
 _EXCEPT = {Role.OPERATOR}

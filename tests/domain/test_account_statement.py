@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.account_statement import StatementPeriod, period
-from domain.errors import Invalid
+from domain.books.account_statement import StatementPeriod, period
+from domain.common.errors import Invalid
 
 BERLIN, NOW = ZoneInfo("Europe/Berlin"), datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
 

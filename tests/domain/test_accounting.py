@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.accounting import (
+from domain.books.accounting import (
     Entry,
     JournalTransfer,
     LineSum,
@@ -18,8 +18,8 @@ from domain.accounting import (
     quickbooks_rows,
     xero_rows,
 )
-from domain.accounts import AccountKind
-from domain.errors import Invalid
+from domain.common.accounts import AccountKind
+from domain.common.errors import Invalid
 
 DAY = date(2026, 2, 28)
 LINES = [(f"platform/{kind.value}_{number}", kind) for kind in AccountKind for number in range(2)]

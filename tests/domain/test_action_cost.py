@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.action_cost import Cost, CostSource, cost_of, defaults, in_force, is_action
-from domain.errors import Invalid
+from domain.common.errors import Invalid
+from domain.credits.action_cost import Cost, CostSource, cost_of, defaults, in_force, is_action
 
 DEFAULTS = defaults({"api_call": "1", "workflow_execution": "10"})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.billing_profile import is_other_name
+from domain.billing.billing_profile import is_other_name
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
-from domain.billing_run.period import next_month, parse_month, period_at, period_of, ready_at
-from domain.billing_terms import (
+from domain.billing.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
+from domain.billing.billing_run.period import next_month, parse_month, period_at, period_of, ready_at
+from domain.billing.billing_terms import (
     BillingTerms,
     DiscountStep,
     TermsVersion,
@@ -23,9 +23,9 @@ from domain.billing_terms import (
     committed_minor,
     next_version,
 )
-from domain.errors import Invalid
-from domain.invoice.lines import MAX_LINES
-from domain.invoice.wording import said
+from domain.billing.invoice.lines import MAX_LINES
+from domain.billing.invoice.wording import said
+from domain.common.errors import Invalid
 from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, billed_parts
 from tests.support.cases import for_each
 

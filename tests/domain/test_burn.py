@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from domain.burn import burn
+from domain.credits.burn import burn
 from tests.support.cases import for_each
 
 TODAY = date(2026, 3, 31)

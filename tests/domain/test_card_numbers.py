@@ -5,7 +5,7 @@ import itertools
 import json
 from decimal import Decimal
 
-from domain.ids import make_id
+from domain.common.ids import make_id
 from domain.privacy.card_numbers import MASK, found, found_in_address, found_in_number, redacted, without_card_numbers
 from tests.support.cases import for_each
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contract import (
+from domain.common.errors import Conflict
+from domain.escrow.contract import (
     DISPUTE_PARTS,
     Bounds,
     ContractStatus,
@@ -20,7 +21,6 @@ from domain.contract import (
     require_in_time,
     status_of,
 )
-from domain.errors import Conflict
 
 T = Term
 DAY = 86_400

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.credits import credit_price
-from domain.errors import Invalid
-from domain.money import MAX_AMOUNT_MINOR, scale_of
+from domain.common.credits import credit_price
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR, scale_of
 from runtime.settings import Settings
 from tests.support.cases import for_each
 

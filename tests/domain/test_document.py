@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum, missing_for_einvoice
-from domain.document.words import _LABELS, EXEMPTIONS, LANGUAGES
+from domain.billing.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum, missing_for_einvoice
+from domain.billing.document.words import _LABELS, EXEMPTIONS, LANGUAGES
 from tests.support.cases import for_each
 from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
 

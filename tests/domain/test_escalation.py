@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import Role
-from domain.agenda import Wait
-from domain.alert.escalation import Case, Step, agenda
-from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
-from domain.alert.life import AlertStatus, Severity
-from domain.alert.presentation import details
+from domain.common.access import Role
+from domain.common.agenda import Wait
+from domain.messages.alert.escalation import Case, Step, agenda
+from domain.messages.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
+from domain.messages.alert.life import AlertStatus, Severity
+from domain.messages.alert.presentation import details
 from tests.support.cases import for_each
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

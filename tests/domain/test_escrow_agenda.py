@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.errors import DomainError
+from domain.common.agenda import Wait
+from domain.common.errors import DomainError
 from domain.escrow import commands
 from domain.escrow.agenda import News, Step, agenda, is_late
 from domain.escrow.deadlines import LATE, next_deadline, timed_exit

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
+from domain.common.money import allocate
 from domain.escrow import commands
 from domain.escrow.deadlines import LATE, timed_exit
 from domain.escrow.presentation import story
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Milestone, Outcome
-from domain.money import allocate
 from tests.support import escrows as e
 from tests.support.cases import for_each
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.escrow import commands
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Escrow
 from tests.support import escrows as e

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.errors import DomainError
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
 from domain.escrow import commands
 from domain.escrow.actions import NEEDS, Parameters, actions
 from domain.escrow.deadlines import next_deadline, timed_exit
@@ -27,9 +27,9 @@ from domain.escrow.state import (
     Outcome,
     signatory_name,
 )
-from domain.events import check
-from domain.events.catalogue import CATALOGUE
-from domain.events.escrow import facts
+from domain.messages.events import check
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.events.escrow import facts
 from tests.lanes import examples
 from tests.support import escrows as e
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.access import Actor
+from domain.common.access import Actor
 from domain.escrow import commands as rules
 from domain.escrow.moves import renews_refund
 from domain.escrow.state import Escrow

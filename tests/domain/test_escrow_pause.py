@@ -12,7 +12,7 @@ from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.pause import STEP, extended, extended_until, weeks_overdue
 from domain.escrow.presentation import details
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
-from domain.organization import OrganizationStatus, TimedExits
+from domain.tenants.organization import OrganizationStatus, TimedExits
 from tests.support import escrows as e
 from tests.support.escrows import T0, TERMS
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import extended

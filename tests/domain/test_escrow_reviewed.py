@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction, actions
 from domain.escrow.state import Escrow, Milestone, Outcome

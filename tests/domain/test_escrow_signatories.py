@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction, actions
 from domain.escrow.state import Escrow, signatory_name

@@ -6,16 +6,16 @@ from typing import Any
 
 import jsonschema
 
-from domain.contract import ContractStatus
+from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.subscription.state import SubscriptionStatus
+from domain.credits.spend.control import ControlStatus
+from domain.escrow.contract import ContractStatus
 from domain.escrow.state import EscrowStatus
-from domain.events import MAX_BYTES, EventType, escrow, payment, payout, spend_control, subscription
-from domain.events.catalogue import CATALOGUE
-from domain.invoice.state import InvoiceStatus
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import PaymentStatus, RefundState
-from domain.payout.state import PayoutStatus
-from domain.spend.control import ControlStatus
-from domain.subscription.state import SubscriptionStatus
+from domain.messages.events import MAX_BYTES, EventType, escrow, payment, payout, spend_control, subscription
+from domain.messages.events.catalogue import CATALOGUE
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import PaymentStatus, RefundState
+from domain.payouts.payout.state import PayoutStatus
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.event import EventRow
 from tests.support.cases import for_each

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.credits import CreditPrice
-from domain.errors import Invalid
-from domain.money import MAX_AMOUNT_MINOR
-from domain.spend.rate import ExchangeRate, exchange_rate, format_rate, rate_between
+from domain.common.credits import CreditPrice
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR
+from domain.credits.spend.rate import ExchangeRate, exchange_rate, format_rate, rate_between
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

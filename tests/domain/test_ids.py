@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import ids
+from domain.common import ids
 from tests.support.cases import for_each
 
 

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.document.content import LANGUAGES
-from domain.errors import Invalid
-from domain.invoice import wording
-from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, InvoiceLine, check_lines, total_of
-from domain.invoice.series import DocumentType, number_text, series_of
-from domain.invoice.state import (
+from domain.billing.document.content import LANGUAGES
+from domain.billing.invoice import wording
+from domain.billing.invoice.lines import MAX_LINES, MAX_QUANTITY, InvoiceLine, check_lines, total_of
+from domain.billing.invoice.series import DocumentType, number_text, series_of
+from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
     WrongInvoiceState,
@@ -26,9 +25,10 @@ from domain.invoice.state import (
     require_payable,
     require_voidable,
 )
-from domain.money import MAX_AMOUNT_MINOR
-from domain.payment import invoicing, refunds
-from domain.payment.booking import (
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR
+from domain.payments.payment import invoicing, refunds
+from domain.payments.payment.booking import (
     Transfer,
     debt,
     entitlement_account,
@@ -37,14 +37,22 @@ from domain.payment.booking import (
     taken_from_invoice,
     wallet,
 )
-from domain.payment.converge import refund_failed
-from domain.payment.entitlement import held_minor, taken
-from domain.payment.fulfilment import falls_short, fulfilment_due, readiness
-from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.invoice import invoice_paid
-from domain.payment.snapshot import BalanceTransactionKind
-from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, PaymentPostingKind, Refund, numbered
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment.converge import refund_failed
+from domain.payments.payment.entitlement import held_minor, taken
+from domain.payments.payment.fulfilment import falls_short, fulfilment_due, readiness
+from domain.payments.payment.purposes.base import Readiness
+from domain.payments.payment.purposes.invoice import invoice_paid
+from domain.payments.payment.snapshot import BalanceTransactionKind
+from domain.payments.payment.state import (
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    Refund,
+    numbered,
+)
+from domain.payments.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.lanes import examples
 from tests.support.cases import for_each

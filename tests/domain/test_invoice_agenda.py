@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.errors import DomainError
-from domain.invoice import dunning as rules
-from domain.invoice.agenda import Step, agenda
-from domain.invoice.collection import (
+from domain.billing.invoice.agenda import Step, agenda
+from domain.billing.invoice.collection import (
     FINAL,
     UNDER_WAY,
     Collection,
@@ -20,8 +17,11 @@ from domain.invoice.collection import (
     InvoiceDue,
     Outcome,
 )
-from domain.invoice.dunning import Became, Verdict, check_days
-from domain.invoice.state import InvoiceStatus, PausedFor, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceStatus, PausedFor, WrongInvoiceState
+from domain.common.agenda import Wait
+from domain.common.errors import DomainError
+from domain.payments import dunning as rules
+from domain.payments.dunning import Became, Verdict, check_days
 
 T0 = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OPEN = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=25_000)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.invoice.arithmetic import sums_of
-from domain.invoice.lines import Discount, InvoiceLine, check_discounts
-from domain.tax.rates import NO_TAX, WHOLE, AppliedTax, TaxCategory
+from domain.billing.invoice.arithmetic import sums_of
+from domain.billing.invoice.lines import Discount, InvoiceLine, check_discounts
+from domain.billing.tax.rates import NO_TAX, WHOLE, AppliedTax, TaxCategory
+from domain.common.errors import Invalid
 
 RATES = [
     NO_TAX,

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from domain.document.content import Party
-from domain.errors import Invalid
-from domain.invoice.rules import InvoiceRules
-from domain.invoice.series import DocumentType
-from domain.legal_entity import LegalEntities, LegalEntity, UnknownEntity, entities_from
+from domain.billing.document.content import Party
+from domain.billing.invoice.rules import InvoiceRules
+from domain.billing.invoice.series import DocumentType
+from domain.billing.legal_entity import LegalEntities, LegalEntity, UnknownEntity, entities_from
+from domain.common.errors import Invalid
 from tests.support.cases import for_each
 
 ACME = {"code": "ACME", "name": "Acme SARL", "city": "Paris", "tax_country": "FR", "vat_id": "FR40303265045"}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.errors import Invalid
-from domain.mail import LANGUAGES, MailKind, checked_address
-from domain.mail_kind import KINDS, checked_values, written
+from domain.common.errors import Invalid
+from domain.common.mail import LANGUAGES, MailKind, checked_address
+from domain.messages.mail_kind import KINDS, checked_values, written
 from providers.formats import formats_of
 from tests.support.cases import for_each
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from dev.sandbox.mail.bounces import report
-from domain.mail_bounce import (
+from domain.messages.mail_bounce import (
     BOUNCES_WITHIN,
     MAX_LINES,
     MAX_REPORT,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.marketplace.metered import Metered, used_minor
 from domain.marketplace.offer import OfferModel, words
 from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of

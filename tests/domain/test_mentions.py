@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.mail import Written
-from domain.mentions import MAX_NAME, ids_in, pieces, plain_units, written_for
+from domain.common.mail import Written
+from domain.messages.mentions import MAX_NAME, ids_in, pieces, plain_units, written_for
 from providers.formats import formats_of
 
 PAYMENT, ORG = "pay_01kar6x0qmf9rv4w7n2h8d3s5c", "org_01kar6x0qmf9rv4w7n2h8d3s5d"

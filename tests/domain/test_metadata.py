@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.metadata import (
+from domain.common.errors import Invalid
+from domain.tenants.metadata import (
     MAX_EXTERNAL_ID,
     MAX_KEY,
     MAX_KEYS,

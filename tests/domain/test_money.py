@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from api.fields import Amount, Ratio, Share
-from domain.errors import Invalid
-from domain.metering.amounts import parse_price
-from domain.money import (
+from domain.common.errors import Invalid
+from domain.common.money import (
     MAX_AMOUNT_MINOR,
     SCALES,
     allocate,
@@ -18,6 +17,7 @@ from domain.money import (
     parse_ratio,
     plain_number,
 )
+from domain.usage.amounts import parse_price
 from tests.support.cases import for_each
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.access import Role
-from domain.alert.kinds import severity_of
-from domain.alert.titles import TITLES
-from domain.errors import Invalid, RateLimited
-from domain.events.catalogue import CATALOGUE
-from domain.mail import LANGUAGES
-from domain.notification.channel import (
+from domain.common.access import Role
+from domain.common.errors import Invalid, RateLimited
+from domain.common.mail import LANGUAGES
+from domain.messages.alert.kinds import severity_of
+from domain.messages.alert.titles import TITLES
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.notification.channel import (
     CODE_LASTS,
     CODE_TRIES,
     ChannelKind,
@@ -23,15 +23,25 @@ from domain.notification.channel import (
     code_problem,
     digest_of,
 )
-from domain.notification.due import DIGESTS, LONGEST_QUIET, Cadence, Clock, Quiet, checked_quiet, day_of, digest_at, due
-from domain.notification.preferences import (
+from domain.messages.notification.due import (
+    DIGESTS,
+    LONGEST_QUIET,
+    Cadence,
+    Clock,
+    Quiet,
+    checked_quiet,
+    day_of,
+    digest_at,
+    due,
+)
+from domain.messages.notification.preferences import (
     OnlyRecipient,
     Person,
     Preferences,
     check_somebody_is_notified,
     checked_choices,
 )
-from domain.notification.types import (
+from domain.messages.notification.types import (
     BY_FACT,
     BY_NAME,
     CODE,

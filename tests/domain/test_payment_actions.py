@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.payment import commands
-from domain.payment.actions import Effect, PaymentAction, actions
-from domain.payment.presentation import story
-from domain.payment.snapshot import Decline
-from domain.payment.state import Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common.access import Actor, Role
+from domain.payments.payment import commands
+from domain.payments.payment.actions import Effect, PaymentAction, actions
+from domain.payments.payment.presentation import story
+from domain.payments.payment.snapshot import Decline
+from domain.payments.payment.state import Payment, PaymentStatus, Refund, RefundState
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.support.payments import EPOCH, TERMS
 
 OWNER = Actor(principal="ann", role=Role.OWNER, org_id=TERMS.org_id)

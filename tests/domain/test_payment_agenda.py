@@ -7,24 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.payment.agenda import (
-    LONGEST_LOOKUP,
-    POLL,
-    STAYS_OPEN,
-    News,
-    Step,
-    after,
-    agenda,
-    due,
-    hold_until,
-)
-from domain.payment.fulfilment import awaits, readiness
-from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import fulfilled, fulfilment_started
-from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import Fulfilment, Payment, PaymentStatus, RefundState, status_of
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common.agenda import Wait
+from domain.payments.payment.agenda import LONGEST_LOOKUP, POLL, STAYS_OPEN, News, Step, after, agenda, due, hold_until
+from domain.payments.payment.fulfilment import awaits, readiness
+from domain.payments.payment.purposes.base import Readiness
+from domain.payments.payment.purposes.escrow import fulfilled, fulfilment_started
+from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
+from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus, RefundState, status_of
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.domain.test_payment_fulfilment import ESCROW, INVOICE, payment
 from tests.lanes import examples
 from tests.support.payment_world import STEPS, World

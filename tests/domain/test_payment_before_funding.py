@@ -5,15 +5,15 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.payment import refunds
-from domain.payment.booking import debt, entitlement_account, wallet
-from domain.payment.entitlement import taken
-from domain.payment.fulfilment import is_ready, readiness
-from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started
-from domain.payment.purposes.whole import unreserved_minor
-from domain.payment.state import Fulfilment, Outcome
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment import refunds
+from domain.payments.payment.booking import debt, entitlement_account, wallet
+from domain.payments.payment.entitlement import taken
+from domain.payments.payment.fulfilment import is_ready, readiness
+from domain.payments.payment.purposes.base import Readiness
+from domain.payments.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started
+from domain.payments.payment.purposes.whole import unreserved_minor
+from domain.payments.payment.state import Fulfilment, Outcome
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.lanes import examples
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS

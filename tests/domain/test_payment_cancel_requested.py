@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from domain.errors import Conflict
-from domain.payment import commands, refunds
-from domain.payment.agenda import News, Step, due
-from domain.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
-from domain.payment.purposes.base import Return
-from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import Payment, PaymentStatus, RefundState, status_of
+from domain.common.errors import Conflict
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.agenda import News, Step, due
+from domain.payments.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
+from domain.payments.payment.purposes.base import Return
+from domain.payments.payment.snapshot import ProviderStatus
+from domain.payments.payment.state import Payment, PaymentStatus, RefundState, status_of
 from tests.domain.test_payment_actions import AUTHORIZED, AWAITED, CREATED, PAID
 from tests.domain.test_payment_fulfilment import ESCROW
 from tests.support.payments import EPOCH, TERMS

@@ -8,20 +8,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.errors import Conflict
-from domain.payment import commands, refunds
-from domain.payment.booking import debt, entitlement_account, sale_tax, wallet
-from domain.payment.chargebacks import offer_evidence
-from domain.payment.converge import Observation, converge, refund_failed
-from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
-from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started
-from domain.payment.purposes.whole import unreserved_minor
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, ProviderStatus, Snapshot
-from domain.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
-from domain.payment.terms import Purpose, PurposeKind
-from domain.tax.rates import TaxCategory
-from domain.tax.sale import SaleTax
+from domain.billing.tax.rates import TaxCategory
+from domain.billing.tax.sale import SaleTax
+from domain.common.errors import Conflict
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.booking import debt, entitlement_account, sale_tax, wallet
+from domain.payments.payment.chargebacks import offer_evidence
+from domain.payments.payment.converge import Observation, converge, refund_failed
+from domain.payments.payment.fulfilment import awaits, must_freeze_escrow, readiness
+from domain.payments.payment.purposes.base import Readiness
+from domain.payments.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started
+from domain.payments.payment.purposes.whole import unreserved_minor
+from domain.payments.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
+    DisputeStatus,
+    ProviderStatus,
+    Snapshot,
+)
+from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
+from domain.payments.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.lanes import examples
 from tests.support.payment_world import ACTOR, STEPS, World

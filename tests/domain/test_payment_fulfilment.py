@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from domain.payment.fulfilment import falls_short, readiness
-from domain.payment.purposes.base import Readiness
-from domain.payment.purposes.escrow import is_reserved
-from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.payments.payment.fulfilment import falls_short, readiness
+from domain.payments.payment.purposes.base import Readiness
+from domain.payments.payment.purposes.escrow import is_reserved
+from domain.payments.payment.snapshot import DisputeStatus, ProviderStatus
+from domain.payments.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 

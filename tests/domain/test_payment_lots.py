@@ -3,14 +3,14 @@
 from dataclasses import replace
 from uuid import UUID
 
-from domain import accounts
-from domain.accounts import Account
-from domain.ids import transfer_id
-from domain.lots import LotSource, LotTerms
-from domain.payment import booking
-from domain.payment.snapshot import BalanceTransactionKind
-from domain.payment.state import Booked, Payment, PaymentStatus
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.ids import transfer_id
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment import booking
+from domain.payments.payment.snapshot import BalanceTransactionKind
+from domain.payments.payment.state import Booked, Payment, PaymentStatus
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 

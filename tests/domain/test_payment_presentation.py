@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.payment import commands
-from domain.payment.presentation import details
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common.access import Actor, Role
+from domain.payments.payment import commands
+from domain.payments.payment.presentation import details
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.support.payments import EPOCH, TERMS
 
 CREATED = commands.created(TERMS, actor=Actor(principal="ann", role=Role.OWNER, org_id=TERMS.org_id)).payment

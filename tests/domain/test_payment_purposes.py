@@ -7,17 +7,17 @@ from typing import cast
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from domain.credits import CreditPrice
-from domain.errors import DomainError
+from domain.billing.project import SlotPrice
+from domain.common.credits import CreditPrice
+from domain.common.errors import DomainError
+from domain.common.quote import Rate
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
-from domain.payment.options import Options, check_options
-from domain.payment.pricing import Charge, Market, Order, Price, charged
-from domain.payment.purposes import RULES, check_named, rules_for
-from domain.payment.purposes.invoice import Payable
-from domain.payment.purposes.purchase import Wanted
-from domain.payment.quote import Rate
-from domain.payment.terms import Purpose, PurposeKind
-from domain.project import SlotPrice
+from domain.payments.payment.options import Options, check_options
+from domain.payments.payment.pricing import Charge, Market, Order, Price, charged
+from domain.payments.payment.purposes import RULES, check_named, rules_for
+from domain.payments.payment.purposes.invoice import Payable
+from domain.payments.payment.purposes.purchase import Wanted
+from domain.payments.payment.terms import Purpose, PurposeKind
 from services.payments.purposes import BOOKS
 from tests.support.cases import for_each
 

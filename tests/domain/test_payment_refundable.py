@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.errors import DomainError
-from domain.payment import commands, refunds
-from domain.payment.actions import PaymentAction, actions
-from domain.payment.presentation import details
-from domain.payment.refundable import left_to_refund
-from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPostingKind, PaymentStatus, RefundState
-from domain.payment.terms import Purpose, PurposeKind
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.actions import PaymentAction, actions
+from domain.payments.payment.presentation import details
+from domain.payments.payment.refundable import left_to_refund
+from domain.payments.payment.state import Fulfilment, Outcome, Payment, PaymentPostingKind, PaymentStatus, RefundState
+from domain.payments.payment.terms import Purpose, PurposeKind
 from tests.support.cases import for_each
 from tests.support.payments import EPOCH, TERMS
 

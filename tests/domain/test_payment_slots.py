@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.payment import refunds
-from domain.payment.entitlement import granted_for, taken
-from domain.payment.purposes import rules_of
-from domain.payment.state import Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.common.errors import Invalid
+from domain.payments.payment import refunds
+from domain.payments.payment.entitlement import granted_for, taken
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.state import Payment, PaymentStatus, Refund, RefundState
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PRICE = 500

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.errors import Conflict
-from domain.payment import commands
-from domain.payment.converge import Observation, converge
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Payment, PaymentStatus
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
+from domain.payments.payment import commands
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Payment, PaymentStatus
 from tests.support.payment_world import World
 from tests.support.payments import EPOCH, TERMS
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.payout import commands
-from domain.payout.agenda import Step, agenda
-from domain.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST, WrongPayoutState
-from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
+from domain.common.agenda import Wait
+from domain.payouts.payout import commands
+from domain.payouts.payout.agenda import Step, agenda
+from domain.payouts.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST, WrongPayoutState
+from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from tests.domain.test_payout_funds import ASKED, NOW
 
 S = PayoutStatus

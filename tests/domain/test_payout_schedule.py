@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from domain.errors import Invalid
-from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.common.errors import Invalid
+from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 
 DAY = date(2028, 1, 31)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
-from domain.errors import Invalid
-from domain.plan import DEFAULTS, Interval, PlanOverrides, Plans, plans_from, with_overrides
-from domain.revenue_share import share_bps
+from domain.billing.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
+from domain.billing.plan import DEFAULTS, Interval, PlanOverrides, Plans, plans_from, with_overrides
+from domain.common.errors import Invalid
+from domain.marketplace.revenue_share import share_bps
 from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
+from domain.common.money import allocate
 from domain.escrow.settlement import payout
 from domain.escrow.state import EscrowPostingKind
-from domain.money import allocate
-from domain.pricing.book import Book
-from domain.pricing.facts import Facts, Standing
-from domain.pricing.quote import QuoteExpired, QuoteUsed, commission_of, judge_use
-from domain.pricing.rule import Rule, Stacking, refuse_overlap
-from domain.pricing.terms import (
+from domain.marketplace.pricing.book import Book
+from domain.marketplace.pricing.facts import Facts, Standing
+from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed, commission_of, judge_use
+from domain.marketplace.pricing.rule import Rule, Stacking, refuse_overlap
+from domain.marketplace.pricing.terms import (
     Bounds,
     Bulk,
     ContractPrice,

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import project
-from domain.errors import Invalid
-from domain.plan import DEFAULTS, Plan, plans_from
-from domain.project import (
+from domain.billing import project
+from domain.billing.plan import DEFAULTS, Plan, plans_from
+from domain.billing.project import (
     SLUG,
     LimitReached,
     Usage,
@@ -19,6 +18,7 @@ from domain.project import (
     slots_to_take,
     slug_of,
 )
+from domain.common.errors import Invalid
 from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)

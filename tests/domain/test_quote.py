@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.money import MAX_AMOUNT_MINOR, SCALES
-from domain.payment.quote import Rate, asset_amount, credits_for, currency_value, price_of_credits, quote
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR, SCALES
+from domain.common.quote import Rate, asset_amount, credits_for, currency_value, price_of_credits, quote
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 AN_HOUR = timedelta(hours=1)

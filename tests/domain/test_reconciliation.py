@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.reconciliation import (
+from domain.books.reconciliation import (
     DISCREPANCIES,
     FARTHEST_BACK,
     MARGIN,
@@ -25,6 +24,7 @@ from domain.reconciliation import (
     nightly_window,
     postings,
 )
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from tests.support.cases import for_each
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.recovery import Loss, Priced, shortfall, still_lost
+from domain.payouts.recovery import Loss, Priced, shortfall, still_lost
 
 ONE = 1_000_000
 #: 100 credits for ten dollars.

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.credits import credit_price
-from domain.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide
+from domain.common.credits import credit_price
+from domain.marketplace.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

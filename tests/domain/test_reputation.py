@@ -7,9 +7,9 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.payable import HoldBack
-from domain.pricing.facts import Facts, Standing
-from domain.pricing.terms import Reputation
+from domain.marketplace.pricing.facts import Facts, Standing
+from domain.marketplace.pricing.terms import Reputation
+from domain.payouts.payable import HoldBack
 from domain.reputation import score
 from domain.reputation.clients import ClientFact, client_increment, standing_e6
 from domain.reputation.evidence import (

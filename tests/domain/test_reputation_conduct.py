@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from domain.escrow import commands
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
-from domain.payment.state import Dispute, Payment, PaymentStatus
+from domain.payments.payment.snapshot import Decline, DisputeStatus, ProviderStatus
+from domain.payments.payment.state import Dispute, Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
 from domain.reputation.conduct import of_cancellation, of_payment
 from domain.reputation.evidence import ONE_E6

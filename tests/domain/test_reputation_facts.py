@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import FactKind, Says, feedback, increments, promptness_e4, reported, says
 from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, percentile_ms, timed

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.escrow.escrow import Declined
-from domain.errors import Invalid
-from domain.payable import HoldBack
+from domain.common.errors import Invalid
+from domain.payouts.payable import HoldBack
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.levels import (
     AboveLimit,

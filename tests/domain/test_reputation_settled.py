@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import Actor
-from domain.credits import credit_price
+from domain.common.access import Actor
+from domain.common.credits import credit_price
+from domain.common.money import parse_ratio
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import WHOLE_E4, Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
-from domain.money import parse_ratio
 from domain.reputation.conduct import of_cancellation
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import Says

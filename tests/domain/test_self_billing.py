@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from domain.document.words import LANGUAGES, STATED_TAX
-from domain.tax.rates import TaxRate
-from domain.tax.self_billing import Stated, StatedTax, Supplier, included, spread, stated_tax
-from domain.tax.treatment import TaxParty
+from domain.billing.document.words import LANGUAGES, STATED_TAX
+from domain.billing.tax.rates import TaxRate
+from domain.billing.tax.self_billing import Stated, StatedTax, Supplier, included, spread, stated_tax
+from domain.billing.tax.treatment import TaxParty
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 10, 31, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import NOT_BY_LINK, PERMISSIONS, PLATFORM_ROLES, Actor, Permission, Role, permit
-from domain.errors import Forbidden, Invalid
-from domain.session import (
+from domain.common.access import NOT_BY_LINK, PERMISSIONS, PLATFORM_ROLES, Actor, Permission, Role, permit
+from domain.common.errors import Forbidden, Invalid
+from domain.tenants.session import (
     MAX_PATH,
     browser_of,
     checked_path,

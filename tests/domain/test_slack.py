@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from domain.errors import Invalid
-from domain.mail import Written
-from domain.slack import MAX_TEXT, checked_hook, escaped, payload
+from domain.common.errors import Invalid
+from domain.common.mail import Written
+from domain.messages.slack import MAX_TEXT, checked_hook, escaped, payload
 from tests.support.cases import for_each
 
 HOOK = "https://hooks.slack.com/services/T0/B0/s3cret"

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.spend.alerts import AlertKind, Happened, detail_of
-from domain.spend.calendar import FOREVER, Window
+from domain.common.calendar import FOREVER, Window
+from domain.credits.spend.alerts import AlertKind, Happened, detail_of
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.spend.calendar import BEGINNING, FOREVER, Window, window_end, window_start, zone_of
+from domain.common.calendar import BEGINNING, FOREVER, Window, window_end, window_start, zone_of
+from domain.common.errors import Invalid
 from tests.support.cases import for_each
 
 #: Half hours, quarters of an hour, and clocks that change at midnight or by half an hour.

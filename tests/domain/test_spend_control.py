@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.money import MAX_AMOUNT_MINOR
-from domain.spend.calendar import Window
-from domain.spend.control import (
+from domain.common.calendar import Window
+from domain.common.errors import Invalid
+from domain.common.money import MAX_AMOUNT_MINOR
+from domain.credits.spend.control import (
     MAX_USES,
     THRESHOLDS_E4,
     Allowance,
@@ -17,7 +17,7 @@ from domain.spend.control import (
     limits_of,
     remaining_minor,
 )
-from domain.spend.presentation import Counted, limit_states
+from domain.credits.spend.presentation import Counted, limit_states
 from tests.support.cases import for_each
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)

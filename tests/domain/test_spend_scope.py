@@ -4,8 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.spend.scope import Attribution, Known, MadeBy, Named, Scope, SpendingKey, is_own, needs_known, scope_of
+from domain.common.errors import Invalid
+from domain.credits.spend.scope import (
+    Attribution,
+    Known,
+    MadeBy,
+    Named,
+    Scope,
+    SpendingKey,
+    is_own,
+    needs_known,
+    scope_of,
+)
 
 #: Research has a laboratory, which has a bench; sales stands beside it.
 PATHS = {

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from domain.common.state_hash import state_hash
 from domain.escrow.state import Escrow, Terms
-from domain.payment.state import Payment
-from domain.state_hash import state_hash
+from domain.payments.payment.state import Payment
 from tests.lanes import examples
 
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))

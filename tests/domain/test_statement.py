@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from domain.statement import Part, divided
+from domain.payouts.statement import Part, divided
 from tests.support.cases import for_each
 
 DAYS = [datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 6)]

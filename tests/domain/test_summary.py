@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import accounts
-from domain.payable import PayableState, Share
-from domain.summary import FAMILIES, Part, Standing, assets, earnings, part_of
+from domain.common import accounts
+from domain.payouts.payable import PayableState, Share
+from domain.payouts.summary import FAMILIES, Part, Standing, assets, earnings, part_of
 from tests.docs.test_chart_of_accounts import every_account
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import Invalid
-from domain.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find
-from domain.tax.treatment import EXEMPT, REVERSE_CHARGE, TaxParty, treat
+from domain.billing.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find
+from domain.billing.tax.treatment import EXEMPT, REVERSE_CHARGE, TaxParty, treat
+from domain.common.errors import Invalid
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

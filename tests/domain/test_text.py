@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.text import escaped, unseen_in_name, unseen_in_text
+from domain.common.text import escaped, unseen_in_name, unseen_in_text
 from tests.support.cases import for_each
 
 PLAIN = [

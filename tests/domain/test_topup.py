@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from domain.errors import Invalid
-from domain.topup import for_checkout, named, packages_from, priced
+from domain.common.errors import Invalid
+from domain.payments.topup import for_checkout, named, packages_from, priced
 from runtime.settings import Settings
 from tests.support.cases import for_each
 

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from domain.credits import CreditPrice
-from domain.metering.charges import PerUnit
+from domain.common.credits import CreditPrice
 from domain.usage.charge import Part, Waits, credits_of
+from domain.usage.charge_model import PerUnit
 
 PRICE = CreditPrice(price=Decimal("0.01"), currency="USD")
 

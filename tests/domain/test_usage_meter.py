@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.errors import Invalid
-from domain.metering.charges import PerUnit, rate_quantity
+from domain.common.errors import Invalid
+from domain.usage.charge_model import PerUnit, rate_quantity
 from domain.usage.event import MAX_EVENTS, InvalidEvent, event_from
 from domain.usage.meter import (
     MAX_DIMENSIONS,

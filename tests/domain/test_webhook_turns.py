@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain.webhook.turns import Place, has_turn
+from domain.messages.webhook.turns import Place, has_turn
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from domain.ids import escrow_workflow_id
+from domain.common.ids import escrow_workflow_id
 from tests.e2e.conftest import WORK, World, good, refused
 
 pytestmark = [pytest.mark.e2e]

@@ -18,9 +18,9 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from dev.stack.supervisor import Stack
-from domain.billing_run.period import month_text, previous_month
-from domain.errors import Unavailable
-from domain.ids import billed_period_key
+from domain.billing.billing_run.period import month_text, previous_month
+from domain.common.errors import Unavailable
+from domain.common.ids import billed_period_key
 from runtime.database import Database
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient

@@ -23,7 +23,7 @@ import httpx2
 
 from activities.messages.notification import AT_ONCE
 from dev.stack.supervisor import Stack
-from domain.alert.life import Severity
+from domain.messages.alert.life import Severity
 from providers.notify.mail import message_id
 from repositories.messages import alert
 from runtime.database import Database

@@ -16,8 +16,8 @@ from temporalio.client import Client
 from api.v1.payments.commands import PaymentDeclined
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
-from domain.payment.fulfilment import awaits
-from domain.payment.state import Payment, PaymentStatus
+from domain.payments.payment.fulfilment import awaits
+from domain.payments.payment.state import Payment, PaymentStatus
 from providers.payments.stripe.fields import metadata_of
 from tests.faults.audit import Findings, prove_books, repeat_all
 from tests.faults.clients import Answered, Journal, RetryingClient, id_of

@@ -22,8 +22,8 @@ import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from dev.stack.supervisor import Stack
-from domain.events import Event
-from domain.events.catalogue import CATALOGUE
+from domain.messages.events import Event
+from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id

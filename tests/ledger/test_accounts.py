@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import accounts
-from domain.accounts import Account, AccountKind, debit_credit, normal_balance
-from domain.errors import Invalid
-from domain.ids import is_id, transfer_id, uuid_of
+from domain.common import accounts
+from domain.common.accounts import Account, AccountKind, debit_credit, normal_balance
+from domain.common.errors import Invalid
+from domain.common.ids import is_id, transfer_id, uuid_of
 
 
 def test_chart_writes_the_paths_of_the_design() -> None:

@@ -11,7 +11,7 @@ import pytest
 from dev.stack.migrate import migrate
 from dev.stack.postgres import Postgres, wait_until_ready
 from dev.stack.process import Process
-from domain.accounts import org_credits
+from domain.common.accounts import org_credits
 from tests.support.books import Books, fresh, open_books
 from tests.support.servers import reachable_directory
 

@@ -4,8 +4,8 @@ from unittest.mock import Mock
 import asyncpg
 import pytest
 
-from domain.accounts import Account, org_credits
-from domain.errors import InsufficientFunds, Unavailable
+from domain.common.accounts import Account, org_credits
+from domain.common.errors import InsufficientFunds, Unavailable
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.gateway import Ledger, Posting

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from dev.stack.migrate import ROOT
-from domain import accounts
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.accounts import Account
 from ledger import guards
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh

@@ -4,9 +4,9 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from domain.accounts import org_cash, platform
-from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound
-from domain.ids import uuid_of
+from domain.common.accounts import org_cash, platform
+from domain.common.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound
+from domain.common.ids import uuid_of
 from ledger.gateway import Balance, Held
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls

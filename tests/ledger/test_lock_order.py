@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
-from domain.accounts import Account
-from domain.errors import InsufficientFunds
+from domain.common.accounts import Account
+from domain.common.errors import InsufficientFunds
 from ledger.gateway import Ledger, NewTransfer, Posting
 from ledger.spending import Spending
 from ledger.spends import Outcome

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from domain.accounts import (
+from domain.common.accounts import (
     Account,
     agent_earnings,
     agent_granted_earnings,
@@ -19,8 +19,8 @@ from domain.accounts import (
     platform,
     provider_clearing,
 )
-from domain.errors import Conflict, InsufficientFunds, Invalid
-from domain.lots import LotSource, LotTerms
+from domain.common.errors import Conflict, InsufficientFunds, Invalid
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Held, NewTransfer, Posted, Posting
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, recognise
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from domain.accounts import Account, agent_earnings, agent_granted_earnings, escrow, org_credits, platform
-from domain.errors import InsufficientFunds, Invalid
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import Account, agent_earnings, agent_granted_earnings, escrow, org_credits, platform
+from domain.common.errors import InsufficientFunds, Invalid
+from domain.credits.lots import LotSource, LotTerms
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, fresh, open_books, recognise
 from tests.support.machines import PICKS, OverBooks, picked, run_machine

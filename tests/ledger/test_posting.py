@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain import accounts
-from domain.accounts import HOT_STRIPES
-from domain.errors import IdempotencyConflict, InsufficientFunds, Invalid
-from domain.money import allocate
+from domain.common import accounts
+from domain.common.accounts import HOT_STRIPES
+from domain.common.errors import IdempotencyConflict, InsufficientFunds, Invalid
+from domain.common.money import allocate
 from ledger.gateway import MAX_BATCH, Balance, NewTransfer, Posting
 from ledger.stripes import use_stripes
 from tests.conftest import DatabaseUrls

@@ -13,10 +13,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.accounts import org_credits
-from domain.lots import LotSource, LotTerms
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, Limit
+from domain.common.accounts import org_credits
+from domain.common.calendar import Window
+from domain.credits.lots import LotSource, LotTerms
+from domain.credits.spend.control import Allowance, Limit
 from ledger.rates import set_credit_rate
 from ledger.spends import NewSpend, Spender, arguments_of
 from tests.support.books import ISSUANCE, NOW, Books, fresh

@@ -9,8 +9,8 @@ import pytest
 
 from commands import reconcile
 from commands.reconcile import table
-from domain.payment.snapshot import BalanceTransaction
-from domain.reconciliation import nightly_window
+from domain.books.reconciliation import nightly_window
+from domain.payments.payment.snapshot import BalanceTransaction
 from manage import main
 from models.books.reconciliation import ReconciliationRun
 from providers.payments.stripe import StripeProvider, make_client

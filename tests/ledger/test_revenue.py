@@ -7,8 +7,17 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from domain.accounts import Account, agent_earnings, escrow, org_credits, org_debt, payment, platform, provider_clearing
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import (
+    Account,
+    agent_earnings,
+    escrow,
+    org_credits,
+    org_debt,
+    payment,
+    platform,
+    provider_clearing,
+)
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls

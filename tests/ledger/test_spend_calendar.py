@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.spend.calendar import Window, window_end, window_start
+from domain.common.calendar import Window, window_end, window_start
 from tests.support.books import Books
 
 pytestmark = pytest.mark.db

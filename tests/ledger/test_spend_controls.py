@@ -9,9 +9,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.errors import Conflict, DomainError, IdempotencyConflict, Invalid, NotFound
-from domain.spend.calendar import Window
-from domain.spend.control import MAX_LEVELS, Allowance, Limit, NewControl, SubjectKind
+from domain.common.calendar import Window
+from domain.common.errors import Conflict, DomainError, IdempotencyConflict, Invalid, NotFound
+from domain.credits.spend.control import MAX_LEVELS, Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls, Written
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.common.calendar import Window
+from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
 from ledger.spends import Outcome

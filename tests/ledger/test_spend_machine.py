@@ -14,9 +14,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from domain.accounts import org_credits, org_debt
-from domain.errors import Conflict, DomainError
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import org_credits, org_debt
+from domain.common.errors import Conflict, DomainError
+from domain.credits.lots import LotSource, LotTerms
 from ledger.spends import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, fresh

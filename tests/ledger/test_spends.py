@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.accounts import org_credits, org_debt, payment
-from domain.errors import Conflict, IdempotencyConflict, Invalid, NotFound
-from domain.lots import LotSource, LotTerms
-from domain.spend.control import Allowance
+from domain.common.accounts import org_credits, org_debt, payment
+from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
+from domain.credits.lots import LotSource, LotTerms
+from domain.credits.spend.control import Allowance
 from ledger.gateway import Posting
 from ledger.rates import set_credit_rate
 from ledger.spending import RESERVATION_TERM, Spending, charge_together

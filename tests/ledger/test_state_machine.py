@@ -10,8 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from domain.accounts import Account, org_credits
-from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
+from domain.common.accounts import Account, org_credits
+from domain.common.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
 from ledger.gateway import Held, NewTransfer, Posted
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from commands.verify import verify
-from domain import accounts
+from domain.common import accounts
 from ledger import guards
 from ledger.gateway import Ledger, Posting
 from manage import main

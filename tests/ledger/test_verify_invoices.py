@@ -11,7 +11,7 @@ import pytest
 from commands.base import connected
 from commands.skip_numbers import skip
 from commands.verify import verify
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Posted, Posting
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found

@@ -11,8 +11,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from domain.accounts import Account, platform
-from domain.errors import Conflict, DomainError, InsufficientFunds, Unavailable
+from domain.common.accounts import Account, platform
+from domain.common.errors import Conflict, DomainError, InsufficientFunds, Unavailable
 from ledger.gateway import Held, Ledger, NewTransfer, Posted, Posting
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books

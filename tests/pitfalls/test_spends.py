@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.errors import Conflict, DomainError, Invalid
+from domain.common.errors import Conflict, DomainError, Invalid
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls

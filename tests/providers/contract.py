@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     BalanceTransactionKind,
     CreatePayment,
     DisputeEvidence,

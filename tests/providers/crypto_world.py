@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from domain.payment.snapshot import BalanceTransaction, Deposit, Snapshot
+from domain.payments.payment.snapshot import BalanceTransaction, Deposit, Snapshot
 from providers.payments.crypto import CryptoProvider
 from runtime.database import Database
 from services.payments.crypto_deposit import PostgresDepositBook

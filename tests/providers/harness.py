@@ -7,7 +7,7 @@ from typing import Protocol
 
 import httpx2
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment, Snapshot
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment, Snapshot
 from providers.payments.base import PaymentProvider
 from providers.tls import trusted
 from runtime.identity import new_id

@@ -14,7 +14,7 @@ import stripe
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
-from domain.payment.snapshot import CreatePayment, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.stripe import Client, StripeProvider, make_client
 from runtime.identity import new_id
 from tests.providers.harness import Can, Webhook, Wire, key

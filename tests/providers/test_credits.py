@@ -13,11 +13,11 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments.payment_providers import ProviderActivities
 from api.pool import StatementPool
 from contracts.payments.payment import ProviderRequest, ProviderResponse
-from domain.access import Actor, Role
-from domain.accounts import Account, org_credits, platform, provider_clearing
-from domain.lots import LotSource, LotTerms
-from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
-from domain.spend.control import Allowance, ControlStatus, NewControl, SubjectKind
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account, org_credits, platform, provider_clearing
+from domain.credits.lots import LotSource, LotTerms
+from domain.credits.spend.control import Allowance, ControlStatus, NewControl, SubjectKind
+from domain.payments.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.credits import CreditsProvider

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
+from domain.payments.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.chains.base import ChainDeposit, ChainView
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from tests.providers.crypto_world import ALL, World, amounts, deposit_of, final

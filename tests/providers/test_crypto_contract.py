@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord
 from runtime.database import Database

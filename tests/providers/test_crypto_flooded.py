@@ -9,7 +9,7 @@ import pytest
 
 from dev.sandbox.chains.accounts import TON_ADDRESS
 from dev.sandbox.chains.ton import FIRST_SEQNO
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, ProviderStatus, Snapshot
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, ProviderStatus, Snapshot
 from providers.chains.addresses import TonAccount, ton_raw
 from providers.chains.base import ChainView
 from providers.chains.ton import TonWatcher

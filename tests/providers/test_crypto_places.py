@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from dev.sandbox.chains.accounts import TON_ADDRESS
-from domain.payment.snapshot import BalanceTransactionKind, CreatePayment, ProviderStatus
+from domain.payments.payment.snapshot import BalanceTransactionKind, CreatePayment, ProviderStatus
 from runtime.database import Database, driver_connection
 from tests.providers.crypto_world import World, deposit_of
 from tests.providers.harness import key

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
+from domain.payments.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.chains.base import ChainView, Header
 from providers.payments.base import ProviderUnavailable
 from tests.providers.crypto_world import REPLACEABLE, World, amounts, final

@@ -10,7 +10,7 @@ from facturx import get_facturx_xml_from_pdf, xml_check_xsd
 from lxml import etree
 from pypdf import PdfReader
 
-from domain.document.content import Document, Line, Party, TaxSum
+from domain.billing.document.content import Document, Line, Party, TaxSum
 from providers.documents.facturx import NoEInvoice, embedded, xml_of
 from providers.documents.maker import DocumentMaker
 from providers.documents.typst import TEMPLATE, Typst, WrongTemplate

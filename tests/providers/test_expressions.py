@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.pricing.expression import MAX_BYTES, MAX_STEPS, PROBES, VARIABLES, check, compiled
+from domain.common.errors import Invalid
+from domain.marketplace.pricing.expression import MAX_BYTES, MAX_STEPS, PROBES, VARIABLES, check, compiled
 from providers.expressions import _OPERATORS, _environment, compile_expression
 from tests.support.cases import for_each
 

@@ -5,7 +5,7 @@ from random import Random
 
 from babel.numbers import format_decimal
 
-from domain.mail import LANGUAGES
+from domain.common.mail import LANGUAGES
 from providers.formats import formats_of
 from tests.support.cases import for_each
 from tests.support.seeds import RUN_SEED

@@ -5,7 +5,7 @@ from email import message_from_string, policy
 import pytest
 
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import Written
+from domain.common.mail import Written
 from providers.notify.base import Message
 from providers.notify.mail import message_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable

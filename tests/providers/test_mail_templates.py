@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from composition import make_mailer
-from domain.mail import LANGUAGES, Written
+from domain.common.mail import LANGUAGES, Written
 from providers.notify.base import Message
 from providers.notify.mail_templates import _NEEDED, _WORDS, HTML, TEMPLATES, TEXT, MailTemplates, WrongTemplate
 from runtime.database import Database

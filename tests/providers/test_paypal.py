@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.payment.snapshot import NOT_FOUND, BalanceTransactionKind, DisputeEvidence, ProviderStatus
+from domain.payments.payment.snapshot import NOT_FOUND, BalanceTransactionKind, DisputeEvidence, ProviderStatus
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.paypal.client import CREDENTIALS_REFUSED
 from providers.payments.paypal.snapshots import snapshot

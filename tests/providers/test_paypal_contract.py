@@ -11,7 +11,7 @@ import pytest
 
 from dev.sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
 from dev.sandbox.paypal.certificates import Authority
-from domain.payment.snapshot import CreatePayment, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.paypal import PayPalProvider
 from runtime.identity import new_id
 from tests.providers.contract import AdapterContract

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.payment.commands import created
-from domain.payment.converge import Observation, converge
-from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus, RefundStatus
-from domain.payment.state import PaymentStatus, RefundState
+from domain.common.access import Actor, Role
+from domain.payments.payment.commands import created
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.snapshot import BalanceTransactionKind, ProviderStatus, RefundStatus
+from domain.payments.payment.state import PaymentStatus, RefundState
 from providers.payments.base import ProviderRefused
 from providers.payments.paypal.snapshots import snapshot
 from tests.support.payments import EPOCH, TERMS

@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from domain.payment.snapshot import BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransactionKind
 from providers.payments.paypal.client import PayPalRefused
 from providers.payments.paypal.statement import Statement, movement
 from tests.support.cases import for_each

@@ -5,7 +5,7 @@ import socket
 import httpx2
 import pytest
 
-from domain.payment.snapshot import ProviderStatus
+from domain.payments.payment.snapshot import ProviderStatus
 from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderUnavailable
 from providers.payments.paypal import PayPalProvider
 from tests.support.paypal import a_payment

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dev.sandbox.paypal.certificates import make_chain
-from domain.errors import Invalid
-from domain.mail import Written
+from domain.common.errors import Invalid
+from domain.common.mail import Written
 from providers.notify.base import Delivery, Message, Throttled
 from providers.notify.slack import LONGEST_WAIT, SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers

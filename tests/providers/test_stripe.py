@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import stripe
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     BalanceTransactionKind,
     DisputeEvidence,
     DisputeStatus,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.payment.snapshot import ProviderStatus, Snapshot
+from domain.payments.payment.snapshot import ProviderStatus, Snapshot
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe import StripeProvider
 from runtime.identity import new_id

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 import stripe
 
-from domain.ids import make_id
-from domain.payment.snapshot import CreatePayment
+from domain.common.ids import make_id
+from domain.payments.payment.snapshot import CreatePayment
 from providers.payments.base import (
     CredentialsRefused,
     OutcomeUnknown,

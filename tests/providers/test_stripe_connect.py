@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from domain.payment.snapshot import BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import AccountSnapshot, BalanceShort, NewAccount, NewTransfer
 from providers.payouts.stripe import StripeConnect

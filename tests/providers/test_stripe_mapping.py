@@ -8,8 +8,8 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.money import SCALES
-from domain.payment.snapshot import (
+from domain.common.money import SCALES
+from domain.payments.payment.snapshot import (
     BalanceTransactionKind,
     Decline,
     DisputeStatus,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import stripe
 
-from domain.payment.snapshot import ProviderStatus, RefundStatus, Snapshot
+from domain.payments.payment.snapshot import ProviderStatus, RefundStatus, Snapshot
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from runtime.identity import new_id

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dev.sandbox.tax.app import Service, create_app
-from domain.tax.rates import AppliedTax, TaxCategory
-from domain.tax.treatment import TaxParty, Treatment
+from domain.billing.tax.rates import AppliedTax, TaxCategory
+from domain.billing.tax.treatment import TaxParty, Treatment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxedLine, TaxQuestion

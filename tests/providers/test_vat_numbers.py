@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from dev.sandbox.vies.app import Register, create_app
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation, checked
 from providers.tax.vies import Vies

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from dev.sandbox.paypal.certificates import make_chain
-from domain.errors import Unavailable
-from domain.webhook.address import UrlRefused
-from domain.webhook.delivery import Answer, Verdict, verdict
+from domain.common.errors import Unavailable
+from domain.messages.webhook.address import UrlRefused
+from domain.messages.webhook.delivery import Answer, Verdict, verdict
 from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
-from domain.account_statement import StatementPeriod
+from domain.books.account_statement import StatementPeriod
 from repositories.books import account_statement as statements
 from repositories.books.account_statement import StatedAccount
 from runtime.database import Database

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from domain.access import Role
-from domain.alert.kinds import ladder_of
+from domain.common.access import Role
+from domain.messages.alert.kinds import ladder_of
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from repositories.messages import alert, alert_rule

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
-from domain.alert.conditions import Condition
-from domain.alert.metrics import METRICS, ConditionType
-from domain.alert.rules import Rule
+from domain.messages.alert.conditions import Condition
+from domain.messages.alert.metrics import METRICS, ConditionType
+from domain.messages.alert.rules import Rule
 from models.credits.spend_control import SpendControl
 from repositories.common.listing import Position, Wanted
 from repositories.credits import spend, spend_control, spend_day

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from domain.accounts import platform
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import platform
+from domain.credits.lots import LotSource, LotTerms
 from repositories.operations.due import oldest_due
 from runtime.database import Database
 from services.billing.subscription import accrue

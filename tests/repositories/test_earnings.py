@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from dev.stack.postgres import Postgres
-from domain import accounts
+from domain.common import accounts
 from repositories.payouts.earnings import MOST_RECOVERED, recoverable
 from runtime.database import Database
 from tests.conftest import new_database

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from contracts.escrow.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow
-from domain.access import Actor, Role
-from domain.errors import IdempotencyConflict, RateLimited
+from domain.common.access import Actor, Role
+from domain.common.errors import IdempotencyConflict, RateLimited
 from domain.escrow import commands as rules
 from domain.escrow.state import Artifact
 from models.escrow.escrow_notice import EscrowNotice

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from commands.base import connected
 from commands.skip_numbers import Gap, skip
-from domain.events import Event, UnknownEvent
-from domain.events.catalogue import CATALOGUE
-from domain.ids import is_id, make_id
+from domain.common.ids import is_id, make_id
+from domain.messages.events import Event, UnknownEvent
+from domain.messages.events.catalogue import CATALOGUE
 from models.messages.event import EventRow
 from repositories.common import listing
 from repositories.common.listing import Wanted

@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from domain.alert.life import AlertStatus
-from domain.contract import ContractStatus
+from domain.escrow.contract import ContractStatus
+from domain.messages.alert.life import AlertStatus
 from repositories.billing import invoice, project
 from repositories.books import discrepancy, reconciliation
 from repositories.common.listing import LOOKED, Wanted

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import Invalid
-from domain.metering.price_map import default_price, read_price_map
-from domain.metering.rating import rate
-from domain.metering.usage import TokenUsage
+from domain.common.errors import Invalid
+from domain.usage.price_map import default_price, read_price_map
+from domain.usage.rating import rate
+from domain.usage.token_usage import TokenUsage
 from models.usage.model_price import ModelPriceImport, ModelPriceRow
 from repositories.usage.model_price import PriceBook, Wanted
 from runtime.database import Database

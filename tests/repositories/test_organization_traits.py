@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from activities.payments.payment_providers import ProviderActivities
 from contracts.payments.payment import ProviderRequest
 from dev.stack.postgres import Postgres
-from domain.payment.snapshot import CreatePayment, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, Snapshot
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import Says
 from domain.reputation.traits import TraitKind, digest

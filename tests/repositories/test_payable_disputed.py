@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from domain.payable import HoldBack, PayableState
+from domain.payouts.payable import HoldBack, PayableState
 from repositories.payouts import payable
 from runtime.database import Database
 from tests.conftest import new_database

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import insert
 
 from api.pool import StatementPool
-from domain.access import Actor, Role
-from domain.errors import IdempotencyConflict
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor, Role
+from domain.common.errors import IdempotencyConflict
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
 from models.tenants.organization import Organization
 from repositories.payments import payment as payments
 from repositories.payments import payment_command as intents

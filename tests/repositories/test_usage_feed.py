@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.usage.event import digest_of
 from models.usage.usage import UsageEventRow
 from repositories.usage.usage import open_months, record

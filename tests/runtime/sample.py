@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from temporalio import activity, workflow
 
 from contracts.common.queues import local_activity, regular_activity
-from domain.errors import Conflict, InFlight, InsufficientFunds, NotFound, WrongState
+from domain.common.errors import Conflict, InFlight, InsufficientFunds, NotFound, WrongState
 from runtime.interceptors import domain_error_from
 
 

@@ -10,7 +10,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.worker import Replayer, Worker
 
-from domain.errors import WrongState
+from domain.common.errors import WrongState
 from runtime.codec import (
     ENCODING,
     KEY_ID_FIELD,

@@ -19,8 +19,8 @@ from temporalio.worker import Worker
 
 from api.codec import COOKIE, SESSION_SECONDS, Session, codec_router, ui_origins
 from dev.stack.temporal import find_temporal
-from domain.access import Actor, Role
-from domain.errors import Unauthenticated
+from domain.common.access import Actor, Role
+from domain.common.errors import Unauthenticated
 from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import connect

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import TLSConfig
 
-from domain.plan import Interval
+from domain.billing.plan import Interval
 from runtime.environment import forget_others, is_of_others
 from runtime.jobs import invoicing_on
 from runtime.settings import Settings, WrongSettings, read_settings

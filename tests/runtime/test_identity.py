@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.ids import is_id, make_id
+from domain.common.ids import is_id, make_id
 from runtime import identity
 from runtime.identity import new_ids
 

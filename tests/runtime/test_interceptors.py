@@ -17,7 +17,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from contracts.common.queues import TASK_QUEUE
-from domain.errors import Conflict, DomainError, Forbidden, InFlight, InsufficientFunds, Invalid, WrongState
+from domain.common.errors import Conflict, DomainError, Forbidden, InFlight, InsufficientFunds, Invalid, WrongState
 from runtime import logs
 from runtime.identity import new_id
 from runtime.interceptors import BursarInterceptor, application_error_from, domain_error_from

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 
 from api.middleware import Edge
 from dev.stack.temporal import free_port
-from domain.errors import InsufficientFunds
+from domain.common.errors import InsufficientFunds
 from runtime.identity import new_id
 from runtime.metrics import RENDERED_SECONDS, ApiMetrics, PaymentFailures, client_runtime, worker_runtime
 from runtime.settings import Settings

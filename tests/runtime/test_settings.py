@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from composition import make_providers
 from dev.sandbox.chains.accounts import TON_ADDRESS
-from domain.credits import credit_price
+from domain.common.credits import credit_price
 from manage import main
 from runtime.database import Database
 from runtime.settings import Settings, WrongSettings, read_settings

@@ -4,8 +4,8 @@ import httpx2
 
 from dev.sandbox.mail.app import build
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import Written
-from domain.mail_bounce import read_report, recipients_of
+from domain.common.mail import Written
+from domain.messages.mail_bounce import read_report, recipients_of
 from providers.notify.base import Message
 from tests.support.mails import OWNER, listening, mailer
 from tests.support.receivers import answers, receiving

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from dev.sandbox.slack.app import BURST, Posts, build
-from domain.mail import Written
-from domain.slack import payload
+from domain.common.mail import Written
+from domain.messages.slack import payload
 
 HOOK = "/services/T0/B0/x"
 

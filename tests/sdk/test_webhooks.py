@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bursar import ConfigurationError, SignatureError, events, webhooks
-from domain.events.catalogue import CATALOGUE
+from domain.messages.events.catalogue import CATALOGUE
 from providers.notify.webhook import Outgoing, SigningKeys, headers, new_private_key, new_secret, public_key_of
 from tests.support.cases import for_each
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from domain.access import Actor, Role
-from domain.billing_run.period import period_of
-from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
-from domain.metering.charges import PerUnit, charge_to_json
-from domain.metering.prices import make_price
+from domain.billing.billing_run.period import period_of
+from domain.billing.billing_terms import BillingTerms, TermsVersion, UsageMode
+from domain.common.access import Actor, Role
+from domain.usage.charge_model import PerUnit, charge_to_json
+from domain.usage.prices import make_price
 from models.billing.billing_run import BilledPeriod
 from models.billing.invoice import InvoiceRow
 from models.messages.mail import QueuedMail

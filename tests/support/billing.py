@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.billing_terms import BillingTerms, TermsVersion
-from domain.credits import CreditPrice
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.rules import InvoiceRules
-from domain.lots import LotSource, LotTerms
+from domain.billing.billing_terms import BillingTerms, TermsVersion
+from domain.billing.invoice.lines import InvoiceLine
+from domain.billing.invoice.rules import InvoiceRules
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.billing.billing_profile import TaxRateRow
 from models.billing.invoice import InvoiceRow

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from commands.verify import verify
-from domain.accounts import Account, org_credits, platform
-from domain.errors import DomainError
-from domain.lots import LotSource, LotTerms
+from domain.common.accounts import Account, org_credits, platform
+from domain.common.errors import DomainError
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posted
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls

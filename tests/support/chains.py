@@ -12,7 +12,7 @@ from dev.sandbox.chains import accounts
 from dev.sandbox.chains.app import build
 from dev.sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT, Ethereum
 from dev.sandbox.chains.store import Store
-from domain.payment.snapshot import CreatePayment
+from domain.payments.payment.snapshot import CreatePayment
 from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
 from providers.chains.esplora import EsploraWatcher
 from providers.chains.evm import EvmWatcher

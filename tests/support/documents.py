@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
-from domain.legal_entity import LegalEntities, LegalEntity
+from domain.billing.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
+from domain.billing.legal_entity import LegalEntities, LegalEntity
 
 
 def selling(seller: Party | None) -> LegalEntities:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow.state import Terms
 
 T0 = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -19,9 +19,9 @@ from activities.payments.customer import CustomerActivities
 from activities.payments.inbox import InboxActivities
 from contracts.common.queues import TASK_QUEUE
 from contracts.payments.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
-from domain.ids import payment_workflow_id, provider_event_workflow_id
-from domain.payment.snapshot import ProviderEvent
-from domain.payment.state import Payment, PaymentStatus
+from domain.common.ids import payment_workflow_id, provider_event_workflow_id
+from domain.payments.payment.snapshot import ProviderEvent
+from domain.payments.payment.state import Payment, PaymentStatus
 from models.payments.provider_event import ProviderEventRow
 from models.tenants.organization import Organization
 from providers.payments.stripe.customers import MethodView

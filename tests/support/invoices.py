@@ -4,11 +4,11 @@ import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from domain import accounts
-from domain.access import Actor, Role
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.state import InvoiceBalance
-from domain.payment.terms import Purpose, PurposeKind
+from domain.billing.invoice.lines import InvoiceLine
+from domain.billing.invoice.state import InvoiceBalance
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice as invoices

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import Contact, Purpose
+from domain.common.mail import Contact, Purpose
 from providers.notify.mail import SmtpMailer, SmtpServer
 
 OWNER, BOOKS = "owner@acme.example", "books@acme.example"

@@ -9,14 +9,14 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent, RecordedPayment
-from domain import accounts
-from domain.access import Actor, Role
-from domain.credits import CreditPrice
-from domain.money import CREDIT
-from domain.payment import commands, refunds
-from domain.payment.purposes.invoice import invoice_paid
-from domain.payment.snapshot import CreatePayment
-from domain.payment.state import Outcome
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice
+from domain.common.money import CREDIT
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.purposes.invoice import invoice_paid
+from domain.payments.payment.snapshot import CreatePayment
+from domain.payments.payment.state import Outcome
 from ledger.gateway import Ledger
 from models.payments.payment import PaymentRow
 from repositories.payments import payment as payments

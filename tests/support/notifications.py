@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.access import Role
-from domain.notification.channel import ChannelKind, digest_of
-from domain.notification.preferences import recipient_of
+from domain.common.access import Role
+from domain.messages.notification.channel import ChannelKind, digest_of
+from domain.messages.notification.preferences import recipient_of
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
 from repositories.messages import notification as notifications

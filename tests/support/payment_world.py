@@ -7,18 +7,26 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from domain.access import Actor, Role
-from domain.errors import DomainError
-from domain.events import check
-from domain.events.catalogue import CATALOGUE
-from domain.events.payment import facts
-from domain.payment import commands, refunds
-from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, released, transfers, wallet
-from domain.payment.converge import Observation, converge, refund_failed
-from domain.payment.entitlement import taken
-from domain.payment.given_up import give_up
-from domain.payment.snapshot import CreatePayment, RefundStatus
-from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.messages.events import check
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.events.payment import facts
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.booking import (
+    Transfer,
+    clawed_back,
+    debt,
+    entitlement_account,
+    released,
+    transfers,
+    wallet,
+)
+from domain.payments.payment.converge import Observation, converge, refund_failed
+from domain.payments.payment.entitlement import taken
+from domain.payments.payment.given_up import give_up
+from domain.payments.payment.snapshot import CreatePayment, RefundStatus
+from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
 from providers.payments.base import ProviderRefused
 from tests.support.payments import EPOCH, TERMS, Account
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     BalanceTransactionKind,
     CreatePayment,
@@ -22,7 +22,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from providers.payments.base import (
     BadSignature,
     CredentialsRefused,

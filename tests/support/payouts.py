@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payments.stripe.amounts import to_stripe
 from providers.payouts.base import (

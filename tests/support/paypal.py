@@ -27,7 +27,7 @@ from dev.sandbox.paypal import shapes
 from dev.sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
 from dev.sandbox.paypal.app import create_app
 from dev.sandbox.paypal.certificates import SIGNING_NAME, make_chain
-from domain.payment.snapshot import CreatePayment, Snapshot
+from domain.payments.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.paypal import PayPalProvider
 from providers.payments.paypal.client import PayPalClient
 from tests.support.paypal_openapi import published

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.marketplace.offer import Seen
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase

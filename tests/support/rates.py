@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from domain.payment.quote import Rate
+from domain.common.quote import Rate
 from providers.payments.base import ProviderRefused
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import insert
 
 from activities.books.reconciliation import ReconciliationActivities
 from contracts.books import reconciliation as messages
-from domain import accounts
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.reconciliation import Correction, Window, postings
+from domain.books.reconciliation import Correction, Window, postings
+from domain.common import accounts
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from ledger.gateway import Ledger, Posting
 from models.payments.payment import PaymentBalanceTransaction
 from providers.payments.base import PaymentProvider, ProviderRefused, StatementIncomplete, UnreadPlace

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from contracts.payments.payment import PaymentEvent, RecordPayment
-from domain.payment.terms import PaymentTerms
-from domain.state_hash import state_hash
+from domain.common.state_hash import state_hash
+from domain.payments.payment.terms import PaymentTerms
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments
 from repositories.payments import payment_command

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from activities.credits.spend_alerts import SpendAlertActivities
 from contracts.credits.spend_alerts import RaiseSpendAlerts
-from domain.access import Actor, Role
-from domain.credits import GrantSource
-from domain.ids import uuid_id, uuid_of
-from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.common.access import Actor, Role
+from domain.common.credits import GrantSource
+from domain.common.ids import uuid_id, uuid_of
+from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.errors import DomainError
-from domain.spend.calendar import Window
-from domain.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.common.calendar import Window
+from domain.common.errors import DomainError
+from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender, Spent

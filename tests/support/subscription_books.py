@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from domain import accounts
-from domain.invoice.dunning import DAYS
-from domain.invoice.rules import UNTAXED, InvoiceRules
-from domain.plan import Interval
-from domain.subscription.converge import converge
-from domain.subscription.orders import confirmed
-from domain.subscription.snapshot import SubscriptionSnapshot
-from domain.subscription.state import Outcome, Subscription, numbered
+from domain.billing.invoice.rules import UNTAXED, InvoiceRules
+from domain.billing.plan import Interval
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import SubscriptionSnapshot
+from domain.billing.subscription.state import Outcome, Subscription, numbered
+from domain.common import accounts
+from domain.payments.dunning import DAYS
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from providers.tax.service import TaxService

@@ -4,8 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import (
+from domain.billing.subscription.snapshot import (
     Bill,
     BillReason,
     BillState,
@@ -13,7 +12,8 @@ from domain.subscription.snapshot import (
     ProviderState,
     SubscriptionSnapshot,
 )
-from domain.subscription.state import Terms
+from domain.billing.subscription.state import Terms
+from domain.common.period import Anchor, Period
 from providers.payments.base import OutcomeUnknown, ProviderUnavailable
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 from runtime.identity import new_id

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from domain.access import Actor, Role
-from domain.webhook.delivery import Answer
-from domain.webhook.endpoint import Ordering
+from domain.common.access import Actor, Role
+from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.endpoint import Ordering
 from providers.notify.webhook import Outgoing
 from runtime.database import Database
 from runtime.identity import new_id

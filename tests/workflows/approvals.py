@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
 
-from domain.approval import ApprovalAction, digest
+from domain.common.approval import ApprovalAction, digest
 from models.common.approval import Approval
 from runtime.identity import new_id
 from tests.workflows.conftest import Stage

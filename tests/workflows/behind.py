@@ -11,8 +11,8 @@ from contracts.escrow.escrow import EscrowInput, RecordEscrowEvent
 from contracts.payments.payment import PaymentCommandResult, PaymentEvent
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
-from domain.payment.converge import Observation, converge
-from domain.payment.state import Outcome as PaymentOutcome
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.state import Outcome as PaymentOutcome
 from runtime.identity import new_id
 from tests.support.runs import escrow_hash, payment_message
 from tests.workflows.payment_driver import COMMANDS, KEYS, PaymentDriver

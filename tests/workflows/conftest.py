@@ -39,11 +39,11 @@ from contracts.escrow.escrow import (
 from dev.stack.postgres import Postgres
 from dev.stack.process import START_SECONDS
 from dev.stack.temporal import TIME_SKIPPING, find_temporal
-from domain import accounts
-from domain.access import Actor, Role
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.ids import escrow_id_of, escrow_workflow_id
+from domain.credits.lots import LotSource, LotTerms
 from domain.escrow.state import Escrow, Terms
-from domain.ids import escrow_id_of, escrow_workflow_id
-from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowEventRow

@@ -56,19 +56,19 @@ from contracts.payments.payment import (
 )
 from contracts.payouts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
+from domain.billing.invoice.collection import FINAL as COLLECTION_FINAL
+from domain.billing.invoice.collection import CollectionStatus
+from domain.billing.subscription.snapshot import ProviderState
+from domain.billing.subscription.state import SubscriptionStatus
 from domain.escrow import commands as rules
 from domain.escrow.state import FINAL as ESCROW_FINAL
 from domain.escrow.state import EscrowStatus
-from domain.invoice.collection import FINAL as COLLECTION_FINAL
-from domain.invoice.collection import CollectionStatus
-from domain.payment.state import ENDED_UNPAID, PaymentStatus
-from domain.payout.state import FINAL as PAYOUT_FINAL
-from domain.payout.state import PayoutStatus
-from domain.subscription.snapshot import ProviderState
-from domain.subscription.state import SubscriptionStatus
-from domain.webhook.delivery import Answer
-from domain.webhook.endpoint import ENDED as ENDPOINT_ENDED
-from domain.webhook.endpoint import EndpointStatus
+from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.endpoint import ENDED as ENDPOINT_ENDED
+from domain.messages.webhook.endpoint import EndpointStatus
+from domain.payments.payment.state import ENDED_UNPAID, PaymentStatus
+from domain.payouts.payout.state import FINAL as PAYOUT_FINAL
+from domain.payouts.payout.state import PayoutStatus
 from repositories.billing import invoice_collection as collections
 from repositories.billing import subscription as subscriptions
 from repositories.escrow import escrow as escrows

@@ -9,7 +9,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from contracts.common.base import Message
-    from domain.access import Actor
+    from domain.common.access import Actor
     from workflows.common.entity import Entity
 
 

@@ -10,10 +10,10 @@ from temporalio.client import WorkflowHandle
 
 from contracts.billing.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
 from contracts.runs import Run, invoice_news, invoice_run
-from domain.access import Actor, Role
-from domain.invoice.collection import Collection, CollectionMethod
-from domain.invoice.lines import InvoiceLine
-from domain.payment.terms import Purpose, PurposeKind
+from domain.billing.invoice.collection import Collection, CollectionMethod
+from domain.billing.invoice.lines import InvoiceLine
+from domain.common.access import Actor, Role
+from domain.payments.payment.terms import Purpose, PurposeKind
 from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionEventRow
 from models.payments.customer import ProviderCustomer

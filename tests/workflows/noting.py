@@ -11,15 +11,15 @@ from contracts.billing.invoice import RecordCollection
 from contracts.billing.subscription import RecordSubscription
 from contracts.messages.webhook_endpoint import RecordWebhookEndpoint
 from contracts.payouts.payout import RecordPayout
-from domain.invoice import dunning
-from domain.invoice.collection import Outcome as CollectionOutcome
-from domain.payout import commands as payouts
-from domain.payout.state import Outcome as PayoutOutcome
-from domain.state_hash import state_hash
-from domain.subscription import commands as subscriptions
-from domain.subscription.state import numbered
-from domain.webhook import endpoint as endpoints
-from domain.webhook.endpoint import Outcome as EndpointOutcome
+from domain.billing.invoice.collection import Outcome as CollectionOutcome
+from domain.billing.subscription import commands as subscriptions
+from domain.billing.subscription.state import numbered
+from domain.common.state_hash import state_hash
+from domain.messages.webhook import endpoint as endpoints
+from domain.messages.webhook.endpoint import Outcome as EndpointOutcome
+from domain.payments import dunning
+from domain.payouts.payout import commands as payouts
+from domain.payouts.payout.state import Outcome as PayoutOutcome
 from repositories.billing.invoice_collection import standing_of
 from runtime.identity import new_id
 from tests.support.billing import GERMAN

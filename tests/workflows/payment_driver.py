@@ -24,14 +24,14 @@ from contracts.payments.payment import (
     RefundPayment,
     SubmitDisputeEvidence,
 )
-from domain import accounts
-from domain.access import Actor, Role
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.ids import payment_workflow_id
 from domain.escrow.state import Terms
-from domain.ids import payment_workflow_id
-from domain.payment import booking
-from domain.payment.snapshot import ProviderEvent
-from domain.payment.state import Payment
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.payments.payment import booking
+from domain.payments.payment.snapshot import ProviderEvent
+from domain.payments.payment.state import Payment
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.messages.alert import Alert
 from models.payments.payment import PaymentEventRow

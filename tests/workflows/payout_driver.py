@@ -10,13 +10,13 @@ from temporalio.client import WorkflowHandle
 
 from contracts.payouts.payout import PayoutInput, PayoutResult
 from contracts.runs import Run, payout_run
-from domain import accounts
-from domain.access import Actor, Role
-from domain.approval import ApprovalAction
-from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
-from domain.payable import HoldBack
-from domain.payout.state import Payout
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.approval import ApprovalAction
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
+from domain.payouts.payable import HoldBack
+from domain.payouts.payout.state import Payout
 from ledger.gateway import Ledger
 from models.marketplace.agent import Agent
 from models.payouts.creator_account import CreatorAccountRow

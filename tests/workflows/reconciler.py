@@ -14,10 +14,10 @@ from contracts.books.reconciliation import (
     ReconciliationStep,
 )
 from contracts.payments.payment import PaymentEvent
-from domain.access import Actor, Role
-from domain.payment import commands
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.reconciliation import Window
+from domain.books.reconciliation import Window
+from domain.common.access import Actor, Role
+from domain.payments.payment import commands
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from models.messages.alert import Alert
 from models.tenants.organization import Organization

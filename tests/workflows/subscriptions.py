@@ -17,10 +17,10 @@ from contracts.billing.subscription import (
     SubscriptionResult,
 )
 from contracts.runs import Run, subscription_run
-from domain.access import Actor, Role
-from domain.plan import DEFAULTS, Interval, plans_from
-from domain.subscription.state import Subscription, Terms
-from domain.subscription.terms import terms_of
+from domain.billing.plan import DEFAULTS, Interval, plans_from
+from domain.billing.subscription.state import Subscription, Terms
+from domain.billing.subscription.terms import terms_of
+from domain.common.access import Actor, Role
 from models.billing.subscription import SubscriptionEventRow
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions

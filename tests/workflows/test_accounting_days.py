@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.books.accounting import AccountingDays
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id

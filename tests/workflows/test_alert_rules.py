@@ -8,9 +8,9 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.messages.alert_rules import AlertRuleActivities
-from domain.access import Actor, Role
-from domain.alert.conditions import Asked
-from domain.alert.metrics import ConditionType
+from domain.common.access import Actor, Role
+from domain.messages.alert.conditions import Asked
+from domain.messages.alert.metrics import ConditionType
 from models.tenants.organization import Organization
 from repositories.common.listing import Wanted
 from repositories.messages import alert as alerts

@@ -15,9 +15,9 @@ from activities.payments.auto_topup import AutoTopUpActivities
 from contracts.common.queues import TASK_QUEUE
 from contracts.payments.auto_topup import AutoTopUpInput, AutoTopUpSweep
 from contracts.runs import auto_topup_run
-from domain.auto_topup import Crossing
-from domain.ids import auto_topup_workflow_id
-from domain.payment.snapshot import ProviderStatus
+from domain.common.ids import auto_topup_workflow_id
+from domain.payments.auto_topup import Crossing
+from domain.payments.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
 from repositories.payments import auto_topup as auto_topups
 from runtime import reach

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from contracts.common.catch_up import CatchUp, take_version, with_version
-from domain.errors import DomainError, WrongState
+from domain.common.errors import DomainError, WrongState
 from domain.escrow import commands as rules
-from domain.payment import refunds
-from domain.payment.commands import WrongPaymentState
-from domain.payment.state import PaymentStatus, RefundState
+from domain.payments.payment import refunds
+from domain.payments.payment.commands import WrongPaymentState
+from domain.payments.payment.state import PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Award, Job, Stage

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import accounts
+from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from tests.workflows.conftest import Job, Stage

@@ -6,9 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from contracts.payments.payment import PaymentInput
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
-from domain.payment.state import Fulfilment
+from domain.payments.payment.state import Fulfilment
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.payment_driver import for_escrow, new_payment

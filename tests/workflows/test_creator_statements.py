@@ -15,12 +15,12 @@ from temporalio.worker import Worker
 
 from activities.payouts.statement import StatementActivities
 from contracts.payouts.statement import CreatorStatements, MakeStatements
-from domain import accounts
-from domain.billing_run.period import previous_month
-from domain.document.content import Document
-from domain.errors import Conflict, NotFound, Unavailable
-from domain.legal_entity import LegalEntities, LegalEntity
-from domain.lots import LotSource, LotTerms
+from domain.billing.billing_run.period import previous_month
+from domain.billing.document.content import Document
+from domain.billing.legal_entity import LegalEntities, LegalEntity
+from domain.common import accounts
+from domain.common.errors import Conflict, NotFound, Unavailable
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.billing.billing_profile import BillingProfile, TaxRateRow
 from models.marketplace.agent import Agent

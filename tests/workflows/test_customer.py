@@ -4,7 +4,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from contracts.payments.customer import CustomerInput
-from domain.ids import customer_workflow_id
+from domain.common.ids import customer_workflow_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from repositories.payments import customer
 from runtime.identity import new_id

@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 from api.patience import retry_until_answered
 from contracts.common.catch_up import CatchUp
 from contracts.common.queues import local_activity
-from domain.errors import DomainError
+from domain.common.errors import DomainError
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id

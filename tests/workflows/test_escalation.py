@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 from activities.messages.escalation import EscalationActivities
 from contracts.messages.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
 from contracts.runs import escalation_run
-from domain.access import Role
+from domain.common.access import Role
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from models.tenants.organization import Organization

@@ -6,10 +6,10 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.escrow.escrow import SubmitEvidence
-from domain.access import Actor, Role
-from domain.errors import WrongState
+from domain.common.access import Actor, Role
+from domain.common.errors import WrongState
 from domain.escrow.state import Milestone
-from domain.organization import TimedExits
+from domain.tenants.organization import TimedExits
 from models.common.api_presence import ApiPresence
 from repositories.common.listing import Wanted
 from repositories.messages import alert

@@ -19,7 +19,7 @@ from contracts.escrow.escrow import (
     ResolveEscrow,
     SubmitEvidence,
 )
-from domain.errors import Conflict, Unavailable
+from domain.common.errors import Conflict, Unavailable
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
 from models.common.api_presence import ApiPresence

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.errors import Conflict, DomainError, Forbidden, InsufficientFunds, Invalid, WrongState
+from domain.common.errors import Conflict, DomainError, Forbidden, InsufficientFunds, Invalid, WrongState
 from domain.escrow.state import Artifact, Milestone
 from domain.escrow.turned import MOST_EVIDENCE_BYTES
 

@@ -10,11 +10,11 @@ import pytest
 from activities.books.books import BooksRefused
 from activities.escrow.escrow import EscrowActivities
 from contracts.escrow.escrow import CancelEscrow, DeliverEscrow, DisputeEscrow, RefundEscrow
-from domain import accounts
-from domain.errors import IdempotencyConflict, WrongState
+from domain.common import accounts
+from domain.common.errors import IdempotencyConflict, WrongState
+from domain.common.state_hash import state_hash
 from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW, Artifact
-from domain.state_hash import state_hash
 from ledger.gateway import Ledger
 from repositories.books import debt
 from repositories.common.listing import Wanted

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from domain.errors import Conflict
+from domain.common.errors import Conflict
 from domain.escrow.signing import DeliveryRequired
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow as escrows

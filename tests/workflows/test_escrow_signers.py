@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.access import Actor, Role
-from domain.errors import Conflict
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
 from domain.escrow.state import Milestone
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.pool import StatementPool
 from api.v1.webhooks.forwarding import forward
 from contracts.payments.payment import ProviderEventInput
-from domain.ids import provider_event_workflow_id
+from domain.common.ids import provider_event_workflow_id
 from runtime import reach
 from runtime.identity import new_id
 from tests.support.inbox import Mailroom

@@ -12,10 +12,10 @@ from temporalio.common import WorkflowIDConflictPolicy
 from contracts.common.queues import TASK_QUEUE, TASK_TIMEOUT
 from contracts.escrow.escrow import EscrowInput, LoadEscrow
 from contracts.payments.payment import PaymentInput
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment.terms import Purpose, PurposeKind
 from models.messages.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from domain.ids import provider_event_workflow_id
+from domain.common.ids import provider_event_workflow_id
 from models.payments.provider_event import ProviderEventRow
 from repositories.payments import provider_event
 from runtime.identity import new_id

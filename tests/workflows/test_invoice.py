@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select, text
 from temporalio.api.history.v1 import HistoryEvent
 
-from domain import accounts
-from domain.approval import ApprovalAction
-from domain.payment.snapshot import ProviderStatus
+from domain.common import accounts
+from domain.common.approval import ApprovalAction
+from domain.payments.payment.snapshot import ProviderStatus
 from ledger.gateway import Ledger
 from models.common.approval import Approval
 from models.messages.alert import Alert

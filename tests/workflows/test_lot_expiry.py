@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import accounts
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id

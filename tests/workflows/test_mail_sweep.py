@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from activities.messages.mail import MailActivities
 from contracts.messages.mail import MailSweep
 from dev.sandbox.mail.mailbox import Mailbox
-from domain.mail import MailKind
+from domain.common.mail import MailKind
 from models.tenants.organization import Organization
 from repositories.tenants import contact
 from runtime.database import Database

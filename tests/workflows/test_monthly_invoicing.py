@@ -16,12 +16,12 @@ from temporalio.worker import Worker
 
 from activities.billing.billing_run import BillingRunActivities, Collecting
 from contracts.billing.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
-from domain.access import Actor, Role
-from domain.billing_run.period import NotEnded
-from domain.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode
-from domain.errors import Conflict
-from domain.ids import invoice_workflow_id
-from domain.invoice.collection import CollectionMethod
+from domain.billing.billing_run.period import NotEnded
+from domain.billing.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.billing.invoice.collection import CollectionMethod
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
+from domain.common.ids import invoice_workflow_id
 from domain.usage.arrears import BilledStatus
 from models.billing.billing_run import InvoiceItemRow
 from models.billing.invoice import InvoiceRow

@@ -21,9 +21,9 @@ from contracts.messages.notification import (
     SentNotifications,
 )
 from contracts.runs import digest_run
-from domain.access import Role
-from domain.notification.due import Cadence, Clock, due
-from domain.notification.preferences import Preferences, recipient_of
+from domain.common.access import Role
+from domain.messages.notification.due import Cadence, Clock, due
+from domain.messages.notification.preferences import Preferences, recipient_of
 from models.messages.notification import NotificationRow
 from repositories.messages import notification as notifications
 from repositories.messages.notification import New

@@ -16,7 +16,7 @@ from temporalio.converter import PayloadConverter
 
 from contracts.escrow.escrow import DeliverEscrow, DisputeEscrow, EscrowCommand, ResolveEscrow, ValidateEscrow
 from contracts.payments.payment import RefundPayment
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from runtime.identity import new_id
 from runtime.interceptors import CONTEXT_HEADER
 from tests.workflows.conftest import Award, Job, Stage

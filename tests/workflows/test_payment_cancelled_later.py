@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import PaymentStatus
+from domain.payments.payment.snapshot import ProviderStatus
+from domain.payments.payment.state import PaymentStatus
 from tests.api.conftest import good, new_key, refused
 from tests.support.chains import ChainsInTest
 from tests.support.histories import replay

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import PaymentStatus
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import PaymentStatus
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import driver_connection

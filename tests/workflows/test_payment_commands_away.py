@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Payment, PaymentStatus, RefundState
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Payment, PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import KEYS, PaymentDriver, new_payment, paid, refused

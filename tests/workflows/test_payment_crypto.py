@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.payment.quote import Quote
-from domain.payment.snapshot import Deposit
-from domain.payment.state import PaymentStatus
+from domain.common.quote import Quote
+from domain.payments.payment.snapshot import Deposit
+from domain.payments.payment.state import PaymentStatus
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from api.app import create_app
-from domain.payment.snapshot import ProviderStatus
+from domain.payments.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
 from tests.api.conftest import forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls

@@ -9,16 +9,16 @@ import pytest
 from activities.escrow.escrow import EscrowActivities
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent, RecordedPayment
-from domain.access import Actor, Role
-from domain.errors import WrongState
+from domain.common.access import Actor, Role
+from domain.common.errors import WrongState
+from domain.common.ids import chargeback_command_id
+from domain.credits.spend.control import SubjectKind
 from domain.escrow import commands as rules
-from domain.ids import chargeback_command_id
-from domain.payment.converge import Observation, converge
-from domain.payment.fulfilment import must_freeze_escrow
-from domain.payment.purposes.escrow import fulfilment_put_off, fulfilment_started
-from domain.payment.snapshot import RefundStatus
-from domain.payment.state import Fulfilment, Payment, RefundState
-from domain.spend.control import SubjectKind
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.fulfilment import must_freeze_escrow
+from domain.payments.payment.purposes.escrow import fulfilment_put_off, fulfilment_started
+from domain.payments.payment.snapshot import RefundStatus
+from domain.payments.payment.state import Fulfilment, Payment, RefundState
 from models.escrow.escrow_notice import EscrowNotice
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments

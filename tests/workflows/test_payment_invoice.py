@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.invoice.state import WrongInvoiceState
-from domain.payment.state import Fulfilment, Payment, PaymentStatus
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 from repositories.billing import credit_note
 from repositories.billing import invoice as invoices
 from runtime.identity import new_id

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import Purpose, PurposeKind
+from domain.payments.payment.snapshot import ProviderStatus
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import Purpose, PurposeKind
 from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.clearing import clearing
 from tests.support.histories import replay

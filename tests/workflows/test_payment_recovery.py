@@ -9,9 +9,9 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent
-from domain.payment import commands, refunds
-from domain.payment.snapshot import CreatePayment, ProviderStatus
-from domain.payment.state import PaymentStatus, RefundState
+from domain.payments.payment import commands, refunds
+from domain.payments.payment.snapshot import CreatePayment, ProviderStatus
+from domain.payments.payment.state import PaymentStatus, RefundState
 from runtime.interceptors import domain_error_from
 from tests.support.looking import again
 from tests.support.payments import Account

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.state import PaymentStatus, RefundState
+from domain.payments.payment.state import PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import accounts
+from domain.common import accounts
 from tests.support.books import Books, books, recognise
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import paid

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.payment.snapshot import ProviderStatus
+from domain.payments.payment.snapshot import ProviderStatus
 from repositories.common.listing import Wanted
 from repositories.tenants import audit
 from tests.support.histories import replay

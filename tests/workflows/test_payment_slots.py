@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.payment.state import PaymentStatus
-from domain.payment.terms import Purpose, PurposeKind
-from domain.plan import DEFAULTS, plans_from
+from domain.billing.plan import DEFAULTS, plans_from
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.payment.terms import Purpose, PurposeKind
 from repositories.tenants import organization as organizations
 from runtime.identity import new_id
 from services.billing import project

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from domain.payment.fulfilment import wake_at
-from domain.payment.state import PaymentStatus, RefundState
+from domain.payments.payment.fulfilment import wake_at
+from domain.payments.payment.state import PaymentStatus, RefundState
 from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep

@@ -10,13 +10,13 @@ from activities.payments.inbox import InboxActivities
 from contracts.payments.payment import DispatchProviderEvent
 from contracts.payouts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import payout_news
-from domain import accounts
-from domain.access import Actor, Role
-from domain.errors import DomainError
-from domain.money import CREDIT
-from domain.payment.event_types import handling_of
-from domain.payment.snapshot import ProviderEvent
-from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.errors import DomainError
+from domain.common.money import CREDIT
+from domain.payments.payment.event_types import handling_of
+from domain.payments.payment.snapshot import ProviderEvent
+from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
 from models.messages.alert import Alert
 from providers.payments.base import OutcomeUnknown
@@ -399,7 +399,7 @@ async def test_what_is_paid_cannot_be_given_up(stage):
     made = await taken_out(stage)
     await made.begin()
     await made.handle.result()
-    from domain.payout.commands import given_up
+    from domain.payouts.payout.commands import given_up
 
     with pytest.raises(DomainError) as refusal:
         given_up(await made.state(), actor="kim", reason="")

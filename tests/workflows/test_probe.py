@@ -17,10 +17,10 @@ from temporalio.worker import Worker
 from activities.escrow.payment_escrows import PaymentEscrows
 from activities.operations.probe import ProbeActivities
 from contracts.operations.probe import ProbeStep, ProbeStepDone
-from domain import accounts
-from domain.access import Role
-from domain.errors import Conflict
-from domain.money import CREDIT, parse_amount
+from domain.common import accounts
+from domain.common.access import Role
+from domain.common.errors import Conflict
+from domain.common.money import CREDIT, parse_amount
 from ledger.gateway import Ledger
 from models.escrow.escrow import EscrowRow
 from models.messages.alert import Alert

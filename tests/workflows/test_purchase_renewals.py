@@ -10,8 +10,8 @@ from temporalio.worker import Worker
 
 from activities.marketplace.marketplace import MarketplaceActivities
 from contracts.marketplace.marketplace import PurchaseRenewals
-from domain import accounts
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.credits.lots import LotSource, LotTerms
 from domain.marketplace.renewal import MOST_TRIES
 from ledger.gateway import Ledger
 from models.marketplace.agent import Agent

@@ -15,9 +15,9 @@ from contracts.books.reconciliation import (
     PlanReconciliations,
     ReconciliationStep,
 )
-from domain.ids import payment_workflow_id
-from domain.payment.snapshot import BalanceTransactionKind
-from domain.reconciliation import Window
+from domain.books.reconciliation import Window
+from domain.common.ids import payment_workflow_id
+from domain.payments.payment.snapshot import BalanceTransactionKind
 from models.messages.alert import Alert
 from models.payments.payment import PaymentBalanceTransaction
 from providers.payments.base import UnreadPlace

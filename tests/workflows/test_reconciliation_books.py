@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from contracts.books.reconciliation import BeginReconciliation, ReconciliationStep
-from domain.payment.snapshot import BalanceTransactionKind
-from domain.reconciliation import Window
+from domain.books.reconciliation import Window
+from domain.payments.payment.snapshot import BalanceTransactionKind
 from models.books.reconciliation import ReconciliationLine
 from repositories.books import clearing
 from repositories.books import reconciliation as books

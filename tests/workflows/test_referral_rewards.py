@@ -12,11 +12,11 @@ from temporalio.worker import Worker
 
 from activities.marketplace.referral import ReferralActivities
 from contracts.marketplace.referral import LookAtReferrals, ReferralRewards
-from domain import accounts
-from domain.access import Actor, Role
-from domain.credits import credit_price
-from domain.money import CREDIT
-from domain.referral import Rewards
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import credit_price
+from domain.common.money import CREDIT
+from domain.marketplace.referral import Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.books.revenue import RevenueRecognition
-from domain import accounts
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 from runtime.database import driver_connection
 from runtime.identity import new_id

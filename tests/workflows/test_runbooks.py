@@ -10,7 +10,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from commands.verify import verify
 from dev.stack.postgres import Postgres
-from domain.errors import WrongState
+from domain.common.errors import WrongState
 from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Award
 

@@ -27,9 +27,9 @@ from contracts.common import search_attributes
 from contracts.escrow.escrow import ApproveEscrow
 from dev.stack.process import START_SECONDS
 from dev.stack.temporal import find_temporal
-from domain.access import Actor, Role
-from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import RECEIPT_WINDOW
+from domain.common.access import Actor, Role
+from domain.payments.payment.snapshot import ProviderStatus
+from domain.payments.payment.state import RECEIPT_WINDOW
 from repositories.common.listing import Wanted
 from repositories.tenants import audit
 from runtime.codec import EncryptionCodec, parse_keys

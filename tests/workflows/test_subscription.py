@@ -12,10 +12,10 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.billing.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from contracts.runs import Run, subscription_news, subscription_run
-from domain.subscription.commands import PRICE_CHANGED, opening
-from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import Request, SubscriptionStatus, numbered
+from domain.billing.subscription.commands import PRICE_CHANGED, opening
+from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.billing.subscription.state import Request, SubscriptionStatus, numbered
+from domain.common.period import Anchor, Period
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from repositories.billing import subscription as subscriptions

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 
 from contracts.billing.subscription import SubscriptionSignal
 from contracts.runs import subscription_news
-from domain.subscription.snapshot import ProviderState
-from domain.subscription.state import Subscription, SubscriptionStatus
+from domain.billing.subscription.snapshot import ProviderState
+from domain.billing.subscription.state import Subscription, SubscriptionStatus
 from models.messages.alert import Alert
 from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused

@@ -10,10 +10,10 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.usage.usage_charges import UsageChargeActivities
-from domain import accounts
-from domain.access import Actor, Role
-from domain.credits import CreditPrice
-from domain.lots import LotSource, LotTerms
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import CreditPrice
+from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from models.usage.meter import MeterRow

@@ -24,12 +24,12 @@ from bursar._keys import derived
 from contracts.usage.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
 from contracts.usage.usage_charges import ChargeUsage
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
-from domain import accounts
-from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
-from domain.credits import CreditPrice
-from domain.errors import Conflict
-from domain.ids import spend_key, uuid_of
-from domain.lots import LotSource, LotTerms
+from domain.billing.billing_terms import BillingTerms, TermsVersion, UsageMode
+from domain.common import accounts
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict
+from domain.common.ids import spend_key, uuid_of
+from domain.credits.lots import LotSource, LotTerms
 from domain.usage import meter as meter_rules
 from domain.usage.litellm import SOURCE, event_of
 from domain.usage.paid_call import HASHED, SECRET

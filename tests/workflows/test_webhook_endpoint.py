@@ -19,9 +19,9 @@ from contracts.messages.webhook_endpoint import (
     DispatchWebhooks,
     WebhookEndpointResult,
 )
-from domain.access import Actor, Role
-from domain.webhook.delivery import Answer
-from domain.webhook.endpoint import Ordering
+from domain.common.access import Actor, Role
+from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.endpoint import Ordering
 from models.messages.alert import Alert
 from models.messages.mail import QueuedMail
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow

@@ -11,10 +11,10 @@ from temporalio.client import WorkflowHandle
 
 from contracts.messages.webhook_endpoint import WebhookEndpointResult, WebhookEndpointSignal
 from contracts.runs import Run, webhook_endpoint_news, webhook_endpoint_run
-from domain.access import Actor, Role
-from domain.events import Event
-from domain.webhook.delivery import Answer
-from domain.webhook.endpoint import TEST, Endpoint, Ordering
+from domain.common.access import Actor, Role
+from domain.messages.events import Event
+from domain.messages.webhook.delivery import Answer
+from domain.messages.webhook.endpoint import TEST, Endpoint, Ordering
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from models.tenants.organization import Organization
@@ -156,7 +156,7 @@ def url_of(org_id: str) -> str:
 
 
 def happening(org_id: str, subject: str) -> Event:
-    from domain.events.catalogue import CATALOGUE
+    from domain.messages.events.catalogue import CATALOGUE
 
     return Event(type=WANTED, org_id=org_id, subject=subject, data=CATALOGUE[WANTED].example)
 

@@ -21,12 +21,8 @@ with workflow.unsafe.imports_passed_through():
         RecordCollection,
     )
     from contracts.common.queues import local_activity, regular_activity
-    from domain.access import Actor
-    from domain.agenda import Wait
-    from domain.ids import invoice_payment_id
-    from domain.invoice import dunning as rules
-    from domain.invoice.agenda import Step, agenda
-    from domain.invoice.collection import (
+    from domain.billing.invoice.agenda import Step, agenda
+    from domain.billing.invoice.collection import (
         WORKFLOW,
         Collection,
         CollectionMethod,
@@ -34,10 +30,14 @@ with workflow.unsafe.imports_passed_through():
         InvoiceDue,
         Outcome,
     )
-    from domain.invoice.dunning import Became, Verdict
-    from domain.invoice.presentation import details
-    from domain.invoice.state import InvoiceStatus, WrongInvoiceState
-    from domain.signals import Addressee
+    from domain.billing.invoice.presentation import details
+    from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+    from domain.common.access import Actor
+    from domain.common.agenda import Wait
+    from domain.common.ids import invoice_payment_id
+    from domain.common.signals import Addressee
+    from domain.payments import dunning as rules
+    from domain.payments.dunning import Became, Verdict
     from workflows.common.books_entity import BooksEntity
     from workflows.common.signals import NO_INPUT, reason_of, sender
 

@@ -18,14 +18,11 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionResult,
         SubscriptionSignal,
     )
-    from domain.errors import Conflict
-    from domain.signals import Addressee
-    from domain.subscription import commands
-    from domain.subscription.given_up import give_up
-    from domain.subscription.state import (
-        Outcome,
-        Subscription,
-    )
+    from domain.billing.subscription import commands
+    from domain.billing.subscription.given_up import give_up
+    from domain.billing.subscription.state import Outcome, Subscription
+    from domain.common.errors import Conflict
+    from domain.common.signals import Addressee
     from workflows.billing.subscription_run import Decision, SubscriptionRun
     from workflows.common.signals import NO_INPUT, check_addressed, reason_of, sender
 

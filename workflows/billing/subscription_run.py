@@ -19,23 +19,23 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionResult,
     )
     from contracts.common.queues import local_activity, regular_activity
-    from domain.access import Actor
-    from domain.agenda import Wait
-    from domain.errors import DomainError
-    from domain.ids import subscription_key
-    from domain.organization import STOPPED
-    from domain.subscription import commands, orders, unpaid
-    from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
-    from domain.subscription.converge import converge, has_unknown_card
-    from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
-    from domain.subscription.grants import monthly_grant
-    from domain.subscription.state import (
+    from domain.billing.subscription import commands, orders, unpaid
+    from domain.billing.subscription.agenda import News, Step, agenda, hold_until, page_closes
+    from domain.billing.subscription.converge import converge, has_unknown_card
+    from domain.billing.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
+    from domain.billing.subscription.grants import monthly_grant
+    from domain.billing.subscription.state import (
         Outcome,
         Subscription,
         SubscriptionRefused,
         SubscriptionStatus,
         numbered,
     )
+    from domain.common.access import Actor
+    from domain.common.agenda import Wait
+    from domain.common.errors import DomainError
+    from domain.common.ids import subscription_key
+    from domain.tenants.organization import STOPPED
     from workflows.common.entity import Entity
     from workflows.common.errand import CALL_TIMEOUT, ask
 

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         ReconciliationStep,
     )
     from contracts.common.queues import TASK_TIMEOUT, cut_summary, local_activity, regular_activity
-    from domain.ids import reconciliation_workflow_id
+    from domain.common.ids import reconciliation_workflow_id
     from workflows.common.batch import window
 
 #: How long a provider may take for a statement, and how long it is retried.

@@ -10,8 +10,8 @@ from workflows.common.entity import E, Entity, In, R, S
 
 with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import OperatorSignal
-    from domain.access import Actor
-    from domain.signals import Addressee
+    from domain.common.access import Actor
+    from domain.common.signals import Addressee
     from workflows.common.signals import check_addressed
 
 

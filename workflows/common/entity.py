@@ -23,10 +23,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.base import Message
     from contracts.common.catch_up import CatchUp, with_version
     from contracts.escrow.escrow import Declined, OperatorSignal
-    from domain.access import Actor
-    from domain.errors import DomainError, Invalid
-    from domain.ids import bounded
-    from domain.state_hash import state_hash
+    from domain.common.access import Actor
+    from domain.common.errors import DomainError, Invalid
+    from domain.common.ids import bounded
+    from domain.common.state_hash import state_hash
     from workflows.common.signals import malformed, read_signal, refusal_id, sender, signal_id
 
 

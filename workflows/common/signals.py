@@ -9,9 +9,9 @@ from temporalio.common import RawValue
 from temporalio.converter import PayloadConverter
 
 from contracts.escrow.escrow import OperatorSignal
-from domain.access import Actor, Role
-from domain.errors import Invalid
-from domain.signals import Addressee, check_signal
+from domain.common.access import Actor, Role
+from domain.common.errors import Invalid
+from domain.common.signals import Addressee, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 

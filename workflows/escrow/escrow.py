@@ -31,8 +31,8 @@ with workflow.unsafe.imports_passed_through():
         SubmitEvidence,
         ValidateEscrow,
     )
-    from domain.access import Actor
-    from domain.errors import Conflict
+    from domain.common.access import Actor
+    from domain.common.errors import Conflict
     from domain.escrow import commands
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows.common.signals import NO_INPUT

@@ -20,8 +20,8 @@ with workflow.unsafe.imports_passed_through():
         RecordedEscrow,
         RecordEscrowEvent,
     )
-    from domain.access import Actor
-    from domain.errors import DomainError
+    from domain.common.access import Actor
+    from domain.common.errors import DomainError
     from domain.escrow import commands
     from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit

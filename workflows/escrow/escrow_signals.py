@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from contracts.escrow.escrow import ApproveSignal, CancelSignal, DisputeSignal, OperatorSignal, ResolveSignal
-from domain.errors import Invalid
+from domain.common.errors import Invalid
+from domain.common.money import parse_ratio
+from domain.common.signals import Addressee
+from domain.common.text import plain_text
 from domain.escrow import commands
 from domain.escrow.state import Decision, Escrow, Outcome
-from domain.money import parse_ratio
-from domain.signals import Addressee
-from domain.text import plain_text
 from workflows.common.signals import check_addressed, sender
 
 Sig = TypeVar("Sig", bound=OperatorSignal)

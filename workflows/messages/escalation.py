@@ -17,12 +17,12 @@ with workflow.unsafe.imports_passed_through():
         LookAtAlert,
         TakeStep,
     )
-    from domain.agenda import Wait
-    from domain.alert.escalation import Case, Step, agenda
-    from domain.alert.life import AlertStatus
-    from domain.alert.presentation import details
-    from domain.errors import DomainError
-    from domain.signals import Addressee
+    from domain.common.agenda import Wait
+    from domain.common.errors import DomainError
+    from domain.common.signals import Addressee
+    from domain.messages.alert.escalation import Case, Step, agenda
+    from domain.messages.alert.life import AlertStatus
+    from domain.messages.alert.presentation import details
     from workflows.common.signals import NO_INPUT, check_addressed, malformed, read_signal, sender
 
 

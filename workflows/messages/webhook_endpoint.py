@@ -20,12 +20,12 @@ with workflow.unsafe.imports_passed_through():
         WebhookEndpointSignal,
         WebhookNews,
     )
-    from domain.access import Actor
-    from domain.agenda import Wait
-    from domain.signals import Addressee
-    from domain.webhook import endpoint as rules
-    from domain.webhook.agenda import Backlog, Step, agenda
-    from domain.webhook.endpoint import (
+    from domain.common.access import Actor
+    from domain.common.agenda import Wait
+    from domain.common.signals import Addressee
+    from domain.messages.webhook import endpoint as rules
+    from domain.messages.webhook.agenda import Backlog, Step, agenda
+    from domain.messages.webhook.endpoint import (
         ENDED,
         Endpoint,
         EndpointStatus,
@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
         WrongEndpointState,
         numbered,
     )
-    from domain.webhook.presentation import details
+    from domain.messages.webhook.presentation import details
     from workflows.common.books_entity import BooksEntity
     from workflows.common.signals import NO_INPUT, reason_of, sender
 

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         ReportProbe,
         TidyProbe,
     )
-    from domain.text import as_markdown
+    from domain.common.text import as_markdown
     from runtime.interceptors import domain_error_from
 
 Asked = TypeVar("Asked")

@@ -14,9 +14,9 @@ with workflow.unsafe.imports_passed_through():
         SettleAutoTopUp,
         SettledAutoTopUp,
     )
-    from domain.auto_topup import Crossing
-    from domain.money import CREDIT, format_amount
-    from domain.text import as_markdown
+    from domain.common.money import CREDIT, format_amount
+    from domain.common.text import as_markdown
+    from domain.payments.auto_topup import Crossing
 
 #: The first and the longest pause between two checks of a payment without a final result.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)

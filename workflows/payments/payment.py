@@ -28,12 +28,12 @@ with workflow.unsafe.imports_passed_through():
         RefundSignal,
         SubmitDisputeEvidence,
     )
-    from domain.access import Actor
-    from domain.errors import Conflict
-    from domain.ids import refund_id_of
-    from domain.payment import commands
-    from domain.payment.commands import NotYet
-    from domain.payment.state import Outcome, Payment
+    from domain.common.access import Actor
+    from domain.common.errors import Conflict
+    from domain.common.ids import refund_id_of
+    from domain.payments.payment import commands
+    from domain.payments.payment.commands import NotYet
+    from domain.payments.payment.state import Outcome, Payment
     from workflows.common.signals import NO_INPUT
     from workflows.payments import payment_signals as by_signal
     from workflows.payments.payment_record import SignalAction

@@ -10,14 +10,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.escrow.payment_escrows import PaymentEscrows
     from contracts.common.queues import regular_activity
     from contracts.payments.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
-    from domain.errors import DomainError
-    from domain.ids import refund_id_of
-    from domain.payment import refunds
-    from domain.payment.agenda import Step, after, hold_until
-    from domain.payment.fulfilment import fulfil, is_ready
-    from domain.payment.purposes import escrow
-    from domain.payment.purposes.base import Book, EscrowRequest, Return
-    from domain.payment.state import Fulfilment
+    from domain.common.errors import DomainError
+    from domain.common.ids import refund_id_of
+    from domain.payments.payment import refunds
+    from domain.payments.payment.agenda import Step, after, hold_until
+    from domain.payments.payment.fulfilment import fulfil, is_ready
+    from domain.payments.payment.purposes import escrow
+    from domain.payments.payment.purposes.base import Book, EscrowRequest, Return
+    from domain.payments.payment.state import Fulfilment
     from workflows.common.errand import CALL_TIMEOUT
     from workflows.payments.payment_record import EscrowWord, PaymentRecord, Question
 

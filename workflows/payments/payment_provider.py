@@ -19,14 +19,14 @@ with workflow.unsafe.imports_passed_through():
         ProviderResponse,
         SubmitDisputeEvidence,
     )
-    from domain.access import Actor
-    from domain.errors import Conflict, Invalid
-    from domain.ids import payment_key
-    from domain.payment import commands
-    from domain.payment.chargebacks import offer_evidence
-    from domain.payment.converge import Observation, converge, ended
-    from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
-    from domain.payment.state import AWAITING, ENDED_UNPAID, WORKFLOW, PaymentStatus
+    from domain.common.access import Actor
+    from domain.common.errors import Conflict, Invalid
+    from domain.common.ids import payment_key
+    from domain.payments.payment import commands
+    from domain.payments.payment.chargebacks import offer_evidence
+    from domain.payments.payment.converge import Observation, converge, ended
+    from domain.payments.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
+    from domain.payments.payment.state import AWAITING, ENDED_UNPAID, WORKFLOW, PaymentStatus
     from workflows.common import errand
     from workflows.common.errand import CALL_TIMEOUT, GIVES_UP_AFTER, Errand
     from workflows.payments.payment_record import PaymentRecord

@@ -19,12 +19,12 @@ with workflow.unsafe.imports_passed_through():
         PaymentInput,
         RecordPayment,
     )
-    from domain.access import Actor
-    from domain.payment import commands
-    from domain.payment.agenda import News, Step
-    from domain.payment.fulfilment import awaits, fulfilment_due
-    from domain.payment.presentation import details
-    from domain.payment.state import Outcome, Payment, PaymentStatus
+    from domain.common.access import Actor
+    from domain.payments.payment import commands
+    from domain.payments.payment.agenda import News, Step
+    from domain.payments.payment.fulfilment import awaits, fulfilment_due
+    from domain.payments.payment.presentation import details
+    from domain.payments.payment.state import Outcome, Payment, PaymentStatus
     from workflows.common.entity import Entity
 
 

@@ -8,13 +8,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment_providers import ProviderActivities
     from contracts.payments.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
-    from domain.errors import DomainError
-    from domain.ids import payment_key
-    from domain.money import parse_amount
-    from domain.payment import commands, refunds
-    from domain.payment.converge import refund_accepted, refund_failed
-    from domain.payment.given_up import give_up
-    from domain.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, numbered
+    from domain.common.errors import DomainError
+    from domain.common.ids import payment_key
+    from domain.common.money import parse_amount
+    from domain.payments.payment import commands, refunds
+    from domain.payments.payment.converge import refund_accepted, refund_failed
+    from domain.payments.payment.given_up import give_up
+    from domain.payments.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, numbered
     from workflows.common import errand
     from workflows.common.errand import Errand
     from workflows.payments.payment_provider import PaymentAtProvider

@@ -7,10 +7,10 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from domain.agenda import Wait
-    from domain.payment import commands
-    from domain.payment.agenda import POLL, News, Step, after, agenda, due, hold_until, is_unknown
-    from domain.payment.fulfilment import falls_short
+    from domain.common.agenda import Wait
+    from domain.payments.payment import commands
+    from domain.payments.payment.agenda import POLL, News, Step, after, agenda, due, hold_until, is_unknown
+    from domain.payments.payment.fulfilment import falls_short
     from workflows.payments.payment_fulfilment import PaymentFulfilment
     from workflows.payments.payment_refunds import PaymentRefunds
 

@@ -2,12 +2,12 @@
 
 from contracts.escrow.escrow import OperatorSignal
 from contracts.payments.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
-from domain.access import Actor
-from domain.errors import Invalid, NotFound
-from domain.money import parse_amount
-from domain.payment.state import Payment
-from domain.signals import Addressee
-from domain.text import plain_text
+from domain.common.access import Actor
+from domain.common.errors import Invalid, NotFound
+from domain.common.money import parse_amount
+from domain.common.signals import Addressee
+from domain.common.text import plain_text
+from domain.payments.payment.state import Payment
 from workflows.common.signals import check_addressed
 
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payouts.creator import CreatorActivities
     from contracts.common.queues import local_activity, regular_activity
     from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
-    from domain.payment.event_types import Handling
+    from domain.payments.payment.event_types import Handling
 
 #: How long to wait for a payment that an event names and the books do not have yet: ten minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))

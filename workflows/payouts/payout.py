@@ -21,16 +21,16 @@ with workflow.unsafe.imports_passed_through():
         SendPayout,
         SentPayout,
     )
-    from domain.access import Actor
-    from domain.agenda import Wait
-    from domain.ids import bounded
-    from domain.payment.snapshot import BalanceTransaction
-    from domain.payout import commands as rules
-    from domain.payout.agenda import Step, agenda
-    from domain.payout.commands import numbered
-    from domain.payout.presentation import details
-    from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
-    from domain.signals import Addressee
+    from domain.common.access import Actor
+    from domain.common.agenda import Wait
+    from domain.common.ids import bounded
+    from domain.common.signals import Addressee
+    from domain.payments.payment.snapshot import BalanceTransaction
+    from domain.payouts.payout import commands as rules
+    from domain.payouts.payout.agenda import Step, agenda
+    from domain.payouts.payout.commands import numbered
+    from domain.payouts.payout.presentation import details
+    from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
     from workflows.common.books_entity import BooksEntity
     from workflows.common.errand import Errand, run
     from workflows.common.signals import NO_INPUT, read_signal, reason_of, sender

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.usage.usage import UsageActivities
     from contracts.common.queues import local_activity, regular_activity
     from contracts.usage.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncedPage, UsageSync
-    from domain.text import as_markdown
+    from domain.common.text import as_markdown
     from workflows.common.batch import through_pages
 
 #: The time limit of a page: to read it from the proxy, and to record it.

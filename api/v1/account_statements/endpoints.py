@@ -30,13 +30,13 @@ from api.v1.account_statements.schemas import (
 )
 from api.v1.account_statements.writing import as_csv, as_page
 from api.v1.spends.own import confined, refuse_totals
-from domain.access import Actor, Permission
-from domain.account_statement import StatementPeriod, ends_at, period
-from domain.accounts import org_wallet
-from domain.errors import NotFound
-from domain.money import CREDIT, format_amount
-from domain.spend.calendar import zone_of
-from domain.text import rfc3339
+from domain.books.account_statement import StatementPeriod, ends_at, period
+from domain.common.access import Actor, Permission
+from domain.common.accounts import org_wallet
+from domain.common.calendar import zone_of
+from domain.common.errors import NotFound
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import rfc3339
 from repositories.billing import billing_terms
 from repositories.books import account_statement as statements
 from repositories.books.account_statement import Bounds, StatedAccount

@@ -6,8 +6,8 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.account_statement import StatementLine
-from domain.money import format_amount
+from domain.books.account_statement import StatementLine
+from domain.common.money import format_amount
 from repositories.books.account_statement import AccountBalance
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from api.csv_files import as_lines, safe_cell
 from api.pages import printed
 from api.v1.account_statements.schemas import AccountStatementView, StatementLineView
-from domain.text import rfc3339
+from domain.common.text import rfc3339
 
 COLUMNS = (
     *("booked_at", "effective_at", "id", "kind", "purpose", "reference", "counterparties"),

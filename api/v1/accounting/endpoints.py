@@ -16,9 +16,9 @@ from api.lists import CREATED, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
-from domain.access import Actor, Permission
-from domain.accounting import NotMapped
-from domain.ids import transfer_id, uuid_of
+from domain.books.accounting import NotMapped
+from domain.common.access import Actor, Permission
+from domain.common.ids import transfer_id, uuid_of
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
 from runtime.database import one_moment

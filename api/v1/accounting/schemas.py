@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
-from domain.accounts import debit_credit
-from domain.money import format_amount
+from domain.books.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.common.accounts import debit_credit
+from domain.common.money import format_amount
 
 
 class TrialBalanceLineView(ResponseModel):

@@ -17,11 +17,11 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
-from domain.access import Actor, Permission
-from domain.action_cost import is_action
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Invalid, NotFound
-from domain.money import CREDIT, parse_amount
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.action_cost import is_action
 from repositories.credits import action_cost as costs
 from services.credits import action_cost
 

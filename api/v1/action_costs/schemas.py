@@ -5,8 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import Amount, Exact, Note, OrganizationId, RequestModel, ResponseModel, example
-from domain.action_cost import Cost, CostSource
-from domain.money import CREDIT, format_amount
+from domain.common.money import CREDIT, format_amount
+from domain.credits.action_cost import Cost, CostSource
 from models.credits.action_cost import ActionCost
 
 

@@ -18,9 +18,9 @@ from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, Visibility, check_category
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.metadata import ExternalIdTaken
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.tenants.metadata import ExternalIdTaken
 from models.marketplace.agent import Agent
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata

@@ -24,9 +24,9 @@ from api.fields import (
     period_text,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
-from domain.contract import Bounds, Term
-from domain.errors import Invalid
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.escrow.contract import Bounds, Term
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 

@@ -17,10 +17,10 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
-from domain.access import Actor, Permission
-from domain.alert.metrics import watched
-from domain.alert.rules import BuiltIn, built_in_of
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.messages.alert.metrics import watched
+from domain.messages.alert.rules import BuiltIn, built_in_of
 from models.messages.alert_rule import AlertRule
 from repositories.messages import alert_rule as rules
 from services.messages import alert_rule as service

@@ -19,11 +19,11 @@ from api.fields import (
     example,
     period_text,
 )
-from domain.access import Role
-from domain.alert.conditions import Asked, Condition, Direction, Measure, threshold_text
-from domain.alert.escalation import Step
-from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
-from domain.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
+from domain.common.access import Role
+from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, threshold_text
+from domain.messages.alert.escalation import Step
+from domain.messages.alert.metrics import METRICS, ConditionType, Metric, Unit
+from domain.messages.alert.rules import MAX_CHANNELS, MAX_STEPS, BuiltIn
 from models.messages.alert_rule import AlertRule
 from services.messages.alert_rule import Wanted
 

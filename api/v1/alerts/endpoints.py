@@ -21,11 +21,11 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
 from api.v1.spends.own import of_others
-from domain.access import Actor, Permission
-from domain.alert.kinds import ladder_of
-from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
-from domain.errors import Invalid, NotFound
-from domain.ids import escalation_workflow_id, is_id
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.common.ids import escalation_workflow_id, is_id
+from domain.messages.alert.kinds import ladder_of
+from domain.messages.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.tenants import name

@@ -6,9 +6,9 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import Moment, RequestModel, ResponseModel, example
-from domain.access import Actor
-from domain.alert.life import AlertStatus, Severity
-from domain.mentions import ids_in
+from domain.common.access import Actor
+from domain.messages.alert.life import AlertStatus, Severity
+from domain.messages.mentions import ids_in
 from models.messages.alert import Alert
 
 

@@ -16,10 +16,10 @@ from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
-from domain.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
-from domain.entitlement import EntitlementMissing
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.organization import OrganizationClosed
+from domain.billing.entitlement import EntitlementMissing
+from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.tenants.organization import OrganizationClosed
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import organization as organizations

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel, example
-from domain.access import Permission, Role
+from domain.common.access import Permission, Role
 from models.tenants.api_key import ApiKey
 
 

@@ -16,9 +16,9 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalStatus
-from domain.errors import Conflict, NotFound
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalStatus
+from domain.common.errors import Conflict, NotFound
 from repositories.common import approval as approvals
 from services.common import approval
 

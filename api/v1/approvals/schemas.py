@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from api.fields import ResponseModel
-from domain.approval import ApprovalStatus, status_of
+from domain.common.approval import ApprovalStatus, status_of
 from models.common.approval import Approval
 
 

@@ -14,8 +14,8 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
-from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
 from repositories.tenants import audit
 
 router = Resource(tags=["audit"])

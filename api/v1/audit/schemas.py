@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from api.fields import ResponseModel
-from domain.access import Actor
+from domain.common.access import Actor
 from models.tenants.audit import AuditEntry
 
 

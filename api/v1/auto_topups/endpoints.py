@@ -13,11 +13,11 @@ from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of, stored_method_of
-from domain.access import Actor, Permission, refuse_by_link
-from domain.auto_topup import month_of
-from domain.errors import Conflict, Forbidden, Invalid
-from domain.ids import quote_tax_key
-from domain.money import CREDIT, parse_amount
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.ids import quote_tax_key
+from domain.common.money import CREDIT, parse_amount
+from domain.payments.auto_topup import month_of
 from models.payments.auto_topup import AutoTopUp
 from repositories.payments import auto_topup as auto_topups
 from services.payments import auto_topup

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.fields import Amount, Exact, Flag, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MethodRef
-from domain.money import CREDIT, format_amount
+from domain.common.money import CREDIT, format_amount
 from models.payments.auto_topup import AutoTopUp
 
 

@@ -18,10 +18,10 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
 from api.v1.spends.own import confined, refuse_totals
-from domain.access import Actor, Permission
-from domain.errors import Forbidden, NotFound
-from domain.money import CREDIT, format_amount
-from domain.text import rfc3339
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden, NotFound
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import rfc3339
 from repositories.books import balance as balances
 from repositories.books import movement as movements
 

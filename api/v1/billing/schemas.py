@@ -6,8 +6,8 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 
 from api.fields import Exact, ResponseModel
-from domain.ids import shown_reference, transfer_id
-from domain.money import format_amount
+from domain.common.ids import shown_reference, transfer_id
+from domain.common.money import format_amount
 
 
 class ExpiringView(ResponseModel):

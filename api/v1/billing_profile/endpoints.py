@@ -15,10 +15,10 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Invalid, NotFound
-from domain.legal_entity import missing
+from domain.billing.legal_entity import missing
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Invalid, NotFound
 from repositories.billing import billing_profile as profiles
 from services.billing import billing_profile
 

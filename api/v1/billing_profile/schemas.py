@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.fields import EmailAddress, Flag, Name, OrganizationId, RequestModel, ResponseModel, example
-from domain.billing_profile import Profile
+from domain.billing.billing_profile import Profile
 from models.billing.billing_profile import BillingProfile
 from services.billing.tax import party_of
 

@@ -24,14 +24,14 @@ from api.v1.billing_runs.schemas import (
 )
 from contracts.billing.billing_run import BillingRun
 from contracts.runs import billing_run_run
-from domain.access import Actor, Permission
-from domain.billing_run.period import NotEnded, parse_month
-from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.invoice.lines import InvoiceLine, check_lines
-from domain.legal_entity import UnknownEntity
-from domain.money import parse_amount
-from domain.organization import OrganizationClosed
+from domain.billing.billing_run.period import NotEnded, parse_month
+from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
+from domain.billing.invoice.lines import InvoiceLine, check_lines
+from domain.billing.legal_entity import UnknownEntity
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.money import parse_amount
+from domain.tenants.organization import OrganizationClosed
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from runtime import reach

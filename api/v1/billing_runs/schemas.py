@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, Whole, example
-from domain.billing_run.period import month_text
-from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
-from domain.invoice.lines import MAX_QUANTITY
-from domain.money import format_amount
+from domain.billing.billing_run.period import month_text
+from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
+from domain.billing.invoice.lines import MAX_QUANTITY
+from domain.common.money import format_amount
 from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from services.billing.billing_run import Upcoming
 
-#: A month in a request; `domain.billing_run.period.parse_month` judges it.
+#: A month in a request; `domain.billing.billing_run.period.parse_month` judges it.
 Month = Annotated[str, StringConstraints(max_length=20)]
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Day, Exact, Note, RequestModel, ResponseModel, Share, Whole, example
-from domain.billing_run.period import month_text
-from domain.billing_terms import (
+from domain.billing.billing_run.period import month_text
+from domain.billing.billing_terms import (
     MAX_NET_DAYS,
     MAX_PLAN_PRICES,
     MAX_STEPS,
@@ -17,9 +17,9 @@ from domain.billing_terms import (
     TermsVersion,
     UsageMode,
 )
-from domain.invoice.collection import CollectionMethod
-from domain.money import format_amount, parse_amount, parse_ratio
-from domain.plan import PLAN_NAME, PRICE_ID, Interval, PlanPrice
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.plan import PLAN_NAME, PRICE_ID, Interval, PlanPrice
+from domain.common.money import format_amount, parse_amount, parse_ratio
 
 PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
 PriceId = Annotated[str, StringConstraints(pattern=f"^{PRICE_ID.pattern}$")]

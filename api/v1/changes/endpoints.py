@@ -15,9 +15,9 @@ from api.fields import OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.changes.schemas import MarksView
-from domain.access import Actor, Permission
-from domain.changes import TooManyStreams, topics_for
-from domain.errors import NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from domain.messages.changes import TooManyStreams, topics_for
 from repositories.messages import change as changes
 
 router = Resource(tags=["changes"])

@@ -18,12 +18,12 @@ from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
 from contracts.payments.payment import SubmitDisputeEvidence
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.ids import is_id
-from domain.payment.commands import NoResponse, NotYet
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Dispute, Payment
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.ids import is_id
+from domain.payments.payment.commands import NoResponse, NotYet
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Dispute, Payment
 from repositories.payments import chargeback
 from repositories.payments import payment as payments
 

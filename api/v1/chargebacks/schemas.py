@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Exact, Note, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MoneyView, money
-from domain.money import format_amount
-from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Dispute, Payment
+from domain.common.money import format_amount
+from domain.payments.payment.snapshot import DisputeStatus
+from domain.payments.payment.state import Dispute, Payment
 
 
 class ChargebackEvidence(RequestModel):

@@ -1,9 +1,9 @@
 """The bounds that a contract is compared with, made from the settings and the agent's listing; the domain compares."""
 
 from api.fields import period_text
-from domain.contract import Bounds, Offer, Term, accepted_unasked, out_of_bounds
-from domain.errors import Invalid
-from domain.money import format_ratio, parse_ratio
+from domain.common.errors import Invalid
+from domain.common.money import format_ratio, parse_ratio
+from domain.escrow.contract import Bounds, Offer, Term, accepted_unasked, out_of_bounds
 from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
 from runtime.settings import Settings

@@ -30,15 +30,15 @@ from api.v1.contracts.schemas import (
     quoted,
     signing_of,
 )
-from domain.access import Actor, Permission, Role
-from domain.agent import AgentRetired
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.contract import ContractStatus
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.metadata import ExternalIdTaken
-from domain.organization import STOPPED
-from domain.pricing.quote import QuoteExpired, QuoteUsed
+from domain.common.access import Actor, Permission, Role
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.escrow.contract import ContractStatus
+from domain.marketplace.agent import AgentRetired
+from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed
 from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
 from models.tenants.metadata import ObjectMetadata

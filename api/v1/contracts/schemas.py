@@ -28,11 +28,11 @@ from api.fields import (
 )
 from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
-from domain.access import Actor
-from domain.contract import ContractStatus, status_of
-from domain.errors import Invalid
-from domain.ids import SUFFIX
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.common.ids import SUFFIX
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.escrow.contract import ContractStatus, status_of
 from domain.reputation.levels import commission_rule
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote

@@ -14,9 +14,9 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
-from domain.access import Actor, Permission, refuse_by_link
-from domain.errors import Forbidden, Invalid, NotFound, Unavailable
-from domain.ids import creator_key
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.errors import Forbidden, Invalid, NotFound, Unavailable
+from domain.common.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
 from repositories.payouts import creator_account
 from services.common.provider_errors import provider_errors

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.fields import RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
-from domain.creator import CreatorAccount
+from domain.payouts.creator import CreatorAccount
 from providers.payouts.base import OnboardingLink
 
 

@@ -13,10 +13,10 @@ from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.credit_stats.schemas import CreditStats
 from api.v1.spends.own import confined, refuse_totals
-from domain.access import Actor, Permission
-from domain.burn import RECENT_DAYS, burn
-from domain.errors import NotFound
-from domain.money import CREDIT, format_amount
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from domain.common.money import CREDIT, format_amount
+from domain.credits.burn import RECENT_DAYS, burn
 from repositories.books import balance as balances
 from repositories.credits import credit_day as days
 

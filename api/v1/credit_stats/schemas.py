@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 
 class CreditStats(ResponseModel):

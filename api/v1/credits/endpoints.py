@@ -20,14 +20,14 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
 from api.v1.spends.own import confined, refuse_totals
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.credits import GrantSource
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.lots import LotSource
-from domain.metadata import ExternalIdTaken
-from domain.money import CREDIT, parse_amount
-from domain.organization import OrganizationClosed
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.credits import GrantSource
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.lots import LotSource
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import OrganizationClosed
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from api.fields import Amount, Exact, Moment, Note, OrganizationId, ResponseModel, Whole, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
-from domain.credits import GrantSource
-from domain.ids import transfer_id
-from domain.lots import LotSource
-from domain.money import CREDIT, format_amount
+from domain.common.credits import GrantSource
+from domain.common.ids import transfer_id
+from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import LotSource
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.credits.lot import Lot

@@ -24,10 +24,10 @@ from api.v1.customers.schemas import (
     ReturnUrl,
     SetupIntentView,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Invalid, NotFound, Unavailable
-from domain.ids import customer_command_key
-from domain.payment.snapshot import NOT_FOUND
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Invalid, NotFound, Unavailable
+from domain.common.ids import customer_command_key
+from domain.payments.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories.payments import customer as customers

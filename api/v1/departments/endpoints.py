@@ -17,8 +17,8 @@ from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, refuse_other_agent
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from api.v1.spends.own import own_department
-from domain.access import Actor, Permission, refuse_by_link
-from domain.errors import Conflict, Forbidden, NotFound
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.errors import Conflict, Forbidden, NotFound
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys

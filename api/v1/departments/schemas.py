@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import DepartmentId, Name, OrganizationId, ProjectId, RequestModel, ResponseModel, example
-from domain.spend.scope import Attribution
+from domain.credits.spend.scope import Attribution
 from models.credits.department import Department
 from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey

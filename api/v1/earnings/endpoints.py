@@ -16,11 +16,11 @@ from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
-from domain.access import Actor, Permission, refuse_by_link
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
-from domain.money import CREDIT, parse_amount
-from domain.organization import STOPPED
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, InsufficientFunds, NotFound
+from domain.common.money import CREDIT, parse_amount
+from domain.tenants.organization import STOPPED
 from repositories.tenants import name
 from services.payouts import earnings as service
 from services.payouts import waiver

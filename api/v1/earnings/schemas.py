@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
-from domain.earnings import EarningsKind
-from domain.ids import transfer_id
-from domain.money import CREDIT, format_amount, parse_amount
+from domain.common.ids import transfer_id
+from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.payouts.earnings import EarningsKind
 from repositories.payouts.earnings import AgentEarnings, Earned
 from services.payouts.earnings import Conversion
 from services.payouts.waiver import Waiver, Wanted

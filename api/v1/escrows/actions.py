@@ -13,8 +13,9 @@ from api.errors import errors
 from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
-from domain.access import Actor, Permission
-from domain.errors import DomainError, Forbidden, NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
     MAX_PARTIAL_REFUNDS,
@@ -31,10 +32,9 @@ from domain.escrow.pause import extended
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
-from domain.money import format_amount, parse_amount, parse_ratio
-from domain.organization import STOPPED
-from domain.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
+from domain.tenants.organization import STOPPED
 from repositories.escrow import escrow as escrows
 from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension

@@ -22,11 +22,11 @@ from api.patience import PAUSE, retry_until_answered
 from api.tenancy import refuse_other_agent
 from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
 from contracts.runs import escrow_run
-from domain.access import Actor
-from domain.errors import DomainError, NotFound, Unavailable
+from domain.common.access import Actor
+from domain.common.errors import DomainError, NotFound, Unavailable
+from domain.common.ids import escrow_workflow_id, is_id
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, Terms
-from domain.ids import escrow_workflow_id, is_id
 from models.escrow.contract import Contract
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows

@@ -29,8 +29,9 @@ from contracts.escrow.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
-from domain.access import Actor
-from domain.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
+from domain.common.money import parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
     MAX_PARTIAL_REFUNDS,
@@ -41,7 +42,6 @@ from domain.escrow.actions import (
 )
 from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
-from domain.money import parse_amount, parse_ratio
 
 router = Resource(tags=["escrows"])
 

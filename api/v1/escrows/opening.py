@@ -19,20 +19,20 @@ from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
 from api.v1.payments.terms import Terms
 from contracts.escrow.escrow import FundEscrow
-from domain.access import Actor, Permission
-from domain.contract import NotAccepted, require_accepted, require_in_time
-from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded, WrongState
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded, WrongState
+from domain.common.ids import escrow_id_of, is_id, sale_tax_key
+from domain.common.money import parse_amount
 from domain.escrow.actions import NEEDS, EscrowAction
 from domain.escrow.commands import CREDITS
+from domain.escrow.contract import NotAccepted, require_accepted, require_in_time
 from domain.escrow.state import Escrow, is_payer
-from domain.ids import escrow_id_of, is_id, sale_tax_key
-from domain.metadata import ExternalIdTaken
-from domain.money import parse_amount
-from domain.organization import STOPPED
-from domain.payment.fulfilment import NotPaid, PaymentUnderWay
-from domain.payment.purposes.escrow import require_fundable
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.payments.payment.fulfilment import NotPaid, PaymentUnderWay
+from domain.payments.payment.purposes.escrow import require_fundable
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowRow
 from models.tenants.metadata import ObjectMetadata

@@ -27,8 +27,8 @@ from api.v1.escrows.schemas import (
     event_view,
     view,
 )
-from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
 from domain.escrow.audience import hidden_steps
 from domain.escrow.state import EscrowStatus
 from repositories.common.listing import Wanted

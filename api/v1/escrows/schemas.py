@@ -24,14 +24,14 @@ from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
-from domain.access import Actor
-from domain.errors import Invalid
+from domain.common.access import Actor
+from domain.common.errors import Invalid
+from domain.common.ids import escrow_workflow_id, transfer_id
+from domain.common.money import format_amount, format_ratio
 from domain.escrow.audience import shown_opener, shown_step
 from domain.escrow.presentation import story
 from domain.escrow.state import Artifact, Escrow, Terms
 from domain.escrow.state import EscrowStatus as Status
-from domain.ids import escrow_workflow_id, transfer_id
-from domain.money import format_amount, format_ratio
 from models.escrow.escrow import EscrowEventRow
 from repositories.escrow.party import Beside
 

@@ -13,7 +13,7 @@ from api.idempotency import Command, idempotency
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import EscrowView, view
 from contracts.escrow.escrow import EscrowCommand
-from domain.access import Actor, Permission
+from domain.common.access import Actor, Permission
 from domain.escrow.state import Escrow
 from repositories.escrow import escrow as escrows
 

@@ -16,9 +16,9 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
 from api.v1.spends.own import of_others
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
-from domain.events.catalogue import CATALOGUE
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import event as events
 
 router = Resource(tags=["events"])

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from api.fields import ResponseModel
-from domain.events import EventType
-from domain.events.catalogue import CATALOGUE
+from domain.messages.events import EventType
+from domain.messages.events.catalogue import CATALOGUE
 from models.messages.event import EventRow
 
 

@@ -15,9 +15,9 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
-from domain.access import Actor, Permission
-from domain.errors import Conflict
-from domain.spend.rate import exchange_rate
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict
+from domain.credits.spend.rate import exchange_rate
 from repositories.books import spend_rate
 from services.books import exchange_rate as exchange_rates
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import Amount, Currency, Exact, Moment, Period, RequestModel, ResponseModel, example
-from domain.spend.rate import VALID_FOR, format_rate
+from domain.credits.spend.rate import VALID_FOR, format_rate
 from models.credits.spend import SpendRate
 from repositories.books import spend_rate
 

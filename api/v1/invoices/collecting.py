@@ -18,10 +18,10 @@ from api.v1.invoices.schemas import (
     InvoiceAct,
 )
 from contracts.billing.invoice import ChargeInvoice
-from domain.access import Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.invoice.dunning import ChargeUnderWay
-from domain.invoice.state import WrongInvoiceState
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.access import Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.payments.dunning import ChargeUnderWay
 from services.billing import invoice_collection
 
 router = Resource(tags=["invoices"])

@@ -11,10 +11,10 @@ from api.idempotency import Command
 from api.patience import retry_until_answered
 from contracts.billing.invoice import ChargeInvoice, InvoiceResult
 from contracts.runs import invoice_news, invoice_run
-from domain.access import Actor
-from domain.invoice.collection import Collection, CollectionMethod
-from domain.invoice.series import entity_of
-from domain.invoice.state import InvoiceStatus
+from domain.billing.invoice.collection import Collection, CollectionMethod
+from domain.billing.invoice.series import entity_of
+from domain.billing.invoice.state import InvoiceStatus
+from domain.common.access import Actor
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice_collection as collections
 from repositories.billing import invoice_line

@@ -32,18 +32,18 @@ from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.credit_note import ExceedsRemainder
-from domain.errors import Forbidden, Invalid, NotFound
-from domain.ids import sale_tax_key
-from domain.invoice.dunning import ChargeUnderWay
-from domain.invoice.state import WrongInvoiceState
-from domain.legal_entity import UnknownEntity
-from domain.metadata import ExternalIdTaken
-from domain.money import parse_amount
-from domain.organization import OrganizationClosed
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.billing.credit_note import ExceedsRemainder
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.legal_entity import UnknownEntity
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.common.ids import sale_tax_key
+from domain.common.money import parse_amount
+from domain.payments.dunning import ChargeUnderWay
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import OrganizationClosed
 from models.billing.invoice import InvoiceRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.billing import invoice as invoices

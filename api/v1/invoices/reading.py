@@ -25,10 +25,10 @@ from api.v1.invoices.schemas import (
     detail,
     view,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.invoice.collection import Collection
-from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.collection import Collection
+from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes

@@ -23,13 +23,13 @@ from api.fields import (
     example,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
-from domain.errors import Invalid
-from domain.ids import transfer_id
-from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause
-from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
-from domain.invoice.state import InvoiceStatus, PausedFor, is_overdue
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
-from domain.tax.rates import AppliedTax, format_rate
+from domain.billing.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause
+from domain.billing.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
+from domain.billing.invoice.state import InvoiceStatus, PausedFor, is_overdue
+from domain.billing.tax.rates import AppliedTax, format_rate
+from domain.common.errors import Invalid
+from domain.common.ids import transfer_id
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.billing.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionEventRow
 from models.tenants.metadata import ObjectMetadata

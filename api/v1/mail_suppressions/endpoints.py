@@ -18,9 +18,9 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
-from domain.access import Actor, Permission
-from domain.errors import BadSignature, NotFound
-from domain.mail import MAX_ADDRESS
+from domain.common.access import Actor, Permission
+from domain.common.errors import BadSignature, NotFound
+from domain.common.mail import MAX_ADDRESS
 from repositories.messages import mail_suppression as suppressions
 from services.messages import mail_suppression
 

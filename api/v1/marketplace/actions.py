@@ -15,10 +15,10 @@ from api.fields import Exact, ResponseModel
 from api.routing import Resource
 from api.v1.marketplace.endpoints import window_of
 from api.v1.payments import commands
-from domain.access import Actor, Permission
-from domain.errors import DomainError, Forbidden, NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.money import format_amount
 from domain.marketplace.sale import PurchaseStatus
-from domain.money import format_amount
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
 from repositories.tenants import organization as organizations

@@ -34,21 +34,21 @@ from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
 from contracts.payments.payment import RefundPayment
-from domain.access import Actor, Permission
-from domain.agent import AgentRetired
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
-from domain.ids import refund_id_of, sale_tax_key
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.common.ids import refund_id_of, sale_tax_key
+from domain.common.money import CREDIT, format_ratio, parse_amount
+from domain.credits.spend.scope import Named, SpendingKey
+from domain.marketplace.agent import AgentRetired
 from domain.marketplace.offer import NotForSale, OfferModel, changed, check_buyer, require_seen, words
 from domain.marketplace.sale import PurchaseStatus
-from domain.metadata import ExternalIdTaken
-from domain.money import CREDIT, format_ratio, parse_amount
-from domain.organization import STOPPED, OrganizationClosed
-from domain.payment.commands import NotYet
-from domain.payment.fulfilment import PaymentUnderWay
-from domain.payment.purposes.purchase import Wanted as Buying
-from domain.payment.terms import PaymentTerms, PurposeKind
-from domain.spend.scope import Named, SpendingKey
+from domain.payments.payment.commands import NotYet
+from domain.payments.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.purposes.purchase import Wanted as Buying
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED, OrganizationClosed
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.common.command import made_by

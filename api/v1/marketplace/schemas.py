@@ -11,12 +11,12 @@ from api.metadata import WithMetadata
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
 from api.v1.spends.schemas import ActionName
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.metered import MAX_INCLUDED
 from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
 from domain.marketplace.offer import Seen as SeenOffer
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace.marketplace import Listing
 from services.marketplace.marketplace import NewOffer, shown_prices

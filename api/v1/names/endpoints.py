@@ -11,8 +11,8 @@ from api.lists import split
 from api.routing import Resource
 from api.v1.names.schemas import NamesView
 from api.v1.spends.own import confined
-from domain.access import Actor, Permission
-from domain.ids import ID, is_id
+from domain.common.access import Actor, Permission
+from domain.common.ids import ID, is_id
 from repositories.tenants import name
 
 router = Resource(tags=["names"])

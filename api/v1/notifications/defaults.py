@@ -11,9 +11,9 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.notifications.schemas import DefaultsSet, DefaultsView
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
-from domain.notification.types import TYPES
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.messages.notification.types import TYPES
 from repositories.messages import notification as notifications
 from services.messages import notification as service
 

@@ -27,11 +27,11 @@ from api.v1.notifications.schemas import (
     PreferencesSet,
     PreferencesView,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, NotFound, RateLimited
-from domain.mentions import ids_in
-from domain.notification.channel import CodeRefused, KeysMissing
-from domain.notification.preferences import OnlyRecipient, Preferences
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, NotFound, RateLimited
+from domain.messages.mentions import ids_in
+from domain.messages.notification.channel import CodeRefused, KeysMissing
+from domain.messages.notification.preferences import OnlyRecipient, Preferences
 from models.messages.notification import NotificationRow
 from providers.formats import formats_of
 from repositories.messages import notification as notifications

@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints
 
 from api.fields import NotificationId, RequestModel, ResponseModel, Whole, example
-from domain.access import Role
-from domain.errors import Invalid
-from domain.mail import LANGUAGES, MAX_ADDRESS, Formats
-from domain.mentions import ids_in
-from domain.notification.channel import INBOX, MAX_HOOK, ChannelKind
-from domain.notification.due import Cadence, Clock, Quiet, checked_quiet
-from domain.notification.preferences import Defaults, Preferences
-from domain.notification.types import NotificationType, types_for, written
-from domain.spend.calendar import zone_of
+from domain.common.access import Role
+from domain.common.calendar import zone_of
+from domain.common.errors import Invalid
+from domain.common.mail import LANGUAGES, MAX_ADDRESS, Formats
+from domain.messages.mentions import ids_in
+from domain.messages.notification.channel import INBOX, MAX_HOOK, ChannelKind
+from domain.messages.notification.due import Cadence, Clock, Quiet, checked_quiet
+from domain.messages.notification.preferences import Defaults, Preferences
+from domain.messages.notification.types import NotificationType, types_for, written
 from models.messages.notification import NotificationChannel, NotificationRow
 
 _TYPES = "Type → channel (`inbox` or a channel's id) → how soon. What is left out has the default of your role."

@@ -28,12 +28,12 @@ from api.v1.organizations.schemas import (
     OrganizationView,
     TierChange,
 )
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
-from domain.metadata import ExternalIdTaken, Precondition
-from domain.organization import OrganizationStatus
-from domain.plan import FREE
+from domain.billing.plan import FREE
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
+from domain.tenants.metadata import ExternalIdTaken, Precondition
+from domain.tenants.organization import OrganizationStatus
 from models.tenants.organization import Organization
 from repositories.tenants import contact, metadata
 from repositories.tenants import organization as organizations

@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints
 
 from api.fields import EmailAddress, Name, Note, OrganizationId, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
-from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
-from domain.organization import OrganizationStatus, TimedExits
-from domain.plan import FREE, PLAN_NAME
+from domain.billing.plan import FREE, PLAN_NAME
+from domain.common.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
+from domain.tenants.organization import OrganizationStatus, TimedExits
 from models.tenants.contact import OrganizationContacts
 from models.tenants.metadata import ObjectMetadata
 from models.tenants.organization import Organization

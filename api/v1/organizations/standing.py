@@ -12,9 +12,9 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
-from domain.access import Actor, Permission
-from domain.errors import Forbidden, Invalid, NotFound
-from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.tenants.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
 from models.tenants.organization import Organization
 from repositories.messages import webhook_endpoint as webhook_endpoints
 from repositories.tenants import metadata

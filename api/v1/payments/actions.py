@@ -15,12 +15,12 @@ from api.fields import Amount, Exact, ResponseModel
 from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import MoneyView, money
-from domain.access import Permission
-from domain.errors import DomainError, Forbidden, NotFound
-from domain.money import format_amount, parse_amount
-from domain.payment.actions import Action, Effect, PaymentAction, actions
-from domain.payment.refunds import RefundTooPrecise
-from domain.payment.state import Payment, PaymentStatus
+from domain.common.access import Permission
+from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.money import format_amount, parse_amount
+from domain.payments.payment.actions import Action, Effect, PaymentAction, actions
+from domain.payments.payment.refunds import RefundTooPrecise
+from domain.payments.payment.state import Payment, PaymentStatus
 from services.payments.payment_refund import require_countable
 
 router = Resource(tags=["payments"])

@@ -24,16 +24,16 @@ from contracts.payments.payment import (
     PaymentSignal,
 )
 from contracts.runs import payment_run
-from domain.access import Actor
-from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from domain.ids import is_id
-from domain.metadata import NOTHING, Written
-from domain.payment.commands import NotYet
-from domain.payment.fulfilment import NotPaid, fulfilment_due
-from domain.payment.options import CREDITS
-from domain.payment.purposes import rules_of
-from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from domain.common.ids import is_id
+from domain.payments.payment.commands import NotYet
+from domain.payments.payment.fulfilment import NotPaid, fulfilment_due
+from domain.payments.payment.options import CREDITS
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms
+from domain.tenants.metadata import NOTHING, Written
 from repositories.payments import payment as payments
 from repositories.payments import payment_command as intents
 from repositories.tenants import metadata

@@ -41,9 +41,10 @@ from api.v1.payments.schemas import (
 )
 from api.v1.payments.terms import Terms
 from contracts.payments import payment as messages
-from domain.access import Actor, Permission
-from domain.approval import ApprovalRequired
-from domain.errors import (
+from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalRequired
+from domain.common.errors import (
     Conflict,
     Forbidden,
     InsufficientFunds,
@@ -53,18 +54,17 @@ from domain.errors import (
     Unavailable,
     WrongState,
 )
-from domain.ids import refund_id_of, sale_tax_key, unscoped_refund_id_of
-from domain.invoice.state import WrongInvoiceState
-from domain.metadata import ExternalIdTaken
-from domain.money import parse_amount
-from domain.organization import STOPPED
-from domain.payment.actions import NEEDS, PaymentAction
-from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
-from domain.payment.fulfilment import PaymentUnderWay
-from domain.payment.purposes import rules_of
-from domain.payment.state import Payment, PaymentStatus
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.common.ids import refund_id_of, sale_tax_key, unscoped_refund_id_of
+from domain.common.money import parse_amount
+from domain.payments.payment.actions import NEEDS, PaymentAction
+from domain.payments.payment.commands import NoResponse, NotYet, WrongPaymentState
+from domain.payments.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.state import Payment, PaymentStatus
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED
 from models.payments.payment import PaymentRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import other_request

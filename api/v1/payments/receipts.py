@@ -11,9 +11,9 @@ from api.errors import errors
 from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import TaxReceiptList, TaxReceiptView
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.payment.state import Payment
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.payments.payment.state import Payment
 from repositories.billing import tax_receipt as tax_receipts
 from services.billing import document
 from services.billing.tax import selling_to

@@ -22,15 +22,15 @@ from api.fields import (
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
-from domain.errors import Invalid
-from domain.ids import payment_workflow_id, transfer_id
-from domain.money import format_amount, parse_amount
-from domain.payment.presentation import story
-from domain.payment.refundable import left_to_refund
-from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import PaymentTerms, PurposeKind
-from domain.project import MAX_SLOTS
-from domain.tax.rates import format_rate
+from domain.billing.project import MAX_SLOTS
+from domain.billing.tax.rates import format_rate
+from domain.common.errors import Invalid
+from domain.common.ids import payment_workflow_id, transfer_id
+from domain.common.money import format_amount, parse_amount
+from domain.payments.payment.presentation import story
+from domain.payments.payment.refundable import left_to_refund
+from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.tax_receipt import TaxReceipt
 from models.payments.payment import PaymentEventRow
 from models.tenants.metadata import ObjectMetadata

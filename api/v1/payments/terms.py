@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 from api.deps import Deps
 from api.v1.payments.schemas import PaymentCreate, PaymentOptions
-from domain.access import Actor
-from domain.payment.options import Options
-from domain.payment.pricing import Order
-from domain.payment.purposes import RULES, check_named, rules_for
-from domain.payment.purposes.credits import credits_bought
-from domain.payment.terms import PaymentTerms, PurposeKind
-from domain.topup import Package
+from domain.common.access import Actor
+from domain.payments.payment.options import Options
+from domain.payments.payment.pricing import Order
+from domain.payments.payment.purposes import RULES, check_named, rules_for
+from domain.payments.payment.purposes.credits import credits_bought
+from domain.payments.payment.terms import PaymentTerms, PurposeKind
+from domain.payments.topup import Package
 from services.payments.payment_terms import TermsMaker
 from services.payments.purposes import BOOKS
 

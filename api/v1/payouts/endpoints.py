@@ -37,18 +37,18 @@ from api.v1.payouts.schemas import (
 from api.v1.usage.periods import EndDate, StartDate, period
 from contracts.payouts.payout import GiveUpPayout, PayoutInput, PayoutResult
 from contracts.runs import payout_run
-from domain.access import Actor, Permission, refuse_by_link
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.creator import payable_to
-from domain.earnings import EarningsKind
-from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unavailable
-from domain.ids import is_id
-from domain.money import CREDIT, parse_amount
-from domain.organization import STOPPED
-from domain.payable import Share, available
-from domain.payout.commands import WrongPayoutState, given_up
-from domain.payout.schedule import PayoutInterval
-from domain.payout.state import PayoutStatus
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unavailable
+from domain.common.ids import is_id
+from domain.common.money import CREDIT, parse_amount
+from domain.payouts.creator import payable_to
+from domain.payouts.earnings import EarningsKind
+from domain.payouts.payable import Share, available
+from domain.payouts.payout.commands import WrongPayoutState, given_up
+from domain.payouts.payout.schedule import PayoutInterval
+from domain.payouts.payout.state import PayoutStatus
+from domain.tenants.organization import STOPPED
 from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
 from repositories.payouts import creator_account, payable, payout_schedule, transfer_reversal

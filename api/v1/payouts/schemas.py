@@ -9,10 +9,10 @@ from pydantic import Field
 from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, Whole, example
 from api.v1.creators.schemas import CreatorAccountView
 from contracts.payouts.payout import MAX_REASON
-from domain.money import format_amount
-from domain.payable import PayableState, Share
-from domain.payout.schedule import PayoutInterval, PayoutSchedule
-from domain.payout.state import Payout
+from domain.common.money import format_amount
+from domain.payouts.payable import PayableState, Share
+from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
+from domain.payouts.payout.state import Payout
 from models.payouts.payout import PayoutRow, PayoutScheduleRow
 from repositories.payouts.payable import Flow
 from repositories.payouts.payout import state_of

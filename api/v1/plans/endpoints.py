@@ -23,12 +23,12 @@ from api.v1.plans.schemas import (
     TierLimitsView,
 )
 from api.v1.topups.schemas import package_view
-from domain.access import Actor, Permission
-from domain.entitlement import MAX_QUANTITY, Entitlement, EntitlementMissing
-from domain.errors import NotFound
-from domain.money import format_ratio
-from domain.project import LimitReached
-from domain.revenue_share import ALL_BPS
+from domain.billing.entitlement import MAX_QUANTITY, Entitlement, EntitlementMissing
+from domain.billing.project import LimitReached
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from domain.common.money import format_ratio
+from domain.marketplace.revenue_share import ALL_BPS
 from providers.payments.limits import currencies
 from repositories.tenants import organization as organizations
 from services.billing import entitlement as entitlements

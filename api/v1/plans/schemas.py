@@ -7,9 +7,9 @@ from pydantic import Field
 from api.fields import Exact, ResponseModel
 from api.v1.payments.schemas import Coin, MoneyView, ProviderName, money
 from api.v1.topups.schemas import PackageView
-from domain.entitlement import FEATURES, Entitlement, Standing
-from domain.money import CREDIT, format_amount
-from domain.plan import Interval, Plan, PlanPrice
+from domain.billing.entitlement import FEATURES, Entitlement, Standing
+from domain.billing.plan import Interval, Plan, PlanPrice
+from domain.common.money import CREDIT, format_amount
 
 _ANY_NUMBER = "null for any number."
 

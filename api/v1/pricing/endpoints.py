@@ -15,11 +15,11 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
-from domain.access import Actor, Permission
-from domain.errors import Forbidden, Invalid, NotFound, other_request
-from domain.money import CREDIT, format_amount, parse_amount
-from domain.pricing.book import Price
-from domain.pricing.facts import WHOLE_BPS
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden, Invalid, NotFound, other_request
+from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.marketplace.pricing.book import Price
+from domain.marketplace.pricing.facts import WHOLE_BPS
 from models.marketplace.pricing import PricingQuote
 from repositories.common.command import made_by
 from repositories.marketplace import agent as agents

@@ -17,10 +17,10 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.pricing.rule import RuleType
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
 from repositories.marketplace import agent as agents
 from repositories.marketplace import pricing as rows

@@ -20,12 +20,12 @@ from api.fields import (
     example,
 )
 from api.v1.pricing.terms import RuleTerms, shown
-from domain.money import format_amount, format_ratio
-from domain.pricing.book import Price
-from domain.pricing.facts import WHOLE_BPS
-from domain.pricing.kept import parse_bps
-from domain.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
-from domain.pricing.terms import points
+from domain.common.money import format_amount, format_ratio
+from domain.marketplace.pricing.book import Price
+from domain.marketplace.pricing.facts import WHOLE_BPS
+from domain.marketplace.pricing.kept import parse_bps
+from domain.marketplace.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
+from domain.marketplace.pricing.terms import points
 from domain.reputation.levels import commission_rule, commission_source
 from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.marketplace.pricing import rule_of

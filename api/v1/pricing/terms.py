@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Ratio, RequestModel, Whole
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount
-from domain.pricing.kept import custom, parse_bps
-from domain.pricing.terms import (
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount
+from domain.marketplace.pricing.kept import custom, parse_bps
+from domain.marketplace.pricing.terms import (
     MAX_STEPS,
     Bounds,
     Bulk,

@@ -33,13 +33,13 @@ from api.v1.projects.schemas import (
     limits_view,
     purchase_view,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.ids import sale_tax_key
-from domain.metadata import ExternalIdTaken
-from domain.organization import STOPPED
-from domain.payment.terms import PaymentTerms
-from domain.project import LimitReached
+from domain.billing.project import LimitReached
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.ids import sale_tax_key
+from domain.payments.payment.terms import PaymentTerms
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED
 from repositories.billing import project as projects
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations

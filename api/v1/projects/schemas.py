@@ -9,9 +9,9 @@ from api.fields import Name, ResponseModel, Whole, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata
 from api.metadata import shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
-from domain.errors import Invalid
-from domain.payment.terms import PurposeKind
-from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
+from domain.billing.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
+from domain.common.errors import Invalid
+from domain.payments.payment.terms import PurposeKind
 from models.billing.project import Project
 from models.tenants.metadata import ObjectMetadata
 

@@ -16,14 +16,14 @@ from api.v1.payments.schemas import Coin, PaymentCreate, PaymentOptions, Provide
 from api.v1.payments.terms import Terms
 from api.v1.quotes.schemas import BillingQuoteView
 from api.v1.topups.schemas import PackageName
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound, Unavailable
-from domain.ids import quote_tax_key
+from domain.billing.project import MAX_SLOTS
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound, Unavailable
+from domain.common.ids import quote_tax_key
+from domain.common.money import CREDIT, parse_amount
 from domain.marketplace.offer import NotForSale
-from domain.money import CREDIT, parse_amount
-from domain.payment.terms import PurposeKind
-from domain.project import MAX_SLOTS
-from domain.topup import named
+from domain.payments.payment.terms import PurposeKind
+from domain.payments.topup import named
 from services.billing.outside_tax import TaxRefused, TaxUnavailable
 
 router = Resource(tags=["topups"])

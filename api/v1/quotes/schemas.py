@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import CREDIT, SLOT, format_amount
-from domain.payment.terms import PaymentTerms
-from domain.tax.rates import format_rate
+from domain.billing.tax.rates import format_rate
+from domain.common.money import CREDIT, SLOT, format_amount
+from domain.payments.payment.terms import PaymentTerms
 
 
 class QuotedTaxView(ResponseModel):

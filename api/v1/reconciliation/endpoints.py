@@ -26,11 +26,11 @@ from api.v1.reconciliation.schemas import (
 )
 from contracts.books.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
-from domain.ids import is_id
-from domain.reconciliation import MAX_WINDOW, Window
-from domain.text import is_storable
+from domain.books.reconciliation import MAX_WINDOW, Window
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.common.ids import is_id
+from domain.common.text import is_storable
 from models.books.reconciliation import ReconciliationRun
 from repositories.books import clearing
 from repositories.books import discrepancy as discrepancies

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from api.fields import Exact, Moment, Note, RequestModel, ResponseModel
-from domain.ids import transfer_id
-from domain.money import format_amount
-from domain.payment.snapshot import BalanceTransaction
-from domain.reconciliation import BOOKABLE, Action, Correction, MatchStatus, corrections
+from domain.books.reconciliation import BOOKABLE, Action, Correction, MatchStatus, corrections
+from domain.common.ids import transfer_id
+from domain.common.money import format_amount
+from domain.payments.payment.snapshot import BalanceTransaction
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories.books import clearing
 from repositories.books import reconciliation as books

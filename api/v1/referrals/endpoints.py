@@ -13,9 +13,9 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.referrals.schemas import ReferralView
-from domain.access import Actor, Permission
-from domain.errors import NotFound
-from domain.referral import ReferralStatus
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from domain.marketplace.referral import ReferralStatus
 from repositories.marketplace import referral
 
 router = Resource(tags=["referrals"])

@@ -5,8 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import CREDIT, format_amount
-from domain.referral import ReferralStatus
+from domain.common.money import CREDIT, format_amount
+from domain.marketplace.referral import ReferralStatus
 from models.marketplace.referral import Referral
 
 

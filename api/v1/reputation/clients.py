@@ -12,9 +12,9 @@ from api.errors import errors
 from api.fields import ResponseModel
 from api.routing import Resource
 from api.v1.reputation.schemas import UNKNOWN, points
-from domain.access import Permission
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.access import Permission
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from domain.reputation.clients import ClientFact
 from domain.reputation.evidence import ONE_E6, Beta, Evidence
 from domain.reputation.score import stars

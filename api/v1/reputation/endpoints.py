@@ -37,14 +37,14 @@ from api.v1.reputation.schemas import (
     VoidCreate,
     leaders,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.ids import is_id
-from domain.organization import STOPPED
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.ids import is_id
 from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says
+from domain.tenants.organization import STOPPED
 from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
 from repositories.reputation.reputation import Fact, Standing

@@ -14,9 +14,9 @@ from api.errors import errors
 from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseModel, Whole, example
 from api.idempotency import Command, idempotency
 from api.routing import Resource
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
-from domain.money import format_amount, parse_amount
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.common.money import format_amount, parse_amount
 from domain.reputation.levels import (
     FIRST_PRIORITY,
     LAST_PRIORITY,

@@ -14,10 +14,10 @@ from api.routing import Resource
 from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
 from api.v1.spends.own import confined, readable, reads_spend
 from api.v1.summary.schemas import SummaryView
-from domain.access import Actor, Permission
-from domain.errors import Forbidden, NotFound
-from domain.ids import uuid_of
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden, NotFound
+from domain.common.ids import uuid_of
+from domain.credits.spend.scope import SpendingKey
 from repositories.books import transfer as transfers
 from repositories.credits import department as departments
 from repositories.credits import spend_control as controls

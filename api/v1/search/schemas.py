@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.fields import Exact, ResponseModel
 from api.v1.summary.schemas import SummaryView
-from domain.money import format_amount
+from domain.common.money import format_amount
 from repositories.tenants.search import Hit, OpenAlert
 
 #: Where each kind is read on; an object that has no address of its own is in a list.

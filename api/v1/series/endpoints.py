@@ -15,12 +15,12 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.series.schemas import SeriesView
 from api.v1.spends.own import confined, part_of
-from domain.access import Actor, Permission
-from domain.account_statement import period
-from domain.errors import Invalid, NotFound
-from domain.money import CREDIT
-from domain.series import BY_DAY, Grouping, Metric, SeriesInterval, check, intervals
-from domain.spend.calendar import zone_of
+from domain.books.account_statement import period
+from domain.books.series import BY_DAY, Grouping, Metric, SeriesInterval, check, intervals
+from domain.common.access import Actor, Permission
+from domain.common.calendar import zone_of
+from domain.common.errors import Invalid, NotFound
+from domain.common.money import CREDIT
 from repositories.credits.spend_day import WHOLE
 from runtime.database import one_moment
 from services.books import series

@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import format_amount
-from domain.series import Grouping, Metric, Series, SeriesInterval
+from domain.books.series import Grouping, Metric, Series, SeriesInterval
+from domain.common.money import format_amount
 
 
 class SeriesGroupView(ResponseModel):

@@ -27,10 +27,10 @@ from api.v1.sessions.schemas import (
     SessionCreated,
     SessionView,
 )
-from domain.access import Actor, Permission, Role
-from domain.changes import topics_for
-from domain.errors import Forbidden, NotFound
-from domain.session import browser_of, idle_at, span_of
+from domain.common.access import Actor, Permission, Role
+from domain.common.errors import Forbidden, NotFound
+from domain.messages.changes import topics_for
+from domain.tenants.session import browser_of, idle_at, span_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
 from repositories.messages import change as changes

@@ -26,11 +26,11 @@ from api.v1.sessions.schemas import (
     NamedOrganization,
     Redeemed,
 )
-from domain.access import PLATFORM_ROLES, Actor, Permission, Role
-from domain.entitlement import EntitlementMissing
-from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from domain.organization import OrganizationClosed
-from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
+from domain.billing.entitlement import EntitlementMissing
+from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from domain.tenants.organization import OrganizationClosed
+from domain.tenants.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from models.tenants.session import SessionLink
 from repositories.tenants import session as sessions
 from runtime.identity import new_id

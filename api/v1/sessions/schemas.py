@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints
 
 from api.fields import AgentId, OrganizationId, Period, Principal, RequestModel, ResponseModel, example
 from api.v1.changes.schemas import MarksView
-from domain.access import Actor, Permission, Role
-from domain.payment.livemode import Environment
-from domain.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
+from domain.common.access import Actor, Permission, Role
+from domain.payments.payment.livemode import Environment
+from domain.tenants.session import CONSOLE, LINK_PERIOD, MAX_PATH, Span, idle_at
 from models.tenants.session import Session, SessionLink
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]

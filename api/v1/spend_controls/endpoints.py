@@ -31,12 +31,12 @@ from api.v1.spend_controls.schemas import (
     StatusChange,
 )
 from api.v1.spends.own import confined, reader, refuse_totals
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
-from domain.ids import uuid_id
-from domain.money import CREDIT
-from domain.spend.control import ControlStatus, SubjectKind
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT
+from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl

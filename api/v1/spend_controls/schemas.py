@@ -23,10 +23,10 @@ from api.fields import (
     Whole,
     example,
 )
-from domain.ids import uuid_id, uuid_of
-from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
-from domain.spend.calendar import Window
-from domain.spend.control import (
+from domain.common.calendar import Window
+from domain.common.ids import uuid_id, uuid_of
+from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.credits.spend.control import (
     MAX_THRESHOLDS,
     MAX_USES,
     THRESHOLDS_E4,
@@ -38,7 +38,7 @@ from domain.spend.control import (
     limits_of,
     shown_amount,
 )
-from domain.spend.presentation import Counted, LimitState, limit_states
+from domain.credits.spend.presentation import Counted, LimitState, limit_states
 from models.credits.spend import Spend, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 

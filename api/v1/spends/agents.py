@@ -12,8 +12,8 @@ from api.deps import Deps
 from api.errors import errors
 from api.v1.spends.asking import Completing, asked_by
 from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, used_document
-from domain.access import Actor
-from domain.errors import (
+from domain.common.access import Actor
+from domain.common.errors import (
     Conflict,
     Forbidden,
     IdempotencyConflict,
@@ -22,9 +22,9 @@ from domain.errors import (
     NotFound,
     SpendLimitExceeded,
 )
+from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.offer import NotForSale
-from domain.organization import STOPPED
-from domain.spend.scope import SpendingKey
+from domain.tenants.organization import STOPPED
 from ledger.spends import Changed
 from models.marketplace.marketplace import MarketplaceAgreedUse
 from repositories.credits.spend import Asked, find_by_key

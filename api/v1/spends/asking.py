@@ -11,12 +11,12 @@ from api.deps import Deps
 from api.idempotency import REQUIRED, checked_key
 from api.spending import scope_for
 from api.v1.spends.schemas import SpendCreate
-from domain import ids
-from domain.access import Actor
-from domain.action_cost import cost_of
-from domain.errors import IdempotencyConflict, IdempotencyMissing, Invalid
-from domain.money import CREDIT, parse_amount
-from domain.spend.scope import Named, Scope, SpendingKey
+from domain.common import ids
+from domain.common.access import Actor
+from domain.common.errors import IdempotencyConflict, IdempotencyMissing, Invalid
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.action_cost import cost_of
+from domain.credits.spend.scope import Named, Scope, SpendingKey
 from ledger.spends import NewSpend, Spender, Spent
 from repositories.credits.spend import Asked
 from services.credits import spend as spends

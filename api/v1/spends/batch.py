@@ -15,8 +15,8 @@ from api.idempotency import checked_key
 from api.v1.spends.agents import used
 from api.v1.spends.asking import Completing, asked_by, key_of
 from api.v1.spends.schemas import SpendCreate, spent_document
-from domain.access import Actor
-from domain.errors import (
+from domain.common.access import Actor
+from domain.common.errors import (
     DomainError,
     IdempotencyConflict,
     InsufficientFunds,
@@ -25,8 +25,8 @@ from domain.errors import (
     Unavailable,
     other_request,
 )
-from domain.ids import MAX_CLIENT_KEY_LENGTH
-from domain.spend.scope import SpendingKey
+from domain.common.ids import MAX_CLIENT_KEY_LENGTH
+from domain.credits.spend.scope import SpendingKey
 from ledger.spending import MAX_SPENDS
 from ledger.spends import NewSpend, Outcome, Spent
 from repositories.credits.spend import Asked

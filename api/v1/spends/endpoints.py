@@ -42,11 +42,11 @@ from api.v1.spends.schemas import (
     spent_document,
     summary_view,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Invalid, NotFound
-from domain.money import CREDIT, parse_amount
-from domain.organization import OrganizationClosed
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.spend.scope import SpendingKey
+from domain.tenants.organization import OrganizationClosed
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories.credits import spend as spends
@@ -301,7 +301,7 @@ async def _shown(deps: Deps, actor: Actor, key: SpendingKey, spend_id: str) -> S
 
 
 async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
-    """Return the reservation that a request names, if it is the key's own; see `domain.spend.scope.is_own`."""
+    """Return the reservation that a request names, if it is the key's own; see `domain.credits.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
         return (await spends.get_own(session, reservation_id, Holder(key, actor.principal))).id
 

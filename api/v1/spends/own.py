@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Permission
-from domain.errors import Forbidden
-from domain.ids import is_id
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden
+from domain.common.ids import is_id
+from domain.credits.spend.scope import SpendingKey
 from models.credits.spend import Spend
 from repositories.credits import spend as spends
 from repositories.credits import spend_control as controls

@@ -17,11 +17,11 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.own import readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, NotFound
-from domain.money import CREDIT, parse_amount
-from domain.organization import OrganizationClosed
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, NotFound
+from domain.common.money import CREDIT, parse_amount
+from domain.tenants.organization import OrganizationClosed
 from repositories.credits import spend as spends
 from services.marketplace import spend_refund
 from services.marketplace.spend_refund import NewRefund

@@ -22,10 +22,10 @@ from api.fields import (
     Whole,
     example,
 )
-from domain.action_cost import is_action
-from domain.ids import transfer_id, uuid_id
-from domain.money import CREDIT, format_amount
-from domain.text import is_storable, rfc3339
+from domain.common.ids import transfer_id, uuid_id
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import is_storable, rfc3339
+from domain.credits.action_cost import is_action
 from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
 from models.credits.spend import Spend, SpendChange
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse

@@ -16,10 +16,10 @@ from api.fields import Currency, OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.statements.schemas import CreatorTotals, StatementView, totals
-from domain.access import Actor, Permission
-from domain.billing_run.period import parse_month
-from domain.document.content import Document
-from domain.errors import Conflict, Invalid, NotFound
+from domain.billing.billing_run.period import parse_month
+from domain.billing.document.content import Document
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Invalid, NotFound
 from models.billing.document import StoredDocument
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.payouts import statement as statements

@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.billing_run.period import month_text
-from domain.document.words import STATED_TAX
-from domain.money import format_amount
+from domain.billing.billing_run.period import month_text
+from domain.billing.document.words import STATED_TAX
+from domain.common.money import format_amount
 from models.billing.document import StoredDocument
 from models.payouts.creator_statement import CreatorCorrection
 from repositories.payouts.statement import QuarterTotal

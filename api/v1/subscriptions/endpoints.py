@@ -37,19 +37,26 @@ from contracts.billing.subscription import (
     SubscriptionResult,
 )
 from contracts.runs import subscription_run
-from domain.access import Actor, Permission
-from domain.billing_terms import USUAL, BillingTerms
-from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
-from domain.ids import customer_command_key, subscription_id_of, subscription_key
-from domain.invoice.collection import CollectionMethod
-from domain.mail import Purpose
-from domain.money import parse_amount
-from domain.organization import STOPPED
-from domain.plan import MAX_SEATS, Interval, Plan
-from domain.subscription.commands import PRICE_CHANGED, Preview, preview, require_contact, require_none, trial_card
-from domain.subscription.orders import CANCELLED, PAGE_EXPIRED
-from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
-from domain.subscription.terms import require_seats, terms_of, terms_of_change
+from domain.billing.billing_terms import USUAL, BillingTerms
+from domain.billing.invoice.collection import CollectionMethod
+from domain.billing.plan import MAX_SEATS, Interval, Plan
+from domain.billing.subscription.commands import (
+    PRICE_CHANGED,
+    Preview,
+    preview,
+    require_contact,
+    require_none,
+    trial_card,
+)
+from domain.billing.subscription.orders import CANCELLED, PAGE_EXPIRED
+from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
+from domain.billing.subscription.terms import require_seats, terms_of, terms_of_change
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Invalid, NotFound, Unavailable, other_request
+from domain.common.ids import customer_command_key, subscription_id_of, subscription_key
+from domain.common.mail import Purpose
+from domain.common.money import parse_amount
+from domain.tenants.organization import STOPPED
 from providers.subscriptions.base import SubscriptionProvider
 from repositories.billing import billing_terms
 from repositories.billing import subscription as subscriptions

@@ -9,10 +9,10 @@ from api.fields import Amount, Currency, Exact, Flag, RequestModel, ResponseMode
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
-from domain.money import CREDIT, format_amount
-from domain.plan import MAX_SEATS, Interval
-from domain.subscription.commands import Preview
-from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
+from domain.billing.plan import MAX_SEATS, Interval
+from domain.billing.subscription.commands import Preview
+from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
+from domain.common.money import CREDIT, format_amount
 
 Seats = Annotated[Whole, Field(ge=1, le=MAX_SEATS)]
 

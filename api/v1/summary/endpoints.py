@@ -13,9 +13,9 @@ from api.fields import OrganizationId
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.summary.schemas import SummaryView
-from domain.access import Actor, Permission
-from domain.errors import NotFound
-from domain.ids import is_id
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
 from repositories.tenants import organization as organizations
 from services.payouts.summary import summary
 

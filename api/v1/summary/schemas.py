@@ -8,9 +8,9 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.money import CREDIT, format_amount
-from domain.organization import OrganizationStatus
-from domain.summary import AssetSummary, Earnings
+from domain.common.money import CREDIT, format_amount
+from domain.payouts.summary import AssetSummary, Earnings
+from domain.tenants.organization import OrganizationStatus
 from repositories.payouts.summary import LISTED, DueInvoice, LiveEscrow, Pending
 from services.payouts.summary import Summary
 

@@ -14,9 +14,9 @@ from api.fields import Exact, Page, ResponseModel
 from api.lists import After, Asked, Items, ListOf, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
-from domain.access import Actor, Permission
-from domain.errors import Forbidden
-from domain.money import format_amount
+from domain.common.access import Actor, Permission
+from domain.common.errors import Forbidden
+from domain.common.money import format_amount
 from repositories.escrow import task as tasks
 
 router = Resource(tags=["tasks"])

@@ -14,8 +14,8 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
-from domain.access import Actor, Permission
-from domain.errors import Conflict
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict
 from repositories.billing import tax_rate as tax_rates
 from services.billing import tax_rate
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.fields import Exact, Moment, RequestModel, ResponseModel, example
-from domain.tax.rates import TaxRate, format_rate, parse_rate
+from domain.billing.tax.rates import TaxRate, format_rate, parse_rate
 from models.billing.billing_profile import TaxRateRow
 
 

@@ -33,14 +33,14 @@ from api.v1.topups.schemas import (
     package_view,
     topup_view,
 )
-from domain.access import Actor, Permission
-from domain.errors import Conflict, NotFound
-from domain.ids import sale_tax_key
-from domain.lots import LotSource
-from domain.metadata import ExternalIdTaken, Written
-from domain.money import CREDIT, parse_amount
-from domain.payment.terms import PaymentTerms
-from domain.topup import for_checkout, named
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, NotFound
+from domain.common.ids import sale_tax_key
+from domain.common.money import CREDIT, parse_amount
+from domain.credits.lots import LotSource
+from domain.payments.payment.terms import PaymentTerms
+from domain.payments.topup import for_checkout, named
+from domain.tenants.metadata import ExternalIdTaken, Written
 from repositories.credits import credit_lot as lots
 
 router = Resource(tags=["topups"])

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from api.deps import Deps
-from domain.access import Actor
+from domain.common.access import Actor
 from repositories.payments import customer as customers
 from services.payments.customer import PROVIDER
 from services.payments.payment_method import default_method, stored_method

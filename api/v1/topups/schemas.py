@@ -10,9 +10,9 @@ from api.fields import Amount, Exact, ResponseModel, example
 from api.metadata import WithMetadata
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, Seen, money
-from domain.money import CREDIT, format_amount
-from domain.payment.state import PaymentStatus
-from domain.topup import Package
+from domain.common.money import CREDIT, format_amount
+from domain.payments.payment.state import PaymentStatus
+from domain.payments.topup import Package
 from models.credits.credit_lot import CreditLot
 
 

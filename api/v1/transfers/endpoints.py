@@ -6,9 +6,9 @@ from api.errors import errors
 from api.routing import Resource
 from api.v1.spends.own import reads_spend
 from api.v1.transfers.schemas import TransferView
-from domain.access import Permission
-from domain.errors import NotFound
-from domain.ids import is_id, uuid_of
+from domain.common.access import Permission
+from domain.common.errors import NotFound
+from domain.common.ids import is_id, uuid_of
 from repositories.books import transfer as transfers
 
 router = Resource(tags=["billing"])

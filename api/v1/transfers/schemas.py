@@ -6,8 +6,8 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.ids import shown_reference, transfer_id
-from domain.money import format_amount
+from domain.common.ids import shown_reference, transfer_id
+from domain.common.money import format_amount
 from repositories.books.transfer import Transfer
 
 #: What a transfer can be for, by the prefix of the id that it refers to.

@@ -30,11 +30,11 @@ from api.v1.usage.schemas import (
 )
 from contracts.runs import usage_sync_run
 from contracts.usage.usage import UsageSync
-from domain.access import Actor, Permission
-from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.ids import is_id, uuid_of
-from domain.organization import OrganizationClosed
+from domain.common.access import Actor, Permission
+from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.ids import is_id, uuid_of
+from domain.tenants.organization import OrganizationClosed
 from domain.usage.call import call_of
 from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent

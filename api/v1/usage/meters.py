@@ -19,11 +19,11 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.metering.amounts import format_pico, normal
-from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.usage.amounts import format_pico, normal
 from domain.usage.charge import check_chargeable
+from domain.usage.charge_model import charge_to_json, parse_charge, rate_quantity
 from domain.usage.meter import ALL, Aggregation, check_meter
 from models.usage.meter import MeterRow
 from repositories.usage import meter as meters

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from api.fields import Day, Moment
-from domain.errors import Invalid
+from domain.common.errors import Invalid
 
 Since = Annotated[Moment | None, Query(alias="from", description="At or after this time.")]
 Until = Annotated[Moment | None, Query(alias="to", description="Before this time.")]

@@ -21,9 +21,9 @@ from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.export import EVENT_COLUMNS, event_cells, summary_lines
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from api.v1.usage.schemas import UsageEventView, UsageRunView, UsageView
-from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound
-from domain.spend.scope import SpendingKey
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.credits.spend.scope import SpendingKey
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
 from repositories.usage import usage_bill, usage_charge, usage_report

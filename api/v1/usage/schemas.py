@@ -19,10 +19,10 @@ from api.fields import (
     SearchText,
     example,
 )
-from domain.ids import uuid_id
-from domain.metering.adapters import ModelCall
-from domain.metering.amounts import format_pico
-from domain.money import CREDIT, format_amount
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT, format_amount
+from domain.usage.adapters import ModelCall
+from domain.usage.amounts import format_pico
 from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
 from domain.usage.run import Cost as RunTotal

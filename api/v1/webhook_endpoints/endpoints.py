@@ -34,13 +34,13 @@ from api.v1.webhook_endpoints.schemas import (
 )
 from contracts.messages.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
-from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound, RateLimited
-from domain.events.catalogue import CATALOGUE
-from domain.organization import OrganizationClosed
-from domain.webhook.address import UrlRefused
-from domain.webhook.delivery import DeliveryStatus
-from domain.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound, RateLimited
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.webhook.address import UrlRefused
+from domain.messages.webhook.delivery import DeliveryStatus
+from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
+from domain.tenants.organization import OrganizationClosed
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
 from repositories.messages import webhook_delivery as deliveries

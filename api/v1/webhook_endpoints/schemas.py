@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints
 
 from api.fields import Flag, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
-from domain.webhook.endpoint import MAX_DESCRIPTION, Ordering
+from domain.messages.webhook.endpoint import MAX_DESCRIPTION, Ordering
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 
@@ -15,7 +15,7 @@ _URL = "An `https` address of the public internet, at port 443, or 1024 or highe
 _TYPES = 'Types of events of `GET /events/catalogue`, or `["*"]` for every type.'
 #: One type of events. What it may be is in the catalogue, and judged there.
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-#: An address. What it may be is judged by `domain.webhook.address`.
+#: An address. What it may be is judged by `domain.messages.webhook.address`.
 Url = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 
 

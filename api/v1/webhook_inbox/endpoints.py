@@ -16,8 +16,8 @@ from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
 from contracts.payments.payment import ProviderEventInput
-from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
 from repositories.payments import provider_event as inbox
 
 router = Resource(tags=["webhooks"])

@@ -18,9 +18,9 @@ from api.fields import ResponseModel
 from api.routing import Resource
 from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payments.payment import ProviderEventInput
-from domain.errors import BadSignature, NotFound, Unavailable
-from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
-from domain.payment.snapshot import ProviderEvent
+from domain.common.errors import BadSignature, NotFound, Unavailable
+from domain.payments.payment.event_types import FOR_A_RUN, Handling, handling_of
+from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories.messages import alert
 from repositories.payments import provider_event

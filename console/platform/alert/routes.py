@@ -12,7 +12,7 @@ from console.platform.alert.view import FILTERS, PLACE
 from console.platform.desk import operators
 from console.routing import platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

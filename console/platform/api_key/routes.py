@@ -11,7 +11,7 @@ from console.platform.api_key.view import FILTERS, PLACE
 from console.platform.desk import shown_to
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _FIELDS = ("principal", "role", "organization_id", "agent_id")
 

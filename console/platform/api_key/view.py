@@ -12,7 +12,7 @@ from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
 from console.widgets import Link, Tab
-from domain.access import PLATFORM_ROLES, Role
+from domain.common.access import PLATFORM_ROLES, Role
 
 FILTERS = ("q", "role", "active", "organization_id")
 LABELS = {"q": "Text", "role": "Role", "organization_id": "Organization", "from": "From", "to": "To"}

@@ -9,7 +9,7 @@ from console.platform.approval.view import PLACE
 from console.platform.desk import operators
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

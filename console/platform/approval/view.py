@@ -9,7 +9,7 @@ from console.forms import Shown, blank
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from domain.approval import ApprovalAction
+from domain.common.approval import ApprovalAction
 
 PLACE = "/console/platform/approvals"
 _WORDS: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from console.platform.audit import view
 from console.platform.audit.view import FILTERS
 from console.platform.desk import shown_to
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 
 async def show(visit: Visit) -> Response:

@@ -8,7 +8,7 @@ from console.platform.book.view import FILTERS, FORMATS
 from console.platform.desk import shown_to
 from console.problems import Reaction, reaction_to
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _ENDINGS = {"beancount": "beancount"}
 

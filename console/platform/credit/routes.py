@@ -10,8 +10,8 @@ from console.platform.credit.view import FILTERS, PLACE
 from console.platform.desk import operators
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
-from domain.action_cost import is_action
+from domain.common.access import Permission
+from domain.credits.action_cost import is_action
 
 _GRANTS = "/credits/grants"
 

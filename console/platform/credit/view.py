@@ -10,7 +10,7 @@ from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.widgets import Failed
-from domain.money import CREDIT
+from domain.common.money import CREDIT
 
 PLACE = "/console/platform/credits"
 FILTERS = ("q", "organization_id", "min_amount", "max_amount")

@@ -15,7 +15,7 @@ from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, platform
 from console.visit import Visit
 from console.widgets import Link
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PLANS: Wanted = ("/billing/plans", {})
 #: Its own pages that operators go on to, where they exist.

@@ -11,7 +11,7 @@ from console.lists import Found, Listed
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, Link
-from domain.organization import TimedExits
+from domain.tenants.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
 LABELS = {"q": "Name", "tier": "Plan", "status": "Status", "from": "From", "to": "To"}

@@ -18,7 +18,7 @@ from console.status import Status, Tone, status_of
 from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
-from domain.payment.state import AWAITING, ENDED_UNPAID
+from domain.payments.payment.state import AWAITING, ENDED_UNPAID
 
 BASE = "/console/platform"
 #: How many of each list the overview shows.

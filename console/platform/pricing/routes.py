@@ -15,7 +15,7 @@ from console.platform.pricing import terms, view
 from console.platform.pricing.view import FILTERS, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/pricing/rules"
 _FIELDS = sorted({name for kind in terms.KINDS for name in terms.fields_of(kind)})

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from console.format import Prefs, joined, local_time, money, number
 from console.forms import Form, written
-from domain.pricing.rule import RuleType, Stacking
-from domain.pricing.terms import MAX_STEPS
+from domain.marketplace.pricing.rule import RuleType, Stacking
+from domain.marketplace.pricing.terms import MAX_STEPS
 
 #: In front of the fields of the terms: a rule has a floor of its own, and so have the bounds that it may set.
 _OF = "terms_"

@@ -14,8 +14,8 @@ from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
 from console.widgets import Asking, Link, Tab
-from domain.pricing.rule import RuleType
-from domain.pricing.terms import MAX_STEPS
+from domain.marketplace.pricing.rule import RuleType
+from domain.marketplace.pricing.terms import MAX_STEPS
 
 PLACE = "/console/platform/pricing"
 FILTERS = ("type", "agent_id", "organization_id", "ended")

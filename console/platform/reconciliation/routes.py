@@ -12,7 +12,7 @@ from console.platform.reconciliation import view
 from console.platform.reconciliation.view import BASE, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 #: The fields of a run that are days.
 _DAYS = ("since", "until")

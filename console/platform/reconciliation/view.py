@@ -12,7 +12,7 @@ from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed, Link, Tab
-from domain.payment.options import CREDITS
+from domain.payments.payment.options import CREDITS
 
 BASE = "/console/platform"
 PLACE = f"{BASE}/reconciliation"

@@ -10,7 +10,7 @@ from console.platform.reputation.view import ANOMALY, CHOICES, PLACE
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 #: So many agents, and so many sudden changes, the page shows.
 _LEADERS, _ALERTS = 50, 10

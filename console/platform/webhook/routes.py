@@ -9,7 +9,7 @@ from console.platform.webhook import view
 from console.platform.webhook.view import BASE, FILTERS, PLACE
 from console.routing import COMMAND, platform
 from console.visit import Visit
-from domain.access import Permission
+from domain.common.access import Permission
 
 _PATH = "/webhooks/events"
 

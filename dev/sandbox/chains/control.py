@@ -26,8 +26,8 @@ from dev.sandbox.chains.bitcoin import Bitcoin
 from dev.sandbox.chains.ethereum import Ethereum
 from dev.sandbox.chains.prices import Prices
 from dev.sandbox.chains.ton import Ton
-from domain.errors import DomainError
-from domain.money import parse_amount
+from domain.common.errors import DomainError
+from domain.common.money import parse_amount
 from providers.chains.addresses import BadAccount
 
 _WEI_PER_GWEI = 10**9

@@ -20,8 +20,8 @@ from typing import Any
 import httpx2
 from cryptography import x509
 
-from domain.payment.livemode import paypal_is_live
-from domain.payment.snapshot import (
+from domain.payments.payment.livemode import paypal_is_live
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     CreatePayment,
     Decline,

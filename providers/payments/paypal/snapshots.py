@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     BalanceTransactionKind,
     Decline,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.paypal.amounts import from_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
 from providers.payments.paypal.snapshots import instant, payments, reversal_keys

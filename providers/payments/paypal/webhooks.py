@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from domain.payment.snapshot import ProviderEvent
+from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.events import NO_EVENT, name_in
 from providers.payments.paypal.snapshots import capture_of, instant

@@ -6,7 +6,7 @@ not: MGA counts whole ariary; ISK and UGX have no decimals but are sent with two
 two decimals for charges; only their payouts must be whole. The last of three decimals must be zero.
 """
 
-from domain.money import format_amount, scale_of
+from domain.common.money import format_amount, scale_of
 from providers.payments.base import ProviderRefused
 
 #: Decimals of Stripe's minor unit where they are not those of ISO 4217.

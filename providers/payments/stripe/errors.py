@@ -22,7 +22,7 @@ from contextlib import contextmanager
 import httpx2
 import stripe
 
-from domain.payment.snapshot import Decline
+from domain.payments.payment.snapshot import Decline
 from providers.payments.base import (
     CredentialsRefused,
     OutcomeUnknown,

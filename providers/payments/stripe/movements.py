@@ -20,7 +20,7 @@ from fractions import Fraction
 
 import stripe
 
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.stripe.amounts import from_stripe, settled
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import stripe
 
-from domain.payment.snapshot import CreatePayment
+from domain.payments.payment.snapshot import CreatePayment
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.amounts import chargeable, to_stripe
 from providers.payments.stripe.fields import metadata_of

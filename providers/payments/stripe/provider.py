@@ -11,8 +11,8 @@ from math import ceil
 
 import stripe
 
-from domain.ids import is_id, uuid_of
-from domain.payment.snapshot import (
+from domain.common.ids import is_id, uuid_of
+from domain.payments.payment.snapshot import (
     BalanceTransaction,
     CreatePayment,
     DisputeEvidence,

@@ -13,7 +13,7 @@ from typing import Any
 
 import stripe
 
-from domain.payment.snapshot import (
+from domain.payments.payment.snapshot import (
     Decline,
     DisputeSnapshot,
     DisputeStatus,

@@ -7,7 +7,7 @@ from typing import Any
 
 import stripe
 
-from domain.payment.snapshot import ProviderEvent
+from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature
 from providers.payments.events import NO_EVENT, name_in
 from providers.payments.stripe.fields import at

@@ -26,7 +26,7 @@ BEGIN
 END
 $$;
 
--- Opens the account that a leg names, as domain/accounts.py describes it.
+-- Opens the account that a leg names, as domain/common/accounts.py describes it.
 CREATE OR REPLACE FUNCTION invoice_account(p_account jsonb) RETURNS bigint
 LANGUAGE sql
 AS $$

@@ -1,11 +1,12 @@
 -- What is told by the tables themselves: nouns that several statements write, and those of the books, whose
--- functions are their only writers. Types and fields are those of `domain/events/rows.py`.
+-- functions are their only writers. Types and fields are those of `domain/messages/events/rows.py`.
 --
 -- A trigger fires in the transaction of the fact, with the row locked, so the lock of a subject is its row, or for lots
 -- the row of the organization's credits. The functions have their owner's rights, because what one party does, another one
 -- may hear; nobody else may call them.
 
--- Writes an amount in minor units as `format_amount` in `domain/money.py` does; a test compares them for every asset.
+-- Writes an amount in minor units as `format_amount` in `domain/common/money.py` does; a test compares them for every
+-- asset.
 CREATE OR REPLACE FUNCTION amount_text(p_minor bigint, p_asset text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN scale(exact) < least(decimals, 2) THEN round(exact, 2) ELSE exact END::text

@@ -1,6 +1,6 @@
--- Writes a UUID as an id with a prefix, as `uuid_id` in `domain/ids.py` does: in Crockford's base 32. Each event pays for it,
--- so two digits are looked up at a time, in one expression without a loop, and in bytes: of text, the characters before a
--- place would be counted each time.
+-- Writes a UUID as an id with a prefix, as `uuid_id` in `domain/common/ids.py` does: in Crockford's base 32. Each event
+-- pays for it, so two digits are looked up at a time, in one expression without a loop, and in bytes: of text, the
+-- characters before a place would be counted each time.
 DO $do$
 DECLARE
     c_digits CONSTANT text := '0123456789abcdefghjkmnpqrstvwxyz';

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.payment.terms import PurposeKind
+from domain.payments.payment.terms import PurposeKind
 from services.payments.purposes.base import Alone, PurposeBooks
 from services.payments.purposes.escrow import EscrowBooks
 from services.payments.purposes.invoice import InvoiceBooks

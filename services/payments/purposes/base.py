@@ -1,4 +1,4 @@
-"""The database side of a payment's purpose; its rules are in `domain/payment/purposes`."""
+"""The database side of a payment's purpose; its rules are in `domain/payments/payment/purposes`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.common.base import Message
 from contracts.payments.payment import PaymentEvent
-from domain.access import Actor
-from domain.accounts import Account
-from domain.payable import HoldBack
-from domain.payment import booking
-from domain.payment.fulfilment import refuse_beside
-from domain.payment.purposes import rules_of
-from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
-from domain.payment.terms import PaymentTerms
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.payments.payment import booking
+from domain.payments.payment.fulfilment import refuse_beside
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.state import Payment, PaymentPosting, PaymentPostingKind
+from domain.payments.payment.terms import PaymentTerms
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from repositories.payments import payment
 from services.billing.tax_receipt import TaxedMovement

@@ -4,13 +4,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
-from domain.errors import NotFound
+from domain.common.access import Actor
+from domain.common.errors import NotFound
 from domain.escrow.commands import payment_source
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.payment.purposes.escrow import require_fundable, require_open
-from domain.payment.state import Fulfilment, Payment
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment.purposes.escrow import require_fundable, require_open
+from domain.payments.payment.state import Fulfilment, Payment
+from domain.payments.payment.terms import PaymentTerms
 from repositories.escrow import escrow
 from repositories.tenants import organization
 from services.payments.purposes.base import Alone, refuse_beside_others

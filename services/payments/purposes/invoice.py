@@ -9,15 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.billing.invoice import InvoiceSignal
 from contracts.payments.payment import PaymentEvent
-from domain import accounts
-from domain.access import Actor
-from domain.accounts import Account
-from domain.credit_note import ExceedsRemainder
-from domain.ids import dispute_cause, invoice_workflow_id
-from domain.invoice import booking as invoice_booking
-from domain.invoice.booking import InvoicePosting, Part
-from domain.invoice.dunning import Became, verdict_of
-from domain.invoice.state import (
+from domain.billing.credit_note import ExceedsRemainder
+from domain.billing.invoice import booking as invoice_booking
+from domain.billing.invoice.booking import InvoicePosting, Part
+from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
     PausedFor,
@@ -27,13 +22,18 @@ from domain.invoice.state import (
     recovered,
     require_payable,
 )
-from domain.money import CREDIT, format_amount, parse_amount
-from domain.payable import HoldBack
-from domain.payment import booking, invoicing
-from domain.payment.purposes.invoice import Payable
-from domain.payment.refunds import RefundExceeds
-from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
-from domain.payment.terms import PaymentTerms
+from domain.common import accounts
+from domain.common.access import Actor
+from domain.common.accounts import Account
+from domain.common.ids import dispute_cause, invoice_workflow_id
+from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.payments.dunning import Became, verdict_of
+from domain.payments.payment import booking, invoicing
+from domain.payments.payment.purposes.invoice import Payable
+from domain.payments.payment.refunds import RefundExceeds
+from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
+from domain.payments.payment.terms import PaymentTerms
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill

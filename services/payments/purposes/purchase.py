@@ -8,18 +8,18 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain import accounts
-from domain.access import Actor, Role
-from domain.accounts import Account
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.accounts import Account
+from domain.common.money import format_amount
 from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
 from domain.marketplace.renewal import is_past
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
-from domain.money import format_amount
-from domain.payable import HoldBack
-from domain.payment import booking
-from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
-from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
-from domain.payment.terms import PaymentTerms
+from domain.payments.payment import booking
+from domain.payments.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
+from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
+from domain.payments.payment.terms import PaymentTerms
+from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace

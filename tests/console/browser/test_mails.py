@@ -6,11 +6,11 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser
 
-from domain.alert.life import Severity
-from domain.events.catalogue import CATALOGUE
-from domain.mail import LANGUAGES, MailKind, Written
-from domain.mail_kind import KINDS, written
-from domain.notification import types
+from domain.common.mail import LANGUAGES, MailKind, Written
+from domain.messages.alert.life import Severity
+from domain.messages.events.catalogue import CATALOGUE
+from domain.messages.mail_kind import KINDS, written
+from domain.messages.notification import types
 from providers.formats import formats_of
 from providers.notify.base import Message
 from providers.notify.mail_templates import MailTemplates

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.alert.firing import Act, Phase, Standing, Terms, look
+from domain.messages.alert.firing import Act, Phase, Standing, Terms, look
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from domain.access import Role
-from domain.alert.conditions import Asked, Condition, Direction, Measure, Reading, condition_of, threshold_text
-from domain.alert.escalation import Step
-from domain.alert.metrics import METRICS, ConditionType, watched
-from domain.alert.rules import BUILT_IN, MAX_STEPS, Rule, built_in_of, check_ladder, check_times, detail_of
-from domain.errors import Invalid
+from domain.common.access import Role
+from domain.common.errors import Invalid
+from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, Reading, condition_of, threshold_text
+from domain.messages.alert.escalation import Step
+from domain.messages.alert.metrics import METRICS, ConditionType, watched
+from domain.messages.alert.rules import BUILT_IN, MAX_STEPS, Rule, built_in_of, check_ladder, check_times, detail_of
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.plan import DEFAULTS, Interval, plans_from
-from domain.subscription.commands import changing, preview
-from domain.subscription.converge import converge
-from domain.subscription.orders import confirmed
-from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import Order, OrderKind, Outcome, Subscription, Terms
-from domain.subscription.terms import terms_of
+from domain.billing.plan import DEFAULTS, Interval, plans_from
+from domain.billing.subscription.commands import changing, preview
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.billing.subscription.state import Order, OrderKind, Outcome, Subscription, Terms
+from domain.billing.subscription.terms import terms_of
+from domain.common.period import Anchor, Period
 
 PLANS = plans_from(DEFAULTS)
 MONTH, YEAR = Interval.MONTH, Interval.YEAR

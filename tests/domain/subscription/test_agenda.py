@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.errors import DomainError
-from domain.plan import Interval
-from domain.subscription import commands, orders
-from domain.subscription.agenda import News, Step, agenda, due, hold_until, page_closes
-from domain.subscription.converge import converge
-from domain.subscription.grants import monthly_grant
-from domain.subscription.period import Period
-from domain.subscription.snapshot import CheckoutPage, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import Order, OrderKind, Outcome, Subscription, SubscriptionStatus
-from domain.subscription.unpaid import lapsed
+from domain.billing.plan import Interval
+from domain.billing.subscription import commands, orders
+from domain.billing.subscription.agenda import News, Step, agenda, due, hold_until, page_closes
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.grants import monthly_grant
+from domain.billing.subscription.snapshot import CheckoutPage, ProviderState, SubscriptionSnapshot
+from domain.billing.subscription.state import Order, OrderKind, Outcome, Subscription, SubscriptionStatus
+from domain.billing.subscription.unpaid import lapsed
+from domain.common.agenda import Wait
+from domain.common.errors import DomainError
+from domain.common.period import Period
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,

@@ -6,13 +6,19 @@ from itertools import permutations
 
 import pytest
 
-from domain.agenda import Wait
-from domain.plan import Interval
-from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
-from domain.subscription.commands import cancelling, changing, preview, require_first_trial, require_none, resuming
-from domain.subscription.converge import OtherSubscription, converge
-from domain.subscription.grants import monthly_grant
-from domain.subscription.orders import (
+from domain.billing.plan import Interval
+from domain.billing.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
+from domain.billing.subscription.commands import (
+    cancelling,
+    changing,
+    preview,
+    require_first_trial,
+    require_none,
+    resuming,
+)
+from domain.billing.subscription.converge import OtherSubscription, converge
+from domain.billing.subscription.grants import monthly_grant
+from domain.billing.subscription.orders import (
     UPGRADE_LAPSES,
     confirmed,
     declined,
@@ -21,9 +27,10 @@ from domain.subscription.orders import (
     lost,
     reminded_of_trial_end,
 )
-from domain.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
-from domain.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
-from domain.subscription.terms import require_seats
+from domain.billing.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
+from domain.billing.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
+from domain.billing.subscription.terms import require_seats
+from domain.common.agenda import Wait
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.subscription.commands import cancelling, changing, preview, resuming
-from domain.subscription.given_up import give_up
-from domain.subscription.orders import confirmed, declined, looked_up, lost
-from domain.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
-from domain.subscription.state import OrderKind, Outcome, Subscription
+from domain.billing.subscription.commands import cancelling, changing, preview, resuming
+from domain.billing.subscription.given_up import give_up
+from domain.billing.subscription.orders import confirmed, declined, looked_up, lost
+from domain.billing.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription
 from tests.domain.subscription.building import (
     PLANS,
     START,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.subscription.period import Anchor, Period
+from domain.common.period import Anchor, Period
 
 ZONES = ("UTC", "Europe/Vienna", "America/New_York", "Pacific/Chatham", "Pacific/Kiritimati", "Australia/Lord_Howe")
 anchors = st.builds(

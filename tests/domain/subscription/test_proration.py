@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.plan import Interval, PlanPrice
-from domain.subscription.accrual import Deferred
-from domain.subscription.commands import preview
-from domain.subscription.orders import confirmed
-from domain.subscription.period import Period
-from domain.subscription.proration import part_of, refundable_minor
-from domain.subscription.refund import LostCredits, restored
-from domain.subscription.snapshot import BillReason, ProviderState
-from domain.subscription.state import ChangeKind, SubscriptionRefused, Terms
-from domain.subscription.terms import terms_of
+from domain.billing.plan import Interval, PlanPrice
+from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.commands import preview
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.proration import part_of, refundable_minor
+from domain.billing.subscription.refund import LostCredits, restored
+from domain.billing.subscription.snapshot import BillReason, ProviderState
+from domain.billing.subscription.state import ChangeKind, SubscriptionRefused, Terms
+from domain.billing.subscription.terms import terms_of
+from domain.common.period import Period
 from tests.domain.subscription.building import (
     MONTH,
     PLANS,

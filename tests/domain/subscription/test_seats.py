@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.plan import MAX_SEATS, Plan, PlanPrice, Plans
-from domain.subscription.commands import changing, preview
-from domain.subscription.orders import confirmed
-from domain.subscription.snapshot import BillReason
-from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, Terms
-from domain.subscription.terms import require_seats, seats_of, terms_of, terms_of_change
+from domain.billing.plan import MAX_SEATS, Plan, PlanPrice, Plans
+from domain.billing.subscription.commands import changing, preview
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import BillReason
+from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionRefused, Terms
+from domain.billing.subscription.terms import require_seats, seats_of, terms_of, terms_of_change
+from domain.common.errors import Invalid
 from tests.domain.subscription.building import MONTH, PLANS, START, YEAR, bill, created, days, month, seen, taken
 
 TEAM = Plan(

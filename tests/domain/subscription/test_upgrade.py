@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.agenda import Wait
-from domain.subscription.accrual import Deferred, accrues
-from domain.subscription.agenda import POLL, News, Step, agenda
-from domain.subscription.converge import converge
-from domain.subscription.orders import UPGRADE_LAPSES, confirmed, declined
-from domain.subscription.period import Period
-from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState
-from domain.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus
-from domain.subscription.unpaid import lapsed
+from domain.billing.subscription.accrual import Deferred, accrues
+from domain.billing.subscription.agenda import POLL, News, Step, agenda
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import UPGRADE_LAPSES, confirmed, declined
+from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState
+from domain.billing.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus
+from domain.billing.subscription.unpaid import lapsed
+from domain.common.agenda import Wait
+from domain.common.period import Period
 from tests.domain.subscription.building import START, YEAR, active, bill, days, month, ordered, seen, taken, terms
 
 AT = START + days(14)  # half of the 28 days

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.subscription.accrual import Deferred
-from domain.subscription.commands import preview
-from domain.subscription.grants import monthly_grant
-from domain.subscription.orders import confirmed
-from domain.subscription.refund import credits_left, net_cost
-from domain.subscription.snapshot import BillReason
-from domain.subscription.state import Grant, Subscription
+from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.commands import preview
+from domain.billing.subscription.grants import monthly_grant
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.refund import credits_left, net_cost
+from domain.billing.subscription.snapshot import BillReason
+from domain.billing.subscription.state import Grant, Subscription
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.webhook.address import UrlRefused, check_addresses, is_public, target_of
+from domain.messages.webhook.address import UrlRefused, check_addresses, is_public, target_of
 from tests.support.cases import for_each
 
 PRIVATE = [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.agenda import Wait
-from domain.webhook import endpoint as rules
-from domain.webhook.agenda import LOOKS_EVERY, Backlog, Step, agenda
-from domain.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome, WrongEndpointState
+from domain.common.agenda import Wait
+from domain.messages.webhook import endpoint as rules
+from domain.messages.webhook.agenda import LOOKS_EVERY, Backlog, Step, agenda
+from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome, WrongEndpointState
 
 S = EndpointStatus
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

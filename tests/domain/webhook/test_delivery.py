@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.webhook.delivery import (
+from domain.messages.webhook.delivery import (
     JITTER,
     LONGEST_RETRY_AFTER,
     TRIES,

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.plan import Interval
-from domain.subscription.agenda import News, Step, agenda
-from domain.subscription.commands import changing, preview
-from domain.subscription.converge import converge
-from domain.subscription.grants import due_month
-from domain.subscription.orders import confirmed
-from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.plan import Interval
+from domain.billing.subscription.agenda import News, Step, agenda
+from domain.billing.subscription.commands import changing, preview
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.grants import due_month
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import Item
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,

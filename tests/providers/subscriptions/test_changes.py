@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.subscription.commands import cancelling, changing, preview
-from domain.subscription.converge import converge
-from domain.subscription.orders import confirmed
-from domain.subscription.state import Subscription, Terms
+from domain.billing.subscription.commands import cancelling, changing, preview
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.state import Subscription, Terms
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,

@@ -7,13 +7,13 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from domain.plan import DEFAULTS, Interval, PlanPrice, Plans, plans_from
-from domain.subscription.commands import changing, preview
-from domain.subscription.converge import converge
-from domain.subscription.orders import confirmed
-from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import Subscription, Terms
-from domain.subscription.terms import terms_of
+from domain.billing.plan import DEFAULTS, Interval, PlanPrice, Plans, plans_from
+from domain.billing.subscription.commands import changing, preview
+from domain.billing.subscription.converge import converge
+from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.billing.subscription.state import Subscription, Terms
+from domain.billing.subscription.terms import terms_of
 from providers.payments.base import ProviderNotFound, ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from providers.subscriptions.base import NewSubscription, SubscriptionDeclined

@@ -11,7 +11,7 @@ import pytest
 from dev.sandbox.paypal import shapes
 from dev.stack.migrate import ROOT
 from dev.stack.temporal import free_port
-from domain.payment.snapshot import ProviderStatus
+from domain.payments.payment.snapshot import ProviderStatus
 from tests.support.paypal import DOCUMENTS, a_payment, keep_chain, mismatches, running_inbox, running_paypal
 from tests.support.paypal_openapi import published
 from tests.support.sandboxes import await_health

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from temporalio.client import WorkflowHandle
 
 from contracts.runs import Run
-from domain.access import Actor, Role
+from domain.common.access import Actor, Role
 from runtime import reach
 from runtime.identity import new_id
 from tests.workflows.approval.activities import READ, STATE, locked

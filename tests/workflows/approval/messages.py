@@ -9,7 +9,7 @@ from contracts.common.base import Message
 from contracts.common.search_attributes import search_attributes
 from contracts.escrow.escrow import Declined, OperatorSignal
 from contracts.runs import Run
-from domain.access import Actor
+from domain.common.access import Actor
 from tests.workflows.approval.rules import Approval
 
 

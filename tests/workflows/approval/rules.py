@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.agenda import Wait
-from domain.errors import Conflict
+from domain.common.agenda import Wait
+from domain.common.errors import Conflict
 
 
 class ApprovalStatus(StrEnum):

@@ -8,9 +8,9 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import local_activity
-    from domain.access import Actor
-    from domain.agenda import Wait
-    from domain.signals import Addressee
+    from domain.common.access import Actor
+    from domain.common.agenda import Wait
+    from domain.common.signals import Addressee
     from tests.workflows.approval.activities import ApprovalActivities
     from tests.workflows.approval.messages import (
         ApprovalInput,

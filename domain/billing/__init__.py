@@ -1,0 +1,1 @@
+"""Plans, invoices, tax and projects."""

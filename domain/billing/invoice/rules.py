@@ -1,0 +1,55 @@
+"""The settings of invoices: the seller's country and entity, and the value of a credit on an invoice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from domain.billing.legal_entity import chosen
+from domain.common.credits import CreditPrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRules:
+    """The settings of invoices.
+
+    Attributes:
+        seller_country: ISO 3166-1; None charges no tax.
+        entity: the code of the legal entity that invoices; None for the deployment's first one.
+        others: the tax countries of the other legal entities, by code; None charges no tax.
+        credit: the value of a credit on invoices in that currency; None if credits do not pay invoices.
+        credit_includes_tax: whether that price includes tax, if credits are taxed when they are sold.
+        needs_answer: whether an outside tax service decides, so no invoice is finalised without its answer.
+    """
+
+    seller_country: str | None = None
+    entity: str | None = None
+    others: Mapping[str, str | None] = field(default_factory=dict)
+    credit: CreditPrice | None = None
+    credit_includes_tax: bool = False
+    needs_answer: bool = False
+
+    def of(self, code: str | None) -> Self:
+        """Return the settings of a legal entity; None for these.
+
+        Raises:
+            UnknownEntity: the settings have none of that code.
+        """
+        entity, country = chosen(code, (self.entity, self.seller_country), self.others)
+        return replace(self, entity=entity, seller_country=country)
+
+    def worth(self, credits_minor: int, currency: str) -> int:
+        """Return the value of credits on an invoice in a currency, in its minor units, rounded down."""
+        if self.credit is None or self.credit.currency != currency:
+            return 0
+        credits_of, money = self.credit.rate()
+        return credits_minor * money // credits_of
+
+    def credits_for(self, amount_minor: int) -> int:
+        """Return the smallest number of credits whose value is an amount, in the currency of `credit`."""
+        if self.credit is None or not amount_minor:
+            return 0
+        credits_of, money = self.credit.rate()
+        return -(-amount_minor * credits_of // money)
+
+
+UNTAXED = InvoiceRules()

@@ -1,0 +1,130 @@
+"""Refunds of a subscription's bill: its credits are clawed back first, and used ones reduce the refund."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.billing.subscription.accrual import Deferred
+from domain.billing.subscription.proration import refundable_minor
+from domain.billing.subscription.state import Grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestOfLot:
+    """What is left of a lot that a bill granted, and can be taken: what a hold has pinned is not.
+
+    Attributes:
+        lot_id: of the books.
+        free_minor: credits that are left of `amount_minor`.
+        paid_minor: what all of it cost, in the bill's currency.
+    """
+
+    lot_id: UUID
+    free_minor: int
+    amount_minor: int
+    paid_minor: int
+
+    @property
+    def cost_minor(self) -> int:
+        """The cost of the rest, rounded down: using credits before a refund brings no gain."""
+        return self.paid_minor * self.free_minor // self.amount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostCredits:
+    """Credits of a bill that a lost dispute took back by one transfer, and what they cost, in the bill's currency."""
+
+    transfer_id: UUID
+    credits_minor: int
+    cost_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """The lost credits that are granted again; their cost comes from deferred revenue first, then from revenue."""
+
+    credits_minor: int
+    unearned_minor: int
+    earned_minor: int
+
+    @property
+    def cost_minor(self) -> int:
+        """The cost of the credits that are granted again."""
+        return self.unearned_minor + self.earned_minor
+
+
+def restored(lost: LostCredits, deferred: Deferred) -> Restored:
+    """Return the lost credits to grant again; their cost is at most what credit notes have left of the bill."""
+    unearned = min(lost.cost_minor, deferred.left_minor)
+    earned = min(lost.cost_minor - unearned, deferred.accrued_minor)
+    cost = unearned + earned
+    credits = lost.credits_minor if cost == lost.cost_minor else lost.credits_minor * cost // lost.cost_minor
+    return Restored(credits_minor=credits, unearned_minor=unearned, earned_minor=earned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The sources of a credit note's net amount: deferred revenue, recognized revenue, and a rounding difference."""
+
+    unearned_minor: int
+    earned_minor: int
+    rounding_minor: int
+
+
+def returned(deferred: Deferred, rest: Iterable[RestOfLot]) -> Deferred:
+    """Return a bill after its credits were clawed back as far as they are there."""
+    return replace(deferred, granted_minor=deferred.granted_minor - sum(lot.cost_minor for lot in rest))
+
+
+def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_minor: int) -> int:
+    """Return what of a bill can still be credited, with its tax.
+
+    Args:
+        gross_minor: what was received, with tax.
+        deferred: the bill, after its credits were taken back.
+        credited_gross_minor: the sum of earlier credit notes, with tax.
+    """
+    left = refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
+    return max(0, left - credited_gross_minor)
+
+
+def used_minor(gross_minor: int, deferred: Deferred) -> int:
+    """Return the price of a bill's used credits, with tax, after its other credits were taken back."""
+    return gross_minor - refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
+
+
+def split(deferred: Deferred, net_minor: int) -> Split:
+    """Take a credit note's net amount from deferred revenue first, then from recognized revenue."""
+    unearned = min(net_minor, deferred.left_minor)
+    earned = min(net_minor - unearned, deferred.accrued_minor)
+    return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
+
+
+def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
+    """Return what a grant costs without tax; what all grants of a bill cost adds up to what was received.
+
+    Args:
+        grant: what is granted, with its cost with tax.
+        net_minor: what was received by its bill, without tax.
+        gross_minor: the same with tax.
+    """
+    before = grant.paid_before_minor
+    return (before + grant.paid_minor) * net_minor // gross_minor - before * net_minor // gross_minor
+
+
+def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gone_minor: int) -> tuple[int, int]:
+    """Return what a further month of a year grants and costs: less if a part of its money was refunded or disputed.
+
+    Args:
+        credits_minor: what the month grants.
+        cost_minor: what that costs, without tax.
+        deferred: the bill.
+        gone_minor: the part of the received money that was refunded or is disputed, without tax; credit notes cover
+            some of it.
+    """
+    left = deferred.left_minor - max(0, gone_minor - deferred.credited_minor)
+    cost = max(0, min(cost_minor, left))
+    if not (gone_minor or deferred.credited_minor) or (cost == cost_minor and left > 0):
+        return credits_minor, cost
+    # What costs less than a minor unit is granted as long as something is left of the money.
+    return credits_minor * cost // max(1, cost_minor), cost

@@ -1,0 +1,1 @@
+"""The ledger as the other areas read it: balances, statements, accounts and reconciliation."""

@@ -1,0 +1,164 @@
+"""Money as integers in minor units, and the only ways in and out of that form.
+
+An amount is an `int` together with the code of its asset; the asset's scale says how many decimals the minor unit has.
+ISO 4217 exponents are those of the standard's list one (SIX, amendment 176); crypto assets use the unit that wallets
+settle in (BTC satoshi, ETH gwei, TON nanoton, USDC micro).
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from domain.common.errors import Invalid
+
+CREDIT = "CREDIT"
+#: A slot: the right to have one more project deployed.
+SLOT = "SLOT"
+#: What the platform issues itself. Credits are spent like money; slots are only bought and used.
+ISSUED = frozenset({CREDIT, SLOT})
+#: Assets that no bank knows.
+COINS = frozenset({"BTC", "ETH", "USDC", "TON"})
+
+#: The largest single amount, in minor units. It leaves a factor of 9,000 to the 64-bit limit of a balance.
+MAX_AMOUNT_MINOR = 10**15
+
+_BY_SCALE: dict[int, str] = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF SLOT",
+    2: (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC "
+        "CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR "
+        "JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD "
+        "NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN "
+        "SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD XCG YER ZAR ZMW ZWG"
+    ),
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    6: "CREDIT USDC",
+    8: "BTC",
+    9: "ETH TON",
+}
+
+#: Scale of every asset that the books know: decimals of its minor unit.
+SCALES: dict[str, int] = {code: scale for scale, codes in _BY_SCALE.items() for code in codes.split()}
+
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+#: The largest power of ten that a number may stand for: `Decimal("1e999999999")` takes a gigabyte to write out.
+_MAX_DIGITS = 60
+
+
+def scale_of(asset: str) -> int:
+    """Return the number of decimals of the asset's minor unit; `Invalid` when the asset is unknown."""
+    try:
+        return SCALES[asset]
+    except KeyError:
+        raise Invalid(
+            f"Unknown currency {asset[:16]!r}.", code="request.invalid", extra={"field": "currency"}
+        ) from None
+
+
+def cut_minor(amount: str, asset: str) -> int:
+    """Return an amount of the settings, such as `10.00`, in minor units; decimals that the asset has not are cut."""
+    whole, _, decimals = amount.partition(".")
+    scale = scale_of(asset)
+    return int(f"{whole}{decimals[:scale].ljust(scale, '0')}")
+
+
+def plain_number(value: object) -> str | None:
+    """Return a number as plain decimal digits, as everything that reads amounts, shares and quantities takes it.
+
+    A text must be written so: ASCII digits, with at most a minus sign before them and a point among them. There is no
+    plus, no space, no underscore, no exponent, and no digit of another script.
+
+    Args:
+        value: what a caller wrote: a text, an integer or a `Decimal`; never a float.
+
+    Returns:
+        The digits; None where it is no such number.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS:
+            return None
+        value = f"{value:f}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if value.bit_length() < 4 * _MAX_DIGITS else ""
+    return value if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) else None
+
+
+def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) -> int:
+    """Turn what a caller wrote into minor units, exactly or not at all.
+
+    Args:
+        value: a plain decimal string (`"12.50"`), an integer or a `Decimal`; never a float.
+        asset: the asset's code; its scale bounds the decimals.
+        zero: whether it may be zero.
+
+    Raises:
+        Invalid: not a plain number, zero or negative, more decimals than the scale, above `MAX_AMOUNT_MINOR`.
+    """
+    scale = scale_of(asset)
+    text = plain_number(value)
+    if text is None:
+        raise Invalid("The amount must be a plain decimal number such as 12.50.", extra={"field": "amount"})
+    whole, _, decimals = text.partition(".")
+    if len(decimals.rstrip("0")) > scale:
+        raise Invalid(f"{text} has too many decimals: {asset} has {scale}.", extra={"field": "amount"})
+    minor = int(whole + decimals.rstrip("0").ljust(scale, "0"))
+    if minor < 0 or (minor == 0 and not zero):
+        least = "zero or more" if zero else "greater than zero"
+        raise Invalid(f"The amount must be {least}.", extra={"field": "amount"})
+    if minor > MAX_AMOUNT_MINOR:
+        limit = format_amount(MAX_AMOUNT_MINOR, asset)
+        raise Invalid(f"The amount must not be greater than {limit} {asset}.", extra={"field": "amount"})
+    return minor
+
+
+def format_amount(amount_minor: int, asset: str) -> str:
+    """Write minor units as a decimal string: two decimals at least where the asset has them, no further zeros."""
+    scale = scale_of(asset)
+    sign, digits = ("-" if amount_minor < 0 else ""), str(abs(amount_minor)).rjust(scale + 1, "0")
+    if scale == 0:
+        return sign + digits
+    whole, decimals = digits[:-scale], digits[-scale:]
+    return f"{sign}{whole}.{decimals.rstrip('0').ljust(min(2, scale), '0')}"
+
+
+def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
+    """Split a total by weights so that the parts add up to it exactly (largest remainder, Hamilton's method).
+
+    Args:
+        total_minor: what is split, zero or more.
+        weights: one non-negative weight a part, at least one of them positive; ties go to the earlier part.
+    """
+    whole = sum(weights)
+    if total_minor < 0 or whole <= 0 or min(weights) < 0:
+        raise ValueError("allocate takes a non-negative total and non-negative weights that are not all zero")
+    parts = [total_minor * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: -(total_minor * weights[i] % whole))
+    for i in by_remainder[: total_minor - sum(parts)]:
+        parts[i] += 1
+    return parts
+
+
+def parse_ratio(value: str | int | Decimal, field: str) -> int:
+    """Turn a share or score between 0 and 1 into ten-thousandths (`"0.92"` is 9200); `Invalid` names the field."""
+    text = plain_number(value)
+    if text is None:
+        raise Invalid(f"{field} must be a plain decimal number between 0 and 1, such as 0.80.", extra={"field": field})
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0")
+    if len(decimals) > 4:
+        raise Invalid(f"{field} must not have more than 4 decimals.", extra={"field": field})
+    ratio_e4 = int(whole + decimals.ljust(4, "0"))
+    check_ratio(-1 if text.startswith("-") else ratio_e4, field)
+    return ratio_e4
+
+
+def check_ratio(ratio_e4: int, field: str) -> None:
+    """Refuse ten-thousandths that are no share or score between 0 and 1; `Invalid` names the field."""
+    if not 0 <= ratio_e4 <= 10_000:
+        raise Invalid(f"{field} must be between 0 and 1.", extra={"field": field})
+
+
+def format_ratio(ratio_e4: int) -> str:
+    """Write ten-thousandths as a decimal string with two decimals at least: 9200 is `"0.92"`."""
+    whole, decimals = divmod(ratio_e4, 10_000)
+    return f"{whole}.{f'{decimals:04d}'.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,173 @@
+"""The attribution of a request: the department, project, agent and run that a key may name.
+
+A caller does not choose whose limits apply. Owners and admins attribute agents and keys to departments and projects; a
+request can name these or, of a department, a part of it, and what it leaves out is the key's own and never none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.common.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """The department and project that a key or an agent is attributed to; None if not set."""
+
+    department_id: str | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingKey:
+    """The key of a request.
+
+    Attributes:
+        key_id: its id.
+        agent_id: the one agent that it acts for; such a key names nothing that it or its agent is not attributed to.
+        attribution: its own, and where it has none its agent's.
+    """
+
+    key_id: str
+    agent_id: str | None = None
+    attribution: Attribution = Attribution()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The attribution that a request names; None for what it leaves out."""
+
+    agent_id: str | None = None
+    department_id: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The objects of the organization that a request names; needed if it names an agent, a department or a project.
+
+    Attributes:
+        agents: the organization's own agents among those named, with what they are attributed to.
+        departments: the path of each department that is named, or that the key or the agent is attributed to, if it is
+            the organization's and open: the ids from the topmost department to itself.
+        projects: the organization's projects among those named.
+    """
+
+    agents: Mapping[str, Attribution] = field(default_factory=dict)
+    departments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    projects: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The attribution of one spend, which decides the controls that apply to it."""
+
+    key_id: str
+    agent_id: str | None = None
+    department_id: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBy:
+    """What a spend was made for, and the principal that made it.
+
+    `path` are the ids from the topmost department to the spend's own; empty where it has none.
+    """
+
+    principal: str | None
+    agent_id: str | None
+    path: Sequence[str]
+    project_id: str | None
+
+
+_NOTHING = Known()
+
+
+def needs_known(key: SpendingKey, named: Named) -> bool:
+    """Return whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
+    return any((named.department_id, named.project_id, named.agent_id not in {None, key.agent_id}))
+
+
+def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
+    """Return the attribution of a request.
+
+    Raises:
+        Invalid: it names something that does not exist, is closed, or that the key may not use.
+    """
+    agent_id, agent = _agent(key, named, known)
+    confined = key.agent_id is not None
+    own = key.attribution
+    return Scope(
+        key_id=key.key_id,
+        agent_id=agent_id,
+        department_id=_department(named.department_id, own.department_id, agent.department_id, confined, known),
+        project_id=_project(named.project_id, own.project_id, agent.project_id, confined, known),
+        run_id=named.run_id,
+    )
+
+
+def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
+    """Tell whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
+
+    An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
+    with its parts and of its project. A key that is attributed to nothing has all.
+    """
+    if key.agent_id is not None:
+        return key.agent_id == made.agent_id
+    own = key.attribution
+    return made.principal == principal or (
+        (own.department_id is None or own.department_id in made.path)
+        and (own.project_id is None or own.project_id == made.project_id)
+    )
+
+
+def _agent(key: SpendingKey, named: Named, known: Known) -> tuple[str | None, Attribution]:
+    """Return the agent that spends and what it is attributed to; of the key's own agent, the key already knows."""
+    if named.agent_id in {None, key.agent_id}:
+        return key.agent_id, Attribution()
+    assert named.agent_id is not None
+    if key.agent_id is not None:
+        raise _refused("agent_id", "This key spends for its own agent only.")
+    if named.agent_id not in known.agents:
+        raise _refused("agent_id", "The organization has no such agent.")
+    return named.agent_id, known.agents[named.agent_id]
+
+
+def _department(asked: str | None, own: str | None, agents: str | None, confined: bool, known: Known) -> str | None:
+    paths = known.departments
+
+    def within(inner: str, outer: str) -> bool:
+        return inner == outer or outer in paths.get(inner, ())
+
+    if own is not None and agents is not None and not within(own, agents):
+        if not within(agents, own):
+            raise _refused("agent_id", "This agent belongs to a department that the key may not use.")
+        own = agents
+    bound = own if own is not None else agents
+    if asked is None or asked == bound:
+        return bound
+    if asked not in paths:
+        raise _refused("department_id", "The organization has no such open department.")
+    if (bound is None and confined) or (bound is not None and not within(asked, bound)):
+        raise _refused("department_id", "This key may not spend for this department.")
+    return asked
+
+
+def _project(asked: str | None, own: str | None, agents: str | None, confined: bool, known: Known) -> str | None:
+    if own is not None and agents is not None and own != agents:
+        raise _refused("agent_id", "This agent belongs to a project that the key may not use.")
+    bound = own if own is not None else agents
+    if asked is None or asked == bound:
+        return bound
+    if asked not in known.projects:
+        raise _refused("project_id", "The organization has no such project.")
+    if bound is not None or confined:
+        raise _refused("project_id", "This key may not spend for this project.")
+    return asked
+
+
+def _refused(field_name: str, why: str) -> Invalid:
+    return Invalid(why, extra={"field": field_name})

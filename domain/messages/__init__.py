@@ -1,0 +1,1 @@
+"""Events, webhooks, mail, notifications and alerts."""

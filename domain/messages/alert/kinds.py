@@ -1,0 +1,156 @@
+"""The kinds of alerts: their severity, what resolves them, and their escalation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.common.access import Role
+from domain.messages.alert.escalation import Step
+from domain.messages.alert.life import Severity
+
+Ladder = tuple[Step, ...]
+
+#: The escalation of alerts that concern only the organization, whose people must be notified.
+OWNERS: Ladder = (
+    Step(role=Role.OWNER, after=timedelta()),
+    Step(role=Role.ADMIN, after=timedelta(minutes=30)),
+)
+#: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
+OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
+#: The platform's matter.
+OPERATORS: Ladder = tuple(
+    Step(role=Role.OPERATOR, after=after)
+    for after in (timedelta(), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8))
+)
+
+#: `closed_by` of alerts that only a person resolves.
+OPERATOR, ORGANIZATION = "an operator", "its organization, or an operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of alerts.
+
+    Attributes:
+        severity: the default severity.
+        closed_by: what resolves it, as in `docs/alerts.md`.
+        ladder: the steps of the escalation; empty without one.
+    """
+
+    closed_by: str
+    severity: Severity = Severity.WARNING
+    ladder: Ladder = ()
+
+
+_WINDOW = "the end of its window"
+_TAKEN = "its next event that the books take"
+_DECIDED = "the decision of the chargeback"
+_ANSWERED = "the answer to the bank, or the decision of the chargeback"
+_SENT = "the payout, sent or failed"
+_BY_HAND = Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS)
+_REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
+_DISPUTE = Kind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
+_TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
+
+#: Every kind that code raises, and the kinds of built-in rules that have an escalation.
+KINDS: Mapping[str, Kind] = {
+    # Critical, because operators can switch off the notifications of warnings.
+    "api_key.made_by_operator": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "approval.requested": Kind(closed_by="its decision"),
+    "billing.invoice_failed": Kind(closed_by=OPERATOR),
+    "billing.other_currency": Kind(closed_by=OPERATOR),
+    "budget_80_percent": Kind(closed_by=_WINDOW),
+    "credits.auto_topup_cap": Kind(closed_by=OPERATOR),
+    "credits.auto_topup_failed": Kind(closed_by="the automatic top-up, when it succeeds, is set anew or is off"),
+    "credits.auto_topup_off": Kind(closed_by="the automatic top-up, when it is set anew"),
+    "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
+    "customer.unused_cash": Kind(closed_by=OPERATOR),
+    "document.not_made": Kind(closed_by=OPERATOR),
+    "earnings.not_recovered": Kind(closed_by=OPERATOR),
+    "earnings.recovered": _TOLD,
+    "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
+    "escrow.api_was_away": _BY_HAND,
+    "escrow.books_refused": _REFUSED,
+    "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "escrow.signed_by_link": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "escrow.start_refused": _BY_HAND,
+    "fraud_suspected": _BY_HAND,
+    "invoice.books_refused": _REFUSED,
+    "invoice.stuck": Kind(closed_by="its next step"),
+    "invoice.waits_for_operator": Kind(closed_by="the operator's decision"),
+    "mail.no_server": Kind(closed_by=OPERATOR),
+    "mail.undelivered": Kind(closed_by=OPERATOR),
+    "notification.undelivered": Kind(closed_by=OPERATOR),
+    "organization.closed_payment": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
+    "payment.books_refused": _REFUSED,
+    "payment.debt": Kind(closed_by="the debt, when it is paid"),
+    "payment.dispute_inquiry": Kind(closed_by=_DECIDED),
+    "payment.dispute_lost": Kind(closed_by="the money, when it comes back; else an operator"),
+    "payment.dispute_opened": _DISPUTE,
+    "payment.dispute_reopened": _DISPUTE,
+    "payment.evidence_due": Kind(closed_by=_ANSWERED, severity=Severity.CRITICAL, ladder=OPERATORS),
+    "payment.evidence_offered": Kind(closed_by=_ANSWERED),
+    "payment.overdue": Kind(closed_by="the payment, when it is over"),
+    "payment.purpose_gone": Kind(closed_by=OPERATOR),
+    "payment.refund_failed": Kind(closed_by=OPERATOR),
+    "payment.refund_taken_over": Kind(closed_by=OPERATOR),
+    "payment.reversed": Kind(closed_by=OPERATOR),
+    "payment.start_refused": _BY_HAND,
+    "payout.bank_refused": Kind(closed_by=OPERATOR),
+    "payout.books_refused": _REFUSED,
+    "payout.destination_added": Kind(closed_by="the next look at the account after the hold", severity=Severity.INFO),
+    "payout.destination_changed": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "payout.failed": Kind(closed_by=OPERATOR),
+    "payout.reversal_refused": Kind(closed_by=OPERATOR),
+    "payout.reversed_elsewhere": Kind(closed_by=OPERATOR),
+    "payout.schedule_failed": Kind(closed_by=OPERATOR),
+    "payout.sent_while_suspended": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
+    "payout.unknown": Kind(closed_by=_SENT),
+    "payout.waiting_for_funds": Kind(closed_by=_SENT),
+    "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
+    "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
+    "reconciliation.incomplete": Kind(closed_by="the next run of the provider"),
+    "referral.taken_back": _TOLD,
+    "spend.burst": Kind(closed_by=_WINDOW),
+    "spend.no_rate": Kind(closed_by=OPERATOR),
+    "spend.refused": Kind(closed_by=_WINDOW),
+    "spend.threshold": Kind(closed_by=_WINDOW),
+    "statement.not_made": Kind(closed_by=OPERATOR),
+    "subscription.books_refused": _REFUSED,
+    "subscription.charged_less": Kind(closed_by="the next period that is charged in full, or the end"),
+    "subscription.made_after_all": Kind(closed_by=OPERATOR),
+    "subscription.not_answered": Kind(closed_by="the order, when it is answered or given up"),
+    "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),
+    "subscription.upgrade_not_undone": Kind(closed_by="the undo, when the provider takes it", ladder=OPERATORS),
+    "tax.country_unproven": Kind(closed_by=OPERATOR),
+    "tax.vat_doubtful": Kind(closed_by=OPERATOR),
+    "tax.vat_not_in_force": Kind(closed_by=OPERATOR),
+    "usage.not_charged": Kind(closed_by=OPERATOR),
+    "usage.not_counted": Kind(closed_by=OPERATOR),
+    "webhook.wrong_mode": Kind(closed_by=OPERATOR),
+    "webhook_endpoint.books_refused": _REFUSED,
+    "webhook_endpoint.full": Kind(closed_by="the endpoint, when half as many webhooks wait"),
+    "webhook_endpoint.given_up": Kind(closed_by="the endpoint, enabled again", ladder=OWNERS),
+}
+
+
+def severity_of(kind: str) -> Severity:
+    """Return the severity of a kind; `warning` if it is not listed."""
+    known = KINDS.get(kind)
+    return Severity.WARNING if known is None else known.severity
+
+
+def ladder_of(kind: str, of_rule: Sequence[str] | None = None) -> Ladder:
+    """Return the steps of the escalation; empty if there are none.
+
+    Args:
+        kind: of the alert.
+        of_rule: the names of the steps of the rule that raised it; None if the rule has none.
+    """
+    if of_rule is not None:
+        return tuple(Step.named(name) for name in of_rule)
+    known = KINDS.get(kind)
+    return () if known is None else known.ladder

@@ -1,0 +1,198 @@
+"""The metrics that rules can watch: unit, bounds and filters of each.
+
+Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
+scores in hundredths of a point.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT
+
+
+class Unit(StrEnum):
+    """The unit of a metric."""
+
+    CREDITS = "credits"
+    #: Money in the asset of the spend control.
+    AMOUNT = "amount"
+    COUNT = "count"
+    #: A share; thresholds are in percent.
+    SHARE = "share"
+    #: A score of 0 to 10.
+    POINTS = "points"
+    SECONDS = "seconds"
+
+
+class ConditionType(StrEnum):
+    """How a rule judges a metric."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    CROSSES = "crosses"
+    CHANGES_BY = "changes_by"
+    RATIO = "ratio"
+    ABSENT_FOR = "absent_for"
+    RUNS_OUT_WITHIN = "runs_out_within"
+    #: Not available yet: no usual value is computed.
+    UNUSUAL = "unusual"
+
+
+_LEVELS = frozenset({ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CROSSES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One figure.
+
+    Attributes:
+        name: its name in rules.
+        sentence: its description.
+        unit: of the figure.
+        conditions: the types of conditions that apply to it.
+        filters: the optional filters.
+        needs: the required filters.
+        over_window: whether it is a sum over the rule's window; otherwise it is the present value.
+        most: its maximum; None if there is none. No figure is below zero.
+        part_of: a metric that is never less, so a ratio to it is at most 100 %.
+        has_whole: whether a threshold can be in percent of its limit.
+        for_organizations: whether organizations can watch their own.
+        for_platform: whether operators can watch it over all organizations.
+        hidden: why no rule can watch it yet; None if rules can.
+    """
+
+    name: str
+    sentence: str
+    unit: Unit
+    conditions: frozenset[ConditionType]
+    filters: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    over_window: bool = False
+    most: int | None = None
+    part_of: str | None = None
+    has_whole: bool = False
+    for_organizations: bool = True
+    for_platform: bool = False
+    hidden: str | None = None
+
+    def asset(self, of_control: str | None) -> str | None:
+        """Return the asset of the figure; None if it is not an amount."""
+        return {Unit.CREDITS: CREDIT, Unit.AMOUNT: of_control}.get(self.unit)
+
+
+_FLOWS = _LEVELS | {ConditionType.CHANGES_BY, ConditionType.ABSENT_FOR, ConditionType.RATIO}
+_METRICS = (
+    Metric(
+        name="credits.available",
+        sentence="Credits that can be spent now.",
+        unit=Unit.CREDITS,
+        conditions=_LEVELS | {ConditionType.RUNS_OUT_WITHIN},
+    ),
+    Metric(
+        name="credits.spent",
+        sentence="Credits that were charged or captured and not refunded.",
+        unit=Unit.CREDITS,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        filters=("agent_id", "department_id"),
+        over_window=True,
+    ),
+    Metric(
+        name="spend_control.used",
+        sentence="What is spent or reserved of a limit in its present window.",
+        unit=Unit.AMOUNT,
+        conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
+        filters=("control_id",),
+        needs=("control_id",),
+        has_whole=True,
+    ),
+    Metric(
+        name="payments.made",
+        sentence="Payments that were begun.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        filters=("provider",),
+        over_window=True,
+        for_platform=True,
+    ),
+    Metric(
+        name="payments.failed",
+        sentence="Payments that were begun and failed.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS,
+        filters=("provider",),
+        over_window=True,
+        part_of="payments.made",
+        for_platform=True,
+    ),
+    Metric(
+        name="payments.failed_share",
+        sentence="The part of the payments begun that failed.",
+        unit=Unit.SHARE,
+        conditions=_LEVELS,
+        filters=("provider",),
+        over_window=True,
+        most=10_000,
+        for_platform=True,
+    ),
+    Metric(
+        name="usage.events",
+        sentence="Usage events that were recorded.",
+        unit=Unit.COUNT,
+        conditions=_FLOWS - {ConditionType.RATIO},
+        over_window=True,
+    ),
+    Metric(
+        name="reputation.score",
+        sentence="The overall score of an agent, 0 to 10.",
+        unit=Unit.POINTS,
+        conditions=_LEVELS | {ConditionType.CHANGES_BY},
+        filters=("agent_id",),
+        needs=("agent_id",),
+        most=1_000,
+    ),
+    Metric(
+        name="inbox.oldest",
+        sentence="For how long the oldest webhook of a provider waits to be handled, in seconds.",
+        unit=Unit.SECONDS,
+        conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
+        filters=("provider",),
+        for_organizations=False,
+        for_platform=True,
+    ),
+    Metric(
+        name="agent.roi",
+        sentence="What an agent earned for what it cost.",
+        unit=Unit.SHARE,
+        conditions=_LEVELS,
+        filters=("agent_id",),
+        hidden="It is not computed yet.",
+    ),
+)
+METRICS = {metric.name: metric for metric in _METRICS}
+
+
+def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
+    """Return a metric that can be watched.
+
+    Raises:
+        Invalid: there is no metric of that name, or not for this caller; `field` is named.
+    """
+    usable = {metric.name: metric for metric in watched(platform=platform)}
+    if name in usable:
+        return usable[name]
+    known = ", ".join(usable)
+    raise Invalid(
+        f"{name[:60]!r} is not a metric that can be watched here. Use one of: {known}.",
+        code="alert_rule.unknown_metric",
+        extra={"field": field},
+    )
+
+
+def watched(*, platform: bool) -> list[Metric]:
+    """Return what can be watched by operators or by organizations."""
+    return [
+        metric
+        for metric in _METRICS
+        if metric.hidden is None and (metric.for_platform if platform else metric.for_organizations)
+    ]

@@ -1,0 +1,39 @@
+"""The catalogue of all event types."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from domain.common.text import rfc3339
+from domain.messages.events import (
+    EventType,
+    by_type,
+    escrow,
+    payment,
+    payout,
+    rows,
+    spend_control,
+    spend_limit,
+    subscription,
+    webhook_endpoint,
+)
+
+CATALOGUE: Mapping[str, EventType] = by_type(
+    (
+        *escrow.TYPES,
+        *payment.TYPES,
+        *subscription.TYPES,
+        *payout.TYPES,
+        *spend_control.TYPES,
+        *spend_limit.TYPES,
+        *rows.TYPES,
+        *webhook_endpoint.TYPES,
+    )
+)
+_TIMES = {name: each.times for name, each in CATALOGUE.items()}
+
+
+def in_one_form(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of an event with times in the API's format, whether code or a trigger recorded it."""
+    times = {field: data.get(field) for field in _TIMES.get(name, ())}
+    return {**data, **{field: rfc3339(datetime.fromisoformat(at)) for field, at in times.items() if at is not None}}

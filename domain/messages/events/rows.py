@@ -1,0 +1,258 @@
+"""Event types that triggers write, see `repositories/sql/messages/event_facts.sql`.
+
+They cover objects whose state several statements change, and the books, which only functions of the database write.
+"""
+
+from collections.abc import Sequence
+
+from domain.billing.invoice.state import InvoiceStatus, PausedFor
+from domain.marketplace.offer import OfferModel
+from domain.messages.alert.life import Severity
+from domain.messages.events import EventType, amount, an_id, asset, code, external_id, flag, moment, word, words
+
+_TEXT = "2.50"
+
+_INVOICE = {
+    "invoice_id": an_id("inv", "The invoice."),
+    "external_id": external_id(),
+    "status": word("The invoice's status.", InvoiceStatus),
+    "currency": asset("What the amounts are in.", "USD"),
+    "total": amount("The total, including tax."),
+    "tax_amount": amount("The tax included.", "0.00"),
+    "paid_amount": amount("The amount paid.", "0.00"),
+    "due_amount": amount("The amount due."),
+    "paused_for": word("Why collection is paused after the invoice became due again.", PausedFor, nullable=True),
+    "due_at": moment("When it is due."),
+}
+_INVOICES = (
+    ("created", InvoiceStatus.DRAFT, "An invoice was drafted; it can still change."),
+    ("finalized", InvoiceStatus.OPEN, "An invoice was issued."),
+    ("paid", InvoiceStatus.PAID, "Nothing of the invoice is due any more."),
+    ("reopened", InvoiceStatus.OPEN, "A refund or a chargeback made a settled invoice due again."),
+    ("voided", InvoiceStatus.VOID, "The invoice was voided."),
+    ("marked_uncollectible", InvoiceStatus.UNCOLLECTIBLE, "The amount due was given up as uncollectible."),
+    ("deleted", InvoiceStatus.DRAFT, "A draft was discarded."),
+)
+
+_PURCHASE = {
+    "purchase_id": an_id("pur", "The purchase."),
+    "agent_id": an_id("agt", "The agent that was bought."),
+    "role": word("The organization's role in the purchase.", ("buyer", "seller")),
+    "model": word(
+        "How the agent is sold.", [OfferModel.MONTHLY, *(each for each in OfferModel if each is not OfferModel.MONTHLY)]
+    ),
+    "status": word("The purchase's status.", ("active", "suspended", "refunded", "ended")),
+    "currency": code("The currency of the price; null if it was free.", "USD", nullable=True),
+    "price": amount("The price paid; null if it was free.", "9.99", nullable=True),
+    "ends_at": moment("When the paid month ends.", nullable=True),
+}
+_PURCHASES = (
+    ("created", "active", "An agent was bought."),
+    ("suspended", "suspended", "The payment for the agent is contested; the buyer cannot use the agent meanwhile."),
+    ("resumed", "active", "The buyer can use the agent again."),
+    ("refunded", "refunded", "The buyer returned the agent, and the price was refunded."),
+    ("ended", "ended", "The paid month has ended, whether renewed or not, or a purchase by use was cancelled."),
+)
+
+_PROJECT = {
+    "project_id": an_id("prj", "The project."),
+    "external_id": external_id(),
+    "deploy_type": code("The environment: `development` or `production`.", "development"),
+    "deployed_at": moment("Since when it is deployed; null if it is not.", nullable=True),
+}
+_CONTRACT = {
+    "contract_id": an_id("ctr", "The contract."),
+    "external_id": external_id(),
+    "agent_id": an_id("agt", "The agent that was hired."),
+    "role": word("The organization's role in the contract.", ("payer", "payee", "signatory")),
+    "currency": asset("The asset of the price."),
+    "price": amount("The agreed price."),
+    "accept_by": moment("Until when the payee can accept terms outside of its listing.", nullable=True),
+    "accepted_at": moment("When the payee accepted.", nullable=True),
+}
+_ALERT = {
+    "alert_id": an_id("alr", "The alert."),
+    "kind": code("The alert's kind.", "spend.threshold"),
+    "subject": code("The id of the alert's subject.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
+    "severity": word("The alert's severity.", Severity),
+}
+_LOT = {
+    "lot_id": an_id("lot", "The lot."),
+    "external_id": external_id(),
+    "source": code("Where the credits came from.", "purchase"),
+    "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
+    "expires_at": moment("When the remaining credits expire.", nullable=True),
+}
+_DEBT_PAID = {"debt_paid": amount("How many of them paid what the organization owed.", "0.00")}
+_SPENT = {
+    "status": code("The status.", "reserved"),
+    "agent_id": an_id("agt", "The agent that spends.", nullable=True),
+    "asset": asset("What the amounts are in."),
+    "amount": amount("The amount charged or reserved.", "7.00"),
+    "captured_amount": amount("The amount used.", "0.00"),
+    "released_amount": amount("The amount of a reservation that was released.", "0.00"),
+    "refunded_amount": amount("The amount refunded later.", "0.00"),
+    "expires_at": moment("Until when a reservation holds.", nullable=True),
+}
+_RESERVATION = {"reservation_id": an_id("hold", "The reservation."), **_SPENT}
+#: What each state of a reservation says.
+RESERVATION_STATES = {
+    "captured": "A reservation was captured, in part or in full.",
+    "released": "A reservation was released; none of it was used.",
+    "expired": "A reservation has expired; none of it was used.",
+    "refunded": "A reservation has ended; everything used of it was already refunded.",
+}
+_SCORE = {
+    "agent_id": an_id("agt", "The agent."),
+    "external_id": external_id(),
+    "stars": amount("Its stars, 0 to 5.", "4.20"),
+    "change": amount("By how much they changed overnight.", "-0.15"),
+    "is_sudden": flag("Whether the change is unusually large for one night."),
+    "day": code("The day that the night ended.", "2026-03-01"),
+}
+
+_WRITTEN_ON = {"contract": "ctr", "escrow": "esc", "payment": "pay", "invoice": "inv", "grant": "lot"}
+#: Nouns that can be changed, with the prefixes of their ids, and what can be changed of each.
+CHANGEABLE = {
+    "organization": ("org", ("metadata", "external_id", "name")),
+    "agent": (
+        "agt",
+        ("metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility"),
+    ),
+    "project": ("prj", ("metadata", "external_id", "name")),
+    **{noun: (prefix, ("metadata", "external_id")) for noun, prefix in _WRITTEN_ON.items()},
+}
+
+
+def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
+    return EventType(
+        type=f"{noun}.updated",
+        sentence=f"Fields of {'an' if noun[0] in 'aeio' else 'a'} {noun} were changed; `changed` names them.",
+        fields={
+            f"{noun}_id": an_id(prefix, "The changed object."),
+            "external_id": external_id(),
+            "changed": words("The names of the changed fields.", names),
+        },
+    )
+
+
+_STANDING = (
+    ("suspended", "suspended", "An operator has suspended the organization: nothing new begins until it is resumed."),
+    ("resumed", "active", "An operator has resumed the organization."),
+    ("closed", "closed", "An operator has closed the organization permanently; its keys are revoked."),
+)
+
+TYPES = (
+    *(
+        EventType(
+            type=f"organization.{name}",
+            sentence=sentence,
+            fields={
+                "organization_id": an_id("org", "The organization."),
+                "external_id": external_id(),
+                "status": word("The organization's status.", ("active", "suspended", "closed")),
+                "changed_at": moment("When."),
+            },
+            shown={"status": status},
+        )
+        for name, status, sentence in _STANDING
+    ),
+    EventType(
+        type="agent.retired",
+        sentence="The organization has retired an agent: nothing new begins with it.",
+        fields={
+            "agent_id": an_id("agt", "The agent."),
+            "external_id": external_id(),
+            "retired_at": moment("When."),
+        },
+    ),
+    *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
+    *(
+        EventType(
+            type=f"invoice.{name}",
+            sentence=sentence,
+            fields=_INVOICE,
+            shown={
+                "status": status.value,
+                "paused_for": PausedFor.CHARGEBACK.value if name == "reopened" else None,
+                **({} if status is InvoiceStatus.OPEN else {"due_amount": "0.00"}),
+                **({"paid_amount": "50.00"} if status is InvoiceStatus.PAID else {}),
+            },
+        )
+        for name, status, sentence in _INVOICES
+    ),
+    EventType(
+        type="credit_note.created",
+        sentence="A credit note was issued, which reduces an invoice.",
+        fields={
+            "credit_note_id": an_id("crn", "The credit note."),
+            "invoice_id": an_id("inv", "The invoice."),
+            "currency": asset("What the amounts are in.", "USD"),
+            "amount": amount("The amount credited, including tax.", "20.00"),
+            "tax_amount": amount("The tax included.", "0.00"),
+        },
+    ),
+    *(
+        EventType(type=f"purchase.{name}", sentence=sentence, fields=_PURCHASE, shown={"status": status})
+        for name, status, sentence in _PURCHASES
+    ),
+    EventType(type="project.created", sentence="A project was created.", fields=_PROJECT, shown={"deployed_at": None}),
+    EventType(type="deployment.started", sentence="A project was deployed.", fields=_PROJECT),
+    EventType(
+        type="deployment.stopped",
+        sentence="A project is no longer deployed.",
+        fields=_PROJECT,
+        shown={"deployed_at": None},
+    ),
+    EventType(
+        type="contract.created",
+        sentence="A contract was created; its escrow can be opened.",
+        fields=_CONTRACT,
+        shown={"accept_by": None, "accepted_at": None},
+    ),
+    EventType(
+        type="contract.proposed",
+        sentence="A contract was proposed on terms that the payee has to accept.",
+        fields=_CONTRACT,
+        shown={"accepted_at": None},
+    ),
+    EventType(type="contract.accepted", sentence="The payee has accepted the terms.", fields=_CONTRACT),
+    EventType(
+        type="contract.expired",
+        sentence="The payee did not accept the terms in time, and cannot accept them any more.",
+        fields=_CONTRACT,
+        shown={"accepted_at": None},
+    ),
+    EventType(type="alert.raised", sentence="Something needs a person's attention.", fields=_ALERT),
+    EventType(type="alert.acknowledged", sentence="The alert was acknowledged, or its case is closed.", fields=_ALERT),
+    EventType(
+        type="alert.snoozed",
+        sentence="The alert is snoozed: no notifications of it until a set time.",
+        fields={**_ALERT, "snoozed_until": moment("Until when it is snoozed.")},
+    ),
+    EventType(type="alert.resolved", sentence="The alert's case is closed.", fields=_ALERT),
+    EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT | _DEBT_PAID),
+    EventType(
+        type="credit_lot.expired",
+        sentence="Credits have expired.",
+        fields=_LOT,
+        shown={"source": "promotion", "amount": _TEXT},
+    ),
+    EventType(type="reservation.created", sentence="Credits were reserved.", fields=_RESERVATION),
+    *(
+        EventType(
+            type=f"reservation.{state}",
+            sentence=sentence,
+            fields=_RESERVATION,
+            shown={"status": state, "captured_amount" if state == "captured" else "released_amount": "7.00"},
+        )
+        for state, sentence in RESERVATION_STATES.items()
+    ),
+    EventType(
+        type="spend.refunded",
+        sentence="An operator refunded a part or all of what was charged.",
+        fields={"spend_id": code("The charge or reservation.", "spd_01kar6x0qmf9rv4w7n2h8d3s5c"), **_SPENT},
+        shown={"status": "refunded", "captured_amount": "7.00", "refunded_amount": "7.00", "expires_at": None},
+    ),
+    EventType(type="score.changed", sentence="An agent's stars changed in a night, by a tenth or more.", fields=_SCORE),
+)

@@ -1,0 +1,38 @@
+"""Events of spend limits: a threshold of alerts is crossed."""
+
+from domain.common.calendar import FOREVER
+from domain.credits.spend.alerts import AlertKind, Happened, subject_of
+from domain.messages.events import Event, EventType, an_id, code, moment, number, time_of
+
+CROSSED = "spend_limit.crossed"
+
+TYPES = (
+    EventType(
+        type=CROSSED,
+        sentence="The amount spent and reserved has reached a threshold of a limit.",
+        fields={
+            "control_id": an_id("ctl", "The spend control."),
+            "window": code("The window of the limit.", "month"),
+            "threshold_percent": number("The threshold, in percent of the limit.", 80),
+            "resets_at": moment("When the next window begins.", nullable=True),
+        },
+    ),
+)
+
+
+def has_event(happened: Happened) -> bool:
+    """Return whether there is an event for it; only crossed thresholds have one."""
+    return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET}
+
+
+def facts(happened: Happened) -> list[Event]:
+    """Return the event of a crossed threshold."""
+    if not has_event(happened):
+        return []
+    data = {
+        "control_id": subject_of(happened),
+        "window": happened.window,
+        "threshold_percent": (happened.part_e4 or 0) // 100,
+        "resets_at": None if happened.ends_at == FOREVER else time_of(happened.ends_at),
+    }
+    return [Event(CROSSED, happened.org_id, subject_of(happened), data)]

@@ -1,0 +1,85 @@
+"""Events of subscriptions: each state, and each change of what is agreed."""
+
+from datetime import datetime
+
+from domain.billing.plan import Interval
+from domain.billing.subscription.state import Subscription, SubscriptionStatus
+from domain.common.money import format_amount
+from domain.messages.events import (
+    JSON,
+    Event,
+    EventType,
+    amount,
+    an_id,
+    asset,
+    code,
+    flag,
+    moment,
+    number,
+    time_of,
+    word,
+)
+
+S = SubscriptionStatus
+
+_FIELDS = {
+    "subscription_id": an_id("sub", "The subscription."),
+    "status": word("The subscription's status.", S),
+    "plan": code("The agreed plan.", "starter"),
+    "interval": word("The billing interval.", Interval),
+    "currency": asset("The currency of the price.", "USD"),
+    "price": amount("The price of an interval.", "29.00"),
+    "seats": number("The number of seats bought; null if the plan has no seats.", 5, nullable=True),
+    "period_end": moment("When the current period ends.", nullable=True),
+    "cancels_at_period_end": flag("Whether the subscription ends at that time."),
+}
+#: What each state of a subscription says.
+STATES = {
+    S.CREATED: "A subscription was created.",
+    S.INCOMPLETE: "Its first payment is awaited.",
+    S.TRIALING: "A trial has begun.",
+    S.ACTIVE: "The subscription is paid for.",
+    S.PAST_DUE: "The payment of a period failed; the provider retries it.",
+    S.UNPAID: "The provider has stopped retrying; the organization has the free plan.",
+    S.ENDED: "The subscription has ended.",
+}
+UPDATED = "subscription.updated"
+
+TYPES = (
+    *(
+        EventType(type=f"subscription.{status}", sentence=sentence, fields=_FIELDS, shown={"status": status.value})
+        for status, sentence in STATES.items()
+    ),
+    EventType(
+        type=UPDATED,
+        sentence="The plan or price was changed, a new period has begun, or its end was set or revoked.",
+        fields=_FIELDS,
+        shown={"status": S.ACTIVE.value},
+    ),
+)
+
+
+def facts(before: Subscription | None, after: Subscription, at: datetime) -> list[Event]:
+    """Return the events that the change of a subscription makes."""
+    data = data_of(after)
+    if before is not None and before.status is after.status:
+        if data_of(before) == data:
+            return []
+        return [Event(UPDATED, after.org_id, after.subscription_id, data, at)]
+    return [Event(f"subscription.{after.status}", after.org_id, after.subscription_id, data, at)]
+
+
+def data_of(subscription: Subscription) -> dict[str, JSON]:
+    """Return the data of a subscription's events."""
+    terms, period = subscription.terms, subscription.period
+    return {
+        "subscription_id": subscription.subscription_id,
+        "status": subscription.status.value,
+        "plan": terms.plan,
+        "interval": terms.interval.value,
+        "currency": terms.currency,
+        "price": format_amount(terms.amount_minor, terms.currency),
+        "seats": terms.seats,
+        "period_end": time_of(period.end if period else None),
+        "cancels_at_period_end": subscription.cancel_at_period_end,
+    }

@@ -1,0 +1,57 @@
+"""What the run of an endpoint does by itself, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.common.agenda import Wait
+from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus
+
+#: How long a run waits for news before it looks by itself.
+LOOKS_EVERY = timedelta(days=1)
+
+
+class Step(StrEnum):
+    """What is due."""
+
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """The deliveries that were left when the run last drained the endpoint.
+
+    Attributes:
+        looked_at: when that was.
+        next_at: when the next delivery is due; None if none waits.
+        waiting: the number of deliveries that wait.
+        since: since when the oldest of them has been waiting.
+        why: the latest failure of the oldest one, in a line.
+    """
+
+    looked_at: datetime
+    next_at: datetime | None = None
+    waiting: int = 0
+    since: datetime | None = None
+    why: str | None = None
+
+
+def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step | Wait | None:
+    """Return the next step, or the time until which nothing is due; None once the endpoint has ended.
+
+    Args:
+        endpoint: the state in the database.
+        backlog: the deliveries that were left; None if something has changed since.
+        now: the time of the run.
+    """
+    if endpoint.status in ENDED:
+        return None
+    if endpoint.status is EndpointStatus.PAUSED:
+        return Wait(until=now + LOOKS_EVERY, why="paused by an operator: the signal resume ends this")
+    if backlog is None:
+        return Step.DRAIN
+    until = backlog.looked_at + LOOKS_EVERY
+    why = "no event waits: a new one ends this"
+    if backlog.next_at is not None and backlog.next_at < until:
+        until, why = backlog.next_at, f"{backlog.waiting} wait: try again"
+    return Step.DRAIN if until <= now else Wait(until=until, why=why)

@@ -1,0 +1,217 @@
+"""Which accounts a payment's money and entitlement move between.
+
+The payment's own account, `org/{id}/payments/{payment}`, holds money and entitlements without another owner yet. Money
+paid for credits is deferred revenue, money paid for slots is revenue. Other money belongs to the organization, so the
+entitlement is the money itself.
+"""
+
+from collections.abc import Sequence
+
+from domain.common import accounts
+from domain.common.accounts import Account
+from domain.common.ids import is_id, uuid_of
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.state import Dispute, Payment, PaymentPosting, PaymentPostingKind, Refund
+from domain.payments.payment.terms import PaymentTerms
+
+#: One movement of a transfer: source, destination, minor units.
+Transfer = tuple[Account, Account, int]
+
+
+def entitlement_account(terms: PaymentTerms) -> Account:
+    """Return the payment's own account for its entitlement."""
+    return accounts.payment(terms.payment_id, terms.purpose.goods_asset, terms.org_id)
+
+
+def wallet(terms: PaymentTerms) -> Account:
+    """Return the organization's account for the entitlement."""
+    return rules_of(terms).accounts(terms).wallet
+
+
+def debt(terms: PaymentTerms) -> Account:
+    """Return the account of the organization's debt in the entitlement's asset."""
+    return accounts.org_debt(terms.org_id, terms.purpose.goods_asset)
+
+
+def receivable(terms: PaymentTerms) -> Account:
+    """Return the organization's receivable in the entitlement's asset."""
+    return accounts.org_receivable(terms.org_id, terms.purpose.goods_asset)
+
+
+def bad_debt(terms: PaymentTerms) -> Account:
+    """Return the account of what was written off."""
+    return accounts.platform("bad_debt", terms.purpose.goods_asset)
+
+
+def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
+    """Return the account of received money; `issued` is whether an entitlement is issued for it."""
+    if not terms.issues_entitlement:
+        return entitlement_account(terms)
+    owned = rules_of(terms).accounts(terms)
+    return owned.revenue if issued else owned.refunds
+
+
+def sale_tax(terms: PaymentTerms) -> Account:
+    """Return the account of the sale's tax, which is owed to the state."""
+    if terms.tax is None:
+        raise ValueError(f"{terms.payment_id} is not taxed")
+    return accounts.platform(f"tax/{terms.tax.code}", terms.currency)
+
+
+def issuance(terms: PaymentTerms) -> Account:
+    """Return the account that issues the credits or slots."""
+    return rules_of(terms).accounts(terms).issuance
+
+
+def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[Transfer]:
+    """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances.
+
+    Args:
+        terms: of the payment.
+        move: the posting.
+        issues: whether the same event issues an entitlement. Money received for it is then deferred revenue; other
+            money, and refunds, change revenue directly.
+    """
+    amount, own = move.amount_minor, entitlement_account(terms)
+    clearing = accounts.provider_clearing(terms.provider, move.asset)
+    match move.kind:
+        case PaymentPostingKind.RECEIVE:
+            return _exchanged(clearing, proceeds(terms, issued=issues), move)
+        case PaymentPostingKind.ADVANCE:
+            return [(accounts.platform("exchange", move.asset), proceeds(terms, issued=issues), amount)]
+        case PaymentPostingKind.SETTLE:
+            return [(clearing, accounts.platform("exchange", move.asset), amount)]
+        case PaymentPostingKind.SEND_BACK:
+            return _exchanged(proceeds(terms, issued=False), clearing, move)
+        case PaymentPostingKind.TAX:
+            return [(proceeds(terms, issued=issues), sale_tax(terms), amount)]
+        case PaymentPostingKind.TAX_BACK:
+            return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
+        case PaymentPostingKind.FEE:
+            fees = accounts.platform(f"fees/{terms.provider}", move.asset)
+            return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
+        case PaymentPostingKind.ISSUE:
+            return [(issuance(terms), own, amount)]
+        case PaymentPostingKind.RETIRE:
+            return [(own, issuance(terms), amount)]
+        case PaymentPostingKind.RESERVE:
+            return [(wallet(terms), own, amount)]
+        case PaymentPostingKind.CLAW_BACK | PaymentPostingKind.RELEASE:
+            raise ValueError("what is there decides; use clawed_back or released")
+
+
+def lots(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
+    """Return the terms of the lots that one posting of the payment moves.
+
+    Issued credits have their price. Credits that paid for something keep their terms. Credits that are clawed back are
+    those of this payment first, as far as they are free.
+
+    Args:
+        payment: as it is after the event.
+        booked: the key of the provider's movement that the event books.
+        source: where the posting comes from.
+        destination: where it goes.
+    """
+    terms = payment.terms
+    if terms.purpose.goods_asset != CREDIT or not (source.lots or destination.lots):
+        return None
+    if source == issuance(terms):
+        paid = next((item.paid_minor - item.tax_minor for item in payment.booked if item.key == booked), 0)
+        return LotTerms(
+            source=LotSource.PURCHASE,
+            paid_minor=max(0, paid),
+            paid_asset=terms.currency if paid > 0 else None,
+            payment_id=terms.payment_id,
+            taxed=terms.tax is not None,
+        )
+    if source == debt(terms):
+        return LotTerms(source=LotSource.DEBT, payment_id=terms.payment_id)
+    if not source.lots:
+        returns = uuid_of(booked) if booked is not None and is_id(booked, "tr") else None
+        return LotTerms(returns=returns, source=LotSource.REFUND, payment_id=terms.payment_id)
+    if not destination.lots:
+        return LotTerms(is_reversal=destination == issuance(terms))
+    return LotTerms(first=terms.payment_id) if destination == entitlement_account(terms) else None
+
+
+def clawed_back(
+    terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
+) -> list[Transfer]:
+    """Claw back an amount from the organization; what its accounts do not cover becomes a debt.
+
+    Args:
+        terms: of the payment.
+        amount_minor: the amount.
+        available_minor: the available balance of the organization's wallet, which is taken first.
+        earnings: accounts of its agents with their available balances, which are taken next, in this order.
+    """
+    own, left, movements = entitlement_account(terms), amount_minor, list[Transfer]()
+    for source, there in [(wallet(terms), available_minor), *earnings]:
+        taken = max(0, min(left, there))
+        movements.append((source, own, taken))
+        left -= taken
+    return _positive([*movements, (debt(terms), own, left)])
+
+
+def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Transfer]:
+    """Release an amount to the organization; its debt is paid first."""
+    paid = max(0, min(amount_minor, owed_minor))
+    own = entitlement_account(terms)
+    return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
+
+
+def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+    """Pay an amount of the payment's invoice."""
+    return _positive([(entitlement_account(terms), receivable(terms), amount_minor)])
+
+
+def recovered_of_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+    """Pay an amount that was written off of the payment's invoice: the loss shrinks, and nothing was receivable."""
+    return _positive([(entitlement_account(terms), bad_debt(terms), amount_minor)])
+
+
+def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+    """Reverse what the payment has paid of its invoice; it is due again."""
+    return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
+
+
+def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | None) -> Dispute | Refund | None:
+    """Return the dispute or refund whose entitlement an event restores.
+
+    Args:
+        payment: as it is after the event.
+        event: its name.
+        booked: the provider's movement that it books, by its key.
+        debtor: the dispute that it decides, by its ref.
+    """
+    ref = (booked or debtor or "").removesuffix(":failure").partition(":")[0]
+    parts: Sequence[Dispute | Refund] = ()
+    if event in {"dispute_won", "dispute_reinstated"}:
+        parts = payment.disputes
+    elif event == "refund_failed":
+        parts = payment.refunds
+    return next((part for part in parts if part.ref and part.ref == ref), None)
+
+
+def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
+    """Book via the exchange account if both sides have different currencies."""
+    if source.asset == destination.asset:
+        return _positive([(source, destination, move.amount_minor)])
+    by_asset = {move.asset: move.amount_minor}
+    here, there = accounts.platform("exchange", source.asset), accounts.platform("exchange", destination.asset)
+    paid = move.paid_minor
+    if paid is None:
+        raise ValueError(f"a movement in {move.asset} does not say what it is in the payment's currency")
+    # A small amount may be zero in the other currency.
+    return _positive(
+        [
+            (source, here, by_asset.get(source.asset, paid)),
+            (there, destination, by_asset.get(destination.asset, paid)),
+        ]
+    )
+
+
+def _positive(movements: Sequence[Transfer]) -> list[Transfer]:
+    return [movement for movement in movements if movement[2]]

@@ -1,0 +1,68 @@
+"""The outcome of a refund that cannot be looked up, as an operator states it. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.common.access import Actor
+from domain.common.errors import Conflict, NotFound
+from domain.common.money import format_amount
+from domain.payments.payment.entitlement import released_minor
+from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState, numbered
+
+
+def give_up(
+    payment: Payment, *, refund_id: str, provider_ref: str | None, reason: str, actor: Actor, at: datetime
+) -> Outcome:
+    """End the look-up of a refund with an unknown outcome; an operator states the outcome.
+
+    With `provider_ref`, the provider's id of it, the refund counts as made: it is followed under that id, and what was
+    bought with it stays taken. Without one the provider does not have it: what was bought is restored. Whatever the
+    provider says later counts: a refund that was made all the same is taken over like one made at its own site.
+
+    Raises:
+        NotFound: the payment has no such refund.
+        Conflict: `payment.refund_not_unknown`; `payment.refund_known`, another refund has that `provider_ref`.
+    """
+    refund = next((item for item in payment.refunds if item.refund_id == refund_id), None)
+    if refund is None:
+        raise NotFound("This payment has no such refund.")
+    if not refund.can_be_given_up:
+        raise Conflict(
+            f"The provider has answered for this refund, it is {refund.state.value}. Only a refund whose outcome is "
+            "unknown can be given up.",
+            code="payment.refund_not_unknown",
+            extra={"state": payment.status.value, "refund": refund.state.value},
+        )
+    if provider_ref is not None and any(item.ref == provider_ref for item in payment.refunds if item is not refund):
+        raise Conflict(
+            f"{provider_ref} is another refund of this payment. If the provider made no second one, give this refund "
+            "up without it.",
+            code="payment.refund_known",
+            extra={"state": payment.status.value},
+        )
+    details: dict[str, object] = {
+        "refund_id": refund_id,
+        "amount": format_amount(refund.amount_minor, payment.terms.currency),
+        "reason": reason,
+        "at_provider": provider_ref is not None,
+    }
+    moves: tuple[PaymentPosting, ...] = ()
+    if provider_ref is not None:
+        details |= {"ref": provider_ref}
+        ended = replace(refund, state=RefundState.PENDING, ref=provider_ref, given_up=True)
+    else:
+        ended = replace(refund, state=RefundState.FAILED, ref=None, given_up=True, failure=reason)
+        released = released_minor(payment, refund)
+        if released:
+            asset = payment.terms.purpose.goods_asset
+            moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=released, asset=asset),)
+    return numbered(
+        Outcome(
+            payment=payment.with_refund(ended),
+            event="refund_given_up",
+            actor=actor.qualified(),
+            moves=moves,
+            details=details,
+        ),
+        at,
+    )

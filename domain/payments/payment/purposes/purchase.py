@@ -1,0 +1,126 @@
+"""An agent of the marketplace: the sale is made, and shared, in the transaction in which the payment is fulfilled.
+
+Until then the money waits on the payment's own account. After that what is refunded is taken from the shares.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.common.access import Permission
+from domain.common.money import CREDIT
+from domain.marketplace.offer import NotForSale, Offer, OfferStatus
+from domain.payments.payment.entitlement import taken
+from domain.payments.payment.options import PAYPAL, STRIPE, invalid
+from domain.payments.payment.pricing import Charge, Market, Order, Price
+from domain.payments.payment.purposes.base import Book, Fulfil, Return, spent
+from domain.payments.payment.purposes.whole import Whole, unreserved_minor
+from domain.payments.payment.state import Outcome, Payment, PaymentPostingKind
+from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
+
+#: What the shares of a sale take part in.
+KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An offer that the organization may buy, and the creator's share of it; `renews` the purchase that it goes on."""
+
+    offer: Offer
+    creator_bps: int
+    renews: str | None = None
+
+
+class Purchase(Whole):
+    """An agent for its price in money."""
+
+    kind = PurposeKind.PURCHASE
+    # Who bought it gives it back by its purchase, which has a window.
+    refunded_with = Permission.OPERATE
+
+    def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
+        """Return the price of the offer, in its currency. It must be possible to refund it, so coins do not pay it."""
+        offer, options = _wanted(order).offer, order.options
+        if offer.status is OfferStatus.RETIRED:
+            raise NotForSale("This agent is no longer for sale.")
+        if offer.currency in {None, CREDIT}:
+            raise invalid("agent_id", "This agent has no price in money.")
+        if options.provider not in {STRIPE, PAYPAL}:
+            raise invalid("provider", "A price in money can be paid with Stripe or PayPal only.")
+        assert offer.price_minor is not None
+        assert offer.currency is not None
+        return Price(amount_minor=offer.price_minor, currency=offer.currency)
+
+    def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
+        """Return the agent, with the share that its creator has at this moment."""
+        wanted = _wanted(order)
+        return Purpose(
+            kind=self.kind,
+            goods_asset=charge.currency,
+            goods_minor=charge.amount_minor,
+            agent_id=wanted.offer.agent_id,
+            payee_org_id=wanted.offer.org_id,
+            creator_bps=wanted.creator_bps,
+            renews=wanted.renews,
+            sold_as=wanted.offer.model.value,
+            listed_minor=charge.amount_minor,
+            included_uses=wanted.offer.included_uses or 0,
+        )
+
+    def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
+        """Make the sale; the books alone know whether the organization has the agent by then."""
+        if in_part:
+            return Return("not all of it came in time")
+        return Book(agent_bought(payment, at=at), NotForSale.code)
+
+    def check_refund(self, payment: Payment, amount_minor: int) -> None:
+        """Allow a partial refund: the used part of the price stays, or an operator shows goodwill."""
+
+    def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
+        """Return the agent's id."""
+        return {"agent_id": purpose.agent_id}
+
+    def describe(self, purpose: Purpose, subject: object = None) -> str:
+        """Name the agent."""
+        return f"Agent {subject.offer.name if isinstance(subject, Wanted) else purpose.agent_id}"
+
+
+def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
+    """Make the sale with all that came; what is more than the price goes to the organization."""
+    about = {"agent_id": payment.terms.purpose.agent_id}
+    return spent(payment, unreserved_minor(payment), "agent_bought", about, at=at)
+
+
+def gone_of_price(payment: Payment, borne_minor: int = 0) -> int:
+    """Return how much of the price has left the shares of the sale after the payment's latest event.
+
+    That is the amount refunded, charged back or disputed, less the `borne_minor` that the platform bears.
+    """
+    beyond = payment.granted_minor - payment.terms.purpose.goods_minor
+    return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - borne_minor - beyond))
+
+
+def borne_minor(payment: Payment, sold_at: datetime, answers_for: timedelta) -> int:
+    """Return the amount of chargebacks that were opened after the creator's liability for the sale had ended."""
+    late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - answers_for)
+    return sum(each.goods_minor for each in late)
+
+
+def without_tax(terms: PaymentTerms, gone_minor: int) -> int:
+    """Return how much of the price that has gone back was the shares of creator and platform; the rest was tax.
+
+    What is left of the sale keeps the tax of what is left, so all of it has gone once the whole price has.
+    """
+    price, tax = terms.purpose.goods_minor, terms.tax
+    return gone_minor if tax is None else gone_minor - tax.amount_minor + tax.part_of(price - gone_minor, price)
+
+
+def is_disputed(payment: Payment) -> bool:
+    """Return whether the payment was charged back or is disputed."""
+    return bool(payment.reversed_minor) or any(dispute.counts for dispute in payment.disputes)
+
+
+def _wanted(order: Order) -> Wanted:
+    if not isinstance(order.subject, Wanted):
+        raise invalid("purpose", "An agent is bought with POST /marketplace/agents/{id}/purchase.")
+    return order.subject

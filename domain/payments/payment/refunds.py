@@ -1,0 +1,208 @@
+"""The refunds of a payment: requested by somebody, or made because its purpose cannot be fulfilled. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.common.errors import Conflict, Invalid
+from domain.common.money import format_amount
+from domain.payments.payment.commands import NotYet, wrong_state
+from domain.payments.payment.purposes import rules_of
+from domain.payments.payment.refundable import left_to_refund
+from domain.payments.payment.state import (
+    IN_FLIGHT,
+    WORKFLOW,
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    Refund,
+    RefundState,
+    numbered,
+)
+
+#: The maximum number of refunds of one payment, before only the whole remainder can be refunded. Each refund can fail
+#: once, so with all receipts the number of movements stays below `MAX_ITEMS`.
+MOST_REFUNDS = 90
+
+
+class RefundExceeds(Invalid):
+    """Less is left to refund than was requested; the field `refundable` is what is left, in the payment's currency."""
+
+    code = "payment.refund_exceeds_remainder"
+
+
+class RefundTooPrecise(Invalid):
+    """The amount of a refund has more decimals than its provider counts."""
+
+
+class NotRefundable(Conflict):
+    """This service cannot refund a payment of this kind."""
+
+    code = "payment.not_refundable"
+
+
+def refund(
+    payment: Payment,
+    *,
+    refund_id: str,
+    amount_minor: int | None,
+    reason: str | None,
+    requested_by: str,
+    at: datetime,
+    with_credit_note: bool = False,
+    is_all: bool = False,
+) -> Outcome:
+    """Request a refund of an amount, or of everything that is left, and claw back its entitlement.
+
+    Args:
+        payment: the present state.
+        refund_id: of the refund.
+        amount_minor: the amount; None for everything that is left.
+        reason: shown to the payer and on the credit note.
+        requested_by: the requester.
+        at: the time.
+        with_credit_note: whether the invoice is credited by the amount that the payment then pays less of it.
+        is_all: whether the request had no amount, even if `amount_minor` was filled in since.
+
+    Raises:
+        Conflict: `payment.already_refunded`, nothing is left; `payment.not_refundable`, the provider cannot refund, or
+            the credits that paid are not waiting for their escrow any more; `payment.too_many_refunds`, only the whole
+            remainder can be refunded; `payment.refund_in_flight`, another refund has not reached the provider yet;
+            `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
+        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are refunded whole; a credit note
+            for a payment without an invoice, or without a reason.
+    """
+    terms, rules = payment.terms, rules_of(payment.terms)
+    if with_credit_note and terms.purpose.invoice_id is None:
+        raise Invalid(
+            "Only the refund of an invoice's payment can have a credit note. Leave credit_note out.",
+            extra={"field": "credit_note"},
+        )
+    if with_credit_note and not reason:
+        raise Invalid("A credit note needs a reason. Send reason.", extra={"field": "reason"})
+    waiting = rules.waiting_minor(payment)
+    _refuse_refund(payment, waiting)
+    amount = _amount_to_refund(payment, amount_minor)
+    rules.check_refund(payment, amount)
+    entitlement = rules.taken_for(payment, amount)
+    waiting = min(entitlement, waiting)
+    requested = replace(_requested(refund_id, amount, entitlement, requested_by, at, reason), waiting_minor=waiting)
+    taken = entitlement - waiting
+    moves = (
+        (PaymentPosting(kind=PaymentPostingKind.RESERVE, amount_minor=taken, asset=terms.purpose.goods_asset),)
+        if taken
+        else ()
+    )
+    return numbered(
+        Outcome(
+            payment=replace(payment, refunds=(*payment.refunds, requested)),
+            event="refund_requested",
+            actor=requested_by,
+            moves=moves,
+            details={
+                "refund_id": refund_id,
+                "amount": format_amount(amount, terms.currency),
+                "reason": reason,
+                **({"credit_note": True} if with_credit_note else {}),
+                **({"all": True} if is_all or amount_minor is None else {}),
+            },
+        ),
+        at,
+    )
+
+
+def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
+    """Raise if the payment cannot be refunded now, whatever the amount."""
+    if not payment.received_minor:
+        raise wrong_state(payment, "refund")
+    if not payment.terms.refundable:
+        raise NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
+    if any(item.state in IN_FLIGHT for item in payment.refunds):
+        raise NotYet(
+            "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
+            code="payment.refund_in_flight",
+        )
+    if waiting_minor and payment.fulfilling:
+        raise NotYet(
+            "The escrow is being funded with this payment. Repeat the refund in a moment.",
+            code="payment.fulfilment_under_way",
+        )
+    if not payment.refundable_minor:
+        raise Conflict(
+            "Nothing of this payment is left to refund.",
+            code="payment.already_refunded",
+            extra={"state": payment.status.value},
+        )
+
+
+def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
+    """Return the amount of a refund: the given one, or all that is left."""
+    left = left_to_refund(payment)
+    if not left:
+        raise NotRefundable(
+            "The credits of this payment were used for its escrow, so a refund would take other credits. "
+            "Cancel or refund the escrow to get what it still holds."
+        )
+    amount = left if amount_minor is None else amount_minor
+    if amount > left:
+        currency = payment.terms.currency
+        shown = format_amount(left, currency)
+        raise RefundExceeds(f"Only {shown} {currency} of this payment are left to refund.", extra={"refundable": shown})
+    if amount < left and len(payment.refunds) >= MOST_REFUNDS:
+        raise Conflict(
+            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
+            code="payment.too_many_refunds",
+        )
+    return amount
+
+
+def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome:
+    """Record that the provider's answer to a refund was lost."""
+    refunds = tuple(
+        replace(item, state=RefundState.UNKNOWN) if item.refund_id == refund_id else item for item in payment.refunds
+    )
+    after = replace(payment, refunds=refunds)
+    return numbered(
+        Outcome(payment=after, event="refund_unknown", actor=WORKFLOW, details={"refund_id": refund_id}), at
+    )
+
+
+def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
+    """Return the money if its purpose cannot be fulfilled; what cannot be returned goes to the organization."""
+    return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
+
+
+def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime, why: str = "") -> Outcome:
+    """Return the rest of a payment that was to be cancelled, or of which too much was refunded or charged back."""
+    why = why or "it was refunded or charged back before"
+    return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
+
+
+def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: datetime) -> Outcome:
+    rules, purpose = rules_of(payment.terms), payment.terms.purpose
+    after = replace(payment, fulfilment=Fulfilment.GONE, fulfilling=False)
+    details: dict[str, object] = {**rules.subject(purpose), "why": why}
+    amount, asset = payment.refundable_minor, purpose.goods_asset
+    held = rules.held_minor(payment)
+    returns = payment.cancel_requested or rules.is_refunded_when_gone(payment)
+    if payment.terms.refundable and amount and returns:
+        entitlement = rules.taken_for(payment, amount)
+        refunding = _requested(refund_id, amount, entitlement, WORKFLOW, at, why)
+        after = replace(after, refunds=(*payment.refunds, refunding))
+        details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
+        held -= entitlement
+    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
+    return numbered(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
+
+
+def _requested(refund_id: str, amount: int, entitlement: int, by: str, at: datetime, reason: str | None) -> Refund:
+    return Refund(
+        refund_id=refund_id,
+        amount_minor=amount,
+        goods_minor=entitlement,
+        state=RefundState.REQUESTED,
+        requested_by=by,
+        requested_at=at,
+        reason=reason,
+    )

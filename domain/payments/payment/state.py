@@ -1,0 +1,374 @@
+"""The payment's state: what its provider did, and what was booked for it; `terms.py` has what was agreed.
+
+Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
+currency; amounts of an *entitlement* are minor units of what was bought: credits, slots, or cash.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from domain.payments.payment.snapshot import (
+    BalanceTransactionKind,
+    Decline,
+    DisputeStatus,
+    NextAction,
+    ProviderStatus,
+    RefundStatus,
+)
+from domain.payments.payment.terms import PaymentTerms
+
+#: How many commands a payment remembers, so that a repeated one is answered and not done twice.
+RECEIPT_WINDOW = 64
+#: Nobody may make us keep a list without end: what comes after this needs a person.
+MAX_ITEMS = 200
+#: Who acts when nobody commands.
+WORKFLOW = "workflow"
+
+
+class PaymentStatus(StrEnum):
+    """The status of a payment. `unknown`: the provider's response was lost."""
+
+    CREATED = "created"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    REQUIRES_CAPTURE = "requires_capture"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    CHARGED_BACK = "charged_back"
+
+
+P = PaymentStatus
+#: Nothing was received, and nothing is awaited any more. Money that comes all the same is booked as ever.
+ENDED_UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
+#: Something is awaited from the payer, the provider or a chain.
+AWAITING = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
+#: Of these, what its payer has done their part of.
+PROCESSING = AWAITING - {P.CREATED, P.REQUIRES_ACTION}
+
+_FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
+    ProviderStatus.REQUIRES_ACTION: P.REQUIRES_ACTION,
+    ProviderStatus.PROCESSING: P.PROCESSING,
+    ProviderStatus.AUTHORIZED: P.REQUIRES_CAPTURE,
+    ProviderStatus.SUCCEEDED: P.PROCESSING,  # until its charge is booked
+    ProviderStatus.FAILED: P.FAILED,
+    ProviderStatus.EXPIRED: P.EXPIRED,
+    ProviderStatus.CANCELLED: P.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A movement of the provider's balance that is in the books.
+
+    `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
+    entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
+    `paid_minor` is tax, below zero where it is returned. `settled` is false until the provider's balance has it.
+    """
+
+    key: str
+    kind: BalanceTransactionKind
+    amount_minor: int
+    fee_minor: int | None
+    currency: str
+    paid_minor: int
+    occurred_at: datetime
+    goods_minor: int = 0
+    waiting_minor: int = 0
+    tax_minor: int = 0
+    settled: bool = True
+
+
+class RefundState(StrEnum):
+    """`requested`: recorded, and not yet confirmed by the provider; `unknown`: the provider's response was lost."""
+
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+#: What the provider has not yet confirmed to have; one at a time.
+IN_FLIGHT = frozenset({RefundState.REQUESTED, RefundState.UNKNOWN})
+REFUND_STATES = {
+    RefundStatus.PENDING: RefundState.PENDING,
+    RefundStatus.SUCCEEDED: RefundState.SUCCEEDED,
+    RefundStatus.FAILED: RefundState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
+
+    `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
+    `waiting_minor` of the entitlement was taken from what waits for the payment's escrow, not from the organization.
+    `failure_code` is the provider's error code for `failure`, if it refused the refund. `given_up` is true once an
+    operator has stated the outcome of a refund that could not be looked up.
+    """
+
+    refund_id: str
+    amount_minor: int
+    goods_minor: int
+    state: RefundState
+    requested_by: str
+    requested_at: datetime
+    reason: str | None = None
+    ref: str | None = None
+    moved_minor: int = 0
+    debt_minor: int = 0
+    failure: str | None = None
+    failure_code: str | None = None
+    given_up: bool = False
+    waiting_minor: int = 0
+
+    @property
+    def can_be_given_up(self) -> bool:
+        """Whether the provider has not confirmed it yet, so that an operator may state its outcome."""
+        return self.state in IN_FLIGHT or (self.given_up and self.state is RefundState.PENDING and not self.moved_minor)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it lessens what can still be refunded."""
+        return self.state is not RefundState.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A chargeback: what was taken from the organization for it, and how much of that it owes.
+
+    Attributes:
+        goods_minor: what was bought with the disputed amount; held on the payment's account while it is open.
+        waiting_minor: the part of it that was taken from what waits for the payment's escrow.
+        debt_minor: the part of it that was no longer there and is owed.
+        moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
+        released: the entitlement was restored; `retired`: it is gone for good.
+        offered_evidence: what the organization says against it; an operator decides what the bank gets.
+    """
+
+    dispute_id: str
+    ref: str
+    status: DisputeStatus
+    amount_minor: int
+    goods_minor: int
+    reason: str
+    opened_at: datetime
+    evidence_due_at: datetime | None
+    debt_minor: int = 0
+    moved_minor: int = 0
+    released: bool = False
+    retired: bool = False
+    evidence_submitted_at: datetime | None = None
+    waiting_minor: int = 0
+    offered_evidence: str | None = None
+    evidence_offered_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still undecided."""
+        return self.status not in {DisputeStatus.WON, DisputeStatus.LOST}
+
+    @property
+    def counts(self) -> bool:
+        """Whether its amount can no longer be refunded."""
+        return self.status not in {DisputeStatus.WON, DisputeStatus.INQUIRY}
+
+
+class Fulfilment(StrEnum):
+    """Whether the payment was fulfilled: `pending`: not yet; `done`: it was; `gone`: it can no longer be."""
+
+    PENDING = "pending"
+    DONE = "done"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """The whole state of one payment; `version` is the number of its latest event.
+
+    Attributes:
+        provider_status: the latest status that the provider reported; None before the first.
+        ref: the provider's id of the payment.
+        received_minor: the amount received, without void receipts, before refunds and disputes.
+        granted_minor: the entitlement that was granted for it.
+        reversed_minor: the amount of receipts that turned out void; `reversal_debt_minor` is owed because of them.
+        fulfilling: whether its escrow was asked to take the money, and so may have it.
+        escrow_frozen: whether the escrow that has the money was frozen by a chargeback, or had ended before it.
+        expiring: whether the payer's time is over and the provider was asked to cancel the payment.
+        pays_until: see `Snapshot`.
+        overdue: whether operators were alerted that money is still missing long after `pays_until`.
+        receipts: the latest commands that were executed.
+        cancelled_by: who cancelled it before it was paid; None if it was not cancelled, or by the provider or expiry.
+        cancel_requested_by: who asked to cancel it while its provider had not answered, or after a part had come. It is
+            cancelled as soon as it can be, and what was paid is returned.
+        unknown: whether the response to a call was lost: to the creation of the payment, or to a command.
+        unanswered: the latest command that the provider did not answer in time. It may be sent again.
+    """
+
+    terms: PaymentTerms
+    status: PaymentStatus
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    provider_status: ProviderStatus | None = None
+    ref: str | None = None
+    unknown: bool = False
+    expiring: bool = False
+    action: NextAction | None = None
+    decline: Decline | None = None
+    authorized_minor: int = 0
+    seen_minor: int = 0
+    confirmations: int | None = None
+    received_minor: int = 0
+    granted_minor: int = 0
+    reversed_minor: int = 0
+    fee_minor: int = 0
+    booked: tuple[Booked, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    reversal_debt_minor: int = 0
+    fulfilment: Fulfilment = Fulfilment.PENDING
+    escrow_frozen: bool = False
+    receipts: tuple[str, ...] = ()
+    pays_until: datetime | None = None
+    overdue: bool = False
+    fulfilling: bool = False
+    cancelled_by: str | None = None
+    unanswered: str | None = None
+    cancel_requested_by: str | None = None
+
+    @property
+    def ends_at(self) -> datetime:
+        """The end of the payer's time: the requested one, or later if they pay by a method that takes days."""
+        return max(self.terms.expires_at, self.pays_until or self.terms.expires_at)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether it is to be cancelled, and what was paid is to be returned."""
+        return self.cancel_requested_by is not None
+
+    @property
+    def refunded_minor(self) -> int:
+        """What was refunded or is being refunded."""
+        return sum(refund.amount_minor for refund in self.refunds if refund.counts)
+
+    @property
+    def disputed_minor(self) -> int:
+        """What disputes hold or took."""
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.counts)
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether a dispute is undecided; one that is only an inquiry does not count."""
+        return any(dispute.is_open and dispute.counts for dispute in self.disputes)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be refunded."""
+        return max(0, self.received_minor - self.reversed_minor - self.refunded_minor - self.disputed_minor)
+
+    @property
+    def debt_minor(self) -> int:
+        """What the organization came to owe because of this payment, in units of the entitlement; repaid elsewhere."""
+        disputes = sum(dispute.debt_minor for dispute in self.disputes)
+        return self.reversal_debt_minor + disputes + sum(refund.debt_minor for refund in self.refunds)
+
+    def with_refund(self, refund: Refund) -> "Payment":
+        """Return the payment with this refund in the place of the one of its id."""
+        refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in self.refunds)
+        return replace(self, refunds=refunds)
+
+    def with_dispute(self, dispute: Dispute) -> "Payment":
+        """Return the payment with this dispute in the place of the one of its ref."""
+        return replace(self, disputes=tuple(dispute if item.ref == dispute.ref else item for item in self.disputes))
+
+    def has_done(self, command_id: str) -> bool:
+        """Return whether a command was done before."""
+        return command_id in self.receipts
+
+
+class PaymentPostingKind(StrEnum):
+    """The kind of a posting, which determines its accounts: see `domain/payments/payment/booking.py`."""
+
+    RECEIVE = "receive"  # provider → proceeds
+    ADVANCE = "advance"  # exchange → proceeds, of what the provider has taken and its balance does not show yet
+    SETTLE = "settle"  # provider → exchange, once its balance shows it
+    SEND_BACK = "send_back"  # proceeds → provider
+    TAX = "tax"  # proceeds → tax, of what came in
+    TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
+    FEE = "fee"  # what the provider kept; negative when it gave back
+    ISSUE = "issue"  # credits come into being, on the payment's own account
+    RETIRE = "retire"  # credits on the payment's own account cease to be
+    RESERVE = "earmark"  # organization → the payment's own account
+    CLAW_BACK = "seize"  # the same as far as it is there; the organization owes the rest
+    RELEASE = "release"  # the payment's own account → organization; what it owes is paid from it first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPosting:
+    """An amount that an event moves, in minor units of `asset`. All postings of one event form one transfer.
+
+    `paid_minor` is the amount in the payment's currency; set only if the provider keeps its balance in another one.
+    """
+
+    kind: PaymentPostingKind
+    amount_minor: int
+    asset: str
+    paid_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of a command, a deadline or a provider's report: the next state, its event, and the postings.
+
+    `booked` is the key of the provider's movement that the event books. `debtor` is the ref of the refund or dispute
+    whose entitlement is clawed back.
+    """
+
+    payment: Payment
+    event: str
+    actor: str
+    moves: tuple[PaymentPosting, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    booked: str | None = None
+    debtor: str | None = None
+
+
+def status_of(payment: Payment) -> PaymentStatus:
+    """Derive the status from what was booked; while nothing is booked, from the provider's status."""
+    net = payment.received_minor - payment.reversed_minor
+    # Coins that a chain took back may stand in another block later, and the payment is whole again.
+    taken_back = payment.reversed_minor and net < payment.terms.amount_minor
+    if taken_back or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
+        return P.CHARGED_BACK
+    if payment.is_disputed:
+        return P.DISPUTED
+    if net and payment.refunded_minor:
+        return P.REFUNDED if payment.refunded_minor >= net else P.PARTIALLY_REFUNDED
+    whole = net >= payment.terms.amount_minor or payment.provider_status is ProviderStatus.SUCCEEDED
+    # When the payer's time is over, a part that came counts for what it is.
+    if net and (whole or payment.expiring):
+        return P.SUCCEEDED
+    if payment.unknown:
+        return P.UNKNOWN
+    if payment.provider_status is None:
+        return P.FAILED if payment.decline else P.EXPIRED if payment.expiring else P.CREATED
+    if payment.cancelled_by and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
+        return P.CANCELLED
+    if payment.expiring and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
+        return P.EXPIRED
+    return _FROM_PROVIDER[payment.provider_status]
+
+
+def numbered(outcome: Outcome, at: datetime) -> Outcome:
+    """Give the event its number, and the state its status and time."""
+    after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
+    return replace(outcome, payment=replace(after, status=status_of(after)))

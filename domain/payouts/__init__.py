@@ -1,0 +1,1 @@
+"""Earnings, and money that goes out."""

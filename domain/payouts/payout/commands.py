@@ -1,0 +1,160 @@
+"""The commands and events of a payout, as pure functions from the present state to an `Outcome`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.common.errors import Conflict
+from domain.payouts.payout.state import FINAL, RECEIPT_WINDOW, WORKFLOW, Outcome, Payout, PayoutStatus
+
+S = PayoutStatus
+#: Pauses between looks for what may have been sent, the last of which is repeated, and between tries for want of funds:
+#: these come with the days on which providers make money available.
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
+TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
+#: How long a provider may still be working on a try that had no answer: nothing is returned before.
+WORKS_AT_MOST = timedelta(hours=1)
+#: How long the platform's money is waited for at its provider before the payout comes back.
+WAITS_FOR_FUNDS = timedelta(days=30)
+#: How long after the provider's balance has grown a payout is tried: such events come in bursts, and one try is enough
+#: for all of a minute.
+SETTLES = timedelta(minutes=1)
+#: How many payouts one event wakes, and how much later than the one before each of them is tried: what there is goes to
+#: the oldest, and the provider is not asked for all at once.
+WOKEN = 50
+SPACING = timedelta(seconds=1)
+#: What is tried within this time anyhow is not woken, so that no event changes what another one has begun.
+SOON = SETTLES + WOKEN * SPACING
+
+
+class WrongPayoutState(Conflict):
+    """The payout's state does not allow the command; the field `state` names it."""
+
+    code = "payout.wrong_state"
+
+
+def numbered(outcome: Outcome, command_id: str) -> Outcome:
+    """Give the event its number and the command its receipt."""
+    before = outcome.payout
+    receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, payout=replace(before, version=before.version + 1, receipts=receipts))
+
+
+def asked_for(currency: str | None, amount_minor: int | None) -> dict[str, object]:
+    """Return the content of a request, by which a repeated command is compared."""
+    return {"asked_minor": amount_minor, "asked_currency": currency}
+
+
+def requested(payout: Payout, *, actor: str, asked: Mapping[str, object]) -> Outcome:
+    """Open the payout; this event takes its amount from the earnings."""
+    return Outcome(payout=payout, event="requested", actor=actor, details=dict(asked))
+
+
+def sent(payout: Payout, *, transfer_ref: str) -> Outcome:
+    """Record that the provider has sent the payout."""
+    _demand_open(payout)
+    after = replace(payout, status=S.PAID, transfer_ref=transfer_ref, next_at=None, tries=0)
+    return Outcome(payout=after, event="paid", actor=WORKFLOW, details={"transfer_ref": transfer_ref})
+
+
+def short(payout: Payout, now: datetime) -> Outcome:
+    """Wait until the platform's balance at the provider suffices; nothing was sent."""
+    _demand_open(payout)
+    if payout.gives_up_at is not None and now >= payout.gives_up_at:
+        return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
+    # The provider remembers its refusal under the key of this attempt.
+    again = replace(payout, attempt=payout.attempt + 1, unanswered_at=None)
+    return _later(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + WAITS_FOR_FUNDS)
+
+
+def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
+    """Schedule a look-up at the provider: the payout may have been sent.
+
+    `code` and `detail` describe what the provider has under its key instead, if anything; the event records them.
+    """
+    _demand_open(payout)
+    later = _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
+    if code is None:
+        return later
+    return replace(later, details={**later.details, "code": code, "detail": detail})
+
+
+def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome:
+    """Return the payout to the earnings because it was refused, unless an earlier attempt may still succeed.
+
+    Bursar may refuse it without a call to the provider. Such a refusal says nothing about an earlier attempt whose
+    response was lost.
+    """
+    if payout.status is not S.UNKNOWN:
+        return failed(payout, code=code, detail=detail)
+    since = payout.unanswered_at or now
+    if now >= since + WORKS_AT_MOST:
+        return failed(payout, code=code, detail=detail)
+    later = _later(replace(payout, unanswered_at=since), S.UNKNOWN, now, payout.gives_up_at)
+    return replace(later, details={**later.details, "code": code, "detail": detail})
+
+
+def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
+    """Return the payout to the earnings: it was not sent, and will not be."""
+    _demand_open(payout)
+    after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
+    return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
+
+
+def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
+    """Record an operator's statement that it was not sent, after a look at the provider.
+
+    Raises:
+        WrongPayoutState: it neither waits for funds nor has an unknown outcome.
+    """
+    if payout.status not in {S.WAITING_FOR_FUNDS, S.UNKNOWN}:
+        raise _wrong(payout, "given up")
+    outcome = failed(payout, code="payout.given_up", detail=reason or "An operator gave it up.", actor=actor)
+    return replace(outcome, event="given_up")
+
+
+def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
+    """Attempt the payout, or look it up, now.
+
+    Raises:
+        WrongPayoutState: it has ended.
+    """
+    _demand_open(payout)
+    return Outcome(payout=replace(payout, next_at=now), event="look_requested", actor=actor)
+
+
+def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str) -> Outcome:
+    """Attempt the payout soon, because the platform's balance at the provider has grown.
+
+    Args:
+        payout: the present state.
+        now: when the provider reported it.
+        place: how many older payouts the same event has affected.
+        event_id: the provider's id of the event.
+
+    Raises:
+        WrongPayoutState: it does not wait for funds, or is attempted soon anyway.
+    """
+    if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
+        raise _wrong(payout, "sent sooner")
+    after = replace(payout, next_at=now + SETTLES + SPACING * max(0, min(place, WOKEN)))
+    return Outcome(payout=after, event="funds_available", actor=WORKFLOW, details={"event_id": event_id})
+
+
+def _later(payout: Payout, status: PayoutStatus, now: datetime, gives_up_at: datetime | None) -> Outcome:
+    tries = payout.tries + 1 if payout.status is status else 1
+    pauses = TRIES if status is S.WAITING_FOR_FUNDS else LOOKS
+    pause = pauses[min(tries, len(pauses)) - 1]
+    after = replace(payout, status=status, tries=tries, next_at=now + pause, gives_up_at=gives_up_at)
+    return Outcome(payout=after, event=status.value, actor=WORKFLOW, details={"tries": tries})
+
+
+def _demand_open(payout: Payout) -> None:
+    if payout.status in FINAL:
+        raise _wrong(payout, "changed")
+
+
+def _wrong(payout: Payout, what: str) -> WrongPayoutState:
+    return WrongPayoutState(
+        f"A payout that is {payout.status.value} cannot be {what}.", extra={"state": payout.status.value}
+    )

@@ -1,0 +1,57 @@
+"""Converts the answers of model vendors into `TokenUsage`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from domain.usage.adapters import anthropic, bedrock, gemini, mistral, openai, otel
+from domain.usage.adapters.otel import provider_of as provider_of
+from domain.usage.adapters.reading import ModelCall as ModelCall
+from domain.usage.adapters.reading import tier_of, unreadable
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelCall]] = {
+    "anthropic.messages": anthropic.read_message,
+    "bedrock.converse": bedrock.read_converse,
+    "gemini.generate": gemini.read_content,
+    "mistral.chat": mistral.read_chat,
+    "mistral.ocr": mistral.read_document,
+    "openai.chat": openai.read_text,
+    "openai.embeddings": openai.read_text,
+    "openai.image": openai.read_image,
+    "openai.realtime": openai.read_text,
+    "openai.responses": openai.read_text,
+    "openai.transcription": openai.read_transcription,
+    "otel": otel.read_attributes,
+}
+#: The forms of answers that can be read.
+SHAPES = tuple(_READERS)
+
+
+def read_call(
+    shape: str,
+    answer: Mapping[str, Any],
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    tier: str | None = None,
+) -> ModelCall:
+    """Read the usage in an answer.
+
+    Args:
+        shape: one of `SHAPES`.
+        answer: the answer, its numbers integers or decimals.
+        provider: who served it, if that is not the owner of the API: `azure` for OpenAI's, `vertex_ai` for Gemini's.
+        model: the requested model, if the answer does not name it, or names it differently from the price list.
+        tier: how it was served, if the answer cannot say it: `batch`.
+
+    Raises:
+        Invalid: `usage.unreadable`: the shape is unknown, counts are missing or contradict each other.
+    """
+    reader = _READERS.get(shape)
+    if reader is None:
+        unreadable(f"{shape[:64]!r} is not a known shape. Use one of {', '.join(SHAPES)}.")
+    call = reader(answer)
+    usage = call.usage if tier is None else replace(call.usage, tier=tier_of(tier))
+    return ModelCall(
+        provider=call.provider if provider is None else provider_of(provider), model=model or call.model, usage=usage
+    )

@@ -1,0 +1,49 @@
+"""Usage of Mistral's API.
+
+It speaks OpenAI's chat completions, with cached tokens in the prompt's; audio stands beside the prompt, in seconds, and
+its tokens are in the total only. Reasoning is output and is not told apart. Documents are counted in pages.
+
+Sources: https://docs.mistral.ai/api (`UsageInfo`, `OCRUsageInfo`); https://docs.mistral.ai/capabilities/audio (an
+answer with `prompt_audio_seconds` 203 and `prompt_tokens` 4).
+"""
+
+from domain.usage.adapters.reading import (
+    Answer,
+    ModelCall,
+    answer_units,
+    count,
+    milliseconds,
+    model_of,
+    needed,
+    prompt_units,
+    section,
+    tier_of,
+    usage_of,
+    used,
+)
+
+
+def read_chat(answer: Answer) -> ModelCall:
+    """Read a chat completion, an embedding or a transcription."""
+    usage = usage_of(answer)
+    details = section(usage, "prompt_tokens_details", "prompt_token_details")
+    seconds = usage if usage.get("prompt_audio_seconds") != {} else {}  # its schema allows an empty object for none
+    return ModelCall(
+        provider="mistral",
+        model=model_of(answer, "model"),
+        usage=used(
+            prompt_units(
+                total=needed(usage, "prompt_tokens"),
+                cached=count(details, "cached_tokens") or count(usage, "num_cached_tokens"),
+            ),
+            answer_units(total=count(usage, "completion_tokens")),
+            input_ms=milliseconds(seconds, "prompt_audio_seconds"),
+            tier=tier_of(answer.get("service_tier")),
+        ),
+    )
+
+
+def read_document(answer: Answer) -> ModelCall:
+    """Read the pages of a document."""
+    pages = needed(usage_of(answer, "usage_info"), "pages_processed")
+    return ModelCall(provider="mistral", model=model_of(answer, "model"), usage=used(pages=pages))
