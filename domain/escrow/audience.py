@@ -5,8 +5,9 @@ from typing import Any
 
 from domain.common.access import Actor
 from domain.escrow.state import Terms
-from domain.messages.events.escrow import UNTOLD
 
+#: Steps that concern operators alone.
+OPERATORS_ONLY = frozenset({"command_refused"})
 #: How others are shown a payer's payment whose chargeback has disputed the escrow.
 CHARGED_BACK = "payment"
 _BY_PAYMENT = "payment:"
@@ -14,7 +15,7 @@ _BY_PAYMENT = "payment:"
 
 def hidden_steps(actor: Actor) -> frozenset[str]:
     """Return the kinds of steps that only the platform sees: refused signals of its operators."""
-    return frozenset() if actor.is_platform else UNTOLD
+    return frozenset() if actor.is_platform else OPERATORS_ONLY
 
 
 def shown_step(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, SLOT
 from domain.payouts.payable import PayableState, Share
 
 
@@ -208,3 +208,29 @@ def _asset(asset: str, parts: dict[Part, int], held: int, earned: list[Earnings]
         owed=-parts.get(Part.OWED, 0),
         invoiced=-parts.get(Part.INVOICED, 0),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemainingBalance:
+    """Money that an organization still has or owes, in minor units of the asset; `kind` is a part of its summary."""
+
+    kind: str
+    asset: str
+    amount_minor: int
+
+
+def remaining_balances(standings: Iterable[Standing]) -> list[RemainingBalance]:
+    """Return an organization's balances by kind and asset; debts are negative.
+
+    Unused slots do not count: they end with the organization.
+    """
+    sums: dict[tuple[Part, str], int] = {}
+    for each in standings:
+        part = part_of(each.path)
+        if (part, each.asset) != (Part.WALLET, SLOT):
+            sums[part, each.asset] = sums.get((part, each.asset), 0) + each.posted_minor
+    return [
+        RemainingBalance(kind=part.value, asset=asset, amount_minor=amount)
+        for (part, asset), amount in sorted(sums.items())
+        if amount
+    ]

@@ -1,12 +1,8 @@
 """The states of an organization: active, suspended for a while, or closed once it has nothing left."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.common.errors import Conflict, DomainError, Forbidden
-from domain.common.money import SLOT
-from domain.payouts.summary import Part, Standing, part_of
 
 
 class OrganizationStatus(StrEnum):
@@ -74,29 +70,3 @@ def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainErro
             )
         case OrganizationStatus.CLOSED:
             return OrganizationClosed(f"{who} is closed.", extra=named)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """Money that an organization still has or owes, in minor units of the asset; `kind` is a part of its summary."""
-
-    kind: str
-    asset: str
-    amount_minor: int
-
-
-def money_left(standings: Iterable[Standing]) -> list[Left]:
-    """Return an organization's balances by kind and asset; debts are negative.
-
-    Unused slots do not count: they end with the organization.
-    """
-    sums: dict[tuple[Part, str], int] = {}
-    for each in standings:
-        part = part_of(each.path)
-        if (part, each.asset) != (Part.WALLET, SLOT):
-            sums[part, each.asset] = sums.get((part, each.asset), 0) + each.posted_minor
-    return [
-        Left(kind=part.value, asset=asset, amount_minor=amount)
-        for (part, asset), amount in sorted(sums.items())
-        if amount
-    ]

@@ -10,13 +10,13 @@ from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.money import format_amount
 from domain.messages.events import Event, time_of
+from domain.payouts.summary import remaining_balances
 from domain.tenants.metadata import Written
 from domain.tenants.organization import (
     OrganizationClosed,
     OrganizationNotEmpty,
     OrganizationStatus,
     TimedExits,
-    money_left,
 )
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
@@ -198,7 +198,7 @@ async def _left(session: AsyncSession, organization_id: str, now: datetime) -> S
     books = await summaries.read(await driver_connection(session), organization_id, now)
     money = [
         {"kind": left.kind, "currency": left.asset, "amount": format_amount(left.amount_minor, left.asset)}
-        for left in money_left(books.standings)
+        for left in remaining_balances(books.standings)
     ]
     under_way = await organizations.under_way(session, organization_id)
     return [*money, *({"kind": kind, "ids": list(ids)} for kind, ids in under_way.items())]

@@ -8,7 +8,6 @@ from uuid import UUID
 from domain.common.calendar import FOREVER, Window
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT, format_amount
-from domain.messages.alert.rules import BUDGET_80_PERCENT
 
 
 class AlertKind(StrEnum):
@@ -17,7 +16,7 @@ class AlertKind(StrEnum):
     #: A part of a limit is reached; one for each threshold, and of those that are passed together the highest.
     THRESHOLD = "spend.threshold"
     #: The built-in rule: 80 % of a limit, which is not told as a threshold as well.
-    BUDGET = BUDGET_80_PERCENT
+    BUDGET = "budget_80_percent"
     #: Half of a limit was used in the first tenth of its window.
     BURST = "spend.burst"
     #: A control refused.

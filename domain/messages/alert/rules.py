@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.common.errors import Conflict, Invalid
+from domain.credits.spend.alerts import AlertKind
 from domain.messages.alert.conditions import WHOLE_E4, Condition, Measure, Reading, format_figure
 from domain.messages.alert.escalation import Step
 from domain.messages.alert.firing import Terms
@@ -48,7 +49,7 @@ class BuiltIn:
 
 LOW_CREDIT_BALANCE = "low_credit_balance"
 FAILED_PAYMENT = "failed_payment"
-BUDGET_80_PERCENT = "budget_80_percent"
+BUDGET_80_PERCENT = AlertKind.BUDGET.value
 COST_SPIKE = "cost_spike"
 REPUTATION_ANOMALY = "reputation_anomaly"
 FRAUD_SUSPECTED = "fraud_suspected"

@@ -1,6 +1,7 @@
 """Events of escrows, for the parties: each state, and each step that does not change the state."""
 
 from domain.common.money import format_amount, format_ratio
+from domain.escrow.audience import OPERATORS_ONLY
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.messages.events import (
@@ -72,8 +73,6 @@ STEPS = {
     ),
     "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the default applies next."),
 }
-#: Steps that concern operators alone.
-UNTOLD = frozenset({"command_refused"})
 
 _SHOWN: dict[str, dict[str, JSON]] = {
     "opened": {"funded_amount": "0.00"},
@@ -156,7 +155,7 @@ def parties(escrow: Escrow) -> dict[str, str]:
 
 
 def _name(before: Escrow | None, event: str, after: Escrow) -> str | None:
-    if event in UNTOLD:
+    if event in OPERATORS_ONLY:
         return None
     if before is not None and before.status is after.status:
         return STEPS[event][0]
