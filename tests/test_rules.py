@@ -128,6 +128,41 @@ def test_domain_imports_only_itself_and_the_standard_library():
     assert imported <= set(sys.stdlib_module_names) | {"domain"}
 
 
+#: The layers that are sorted by area, and folders that stand at the root of one.
+SORTED = ["activities", "contracts", "domain", "models", "repositories", "services", "workflows"]
+AT_THE_ROOT = {"domain/privacy", "repositories/sql"}
+#: Packages of the domain that are an area themselves: their modules are no nouns.
+WHOLE_AREAS = {"escrow", "marketplace", "reputation", "usage"}
+#: Nouns of the domain that more areas need than their own.
+SHARED = {"mail"}
+
+
+def areas(*layers: str) -> list[Path]:
+    """Return the folders of the areas, in each of the layers."""
+    found = [path.parent for layer in layers for path in sorted((ROOT / layer).glob("*/__init__.py"))]
+    return [path for path in found if str(path.relative_to(ROOT)) not in AT_THE_ROOT]
+
+
+def test_the_areas_of_every_layer_are_those_of_the_map():
+    _, _, page = (ROOT / "AGENTS.md").read_text("utf-8").partition("## Areas")
+    mapped = set(re.findall(r"^\| `(\w+)` \|", page.partition("## ")[0], re.MULTILINE))
+    assert {path.name for path in areas(*SORTED)} == mapped
+    assert {path.name for path in (ROOT / "repositories/sql").iterdir()} <= mapped
+
+
+def test_a_noun_has_the_same_area_in_every_layer():
+    places: dict[str, set[str]] = {}
+    for area in areas(*SORTED):
+        if area.parent.name == "domain" and area.name in {"common", *WHOLE_AREAS}:
+            continue
+        for path in area.iterdir():
+            if not path.name.startswith("__"):
+                places.setdefault(path.stem, set()).add(area.name)
+    assert {noun: found for noun, found in places.items() if len(found) > 1} == {}
+    shared = {path.stem for path in (ROOT / "domain/common").iterdir()}
+    assert {noun for noun in shared if places.get(noun, {"common"}) != {"common"}} == SHARED
+
+
 @for_each("part", [*PRODUCT, *ROOTS])
 def test_the_product_imports_no_development_tools_and_no_tests(part):
     for path in files(part):
