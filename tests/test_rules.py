@@ -153,8 +153,8 @@ REACHING = {
 NOT_REACHING = {"reach.signal", "workflow.signal"}
 #: What the client calls on its way out: the chain that it goes through whoever called.
 INTERCEPTORS = "runtime/interceptors.py"
-#: Children: of the nightly reconciliation, which is a batch, and of sweeps that began before they went by pages.
-CHILDREN = {"workflows/reconciliation.py": "execute_child_workflow", "workflows/sweep.py": "start_child_workflow"}
+#: Children: of the nightly reconciliation, which is a batch.
+CHILDREN = {"workflows/reconciliation.py": "execute_child_workflow"}
 
 
 def test_nobody_but_the_door_reaches_the_runs_of_entities():
