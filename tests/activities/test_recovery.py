@@ -352,6 +352,7 @@ async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: Worl
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_earnings_that_their_creator_does_not_answer_for_are_converted_while_they_are_charged_back(
     world: World,
 ) -> None:
@@ -364,6 +365,7 @@ async def test_earnings_that_their_creator_does_not_answer_for_are_converted_whi
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -376,6 +378,7 @@ async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> Non
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = [await world.bought(purpose=purpose) for _ in range(2)][1]
@@ -407,6 +410,7 @@ async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World)
     assert sorted(taken) == [10 * ONE, 40 * ONE]
 
 
+@pytest.mark.slow
 async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(world: World) -> None:
     paid = await world.bought()
     await world.works(100, at=EARNED - timedelta(days=30))
@@ -432,6 +436,7 @@ async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_late
     assert await world.balances() == {"earned": 0, "owes": -70, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_taken_for_the_other(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -451,6 +456,7 @@ async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_ta
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
     owes = accounts.org_debt(world.org, CREDIT)
     await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
@@ -467,6 +473,7 @@ async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
     assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -497,6 +504,7 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earnings(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -553,6 +561,7 @@ async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_e
     assert len(await told_of_reversal(world, payout, ref)) == 1
 
 
+@pytest.mark.slow
 async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_operators_once(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -567,6 +576,7 @@ async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_ope
     assert len(await told_of_reversal(world, payout, *refs)) == 1
 
 
+@pytest.mark.slow
 async def test_transfer_of_a_payout_that_failed_is_reversed_without_an_alert(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -600,6 +610,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
         return list(await session.scalars(found))
 
 
+@pytest.mark.slow
 async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -621,6 +632,7 @@ async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_p
     assert (answer.transfer_ref, answer.unknown, answer.refused) == (None, True, "payout.reversed")
 
 
+@pytest.mark.slow
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -634,6 +646,7 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     assert [row.status for row in rows] == ["refused"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "pays", "ended"),
     [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
@@ -660,6 +673,7 @@ async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
     assert await world.reversals() == [ended]
 
 
+@pytest.mark.slow
 async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -678,6 +692,7 @@ async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -699,6 +714,7 @@ async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts(world: World) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
     paid.there.at = NOW
@@ -730,6 +746,7 @@ async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -753,6 +770,7 @@ async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -779,6 +797,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
     assert told.endswith("what became of it is not known: Not now. It is looked for once a day.")
 
 
+@pytest.mark.slow
 async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -794,6 +813,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
     assert await world.balances() == {"earned": 30, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: World) -> None:
     money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=money)
@@ -809,6 +829,7 @@ async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: Wor
     assert await world.states() == {PayableState.AVAILABLE: 400}
 
 
+@pytest.mark.slow
 async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_earnings_back(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
@@ -869,6 +890,7 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
     assert await world.balances("USD") == {"earned": 300, "owes": 0, "payer": -50}
 
 
+@pytest.mark.slow
 async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
@@ -887,6 +909,7 @@ async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(w
     assert await world.states() == {PayableState.FROZEN: 900}
 
 
+@pytest.mark.slow
 async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -901,6 +924,7 @@ async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) 
     assert await world.states() == {PayableState.AVAILABLE: 300, PayableState.FROZEN: 700}
 
 
+@pytest.mark.slow
 async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_left(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -915,6 +939,7 @@ async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_lef
     assert await world.states() == {PayableState.FROZEN: 900}
 
 
+@pytest.mark.slow
 async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_then(world: World) -> None:
     """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
     paid = await world.bought()
@@ -931,6 +956,7 @@ async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": -5}
 
 
+@pytest.mark.slow
 async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_and_once(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -945,6 +971,7 @@ async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_
     assert await world.balances() == {"earned": 0, "owes": -20, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: World) -> None:
     """Dear credits are spent on an accomplice and charged back, when only credits of half their price are there."""
     paid = await world.bought()
@@ -957,6 +984,7 @@ async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: Wo
     assert await world.recover() == (0, 0)
 
 
+@pytest.mark.slow
 async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_ones(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -974,6 +1002,7 @@ async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_one
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: World) -> None:
     """A credit is spent like any other, whatever was paid for it."""
     paid = await world.bought()
@@ -987,6 +1016,7 @@ async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: 
     assert await world.balances() == {"earned": 20, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
@@ -1000,6 +1030,7 @@ async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_pr
     assert await world.balances() == {"earned": 45, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("granted", "left"), [(100, 0), (40, 0)])
 async def test_credits_that_nobody_paid_for_make_up_for_nothing(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
@@ -1016,6 +1047,7 @@ async def test_credits_that_nobody_paid_for_make_up_for_nothing(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
 async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charged_back_too(
     world: World, *, is_disputed_too: bool, left: int
@@ -1034,6 +1066,7 @@ async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charge
     assert await world.balances() == {"earned": left, "owes": 0, "payer": -100 if is_disputed_too else 0}
 
 
+@pytest.mark.slow
 async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
     """Whoever buys and gives back after the work has used nothing by it."""
     paid = await world.bought()
@@ -1048,6 +1081,7 @@ async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: World) -> None:
     paid = await world.bought()
     await world.works(50, at=NOW - timedelta(days=3))
@@ -1058,6 +1092,7 @@ async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: Wor
         assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_second_loss_of_a_balance_takes_from_the_escrow_that_the_first_one_left(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -1089,6 +1124,7 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
     assert await world.recover() == (0, 0)
 
 
+@pytest.mark.slow
 async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_leave_unpaid(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1105,6 +1141,7 @@ async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_l
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1116,6 +1153,7 @@ async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_i
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost_minor", [None, 1_800])
 async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nobody_else(
     world: World, lost_minor: int | None
@@ -1140,6 +1178,7 @@ async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nob
         assert await one.credits() == 400
 
 
+@pytest.mark.slow
 async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1157,6 +1196,7 @@ async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_give_back(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1167,6 +1207,7 @@ async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_g
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_lost", [False, True])
 async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_the_price_of_what_was_used(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
@@ -1218,6 +1259,7 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [True, False])
 async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operator(world: World, given: bool) -> None:
     paid = await world.bought()
@@ -1241,6 +1283,7 @@ async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operato
         assert await world.balances() == {"earned": 50, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_creators(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -1266,6 +1309,7 @@ async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_crea
     await proves(database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: World, *, is_granted: bool) -> None:
     """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
@@ -1284,6 +1328,7 @@ async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: Worl
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -1304,6 +1349,7 @@ async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(worl
         assert len((await session.scalars(query)).all()) == 1
 
 
+@pytest.mark.slow
 async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -1370,6 +1416,7 @@ async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pyt
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
@@ -1442,6 +1489,7 @@ async def test_creator_gives_back_what_it_sold_once(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_creator_does_not_answer_for_a_sale_that_it_gave_back_out_of_other_credits(
     world: World, database_urls: DatabaseUrls
 ) -> None:
