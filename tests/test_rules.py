@@ -192,7 +192,7 @@ REACHING = {
 NOT_REACHING = {"reach.signal", "workflow.signal"}
 #: What the client calls on its way out: the chain that it goes through whoever called.
 INTERCEPTORS = "runtime/interceptors.py"
-#: Children: of the nightly reconciliation, which is a batch, and of sweeps that began before they went by pages.
+#: Children: of the nightly reconciliation, which is a batch.
 CHILDREN = {"workflows/books/reconciliation.py": "execute_child_workflow"}
 
 

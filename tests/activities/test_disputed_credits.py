@@ -99,6 +99,7 @@ async def test_disputed_credits_are_held_and_others_are_spent_until_it_is_won(da
     assert await credits(one) == (30, 400)
 
 
+@pytest.mark.slow
 async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_one_is_decided(
     database: Database,
 ) -> None:
@@ -114,6 +115,7 @@ async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_o
     assert await credits(one) == (500, 0)
 
 
+@pytest.mark.slow
 async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_none_back(database: Database) -> None:
     one, made = await paid(database)
     first, second = made.there.dispute(1_000), made.there.dispute(500)
@@ -127,6 +129,7 @@ async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_non
     assert (await credits(one), row.returned_minor, row.hold_id) == ((0, 0), 2_900, None)
 
 
+@pytest.mark.slow
 async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(database: Database) -> None:
     one, made = await paid(database)
     made.there.close_dispute(made.there.dispute(), won=False)
@@ -168,6 +171,7 @@ async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_tak
     assert await credits(one) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_dispute_of_credits_that_are_used_holds_nothing(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 500)
@@ -180,6 +184,7 @@ async def test_dispute_of_credits_that_are_used_holds_nothing(database: Database
     assert await credits(one) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_credits_that_are_spent_while_a_dispute_opens_are_used_or_held_and_never_both(
     database: Database,
 ) -> None:
@@ -229,6 +234,7 @@ async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once
     assert await credits(one) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back(database: Database) -> None:
     one, made = await paid(database)
     ref = made.there.dispute()
@@ -268,6 +274,7 @@ async def win(made: Mirrored, ref: str, *, lost: bool) -> None:
         await made.look()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
 async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(database: Database, lost: bool) -> None:
     one, made, ref = await months_left_out(database, lost=lost)
@@ -301,6 +308,7 @@ async def owed(one: Subscribed) -> int:
         return await owed_minor(Ledger(await driver_connection(session)), one.org_id, CREDIT) // 10**6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
 async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_owes(
     database: Database, lost: bool
@@ -312,6 +320,7 @@ async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_ow
     assert (await credits(one), await owed(one)) == ((1_500 - 700, 0), 0)
 
 
+@pytest.mark.slow
 async def test_months_left_out_come_as_far_as_what_was_not_credited_reaches(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
@@ -346,6 +355,7 @@ async def next_month(one: Subscribed, number: int) -> None:
     await one.write(granted, ANCHOR.after(number))
 
 
+@pytest.mark.slow
 async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_when_the_dispute_is_lost(
     database: Database,
 ) -> None:
@@ -388,6 +398,7 @@ async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
     return other
 
 
+@pytest.mark.slow
 async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_anew(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
@@ -425,6 +436,7 @@ async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fai
     assert (await credits(one), row.credited_minor) == ((0, 0), 2_320)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("returned", [0, 1_450])
 async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwise(
     database: Database, returned: int
@@ -445,6 +457,7 @@ async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwis
     assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
 
 
+@pytest.mark.slow
 async def test_lost_credits_come_back_as_far_as_the_bank_returned_their_price_once_the_rest_is_credited(
     database: Database,
 ) -> None:
@@ -493,6 +506,7 @@ async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits
     assert (await credits(one), returned, lost) == ((30, 0), 2_320 if won else 0, 0)
 
 
+@pytest.mark.slow
 async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_credits_back(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
@@ -501,6 +515,7 @@ async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_cr
     assert await credits(one) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_creators_answer_for_no_credits_that_were_taken_back_when_the_bill_was_given_up(
     database: Database,
 ) -> None:

@@ -92,7 +92,11 @@ async def walk(one: Subscribed, made: Mirrored, steps: str) -> None:
         await made.look()
 
 
-@pytest.mark.parametrize("used", [0, 100, 500])
+#: Of the credits of the bill: none, some and all.
+USED = [pytest.param(0, marks=pytest.mark.slow), 100, pytest.param(500, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("used", USED)
 @pytest.mark.parametrize(
     "steps",
     [
@@ -139,7 +143,7 @@ async def test_given_up_invoice_is_paid_once_nothing_of_it_is_lost(
     assert (bool(given_up), unpaid) == (is_given_up, is_given_up)
 
 
-@pytest.mark.parametrize("used", [0, 100, 500])
+@pytest.mark.parametrize("used", USED)
 @pytest.mark.parametrize(
     "steps", ["open up lost", "open lost up", "open up won again up lost", "open up won again lost up"]
 )

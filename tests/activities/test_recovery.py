@@ -354,6 +354,7 @@ async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: Worl
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_earnings_that_their_creator_does_not_answer_for_are_converted_while_they_are_charged_back(
     world: World,
 ) -> None:
@@ -366,6 +367,7 @@ async def test_earnings_that_their_creator_does_not_answer_for_are_converted_whi
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -378,6 +380,7 @@ async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> Non
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = [await world.bought(purpose=purpose) for _ in range(2)][1]
@@ -409,6 +412,7 @@ async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World)
     assert sorted(taken) == [10 * ONE, 40 * ONE]
 
 
+@pytest.mark.slow
 async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(world: World) -> None:
     paid = await world.bought()
     await world.works(100, at=EARNED - timedelta(days=30))
@@ -434,6 +438,7 @@ async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_late
     assert await world.balances() == {"earned": 0, "owes": -70, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_taken_for_the_other(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -453,6 +458,7 @@ async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_ta
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
     owes = accounts.org_debt(world.org, CREDIT)
     await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
@@ -469,6 +475,7 @@ async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
     assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -499,6 +506,7 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earnings(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -555,6 +563,7 @@ async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_e
     assert len(await told_of_reversal(world, payout, ref)) == 1
 
 
+@pytest.mark.slow
 async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_operators_once(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -569,6 +578,7 @@ async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_ope
     assert len(await told_of_reversal(world, payout, *refs)) == 1
 
 
+@pytest.mark.slow
 async def test_transfer_of_a_payout_that_failed_is_reversed_without_an_alert(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -602,6 +612,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
         return list(await session.scalars(found))
 
 
+@pytest.mark.slow
 async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:
     await world.bought()
     await world.works(100)
@@ -623,6 +634,7 @@ async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_p
     assert (answer.transfer_ref, answer.unknown, answer.refused) == (None, True, "payout.reversed")
 
 
+@pytest.mark.slow
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -636,6 +648,7 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     assert [row.status for row in rows] == ["refused"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "pays", "ended"),
     [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
@@ -662,6 +675,7 @@ async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
     assert await world.reversals() == [ended]
 
 
+@pytest.mark.slow
 async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -680,6 +694,7 @@ async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -701,6 +716,7 @@ async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts(world: World) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
     paid.there.at = NOW
@@ -732,6 +748,7 @@ async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -755,6 +772,7 @@ async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -781,6 +799,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
     assert told.endswith("what became of it is not known: Not now. It is looked for once a day.")
 
 
+@pytest.mark.slow
 async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -796,6 +815,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
     assert await world.balances() == {"earned": 30, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: World) -> None:
     money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=money)
@@ -811,6 +831,7 @@ async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: Wor
     assert await world.states() == {PayableState.AVAILABLE: 400}
 
 
+@pytest.mark.slow
 async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_earnings_back(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
@@ -871,6 +892,7 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
     assert await world.balances("USD") == {"earned": 300, "owes": 0, "payer": -50}
 
 
+@pytest.mark.slow
 async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
@@ -889,6 +911,7 @@ async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(w
     assert await world.states() == {PayableState.FROZEN: 900}
 
 
+@pytest.mark.slow
 async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -903,6 +926,7 @@ async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) 
     assert await world.states() == {PayableState.AVAILABLE: 300, PayableState.FROZEN: 700}
 
 
+@pytest.mark.slow
 async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_left(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -917,6 +941,7 @@ async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_lef
     assert await world.states() == {PayableState.FROZEN: 900}
 
 
+@pytest.mark.slow
 async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_then(world: World) -> None:
     """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
     paid = await world.bought()
@@ -933,6 +958,7 @@ async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": -5}
 
 
+@pytest.mark.slow
 async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_and_once(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -947,6 +973,7 @@ async def test_credits_that_went_on_to_another_creator_are_taken_where_they_are_
     assert await world.balances() == {"earned": 0, "owes": -20, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: World) -> None:
     """Dear credits are spent on an accomplice and charged back, when only credits of half their price are there."""
     paid = await world.bought()
@@ -959,6 +986,7 @@ async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: Wo
     assert await world.recover() == (0, 0)
 
 
+@pytest.mark.slow
 async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_ones(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -976,6 +1004,7 @@ async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_one
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: World) -> None:
     """A credit is spent like any other, whatever was paid for it."""
     paid = await world.bought()
@@ -989,6 +1018,7 @@ async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: 
     assert await world.balances() == {"earned": 20, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
@@ -1002,6 +1032,7 @@ async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_pr
     assert await world.balances() == {"earned": 45, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("granted", "left"), [(100, 0), (40, 0)])
 async def test_credits_that_nobody_paid_for_make_up_for_nothing(
     world: World, database_urls: DatabaseUrls, granted: int, left: int
@@ -1018,6 +1049,7 @@ async def test_credits_that_nobody_paid_for_make_up_for_nothing(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("is_disputed_too", "left"), [(False, 100), (True, 0)])
 async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charged_back_too(
     world: World, *, is_disputed_too: bool, left: int
@@ -1036,6 +1068,7 @@ async def test_others_that_cost_as_much_spare_the_creator_unless_they_are_charge
     assert await world.balances() == {"earned": left, "owes": 0, "payer": -100 if is_disputed_too else 0}
 
 
+@pytest.mark.slow
 async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
     """Whoever buys and gives back after the work has used nothing by it."""
     paid = await world.bought()
@@ -1050,6 +1083,7 @@ async def test_sales_that_were_given_back_spare_nobody(world: World) -> None:
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: World) -> None:
     paid = await world.bought()
     await world.works(50, at=NOW - timedelta(days=3))
@@ -1060,6 +1094,7 @@ async def test_second_loss_of_a_payment_takes_what_the_first_one_left(world: Wor
         assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_second_loss_of_a_balance_takes_from_the_escrow_that_the_first_one_left(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=purpose)
@@ -1091,6 +1126,7 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
     assert await world.recover() == (0, 0)
 
 
+@pytest.mark.slow
 async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_leave_unpaid(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1107,6 +1143,7 @@ async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_l
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1118,6 +1155,7 @@ async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_i
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost_minor", [None, 1_800])
 async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nobody_else(
     world: World, lost_minor: int | None
@@ -1142,6 +1180,7 @@ async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nob
         assert await one.credits() == 400
 
 
+@pytest.mark.slow
 async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1159,6 +1198,7 @@ async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_give_back(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
@@ -1169,6 +1209,7 @@ async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_g
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was_lost", [False, True])
 async def test_money_that_comes_back_gives_back_what_had_paid_the_debt_and_not_the_price_of_what_was_used(
     world: World, database_urls: DatabaseUrls, *, was_lost: bool
@@ -1220,6 +1261,7 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [True, False])
 async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operator(world: World, given: bool) -> None:
     paid = await world.bought()
@@ -1243,6 +1285,7 @@ async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operato
         assert await world.balances() == {"earned": 50, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_creators(
     world: World, database_urls: DatabaseUrls
 ) -> None:
@@ -1268,6 +1311,7 @@ async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_crea
     await proves(database_urls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: World, *, is_granted: bool) -> None:
     """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
@@ -1286,6 +1330,7 @@ async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: Worl
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
+@pytest.mark.slow
 async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -1306,6 +1351,7 @@ async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(worl
         assert len((await session.scalars(query)).all()) == 1
 
 
+@pytest.mark.slow
 async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
@@ -1372,6 +1418,7 @@ async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pyt
     assert (await world.balances())["earned"] == 0
 
 
+@pytest.mark.slow
 async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     other = await World(world.database).begin()
     for each in (world, other):
@@ -1444,6 +1491,7 @@ async def test_creator_gives_back_what_it_sold_once(
     await proves(database_urls)
 
 
+@pytest.mark.slow
 async def test_creator_does_not_answer_for_a_sale_that_it_gave_back_out_of_other_credits(
     world: World, database_urls: DatabaseUrls
 ) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from sqlalchemy import insert, select
 from temporalio.testing import ActivityEnvironment
@@ -244,20 +243,6 @@ async def test_forgotten_key_finds_its_payout_and_is_refused_for_another_request
     assert good(await pay_out(studio.owner, key, **body), 201)["id"] == first["id"]
     await forget(database, key)
     refused(await pay_out(studio.owner, key, **other), 422, "idempotency.conflict")
-
-
-async def test_forgotten_key_of_a_payout_that_does_not_know_what_was_asked_finds_it_all_the_same(
-    database: Database, payer: Tenant, studio: Tenant, database_urls: DatabaseUrls
-) -> None:
-    await earned(database, payer, studio, 100, 3000)
-    key = new_key()
-    first = good(await pay_out(studio.owner, key), 201)
-    await forget(database, key)
-    owner = await asyncpg.connect(database_urls.owner)
-    done = await owner.execute("UPDATE payout_events SET details = '{}' WHERE payout_id = $1", first["id"])
-    assert done == "UPDATE 1"
-    await owner.close()
-    assert good(await pay_out(studio.owner, key, amount="10.00", currency="USD"), 201)["id"] == first["id"]
 
 
 @pytest.mark.parametrize("currency", ["CREDIT", "BTC"])

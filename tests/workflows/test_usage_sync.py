@@ -247,6 +247,7 @@ async def test_call_that_was_held_for_and_captured_is_synced_and_not_charged_aga
     assert await paying.charged(minutes=10) == {unpaid}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize(
     "said",
@@ -272,6 +273,7 @@ async def test_spend_pays_for_one_call_in_one_sync_and_over_several(paying: Payi
     assert await paying.charged(minutes=10) == {*charged, late}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Paying) -> None:
     spend_id = await paying.spend()
@@ -279,6 +281,7 @@ async def test_spend_that_is_older_than_the_call_has_not_paid_for_it(paying: Pay
     assert await paying.charged(minutes=30) == {call}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_spend_of_another_action_pays_for_no_call(paying: Paying) -> None:
     call = await paying.call(await paying.spend(action="ping"), action="ping")
@@ -348,6 +351,7 @@ async def test_rest_of_a_call_is_charged_to_credits_where_usage_is_invoiced(payi
     assert dict(await paying.proxy.events("event_id, bill IS NOT NULL")) == {paid: False, billed: True}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(paying: Paying) -> None:
     call = await paying.call(await paying.spend(captured=0))
@@ -356,6 +360,7 @@ async def test_call_whose_hold_is_open_waits_for_an_hour_and_is_charged_then(pay
     assert await paying.charged(minutes=60) == {call}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("held", [400_000, 1_000_000, 3_000_000])
 async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured_beside_the_charge(
@@ -378,6 +383,7 @@ async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured
     assert still_held == 0
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_taken_off(paying: Paying) -> None:
     spend_id = await paying.spend(action="metered_call", captured=400_000)
@@ -389,6 +395,7 @@ async def test_what_the_adapter_charges_right_after_the_call_was_counted_is_take
     assert await paying.balance() == 99_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize(
     "said",
@@ -407,6 +414,7 @@ async def test_caller_who_names_what_is_not_there_is_charged_all_the_same(paying
     assert await paying.charged() == {call}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names(proxy: Proxy) -> None:
     call = await proxy.call(5, metadata={"spend_logs_metadata": {"organization_id": new_id("org")}})
@@ -414,6 +422,7 @@ async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names
     assert await proxy.events() == [(call,)]
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_that_lasted_as_long_as_calls_may_is_counted_by_the_next_sync(proxy: Proxy) -> None:
     await proxy.sync()
@@ -426,6 +435,7 @@ async def test_call_that_lasted_as_long_as_calls_may_is_counted_by_the_next_sync
     assert await proxy.events() == [(call,)]
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy: Proxy) -> None:
     made = [await proxy.call(minutes) for minutes in range(1, 251)]
@@ -482,6 +492,7 @@ async def _read_all(proxy: Proxy, log: Kept, taken: int) -> set[str]:
     return {row[0] for row in await proxy.events()}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_is_found_although_the_proxy_deletes_older_ones_between_two_pages(proxy: Proxy) -> None:
     log = Kept(proxy, range(9_000, 6_000, -10))
@@ -489,6 +500,7 @@ async def test_call_is_found_although_the_proxy_deletes_older_ones_between_two_p
     assert await _read_all(proxy, log, 50) == made
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_calls_that_began_at_once_are_more_than_a_page_and_all_are_found(proxy: Proxy) -> None:
     log = Kept(proxy, [*[600.0] * 250, *range(500, 250, -1)])
@@ -549,6 +561,7 @@ async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Prox
     assert await proxy.reached() == proxy.now + timedelta(minutes=10)
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days_only(proxy: Proxy) -> None:
     await proxy.call(60 * 24 * 20, model="never-priced")
@@ -556,6 +569,7 @@ async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days
     assert await proxy.reached() == proxy.now - activities.HELD
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_ordered_sync_leaves_no_gap_behind_the_place(proxy: Proxy) -> None:
     old = await proxy.call(60 * 24 * 10)
@@ -586,6 +600,7 @@ async def another(proxy: Proxy) -> str:
     return org_id
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize(
     "said",
@@ -609,6 +624,7 @@ async def test_call_with_text_that_cannot_be_stored_stops_nobody(proxy: Proxy, s
     assert await proxy.reached() == proxy.now
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("unfit", ["\x00", "\ud800", math.nan], ids=["nul", "surrogate", "nan"])
 async def test_call_that_cannot_be_stored_is_counted_bare_and_alone(
@@ -646,6 +662,7 @@ async def test_call_that_cannot_be_stored_bare_either_is_named_and_keeps_no_othe
     assert await proxy.reached() == proxy.now - timedelta(minutes=20)
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_parts(
     proxy: Proxy, monkeypatch: pytest.MonkeyPatch
@@ -662,6 +679,7 @@ async def test_calls_that_many_meters_would_read_too_much_of_are_recorded_in_par
     assert await proxy.reached() == proxy.now
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("kind", ["500", "garbage"])
 async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, kind: str) -> None:
@@ -711,6 +729,7 @@ def test_two_days_are_read_again_each_night() -> None:
     assert jobs["usage-sync-nightly"].args == (UsageSync(back_seconds=172_800),)
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("change", ["closed", "moved"])
 async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_changes(
@@ -737,6 +756,7 @@ async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_chan
     assert await paying.balance() == 98_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Paying) -> None:
     """A tenant's own meter, which reads what rows of the log never have, must not keep calls from being charged."""
@@ -748,6 +768,7 @@ async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Payin
     assert await paying.charged() == {call}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None:
     """The row of `aimage_generation`: no tokens, and what the proxy thinks it cost."""
@@ -760,6 +781,7 @@ async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None
     assert "Import a price" in done.why
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_cost(proxy: Proxy) -> None:
     price = {
@@ -788,6 +810,7 @@ async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_co
     assert [int(cost) for (cost,) in await proxy.events("cost_pico")] == [90_000_000_000]
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_next_sync(proxy: Proxy) -> None:
     await proxy.call(metadata={"spend_logs_metadata": {"agent_id": new_id("agt")}})
@@ -799,6 +822,7 @@ async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_ne
     assert await proxy.reached() == later
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> None:
     """The proxy's log has the id of the answer, or the caller's `x-litellm-call-id` where the answer has none."""
@@ -806,6 +830,7 @@ async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> 
     assert await paying.charged() == {f"sha256:{hashlib.sha256(call.encode()).hexdigest()}"}
 
 
+@pytest.mark.slow
 @pytest.mark.db
 @pytest.mark.parametrize("row", [{}, {"status": "failure", "prompt_tokens": 0, "completion_tokens": 0}])
 async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy, row: dict[str, Any]) -> None:
@@ -822,6 +847,7 @@ async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy
     assert (done.accepted, done.invalid) == (1, 0), done.why
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_place_moves_again_after_a_break_that_was_longer_than_events_are_late(proxy: Proxy) -> None:
     await proxy.sync()
@@ -831,6 +857,7 @@ async def test_place_moves_again_after_a_break_that_was_longer_than_events_are_l
     assert await proxy.reached() == later
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller_wrote(paying: Paying) -> None:
     """LiteLLM reads the row's status from the request's own metadata (`_get_status_for_spend_log`)."""
@@ -846,6 +873,7 @@ async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller
     assert await paying.balance() == 100_000_000 - 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_call_of_which_another_release_read_more_is_known_and_holds_no_sync_back(proxy: Proxy) -> None:
     call = await proxy.call()
@@ -857,6 +885,7 @@ async def test_call_of_which_another_release_read_more_is_known_and_holds_no_syn
     assert await proxy.reached() == later
 
 
+@pytest.mark.slow
 @pytest.mark.db
 async def test_other_call_under_a_known_id_is_named_and_not_counted(proxy: Proxy) -> None:
     call = await proxy.call(20)
