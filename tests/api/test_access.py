@@ -1,4 +1,4 @@
-"""Who may do what: every endpoint with every role, and every id of somebody else."""
+"""Who may do what: every endpoint with every role, every id of somebody else, and every key of another request."""
 
 import asyncio
 import re
@@ -19,6 +19,7 @@ from tests.api.paying import Written
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.openapi import operations, resolved, served
 from tests.support.routes import ROUTES
 from tests.support.serving import client_of
 from tests.support.webhooks import stored_endpoint
@@ -577,6 +578,62 @@ async def test_object_of_somebody_else_is_404_before_it_is_403(
     assert {role: answer.status_code for role, answer in answers.items()} == dict.fromkeys(TENANT_ROLES, 404)
     for answer in answers.values():
         refused(answer, 404, "not_found")
+
+
+def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
+    """Every operation of this part that takes a key, with a path and a body to ask with."""
+    asked = {
+        (method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))): (path, body)
+        for (method, path), (_, body) in ASKED.items()
+    }
+    found = [
+        (method.upper(), path.removeprefix("/api/v1"))
+        for path, method, operation in operations(served())
+        if "escrow" not in path
+        and any(resolved(served(), each)["name"] == "idempotency-key" for each in operation.get("parameters", ()))
+    ]
+    return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
+
+
+#: Spends keep their keys in the books, beside those of other requests.
+SPENDS = {
+    ("POST", "/credits/use"),
+    ("POST", "/credits/release"),
+    ("POST", "/credits/reservations/{reservation_id}/capture"),
+    ("POST", "/credits/reservations/{reservation_id}/extend"),
+}
+#: They look first at what is not here: their object, its provider, a key to seal secrets with.
+LOOK_FIRST = {
+    *(("POST", f"/billing/{path}") for path in ("connect", "customer", "payouts/{payout_id}/give-up", "portal")),
+    ("POST", "/billing/setup-intent"),
+    ("PUT", "/billing/payment-methods/{method_id}/default"),
+    ("POST", "/marketplace/agents/{agent_id}/purchase"),
+    *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("cancel", "refund")),
+    ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),
+    ("POST", "/webhook-deliveries/{delivery_id}/retry"),
+    ("POST", "/webhook-endpoints"),
+}
+
+
+async def test_key_of_another_request_is_refused_by_every_operation(
+    stranger: Tenant,
+    operator: Caller,
+    foreign: dict[str, str],
+) -> None:
+    key = new_key()
+    good(await stranger.owner.post("/agents", {"name": "One"}, key=key), 201)
+    good(await operator.post("/organizations", {"name": "One"}, key=key), 201)
+    others: dict[tuple[str, str], list[str]] = {}
+    for each, (path, body) in keyed().items():
+        answers = [
+            await caller.ask(each[0], path.format(**foreign), json=body, key=key, headers={"If-Match": "*"})
+            for caller in (stranger.owner, operator)
+        ]
+        codes = [answer.json().get("code") for answer in answers]
+        if "idempotency.conflict" not in codes:
+            others[each] = codes
+    wrong = {each: others.get(each) for each in others.keys() ^ (SPENDS | LOOK_FIRST)}
+    assert not wrong, "\n".join(f"{each}: {codes}" for each, codes in sorted(wrong.items()))
 
 
 #: What every role with READ reads, wherever it may see the organization or the agent.

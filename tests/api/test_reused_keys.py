@@ -1,4 +1,4 @@
-"""A key of another request is refused, also after its answer was forgotten: the rows that it made are still there."""
+"""What an Idempotency-Key does after its answer was forgotten: the rows that it made are still there."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,7 @@ from domain.messages.webhook.endpoint import RECEIPT_WINDOW
 from models.common.idempotency import IdempotencyKey
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
-from tests.api.test_access import ASKED, NOBODY, STAND_INS, body_for, foreign  # noqa: F401
 from tests.conftest import DatabaseUrls
-from tests.support.openapi import operations, resolved, served
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
@@ -134,52 +132,6 @@ KINDS = [
 ]
 #: What no operator makes for an organization.
 OF_THE_OWNER = {"webhook endpoint", "alert rule", "notification channel"}
-
-
-def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
-    """Every operation that takes a key, with a path and a body to ask with."""
-    asked = {
-        (method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))): (path, body)
-        for (method, path), (_, body) in ASKED.items()
-    }
-    found = [
-        (method.upper(), path.removeprefix("/api/v1"))
-        for path, method, operation in operations(served())
-        if any(resolved(served(), each)["name"] == "idempotency-key" for each in operation.get("parameters", ()))
-    ]
-    return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
-
-
-#: Spends keep their keys in the books, beside those of other requests.
-SPENDS = {
-    ("POST", "/credits/use"),
-    ("POST", "/credits/release"),
-    ("POST", "/credits/reservations/{reservation_id}/capture"),
-    ("POST", "/credits/reservations/{reservation_id}/extend"),
-}
-#: They look at their object first, and there is none here.
-LOOK_FIRST: set[tuple[str, str]] = set()
-
-
-async def test_key_of_another_request_is_refused_by_every_operation(
-    stranger: Tenant,
-    operator: Caller,
-    foreign: dict[str, str],  # noqa: F811
-) -> None:
-    key, ids = new_key(), {"escrow_id": f"esc_{NOBODY}", **foreign}
-    good(await stranger.owner.post("/agents", {"name": "One"}, key=key), 201)
-    good(await operator.post("/organizations", {"name": "One"}, key=key), 201)
-    others: dict[tuple[str, str], list[str]] = {}
-    for each, (path, body) in keyed().items():
-        answers = [
-            await caller.ask(each[0], path.format(**ids), json=body, key=key, headers={"If-Match": "*"})
-            for caller in (stranger.owner, operator)
-        ]
-        codes = [answer.json().get("code") for answer in answers]
-        if "idempotency.conflict" not in codes:
-            others[each] = codes
-    wrong = {each: others.get(each) for each in others.keys() ^ (SPENDS | LOOK_FIRST)}
-    assert not wrong, "\n".join(f"{each}: {codes}" for each, codes in sorted(wrong.items()))
 
 
 @pytest.mark.parametrize("kind", KINDS)

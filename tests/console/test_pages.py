@@ -102,7 +102,7 @@ def refused_at(page: Page) -> set[str]:
     return nearest | {refused[PAGES.index(page) % len(refused)]} if refused else set()
 
 
-@for_each("page", PAGES)
+@pytest.mark.parametrize("page", PAGES, ids=[page.path for page in PAGES])
 async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
     page: Page, looked: Looked, counting: Counting
 ):

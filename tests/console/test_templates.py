@@ -219,7 +219,7 @@ WRONG = {
 }
 
 
-@for_each("source", WRONG)
+@pytest.mark.parametrize("source", WRONG, ids=WRONG.values())
 def test_what_is_not_there_is_noticed(source, tmp_path):
     template = tmp_path / "page.html"
     template.write_text('{% import "parts/ui.html" as ui %}' + source)

@@ -49,7 +49,7 @@ async def builds(handle) -> list[str]:
 async def test_a_versioned_worker_gets_work_once_its_version_is_current(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        assert await make_current(stage.client, "build-1", wait=300) == ""
+        assert await make_current(stage.client, "build-1", wait=60) == ""
         await require_worker(stage.client)
         job = await (await stage.award()).delivered()
         await job.send("validate", job.validator, score_e4=9000)
@@ -59,14 +59,14 @@ async def test_a_versioned_worker_gets_work_once_its_version_is_current(database
 async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_one_until_then(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        await make_current(stage.client, "build-1", wait=300)
+        await make_current(stage.client, "build-1", wait=60)
         job = await (await stage.award()).delivered()
         async with make_worker(stage.client, stage.database, build_id="build-2"):
             with pytest.raises(CommandFailed, match="build-3 does not become current"):
                 await make_current(stage.client, "build-3", wait=0)
             other = await (await stage.award()).delivered()
             assert [await builds(run.handle) for run in (job, other)] == [["build-1"], ["build-1"]]
-            assert [await make_current(stage.client, "build-2", wait=300) for _ in range(2)] == ["build-1", "build-2"]
+            assert [await make_current(stage.client, "build-2", wait=60) for _ in range(2)] == ["build-1", "build-2"]
             for run in (job, other):
                 await run.send("validate", run.validator, score_e4=9000)
                 assert await run.end() == "released"
@@ -76,14 +76,14 @@ async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_o
 async def test_webhooks_are_sent_by_the_build_that_has_the_run(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        await make_current(stage.client, "build-1", wait=300)
+        await make_current(stage.client, "build-1", wait=60)
         one, receivers = await endpoint(stage), FakeReceivers()
         await one.happens("a")
         await one.begin()
         await one.settled(1)
         settings = Settings(webhook_keys=WEBHOOK_KEYS)
         async with make_worker(stage.client, stage.database, build_id="build-2", settings=settings, sender=receivers):
-            await make_current(stage.client, "build-2", wait=300)
+            await make_current(stage.client, "build-2", wait=60)
             await one.happens("a")
             await one.told()
             await one.settled(2)
@@ -95,10 +95,10 @@ async def test_work_goes_on_while_the_old_worker_stops(database_urls):
     async with environment, stage_on(environment, database_urls) as stage:
         old = make_worker(stage.client, stage.database, build_id="build-1")
         running = asyncio.create_task(old.run())
-        await make_current(stage.client, "build-1", wait=300)
+        await make_current(stage.client, "build-1", wait=60)
         jobs = [await (await stage.award()).delivered() for _ in range(3)]
         async with make_worker(stage.client, stage.database, build_id="build-2"):
-            await make_current(stage.client, "build-2", wait=300)
+            await make_current(stage.client, "build-2", wait=60)
             sent = [asyncio.create_task(job.send("validate", job.validator, score_e4=9000)) for job in jobs]
             await old.shutdown()
             await running
