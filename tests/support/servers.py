@@ -88,7 +88,7 @@ class TestServers:
             try:
                 self._answers[name] = self._starters[name]()
             except Exception as error:  # the asking test reports it, and the next one to ask has it started again
-                self.ended(name)
+                self.end(name)
                 return {"error": f"{type(error).__name__}: {error}"}
         return self._answers[name]
 

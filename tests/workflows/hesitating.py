@@ -79,9 +79,6 @@ class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, Callable[..., obje
     ) -> bool:
         return True
 
-    def _carried(self) -> dict[str, object]:
-        return {}
-
     def _details(self) -> str:
         return ""
 

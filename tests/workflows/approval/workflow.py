@@ -50,7 +50,7 @@ class ApprovalWorkflow(Entity[ApprovalInput, Approval, Outcome, Decision, Approv
 
     @workflow.init
     def __init__(self, start: ApprovalInput) -> None:
-        super().__init__(start, None, Approval(approval_id=start.approval_id, decide_by=start.decide_by))
+        super().__init__(start, Approval(approval_id=start.approval_id, decide_by=start.decide_by))
 
     @workflow.run
     async def run(self, start: ApprovalInput) -> ApprovalResult:
@@ -160,9 +160,6 @@ class ApprovalWorkflow(Entity[ApprovalInput, Approval, Outcome, Decision, Approv
 
     def _has_ended(self) -> bool:
         return self._state.status is not ApprovalStatus.OPEN
-
-    def _carried(self) -> dict[str, object]:
-        return {}
 
     def _details(self) -> str:
         return f"**{self._state.status}**, until {self._state.decide_by:%Y-%m-%d %H:%M} UTC"
