@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 @workflow.defn(name="example")
 class GatedWorkflow:
-    """The change behind its gate: runs of before end as they would have ended."""
+    """The change behind its gate: runs from before it end as they would have ended."""
 
     @workflow.run
     async def run(self) -> str:

@@ -22,6 +22,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runtime.identity import new_id
 from tests.support.histories import FOLDER, is_recording, replay, replay_and_keep, stored
+from tests.support.looking import pass_to_the_end
 from tests.support.sandbox import UntriedSandbox
 from tests.workflows import payment_runs
 from tests.workflows.conftest import Job, Stage
@@ -97,7 +98,7 @@ async def test_new_history_passes_the_gate_and_replays(timeskip_env: WorkflowEnv
     client, queue = timeskip_env.client, new_id("queue")
     async with Worker(client, task_queue=queue, workflows=[GatedWorkflow], workflow_runner=UntriedSandbox()):
         handle = await client.start_workflow(GatedWorkflow.run, id=queue, task_queue=queue)
-        await handle.result()
+        await pass_to_the_end(timeskip_env, handle)
         history = await handle.fetch_history()
     assert [event.HasField("timer_started_event_attributes") for event in history.events].count(True) == 2
     await replay(history, workflows=[GatedWorkflow])
