@@ -57,6 +57,7 @@ def test_bounds_are_counted_in_characters() -> None:
         ({"": "a"}, ""),
         ({"a\tb": "a"}, "a\tb"),
         ({"a[b]": "a"}, "a[b]"),
+        ({"a]": "a"}, "a]"),
         ({"a\u200bb": "a"}, "a\\u200bb"),
         ({"a": "line\nbreak"}, "a"),
         ({"a": "\u202egnp"}, "a"),

@@ -147,7 +147,7 @@ def test_every_ratio_survives_writing_and_reading(ratio_e4):
     assert parse_ratio(format_ratio(ratio_e4), "score") == ratio_e4
 
 
-@for_each("value", ["1.0001", "-0.1", "-0", "0.12345", "x", "", True, Decimal("NaN"), "2"])
+@for_each("value", ["1.0001", "-0.1", "-0", "0.01234", "x", "", True, Decimal("NaN"), "2"])
 def test_what_is_no_ratio_is_refused(value):
     with pytest.raises(Invalid):
         parse_ratio(value, "score")

@@ -62,6 +62,7 @@ def test_defaults_are_the_published_plans_with_two_months_of_a_year_free() -> No
         ([FREE, {**BASIC, "seats": True}], "must be a whole number"),
         ([FREE, {**BASIC, "api_access": "yes"}], "must be true or false"),
         ([FREE, {**BASIC, "name": "Basic"}], "lower case"),
+        ([FREE, {**BASIC, "title": ""}], "1 to 80 characters"),
         ([FREE, {**BASIC, "more": 1}], "A plan must have"),
         (
             [

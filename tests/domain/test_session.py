@@ -126,6 +126,7 @@ def test_console_leads_back_to_configured_origins(url: str) -> None:
         ),
         *("http://app.example.com", "https://app.example.com:444", "https://app.example.com.evil.example"),
         *("https://evil.example/https://app.example.com", "https://app.example.com@evil.example/"),
+        "https://me@app.example.com/",
         *("https://evil.example\\@app.example.com/", "https://app.example.com\n/", " https://app.example.com"),
         *(
             "https://app.example.com:x/",

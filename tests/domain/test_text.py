@@ -30,6 +30,7 @@ def test_name_that_people_write_is_taken(name: str) -> None:
     "name, what",
     [
         ("Ac\u200bme", "U+200B ZERO WIDTH SPACE"),
+        ("\u0915\u094d\u200b\u0937", "U+200B ZERO WIDTH SPACE"),
         ("Ac\u200dme", "U+200D ZERO WIDTH JOINER"),
         ("Ac\u200cme", "U+200C ZERO WIDTH NON-JOINER"),
         ("\u202eemcA", "U+202E RIGHT-TO-LEFT OVERRIDE"),

@@ -64,7 +64,13 @@ def test_an_address_of_the_internet_is_public(address: str):
             "https://example.com/#part",
         ),
         *("https://example.com/#", "https://example.com:22", "https://example.com:80", "https://example.com:99999"),
-        *("https://exämple.com", "https://example.com\\@inside", "https://example.com/\n", "https://-example.com"),
+        *(
+            "https://exämple.com",
+            "https://example.com\\@inside",
+            "https://example.com/a\\b",
+            "https://example.com/\n",
+            "https://-example.com",
+        ),
         "https://example.com/" + "a" * 2_000,
     ],
 )
