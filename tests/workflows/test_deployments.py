@@ -119,5 +119,5 @@ async def test_with_keys_nothing_of_a_run_is_readable_and_plain_signals_still_ar
         assert base64.b64encode(b"binary/encrypted").decode() in history
         # What the Temporal UI sends when no codec is configured there.
         plain = await environment.connect_client(data_converter=data_converter(Settings()))
-        await plain.get_workflow_handle(job.handle.id).signal("resolve", {"payee_share": "0.5"})
+        await plain.get_workflow_handle(job.handle.id).signal("resolve", {"operator": "kim", "payee_share": "0.5"})
         assert await job.end() == "split"

@@ -254,9 +254,10 @@ async def test_a_payments_signal_that_nobody_sealed_is_refused_before_its_provid
     await temporal.send(bought, "refund", payload)
     await temporal.send(waiting, "cancel", {**forged, "cancel": waiting.terms.payment_id})
     await waiting.handle.cancel()
-    unsealed = "payment.signal_not_sealed"
-    assert await refusals(bought, 1) == [("temporal-ui:kim", unsealed)]
-    assert await refusals(waiting, 2) == [("temporal-ui:kim", unsealed), ("temporal-ui:cancellation", unsealed)]
+    unsealed = ("temporal-ui:kim", "payment.signal_not_sealed")
+    unnamed = ("temporal-ui:cancellation", "payment.operator_unnamed")
+    assert await refusals(bought, 1) == [unsealed]
+    assert await refusals(waiting, 2) == [unsealed, unnamed]
     assert calls_that_change(temporal.stage) == before
     assert ((await bought.state()).refunds, (await waiting.state()).status) == ((), "requires_action")
 
