@@ -18,8 +18,8 @@ import worker
 def without_events() -> Iterator[None]:
     """Have escrows and payments write their events without rows of the outbox, and without what makes these."""
     with ExitStack() as patched:
-        for noun in ("escrow", "payment"):
-            patched.enter_context(patch(f"activities.{noun}.facts", lambda *_: []))
+        for module in ("activities.escrow.escrow", "activities.payments.payment"):
+            patched.enter_context(patch(f"{module}.facts", lambda *_: []))
         yield
 
 

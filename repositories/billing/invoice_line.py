@@ -57,12 +57,12 @@ def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
 
 
 def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
-    """Return the amounts that a finalised invoice has booked, by account of the platform."""
+    """Return the amounts that a finalised invoice has booked, by account of the platform; those of a draft untaxed."""
     of_lines, sums = taxes_of(row)
     nets = []
     for stored, tax in zip(row.lines, of_lines, strict=True):
         line = line_of(stored)
-        nets.append((line.stream, tax, stored["net_minor"]))
+        nets.append((line.stream, tax, stored.get("net_minor", line.amount_minor)))
     return parts_of(nets, sums)
 
 

@@ -179,7 +179,7 @@ async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
 ) -> None:
     monkeypatch.setattr("activities.messages.webhook_endpoint.PAGE", 4)
     for module in ("webhook_endpoint", "webhook_dispatch"):
-        monkeypatch.setattr(f"activities.{module}.MOST_PENDING", 6)
+        monkeypatch.setattr(f"activities.messages.{module}.MOST_PENDING", 6)
     endpoint_id, sender = await an_endpoint(database, 10, 2), Failing()
     done = await drained(database, sender, endpoint_id)
     assert (done.delivered, done.more) == (0, False)
