@@ -24,6 +24,7 @@ def gateway_of(request: Request, console: Console, token: str | None, *, is_back
         address=request.client.host if request.client else "127.0.0.1",
         browser=request.headers.get("user-agent", "")[:500],
         is_background=is_background or request.headers.get(BACKGROUND) == "1",
+        read_seconds=console.settings.console_read_timeout.total_seconds(),
         order_seconds=console.settings.command_timeout.total_seconds() + 5,
     )
 

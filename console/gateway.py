@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-READ_SECONDS = 2.0
 AT_ONCE = 8
 #: The code of what has not answered in time. Whether a command was carried out is not known then.
 SILENCE = "console.no_answer"
@@ -89,6 +88,7 @@ class Gateway:
         address: the browser's network address.
         browser: what the browser calls itself.
         is_background: no person caused the request, so it does not extend the session.
+        read_seconds: how long a page waits for what it reads; the rest of the page is drawn without it.
         order_seconds: how long a command may take before it counts as not answered.
     """
 
@@ -101,6 +101,7 @@ class Gateway:
         address: str,
         browser: str = "",
         is_background: bool = False,
+        read_seconds: float = 2.0,
         order_seconds: float = 25.0,
     ) -> None:
         """Take what every call of the request has in common."""
@@ -110,13 +111,14 @@ class Gateway:
         self._address = address
         self._browser = browser
         self._is_background = is_background
+        self._read_seconds = read_seconds
         self._order_seconds = order_seconds
         self._room = asyncio.Semaphore(AT_ONCE)
         self.calls = 0
 
     async def ask(self, path: str, **query: str | int | Sequence[str] | None) -> Answer:
         """Read one thing; parameters that are None are left out."""
-        return await self._within(READ_SECONDS, "GET", path, query=query, cancel=True)
+        return await self._within(self._read_seconds, "GET", path, query=query, cancel=True)
 
     async def ask_all(self, wanted: Mapping[str, Wanted]) -> dict[str, Answer]:
         """Read several things at once, at most eight of them at a time, each with its own limit of time."""

@@ -1,9 +1,10 @@
 """Settings of the web console."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from runtime.settings.part import Part
 
@@ -33,6 +34,7 @@ class ConsoleSettings(Part):
 
     console: Literal["on", "off"] = "on"
     console_seed: Path | None = None
+    console_read_timeout: timedelta = Field(default=timedelta(seconds=2), gt=timedelta())
     brand_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] = "Bursar"
     brand_accent: Colour | None = None
     brand_accent_dark: Colour | None = None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -14,7 +14,6 @@ from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from api.app import create_app
-from console import gateway
 from console.app import create_console
 from domain.common.access import Actor, Role
 from domain.escrow import commands
@@ -70,21 +69,19 @@ class Counting:
 @pytest.fixture(scope="session")
 async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     """The API with the console on it, as `server.py` mounts it, but for the count of its calls."""
-    settings = settings_for(database_urls, public_url=HERE, reputation_registrars="*", webhook_keys=WEBHOOK_KEYS)
+    settings = settings_for(
+        database_urls,
+        public_url=HERE,
+        reputation_registrars="*",
+        webhook_keys=WEBHOOK_KEYS,
+        console_read_timeout=timedelta(minutes=1),
+    )
     application = create_app(settings)
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
     application.state.counting = counting
     async with application.router.lifespan_context(application):
         yield application
-
-
-@pytest.fixture(scope="session", autouse=True)
-def patience() -> Iterator[None]:
-    """Let pages wait for the API: how long they do is no subject of these tests, and machines are busy."""
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr(gateway, "READ_SECONDS", 60.0)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -114,7 +115,9 @@ class _Under:
 
 def browser(api: FakeApi, *, signed_in: bool = False, here: str = HERE, **settings: Any) -> httpx2.AsyncClient:
     """Return a browser on the console before the API; it keeps cookies and follows no redirect."""
-    console = create_console(Settings(**settings), api)
+    # How long a page waits is no subject of most tests, and machines are busy.
+    patient = {"console_read_timeout": timedelta(minutes=1), **settings}
+    console = create_console(Settings(**patient), api)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(_Under(console)), base_url=here)
     if signed_in:
         client.cookies.set("bursar_session", TOKEN, domain=client.base_url.host)

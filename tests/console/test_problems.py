@@ -1,11 +1,12 @@
 """Every refusal of the API becomes a page that says what it means, and never "failed" where that is not known."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from console import gateway
 from console.gateway import SILENCE, UNREADABLE, Problem, problem_of
 from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
 from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
@@ -64,8 +65,8 @@ def test_an_answer_without_a_problem_document_is_a_problem_all_the_same(body: ob
     assert problem_of(502, body).code == UNREADABLE
 
 
-async def page(api: FakeApi, path: str = f"/console/{ORG}/transactions"):
-    async with browser(api, signed_in=True) as client:
+async def page(api: FakeApi, path: str = f"/console/{ORG}/transactions", **settings: Any):
+    async with browser(api, signed_in=True, **settings) as client:
         return await client.get(path)
 
 
@@ -82,9 +83,9 @@ async def test_unknown_and_foreign_are_one_and_the_same_page() -> None:
     assert len({re.sub(r"<title>.*?</title>", "", answer.text) for answer in pages}) == 1
 
 
-async def test_api_that_is_silent_leaves_the_rest_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "READ_SECONDS", 0.5)
-    answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}")
+async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
+    soon = timedelta(milliseconds=500)
+    answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}", console_read_timeout=soon)
     assert answer.status_code == 200
     assert "No transactions yet" in answer.text
     assert "did not answer" in answer.text

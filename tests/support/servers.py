@@ -134,6 +134,7 @@ class TestServers:
             "BURSAR_RATE_LIMIT": "1000000/minute",
             "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
             # A busy machine takes longer than the defaults.
+            "BURSAR_CONSOLE_READ_TIMEOUT": "PT60S",
             **dict.fromkeys(("BURSAR_COMMAND_TIMEOUT", "BURSAR_DATABASE_TIMEOUT"), "PT50S"),
             **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }
