@@ -29,7 +29,7 @@ GRANT = "/console/platform/credits/grants"
 #: `server.py` itself, which dies once the command is done: before its answer is kept, or before the kept one is sent.
 SERVER = """
 import os, signal, sys
-from repositories import idempotency
+from repositories.common import idempotency
 import server
 
 keep = idempotency.finish

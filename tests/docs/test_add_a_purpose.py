@@ -19,7 +19,7 @@ pytestmark = pytest.mark.db
 PAGE = (ROOT / "docs" / "recipes" / "add-a-purpose.md").read_text("utf-8")
 BLOCK = re.compile(r"^( *)```(python|diff)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 COPIED = ["activities", "api", "commands", "console", "contracts", "dev", "domain", "ledger", "models", "providers"]
-COPIED += ["repositories", "runtime", "services", "tests", "workflows"]
+COPIED += ["migrations", "repositories", "runtime", "services", "tests", "workflows"]
 #: How many files of the product a new purpose may touch.
 MOST_FILES = 8
 PAYING = Path(__file__).with_name("paying_a_tip.py")
