@@ -7,9 +7,8 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import (
-    other_request as other_request,  # callers that keep what a command asked for raise it too
-)
+# Callers that keep what a command asked for raise it too.
+from domain.common.errors import other_request as other_request
 from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)
