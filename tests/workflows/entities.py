@@ -401,8 +401,7 @@ async def _payout(stage: Stage, **terms: Any) -> PayoutDriver:
 async def _lost(made: PayoutDriver) -> None:
     """Have the provider's answer be lost, whatever is asked."""
     made.stage.payouts.modes[made.payout.account_ref] = "lost"
-    with made.stage.env.with_time_skipping_disabled():
-        await reach.signal(made.stage.client, made.run, "look", PayoutSignal(operator="kim"))
+    await reach.signal(made.stage.client, made.run, "look", PayoutSignal(operator="kim"))
     await made.reaches("unknown")
 
 
@@ -480,11 +479,10 @@ async def _to_be_confirmed(made: InvoiceDriver) -> None:
 async def _taken_back(made: InvoiceDriver) -> None:
     """Charge it, have the bank take the money back, and tell its run, which has ended."""
     await made.charge()
-    with made.stage.env.with_time_skipping_disabled():
-        await made.ends()
-        await charged_back(made)
-        await made.told()
-        await made.reaches("paused")
+    await made.ends()
+    await charged_back(made)
+    await made.told()
+    await made.reaches("paused")
 
 
 INVOICE = Entity(

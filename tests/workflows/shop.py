@@ -81,7 +81,7 @@ async def http(stage: "Stage", database_urls: DatabaseUrls) -> AsyncIterator[htt
 
 
 @pytest.fixture
-async def shop(stage: "Stage", http: httpx2.AsyncClient) -> AsyncIterator[Shop]:
+async def shop(stage: "Stage", http: httpx2.AsyncClient) -> Shop:
     async with stage.database.platform() as session:
         operator = Caller(http, await operator_key(session, f"operator-{new_key()}-of-the-shop-tests"))
     callers = []
@@ -91,5 +91,4 @@ async def shop(stage: "Stage", http: httpx2.AsyncClient) -> AsyncIterator[Shop]:
         callers.append(Caller(http, good(await operator.post("/api-keys", key), 201)["secret"], org_id))
     payer, studio = callers
     agent = good(await studio.post("/agents", {"name": "Bot"}), 201)
-    with stage.env.with_time_skipping_disabled():
-        yield Shop(stage, operator, payer, studio, agent["id"])
+    return Shop(stage, operator, payer, studio, agent["id"])

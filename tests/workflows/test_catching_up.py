@@ -110,20 +110,18 @@ async def test_a_signal_that_the_books_refuse_is_recorded_with_what_they_say(awa
 
 
 async def test_money_that_the_run_has_not_seen_can_be_refunded(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await paid_behind(stage)
-        assert (await tell(made, "refund", amount_minor=400)).status == "partially_refunded"
-        assert (await made.state()).refunds[0].state is RefundState.SUCCEEDED
-        assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
+    made = await paid_behind(stage)
+    assert (await tell(made, "refund", amount_minor=400)).status == "partially_refunded"
+    assert (await made.state()).refunds[0].state is RefundState.SUCCEEDED
+    assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
 
 
 async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await paid_behind(stage)
-        with pytest.raises(WrongPaymentState) as caught:
-            await tell(made, "capture")
-        assert caught.value.extra == {"state": "succeeded"}
-        assert await made.kinds() == ["created", "submitted", "received"]
+    made = await paid_behind(stage)
+    with pytest.raises(WrongPaymentState) as caught:
+        await tell(made, "capture")
+    assert caught.value.extra == {"state": "succeeded"}
+    assert await made.kinds() == ["created", "submitted", "received"]
 
 
 async def test_a_refusal_that_temporal_keeps_does_not_outlive_the_state_that_it_was_by(stage: Stage) -> None:
@@ -132,36 +130,33 @@ async def test_a_refusal_that_temporal_keeps_does_not_outlive_the_state_that_it_
     stage.fake.breaks.append("after")
     stage.fake.refuses.add("find")
     try:
-        with stage.env.with_time_skipping_disabled():
-            assert (await made.create()).status == "unknown"
-            await booked_behind_the_run(made)
-            assert (await made.state()).status is PaymentStatus.REQUIRES_ACTION
-            assert (await tell(made, "confirm", method_ref="pm_ok")).status == "succeeded"
+        assert (await made.create()).status == "unknown"
+        await booked_behind_the_run(made)
+        assert (await made.state()).status is PaymentStatus.REQUIRES_ACTION
+        assert (await tell(made, "confirm", method_ref="pm_ok")).status == "succeeded"
     finally:
         stage.fake.refuses.clear()
 
 
 async def test_two_refunds_at_once_of_money_that_the_run_has_not_seen(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await paid_behind(stage)
-        await asyncio.gather(tell(made, "refund", amount_minor=400), tell(made, "refund", amount_minor=300))
-        assert (await made.state()).refunded_minor == 700
-        assert sum(refund.amount_minor for refund in made.there.refunds.values()) == 700
+    made = await paid_behind(stage)
+    await asyncio.gather(tell(made, "refund", amount_minor=400), tell(made, "refund", amount_minor=300))
+    assert (await made.state()).refunded_minor == 700
+    assert sum(refund.amount_minor for refund in made.there.refunds.values()) == 700
 
 
 async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await new_payment(stage, method_ref="pm_ok")
-        await made.create()
-        state = await made.state()
-        now = datetime.now(UTC)
-        requested = refunds.refund(state, refund_id="rfd_lost", amount_minor=400, reason=None, requested_by="x", at=now)
-        made.there.refund(400, refund_id="rfd_lost")
-        await booked_behind_the_run(made, requested)
-        await made.handle.execute_update("catch_up", CatchUp(version=requested.payment.version))
-        while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-            await again()
-        assert len(made.there.refunds) == 1
+    made = await new_payment(stage, method_ref="pm_ok")
+    await made.create()
+    state = await made.state()
+    now = datetime.now(UTC)
+    requested = refunds.refund(state, refund_id="rfd_lost", amount_minor=400, reason=None, requested_by="x", at=now)
+    made.there.refund(400, refund_id="rfd_lost")
+    await booked_behind_the_run(made, requested)
+    await made.handle.execute_update("catch_up", CatchUp(version=requested.payment.version))
+    while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
+        await again()
+    assert len(made.there.refunds) == 1
 
 
 # What a refusal carries -----------------------------------------------------------------------------------------------

@@ -18,23 +18,22 @@ async def test_money_moves_while_receivers_hold_every_slot(idle_server: Workflow
         hanging = await endpoint(stage)
         answers = hanging.hangs()
         endpoints = [hanging, *[await endpoint(stage, of=hanging) for _ in range(2)]]
-        with stage.env.with_time_skipping_disabled():
-            await hanging.happens("a")
-            for each in endpoints:
-                await each.begin()
-            while len(hanging.received) < 2:
-                await again()
-            payment = await new_payment(stage)
-            await payment.create()
-            payment.there.pay()
-            assert (await payment.told()).granted_minor == 100_000_000
-            job = await (await stage.award()).delivered()
-            await job.send("validate", job.validator, score_e4=9000)
-            assert await job.end() == "released"
-            assert len(hanging.received) == 2
-            answers.set()
-            for each in endpoints:
-                await each.settled(1)
+        await hanging.happens("a")
+        for each in endpoints:
+            await each.begin()
+        while len(hanging.received) < 2:
+            await again()
+        payment = await new_payment(stage)
+        await payment.create()
+        payment.there.pay()
+        assert (await payment.told()).granted_minor == 100_000_000
+        job = await (await stage.award()).delivered()
+        await job.send("validate", job.validator, score_e4=9000)
+        assert await job.end() == "released"
+        assert len(hanging.received) == 2
+        answers.set()
+        for each in endpoints:
+            await each.settled(1)
 
 
 async def test_the_webhooks_of_one_organization_do_not_wait_for_the_receivers_of_another(
@@ -45,17 +44,16 @@ async def test_the_webhooks_of_one_organization_do_not_wait_for_the_receivers_of
         hanging, other = await endpoint(stage), await endpoint(stage)
         answers = hanging.hangs()
         endpoints = [hanging, *[await endpoint(stage, of=hanging) for _ in range(2)]]
-        with stage.env.with_time_skipping_disabled():
-            await hanging.happens("a")
-            await other.happens("a")
-            for each in endpoints:
-                await each.begin()
-            while sum([await each.drains() for each in endpoints]) < 2:
-                await again()
-            await other.begin()
-            await other.settled(1)
-            assert len(hanging.received) == 1
-            answers.set()
-            for each in endpoints:
-                await each.settled(1)
+        await hanging.happens("a")
+        await other.happens("a")
+        for each in endpoints:
+            await each.begin()
+        while sum([await each.drains() for each in endpoints]) < 2:
+            await again()
+        await other.begin()
+        await other.settled(1)
+        assert len(hanging.received) == 1
+        answers.set()
+        for each in endpoints:
+            await each.settled(1)
     assert len(hanging.received) == 3

@@ -133,15 +133,14 @@ async def test_pitfall_32_what_comes_without_its_message_is_refused_and_time_sti
     signals = {each.name for each in declared.signal_definitions}
     assert updates == {each.name for each in entity.messages if each.kind == "update"} | {"catch_up"}
     assert signals == {each.name for each in entity.messages if each.kind == "signal"}
-    with stage.env.with_time_skipping_disabled():
-        for name in sorted(updates):
-            answers = [one.handle.execute_update(name, args=given) for given in MALFORMED]
-            refusals = await asyncio.gather(*answers, return_exceptions=True)
-            assert {type(each) for each in refusals} == {WorkflowUpdateFailedError}, (name, refusals)
-        for name in sorted(signals):
-            for given in MALFORMED:
-                await one.handle.signal(name, args=given)
-        await happened(one, "command_refused", len(signals) * len(MALFORMED))
+    for name in sorted(updates):
+        answers = [one.handle.execute_update(name, args=given) for given in MALFORMED]
+        refusals = await asyncio.gather(*answers, return_exceptions=True)
+        assert {type(each) for each in refusals} == {WorkflowUpdateFailedError}, (name, refusals)
+    for name in sorted(signals):
+        for given in MALFORMED:
+            await one.handle.signal(name, args=given)
+    await happened(one, "command_refused", len(signals) * len(MALFORMED))
     refused = [event.details for event in await one.timeline() if event.kind == "command_refused"]
     assert {(each["command"], each["code"]) for each in refused} == {(name, "request.invalid") for name in signals}
     assert (await one.state()).status == first.name
@@ -155,8 +154,7 @@ async def test_pitfall_32_what_comes_without_its_message_is_refused_and_time_sti
 async def test_a_message_starts_the_run_that_is_missing(entity: Entity, message: Inbound, stage: Stage):
     one = await entity.brought(stage, message.state)
     await one.handle.terminate("by hand")
-    with stage.env.with_time_skipping_disabled():
-        await told(entity, one, message)
+    await told(entity, one, message)
 
 
 @pytest.mark.parametrize(
@@ -167,11 +165,10 @@ async def test_a_message_is_taken_by_a_run_that_is_behind_the_books(entity: Enti
     state = entity.state(message.state)
     assert state.follows is not None
     assert state.write is not None
-    with stage.env.with_time_skipping_disabled():
-        one = await entity.brought(stage, state.follows)
-        await state.write(one)
-        assert (await one.state()).status == state.name
-        await told(entity, one, message)
+    one = await entity.brought(stage, state.follows)
+    await state.write(one)
+    assert (await one.state()).status == state.name
+    await told(entity, one, message)
 
 
 def test_the_books_can_be_ahead_of_the_run_of_every_entity_of_the_product():
@@ -186,27 +183,25 @@ async def test_a_message_is_taken_by_a_run_that_does_not_know_the_latest_event(
 ):
     assert entity.note is not None
     assert message.event is not None or message.refused is not None
-    with stage.env.with_time_skipping_disabled():
-        one = await entity.brought(stage, message.state)
-        await entity.note(one)
-        await told(entity, one, message)
-        if message.event == "command_refused":
-            await happened(one, message.event, 2)
+    one = await entity.brought(stage, message.state)
+    await entity.note(one)
+    await told(entity, one, message)
+    if message.event == "command_refused":
+        await happened(one, message.event, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entity", BY_ENTITY)
 @pytest.mark.parametrize(("ahead", "looks"), [(0, 0), (90, 1)])
 async def test_catching_up_with_nothing_changes_nothing(entity: Entity, ahead: int, looks: int, stage: Stage):
-    with stage.env.with_time_skipping_disabled():
-        one = await entity.brought(stage, entity.states[0].name)
-        before, known = await local_activities(one), await one.state()
-        result = await one.handle.execute_update(
-            "catch_up", CatchUp(version=known.version + ahead), result_type=entity.result
-        )
-        assert (result.status, result.version) == (known.status, known.version)
-        assert await local_activities(one) == before + looks
-        assert await one.state() == known
+    one = await entity.brought(stage, entity.states[0].name)
+    before, known = await local_activities(one), await one.state()
+    result = await one.handle.execute_update(
+        "catch_up", CatchUp(version=known.version + ahead), result_type=entity.result
+    )
+    assert (result.status, result.version) == (known.status, known.version)
+    assert await local_activities(one) == before + looks
+    assert await one.state() == known
 
 
 async def local_activities(one: Any) -> int:
@@ -234,13 +229,12 @@ async def test_a_row_that_is_locked_for_longer_than_an_attempt_delays_a_command_
 ):
     message = ending(entity)
     one = await entity.brought(stage, message.state)
-    with stage.env.with_time_skipping_disabled():
-        async with stage.database.platform() as session:
-            await entity.lock(session, one)
-            telling = asyncio.ensure_future(told(entity, one, message))
-            first = await somebody_waits(stage.database)
-            await somebody_waits(stage.database, after=first)
-        await telling
+    async with stage.database.platform() as session:
+        await entity.lock(session, one)
+        telling = asyncio.ensure_future(told(entity, one, message))
+        first = await somebody_waits(stage.database)
+        await somebody_waits(stage.database, after=first)
+    await telling
     assert (await one.kinds()).count(message.event) == 1
 
 
@@ -263,19 +257,18 @@ async def begun(entity: Entity, one: Any, message: Inbound) -> WorkflowUpdateHan
 @pytest.mark.parametrize("entity", BY_ENTITY)
 async def test_who_waits_for_its_turn_when_the_entity_ends_is_answered(entity: Entity, stage: Stage):
     last = ending(entity)
-    with stage.env.with_time_skipping_disabled():
-        one = await entity.brought(stage, last.state, **entity.ends_at_once)
-        async with stage.database.platform() as session:
-            await entity.lock(session, one)
-            telling = asyncio.ensure_future(told(entity, one, last))
-            await somebody_waits(stage.database)
-            # Another message of the same event may have its turn first, where the first one is over soon.
-            waiting = (each for each in entity.messages[1:] if each.event != last.event)
-            others = await asyncio.gather(*(begun(entity, one, each) for each in waiting))
-        await telling
-        answers = await asyncio.gather(*(each.result() for each in others if each), return_exceptions=True)
-        assert {type(answer) for answer in answers} <= {entity.result, WorkflowUpdateFailedError}
-        await one.handle.result()
+    one = await entity.brought(stage, last.state, **entity.ends_at_once)
+    async with stage.database.platform() as session:
+        await entity.lock(session, one)
+        telling = asyncio.ensure_future(told(entity, one, last))
+        await somebody_waits(stage.database)
+        # Another message of the same event may have its turn first, where the first one is over soon.
+        waiting = (each for each in entity.messages[1:] if each.event != last.event)
+        others = await asyncio.gather(*(begun(entity, one, each) for each in waiting))
+    await telling
+    answers = await asyncio.gather(*(each.result() for each in others if each), return_exceptions=True)
+    assert {type(answer) for answer in answers} <= {entity.result, WorkflowUpdateFailedError}
+    await one.handle.result()
     assert (await one.kinds()).count(last.event) == 1
 
 
@@ -284,15 +277,14 @@ async def test_who_waits_for_its_turn_when_the_entity_ends_is_answered(entity: E
 
 @pytest.mark.parametrize(("entity", "state"), BY_STATE)
 async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: State, stage: Stage):
-    with stage.env.with_time_skipping_disabled():
-        one = await entity.brought(stage, state.name)
-        await one.handle.cancel()
-        if state.cancelled is None:
-            await happened(one, state.noted)
-            assert (await one.state()).status == state.name
-        else:
-            while (await one.state()).status != state.cancelled:
-                await again()
+    one = await entity.brought(stage, state.name)
+    await one.handle.cancel()
+    if state.cancelled is None:
+        await happened(one, state.noted)
+        assert (await one.state()).status == state.name
+    else:
+        while (await one.state()).status != state.cancelled:
+            await again()
     if state.cancelled is None:
         await left_alone(entity, one, state)
 
@@ -300,19 +292,18 @@ async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: Stat
 async def test_run_that_was_cancelled_while_its_handlers_answered_is_not_leaving_once_it_goes_on(stage: Stage):
     queue = new_id("queue")
     worker = Worker(stage.client, task_queue=queue, workflows=[HesitatingWorkflow], workflow_runner=UntriedSandbox())
-    with stage.env.with_time_skipping_disabled():
-        async with worker:
-            run = await stage.client.start_workflow(HesitatingWorkflow.run, Hesitate(), id=queue, task_queue=queue)
-            held = await run.start_update(HesitatingWorkflow.hold, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
-            while await run.query(HesitatingWorkflow.standing) != (True, True):
-                await again()
-            await run.cancel()
-            while (await run.query(HesitatingWorkflow.standing))[0]:
-                await again()
-            assert await run.query(HesitatingWorkflow.standing) == (False, False)
-            await run.signal(HesitatingWorkflow.let_go)
-            await held.result()
-            await run.result()
+    async with worker:
+        run = await stage.client.start_workflow(HesitatingWorkflow.run, Hesitate(), id=queue, task_queue=queue)
+        held = await run.start_update(HesitatingWorkflow.hold, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+        while await run.query(HesitatingWorkflow.standing) != (True, True):
+            await again()
+        await run.cancel()
+        while (await run.query(HesitatingWorkflow.standing))[0]:
+            await again()
+        assert await run.query(HesitatingWorkflow.standing) == (False, False)
+        await run.signal(HesitatingWorkflow.let_go)
+        await held.result()
+        await run.result()
 
 
 # More than one run takes, and no worker at all ------------------------------------------------------------------------

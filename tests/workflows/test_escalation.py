@@ -104,8 +104,7 @@ class Tower:
         run = escalation_run(
             EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, org_id=alert.org_id)
         )
-        with self.env.with_time_skipping_disabled():
-            await reach.start_missing(self.client, run)
+        await reach.start_missing(self.client, run)
         return self.client.get_workflow_handle(run.workflow_id)
 
     def steps(self, alert: Alert) -> list[str]:
@@ -251,15 +250,14 @@ async def test_acknowledging_before_the_first_call_keeps_it_from_nobody(tower: T
     run = escalation_run(
         EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, org_id=alert.org_id)
     )
-    with tower.env.with_time_skipping_disabled():
-        handle = await tower.client.start_workflow(
-            "escalation",
-            run.start,
-            id=run.workflow_id,
-            task_queue="bursar",
-            start_signal="acknowledge",
-            start_signal_args=[EscalationSignal(operator="kim", acknowledge=alert.id)],
-        )
+    handle = await tower.client.start_workflow(
+        "escalation",
+        run.start,
+        id=run.workflow_id,
+        task_queue="bursar",
+        start_signal="acknowledge",
+        start_signal_args=[EscalationSignal(operator="kim", acknowledge=alert.id)],
+    )
     assert await handle.result() == {"outcome": "acknowledged", "taken": [called]}
     assert tower.steps(alert) == [called]
 
@@ -278,8 +276,7 @@ async def test_acknowledgement_that_comes_as_the_last_step_was_taken_counts(towe
             await again()
 
     tower.looks.append(acknowledge)
-    with tower.env.with_time_skipping_disabled():
-        await reach.start_missing(tower.client, run)
+    await reach.start_missing(tower.client, run)
     assert (await handle.result())["outcome"] == "acknowledged"
     assert not tower.looks
     async with tower.database.platform() as session:

@@ -14,8 +14,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def sweep(stage):
-    with stage.env.with_time_skipping_disabled():
-        handle = await stage.client.start_workflow(EscrowSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    handle = await stage.client.start_workflow(EscrowSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     result = await handle.result()
     await replay_and_keep(await handle.fetch_history(), "escrow-sweep/completed")
     return result

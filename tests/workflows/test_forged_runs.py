@@ -32,15 +32,14 @@ EVE = Actor(principal="eve", role=Role.OPERATOR)
 async def started_by_hand(job: Job, **forged: Any) -> Job:
     """Replace the escrow's run by one that was told other terms."""
     start = EscrowInput(terms=replace(job.terms, **forged), opened_by=EVE, command_id="forged")
-    with job.stage.env.with_time_skipping_disabled():
-        await job.stage.client.start_workflow(
-            EscrowWorkflow.run,
-            start,
-            id=job.handle.id,
-            task_queue=TASK_QUEUE,
-            task_timeout=TASK_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        )
+    await job.stage.client.start_workflow(
+        EscrowWorkflow.run,
+        start,
+        id=job.handle.id,
+        task_queue=TASK_QUEUE,
+        task_timeout=TASK_TIMEOUT,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
     return job
 
 
@@ -92,12 +91,11 @@ async def test_a_forged_share_divides_nothing(award):
 async def opened_by_hand(job: Job, **forged: Any) -> str:
     """Start an escrow's run with other terms than the contract's, and return why it failed."""
     start = EscrowInput(terms=replace(job.terms, **forged), opened_by=EVE, command_id="forged")
-    with job.stage.env.with_time_skipping_disabled():
-        handle = await job.stage.client.start_workflow(
-            EscrowWorkflow.run, start, id=job.handle.id, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
-        )
-        with pytest.raises(WorkflowFailureError) as failed:
-            await handle.result()
+    handle = await job.stage.client.start_workflow(
+        EscrowWorkflow.run, start, id=job.handle.id, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
     return str(failed.value.cause)
 
 
@@ -141,7 +139,7 @@ async def test_an_activity_that_is_started_by_hand_does_nothing(award, activity:
     state = await job.state()
     approved = rules.approve(state, signatory="finance", actor=job.finance, now=datetime.now(UTC))
     forged = await message_of(job, replace(approved, event="validated"), "forged")
-    with job.stage.env.with_time_skipping_disabled(), pytest.raises(ActivityFailureError) as failed:
+    with pytest.raises(ActivityFailureError) as failed:
         await job.stage.client.execute_activity(
             activity,
             forged if activity == "record_escrow_event" else LoadEscrow(escrow_id=job.terms.escrow_id),
@@ -161,20 +159,19 @@ async def alerts(stage: Stage, subject: str) -> list[str]:
 async def paying_by_hand(made: PaymentDriver, **given: Any) -> WorkflowHandle[Any, Any]:
     """Start a payment's run with an input of one's own, in the place of the one that there is."""
     start = PaymentInput(**{"terms": made.terms, "created_by": EVE, "command_id": made.command_id, **given})
-    with made.stage.env.with_time_skipping_disabled():
-        return await made.client.start_workflow(
-            PaymentWorkflow.run,
-            start,
-            id=made.handle.id,
-            task_queue=TASK_QUEUE,
-            task_timeout=TASK_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        )
+    return await made.client.start_workflow(
+        PaymentWorkflow.run,
+        start,
+        id=made.handle.id,
+        task_queue=TASK_QUEUE,
+        task_timeout=TASK_TIMEOUT,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
 
 
 async def refused_by_hand(made: PaymentDriver, **given: Any) -> str:
     handle = await paying_by_hand(made, **given)
-    with made.stage.env.with_time_skipping_disabled(), pytest.raises(WorkflowFailureError) as failed:
+    with pytest.raises(WorkflowFailureError) as failed:
         await handle.result()
     return str(failed.value.cause)
 

@@ -17,9 +17,8 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def sweep(mailroom: Mailroom, *, keeps: bool = False):
-    with mailroom.env.with_time_skipping_disabled():
-        handle = await mailroom.client.start_workflow("inbox-sweep", id=new_id("sweep"), task_queue="bursar")
-        result = await handle.result()
+    handle = await mailroom.client.start_workflow("inbox-sweep", id=new_id("sweep"), task_queue="bursar")
+    result = await handle.result()
     if keeps:
         await replay_and_keep(await handle.fetch_history(), "inbox-sweep/completed")
     return result

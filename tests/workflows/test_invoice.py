@@ -133,8 +133,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
     assert (page.asked.hosted, page.asked.payment_id) == (True, waiting.payment_id)
     payment = await payment_of(made)
     page.pay()
-    with stage.env.with_time_skipping_disabled():
-        await payment.told()
+    await payment.told()
     await made.told()
     assert await made.ends() == "paid"
     await replay(await made.handle.fetch_history())
@@ -174,8 +173,7 @@ async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_d
         page = await payment_of(made)
         # Its provider ends it: until its time is over the run would look at it every hour for days.
         page.there.status = ProviderStatus.EXPIRED
-        with stage.env.with_time_skipping_disabled():
-            await page.told()
+        await page.told()
     while (state := await made.state()).status != "paused":
         await made.pass_time(hours=1)
     assert (state.paused_for, state.steps, state.attempts) == ("unanswered", 0, 2)
@@ -192,10 +190,9 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     assert await made.ends() == "paid"
     await charged_back(made)
     # Nobody told the run, which has ended: the sweep does.
-    with stage.env.with_time_skipping_disabled():
-        await made.told()
-        while (await made.state()).status != "paused":
-            await again()
+    await made.told()
+    while (await made.state()).status != "paused":
+        await again()
     await made.pass_time(days=30)
     assert (await made.state()).status == "paused"
     assert len(made.charges()) == 1
@@ -262,8 +259,7 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
     await made.signal("give_up")
     await made.void_elsewhere()
     payment.there.pay()
-    with stage.env.with_time_skipping_disabled():
-        await payment.told()
+    await payment.told()
     await payment.until("refunded")
     await made.told()
     assert await made.ends() == "void"
@@ -279,10 +275,9 @@ async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
     waiting = await made.reaches_event("waits")
     assert (waiting.waits_for, waiting.steps) == (own.terms.payment_id, 0)
     own.there.pay()
-    with stage.env.with_time_skipping_disabled():
-        await own.told()
-        await own.happened("invoice_paid")
-        assert await made.ends() == "paid"
+    await own.told()
+    await own.happened("invoice_paid")
+    assert await made.ends() == "paid"
     assert [each.asked.payment_id for each in made.charges()] == [own.terms.payment_id]
 
 
@@ -292,9 +287,8 @@ async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_proces
     await made.waits()
     own = await made.paying()
     own.there.process()
-    with stage.env.with_time_skipping_disabled():
-        await own.told()
-        await own.until("processing")
+    await own.told()
+    await own.until("processing")
     # Past the reminder and the last day of the plan.
     await made.pass_time(days=22)
     assert (await made.state()).waits_for == own.terms.payment_id
@@ -303,10 +297,9 @@ async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_proces
     assert await made.mails() == ["invoice_issued"]
     assert (await made.invoice()).status == "open"
     own.there.pay()
-    with stage.env.with_time_skipping_disabled():
-        await own.told()
-        await own.happened("invoice_paid")
-        assert await made.ends() == "paid"
+    await own.told()
+    await own.happened("invoice_paid")
+    assert await made.ends() == "paid"
 
 
 @pytest.mark.slow
@@ -333,14 +326,12 @@ async def test_bank_debit_that_begins_while_the_charge_gives_up_waiting_for_it_i
     await made.reaches_event("waits")
     own.there.process()  # its run does not know
     await made.pass_time(days=2)
-    with stage.env.with_time_skipping_disabled():
-        state = await own.until("processing")
+    state = await own.until("processing")
     assert not state.cancel_requested
     own.there.pay()
-    with stage.env.with_time_skipping_disabled():
-        await own.told()
-        await own.happened("invoice_paid")
-        assert await made.ends() == "paid"
+    await own.told()
+    await own.happened("invoice_paid")
+    assert await made.ends() == "paid"
     assert [(each.asked.payment_id, each.gone) for each in made.charges()] == [(own.terms.payment_id, 0)]
 
 
@@ -354,9 +345,8 @@ async def test_charge_whose_answer_was_lost_is_looked_up_and_never_made_twice(st
 
 async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
     made = await collected(stage, "pm_ok")
-    with stage.env.with_time_skipping_disabled():
-        await made.begin()
-        assert await made.ends() == "paid"
+    await made.begin()
+    assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
     await replay(history)
@@ -377,9 +367,8 @@ async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage,
         return any(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
 
     monkeypatch.setattr(reach, "start_missing", answered_late)
-    with stage.env.with_time_skipping_disabled():
-        await made.begin()
-        assert await made.ends() == "paid"
+    await made.begin()
+    assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
     await replay(history)
@@ -405,12 +394,11 @@ async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(
         events = (await made.handle.fetch_history()).events
         return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
 
-    with stage.env.with_time_skipping_disabled():
-        await made.waits()
-        monkeypatch.setattr(payments, "processing_of_invoice", read_slowly)
-        await made.told()
-        await seen.wait()
-        assert await made.ends() == "void"
+    await made.waits()
+    monkeypatch.setattr(payments, "processing_of_invoice", read_slowly)
+    await made.told()
+    await seen.wait()
+    assert await made.ends() == "void"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
     await replay(history)
@@ -445,9 +433,8 @@ async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order
     await payment.until("processing")
     await made.handle.terminate("by hand")
     payment.there.pay()
-    with stage.env.with_time_skipping_disabled():
-        await payment.told()
-        await made.told()
+    await payment.told()
+    await made.told()
     assert await made.ends() == "paid"
     history = await made.handle.fetch_history()
     assert not any(event.HasField("activity_task_scheduled_event_attributes") for event in history.events)

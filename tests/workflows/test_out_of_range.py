@@ -42,14 +42,13 @@ async def busy(job: Job) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("short_tasks")
 async def test_a_share_that_is_none_is_refused_by_a_run_that_is_busy(award: Award):
     job = await (await award()).delivered()
-    with job.stage.env.with_time_skipping_disabled():
-        async with busy(job):
-            commands = [
-                ResolveEscrow(command_id="c", actor=ARBITER, payee_share_e4=share)
-                for share in (-1, 10_001, 10**30, -(10**30))
-            ]
-            asking = (refused(job.handle.execute_update("resolve", command)) for command in commands)
-            assert await asyncio.gather(*asking) == ["request.invalid"] * len(commands)
+    async with busy(job):
+        commands = [
+            ResolveEscrow(command_id="c", actor=ARBITER, payee_share_e4=share)
+            for share in (-1, 10_001, 10**30, -(10**30))
+        ]
+        asking = (refused(job.handle.execute_update("resolve", command)) for command in commands)
+        assert await asyncio.gather(*asking) == ["request.invalid"] * len(commands)
     await job.pass_time(days=30)
     assert await job.end() in {"split", "refunded", "released"}
 
@@ -62,10 +61,9 @@ PROTO = RawValue(Payload(metadata=PAYLOAD, data=b"{}"))
 @pytest.mark.usefixtures("short_tasks")
 async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_is_busy(award: Award):
     job = await (await award()).delivered()
-    with job.stage.env.with_time_skipping_disabled():
-        async with busy(job):
-            asking = [job.handle.execute_update("approve", given) for given in (NULL, PROTO)]
-            answers = await asyncio.gather(*asking, return_exceptions=True)
+    async with busy(job):
+        asking = [job.handle.execute_update("approve", given) for given in (NULL, PROTO)]
+        answers = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(answer) for answer in answers] == [WorkflowUpdateFailedError] * len(asking)
     assert (await job.told("disputed")).actor == "temporal-ui:kim"
 
@@ -85,8 +83,7 @@ async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_i
 )
 async def test_what_no_caller_of_the_api_sends_to_an_escrow_is_refused(award: Award, name: str, command: EscrowCommand):
     job = await (await award()).delivered()
-    with job.stage.env.with_time_skipping_disabled():
-        assert await refused(job.handle.execute_update(name, command)) == "request.invalid"
+    assert await refused(job.handle.execute_update(name, command)) == "request.invalid"
     await job.pass_time(days=3, hours=1)
     assert await job.end() == "released"
 
@@ -104,8 +101,7 @@ async def test_a_refund_is_of_more_than_nothing(stage: Stage, amount: int):
 async def test_what_no_caller_of_the_api_sends_to_a_payment_is_refused(stage: Stage, changes: dict[str, Any]):
     made = await paid(stage)
     fields = {"command_id": "c", "actor": made.actor, "refund_id": new_id("rfd"), **changes}
-    with stage.env.with_time_skipping_disabled():
-        assert await refused(made.handle.execute_update("refund", RefundPayment(**fields))) == "request.invalid"
+    assert await refused(made.handle.execute_update("refund", RefundPayment(**fields))) == "request.invalid"
     assert (await made.send("refund")).status == "refunded"
 
 

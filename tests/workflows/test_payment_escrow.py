@@ -91,9 +91,8 @@ async def test_unpaid_payment_of_an_escrow_that_was_cancelled_is_cancelled_at_it
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
-    with stage.env.with_time_skipping_disabled():
-        await job.send("cancel", job.procurement)
-        state = await made.until("cancelled")
+    await job.send("cancel", job.procurement)
+    state = await made.until("cancelled")
     assert (state.cancelled_by, made.there.status) == ("workflow", made.there.ends_as)
     asked = next(event for event in await made.timeline() if event.kind == "cancel_requested")
     assert asked.details["why"] == "the escrow is cancelled"
@@ -294,17 +293,16 @@ async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, PaymentDriver]:
 
 async def test_pitfall_35_a_chargeback_freezes_an_escrow_that_has_no_run(stage: Stage, award):
     job, made = await funded_by_a_payment(stage, award)
-    with stage.env.with_time_skipping_disabled():
-        await job.handle.terminate("test")
-        made.there.dispute()
-        await made.told()
-        await made.happened("escrow_frozen")
-        assert (await job.state()).status == "disputed"
-        with pytest.raises(WrongState):
-            await job.send("deliver", job.bot)
-        with pytest.raises(WrongState):
-            await job.send("validate", job.validator, score_e4=10_000)
-        assert (await job.money())["payee"] == 0
+    await job.handle.terminate("test")
+    made.there.dispute()
+    await made.told()
+    await made.happened("escrow_frozen")
+    assert (await job.state()).status == "disputed"
+    with pytest.raises(WrongState):
+        await job.send("deliver", job.bot)
+    with pytest.raises(WrongState):
+        await job.send("validate", job.validator, score_e4=10_000)
+    assert (await job.money())["payee"] == 0
 
 
 async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the_books(stage: Stage, award):
@@ -356,11 +354,10 @@ async def test_a_chargeback_of_an_escrow_that_has_ended_says_that_nothing_is_fro
 async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):
     job = await award(balance=1)
     await job.open()
-    with stage.env.with_time_skipping_disabled():
-        await job.handle.terminate("test")
-        made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
-        await made.happened("escrow_funded")
-        assert (await job.state()).status == "funded"
+    await job.handle.terminate("test")
+    made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.happened("escrow_funded")
+    assert (await job.state()).status == "funded"
 
 
 async def test_pitfall_36_a_chargeback_freezes_the_escrow_while_a_refund_is_unknown(stage: Stage, award):

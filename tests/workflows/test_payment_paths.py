@@ -116,8 +116,7 @@ async def test_commands_on_an_unknown_outcome_are_refused(stage: Stage):
     made = await new_payment(stage)
     stage.fake.breaks.append("before")
     await made.create()
-    with stage.env.with_time_skipping_disabled():
-        assert await refused(made.send("confirm")) == "payment.unknown_outcome"
+    assert await refused(made.send("confirm")) == "payment.unknown_outcome"
 
 
 async def test_a_refused_payment_fails(stage: Stage):

@@ -47,14 +47,13 @@ def calls(made: PaymentDriver) -> list[str]:
 
 async def test_a_command_that_comes_before_the_provider_was_asked_keeps_nobody_waiting(stage: Stage):
     made = await noted(stage)
-    with stage.env.with_time_skipping_disabled():
-        with pytest.raises(WorkflowUpdateFailedError) as caught:
-            await made.send("confirm")
-        error = domain_error_from(caught.value)
-        assert error is not None
-        assert error.error_code == "payment.unknown_outcome"
-        assert (await made.until("requires_action")).ref == made.there.ref
-        assert (await made.send("cancel")).status == "cancelled"
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await made.send("confirm")
+    error = domain_error_from(caught.value)
+    assert error is not None
+    assert error.error_code == "payment.unknown_outcome"
+    assert (await made.until("requires_action")).ref == made.there.ref
+    assert (await made.send("cancel")).status == "cancelled"
 
 
 async def test_create_is_answered_by_a_run_that_somebody_else_started_again(stage: Stage):
@@ -67,15 +66,14 @@ async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookup
     made = await new_payment(stage)
     stage.fake.breaks.extend(["before"] * 20)
     assert (await made.create()).status == "unknown"
-    with stage.env.with_time_skipping_disabled():
-        await made.handle.signal("look", {"operator": "kim"})
-        while len(stage.fake.breaks) > 18:
-            await made.state()
-            await again()
-        # The next lookup is due in four seconds; without a pause there would be many by then.
-        events = [await made.handle.query("__temporal_workflow_metadata") for _ in range(50)]
-        assert events
-        assert len(stage.fake.breaks) >= 17
+    await made.handle.signal("look", {"operator": "kim"})
+    while len(stage.fake.breaks) > 18:
+        await made.state()
+        await again()
+    # The next lookup is due in four seconds; without a pause there would be many by then.
+    events = [await made.handle.query("__temporal_workflow_metadata") for _ in range(50)]
+    assert events
+    assert len(stage.fake.breaks) >= 17
     stage.fake.breaks.clear()
     await made.pass_time(minutes=1)
     await made.until("requires_action")
@@ -168,16 +166,15 @@ async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage
 async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage):
     made = await new_payment(stage)
     stage.fake.breaks.extend(["unavailable"] * 2)
-    with stage.env.with_time_skipping_disabled():
-        created = asyncio.ensure_future(made.create())
-        while stage.fake.breaks:
-            await made.kinds()
-            await again()
-        await made.handle.cancel()
-        assert (await created).status in {"requires_action", "cancelled"}
-        state = await made.until("requires_action", "cancelled")
-        # What was to be cancelled before the provider had it is not made there.
-        assert stage.fake.count(made.terms.payment_id) == (state.ref is not None)
+    created = asyncio.ensure_future(made.create())
+    while stage.fake.breaks:
+        await made.kinds()
+        await again()
+    await made.handle.cancel()
+    assert (await created).status in {"requires_action", "cancelled"}
+    state = await made.until("requires_action", "cancelled")
+    # What was to be cancelled before the provider had it is not made there.
+    assert stage.fake.count(made.terms.payment_id) == (state.ref is not None)
 
 
 async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(stage: Stage):

@@ -110,12 +110,11 @@ async def test_a_refund_made_at_the_provider_is_taken_over(stage: Stage):
 
 async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
     made = await paid(stage)
-    with stage.env.with_time_skipping_disabled():
-        await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
-        await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
-        await made.until("partially_refunded")
-        while "command_refused" not in await made.kinds():
-            await again()
+    await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
+    await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
+    await made.until("partially_refunded")
+    while "command_refused" not in await made.kinds():
+        await again()
     events = {event.kind: event for event in await made.timeline()}
     assert events["refund_requested"].actor == "temporal-ui:kim"
     assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
@@ -126,21 +125,19 @@ async def test_an_operator_refunds_what_was_spent_for_credits_that_came_otherwis
     spent = await paid(stage)
     await spent.spend(100_000_000)
     await paid(stage, org_id=spent.terms.org_id, amount_minor=100)
-    with stage.env.with_time_skipping_disabled():
-        await spent.handle.signal("refund", {"operator": "kim", "reason": "goodwill"})
-        await spent.happened("refund_booked")
+    await spent.handle.signal("refund", {"operator": "kim", "reason": "goodwill"})
+    await spent.happened("refund_booked")
     assert await spent.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
 @pytest.mark.slow
 async def test_one_command_id_refunds_two_payments(stage: Stage):
     one, two = await paid(stage), await paid(stage)
-    with stage.env.with_time_skipping_disabled():
-        for made in (one, two):
-            await made.handle.signal("refund", {"operator": "kim", "command_id": "ticket-7"})
-            await made.until("refunded")
-            while (await made.state()).refunds[0].state is RefundState.REQUESTED:
-                await again()
+    for made in (one, two):
+        await made.handle.signal("refund", {"operator": "kim", "command_id": "ticket-7"})
+        await made.until("refunded")
+        while (await made.state()).refunds[0].state is RefundState.REQUESTED:
+            await again()
     refunds = [refund for made in (one, two) for refund in (await made.state()).refunds]
     assert [refund.state for refund in refunds] == [RefundState.SUCCEEDED] * 2
     assert refunds[0].refund_id != refunds[1].refund_id
@@ -168,10 +165,9 @@ def unseen(stage: Stage) -> Iterator[None]:
 async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_next_one_go(stage: Stage):
     made = await unknown(stage)
     said = {"operator": "kim", "at_provider": False, "reason": "their support has none", "command_id": "ticket-9"}
-    with stage.env.with_time_skipping_disabled():
-        await made.handle.signal("give_up", said)
-        await made.handle.signal("give_up", said)
-        state = await made.happened("refund_given_up")
+    await made.handle.signal("give_up", said)
+    await made.handle.signal("give_up", said)
+    state = await made.happened("refund_given_up")
     (refund,) = state.refunds
     assert (refund.state, refund.failure) == (RefundState.FAILED, "their support has none")
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
@@ -231,9 +227,8 @@ async def test_a_word_on_a_refund_that_says_nothing_is_refused_into_the_timeline
         {"at_provider": True},
         {"at_provider": False, "ref": "re_1"},
     ]
-    with stage.env.with_time_skipping_disabled():
-        for word in [*said, {"at_provider": False, "reason": "none"}]:
-            await made.handle.signal("give_up", {"operator": "kim", **word})
-        await made.happened("command_refused", len(said) + 1)
+    for word in [*said, {"at_provider": False, "reason": "none"}]:
+        await made.handle.signal("give_up", {"operator": "kim", **word})
+    await made.happened("command_refused", len(said) + 1)
     codes = [event.details["code"] for event in await made.timeline() if event.kind == "command_refused"]
     assert codes == ["request.invalid"] * len(said) + ["not_found"]

@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def sweep(stage: Stage):
-    with stage.env.with_time_skipping_disabled():
-        handle = await stage.client.start_workflow(PaymentSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    handle = await stage.client.start_workflow(PaymentSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     result = await handle.result()
     await replay_and_keep(await handle.fetch_history(), "payment-sweep/completed")
     return result

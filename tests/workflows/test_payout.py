@@ -209,21 +209,20 @@ async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balance
         asked = DispatchProviderEvent(provider="fake", event_id=event_id, last_try=False)
         return asked, (await inbox.dispatch(asked)).outcome
 
-    with stage.env.with_time_skipping_disabled():
-        for each in made:
-            await each.reaches("waiting_for_funds")
-        assert (await happens("acct_of_a_creator", usd=2000))[1] == "ignored"
-        assert (await happens(eur=2000, usd=0))[1] == "ignored"
-        asked, outcome = await happens(usd=2000, eur=-1)
-        assert outcome == "forwarded"
-        for each in made[:2]:
-            while "funds_available" not in await each.kinds():
-                await again()
-        assert (await inbox.dispatch(asked)).outcome == "forwarded"
-        waits = [(await each.state()).next_at - (await each.timeline())[-1].at for each in made]
-        # What is answered after the signals is answered after what they did.
-        await reach.signal(stage.client, *payout_news(made[0].payout, event_id="evt_late", place=0))
-        assert await made[0].handle.query("version") == (await made[0].state()).version
+    for each in made:
+        await each.reaches("waiting_for_funds")
+    assert (await happens("acct_of_a_creator", usd=2000))[1] == "ignored"
+    assert (await happens(eur=2000, usd=0))[1] == "ignored"
+    asked, outcome = await happens(usd=2000, eur=-1)
+    assert outcome == "forwarded"
+    for each in made[:2]:
+        while "funds_available" not in await each.kinds():
+            await again()
+    assert (await inbox.dispatch(asked)).outcome == "forwarded"
+    waits = [(await each.state()).next_at - (await each.timeline())[-1].at for each in made]
+    # What is answered after the signals is answered after what they did.
+    await reach.signal(stage.client, *payout_news(made[0].payout, event_id="evt_late", place=0))
+    assert await made[0].handle.query("version") == (await made[0].state()).version
     assert [wait.total_seconds() for wait in waits] == [60, 61, 900]
     assert [(await each.kinds()).count("funds_available") for each in made] == [1, 1, 0]
     for each in made:
@@ -239,8 +238,7 @@ async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balance
 
 async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage):
     made = await taken_out(stage, "lost")
-    with stage.env.with_time_skipping_disabled():
-        await made.reaches("unknown")
+    await made.reaches("unknown")
     stage.payouts.modes[made.payout.account_ref] = "ok"
     await reach.signal(stage.client, made.run, "look", PayoutSignal(operator="kim"))
     assert (await made.handle.result()).status == "paid"
@@ -291,20 +289,19 @@ async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_tr
 @pytest.mark.slow
 async def test_operator_gives_up_what_was_not_sent(stage):
     made = await taken_out(stage, "lost")
-    with stage.env.with_time_skipping_disabled():
-        await made.reaches("unknown")
-        command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Not at the provider.")
-        with pytest.raises(WorkflowUpdateFailedError) as alone:
-            await reach.update(
-                stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
-            )
-        refusal = domain_error_from(alone.value)
-        assert refusal is not None
-        assert refusal.error_code == "approval.required"
-        await made.approved()
-        result = await reach.update(
+    await made.reaches("unknown")
+    command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Not at the provider.")
+    with pytest.raises(WorkflowUpdateFailedError) as alone:
+        await reach.update(
             stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
         )
+    refusal = domain_error_from(alone.value)
+    assert refusal is not None
+    assert refusal.error_code == "approval.required"
+    await made.approved()
+    result = await reach.update(
+        stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
+    )
     assert result.status == "failed"
     assert await made.earnings() == ALL
     assert (await made.state()).failure == "Not at the provider."
@@ -314,9 +311,8 @@ async def test_operator_gives_up_what_was_not_sent(stage):
 @pytest.mark.slow
 async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     made = await taken_out(stage, "lost")
-    with stage.env.with_time_skipping_disabled():
-        await made.reaches("unknown")
-        await made.handle.terminate("by hand")
+    await made.reaches("unknown")
+    await made.handle.terminate("by hand")
     stage.payouts.modes[made.payout.account_ref] = "ok"
     sent = NewTransfer(
         payout_id=made.payout.payout_id,
@@ -346,20 +342,19 @@ async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stag
         payout_id=made.payout.payout_id, account_ref=made.payout.account_ref, amount_minor=1000, currency="USD"
     )
     await stage.payouts.transfer(other, idempotency_key="before the restore")
-    with stage.env.with_time_skipping_disabled():
-        await made.reaches("unknown")
-        detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not what was taken out."
-        assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_amount", "detail": detail}
-        async with stage.database.platform() as session:
-            query = select(Alert.kind, Alert.detail).where(Alert.subject == made.payout.payout_id)
-            [(kind, said)] = (await session.execute(query)).all()
-        assert kind == "payout.unknown"
-        assert said.endswith(f" {detail}")
-        await made.approved()
-        command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Sent before the restore.")
-        result = await reach.update(
-            stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
-        )
+    await made.reaches("unknown")
+    detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not what was taken out."
+    assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_amount", "detail": detail}
+    async with stage.database.platform() as session:
+        query = select(Alert.kind, Alert.detail).where(Alert.subject == made.payout.payout_id)
+        [(kind, said)] = (await session.execute(query)).all()
+    assert kind == "payout.unknown"
+    assert said.endswith(f" {detail}")
+    await made.approved()
+    command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Sent before the restore.")
+    result = await reach.update(
+        stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
+    )
     assert result.status == "failed"
     assert await made.earnings() == ALL
 
@@ -371,8 +366,7 @@ async def test_payout_whose_transfer_went_to_another_account_waits_for_operators
     payout_id, amount = made.payout.payout_id, made.payout.amount_minor
     other = NewTransfer(payout_id=payout_id, account_ref="acct_ok_other", amount_minor=amount, currency="USD")
     await stage.payouts.transfer(other, idempotency_key="another account")
-    with stage.env.with_time_skipping_disabled():
-        await made.reaches("unknown")
+    await made.reaches("unknown")
     detail = f"The provider has tr_{payout_id} to acct_ok_other for it, which is not the account of the payout."
     assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_account", "detail": detail}
     async with stage.database.platform() as session:

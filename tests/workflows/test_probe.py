@@ -147,8 +147,7 @@ async def prober(stage: Stage) -> AsyncIterator[Prober]:
     steps = Hindered(database, client, PaymentEscrows(database, client), terms, credits_minor=credits_minor)
     stage.fake.pays_at_once = True
     # The clocks of escrows and payments would skip to their deadlines.
-    with stage.env.with_time_skipping_disabled():
-        yield Prober(stage, steps, new_id("queue"))
+    yield Prober(stage, steps, new_id("queue"))
     stage.fake.pays_at_once = False
 
 

@@ -71,24 +71,23 @@ async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
     reconciler.provider.listed = [fee_known, lost, movement("ch_of_somebody_else")]
     await reconciler.book(replace(fee_known, fee_minor=None), payment_id=terms.payment_id)
     assert reconciler.client is not None
-    with timeskip_env.with_time_skipping_disabled():
-        handle = await reconciler.client.start_workflow(
-            ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
+    handle = await reconciler.client.start_workflow(
+        ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
+    )
+    told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
+    async for event in _events(told):
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            assert event.workflow_execution_signaled_event_attributes.signal_name == "provider_event"
+            break
+    # What the payment's own run does when it looks.
+    await reconciler.book(lost, payment_id=terms.payment_id)
+    async with reconciler.database.platform() as session:
+        mine = (PaymentBalanceTransaction.provider == reconciler.provider.name) & (
+            PaymentBalanceTransaction.key == "ch_1"
         )
-        told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
-        async for event in _events(told):
-            if event.HasField("workflow_execution_signaled_event_attributes"):
-                assert event.workflow_execution_signaled_event_attributes.signal_name == "provider_event"
-                break
-        # What the payment's own run does when it looks.
-        await reconciler.book(lost, payment_id=terms.payment_id)
-        async with reconciler.database.platform() as session:
-            mine = (PaymentBalanceTransaction.provider == reconciler.provider.name) & (
-                PaymentBalanceTransaction.key == "ch_1"
-            )
-            await session.execute(update(PaymentBalanceTransaction).where(mine).values(fee_minor=59))
-        await told.terminate("seen")
-        result = await handle.result()
+        await session.execute(update(PaymentBalanceTransaction).where(mine).values(fee_minor=59))
+    await told.terminate("seen")
+    result = await handle.result()
     assert (result.compared, result.differences) == (3, 1)
     assert set(await reconciler.differences()) == {"missing_here:ch_of_somebody_else"}
 
@@ -101,15 +100,14 @@ async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
     reconciler.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
     assert reconciler.client is not None
     # A run of the payment that skipped time would try without a pause to read what these books alone have.
-    with timeskip_env.with_time_skipping_disabled():
-        handle = await reconciler.client.start_workflow(
-            ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
-        )
-        told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
-        async for event in _events(told):
-            if event.HasField("workflow_execution_signaled_event_attributes"):
-                break
-        await told.terminate("lost")
+    handle = await reconciler.client.start_workflow(
+        ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
+    )
+    told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
+    async for event in _events(told):
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            break
+    await told.terminate("lost")
     await timeskip_env.fast_forward(handle, timedelta(minutes=10))
     assert (await handle.result()).differences == 1
     await replay_and_keep(await handle.fetch_history(), "reconciliation/done")
@@ -201,20 +199,19 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
     terms = await reconciler.payment()
     reconciler.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
     assert reconciler.client is not None
-    with timeskip_env.with_time_skipping_disabled():
-        night = await reconciler.client.start_workflow(
-            NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
-        )
-        async for event in _events(night):
-            if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
-                asked = event.start_child_workflow_execution_initiated_event_attributes
-                # A run one of whose steps is tried for ever ends all the same.
-                assert asked.workflow_run_timeout.ToTimedelta() == NIGHT_WITHIN
-            if event.HasField("child_workflow_execution_started_event_attributes"):
-                child = event.child_workflow_execution_started_event_attributes.workflow_execution
-                break
-        await reconciler.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
-        result = await night.result()
+    night = await reconciler.client.start_workflow(
+        NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
+    )
+    async for event in _events(night):
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
+            asked = event.start_child_workflow_execution_initiated_event_attributes
+            # A run one of whose steps is tried for ever ends all the same.
+            assert asked.workflow_run_timeout.ToTimedelta() == NIGHT_WITHIN
+        if event.HasField("child_workflow_execution_started_event_attributes"):
+            child = event.child_workflow_execution_started_event_attributes.workflow_execution
+            break
+    await reconciler.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
+    result = await night.result()
     await replay_and_keep(await night.fetch_history(), "reconciliation-nightly/terminated")
     (ended,) = result.runs
     assert (ended.status, child.workflow_id.split("/")[1]) == ("failed", reconciler.provider.name)

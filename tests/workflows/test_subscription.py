@@ -37,9 +37,8 @@ S = SubscriptionStatus
 
 async def new_payment(one: Subscriber, kind: str, count: int = 1) -> None:
     """Wait until the timeline has so many events of a kind."""
-    with one.stage.env.with_time_skipping_disabled():
-        while (await one.kinds()).count(kind) < count:
-            await again()
+    while (await one.kinds()).count(kind) < count:
+        await again()
 
 
 async def tier(one: Subscriber) -> str:
@@ -140,10 +139,9 @@ async def test_an_organization_that_was_stopped_meanwhile_is_not_charged_and_the
 async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
     """End it now, by a run that is started with what the subscriber has."""
     command = CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False)
-    with one.stage.env.with_time_skipping_disabled():
-        return await reach.update(
-            one.stage.client, run, "cancel", command, update_id=command.command_id, result_type=SubscriptionResult
-        )
+    return await reach.update(
+        one.stage.client, run, "cancel", command, update_id=command.command_id, result_type=SubscriptionResult
+    )
 
 
 @pytest.mark.slow
@@ -163,12 +161,11 @@ async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(s
 async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had_made(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.slow[one.customer] = answers = asyncio.Event()
-    with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        while not of_customer(one):
-            await one.stage.client.service_client.check_health()
-        await one.handle.terminate()
-        answers.set()
+    ordering = asyncio.ensure_future(one.subscribe())
+    while not of_customer(one):
+        await one.stage.client.service_client.check_health()
+    await one.handle.terminate()
+    answers.set()
     ended = await one.send("cancel", CancelSubscription, at_period_end=False)
     await asyncio.gather(ordering, return_exceptions=True)
     assert (ended.status, await tier(one)) == ("ended", "free")
@@ -181,9 +178,8 @@ async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had
 async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then_ends(stage: Stage) -> None:
     one = await subscriber(stage)
     await ordered_without_a_run(one)
-    with stage.env.with_time_skipping_disabled():
-        cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
-        await new_payment(one, "cancellation_ordered")
+    cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
+    await new_payment(one, "cancellation_ordered")
     await till_skipping(one, "ended")
     assert ((await cancelling).status, of_customer(one)) == ("ended", [])
 
@@ -215,8 +211,7 @@ async def test_pitfall_21_page_gives_nothing_before_the_payer_has_paid_there(sta
     assert page is not None
     assert (made.status, await tier(one), of_customer(one)) == ("incomplete", "free", [])
     await stage.subscriptions.paid_on_page(page.ref)
-    with stage.env.with_time_skipping_disabled():
-        await reach.signal(stage.client, *subscription_signal(one))
+    await reach.signal(stage.client, *subscription_signal(one))
     await new_payment(one, "activated")
     state = await one.state()
     assert (state.status, state.checkout, await tier(one)) == (S.ACTIVE, None, "starter")
@@ -279,8 +274,7 @@ async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_oth
         page = (await one.state()).checkout
         assert page is not None
         await stage.subscriptions.paid_on_page(page.ref)
-        with stage.env.with_time_skipping_disabled():
-            await reach.signal(stage.client, *subscription_signal(one))
+        await reach.signal(stage.client, *subscription_signal(one))
         await new_payment(one, "trial_began" if one is first else "ended")
     assert [(await one.state()).ended_why for one in (first, second, unknown)] == [
         *(None, "trial_used", "trial_card_unknown"),
@@ -330,9 +324,8 @@ async def test_declined_change_leaves_what_was_agreed(stage: Stage) -> None:
 async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_effect_once(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.away.add(one.customer)
-    with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        await new_payment(one, "ordered")
+    ordering = asyncio.ensure_future(one.subscribe())
+    await new_payment(one, "ordered")
     await till_skipping(one, "answer_lost")
     stage.subscriptions.away.discard(one.customer)
     await one.handle.signal("look", {})
@@ -347,8 +340,7 @@ async def test_order_that_is_lost_again_and_again_is_noted_once_and_sent_after_g
     one = await subscriber(stage)
     stage.subscriptions.losing.add(one.customer)
     await reach.start_missing(stage.client, subscription_run(one.start))
-    with stage.env.with_time_skipping_disabled():
-        await new_payment(one, "answer_lost")
+    await new_payment(one, "answer_lost")
     await stage.env.fast_forward(one.handle, timedelta(minutes=10))
     sent = [key for key in stage.subscriptions.calls if one.start.subscription.subscription_id in key]
     assert 4 <= len(sent) < 10
@@ -384,8 +376,7 @@ async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Sta
     assert (state.terms.plan, state.change and state.change.terms.plan) == ("professional", "starter")
     renew(stage, one, "price_2900")
     news = subscription_signal(one)
-    with stage.env.with_time_skipping_disabled():
-        await reach.signal(stage.client, *news)
+    await reach.signal(stage.client, *news)
     await new_payment(one, "renewed")
     state = await one.state()
     assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
@@ -536,8 +527,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     ended = await one.state()
     assert (ended.status, ended.ended_why, await tier(one)) == (S.ENDED, "not_paid", "free")
     await replay_and_keep(await one.handle.fetch_history(), "subscription/unpaid")
-    with stage.env.with_time_skipping_disabled():
-        await reach.signal(stage.client, *subscription_signal(one))
+    await reach.signal(stage.client, *subscription_signal(one))
     await one.handle.result()
     assert (await one.kinds()).count("ended") == 1
     async with stage.database.platform() as session:
@@ -574,7 +564,6 @@ async def test_end_at_the_provider_ends_the_run_and_what_comes_later_starts_one_
     await one.handle.signal("look", {})
     await one.handle.result()
     assert ((await one.state()).status, await tier(one)) == (S.ENDED, "free")
-    with stage.env.with_time_skipping_disabled():
-        await reach.signal(stage.client, *subscription_signal(one))
+    await reach.signal(stage.client, *subscription_signal(one))
     await one.handle.result()
     await replay(await one.handle.fetch_history())

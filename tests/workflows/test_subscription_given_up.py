@@ -46,13 +46,12 @@ async def news_that_come_while_others_are_marked(one: Subscriber, held: Subscrip
     async with database.platform() as session:
         rows = [{**row, "event_id": each, "payload": {}, "occurred_at": datetime.now(UTC)} for each in ids]
         await session.execute(insert(ProviderEventRow), rows)
-    with one.stage.env.with_time_skipping_disabled():
-        async with database.platform() as session:
-            await subscriptions.lock(session, held.subscription_id)
-            await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[0]))
-            await somebody_waits(database)
-            await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[1]))
-        await one.handle.result()
+    async with database.platform() as session:
+        await subscriptions.lock(session, held.subscription_id)
+        await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[0]))
+        await somebody_waits(database)
+        await reach.signal(one.stage.client, *subscription_news(held, principal="test", event_id=ids[1]))
+    await one.handle.result()
     async with database.platform() as session:
         marked = [await provider_event.get(session, "stripe", each) for each in ids]
     assert [each is not None and each.handled_at is not None for each in marked] == [True, True]
@@ -61,26 +60,25 @@ async def news_that_come_while_others_are_marked(one: Subscriber, held: Subscrip
 async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_told_of(stage: Stage) -> None:
     one, fake = await subscriber(stage), stage.subscriptions
     fake.silent.add(one.customer)
-    with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        await until(one, "answer_lost")
-        await given_up(one)
-        await ordering
+    ordering = asyncio.ensure_future(one.subscribe())
+    await until(one, "answer_lost")
+    await given_up(one)
+    await ordering
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription/given_up")
+    fake.silent.clear()
+    held, order = await one.state(), one.start.subscription
+    assert order.terms.price_id is not None
+    new = NewSubscription(
+        subscription_id=order.subscription_id,
+        org_id=order.org_id,
+        customer=one.customer,
+        price_id=order.terms.price_id,
+    )
+    made = await fake.create(new, idempotency_key="late")
+    for number in (1, 2):
+        await reach.signal(stage.client, *subscription_news(held, principal="test", event_id=f"evt_{number}"))
         await one.handle.result()
-        await replay_and_keep(await one.handle.fetch_history(), "subscription/given_up")
-        fake.silent.clear()
-        held, order = await one.state(), one.start.subscription
-        assert order.terms.price_id is not None
-        new = NewSubscription(
-            subscription_id=order.subscription_id,
-            org_id=order.org_id,
-            customer=one.customer,
-            price_id=order.terms.price_id,
-        )
-        made = await fake.create(new, idempotency_key="late")
-        for number in (1, 2):
-            await reach.signal(stage.client, *subscription_news(held, principal="test", event_id=f"evt_{number}"))
-            await one.handle.result()
     assert fake.there[made.ref].state is ProviderState.CANCELED
     async with stage.database.platform() as session:
         [told] = await session.scalars(select(Alert).where(Alert.subject == held.subscription_id))
@@ -94,17 +92,16 @@ async def test_what_the_provider_refuses_to_end_is_told_of_and_the_run_ends(
 ) -> None:
     one, fake = await subscriber(stage), stage.subscriptions
     fake.silent.add(one.customer)
-    with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        await until(one, "answer_lost")
-        await given_up(one)
-        await ordering
-        await one.handle.result()
-        held = await one.state()
-        gone = AsyncMock(side_effect=ProviderRefused("No such customer.", code="resource_missing"))
-        monkeypatch.setattr(fake, "find", gone)
-        await reach.signal(stage.client, *subscription_news(held, principal="test", event_id="evt_gone"))
-        await one.handle.result()
+    ordering = asyncio.ensure_future(one.subscribe())
+    await until(one, "answer_lost")
+    await given_up(one)
+    await ordering
+    await one.handle.result()
+    held = await one.state()
+    gone = AsyncMock(side_effect=ProviderRefused("No such customer.", code="resource_missing"))
+    monkeypatch.setattr(fake, "find", gone)
+    await reach.signal(stage.client, *subscription_news(held, principal="test", event_id="evt_gone"))
+    await one.handle.result()
     async with stage.database.platform() as session:
         [told] = await session.scalars(select(Alert).where(Alert.subject == held.subscription_id))
     assert told.kind == "subscription.made_after_all"
@@ -114,23 +111,22 @@ async def test_what_the_provider_refuses_to_end_is_told_of_and_the_run_ends(
 async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_before_goes_on(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
-    with stage.env.with_time_skipping_disabled():
-        await given_up(one)
-        await until(one, "command_refused")
-        stage.subscriptions.silent.add(one.customer)
-        changing = asyncio.ensure_future(one.change("professional"))
-        await until(one, "answer_lost")
-        await given_up(one)
-        await until(one, "order_given_up")
-        assert (await changing).declined == "given_up"
-        stage.subscriptions.silent.clear()
-        asked = len(stage.subscriptions.calls)
-        held = await one.state()
-        assert (held.terms.plan, held.change, held.order) == ("starter", None, None)
-        # It looks at what the provider has, and orders nothing again; the next order is taken.
-        await one.cancel_at_end()
-        assert (await one.state()).cancel_at_period_end
-        assert len(stage.subscriptions.calls) == asked + 1
+    await given_up(one)
+    await until(one, "command_refused")
+    stage.subscriptions.silent.add(one.customer)
+    changing = asyncio.ensure_future(one.change("professional"))
+    await until(one, "answer_lost")
+    await given_up(one)
+    await until(one, "order_given_up")
+    assert (await changing).declined == "given_up"
+    stage.subscriptions.silent.clear()
+    asked = len(stage.subscriptions.calls)
+    held = await one.state()
+    assert (held.terms.plan, held.change, held.order) == ("starter", None, None)
+    # It looks at what the provider has, and orders nothing again; the next order is taken.
+    await one.cancel_at_end()
+    assert (await one.state()).cancel_at_period_end
+    assert len(stage.subscriptions.calls) == asked + 1
     [refused, dropped] = [each for each in await one.timeline() if each.kind in {"command_refused", "order_given_up"}]
     assert refused.details["code"] == "subscription.wrong_state"
     assert (dropped.actor, dropped.details) == (
@@ -143,25 +139,23 @@ async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_be
 async def test_subscription_that_was_never_answered_is_given_up_and_another_one_begins(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.silent.add(one.customer)
-    with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        await until(one, "answer_lost")
-        await given_up(one, operator=None)
-        await until(one, "command_refused")
-        await given_up(one, give_up="sub_other")
-        while (await one.kinds()).count("command_refused") < 2:
-            await again()
-        await given_up(one)
-        assert (await ordering).declined == "given_up"
-        assert (await one.handle.result())["status"] == "ended"
-        stage.subscriptions.silent.clear()
+    ordering = asyncio.ensure_future(one.subscribe())
+    await until(one, "answer_lost")
+    await given_up(one, operator=None)
+    await until(one, "command_refused")
+    await given_up(one, give_up="sub_other")
+    while (await one.kinds()).count("command_refused") < 2:
+        await again()
+    await given_up(one)
+    assert (await ordering).declined == "given_up"
+    assert (await one.handle.result())["status"] == "ended"
+    stage.subscriptions.silent.clear()
     held = await one.state()
     assert (held.status, held.ended_why) == (SubscriptionStatus.ENDED, "given_up")
     # What the provider says of it later is marked, and changes nothing.
     news = subscription_news(held, principal="test", event_id="evt_late")
-    with stage.env.with_time_skipping_disabled():
-        await reach.signal(stage.client, *news)
-        await one.handle.result()
+    await reach.signal(stage.client, *news)
+    await one.handle.result()
     assert (await one.state()).version == held.version
     await news_that_come_while_others_are_marked(one, held)
     wanted = replace(one.start.subscription, subscription_id=new_id("sub"))

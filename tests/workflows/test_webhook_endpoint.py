@@ -62,16 +62,15 @@ async def test_events_are_delivered_once_in_the_order_of_their_subject(stage: St
 
 async def test_later_events_of_a_subject_wait_for_the_earlier_and_nobody_elses_do(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.happens("a", 2)
-        one.answers(Answer(status_code=500, body="broken", retry_after="3600"))
-        await one.begin()
-        [row] = [each for each in await pending_after(one, 1) if each.tries]
-        assert (row.status_code, row.answer, row.subject_seq) == (500, "broken", 1)
-        await one.happens("b")
-        await one.told()
-        [delivered] = await one.settled(1)
-        assert delivered.subject == one.subjects["b"]
+    await one.happens("a", 2)
+    one.answers(Answer(status_code=500, body="broken", retry_after="3600"))
+    await one.begin()
+    [row] = [each for each in await pending_after(one, 1) if each.tries]
+    assert (row.status_code, row.answer, row.subject_seq) == (500, "broken", 1)
+    await one.happens("b")
+    await one.told()
+    [delivered] = await one.settled(1)
+    assert delivered.subject == one.subjects["b"]
     await stage.env.fast_forward(one.handle, timedelta(hours=2))
     await one.settled(3)
     of_a = [each.message_id for each in one.received if json.loads(each.body)["subject"] == one.subjects["a"]]
@@ -101,31 +100,30 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
 @pytest.mark.slow
 async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_during_a_drain(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.enabled()
-        answered = one.hangs()
-        await one.happens("a")
-        await one.told()
-        while not one.received:
-            await again()
-        disable = DisableWebhookEndpoint(command_id=new_id("cmd"), actor=one.actor)
-        ids = {"update_id": disable.command_id, "result_type": WebhookEndpointResult}
-        assert (await reach.update(stage.client, one.run, "disable", disable, **ids)).status == "disabled"
-        async with stage.database.platform() as session:
-            await service.change(
-                session,
-                one.actor,
-                one.endpoint_id,
-                {},
-                status="enabled",
-                command_id=new_id("cmd"),
-                now=datetime.now(UTC),
-            )
-        await one.told()
-        answered.set()
-        enabled = (await one.state()).version
-        while await is_running(one) and await one.handle.query("version") < enabled:
-            await again()
+    await one.enabled()
+    answered = one.hangs()
+    await one.happens("a")
+    await one.told()
+    while not one.received:
+        await again()
+    disable = DisableWebhookEndpoint(command_id=new_id("cmd"), actor=one.actor)
+    ids = {"update_id": disable.command_id, "result_type": WebhookEndpointResult}
+    assert (await reach.update(stage.client, one.run, "disable", disable, **ids)).status == "disabled"
+    async with stage.database.platform() as session:
+        await service.change(
+            session,
+            one.actor,
+            one.endpoint_id,
+            {},
+            status="enabled",
+            command_id=new_id("cmd"),
+            now=datetime.now(UTC),
+        )
+    await one.told()
+    answered.set()
+    enabled = (await one.state()).version
+    while await is_running(one) and await one.handle.query("version") < enabled:
+        await again()
     assert await is_running(one)
     await one.settled(1)
     await replay(await one.handle.fetch_history())
@@ -175,38 +173,35 @@ async def test_without_order_no_event_waits_for_another(stage: Stage):
     one = await endpoint(stage, ordering=Ordering.NONE)
     await one.happens("a", 3)
     one.answers(Answer(status_code=500, retry_after="3600"))
-    with stage.env.with_time_skipping_disabled():
-        await one.begin()
-        await one.settled(2)
-        assert len(await one.deliveries("pending")) == 1
+    await one.begin()
+    await one.settled(2)
+    assert len(await one.deliveries("pending")) == 1
 
 
 async def test_an_overloaded_receiver_is_left_alone_as_a_whole(stage: Stage):
     one = await endpoint(stage)
     one.answers(Answer(status_code=429, retry_after="3600"))
     await one.happens("a")
-    with stage.env.with_time_skipping_disabled():
-        await one.begin()
-        await pending_after(one, 1)
-        await one.happens("b")
-        await one.told()
-        while await one.drains() < 2:
-            await again()
-        assert len(one.received) == 1
+    await one.begin()
+    await pending_after(one, 1)
+    await one.happens("b")
+    await one.told()
+    while await one.drains() < 2:
+        await again()
+    assert len(one.received) == 1
     await stage.env.fast_forward(one.handle, timedelta(hours=2))
     await one.settled(2)
 
 
 async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.begin()
-        await one.paused()
-        await one.happens("a")
-        await one.told()
-        assert one.received == []
-        await one.signal("resume", resume=one.endpoint_id)
-        await one.settled(1)
+    await one.begin()
+    await one.paused()
+    await one.happens("a")
+    await one.told()
+    assert one.received == []
+    await one.signal("resume", resume=one.endpoint_id)
+    await one.settled(1)
     assert [each for each in await one.kinds() if each != "created"] == ["paused", "resumed"]
 
 
@@ -214,17 +209,16 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
 async def test_a_long_pause_counts_for_no_failure(stage: Stage):
     one = await endpoint(stage)
     one.answers(FAILED)
-    with stage.env.with_time_skipping_disabled():
-        await one.paused()
-        async with stage.database.platform() as session:
-            long_ago = {"failing_since": datetime.now(UTC) - timedelta(days=6), "slowed": 3}
-            row = WebhookEndpointRow
-            await session.execute(update(row).where(row.id == one.endpoint_id).values(**long_ago))
-        await one.happens("a")
-        await one.signal("resume", resume=one.endpoint_id)
-        while not any(row.tries for row in await one.deliveries()):
-            await again()
-        await one.reaches("enabled")
+    await one.paused()
+    async with stage.database.platform() as session:
+        long_ago = {"failing_since": datetime.now(UTC) - timedelta(days=6), "slowed": 3}
+        row = WebhookEndpointRow
+        await session.execute(update(row).where(row.id == one.endpoint_id).values(**long_ago))
+    await one.happens("a")
+    await one.signal("resume", resume=one.endpoint_id)
+    while not any(row.tries for row in await one.deliveries()):
+        await again()
+    await one.reaches("enabled")
     assert "given_up" not in await one.kinds()
     failing_since = (await one.row()).failing_since
     assert failing_since is not None
@@ -234,8 +228,7 @@ async def test_a_long_pause_counts_for_no_failure(stage: Stage):
 @pytest.mark.slow
 async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_deleted_were_lost(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.paused()
+    await one.paused()
     async with stage.database.platform() as session:
         await service.delete(session, one.actor, one.endpoint_id, command_id=new_id("cmd"), now=datetime.now(UTC))
     await stage.env.fast_forward(one.handle, timedelta(days=1, minutes=1))
@@ -246,47 +239,44 @@ async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_de
 @pytest.mark.slow
 async def test_run_ends_when_its_organization_is_closed(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.enabled()
-        await one.happens("a")
-        async with stage.database.platform() as session:
-            operator = Actor(principal="kim", role=Role.OPERATOR)
-            await service.disable_all(session, operator, one.actor.org_id or "", now=datetime.now(UTC))
-        await one.told()
-        assert (await one.handle.result()).status == "disabled"
+    await one.enabled()
+    await one.happens("a")
+    async with stage.database.platform() as session:
+        operator = Actor(principal="kim", role=Role.OPERATOR)
+        await service.disable_all(session, operator, one.actor.org_id or "", now=datetime.now(UTC))
+    await one.told()
+    assert (await one.handle.result()).status == "disabled"
     assert (one.received, await one.kinds()) == ([], ["created", "disabled"])
 
 
 @pytest.mark.slow
 async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        # It is not tried again while the signal is on its way.
-        one.answers(Answer(status_code=500, retry_after="3600"))
-        await one.happens("a", 2)
-        await one.begin()
-        [first] = [each for each in await pending_after(one, 1) if each.tries]
-        await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
-        [delivered] = await one.settled(1)
-        assert delivered.subject_seq == 2
-        await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
-        while "command_refused" not in await one.kinds():
-            await again()
+    # It is not tried again while the signal is on its way.
+    one.answers(Answer(status_code=500, retry_after="3600"))
+    await one.happens("a", 2)
+    await one.begin()
+    [first] = [each for each in await pending_after(one, 1) if each.tries]
+    await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
+    [delivered] = await one.settled(1)
+    assert delivered.subject_seq == 2
+    await one.signal("skip", skip=one.endpoint_id, delivery=first.id)
+    while "command_refused" not in await one.kinds():
+        await again()
     assert {row.subject_seq: row.status for row in await one.deliveries()} == {1: "skipped", 2: "delivered"}
 
 
 @pytest.mark.slow
 async def test_the_history_of_a_busy_endpoint_stays_short_and_nothing_is_lost_between_two_runs(stage: Stage):
     one = await endpoint(stage)
-    with stage.env.with_time_skipping_disabled():
-        await one.begin()
-        first = (await one.handle.describe()).run_id
-        count = 0
-        while (await one.handle.describe()).run_id == first or count % 10:
-            count += 1
-            await one.happens("a")
-            await one.told()
-            await one.settled(count)
+    await one.begin()
+    first = (await one.handle.describe()).run_id
+    count = 0
+    while (await one.handle.describe()).run_id == first or count % 10:
+        count += 1
+        await one.happens("a")
+        await one.told()
+        await one.settled(count)
     ended = stage.client.get_workflow_handle(one.run.workflow_id, run_id=first)
     assert len((await ended.fetch_history()).events) < SHORT_HISTORY + 50
     assert [json.loads(each.body)["subject_seq"] for each in one.received] == list(range(1, count + 1))
@@ -303,15 +293,14 @@ async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_ar
     one, quiet = await endpoint(stage), await endpoint(stage, types=("escrow.disputed",))
     await one.happens("a")
     await quiet.happens("a")
-    with stage.env.with_time_skipping_disabled():
-        done = await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
-        assert done.found_behind >= 1
-        await one.settled(1)
-        asked = await one.row()
-        # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
-        while ((passed := await quiet.row()).read_in, passed.read_id) < (asked.read_in, asked.read_id):
-            await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
-            await again()
+    done = await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
+    assert done.found_behind >= 1
+    await one.settled(1)
+    asked = await one.row()
+    # Readers see the last of it once no older transaction of the cluster is open, and other tests have some.
+    while ((passed := await quiet.row()).read_in, passed.read_id) < (asked.read_in, asked.read_id):
+        await ActivityEnvironment().run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=0))
+        await again()
     assert (passed.lease, passed.seen_at, quiet.received) == (None, None, [])
 
 
@@ -319,13 +308,12 @@ async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_ar
 async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
     one, other = await endpoint(stage, types=("*",)), await endpoint(stage)
     looking = ActivityEnvironment()
-    with stage.env.with_time_skipping_disabled():
-        running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
-        for count in (1, 2):
-            await one.happens("a")
-            await one.settled(count)
-        looking.worker_shutdown()
-        done = await running
+    running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
+    for count in (1, 2):
+        await one.happens("a")
+        await one.settled(count)
+    looking.worker_shutdown()
+    done = await running
     # On a busy machine the second event is there before the first look is over, which finds its endpoint behind.
     assert done.told + done.found_behind >= 1
     assert await other.deliveries() == []
@@ -347,9 +335,8 @@ async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organizat
     monkeypatch.setattr("activities.messages.webhook_dispatch.LOOKS_AT", 1)
     monkeypatch.setattr("activities.messages.webhook_dispatch.LOOKS_EVERY", 3600.0)
     await one.happens("a")
-    with stage.env.with_time_skipping_disabled():
-        running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
-        await one.settled(1)
+    running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
+    await one.settled(1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -357,17 +344,16 @@ async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organizat
 async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it(stage: Stage):
     one = await endpoint(stage)
     late = new_id("esc")
-    with stage.env.with_time_skipping_disabled():
-        async with stage.database.platform() as session:
-            await event.record(session, [happening(one.actor.org_id or "", late)])
-            await one.happens("b", seen=False)
-            await one.begin()
-            while await one.drains() < 1:
-                await again()
-            assert one.received == []
-        await one.seen()
-        await one.told()
-        await one.settled(2)
+    async with stage.database.platform() as session:
+        await event.record(session, [happening(one.actor.org_id or "", late)])
+        await one.happens("b", seen=False)
+        await one.begin()
+        while await one.drains() < 1:
+            await again()
+        assert one.received == []
+    await one.seen()
+    await one.told()
+    await one.settled(2)
     assert {json.loads(each.body)["subject"] for each in one.received} == {late, one.subjects["b"]}
 
 
