@@ -139,6 +139,8 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         longest=settings.litellm_longest_call,
         credit=credit,
         paying=settings.paying_actions,
+        trusts_callers=settings.litellm_trusts_callers,
+        charges_calls=settings.litellm_charges,
     )
 
 

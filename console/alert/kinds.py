@@ -117,6 +117,7 @@ ADVICE: Mapping[str, Advice] = {
     "tax.country_unproven": Advice("Check country and region of your billing address."),
     "tax.vat_doubtful": Advice("Check that the VAT number is yours."),
     "tax.vat_not_in_force": Advice("Check the VAT number in your billing details."),
+    "usage.cost_differs": Advice(_PLATFORM),
     "usage.not_charged": Advice("See what waits to be charged, and add credits if there are too few.", *_USAGE),
     "usage.not_counted": Advice("What was sent cannot be read. Correct the sender.", *_USAGE),
     "webhook.wrong_mode": Advice(_PLATFORM),

@@ -128,6 +128,7 @@ KINDS: Mapping[str, Kind] = {
     "tax.country_unproven": Kind(closed_by=OPERATOR),
     "tax.vat_doubtful": Kind(closed_by=OPERATOR),
     "tax.vat_not_in_force": Kind(closed_by=OPERATOR),
+    "usage.cost_differs": Kind(closed_by=OPERATOR),
     "usage.not_charged": Kind(closed_by=OPERATOR),
     "usage.not_counted": Kind(closed_by=OPERATOR),
     "webhook.wrong_mode": Kind(closed_by=OPERATOR),

@@ -92,6 +92,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
         "USt-IdNr. gehört vielleicht einem anderen Unternehmen",
     ),
     "tax.vat_not_in_force": ("VAT number not valid", "USt-IdNr. nicht gültig"),
+    "usage.cost_differs": ("Cost differs from the proxy's", "Kosten weichen vom Proxy ab"),
     "usage.not_charged": ("Usage not charged", "Verbrauch nicht berechnet"),
     "usage.not_counted": ("Usage not counted", "Verbrauch nicht gezählt"),
     "webhook.wrong_mode": ("Webhook of another mode", "Webhook aus einem anderen Modus"),
