@@ -81,6 +81,7 @@ class Metering:
         credit: the price of a credit.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
         trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
+        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
         charges_calls: whether calls are charged at cost by a meter of the platform that is made for it.
     """
 
@@ -92,6 +93,7 @@ class Metering:
     paying: Mapping[str, int | None] = field(default_factory=dict)
     trusts_callers: bool = False
     charges_calls: bool = False
+    unpaid_limit: Decimal | None = None
 
 
 class UsageActivities:
@@ -249,7 +251,13 @@ class UsageActivities:
         """Record calls of one organization in one transaction; None if it does not exist or is closed."""
         metering = self._metering
         delivery = Delivery(
-            actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying
+            actor=ACTOR,
+            org_id=org_id,
+            at=at,
+            late=metering.late + HELD,
+            rates=metering.rates,
+            paying=metering.paying,
+            unpaid_limit=metering.unpaid_limit,
         )
         async with self._database.platform() as session:
             if await organizations.status_of(session, org_id) in {None, OrganizationStatus.CLOSED}:

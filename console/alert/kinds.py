@@ -120,6 +120,8 @@ ADVICE: Mapping[str, Advice] = {
     "usage.cost_differs": Advice(_PLATFORM),
     "usage.not_charged": Advice("See what waits to be charged, and add credits if there are too few.", *_USAGE),
     "usage.not_counted": Advice("What was sent cannot be read. Correct the sender.", *_USAGE),
+    "usage.unpaid_near": Advice("Pay open invoices, or agree a higher limit. Uses are refused beyond it.", *_USAGE),
+    "usage.unpaid_reached": Advice("Uses of credits are refused. Pay open invoices, or agree a higher limit.", *_USAGE),
     "webhook.wrong_mode": Advice(_PLATFORM),
     "webhook_endpoint.books_refused": Advice(_PLATFORM),
     "webhook_endpoint.full": Advice("Fix the receiver. Later events are kept, and sent when fewer wait.", *_ENDPOINTS),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,6 +50,7 @@ class Delivery:
         key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
             everything of the organization.
         paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.judge`.
+        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
     """
 
     actor: Actor
@@ -58,6 +60,7 @@ class Delivery:
     rates: Rates
     key: SpendingKey | None = None
     paying: Mapping[str, int | None] = field(default_factory=dict)
+    unpaid_limit: Decimal | None = None
 
 
 @dataclass(slots=True, kw_only=True)

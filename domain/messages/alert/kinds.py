@@ -131,6 +131,8 @@ KINDS: Mapping[str, Kind] = {
     "usage.cost_differs": Kind(closed_by=OPERATOR),
     "usage.not_charged": Kind(closed_by=OPERATOR),
     "usage.not_counted": Kind(closed_by=OPERATOR),
+    "usage.unpaid_near": Kind(closed_by=ORGANIZATION),
+    "usage.unpaid_reached": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "webhook.wrong_mode": Kind(closed_by=OPERATOR),
     "webhook_endpoint.books_refused": _REFUSED,
     "webhook_endpoint.full": Kind(closed_by="the endpoint, when half as many webhooks wait"),

@@ -95,6 +95,8 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "usage.cost_differs": ("Cost differs from the proxy's", "Kosten weichen vom Proxy ab"),
     "usage.not_charged": ("Usage not charged", "Verbrauch nicht berechnet"),
     "usage.not_counted": ("Usage not counted", "Verbrauch nicht gezählt"),
+    "usage.unpaid_near": ("Limit on unpaid usage nearly reached", "Grenze für unbezahlten Verbrauch fast erreicht"),
+    "usage.unpaid_reached": ("Limit on unpaid usage reached", "Grenze für unbezahlten Verbrauch erreicht"),
     "webhook.wrong_mode": ("Webhook of another mode", "Webhook aus einem anderen Modus"),
     "webhook_endpoint.books_refused": ("Webhooks stopped", "Webhooks angehalten"),
     "webhook_endpoint.full": ("Too many webhooks wait", "Zu viele Webhooks warten"),
