@@ -59,7 +59,9 @@ def secret_said(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the spend that a caller names, and its secret, which together prove who made the spend."""
     said = _said(row)
     spend, secret = said.get("spend_id"), said.get(SECRET)
-    return (spend, secret) if isinstance(spend, str) and is_id(spend, "spd") and _is_secret(secret) else None
+    if not (isinstance(spend, str) and is_id(spend, "spd") and isinstance(secret, str) and _is_secret(secret)):
+        return None
+    return spend, secret
 
 
 def started_at(row: Mapping[str, Any]) -> datetime | None:
@@ -251,7 +253,7 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
     thought, spoken = _count(answer_details, "reasoning_tokens"), _count(answer_details, "audio_tokens")
     painted, filmed = _count(answer_details, "image_tokens"), _count(answer_details, "video_tokens")
     searched = _count(_mapping(seen.get("server_tool_use")), "web_search_requests")
-    found = {
+    quantities = {
         "input_tokens": max(0, prompt - cached - written - heard - looked_at - watched + cached_audio + cached_image),
         "cached_tokens": cached - cached_audio - cached_image,
         "cache_write_tokens": written - an_hour - half_a_day,
@@ -270,7 +272,7 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "searches": searched or _count(prompt_details, "web_search_requests"),
         "requests": 1,
     }
-    units: dict[str, Any] = {unit: count for unit, count in found.items() if count}
+    units: dict[str, Any] = {unit: count for unit, count in quantities.items() if count}
     tier, uplifts = tier_of(seen.get("service_tier")), uplifts_of(seen)
     if row.get("call_type") in _BATCH:
         # A thousand short prompts are no long one.
