@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import asyncpg
 import httpx2
@@ -139,6 +140,9 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         longest=settings.litellm_longest_call,
         credit=credit,
         paying=settings.paying_actions,
+        trusts_callers=settings.litellm_trusts_callers,
+        charges_calls=settings.litellm_charges,
+        unpaid_limit=Decimal(settings.unpaid_usage_limit),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache, partial
 
 from fastapi import FastAPI
@@ -30,6 +31,7 @@ from api.middleware import Edge
 from api.pool import StatementPool
 from api.price_facts import PriceFacts
 from api.routing import ByResource, copies, routes_of
+from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.common.credits import credit_price
 from providers.notify.webhook import Receivers
@@ -192,6 +194,7 @@ def _dependencies(
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
         receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
+        unpaid=UnpaidBook(engines, Decimal(settings.unpaid_usage_limit)),
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,

@@ -20,6 +20,7 @@ from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
 from api.price_facts import PriceFacts
+from api.unpaid import UnpaidBook
 from domain.common.access import Actor
 from domain.common.errors import Unavailable
 from providers.notify.webhook import Receivers
@@ -62,6 +63,7 @@ class Deps:
     receivers: Receivers
     charges: Charges
     costs: CostBook
+    unpaid: UnpaidBook
     documents: Documents
     prices: PriceBook
     price_facts: PriceFacts

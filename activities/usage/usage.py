@@ -27,8 +27,19 @@ from contracts.usage.usage import (
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.tenants.organization import OrganizationStatus
+from domain.usage.amounts import format_pico
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
-from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
+from domain.usage.litellm import (
+    SOURCE,
+    TYPE,
+    differs,
+    event_of,
+    organization_of,
+    organization_said,
+    secret_said,
+    started_at,
+    use_of,
+)
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog, SpendPage
 from repositories.messages import alert
@@ -36,6 +47,7 @@ from repositories.tenants import organization as organizations
 from repositories.usage import usage
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
+from services.usage import meter, usage_paid
 from services.usage.rating import Rates
 from services.usage.usage import Outcome, Status, record
 from services.usage.usage_judge import Delivery
@@ -68,6 +80,9 @@ class Metering:
         longest: how long a call of the log may last to be counted by the next sync, and not by the nightly one.
         credit: the price of a credit.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
+        trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
+        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
+        charges_calls: whether calls are charged at cost by a meter of the platform that is made for it.
     """
 
     log: SpendLog | None = None
@@ -76,6 +91,9 @@ class Metering:
     longest: timedelta = timedelta(hours=1)
     credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
     paying: Mapping[str, int | None] = field(default_factory=dict)
+    trusts_callers: bool = False
+    charges_calls: bool = False
+    unpaid_limit: Decimal | None = None
 
 
 class UsageActivities:
@@ -102,13 +120,15 @@ class UsageActivities:
     async def plan_sync(self, message: PlanSync) -> PlannedSync:
         """Return where a sync begins and ends.
 
-        Effect: none.
-        Idempotent by: reading only.
+        Effect: the meter that charges for calls, if calls are charged and it was never made.
+        Idempotent by: the meter's command, also after the meter was closed.
         Fails with: nothing that is final.
         """
         if self._metering.log is None:
             return PlannedSync()
         async with self._database.platform() as session:
+            if self._metering.charges_calls:
+                await meter.charge_by_default(session, ACTOR, TYPE, now=message.now)
             cursor = await usage.cursor(session, SOURCE)
         earliest = message.now - self._metering.late
         back = max(timedelta(seconds=message.back_seconds), self._metering.longest)
@@ -130,16 +150,14 @@ class UsageActivities:
         if found.is_cut and page.until - page.since > LEAST_WINDOW:
             half = page.since + (page.until - page.since) / 2
             return SyncedPage(following=SyncPage(since=page.since, until=half))
-        by_owner: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
-        for row in found.rows:
-            by_owner[organization_of(row)].append(row)
+        by_owner = await self._by_owner(found.rows)
         unassigned = len(by_owner.pop(None, []))
-        outcomes: list[tuple[Outcome, datetime | None]] = []
+        outcomes: list[tuple[Outcome, Mapping[str, Any]]] = []
         for org_id, rows in by_owner.items():
             assert org_id is not None
             done = await self._record(org_id, rows, message.last)
             unassigned += len(rows) if done is None else 0
-            outcomes += zip(done or [], map(started_at, rows), strict=False)
+            outcomes += zip(done or [], rows, strict=False)
         return _counted(outcomes, unassigned, _following(page, message.last, found))
 
     @activity.defn(name="conclude_usage_sync")
@@ -169,6 +187,42 @@ class UsageActivities:
                         f"organization, or a closed one. {sync.why or ''}"
                     ).strip(),
                 )
+            if sync.differing:
+                await alert.raise_alert(
+                    session,
+                    kind="usage.cost_differs",
+                    subject=SOURCE,
+                    key=f"usage.cost_differs:{SOURCE}:{message.at:%Y-%m-%d}",
+                    detail=(
+                        f"The cost of {sync.differing} calls of the spend log is more than a tenth off the proxy's own."
+                        f" {sync.difference or ''}"
+                    ).strip(),
+                )
+
+    async def _by_owner(self, rows: Sequence[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
+        """Return the rows of a page by the organization that pays for them; under None those of nobody.
+
+        What a caller says counts only if callers are trusted, or if the row has the secret of a spend that the
+        organization made.
+        """
+        owned: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+        said: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for row in rows:
+            if (owner := organization_of(row)) is None and (named := organization_said(row)) is not None:
+                said[named].append(row)
+            else:
+                owned[owner].append(row)
+        if self._metering.trusts_callers:
+            for org_id, theirs in said.items():
+                owned[org_id] += theirs
+            return owned
+        for org_id, theirs in said.items():
+            secrets = [each for row in theirs if (each := secret_said(row)) is not None]
+            async with self._database.platform() as session:
+                proven = await usage_paid.proven(session, org_id, secrets)
+            for row in theirs:
+                owned[org_id if secret_said(row) in proven else None].append(row)
+        return owned
 
     async def _record(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
@@ -197,7 +251,13 @@ class UsageActivities:
         """Record calls of one organization in one transaction; None if it does not exist or is closed."""
         metering = self._metering
         delivery = Delivery(
-            actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying
+            actor=ACTOR,
+            org_id=org_id,
+            at=at,
+            late=metering.late + HELD,
+            rates=metering.rates,
+            paying=metering.paying,
+            unpaid_limit=metering.unpaid_limit,
         )
         async with self._database.platform() as session:
             if await organizations.status_of(session, org_id) in {None, OrganizationStatus.CLOSED}:
@@ -272,13 +332,18 @@ def _last_second(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
 
 
 def _counted(
-    outcomes: list[tuple[Outcome, datetime | None]], unassigned: int, following: SyncPage | None
+    outcomes: list[tuple[Outcome, Mapping[str, Any]]], unassigned: int, following: SyncPage | None
 ) -> SyncedPage:
     def count(status: Status) -> int:
         return sum(outcome.status is status for outcome, _ in outcomes)
 
-    refused = [(at, outcome.error) for outcome, at in outcomes if outcome.error is not None and at is not None]
+    refused = [
+        (at, outcome.error)
+        for outcome, row in outcomes
+        if outcome.error is not None and (at := started_at(row)) is not None
+    ]
     first = min(refused, key=lambda each: each[0], default=None)
+    differing = [found for outcome, row in outcomes if (found := _difference(outcome, row)) is not None]
     return SyncedPage(
         following=following,
         accepted=count(Status.ACCEPTED),
@@ -287,4 +352,19 @@ def _counted(
         unassigned=unassigned,
         refused_at=None if first is None else first[0],
         why=None if first is None else first[1].detail,
+        differing=len(differing),
+        difference=differing[0] if differing else None,
     )
+
+
+def _difference(outcome: Outcome, row: Mapping[str, Any]) -> str | None:
+    """Return how the cost of a new call differs from the proxy's own; None if it agrees, or nothing was recorded."""
+    if outcome.status is not Status.ACCEPTED:
+        return None
+    call, cost = event_of(row), outcome.cost
+    here = Decimal(0) if cost is None else Decimal(format_pico(cost.cost_pico))
+    if not differs(call["data"], here):
+        return None
+    kept, model = call["data"]["litellm"], call["data"].get("model")
+    there = Decimal(str(kept["spend"]))
+    return f"{kept.get('call_type')} {call['id']} of {model}: {here:f} USD here, {there:f} USD at the proxy."

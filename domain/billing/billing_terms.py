@@ -7,6 +7,7 @@ a whole month. Months are those of the terms' time zone. Amounts are minor units
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.billing.billing_run.period import Period, period_at, period_of
@@ -60,6 +61,8 @@ class BillingTerms:
         net_days: how many days after issue an invoice is due.
         collection_method: whether monthly invoices are charged at once, or sent, with reminders when overdue.
         plan_prices: agreed prices of plans; at most one for each plan, interval and currency.
+        unpaid_limit_minor: what usage in arrears may come to that is not invoiced or not paid; None for the platform's
+            usual limit.
     """
 
     mode: UsageMode = UsageMode.PREPAID
@@ -71,6 +74,13 @@ class BillingTerms:
     net_days: int = 30
     collection_method: CollectionMethod = CollectionMethod.CHARGE_AUTOMATICALLY
     plan_prices: tuple[AgreedPrice, ...] = ()
+    unpaid_limit_minor: int | None = None
+
+    def unpaid_limit(self, usual: Decimal) -> int:
+        """Return what may be unbilled and unpaid, in minor units; `usual` is the platform's limit in any currency."""
+        if self.unpaid_limit_minor is not None:
+            return self.unpaid_limit_minor
+        return min(MAX_AMOUNT_MINOR, int(usual.scaleb(scale_of(self.currency))))
 
     def prices_of(self, plan: str) -> tuple[PlanPrice, ...]:
         """Return the agreed prices of a plan; empty if the usual prices apply."""
@@ -116,6 +126,8 @@ def check_terms(terms: BillingTerms) -> None:
         raise _wrong("net_days", f"net_days must be between 0 and {MAX_NET_DAYS}.")
     if not 0 <= terms.commitment_minor <= MAX_AMOUNT_MINOR:
         raise _wrong("minimum_commitment", "The minimum commitment is too large.")
+    if terms.unpaid_limit_minor is not None and terms.mode is not UsageMode.ARREARS:
+        raise _wrong("unpaid_limit", "A limit on unpaid usage is possible with usage in arrears only.")
     if terms.commitment_minor and terms.mode is not UsageMode.ARREARS:
         raise _wrong("minimum_commitment", "A minimum commitment is possible with usage in arrears only.")
     if terms.commitment_from is not None and not terms.commitment_minor:

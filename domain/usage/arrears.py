@@ -23,6 +23,64 @@ class OtherCurrency(Invalid):
     code = "usage.other_currency"
 
 
+class UnpaidLimit(Invalid):
+    """Usage that is not invoiced or not paid has reached the limit of the billing terms."""
+
+    code = "usage.unpaid_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpaid:
+    """What an organization in arrears owes for usage and invoices, and what it may owe. Amounts are minor units.
+
+    Attributes:
+        unbilled_minor: usage that is on no invoice yet, rounded up.
+        invoiced_minor: what is open of its invoices.
+    """
+
+    currency: str
+    unbilled_minor: int
+    invoiced_minor: int
+    limit_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """Return all that is not paid."""
+        return self.unbilled_minor + self.invoiced_minor
+
+    @property
+    def is_near(self) -> bool:
+        """Whether four fifths of the limit are reached."""
+        return self.total_minor > 0 and 5 * self.total_minor >= 4 * self.limit_minor
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the limit is exceeded."""
+        return self.total_minor > self.limit_minor
+
+    @property
+    def sentence(self) -> str:
+        """What is not paid, and how much may be."""
+        unbilled, invoiced, limit = (
+            f"{format_amount(minor, self.currency)} {self.currency}"
+            for minor in (self.unbilled_minor, self.invoiced_minor, self.limit_minor)
+        )
+        return f"{unbilled} of usage are not invoiced and {invoiced} of invoices are not paid; the limit is {limit}."
+
+    def refusal(self) -> UnpaidLimit | None:
+        """Return why usage that asks first is refused; None within the limit."""
+        if not self.is_reached:
+            return None
+        return UnpaidLimit(
+            f"{self.sentence} Pay the open invoices, or have an operator agree a higher limit.",
+            extra={
+                "unpaid": format_amount(self.total_minor, self.currency),
+                "limit": format_amount(self.limit_minor, self.currency),
+                "currency": self.currency,
+            },
+        )
+
+
 class BilledStatus(StrEnum):
     """How an event is paid for.
 

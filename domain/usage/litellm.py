@@ -2,16 +2,16 @@
 
 The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Whose it is
 stands in one of its own fields as an id of ours: `organization_id`, `team_id` or `user`, which the proxy has of the key
-of the call. Where these name nobody, it stands in what a caller of the proxy sets with its request:
-`metadata.spend_logs_metadata`, or `end_user`. The metadata may also name agent, run, step and action, and an agent of
-the marketplace that was used by the call. What a call cost is rated here, from its tokens; what the proxy thought it
-cost is kept beside it. Nothing that a caller sets reaches the event in a form that PostgreSQL cannot hold.
+of the call. What a caller of the proxy sets with its request (`metadata.spend_logs_metadata`, or `end_user`) names the
+owner only where callers are trusted. The metadata may also name agent, run, step and action, and an agent of the
+marketplace that was used by the call. What a call cost is rated here, from its tokens; what the proxy thought it cost
+is kept beside it, and compared. Nothing that a caller sets reaches the event in a form that PostgreSQL cannot hold.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,10 +23,12 @@ from domain.privacy.card_numbers import redacted, without_card_numbers
 from domain.usage.adapters.reading import tier_of, uplifts_of
 from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
 from domain.usage.paid_call import SECRET
-from domain.usage.token_usage import MAX_NAME, STANDARD
+from domain.usage.token_usage import BATCH, MAX_NAME, STANDARD
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
+#: The type of a row that is no inference, such as the read of a stored response: no meter of calls reads it.
+MANAGEMENT = "llm.management"
 #: The source and the type of the event of a use that is paid beside the call.
 USES, USE = f"{SOURCE}:uses", "agent.use"
 _DIGEST = "sha256:"
@@ -40,11 +42,26 @@ _NAMED = (
 
 
 def organization_of(row: Mapping[str, Any]) -> str | None:
-    """Return whose call a row is; None where no field of it is an id of an organization."""
-    for value in (*(row.get(name) for name in _OWNERS), _said(row).get("organization_id"), row.get("end_user")):
-        if isinstance(value, str) and is_id(value, "org"):
-            return value
-    return None
+    """Return whose call a row is by the key of the call; None if the key has no organization as its owner."""
+    return _first_organization(row.get(name) for name in _OWNERS)
+
+
+def organization_said(row: Mapping[str, Any]) -> str | None:
+    """Return whose call a row is by what its caller says, which proves nothing; None if it names no organization."""
+    return _first_organization((_said(row).get("organization_id"), row.get("end_user")))
+
+
+def _first_organization(values: Iterable[object]) -> str | None:
+    return next((value for value in values if isinstance(value, str) and is_id(value, "org")), None)
+
+
+def secret_said(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the spend that a caller names, and its secret, which together prove who made the spend."""
+    said = _said(row)
+    spend, secret = said.get("spend_id"), said.get(SECRET)
+    if not (isinstance(spend, str) and is_id(spend, "spd") and isinstance(secret, str) and _is_secret(secret)):
+        return None
+    return spend, secret
 
 
 def started_at(row: Mapping[str, Any]) -> datetime | None:
@@ -69,10 +86,12 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     data = _attributed(row) if heard else _proven(row)
     data |= {name: row[field] for name, field in _CALL.items() if row.get(field)}
     data["litellm"] = {name: kept for name in _KEPT if (kept := _kept(row.get(name))) is not None}
-    if _was_served(row):
+    is_call = _is_inference(row)
+    if is_call and _was_served(row):
         data["usage"] = usage_of(row)
     else:
-        # What has failed or was answered by the proxy's cache costs nothing, by an agent's price neither.
+        # What has failed, was answered by the proxy's cache or is no inference costs nothing, by an agent's price
+        # neither.
         data.pop(PAYEE, None)
     if plain_number(data.get("quantity", 1)) is None:
         # An agent is not paid for what nobody can count.
@@ -85,7 +104,7 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
         "specversion": "1.0",
         "id": _id(row.get("request_id")),
         "source": SOURCE,
-        "type": TYPE,
+        "type": TYPE if is_call else MANAGEMENT,
         "data": without_card_numbers(data),
     }
     return document if at is None else {**document, "time": at.isoformat()}
@@ -159,6 +178,49 @@ def _kept(value: object) -> object:
 
 _CALL = {"model": "model", "provider": "custom_llm_provider"}
 _KEPT = ("call_type", "model_group", "spend", "status", "cache_hit")
+#: What the proxy logs beside inference: reads and changes of what is stored. Providers do not charge them, but a read
+#: repeats the usage of the call that made the response. By their names in LiteLLM 1.110.2 (`CallTypes`,
+#: `NON_INFERENCE_CALL_TYPES`); asynchronous ones begin with `a`.
+_MANAGEMENT = frozenset(
+    prefix + name
+    for prefix in ("", "a")
+    for name in (
+        *(f"{verb}_responses" for verb in ("get", "delete", "cancel")),
+        *("list_input_items", "create_batch", "cancel_batch", "list_batches", "create_file"),
+        *(f"file_{verb}" for verb in ("retrieve", "delete", "list", "content")),
+        *(f"video_{verb}" for verb in ("retrieve", "content", "list", "delete", "retrieve_job", "get_character")),
+        *(f"vector_store_{verb}" for verb in ("create", "retrieve", "list", "update", "delete")),
+        *(f"vector_store_file_{verb}" for verb in ("create", "list", "retrieve", "content", "update", "delete")),
+        *("list_containers", "retrieve_container", "delete_container", "list_container_files"),
+        *("get_assistants", "create_assistants", "delete_assistant", "create_thread", "get_thread", "get_messages"),
+        *("cancel_fine_tuning_job", "list_fine_tuning_jobs", "retrieve_fine_tuning_job"),
+    )
+)
+#: The row that has the cost of a finished batch: the sums of all its calls. One of a batch that still runs has none.
+_BATCH = ("retrieve_batch", "aretrieve_batch")
+#: A cost that differs by more than this part from the proxy's own raises an alert.
+_TOLERATED = Decimal("0.1")
+
+
+def _is_inference(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is a call of a model, or the cost of a batch of them."""
+    kind = row.get("call_type")
+    return not isinstance(kind, str) or not (kind in _MANAGEMENT or (kind in _BATCH and not _has_used(row)))
+
+
+def differs(data: Mapping[str, Any], cost: Decimal) -> bool:
+    """Return whether what a call costs here is more than a tenth off the proxy's `spend`, both in dollars.
+
+    Args:
+        data: of the event of the call.
+        cost: by the prices here; 0 if it has none.
+    """
+    kept = _mapping(data.get("litellm")).get("spend")
+    text = plain_number(Decimal(str(kept)) if isinstance(kept, float) else kept)
+    if text is None:
+        return False
+    spend = Decimal(text)
+    return abs(cost - spend) > _TOLERATED * max(cost, spend)
 
 
 def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,30 +233,51 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
     answer_details = _mapping(seen.get("completion_tokens_details"))
     prompt, answer = _count(row, "prompt_tokens"), _count(row, "completion_tokens")
     cached = _count(prompt_details, "cached_tokens") or _count(seen, "cache_read_input_tokens")
-    written = _count(prompt_details, "cache_creation_tokens") or _count(seen, "cache_creation_input_tokens")
+    written = next(
+        (
+            found
+            for place in (prompt_details, seen)
+            for name in ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+            if (found := _count(place, name))
+        ),
+        0,
+    )
     by_time = _mapping(prompt_details.get("cache_creation_token_details")) or _mapping(seen.get("cache_creation"))
-    an_hour = min(written, _count(by_time, "ephemeral_1h_input_tokens"))
+    half_a_day = min(written, _count(by_time, "ephemeral_12h_input_tokens"))
+    an_hour = min(written - half_a_day, _count(by_time, "ephemeral_1h_input_tokens"))
     heard, looked_at = _count(prompt_details, "audio_tokens"), _count(prompt_details, "image_tokens")
+    watched = _count(prompt_details, "video_tokens")
+    by_sense = _mapping(prompt_details.get("cached_tokens_details"))
+    cached_audio = min(cached, heard, _count(by_sense, "audio_tokens"))
+    cached_image = min(cached - cached_audio, looked_at, _count(by_sense, "image_tokens"))
     thought, spoken = _count(answer_details, "reasoning_tokens"), _count(answer_details, "audio_tokens")
-    painted = _count(answer_details, "image_tokens")
+    painted, filmed = _count(answer_details, "image_tokens"), _count(answer_details, "video_tokens")
     searched = _count(_mapping(seen.get("server_tool_use")), "web_search_requests")
-    found = {
-        "input_tokens": max(0, prompt - cached - written - heard - looked_at),
-        "cached_tokens": cached,
-        "cache_write_tokens": written - an_hour,
+    quantities = {
+        "input_tokens": max(0, prompt - cached - written - heard - looked_at - watched + cached_audio + cached_image),
+        "cached_tokens": cached - cached_audio - cached_image,
+        "cache_write_tokens": written - an_hour - half_a_day,
         "cache_write_1h_tokens": an_hour,
-        "audio_input_tokens": heard,
-        "image_input_tokens": looked_at,
-        "output_tokens": max(0, answer - thought - spoken - painted),
+        "cache_write_12h_tokens": half_a_day,
+        "audio_input_tokens": heard - cached_audio,
+        "cached_audio_tokens": cached_audio,
+        "image_input_tokens": looked_at - cached_image,
+        "cached_image_tokens": cached_image,
+        "video_input_tokens": watched,
+        "output_tokens": max(0, answer - thought - spoken - painted - filmed),
         "reasoning_tokens": thought,
         "audio_output_tokens": spoken,
         "image_output_tokens": painted,
+        "video_output_tokens": filmed,
         "searches": searched or _count(prompt_details, "web_search_requests"),
         "requests": 1,
     }
-    units: dict[str, Any] = {unit: count for unit, count in found.items() if count}
+    units: dict[str, Any] = {unit: count for unit, count in quantities.items() if count}
     tier, uplifts = tier_of(seen.get("service_tier")), uplifts_of(seen)
-    if tier != STANDARD and len(tier) <= MAX_NAME:
+    if row.get("call_type") in _BATCH:
+        # A thousand short prompts are no long one.
+        units |= {"tier": BATCH, "is_sum": True}
+    elif tier != STANDARD and len(tier) <= MAX_NAME:
         units["tier"] = tier
     if uplifts:
         units["uplifts"] = list(uplifts)
@@ -220,7 +303,7 @@ def _has_used(row: Mapping[str, Any]) -> bool:
 def has_unread_cost(data: Mapping[str, Any]) -> bool:
     """Return whether a call cost something at the proxy, of which nothing was read but that it was made."""
     used, kept = _mapping(data.get("usage")), _mapping(data.get("litellm"))
-    return set(used) - {"tier", "uplifts"} == {"requests"} and _has_used({"spend": kept.get("spend")})
+    return set(used) - {"tier", "uplifts", "is_sum"} == {"requests"} and _has_used({"spend": kept.get("spend")})
 
 
 def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -52,6 +52,7 @@ class Meter:
         currency: the currency of its price; None without one.
         price: the price of its quantities, in the form that `domain.usage.charge_model.parse_charge` reads.
         is_own: whether an organization made it, and not the platform.
+        is_default: whether it charges only for calls that the platform collects and no other meter charges for.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Meter:
     currency: str | None = None
     price: Mapping[str, object] | None = field(default=None, hash=False)
     is_own: bool = False
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,17 @@ def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[
 def _values_read(meters: Iterable[Meter]) -> int:
     """Return the number of values read of one event: for each meter one, and one more for each of its dimensions."""
     return sum(1 + len(meter.dimensions) for meter in meters)
+
+
+def reading(meters: Iterable[Meter], event: UsageEvent) -> list[Meter]:
+    """Return the meters of the event's type that read it: the default one reads only what the platform collects."""
+    return [meter for meter in meters if event.is_collected or not meter.is_default]
+
+
+def charging(meters: Iterable[Meter]) -> list[Meter]:
+    """Return which of the meters that read an event charge for it: the default one only if no other does."""
+    charged = [meter for meter in meters if meter.is_charged]
+    return [meter for meter in charged if not meter.is_default] or charged
 
 
 def read(meter: Meter, event: UsageEvent) -> Reading:

@@ -98,11 +98,16 @@ def paid(event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None],
     return Paid.LATER if spend.is_reserved and now - event.occurred_at < CAPTURED_WITHIN else Paid.PART
 
 
-def _is_of(event: UsageEvent, spend: NamedSpend) -> bool:
-    secret, hashed = event.data.get(SECRET), spend.metadata.get(HASHED)
+def is_made_with(secret: object, spend: NamedSpend) -> bool:
+    """Return whether a secret is the one that a spend was made with."""
+    hashed = spend.metadata.get(HASHED)
     if not isinstance(secret, str) or not isinstance(hashed, str):
         return False
-    if not hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), hashed.encode()):
+    return hmac.compare_digest(hashlib.sha256(secret.encode()).hexdigest().encode(), hashed.encode())
+
+
+def _is_of(event: UsageEvent, spend: NamedSpend) -> bool:
+    if not is_made_with(event.data.get(SECRET), spend):
         return False
     agent_id = event.get("agent_id")
     return agent_id in {None, spend.agent_id} and event.action == spend.action and spend.at >= event.occurred_at - AHEAD

@@ -4,7 +4,8 @@ The map names one price a field: a base (`input_cost_per_token`), for prompts ab
 (`…_above_200k_tokens`), for how a call is served (`…_batches`, `…_flex`, `…_priority`), or both at once. What it means
 is taken from LiteLLM 1.109.1 (`litellm_core_utils/llm_cost_calc/utils.py`): a band for long prompts prices the whole
 call, xAI's from its first token on and everybody else's above it; a tier has the standard price of what it does not
-name; a missing price of cached tokens is that of input. Numbers are read as decimals, never as floats.
+name; a missing price of cached tokens is that of input. An entry that has `alias_of` is another name of the entry that
+it names (LiteLLM 1.110.2, `get_model_cost_map.py`). Numbers are read as decimals, never as floats.
 """
 
 import json
@@ -59,6 +60,8 @@ _UNITS: Mapping[str, str] = {
     **{f"output_cost_per_second_{it}": f"output_ms_{it}" for it in ("480p", "720p", "768p", "1080p", "2k", "4k")},
     "ocr_cost_per_page": "pages",
 }
+#: All units that the map has prices for, besides searches.
+UNITS_OF_THE_MAP = frozenset(_UNITS.values())
 #: Fields that repeat another one of the entry, in an older form or another unit of account.
 _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
 _TIERS: Mapping[str, str] = {"batches": "batch"} | {
@@ -126,11 +129,12 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
     """
     prices, refused, unpriced = list[ModelPrice](), list[Refused](), list[str]()
     ignored: dict[str, int] = {}
-    for model, entry in _parse(text).items():
+    entries = _parse(text)
+    for model, entry in entries.items():
         try:
             if why := _NO_MODELS.get(model):
                 raise Invalid(f"Not a model: {why}.")
-            price, unread = read_entry(model, entry, version=version, valid_from=valid_from)
+            price, unread = read_entry(model, _followed(entry, entries), version=version, valid_from=valid_from)
         except Invalid as refusal:
             refused.append(Refused(model=model[:MAX_NAME], why=refusal.detail))
             continue
@@ -148,6 +152,21 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
         unpriced=tuple(unpriced),
         ignored=dict(sorted(ignored.items(), key=lambda item: (-item[1], item[0]))),
     )
+
+
+def _followed(entry: object, entries: Mapping[str, object]) -> object:
+    """Return the entry that an alias names, or the entry itself if it is none.
+
+    Raises:
+        Invalid: the alias names no entry, or another alias: which price applies is not known then.
+    """
+    target = entry.get("alias_of") if isinstance(entry, Mapping) else None
+    if target is None:
+        return entry
+    found = entries.get(target) if isinstance(target, str) else None
+    if not isinstance(found, Mapping) or "alias_of" in found:
+        raise Invalid(f"It is an alias of {str(target)[:MAX_NAME]!r}, which is not a model of the map.")
+    return found
 
 
 def read_entry(

@@ -151,9 +151,9 @@ class ModelPrice:
         return OFF_PEAK if is_off_peak else STANDARD
 
     def band(self, tier: str, usage: TokenUsage) -> Band:
-        """Return the prices of a call of that tier: they go by the length of its prompt."""
+        """Return the prices of a call of that tier: they go by the length of its prompt, which sums of calls lack."""
         bands = self.tiers[tier]
-        if len(bands) == 1:
+        if len(bands) == 1 or usage.is_sum:
             return bands[0]
         prompt_tokens = usage.prompt_tokens
         return next((band for band in reversed(bands[1:]) if prompt_tokens > band.above), bands[0])

@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from domain.common.errors import Invalid
 
-STANDARD = "standard"
+STANDARD, BATCH = "standard", "batch"
 #: The most of one unit that a call may have used.
 MAX_QUANTITY = 10**12
 #: The most surcharges of a call: each of them makes its price longer by some digits.
@@ -65,6 +65,8 @@ class TokenUsage:
             one of them only.
         tier: how it was served and is priced: `standard`, `batch`, `flex`, `priority`, or another of the price list.
         uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
+        is_sum: these are the sums of several calls, such as a batch, so their total says nothing about the length of a
+            prompt, and the prices of the shortest prompts apply.
     """
 
     input_tokens: int = 0
@@ -107,13 +109,14 @@ class TokenUsage:
     pages: int = 0
     tier: str = STANDARD
     uplifts: tuple[str, ...] = ()
+    is_sum: bool = False
 
     def __post_init__(self) -> None:
         """Check all quantities and names.
 
         Raises:
             Invalid: a quantity is no integer between 0 and 10¹², the tier or a surcharge is no short name, or there
-                are too many surcharges, or one twice.
+                are too many surcharges, or one twice; or `is_sum` is not a boolean.
         """
         quantities = _quantities(self)
         # All at once first: it runs for every event.
@@ -126,6 +129,8 @@ class TokenUsage:
                 raise Invalid(f"tier and uplifts must be names of at most {MAX_NAME} characters.")
         if len(self.uplifts) > MAX_UPLIFTS or len(set(self.uplifts)) != len(self.uplifts):
             raise Invalid(f"uplifts must be at most {MAX_UPLIFTS} names, each once.", extra={"field": "uplifts"})
+        if not isinstance(self.is_sum, bool):
+            raise Invalid("is_sum must be true or false.", extra={"field": "is_sum"})
 
     @property
     def prompt_tokens(self) -> int:
@@ -146,6 +151,8 @@ class TokenUsage:
             document["tier"] = self.tier
         if self.uplifts:
             document["uplifts"] = list(self.uplifts)
+        if self.is_sum:
+            document["is_sum"] = True
         return document
 
     @classmethod
@@ -170,7 +177,7 @@ class TokenUsage:
 
 
 #: Every unit that can be priced, in the order of the fields.
-UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts"})
+UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts", "is_sum"})
 #: All of them at once: usage is read for every event.
 _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))

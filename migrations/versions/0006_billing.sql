@@ -125,9 +125,10 @@ CREATE TABLE billing_terms (
     created_at timestamptz DEFAULT now() NOT NULL,
     plan_prices jsonb DEFAULT '[]' NOT NULL,
     collection_method text DEFAULT 'charge_automatically' NOT NULL,
+    unpaid_limit_minor bigint,
     CONSTRAINT pk_billing_terms PRIMARY KEY (org_id, version),
     CONSTRAINT uq_billing_terms_command_id UNIQUE (command_id),
-    CONSTRAINT ck_billing_terms_amounts CHECK (commitment_minor >= 0 AND net_days >= 0),
+    CONSTRAINT ck_billing_terms_amounts CHECK (commitment_minor >= 0 AND net_days >= 0 AND unpaid_limit_minor >= 0),
     CONSTRAINT ck_billing_terms_collection_method CHECK (collection_method IN ('charge_automatically', 'send_invoice')),
     CONSTRAINT ck_billing_terms_mode CHECK (mode IN ('prepaid', 'arrears')),
     CONSTRAINT fk_billing_terms_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations

@@ -16,6 +16,7 @@ CREATE TABLE meters (
     created_at timestamptz DEFAULT now() NOT NULL,
     closed_at timestamptz,
     charged_at timestamptz,
+    is_default boolean DEFAULT false NOT NULL,
     CONSTRAINT pk_meters PRIMARY KEY (id),
     CONSTRAINT uq_meters_command_id UNIQUE (command_id),
     CONSTRAINT uq_meters_number UNIQUE (number),

@@ -19,13 +19,14 @@ class BillingTermsRow(Base):
         from_month: the first day of the first month that is invoiced by it.
         commitment_minor: what the usage of a month comes to at least, in minor units of `currency`.
         discounts: `[{"from_minor", "discount_bps"}]`, rising.
+        unpaid_limit_minor: what may be unbilled and unpaid; null for the platform's usual limit.
         plan_prices: `[{"plan", "interval", "amount_minor", "currency", "price_id"}]`.
     """
 
     __tablename__ = "billing_terms"
     __table_args__ = (
         CheckConstraint("mode IN ('prepaid', 'arrears')", name="mode"),
-        CheckConstraint("commitment_minor >= 0 AND net_days >= 0", name="amounts"),
+        CheckConstraint("commitment_minor >= 0 AND net_days >= 0 AND unpaid_limit_minor >= 0", name="amounts"),
         CheckConstraint("collection_method IN ('charge_automatically', 'send_invoice')", name="collection_method"),
         UniqueConstraint("command_id"),
     )
@@ -43,6 +44,7 @@ class BillingTermsRow(Base):
     net_days: Mapped[int]
     collection_method: Mapped[str] = mapped_column(server_default="charge_automatically")
     plan_prices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    unpaid_limit_minor: Mapped[int | None]
     reason: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str]

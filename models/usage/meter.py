@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, Text, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, Text, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +26,7 @@ class MeterRow(Base):
         currency: of the price.
         charged_at: since when the organizations are charged for what it counts; null where they are not.
         closed_at: since when it counts nothing any more.
+        is_default: whether the platform made it to charge for calls that it collects and no other meter charges for.
     """
 
     __tablename__ = "meters"
@@ -61,6 +62,7 @@ class MeterRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     charged_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    is_default: Mapped[bool] = mapped_column(server_default=false())
 
 
 class MeterDay(Base):

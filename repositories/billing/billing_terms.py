@@ -41,6 +41,7 @@ def as_row(
             {"plan": each.plan, **asdict(each.price), "interval": each.price.interval.value}
             for each in terms.plan_prices
         ],
+        unpaid_limit_minor=terms.unpaid_limit_minor,
         reason=reason,
         created_by=created_by,
         command_id=command_id,
@@ -59,6 +60,7 @@ def version_of(row: BillingTermsRow) -> TermsVersion:
         net_days=row.net_days,
         collection_method=CollectionMethod(row.collection_method),
         plan_prices=tuple(_agreed(**each) for each in row.plan_prices),
+        unpaid_limit_minor=row.unpaid_limit_minor,
     )
     return TermsVersion(number=row.version, terms=terms, starts_at=row.starts_at, from_month=row.from_month)
 

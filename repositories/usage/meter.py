@@ -50,6 +50,16 @@ async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
     return made, True
 
 
+async def add_default(session: AsyncSession, row: MeterRow) -> bool:
+    """Insert the platform's default meter, and return whether it is new.
+
+    It is not inserted if it was there before, open or closed, or if another open meter has its name.
+    """
+    columns = ("id", "command_id", *_ASKED, "charged_at", "is_default")
+    adding = insert(MeterRow).values({name: getattr(row, name) for name in columns}).on_conflict_do_nothing()
+    return (await session.scalars(adding.returning(MeterRow.id))).one_or_none() is not None
+
+
 async def get(session: AsyncSession, meter_id: str) -> MeterRow:
     """Return a meter; NotFound when there is none, or it is not the session's to see."""
     found = await session.get(MeterRow, meter_id) if is_id(meter_id, "mtr") else None
@@ -116,6 +126,7 @@ def as_meter(row: MeterRow) -> Meter:
         currency=row.currency,
         price=row.price,
         is_own=row.org_id is not None,
+        is_default=row.is_default,
     )
 
 

@@ -22,6 +22,7 @@ from runtime.settings.part import Part
 class BillingSettings(Part):
     """Settings of invoices, taxes, documents and mail."""
 
+    unpaid_usage_limit: str = Field(default="10000.00", pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$")
     usage_invoice_day: int = Field(default=1, ge=1, le=28)
     dunning_days: str = ",".join(str(day) for day in DAYS)
     accounting_codes: str = "{}"

@@ -28,6 +28,8 @@ class SalesSettings(Part):
     litellm_api_key: SecretStr | None = None
     litellm_longest_call: timedelta = Field(default=timedelta(hours=1), ge=timedelta(hours=1), le=timedelta(days=7))
     litellm_actions: str = '{"llm_call": null}'
+    litellm_charges: bool = True
+    litellm_trusts_callers: bool = False
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"

@@ -87,14 +87,25 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is missing without which everything starts and is weaker than it seems; a process logs it."""
+        found = []
+        if self.litellm_url is not None and not self.litellm_charges:
+            found.append(
+                "BURSAR_LITELLM_CHARGES is off: calls of the LiteLLM proxy cost prepaid organizations nothing, unless "
+                "an operator charges a meter that reads events of the type llm.call."
+            )
+        if self.litellm_url is not None and self.litellm_trusts_callers:
+            found.append(
+                "BURSAR_LITELLM_TRUSTS_CALLERS is on: whoever calls the LiteLLM proxy with a key without an owner can "
+                "have any organization pay. Give each key an owner, and unset it."
+            )
         if self._live_names and self.trait_key is None:
-            return (
+            found.append(
                 f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: "
                 "organizations that pay with the same card, bank account or PayPal account are taken for strangers, "
                 "and can earn reputation, volume and referral rewards from one another. Set it to a secret of "
-                "16 characters or more.",
+                "16 characters or more."
             )
-        return ()
+        return tuple(found)
 
     @property
     def _live_names(self) -> list[str]:

@@ -684,6 +684,7 @@ class BillingTermsView(Model):
     net_days: int = NOT_SENT
     collection_method: CollectionMethod = NOT_SENT
     plan_prices: list[AgreedPlanPriceView] = NOT_SENT
+    unpaid_limit: Amount | None = NOT_SENT
     organization_id: str = NOT_SENT
     next: TermsVersionView | None = NOT_SENT
 
@@ -3801,6 +3802,7 @@ class TermsVersionView(Model):
     net_days: int = NOT_SENT
     collection_method: CollectionMethod = NOT_SENT
     plan_prices: list[AgreedPlanPriceView] = NOT_SENT
+    unpaid_limit: Amount | None = NOT_SENT
 
 
 class TierLimitsView(Model):
@@ -3814,10 +3816,10 @@ class TierLimitsView(Model):
 
 
 class TierTerms(Model):
-    """A multiplier for clients of one tier."""
+    """A multiplier for clients of one tier, which is the plan that they have."""
 
     type: Literal["tier"] | str = NOT_SENT
-    tier: Literal["free", "premium"] | str = NOT_SENT
+    tier: str = NOT_SENT
     multiplier: Amount = NOT_SENT
 
 

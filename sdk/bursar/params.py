@@ -375,10 +375,10 @@ class SurgeTerms(TypedDict, total=False):
 
 
 class TierTerms(TypedDict, total=False):
-    """A multiplier for clients of one tier."""
+    """A multiplier for clients of one tier, which is the plan that they have."""
 
     type: Required[Literal["tier"] | str]
-    tier: Required[Literal["free", "premium"] | str]
+    tier: Required[str]
     multiplier: Required[AmountLike]
 
 

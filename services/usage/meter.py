@@ -6,9 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import Conflict, Forbidden
+from domain.usage.meter import Aggregation
 from models.usage.meter import MeterRow
 from repositories.tenants import audit
 from repositories.usage import meter
+from runtime.identity import new_id
+
+#: The name of the meter that charges for collected calls unless another one does.
+DEFAULT_NAME = "Calls of models at cost"
 
 
 async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow:
@@ -22,6 +27,31 @@ async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow
     if is_new:
         await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
     return made
+
+
+async def charge_by_default(session: AsyncSession, actor: Actor, event_type: str, *, now: datetime) -> None:
+    """Make the meter that charges for collected calls at their own cost, unless it was made before. Idempotent.
+
+    An operator who closes it has decided that these calls are free: it is not made again.
+    """
+    row = MeterRow(
+        id=new_id("mtr"),
+        org_id=None,
+        name=DEFAULT_NAME,
+        event_type=event_type,
+        aggregation=Aggregation.COUNT.value,
+        property=None,
+        dimensions=[],
+        price=None,
+        currency=None,
+        created_by=actor.principal,
+        command_id=f"meter:default:{event_type}",
+        charged_at=now,
+        is_default=True,
+    )
+    if await meter.add_default(session, row):
+        details = {"name": row.name, "charged": True}
+        await audit.record(session, actor, "meter.create", row.id, details, None)
 
 
 async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:

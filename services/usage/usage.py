@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.billing_run.period import month_at
 from domain.common.errors import DomainError
 from domain.common.ids import uuid_id
+from domain.usage.call import Cost
 from domain.usage.event import (
     InvalidEvent,
     OtherEvent,
@@ -51,6 +52,7 @@ class Outcome(NamedTuple):
         error: why it is invalid.
         source: as it was sent, if it could be read.
         event_id: as it was sent, if it could be read.
+        cost: of an accepted event; None if it has none.
     """
 
     status: Status
@@ -58,6 +60,7 @@ class Outcome(NamedTuple):
     error: DomainError | None = None
     source: str | None = None
     event_id: str | None = None
+    cost: Cost | None = None
 
 
 async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[Outcome]:
@@ -216,4 +219,4 @@ def _outcome(event: UsageEvent, judged: Judged, number: UUID | None, known: int 
         return Outcome(Status.INVALID, None, OtherEvent(_OTHER), *said)
     if number is None:
         return Outcome(Status.INVALID, None, judged.refusal, *said)
-    return Outcome(Status.ACCEPTED, uuid_id("uev", number), None, *said)
+    return Outcome(Status.ACCEPTED, uuid_id("uev", number), None, *said, judged.cost)

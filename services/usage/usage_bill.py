@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_run.period import month_at
@@ -16,16 +15,14 @@ from domain.common.access import Actor
 from domain.common.ids import uuid_id
 from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
 from domain.usage.charge import NotVoidable
-from domain.usage.charge_model import parse_charge
 from domain.usage.event import InvalidEvent
 from repositories.tenants import audit
-from repositories.usage import meter, usage, usage_bill, usage_void
+from repositories.usage import usage, usage_bill, usage_void
 from repositories.usage.usage_void import OnBill
 from runtime.database import driver_connection
+from services.usage import usage_unpaid
 from services.usage.usage_judge import Context, Judged
-
-#: A month later than that of any bill.
-_EVER = date.max
+from services.usage.usage_unbilled import unbilled_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +68,14 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
     if not placed:
         return
     connection, org_id = await driver_connection(session), context.delivery.org_id
-    unbilled = after = await _unbilled(session, connection, context, placed)
+    unbilled = after = await _unbilled(session, context, placed)
     for month, parts in _added_up(placed).items():
         after = after.with_event(month, parts)
     if unbilled.is_far_from_full(after.pico):
+        await _tell(session, context, placed, unbilled)
         return
     await usage_bill.lock_room(connection, org_id)
-    unbilled = await _unbilled(session, connection, context, placed)
+    unbilled = await _unbilled(session, context, placed)
     known = await usage.known_as(connection, [each.judged.digest for each in placed])
     for each in placed:
         if each.judged.digest in known:
@@ -89,6 +87,20 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
             each.judged.refusal, each.row["refused"] = refusal, True
             continue
         unbilled = after
+    await _tell(session, context, (), unbilled)
+
+
+async def _tell(session: AsyncSession, context: Context, new: Sequence[_Placed], unbilled: Unbilled) -> None:
+    """Raise an alert if the usage reaches most of the limit of the terms, with the events that are new."""
+    usual = context.delivery.unpaid_limit
+    if usual is None:
+        return
+    if new:
+        known = await usage.known_as(await driver_connection(session), [each.judged.digest for each in new])
+        for month, parts in _added_up([each for each in new if each.judged.digest not in known]).items():
+            unbilled = unbilled.with_event(month, parts)
+    org_id, at = context.delivery.org_id, context.delivery.at
+    await usage_unpaid.tell(session, org_id, context.terms, usual, unbilled_pico=unbilled.pico, at=at)
 
 
 def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
@@ -102,26 +114,9 @@ def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
     return {month: list(parts.values()) for month, parts in added.items()}
 
 
-async def _unbilled(
-    session: AsyncSession, connection: asyncpg.Connection, context: Context, placed: Sequence[_Placed]
-) -> Unbilled:
-    org_id, currency = context.delivery.org_id, context.terms.currency
-    found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
-    sums = found.get((org_id, currency), [])
+async def _unbilled(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> Unbilled:
     places = {(each.month, part.ref) for each in placed for part in each.judged.billed if part.source is Source.METER}
-    metered = {each.ref for each in sums if each.source is Source.METER} | {ref for _, ref in places}
-    meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
-    unbilled = Unbilled(
-        currency=currency,
-        charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
-    )
-    for each in sums:
-        if each.source is Source.METER:
-            unbilled.counted[each.month, each.ref] = each.before
-        part = Billed(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
-        unbilled = unbilled.with_event(each.month, [part])
-    unbilled.counted |= await usage_bill.counted(connection, org_id, places)
-    return unbilled
+    return await unbilled_usage(session, context.delivery.org_id, context.terms.currency, places)
 
 
 async def voidable(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:

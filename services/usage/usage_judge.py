@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,7 +27,7 @@ from domain.usage.event import (
     check_time,
 )
 from domain.usage.litellm import has_unread_cost
-from domain.usage.meter import Meter, Reading, check_readings, read
+from domain.usage.meter import Meter, Reading, charging, check_readings, read, reading
 from models.marketplace.agent import Agent
 from repositories.billing import billing_terms
 from repositories.credits.spend import paying
@@ -49,6 +50,7 @@ class Delivery:
         key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
             everything of the organization.
         paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.judge`.
+        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
     """
 
     actor: Actor
@@ -58,6 +60,7 @@ class Delivery:
     rates: Rates
     key: SpendingKey | None = None
     paying: Mapping[str, int | None] = field(default_factory=dict)
+    unpaid_limit: Decimal | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,7 +265,7 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
             raise HeldSpend("The amount held for the call is not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
-        meters = context.meters.get(event.type, ())
+        meters = reading(context.meters.get(event.type, ()), event)
         readings = _readings(meters, event, is_platforms=context.delivery.actor.is_platform)
         _check_agent(context, event)
         # A call from the platform's collector costs what its model costs, whatever its caller has named it.
@@ -271,8 +274,8 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         return Judged(event=event, digest=digest, refusal=refusal)
     if use is not None:
         return Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
-    charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
-    return Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
+    charged = () if spend_id is not None else charging(meters)
+    return Judged(event=event, digest=digest, readings=readings, call=call, charging=charged)
 
 
 def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool) -> list[Reading]:

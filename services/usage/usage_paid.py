@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.ids import uuid_of
 from domain.usage.event import UsageEvent
 from domain.usage.litellm import SOURCE
-from domain.usage.paid_call import Paid, paid
+from domain.usage.paid_call import Paid, is_made_with, paid
 from repositories.credits import spend
 from repositories.usage import usage_paid
 
@@ -75,6 +75,14 @@ async def judge(
         log.warning("calls name spends that have not paid for them", org_id=org_id, count=len(unpaid))
     partly = {digest for digest in believed if verdicts[digest] is Paid.PART}
     return Claims({digest: _without_spend(events[digest]) for digest in unpaid | partly}, partly, later)
+
+
+async def proven(session: AsyncSession, org_id: str, secrets: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return, of spends with the secrets that callers gave for them, the pairs that the organization made."""
+    if not secrets:
+        return set()
+    found = await spend.named(session, org_id, {spend_id for spend_id, _ in secrets})
+    return {pair for pair in secrets if (made := found.get(pair[0])) is not None and is_made_with(pair[1], made)}
 
 
 def _without_spend(event: UsageEvent) -> UsageEvent:

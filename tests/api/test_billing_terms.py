@@ -140,3 +140,48 @@ async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(
     key = (debtor.org_id, "USD")
     assert [(one.number, one.events, one.pico) for one in sealed[key]] == [(1, 2, 30 * 10**9)]
     assert [(one.number, one.events, one.pico) for one in every[key]] == [(1, 2, 30 * 10**9), (2, 1, 30 * 10**9)]
+
+
+async def test_limit_on_what_is_unpaid_refuses_what_asks_and_no_report(
+    debtor: Tenant, operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.unpaid.CACHE_SECONDS", 0)
+    await agree(operator, debtor, unpaid_limit="1.00")
+
+    async def alerts() -> list[str]:
+        found = good(await debtor.owner.get("/alerts", params={"limit": 200}))["data"]
+        return sorted(one["kind"] for one in found if one["kind"].startswith("usage.unpaid"))
+
+    async def ask(key: str) -> Any:
+        return await debtor.owner.post("/credits/use", {"amount": "1"}, key=key)
+
+    first = new_key()
+    assert statuses(await send(debtor.owner, call(700))) == ["accepted"]
+    assert await alerts() == []
+    used = good(await ask(first), 201)
+    assert statuses(await send(debtor.owner, call(300))) == ["accepted"]
+    assert await alerts() == ["usage.unpaid_near"]
+    good(await ask(new_key()), 201)
+    assert statuses(await send(debtor.owner, call(1))) == ["accepted"]
+    assert await alerts() == ["usage.unpaid_near", "usage.unpaid_reached"]
+    for path in ("use", "reserve"):
+        refusal = await debtor.owner.post(f"/credits/{path}", {"amount": "1"}, key=new_key())
+        assert refused(refusal, 422, "usage.unpaid_limit")["unpaid"] == "1.01"
+    items = [{"key": new_key(), "amount": "1"}]
+    [item] = good(await debtor.owner.post("/credits/use/batch", {"items": items}))["data"]
+    assert (item["status"], item["error"]["code"]) == ("invalid", "usage.unpaid_limit")
+    # What was answered is answered again, and what has happened is counted.
+    assert good(await ask(first), 201)["id"] == used["id"]
+    assert statuses(await send(debtor.owner, call(5))) == ["accepted"]
+    agreed = await agree(operator, debtor, unpaid_limit="5.00")
+    assert agreed["next"]["unpaid_limit"] == "5.00"
+    good(await ask(new_key()), 201)
+
+
+async def test_unpaid_invoices_count_against_the_limit(
+    debtor: Tenant, operator: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.unpaid.CACHE_SECONDS", 0)
+    await agree(operator, debtor, unpaid_limit="1.00")
+    await issue(operator, debtor)
+    refused(await debtor.owner.post("/credits/use", {"amount": "1"}, key=new_key()), 422, "usage.unpaid_limit")

@@ -282,6 +282,20 @@ async def test_one_organization_alone_moves_no_price_by_calls(shop: Shop, new_te
         assert (await shop.price(caller.owner))["multiplier"] == 1.0
 
 
+async def test_rule_is_for_any_plan_that_is_sold_and_no_other(shop: Shop, client: Tenant, database: Database) -> None:
+    rule = await shop.add(type="tier", tier="enterprise", multiplier="0.90")
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    async with database.platform() as session:
+        await session.execute(
+            text("UPDATE organizations SET tier = 'enterprise' WHERE id = :id"), {"id": client.org_id}
+        )
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.50"
+    assert rule["terms"]["tier"] == "enterprise"
+    unknown = shop.rule(type="tier", tier="enterprize", multiplier="0.90")
+    refused(await shop.operator.post("/pricing/rules", unknown), 422, "request.invalid")
+    refused(await shop.operator.ask("PUT", f"/pricing/rules/{rule['id']}", json=unknown), 422, "request.invalid")
+
+
 async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant, database: Database) -> None:
     rule = await shop.add(type="tier", tier="free", multiplier="1.10")
     assert (await shop.price(client.owner))["adjusted_price"] == "11.00"

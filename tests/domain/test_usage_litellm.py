@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from domain.usage.litellm import event_of, organization_of, started_at, use_of
+from domain.usage.litellm import (
+    differs,
+    event_of,
+    organization_of,
+    organization_said,
+    secret_said,
+    started_at,
+    use_of,
+)
+from domain.usage.prices import make_price
+from domain.usage.rating import rate
+from domain.usage.token_usage import TokenUsage
 from tests.support.cases import for_each
 
 ORG = "org_01kar6h2d8e4wvq3r5s7t9x1zy"
@@ -44,7 +55,7 @@ ROW: dict[str, Any] = {
 @pytest.mark.parametrize("metadata", [METADATA, json.dumps(METADATA)], ids=["object", "text"])
 def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     row = {**ROW, "metadata": metadata}
-    assert organization_of(row) == ORG
+    assert (organization_of(row), organization_said(row)) == (None, ORG)
     assert started_at(row) == datetime(2026, 11, 21, 8, 16, 43, 382713, tzinfo=UTC)
     event = event_of(row)
     assert (event["id"], event["source"], event["type"]) == (ROW["request_id"], "platform:litellm", "llm.call")
@@ -122,7 +133,8 @@ def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
 
 @pytest.mark.parametrize("metadata", ["{", "[]", "null", 7, None, "[" * 100_000])
 def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
-    assert organization_of({**ROW, "metadata": metadata}) is None
+    row = {**ROW, "metadata": metadata}
+    assert (organization_of(row), organization_said(row), secret_said(row)) == (None, None, None)
     assert "step_id" not in event_of({**ROW, "metadata": metadata})["data"]
 
 
@@ -164,3 +176,97 @@ def test_card_number_that_a_caller_wrote_is_not_in_the_event_and_its_call_is_kno
     assert [card in str(event) for event in events] == [False] * 4
     assert len({event["id"] for event in events}) == 3
     assert events[0]["data"]["usage"] == {"input_tokens": 10, "output_tokens": 20, "requests": 1}
+
+
+@for_each("name", ["organization_id", "team_id", "user"])
+def test_owner_of_the_key_is_the_owner_of_the_call(name: str) -> None:
+    row = {**ROW, name: ORG, "end_user": ORG[:-1] + "w"}
+    assert (organization_of(row), organization_said(row)) == (ORG, ORG[:-1] + "w")
+
+
+@for_each("kind", ["aget_responses", "get_responses", "alist_input_items", "acreate_batch", "afile_content"])
+def test_row_that_is_no_inference_has_no_usage_whatever_tokens_it_repeats(kind: str) -> None:
+    event = event_of({**ROW, "call_type": kind, "metadata": {"spend_logs_metadata": USE}})
+    assert event["type"] == "llm.management"
+    assert event["data"].keys() & {"usage", "payee_agent_id", "quantity"} == set()
+    assert event["data"]["litellm"]["call_type"] == kind
+
+
+PRICE = make_price(
+    model="m",
+    provider="openai",
+    currency="USD",
+    version="1",
+    valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+    tiers={
+        "standard": [(0, {"input_tokens": "0.000002"}), (200_000, {"input_tokens": "0.000004"})],
+        "batch": [(0, {"input_tokens": "0.000001"}), (200_000, {"input_tokens": "0.000002"})],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dollars"), [("acompletion", "4.5"), ("aretrieve_batch", "1.125"), ("retrieve_batch", "1.125")]
+)
+def test_batch_costs_what_its_calls_cost_and_not_what_one_long_call_costs(kind: str, dollars: str) -> None:
+    """By hand: 1,125,000 tokens of many prompts at 1 M; of one prompt above 200,000 at 4 M."""
+    used = event_of({**ROW, "call_type": kind, "prompt_tokens": 1_125_000, "completion_tokens": 0})["data"]["usage"]
+    assert rate(TokenUsage.from_json(used), PRICE).amount_pico == int(Decimal(dollars) * 10**12)
+
+
+def test_batch_that_still_runs_is_no_call() -> None:
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "spend": 0}
+    assert event_of({**ROW, **nothing, "call_type": "aretrieve_batch"})["type"] == "llm.management"
+
+
+@pytest.mark.parametrize(
+    ("cost", "spend", "does"),
+    [
+        ("1.125", 1.125, False),
+        ("1.0", 1.1, False),
+        ("1.1", 1.0, False),
+        ("2.25", 1.125, True),
+        ("1.0", 1.12, True),
+        ("0", 0.0023, True),
+        ("0.0023", 0.0, True),
+        ("0", 0.0, False),
+        ("1", None, False),
+        ("1", math.nan, False),
+    ],
+)
+def test_cost_more_than_a_tenth_off_the_proxys_own_is_told(cost: str, spend: object, does: bool) -> None:
+    assert differs(event_of({**ROW, "spend": spend})["data"], Decimal(cost)) is does
+
+
+def test_units_of_a_row_are_those_that_providers_charge_apart() -> None:
+    """As LiteLLM 1.110.2 keeps them (`PromptTokensDetailsWrapper`, `CacheCreationTokenDetails`)."""
+    details = {
+        "cached_tokens": 30,
+        "cached_tokens_details": {"audio_tokens": 10, "image_tokens": 5},
+        "audio_tokens": 40,
+        "image_tokens": 20,
+        "video_tokens": 7,
+        "cache_write_tokens": 60,
+        "cache_creation_token_details": {
+            "ephemeral_30m_input_tokens": 10,
+            "ephemeral_1h_input_tokens": 20,
+            "ephemeral_12h_input_tokens": 30,
+        },
+    }
+    seen = {"prompt_tokens_details": details, "completion_tokens_details": {"video_tokens": 3}}
+    row = {**ROW, "prompt_tokens": 200, "completion_tokens": 20, "metadata": {"usage_object": seen}}
+    assert event_of(row)["data"]["usage"] == {
+        "input_tokens": 58,
+        "cached_tokens": 15,
+        "cache_write_tokens": 10,
+        "cache_write_1h_tokens": 20,
+        "cache_write_12h_tokens": 30,
+        "audio_input_tokens": 30,
+        "cached_audio_tokens": 10,
+        "image_input_tokens": 15,
+        "cached_image_tokens": 5,
+        "video_input_tokens": 7,
+        "output_tokens": 17,
+        "video_output_tokens": 3,
+        "requests": 1,
+    }

@@ -131,7 +131,7 @@ async def _organizations(operator: RetryingClient, token: str) -> list[str]:
 
 async def _order(operator: RetryingClient, token: str, key: str) -> None:
     since = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    order = Request(token, f"/billing/usage/sync?start_date={since}", {}, key)
+    order = Request(token, "/billing/usage/sync", {"start_date": since}, key)
     response = await operator.command(order, twice=key.endswith("3"))
     if response.status_code != 202:
         raise NoResponse(f"{key}: {response.status_code} {response.text[:300]}")

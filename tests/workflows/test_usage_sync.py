@@ -26,6 +26,7 @@ from contracts.usage.usage_charges import ChargeUsage
 from dev.sandbox.litellm.app import KEY, SpendLogFile, build
 from domain.billing.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.common import accounts
+from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict
 from domain.common.ids import spend_key, uuid_of
@@ -51,6 +52,8 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from services.usage.rating import Rates
+from services.usage.usage import Status, record
+from services.usage.usage_judge import Delivery
 from tests.api.metering import import_prices, prove
 from tests.conftest import DatabaseUrls
 from tests.support.histories import replay_and_keep
@@ -152,6 +155,80 @@ async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> 
     assert rows[first][7] == 1_640_000_000
     # What the proxy's own cache answered, and what failed, cost nothing anywhere.
     assert [rows[each][7] for each in (cached, failed)] == [None, None]
+
+
+@pytest.mark.db
+async def test_caller_names_who_pays_only_where_callers_are_trusted(proxy: Proxy) -> None:
+    said = {"organization_id": None, "metadata": {"spend_logs_metadata": {"organization_id": proxy.org_id}}}
+    await proxy.call(**said)
+    await proxy.call(organization_id=None, end_user=proxy.org_id)
+    done = await proxy.sync()
+    assert (done.accepted, done.unassigned) == (0, 2)
+    proxy.work._metering = replace(proxy.work._metering, trusts_callers=True)
+    done = await proxy.sync()
+    assert (done.accepted, done.unassigned) == (2, 0)
+
+
+@pytest.mark.db
+async def test_cost_that_differs_from_the_proxys_own_raises_an_alert(proxy: Proxy) -> None:
+    """By hand: 1,000 x 0.000001 + 100 x 0.00001 = 0.002."""
+    await proxy.call(5, spend=0.002)
+    read = await proxy.call(4, spend=0.002, call_type="aget_responses")
+    half = await proxy.call(3, spend=0.001)
+    done = await proxy.sync()
+    assert (done.accepted, done.differing) == (3, 2)
+    await proxy.sync(back_seconds=3600)
+    async with proxy.database.platform() as session:
+        [detail] = await session.scalars(text("SELECT detail FROM alerts WHERE kind = 'usage.cost_differs'"))
+    assert f"aget_responses {read} of synced: 0 USD here, 0.002 USD at the proxy." in detail
+    assert dict(await proxy.events("event_id, cost_pico"))[half] == 2_000_000_000
+
+
+@pytest.mark.db
+async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_meter(proxy: Proxy) -> None:
+    async def charged() -> list[tuple[str, int]]:
+        """The credits that each call was charged, in micro-credits: a credit is 0.10."""
+        sweep = UsageChargeActivities(proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+        due = datetime.now(UTC) + timedelta(minutes=6)
+        await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
+        async with proxy.database.platform() as session:
+            query = "SELECT e.event_id, c.amount FROM usage_events e JOIN usage_charges c ON c.event = e.id ORDER BY 1"
+            return [(row[0], row[1]) for row in await session.execute(text(query))]
+
+    free = await proxy.call(6)
+    await proxy.sync()
+    proxy.work._metering = replace(proxy.work._metering, charges_calls=True)
+    at_cost = await proxy.call(5)
+    await proxy.sync()
+    await proxy.sync()
+    assert await charged() == [(at_cost, 20_000)]
+    # A tenant may count its own calls under the same type: no meter of the platform's own charges for these.
+    delivery = Delivery(
+        actor=Actor(principal="own", role=Role.OWNER, org_id=proxy.org_id),
+        org_id=proxy.org_id,
+        at=datetime.now(UTC),
+        late=timedelta(days=1),
+        rates=Rates(prices=PriceBook()),
+    )
+    async with proxy.database.platform() as session:
+        own = {"specversion": "1.0", "id": "own", "source": "crew", "type": "llm.call", "data": {"tasks": 1}}
+        [outcome] = await record(session, delivery, [own])
+        assert outcome.status is Status.ACCEPTED
+        asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": [], "currency": "USD", "name": "each"}
+        price = {"model": "per_unit", "unit_price": "0.10"}
+        made = MeterRow(id=new_id("mtr"), price=price, created_by="op", command_id="each", **asked)
+        made, _ = await meter.add(session, made)
+        await meter.mark_charged(session, made.id, proxy.now)
+    priced = await proxy.call(4)
+    await proxy.sync()
+    assert await charged() == sorted([(at_cost, 20_000), (priced, 1_000_000)])
+    # What an operator has closed stays closed.
+    async with proxy.database.platform() as session:
+        everything = update(MeterRow).values(closed_at=datetime.now(UTC)).returning(MeterRow.is_default)
+        assert sorted(await session.scalars(everything)) == [False, True]
+    later = await proxy.call(3)
+    await proxy.sync()
+    assert {free, later}.isdisjoint(dict(await charged()))
 
 
 @dataclass

@@ -85,6 +85,11 @@ class BillingTermsSet(RequestModel):
         description="Whether monthly invoices are charged at once, or sent and paid within `net_days`.",
     )
     plan_prices: Annotated[tuple[PlanPriceSet, ...], Field(max_length=MAX_PLAN_PRICES)] = ()
+    unpaid_limit: Amount | None = Field(
+        default=None,
+        description="What usage in arrears may come to that is not invoiced or not paid. Once it is reached, uses of "
+        "credits are refused. The platform's usual limit if left out.",
+    )
     reason: Note | None = None
 
     def terms(self) -> BillingTerms:
@@ -105,6 +110,9 @@ class BillingTermsSet(RequestModel):
             net_days=self.net_days,
             collection_method=self.collection_method,
             plan_prices=tuple(each.agreed() for each in self.plan_prices),
+            unpaid_limit_minor=None
+            if self.unpaid_limit is None
+            else parse_amount(self.unpaid_limit, self.currency, zero=True),
         )
 
 
@@ -140,6 +148,7 @@ class TermsVersionView(ResponseModel):
     net_days: int
     collection_method: CollectionMethod
     plan_prices: list[AgreedPlanPriceView]
+    unpaid_limit: Exact | None = Field(description="Null if the platform's usual limit applies.")
 
     @classmethod
     def of(cls, version: TermsVersion) -> "TermsVersionView":
@@ -173,6 +182,9 @@ class TermsVersionView(ResponseModel):
                 )
                 for each in terms.plan_prices
             ],
+            unpaid_limit=None
+            if terms.unpaid_limit_minor is None
+            else format_amount(terms.unpaid_limit_minor, terms.currency),
         )
 
 

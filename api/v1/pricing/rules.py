@@ -17,6 +17,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
+from api.v1.pricing.terms import TierTerms
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction, ApprovalRequired
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
@@ -57,12 +58,19 @@ async def create_rule(
     """
 
     async def create() -> RuleView:
+        _known_plan(deps, body)
         rule = body.rule()
         await _by_two(deps, actor, command, body)
         async with deps.database.platform() as session:
             return RuleView.of(await pricing.create(session, actor, rule, command.command_id))
 
     return await command.run(create, status_code=201)
+
+
+def _known_plan(deps: Deps, body: RuleWrite) -> None:
+    """Refuse a rule for a plan that there is none of: it would never apply."""
+    if isinstance(body.terms, TierTerms):
+        deps.settings.plan_book.get(body.terms.tier)
 
 
 async def _by_two(deps: Deps, actor: Actor, command: Command, body: RuleWrite, rule_id: str | None = None) -> None:
@@ -108,6 +116,7 @@ async def try_rule(
     """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
 
     async def dry_run() -> DryRunView:
+        _known_plan(deps, body.rule)
         async with deps.session_for(actor) as session:
             tried = await pricing.try_rule(
                 session,
@@ -143,6 +152,7 @@ async def change_rule(
     """
 
     async def change() -> RuleView:
+        _known_plan(deps, body)
         rule = body.rule()
         await _by_two(deps, actor, command, body, rule_id)
         async with deps.database.platform() as session:

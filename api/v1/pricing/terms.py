@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, Ratio, RequestModel, Whole
+from domain.billing.plan import PLAN_NAME
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount
 from domain.marketplace.pricing.kept import custom, parse_bps
 from domain.marketplace.pricing.terms import (
@@ -26,6 +27,7 @@ from services.marketplace.pricing import COMPILE
 
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
+PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
 Weekday = Annotated[Whole, Field(ge=1, le=7)]
 
 
@@ -172,10 +174,10 @@ class VolumeTerms(RequestModel):
 
 
 class TierTerms(RequestModel):
-    """A multiplier for clients of one tier."""
+    """A multiplier for clients of one tier, which is the plan that they have."""
 
     type: Literal["tier"]
-    tier: Literal["free", "premium"]
+    tier: PlanName = Field(description="The name of a plan.")
     multiplier: Ratio
 
     def terms(self) -> Tier:
@@ -185,8 +187,7 @@ class TierTerms(RequestModel):
     @classmethod
     def of(cls, terms: Tier) -> "TierTerms":
         """Show them."""
-        tier: Literal["free", "premium"] = "premium" if terms.tier == "premium" else "free"
-        return cls(type="tier", tier=tier, multiplier=format_ratio(terms.multiplier_bps))
+        return cls(type="tier", tier=terms.tier, multiplier=format_ratio(terms.multiplier_bps))
 
 
 class ContractPriceTerms(RequestModel):

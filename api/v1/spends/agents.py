@@ -25,6 +25,7 @@ from domain.common.errors import (
 from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.offer import NotForSale
 from domain.tenants.organization import STOPPED
+from domain.usage.arrears import UnpaidLimit
 from ledger.spends import Changed
 from models.marketplace.marketplace import MarketplaceAgreedUse
 from repositories.credits.spend import Asked, find_by_key
@@ -39,6 +40,7 @@ Done = TypeVar("Done")
 USING = errors(
     InsufficientFunds,
     SpendLimitExceeded,
+    UnpaidLimit,
     NotFound,
     (Forbidden, "marketplace.own_agent"),
     (Forbidden, "marketplace.related"),

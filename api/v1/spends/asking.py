@@ -103,8 +103,10 @@ class Completing:
 
         Raises:
             Invalid: the action has no cost, or the key may not spend for what the request names.
+            UnpaidLimit: the organization is invoiced for its usage, and may owe no more.
         """
         assert self._actor.org_id is not None
+        await self._deps.unpaid.check(self._actor.org_id)
         amount_minor = asked.amount_minor
         if amount_minor is None:
             assert asked.action is not None

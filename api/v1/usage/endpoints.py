@@ -1,6 +1,7 @@
 """Usage events: they come in here, single, in batches and line by line."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -16,7 +17,7 @@ from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
-from api.v1.usage.periods import StartDate, period
+from api.v1.usage.periods import period
 from api.v1.usage.schemas import (
     EVENTS_BODY,
     VOID,
@@ -26,6 +27,7 @@ from api.v1.usage.schemas import (
     EventChargeView,
     EventResult,
     EventsView,
+    SyncOrder,
     SyncView,
 )
 from contracts.runs import usage_sync_run
@@ -90,6 +92,7 @@ async def send_usage_events(
         late=deps.settings.usage_late,
         rates=Rates(prices=deps.prices, uses=deps.settings.use_terms),
         key=key,
+        unpaid_limit=Decimal(deps.settings.unpaid_usage_limit),
     )
     async with deps.database.platform() as session:
         outcomes = await usage.record(session, delivery, documents)
@@ -155,13 +158,14 @@ async def sync_usage(
     deps: DepsDep,
     client: TemporalDep,
     once: MayRepeat,
-    start_date: StartDate = None,
+    body: SyncOrder | None = None,
     actor: Actor = require(Permission.OPERATE),
 ) -> Response:
     """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
     Usage that is already known is not counted again. The run in the Temporal UI shows the outcome of the calls.
     """
+    start_date = None if body is None else body.start_date
     since = period(None, None, start_date, None).since
     if since is not None and not datetime.now(UTC) - deps.settings.usage_late <= since <= datetime.now(UTC):
         raise Invalid(

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from api.fields import (
     AgentId,
     Amount,
+    Day,
     Exact,
     Moment,
     Note,
@@ -178,6 +179,16 @@ def _line(group: str | None, totals: Sequence[Total]) -> UsageLine:
 def split_money(sums: Mapping[str, int]) -> list[str]:
     """Write cost, creator's share and platform's share as decimals."""
     return [format_pico(sums[name]) for name in _PICO]
+
+
+class SyncOrder(RequestModel):
+    """From when on usage is pulled."""
+
+    model_config = example(start_date="2026-01-31")
+
+    start_date: Day | None = Field(
+        default=None, description="From this day (UTC) on. If left out, from where the last sync ended."
+    )
 
 
 class ChargeVoid(RequestModel):

@@ -108,7 +108,7 @@ KINDS: Mapping[str, Kind] = {
         word="Tier",
         sentence="For clients of one tier.",
         fields=(
-            Field(of="tier", label="Tier", options=(("premium", "Premium"), ("free", "Free"))),
+            Field(of="tier", label="Plan", mode="text", hint="The plan's name, such as premium.", required=True),
             _TIMES,
         ),
     ),

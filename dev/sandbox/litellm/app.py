@@ -49,7 +49,7 @@ class SpendLogFile:
             "request_id": f"chatcmpl-{next(self._numbers):08}",
             "call_type": "acompletion",
             "api_key": "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b",
-            "spend": 0.0,
+            "spend": None,  # prices are the proxy's own: a row without one is not compared
             "total_tokens": prompt + answer,
             "prompt_tokens": prompt,
             "completion_tokens": answer,

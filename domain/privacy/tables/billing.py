@@ -133,7 +133,8 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "created_by",
             FREE_TEXT: "reason",
             FINANCIAL: (
-                "mode currency commitment_minor commitment_from discounts net_days collection_method plan_prices"
+                "mode currency commitment_minor commitment_from discounts net_days collection_method plan_prices "
+                "unpaid_limit_minor"
             ),
             TECHNICAL: "version starts_at from_month time_zone created_at",
         },

@@ -49,7 +49,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id number org_id command_id",
             CONTACT: "name created_by",
             FINANCIAL: "price currency",
-            TECHNICAL: "event_type aggregation property dimensions created_at charged_at closed_at",
+            TECHNICAL: "event_type aggregation property dimensions created_at charged_at closed_at is_default",
         },
     ),
     "meter_days": Place(

@@ -1,7 +1,9 @@
 """Usage of OpenAI's API, and of those that speak it.
 
 Everything in the details is part of the totals: cached, written and audio tokens of the prompt's, reasoning, audio and
-rejected predictions of the answer's. xAI reports reasoning beside the answer; the total tells which.
+rejected predictions of the answer's. What was written to the cache is counted by how long it stays, thirty minutes or
+twelve hours (`cache_write_tokens_details`, as the types of LiteLLM 1.110.2 have it). xAI reports reasoning beside the
+answer; the total tells which.
 
 Sources: https://platform.openai.com/docs/api-reference/chat/object (`usage`), …/responses/object, …/embeddings/object,
 …/audio/json-object, …/images/object, …/realtime-server-events/response/done; cached tokens are part of `prompt_tokens`:
@@ -48,6 +50,7 @@ def read_text(answer: Answer) -> ModelCall:
                 total=total_in,
                 cached=count(prompt, "cached_tokens") or count(usage, "prompt_cache_hit_tokens"),
                 written=count(prompt, "cache_write_tokens"),
+                written_12h=count(section(prompt, "cache_write_tokens_details"), "ttl_12h_tokens"),
                 audio=count(prompt, "audio_tokens"),
                 image=count(prompt, "image_tokens"),
                 cached_audio=count(cached, "audio_tokens"),

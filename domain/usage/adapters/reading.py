@@ -125,6 +125,7 @@ def prompt_units(
     total: int,
     cached: int = 0,
     written: int = 0,
+    written_12h: int = 0,
     audio: int = 0,
     image: int = 0,
     video: int = 0,
@@ -133,9 +134,12 @@ def prompt_units(
 ) -> dict[str, int]:
     """Split a prompt whose total includes all the other counts into units.
 
-    `audio`, `image` and `video` include their cached tokens, and `cached` is all cached tokens. If an answer does not
-    say which tokens were cached, they count as text first, then as audio, image and video.
+    `written` includes `written_12h`. `audio`, `image` and `video` include their cached tokens, and `cached` is all
+    cached tokens. If an answer does not say which tokens were cached, they count as text first, then as audio, image
+    and video.
     """
+    if written_12h > written:
+        unreadable("The tokens written to the cache for twelve hours are more than all tokens written to the cache.")
     if cached_audio + cached_image > cached:
         unreadable("The cached tokens of audio and images are more than all cached tokens.")
     fresh = {
@@ -153,7 +157,8 @@ def prompt_units(
     return {
         "input_tokens": text,
         "cached_tokens": cached - cached_audio - cached_image,
-        "cache_write_tokens": written,
+        "cache_write_tokens": written - written_12h,
+        "cache_write_12h_tokens": written_12h,
         "cached_audio_tokens": cached_audio,
         "cached_image_tokens": cached_image,
         **fresh,

@@ -4558,7 +4558,7 @@ class AsyncUsage:
         )
 
     async def sync(
-        self, *, start_date: date | str | Omitted = OMITTED, idempotency_key: str | None = None
+        self, *, start_date: date | str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.SyncView:
         """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
@@ -4571,7 +4571,7 @@ class AsyncUsage:
             "/api/v1/billing/usage/sync",
             keyed=True,
             key=idempotency_key,
-            query={"start_date": start_date},
+            body={"start_date": start_date},
         )
 
     async def void_charge(
@@ -5037,6 +5037,7 @@ class AsyncBillingTerms:
         net_days: int | Omitted = OMITTED,
         collection_method: params.CollectionMethod | Omitted = OMITTED,
         plan_prices: Sequence[params.PlanPriceSet] | Omitted = OMITTED,
+        unpaid_limit: AmountLike | None | Omitted = OMITTED,
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.BillingTermsView:
@@ -5061,6 +5062,7 @@ class AsyncBillingTerms:
                 "net_days": net_days,
                 "collection_method": collection_method,
                 "plan_prices": plan_prices,
+                "unpaid_limit": unpaid_limit,
                 "reason": reason,
             },
         )

@@ -22,6 +22,7 @@ MORE_PRICES = """{
   "long": {"litellm_provider": "openai", "input_cost_per_token": 5e-06, "input_cost_per_token_above_272k_tokens": 1e-05,
            "cache_read_input_token_cost": 5e-07, "cache_read_input_token_cost_above_272k_tokens": 1e-06,
            "cache_creation_input_token_cost": 6.25e-06, "cache_creation_input_token_cost_above_272k_tokens": 1.25e-05,
+           "cache_creation_input_token_cost_above_12hr": 1.25e-05,
            "output_cost_per_token": 3e-05, "output_cost_per_token_above_272k_tokens": 4.5e-05},
   "xai/grok": {"litellm_provider": "xai", "input_cost_per_token": 2e-06, "cache_read_input_token_cost": 5e-07,
                "output_cost_per_token": 6e-06, "input_cost_per_token_above_200k_tokens": 4e-06,
@@ -61,8 +62,11 @@ def chat(prompt, made, total=None, **more):
     return {"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt", "choices": [], "usage": usage, **more}
 
 
-def response(into, out, *, cached=0, written=None, reasoning=0, items=(), **more):
+def response(into, out, *, cached=0, written=None, written_12h=0, reasoning=0, items=(), **more):
     details = {"cached_tokens": cached} | ({} if written is None else {"cache_write_tokens": written})
+    if written_12h:
+        by_time = {"ttl_30m_tokens": written - written_12h, "ttl_12h_tokens": written_12h}
+        details["cache_write_tokens_details"] = by_time
     usage = {
         "input_tokens": into,
         "input_tokens_details": details,
@@ -198,6 +202,14 @@ OPENAI = [
     # what was written to a cache is part of the input: 1,000 x 5 M + 2,000 x 0.5 M + 4,000 x 6.25 M + 10 x 30 M
     Case(
         "response, cache written", "openai.responses", response(7000, 10, cached=2000, written=4000), "long", "0.0313"
+    ),
+    # 3,000 of them for twelve hours: 1,000 x 5 M + 2,000 x 0.5 M + 1,000 x 6.25 M + 3,000 x 12.5 M + 10 x 30 M
+    Case(
+        "response, cache written for twelve hours",
+        "openai.responses",
+        response(7000, 10, cached=2000, written=4000, written_12h=3000),
+        "long",
+        "0.05005",
     ),
     # 8,191 x 0.02 M
     Case(
@@ -599,6 +611,41 @@ OTHERS = [
         ),
         "claude-sonnet-4-5",
         "0.001665",
+    ),
+    # as pydantic-ai before 2 writes it: 1,000 x 3 M + 8,000 x 0.3 M + 1,000 x 3.75 M + 50 x 15 M
+    Case(
+        "span, details",
+        "otel",
+        span(
+            *("anthropic", "claude-sonnet-4-5", 10_000, 50),
+            details__cache_read_tokens=8000,
+            details__cache_write_tokens=1000,
+            details__cache_creation_input_tokens=1000,
+            details__input_tokens=1000,
+        ),
+        "claude-sonnet-4-5",
+        "0.0099",
+    ),
+    # thoughts are beside the output: 102 x 1.25 M + 258 x 1.25 M + (11 + 201) x 10 M
+    Case(
+        "span, details beside",
+        "otel",
+        span(
+            *("google", "gemini-2.5-pro", 360, 11),
+            details__thoughts_tokens=201,
+            details__text_prompt_tokens=102,
+            details__image_prompt_tokens=258,
+        ),
+        "gemini/gemini-2.5-pro",
+        "0.00257",
+    ),
+    # as Sentry writes it: 700 x 2.5 M + 300 x 1.25 M + 180 x 10 M
+    Case(
+        "span, dotted",
+        "otel",
+        span("openai", "gpt-4o", 1000, 180, input_tokens__cached=300, total_tokens=1180, total_cost=0.01),
+        "gpt-4o",
+        "0.003925",
     ),
     # more cached than input: it was passed on as Anthropic counts. 20 x 3 M + 800 x 0.3 M + 50 x 15 M
     Case(

@@ -10,7 +10,8 @@ import pytest
 from domain.common.errors import Invalid
 from domain.usage.adapters import SHAPES, provider_of, read_call
 from domain.usage.amounts import format_pico
-from domain.usage.price_map import read_price_map
+from domain.usage.litellm import usage_of
+from domain.usage.price_map import UNITS_OF_THE_MAP, read_price_map
 from domain.usage.rating import rate
 from domain.usage.token_usage import ANSWER_UNITS, TokenUsage
 from tests.domain.usage.answers import CASES, MORE_PRICES, chat, content, converse, message, response, span
@@ -35,6 +36,43 @@ def test_every_shape_is_proved_on_answers():
     assert {case.shape for case in CASES} == set(SHAPES)
     assert len(CASES) >= 40
     assert len({case.name for case in CASES}) == len(CASES)
+
+
+#: Units that no answer counts: whoever reports the call sends them in `usage`.
+SENT_AS_UNITS = {
+    *("queries", "input_characters", "output_characters", "input_images", "video_input_ms", "output_ms"),
+    *("output_pixels", *(f"output_images_{size}" for size in (512, 1024, 1536, 2048, 4096))),
+    *(f"output_ms_{size}" for size in ("480p", "720p", "768p", "1080p", "2k", "4k")),
+}
+
+
+def test_every_unit_of_the_price_map_is_read_from_an_answer_or_listed():
+    details = {
+        "cached_tokens": 3,
+        "cached_tokens_details": {"image_tokens": 1},
+        "image_tokens": 2,
+        "video_tokens": 1,
+    }
+    made = {"completion_tokens_details": {"video_tokens": 1}}
+    row = {
+        "prompt_tokens": 9,
+        "completion_tokens": 9,
+        "metadata": {"usage_object": {"prompt_tokens_details": details} | made},
+    }
+    read = set(usage_of(row))
+    for case in CASES:
+        read |= set(read_call(case.shape, case.answer, **case.given).usage.quantities())
+    assert {*UNITS_OF_THE_MAP, "searches"} - read == SENT_AS_UNITS
+    assert read.isdisjoint(SENT_AS_UNITS)
+
+
+@pytest.mark.parametrize("name", ["cached_input", "details.cache_reads", "cache_read.input_token", "details.x"])
+def test_a_count_under_an_unknown_name_is_refused_and_not_dropped(name):
+    attributes = span("openai", "gpt-4o", 100, 1)
+    with pytest.raises(Invalid, match=name) as refused:
+        read_call("otel", attributes | {f"gen_ai.usage.{name}": 60})
+    assert refused.value.error_code == "usage.unreadable"
+    assert read_call("otel", attributes | {f"gen_ai.usage.{name}": 0}).usage.input_tokens == 100
 
 
 @for_each("case", CASES)

@@ -78,6 +78,21 @@ def test_a_band_keeps_what_it_does_not_name_and_a_tier_follows_the_standard():
     assert (priority["input_tokens"], priority["output_tokens"]) == (D(3), D(12))
 
 
+def test_an_alias_costs_what_the_entry_costs_that_it_names():
+    found = read(
+        '{"openai/m-latest": {"alias_of": "m-2"}, "m-2": {"litellm_provider": "openai", "input_cost_per_token": 3},'
+        '"a": {"alias_of": "none"}, "b": {"alias_of": "openai/m-latest"}, "c": {"alias_of": 7}}'
+    )
+    assert {price.model: (price.provider, standard(price)) for price in found.prices} == {
+        name: ("openai", {"input_tokens": "3"}) for name in ("openai/m-latest", "m-2")
+    }
+    assert {each.model: each.why for each in found.refused} == {
+        "a": "It is an alias of 'none', which is not a model of the map.",
+        "b": "It is an alias of 'openai/m-latest', which is not a model of the map.",
+        "c": "It is an alias of '7', which is not a model of the map.",
+    }
+
+
 def test_cache_writes_for_an_hour_have_a_band_of_their_own():
     price = entry(
         '"input_cost_per_token": 3, "cache_creation_input_token_cost_above_1hr": 6,'

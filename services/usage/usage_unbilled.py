@@ -1,0 +1,44 @@
+"""The total of an organization's usage that is on no invoice yet."""
+
+from collections.abc import Collection
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.usage.arrears import Billed, Source, Unbilled
+from domain.usage.charge_model import parse_charge
+from repositories.usage import meter, usage_bill
+from runtime.database import driver_connection
+
+#: A month later than that of any bill.
+_EVER = date.max
+
+
+async def unbilled_usage(
+    session: AsyncSession, org_id: str, currency: str, places: Collection[tuple[date, str]] = ()
+) -> Unbilled:
+    """Return the total of all months, and the quantities that meters have counted so far.
+
+    Args:
+        session: of the platform.
+        org_id: the organization.
+        currency: of its bills.
+        places: months and meters that are counted besides, because events are about to be added to them.
+    """
+    connection = await driver_connection(session)
+    found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
+    sums = found.get((org_id, currency), [])
+    metered = {each.ref for each in sums if each.source is Source.METER} | {ref for _, ref in places}
+    meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
+    unbilled = Unbilled(
+        currency=currency,
+        charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
+    )
+    for each in sums:
+        if each.source is Source.METER:
+            unbilled.counted[each.month, each.ref] = each.before
+        part = Billed(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
+        unbilled = unbilled.with_event(each.month, [part])
+    if places:
+        unbilled.counted |= await usage_bill.counted(connection, org_id, places)
+    return unbilled

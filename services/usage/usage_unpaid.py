@@ -1,0 +1,71 @@
+"""What an organization in arrears has not paid, against the limit of its billing terms."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing.billing_run.period import month_at
+from domain.billing.billing_terms import BillingTerms, UsageMode
+from domain.common import accounts
+from domain.usage.amounts import to_minor
+from domain.usage.arrears import Unpaid, UnpaidLimit
+from ledger.gateway import Ledger
+from repositories.billing import billing_terms
+from repositories.messages import alert
+from runtime.database import driver_connection
+from services.usage.usage_unbilled import unbilled_usage
+
+
+async def refusal(session: AsyncSession, org_id: str, usual: Decimal, *, at: datetime) -> UnpaidLimit | None:
+    """Return why an organization's usage that asks first is refused; None if it is not.
+
+    Args:
+        session: of the platform.
+        org_id: the organization.
+        usual: the platform's limit, in any currency, for terms that state none.
+        at: the time.
+    """
+    version = await billing_terms.holding(session, org_id, at)
+    if version is None or version.terms.mode is not UsageMode.ARREARS:
+        return None
+    unbilled = await unbilled_usage(session, org_id, version.terms.currency)
+    return (await _standing(session, org_id, version.terms, usual, unbilled.pico)).refusal()
+
+
+async def tell(
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, *, unbilled_pico: int, at: datetime
+) -> None:
+    """Raise an alert, once a month each, if most of the limit or all of it is reached.
+
+    The usage has happened, so none of it is refused.
+    """
+    found = await _standing(session, org_id, terms, usual, unbilled_pico)
+    if not found.is_near:
+        return
+    kind = "usage.unpaid_reached" if found.is_reached else "usage.unpaid_near"
+    await alert.raise_alert(
+        session,
+        kind=kind,
+        subject=org_id,
+        org_id=org_id,
+        shared=True,
+        key=f"{kind}:{org_id}:{month_at(at, terms.time_zone):%Y-%m}",
+        detail=found.sentence,
+    )
+
+
+async def _standing(
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, unbilled_pico: int
+) -> Unpaid:
+    books = Ledger(await driver_connection(session))
+    # A limit counts at once, unlike everything else that is agreed: the terms in force may still be older ones.
+    newest = [billing_terms.version_of(row).terms for row in await billing_terms.versions(session, org_id, limit=1)]
+    agreed = next((each for each in newest if each.mode is terms.mode and each.currency == terms.currency), terms)
+    owed = await books.balance(accounts.org_receivable(org_id, terms.currency))
+    return Unpaid(
+        currency=terms.currency,
+        unbilled_minor=to_minor(unbilled_pico, terms.currency),
+        invoiced_minor=-owed.posted_minor,
+        limit_minor=agreed.unpaid_limit(usual),
+    )
