@@ -58,7 +58,7 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_limited
 from services.payments.crypto_deposit import PostgresDepositBook
 from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
@@ -362,7 +362,7 @@ async def stage_on(
         collecting = dict.fromkeys(("fake", "stripe"), fake)
         stored: Any = methods
         providers = Providers(collecting, customers=stored, payouts=payouts, subscriptions=subscriptions)
-        credit = CreditsProvider(partial(_books, database), refuse_frozen=refuse_frozen)
+        credit = CreditsProvider(partial(_books, database), refuse_limited=refuse_limited)
         providers = replace(providers, payments={**providers.payments, "credits": credit})
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
