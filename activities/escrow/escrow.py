@@ -205,8 +205,13 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, extended_until=until)
         if message.event == "funded" and (refusal := await self._refused_funding(books, message, known)) is not None:
             return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-        is_counted = known is not None and known.is_counted
-        transfer_id = await self._transfers.post(books, message, held or message.escrow, is_counted=is_counted)
+        transfer_id = await self._transfers.post(
+            books,
+            message,
+            held or message.escrow,
+            is_counted=known is not None and known.is_counted,
+            accepts_granted=known is None or known.accepts_granted,
+        )
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
         driver = books.driver

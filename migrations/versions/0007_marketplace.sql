@@ -9,6 +9,7 @@ CREATE TABLE agents (
     price_minor bigint,
     price_currency text,
     terms jsonb DEFAULT '{}' NOT NULL,
+    accepts_granted boolean DEFAULT true NOT NULL,
     created_by text NOT NULL,
     command_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,

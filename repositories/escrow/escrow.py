@@ -45,7 +45,8 @@ class Known:
     """The stored state of an escrow, and whether one command was done.
 
     `has_levels` is whether there are levels by reputation, and `is_counted` whether the escrow counts in limits of its
-    payer; both are read here to avoid another round trip under the lock.
+    payer; `accepts_granted` is whether credits that nobody paid for may fund it. They are read here to avoid another
+    round trip under the lock.
     """
 
     escrow: Escrow
@@ -54,12 +55,14 @@ class Known:
     content_hash: str | None = None
     has_levels: bool = True
     is_counted: bool = False
+    accepts_granted: bool = True
 
 
 _LOCK = """
     SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
         EXISTS (SELECT FROM reputation_ladders) AS has_levels,
-        EXISTS (SELECT FROM ledger.escrow_counts c WHERE c.escrow_id = e.id) AS is_counted
+        EXISTS (SELECT FROM ledger.escrow_counts c WHERE c.escrow_id = e.id) AS is_counted,
+        (SELECT c.accepts_granted FROM contracts c WHERE c.id = e.contract_id) AS accepts_granted
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
     WHERE e.id = $1 FOR UPDATE OF e
 """
@@ -74,8 +77,8 @@ async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) 
     row = await connection.fetchrow(_LOCK, escrow_id, command_id)
     if row is None:
         return None
-    state, done, transfer_id, content_hash, has_levels, is_counted = row
-    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, has_levels, is_counted)
+    state, done, transfer_id, content_hash, *read = row
+    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, *read)
 
 
 _BEFORE_FUNDING = """
@@ -195,7 +198,11 @@ _OPEN = """
 """
 _CHANGE = """
     UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
-        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10
+        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10,
+        granted_minor = CASE WHEN $11 = 'funded' THEN coalesce((
+            SELECT sum(l.remaining) FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
+            WHERE a.path = 'escrow/' || $1 AND a.asset = escrows.currency AND l.is_open AND l.paid = 0
+        ), 0) ELSE granted_minor END
     WHERE id = $1
 """
 #: One statement, because others wait for the row's lock during each round trip.

@@ -1,11 +1,12 @@
 """The transfer of an escrow's event: what it moves, in which lots, and the debts that are paid by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.escrow.escrow import RecordEscrowEvent
 from domain.common import accounts
 from domain.common.accounts import Account
+from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
 from domain.credits.lots import LotTerms
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
@@ -29,12 +30,19 @@ class EscrowTransfers:
     pays_out_granted: bool
 
     async def post(
-        self, books: Transaction, message: RecordEscrowEvent, before: Escrow, *, is_counted: bool
+        self,
+        books: Transaction,
+        message: RecordEscrowEvent,
+        before: Escrow,
+        *,
+        is_counted: bool,
+        accepts_granted: bool = True,
     ) -> str | None:
         """Post the event's movements as one transfer, pay the debts that they can, and return the transfer's id.
 
         None if nothing moves. `before` is the state that the event was decided from. What moves of an escrow that
-        `is_counted` in limits of its payer moves there too. The caller holds the lock of the escrow's row.
+        `is_counted` in limits of its payer moves there too. Unless it `accepts_granted`, credits that nobody paid for
+        do not fund it. The caller holds the lock of the escrow's row.
 
         Raises:
             InsufficientFunds: the payer, or the escrow, has less.
@@ -47,17 +55,26 @@ class EscrowTransfers:
         ledger = Ledger(books.driver)
         granted, payee_owed = await self._before_release(ledger, message)
         postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
+        if message.event == "funded" and not accepts_granted:
+            only = LotTerms(only="paid")
+            postings = [replace(each, lots=only) if each.source.lots else each for each in postings]
         # Limits change under the balance of the payer's credits, which is locked in order with the others.
         also = [accounts.org_credits(terms.payer_org_id)] if is_counted else []
         paying_debts = await self._lock_debts(books, ledger, message, postings, also, payee_owed=payee_owed)
-        posted = await ledger.post_compound(
-            key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
-            kind=transfer_kind(message.moves),
-            postings=postings,
-            reference=terms.escrow_id,
-            org_id=terms.payer_org_id,
-            effective_at=message.at,
-        )
+        try:
+            posted = await ledger.post_compound(
+                key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
+                kind=transfer_kind(message.moves),
+                postings=postings,
+                reference=terms.escrow_id,
+                org_id=terms.payer_org_id,
+                effective_at=message.at,
+            )
+        except InsufficientFunds as error:
+            if accepts_granted:
+                raise
+            why = "The agent accepts no granted credits, and those that were paid for do not suffice."
+            raise InsufficientFunds(why, extra=error.extra) from error
         if is_counted:
             await Spending(books.driver, terms.payer_org_id).count_escrow_moved(
                 terms.escrow_id,

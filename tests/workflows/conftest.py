@@ -119,11 +119,13 @@ class Stage:
         balance: int = 100_000_000,
         of: "Job | None" = None,
         accept_by: datetime | None = None,
+        accepts_granted: bool = True,
         **changes: Any,
     ) -> "Job":
         """Make a contract between two new organizations, or those of another job; the payer has `balance` credits.
 
-        With `accept_by` the payee has still to accept it.
+        With `accept_by` the payee has still to accept it. Unless it `accepts_granted`, granted credits do not fund its
+        escrow.
         """
         payer, payee, agent = new_id("org"), new_id("org"), new_id("agt")
         if of is not None:
@@ -149,7 +151,7 @@ class Stage:
                     insert(Agent).values(id=agent, org_id=payee, name="bot", command_id=agent, **listing, **made)
                 )
             proposed = {"outside_listing": ["review_period"] if accept_by else [], "accept_by": accept_by}
-            contract = {**_contract(terms), **proposed, "command_id": contract_id}
+            contract = {**_contract(terms), **proposed, "command_id": contract_id, "accepts_granted": accepts_granted}
             await session.execute(insert(Contract).values(**contract, **made))
             if of is None:
                 await Ledger(await driver_connection(session)).post(

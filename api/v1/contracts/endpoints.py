@@ -130,6 +130,7 @@ async def create_contract(
                 contract.undiscounted_commission_bps = full_bps or deps.settings.commission_bps
             if agent.org_id != client_org_id:
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
+            contract.accepts_granted = agent.accepts_granted or agent.org_id == client_org_id
             contract.open_by = datetime.now(UTC) + deps.settings.open_within
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within

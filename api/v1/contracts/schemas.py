@@ -165,6 +165,12 @@ class ContractView(NamedView):
     accepted_at: datetime | None
     accepted_by: str | None
     open_by: datetime = Field(description="Until when its escrow can be opened.")
+    accepts_granted_credits: bool = Field(
+        description=(
+            "Whether credits that nobody paid for may fund its escrow, as the agent's listing said. The escrow's "
+            "`granted_amount` says how much of it is in such credits, which are not paid out unless the platform does."
+        )
+    )
     quote_id: str | None = Field(description="The quote that set the price and the commission.")
     created_at: datetime
 
@@ -203,6 +209,7 @@ class ContractView(NamedView):
             accepted_at=row.accepted_at,
             accepted_by=row.accepted_by,
             open_by=row.open_by,
+            accepts_granted_credits=row.accepts_granted,
             quote_id=row.quote_id,
             created_at=row.created_at,
             **named(found),

@@ -3095,6 +3095,7 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | Omitted = OMITTED,
         terms: params.ListedTerms | Omitted = OMITTED,
+        accepts_granted_credits: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
         """Create an agent of an organization."""
@@ -3115,6 +3116,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
             },
         )
 
@@ -3173,6 +3175,7 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        accepts_granted_credits: bool | None | Omitted = OMITTED,
         visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
@@ -3198,6 +3201,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
                 "visibility": visibility,
             },
         )
