@@ -20,7 +20,7 @@ from ledger.spends import Changed, NewSpend, Spender, Spent, arguments_of, chang
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
 MAX_SPENDS = 5_000
-#: The longest that a reservation may live, however often it is extended. `ledger.reservation_ends` says the same.
+#: For how long a reservation may be made, and extended from that time on. `ledger.reservation_ends` says the same.
 RESERVATION_TERM = timedelta(days=30)
 
 # The function's first argument waits for the transaction to be named for the organization; one that works for another
@@ -170,7 +170,7 @@ class Spending:
         return changed_of(await self._one(_RELEASE, at, key, spend_id))
 
     async def extend(self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None) -> Changed:
-        """Hold what is still held until a later time, within `RESERVATION_TERM` of the start; raises as `settle`."""
+        """Hold what is still held until a later time, within `RESERVATION_TERM` of now; raises as `settle`."""
         return changed_of(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
     async def refund(

@@ -376,3 +376,19 @@ async def test_agent_that_accepts_no_granted_credits_has_contracts_that_say_so(
     # An organization's own work is never paid out.
     own = good(await stranger.owner.post("/contracts", {"agent_id": stranger.agent_id, **LONG_REVIEW}), 201)
     assert own["accepts_granted_credits"] is True
+
+
+async def test_contract_without_a_price_takes_the_one_that_the_agent_lists(tenant: Tenant, stranger: Tenant) -> None:
+    priced = {"pricing": {"model": "one_time", "amount": "40.00", "currency": "USD"}}
+    agent = good(await stranger.owner.post("/agents", {"name": "Charts", **priced}), 201)["id"]
+    body, key = {"agent_id": agent, "title": "A chart"}, new_key()
+    made = good(await tenant.owner.post("/contracts", body, key=key), 201)
+    assert (made["price"], made["currency"]) == ("40.00", "USD")
+    dearer = {"pricing": {"model": "one_time", "amount": "90.00", "currency": "USD"}}
+    good(await stranger.owner.ask("PATCH", f"/agents/{agent}", json=dearer, headers=ANY))
+    # A request that comes again has the price of then.
+    assert good(await tenant.owner.post("/contracts", body, key=key), 201)["price"] == "40.00"
+    wrong = await tenant.owner.post("/contracts", {**body, "currency": "EUR"})
+    assert refused(wrong, 422, "request.invalid")["field"] == "currency"
+    free = await tenant.owner.post("/contracts", {**body, "agent_id": stranger.agent_id})
+    assert refused(free, 422, "request.invalid")["field"] == "price"

@@ -27,6 +27,7 @@ from api.v1.contracts.schemas import (
     ContractView,
     asked_columns,
     contract_of,
+    listed,
     quoted,
     signing_of,
 )
@@ -108,7 +109,7 @@ async def create_contract(
                     raise NotFound(agents.MISSING)
             quote = await _quote(session, body, client_org_id, command.command_id)
             contract = contract_of(
-                body if quote is None else quoted(body, quote),
+                listed(body, agent) if quote is None else quoted(body, quote),
                 deps.settings,
                 actor,
                 contract_id=new_id("ctr"),

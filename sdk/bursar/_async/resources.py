@@ -305,7 +305,7 @@ class AsyncCredits:
         expires_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
+        """Extend a reservation: to at most 30 days from now, not beyond the expiry of the credits it holds."""
         return await self._caller.ask(
             models.ChangeView,
             "credits.extend_reservation",
