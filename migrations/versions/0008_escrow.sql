@@ -33,7 +33,7 @@ CREATE TABLE contracts (
     created_at timestamptz DEFAULT now() NOT NULL,
     accepts_granted boolean DEFAULT true NOT NULL,
     quote_id text,
-    commission_from text,
+    commission_from text NOT NULL,
     level_version bigint,
     level_name text,
     priority smallint,
