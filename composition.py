@@ -31,7 +31,7 @@ from providers.usage.litellm import LiteLlm
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_limited
 from services.messages.mail_suppression import Bounces, SuppressingNotifier
 from services.payments.crypto_deposit import PostgresDepositBook
 from services.usage.rating import Rates as UsageRates
@@ -46,7 +46,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     http = httpx2.AsyncClient(
         timeout=settings.provider_timeout.total_seconds(), verify=trusted(), trust_env=False, follow_redirects=False
     )
-    credit = CreditsProvider(lambda: _connection(database), refuse_frozen=refuse_frozen)
+    credit = CreditsProvider(lambda: _connection(database), refuse_limited=refuse_limited)
     payments: dict[str, PaymentProvider] = {"credits": credit}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
     customers, payouts, subscriptions = None, None, None

@@ -13,14 +13,16 @@ from domain.common.errors import Conflict, DomainError, Invalid, NotFound, other
 from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import Refusal, RefusalReason
+from ledger.spends import Refusal, RefusalReason, Spender
 
 MISSING = "There is no such spend control."
 
 _WRITE = "SELECT * FROM ledger.write_control($1, $2, $3, $4, $5, $6, $7, $8)"
 _FROZEN = """
-    SELECT c.id, c.subject_kind, c.subject_id, c.asset FROM ledger.controls_of($1, $2, $3, $4, NULL, $5, $6) c
-    WHERE c.status = 'frozen' LIMIT 1
+    SELECT c.id, c.subject_kind, c.subject_id, c.asset, c.status = 'frozen' AS is_frozen
+    FROM ledger.controls_of($1, $2, $3, $4, NULL, $5, $6) c
+    WHERE c.status = 'frozen' OR $7 AND (cardinality(c.windows) > 0 OR c.per_spend IS NOT NULL)
+    ORDER BY is_frozen DESC LIMIT 1
 """
 
 
@@ -34,24 +36,26 @@ class Written:
 
 
 async def frozen(
-    connection: asyncpg.Connection,
-    org_id: str,
-    *,
-    agent_id: str | None = None,
-    department_id: str | None = None,
-    project_id: str | None = None,
-    key_id: str | None = None,
-    at: datetime,
+    connection: asyncpg.Connection, org_id: str, spender: Spender, *, at: datetime, or_limited: bool = False
 ) -> Refusal | None:
-    """Return the refusal of whoever is frozen, for what takes credits and counts against no limit: funding an escrow.
+    """Return the refusal of whoever is frozen, or with `or_limited` also of whoever has a limit above it.
 
     It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
     """
-    row = await connection.fetchrow(_FROZEN, org_id, agent_id, department_id, project_id, key_id, at)
+    row = await connection.fetchrow(
+        _FROZEN,
+        org_id,
+        spender.agent_id,
+        spender.department_id,
+        spender.project_id,
+        spender.key_id,
+        at,
+        or_limited,
+    )
     if row is None:
         return None
     return Refusal(
-        reason=RefusalReason.FROZEN,
+        reason=RefusalReason.FROZEN if row["is_frozen"] else RefusalReason.PAYMENT,
         control_id=row["id"],
         subject_kind=row["subject_kind"],
         subject_id=row["subject_id"],

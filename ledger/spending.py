@@ -16,11 +16,11 @@ from domain.common.accounts import Account
 from domain.common.errors import Invalid
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import Changed, NewSpend, Spent, arguments_of, changed_of, spent_of
+from ledger.spends import Changed, NewSpend, Spender, Spent, arguments_of, changed_of, spent_of
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
 MAX_SPENDS = 5_000
-#: The longest that a reservation may live, however often it is extended. `ledger.reservation_ends` says the same.
+#: For how long a reservation may be made, and extended from that time on. `ledger.reservation_ends` says the same.
 RESERVATION_TERM = timedelta(days=30)
 
 # The function's first argument waits for the transaction to be named for the organization; one that works for another
@@ -45,6 +45,8 @@ SELECT a.* FROM named, LATERAL ledger.charge_together(
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
 _SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, $4, false, $5, $6) AS a"
 _RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5, $6) AS a"
+_COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS a"
+_COUNT_ESCROW_MOVED = "SELECT ledger.count_escrow_moved($1, $2, $3, $4)"
 _LOCK = "SELECT ledger.lock_reservation($1, $2)"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 
@@ -168,7 +170,7 @@ class Spending:
         return changed_of(await self._one(_RELEASE, at, key, spend_id))
 
     async def extend(self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None) -> Changed:
-        """Hold what is still held until a later time, within `RESERVATION_TERM` of the start; raises as `settle`."""
+        """Hold what is still held until a later time, within `RESERVATION_TERM` of now; raises as `settle`."""
         return changed_of(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
     async def refund(
@@ -206,6 +208,36 @@ class Spending:
         It counts as `forced` in every window. For the platform's role only.
         """
         return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), at))
+
+    async def count_escrow(
+        self, escrow_id: str, amount_minor: int, spender: Spender, *, command_id: str, at: datetime
+    ) -> Spent:
+        """Count an escrow that is about to be funded from credits as held in every limit above the spender.
+
+        The answer is `reserved` or `refused`; a refusal is written down. The caller holds the escrow's row, and moves
+        the credits in this transaction. For the platform's role only.
+        """
+        row = await self._only(
+            _COUNT_ESCROW,
+            self._org_id,
+            escrow_id,
+            command_id,
+            amount_minor,
+            spender.agent_id,
+            spender.department_id,
+            spender.project_id,
+            spender.key_id,
+            spender.principal,
+            at,
+        )
+        return spent_of(row)
+
+    async def count_escrow_moved(self, escrow_id: str, *, spent_minor: int, returned_minor: int, at: datetime) -> None:
+        """Count what a counted escrow has paid out in all as spent, and what it has refunded in all no longer.
+
+        The caller holds the escrow's row and the balance of the payer's credits. For the platform's role only.
+        """
+        await self._only(_COUNT_ESCROW_MOVED, escrow_id, spent_minor, returned_minor, at)
 
     async def _one(self, statements: tuple[str, str], at: datetime | None, *arguments: object) -> asyncpg.Record:
         (row,) = await self._rows(statements, at, *arguments)

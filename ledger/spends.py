@@ -53,6 +53,8 @@ class RefusalReason(StrEnum):
     FROZEN = "frozen"
     #: The control is in another currency, and there is no rate to it that is new enough.
     RATE = "rate"
+    #: Of a payment with credits for an escrow, which no limit counts.
+    PAYMENT = "payment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ from repositories.payments import payment
 from repositories.tenants import audit, organization
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_escrow, refuse_frozen
 from services.escrow.escrow_extension import Extension, find_evidence_extension, find_extension
 from services.escrow.escrow_transfer import EscrowTransfers
 from services.escrow.signer import refuse_same_person
@@ -203,15 +203,15 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:
             return RecordedEscrow(applied=False, extended_until=until)
-        if message.event == "funded":
-            if (refusal := await self._not_paid(books, message)) is not None:
-                return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-            if known is None or known.has_levels:
-                await refuse_exposure(books.session, message.escrow.terms, lock=True)
-            if payment_of(message.escrow.funded_from) is None:
-                # Only credits are refused: money of a payment was already on its way.
-                await self._refuse_credits(books, message.escrow.terms)
-        transfer_id = await self._transfers.post(books, message, held or message.escrow)
+        if message.event == "funded" and (refusal := await self._refused_funding(books, message, known)) is not None:
+            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
+        transfer_id = await self._transfers.post(
+            books,
+            message,
+            held or message.escrow,
+            is_counted=known is not None and known.is_counted,
+            accepts_granted=known is None or known.accepts_granted,
+        )
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
         driver = books.driver
@@ -233,18 +233,44 @@ class EscrowActivities:
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 
-    async def _refuse_credits(self, books: Transaction, terms: Terms) -> None:
+    async def _refused_funding(
+        self, books: Transaction, message: RecordEscrowEvent, known: escrow.Known | None
+    ) -> NotPaid | SpendLimitExceeded | None:
+        """Return why the escrow cannot be funded, where that is to be committed; other refusals are raised."""
+        if (refusal := await self._not_paid(books, message)) is not None:
+            return refusal
+        if known is None or known.has_levels:
+            await refuse_exposure(books.session, message.escrow.terms, lock=True)
+        # Only credits are refused: money of a payment was already on its way.
+        paid = payment_of(message.escrow.funded_from) is not None
+        return None if paid else await self._refuse_credits(books, message)
+
+    async def _refuse_credits(self, books: Transaction, message: RecordEscrowEvent) -> SpendLimitExceeded | None:
         """Refuse credits while a payment for the escrow is under way, or if a party may begin nothing.
+
+        Credits then count in the payer's limits. A limit's refusal is returned, so that it is committed.
 
         The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at
         all, which is rare, is asked after the lock, together with the parties' status.
         """
-        paid, statuses = await escrow.before_funding(
-            books.driver, terms.escrow_id, (terms.payer_org_id, terms.payee_org_id)
+        terms = message.escrow.terms
+        paid, limited, statuses = await escrow.before_funding(
+            books.driver, terms.escrow_id, terms.payer_org_id, terms.payee_org_id
         )
         if paid:
             await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
         organization.refuse_one_of(statuses)
+        if not limited or message.escrow.funded_from != CREDITS:
+            return None
+        return await refuse_escrow(
+            books.driver,
+            message.actor_detail,
+            terms.payer_org_id,
+            terms.escrow_id,
+            message.escrow.funded_minor,
+            command_id=message.command_id,
+            at=message.at,
+        )
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.

@@ -35,6 +35,7 @@ _REASONS = {
     "per_spend": "Above the largest spend",
     "frozen": "The limit was frozen",
     "rate": "There was no exchange rate",
+    "payment": "A payment with credits counts in no limit",
 }
 
 

@@ -2,7 +2,7 @@
 
 `python -m dev.bench [books] [accounting] [spending] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
 [metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
-[lists] [sdk] [live] [console]`
+[lists] [sdk] [live] [console] [latencies]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -26,6 +26,7 @@ from dev.bench import (
     escrow,
     http,
     invoicing,
+    latencies,
     lists,
     live,
     market,
@@ -68,6 +69,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "scores": scores.run,
     "prices": prices.run,
     "documents": documents.run,
+    "latencies": latencies.run,
 }
 FLUSHES = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 

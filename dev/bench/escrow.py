@@ -88,7 +88,8 @@ async def _bare_rate(client: Client) -> float:
     return CLIENTS * EACH / (time.perf_counter() - began)
 
 
-async def _command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]]:
+async def command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each command of so many escrows, one after the other."""
     times: dict[str, list[float]] = {name: [] for name in ("create", *COMMANDS)}
     for _ in range(rounds):
         contract_id = await escrows.award(0)
@@ -114,7 +115,7 @@ async def run(world: World) -> list[Row]:
     finally:
         bare.terminate()
         await bare.wait()
-    times = await _command_times(escrows, 40)
+    times = await command_times(escrows, 40)
     escrows.close()
     running = [seconds for name in COMMANDS for seconds in times[name]]
     p50 = statistics.median(running) * 1000

@@ -129,8 +129,8 @@ async def _send(connection: Connection, request: bytes) -> None:
         raise RuntimeError(f"a webhook was answered {status} {answer[:300]!r}")
 
 
-async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
-    """Make payments here and PaymentIntents there in turn; what differs in the middle is our part."""
+async def creation_times(till: PaymentDriver, pairs: int) -> tuple[list[dict[str, Any]], list[float], list[float]]:
+    """Make payments here and PaymentIntents there in turn; returns the payments, and the seconds of each."""
     made, ours, theirs = [], [], []
     async with _connections(till.world, 1) as (connection,):
         first = await till.create(connection)
@@ -145,13 +145,19 @@ async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
             **{f"metadata[{name}]": value for name, value in asked["metadata"].items()},
             "expand[0]": "latest_charge.balance_transaction",
         }
-        for _ in range(PAIRS):
+        for _ in range(pairs):
             began = time.perf_counter()
             made.append(await till.create(connection))
             halfway = time.perf_counter()
             await till.create_there(params)
             ours.append(halfway - began)
             theirs.append(time.perf_counter() - halfway)
+    return made, ours, theirs
+
+
+async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
+    """Make payments; what differs from the provider's own time in the middle is our part."""
+    made, ours, theirs = await creation_times(till, PAIRS)
     here, there = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
     row = Row(
         name="payment creation less the provider's own time, p50",

@@ -8,7 +8,9 @@ started from the thread of the event loop, whose end is what their leash watches
 import asyncio
 import base64
 import contextlib
+import json
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -31,6 +33,7 @@ STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
 PARTS = tuple(part for stage in STAGES for part in stage)
 DATABASE = "bursar"
 SEED = "seed.json"
+TRAIT_KEY = "trait-key.json"
 #: Periods may be this short here, so that a deadline can be watched; a platform has higher floors.
 SHORT = "PT10S"
 FLOORS = tuple(
@@ -134,6 +137,7 @@ class Stack:
         self.say = say
         logs = self.data_dir / "logs"
         self._extra_env = env or {}
+        self._trait_key = self._kept_trait_key()
         self.postgres = Postgres(self.data_dir / "postgres", logs / "postgres.log", backups=backup_folder())
         self.temporal = Temporal(
             self.ports.temporal,
@@ -196,11 +200,20 @@ class Stack:
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
             **{name: value for name, value in WEBHOOKS.items() if not os.environ.get(name)},
             "BURSAR_PUBLIC_URL": os.environ.get("BURSAR_PUBLIC_URL") or self.api_url,
+            "BURSAR_TRAIT_KEY": os.environ.get("BURSAR_TRAIT_KEY") or self._trait_key,
             **self._console_seed(),
             **({"BURSAR_MAIL_BOUNCES": "bounce@bursar.example"} if "mail" in self.sandboxes.parts else {}),
             **self._extra_env,
             **self.sandboxes.settings,
         }
+
+    def _kept_trait_key(self) -> str:
+        """Return what an earlier start relates organizations with that pay with one card, or make it up."""
+        try:
+            kept: dict[str, str] = json.loads((self.data_dir / TRAIT_KEY).read_text())
+        except FileNotFoundError:
+            return secrets.token_hex(16)
+        return kept["trait_key"]
 
     def _console_seed(self) -> dict[str, str]:
         """Return whose keys the console offers: none if it could be reached from elsewhere or money is real."""
@@ -221,6 +234,7 @@ class Stack:
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = await asyncio.to_thread(Claim, self.data_dir)
         try:
+            write_private(self.data_dir / TRAIT_KEY, {"trait_key": self._trait_key})
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
             if "temporal" in self._tended:

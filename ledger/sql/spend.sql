@@ -98,7 +98,7 @@ AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('debt:' || p_org, 0))
 $$;
 
--- The latest end that a reservation of that time may have, however often it is extended.
+-- The latest end of a reservation that is made or extended at that time.
 CREATE OR REPLACE FUNCTION ledger.reservation_ends(p_at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_at + interval '720 hours';

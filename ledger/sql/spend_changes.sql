@@ -250,7 +250,7 @@ BEGIN
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
     -- What is held of credits that end cannot be held beyond their end.
-    latest := least(ledger.reservation_ends(before.at), (
+    latest := least(ledger.reservation_ends(p_at), (
         SELECT min(l.expires_at) FROM ledger.hold_lots p JOIN ledger.lots l ON l.id = p.lot_id
         WHERE p.hold_id = before.hold_id AND l.lapses
     ));

@@ -203,6 +203,27 @@ CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.spend_cha
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.spend_changes TO bursar_api, bursar_platform;
 
+-- What escrows count in the limits of their payer.
+CREATE TABLE ledger.escrow_counts (
+    escrow_id text NOT NULL,
+    org_id text NOT NULL,
+    amount bigint NOT NULL,
+    spent bigint DEFAULT 0 NOT NULL,
+    returned bigint DEFAULT 0 NOT NULL,
+    counted_in bigint[] NOT NULL,
+    counted bigint[] NOT NULL,
+    at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT pk_escrow_counts PRIMARY KEY (escrow_id),
+    CONSTRAINT ck_escrow_counts_moved CHECK (spent >= 0 AND returned >= 0 AND spent + returned <= amount)
+) WITH (fillfactor = 80);
+CREATE INDEX ix_escrow_counts_changed_at ON ledger.escrow_counts (changed_at);
+SELECT pg_temp.row_security('ledger.escrow_counts');
+CREATE POLICY tenant ON ledger.escrow_counts FOR SELECT TO bursar_api USING (org_id = bursar_org());
+CREATE TRIGGER immutable BEFORE UPDATE OF escrow_id, org_id, amount, counted_in, counted, at OR DELETE OR TRUNCATE
+    ON ledger.escrow_counts FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT ON ledger.escrow_counts TO bursar_api, bursar_platform;
+
 CREATE TABLE ledger.refusals (
     id uuid DEFAULT uuidv7() NOT NULL,
     org_id text NOT NULL,
@@ -372,4 +393,5 @@ GRANT SELECT, INSERT, UPDATE ON spend_places TO bursar_platform;
 \ir ../../ledger/sql/spend_quick.sql
 \ir ../../ledger/sql/spend_together.sql
 \ir ../../ledger/sql/spend_tenants.sql
+\ir ../../ledger/sql/escrow_counts.sql
 \ir ../../ledger/sql/credit_days.sql

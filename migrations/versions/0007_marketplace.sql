@@ -9,6 +9,7 @@ CREATE TABLE agents (
     price_minor bigint,
     price_currency text,
     terms jsonb DEFAULT '{}' NOT NULL,
+    accepts_granted boolean DEFAULT true NOT NULL,
     created_by text NOT NULL,
     command_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
@@ -41,7 +42,7 @@ CREATE TRIGGER count_version BEFORE UPDATE ON agents
     FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION count_version();
 GRANT SELECT, INSERT ON agents TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (name, visibility, pricing_model, price_minor, price_currency, terms, department_id,
-    project_id, category, version, description, retired_at, retired_by) ON agents TO bursar_platform;
+    project_id, category, version, description, retired_at, retired_by, accepts_granted) ON agents TO bursar_platform;
 ALTER TABLE api_keys ADD CONSTRAINT fk_api_keys_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents;
 ALTER TABLE session_links ADD CONSTRAINT fk_session_links_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents;
 ALTER TABLE sessions ADD CONSTRAINT fk_sessions_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents;

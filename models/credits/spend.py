@@ -40,14 +40,44 @@ class SpendCounter(Base):
     ends_at: Mapped[datetime]
     amount: Mapped[int | None]
     uses: Mapped[int | None]
-    #: Of reservations that are open.
+    #: Of reservations and escrows that are open.
     held: Mapped[int] = mapped_column(server_default=text("0"))
-    #: Charged or captured, what was refunded since included.
+    #: Charged, captured or paid out by escrows, what was refunded since included.
     spent: Mapped[int] = mapped_column(server_default=text("0"))
     refunded: Mapped[int] = mapped_column(server_default=text("0"))
     #: Booked because it had happened already.
     forced: Mapped[int] = mapped_column(server_default=text("0"))
     uses_spent: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class EscrowCount(Base):
+    """What one escrow counts in the limits of its payer. Written by `ledger.count_escrow` and `count_escrow_moved`.
+
+    Attributes:
+        amount: what it was funded with, in minor units of credits.
+        spent: of that, what was paid out, the commission included.
+        returned: of that, what was refunded.
+        counted_in: the counters that include it.
+        counted: the whole amount as it counts in each.
+        changed_at: when it moved last.
+    """
+
+    __tablename__ = "escrow_counts"
+    __table_args__ = (
+        CheckConstraint("spent >= 0 AND returned >= 0 AND spent + returned <= amount", name="moved"),
+        Index("ix_escrow_counts_changed_at", "changed_at"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
+    )
+
+    escrow_id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str]
+    amount: Mapped[int]
+    spent: Mapped[int] = mapped_column(server_default=text("0"))
+    returned: Mapped[int] = mapped_column(server_default=text("0"))
+    counted_in: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    counted: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    at: Mapped[datetime]
+    changed_at: Mapped[datetime]
 
 
 class Spend(Base):

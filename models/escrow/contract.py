@@ -36,6 +36,7 @@ class Contract(Base):
         accepted_by: the principal that accepted, with its organization.
         open_by: until when its escrow can be opened.
         expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
+        accepts_granted: whether credits that nobody paid for may fund its escrow, as the agent's listing said then.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
         undiscounted_commission_bps: the commission before a discount was taken off it, and the usual one where a level
             takes none: it bounds bad evidence. Null where `commission_bps` bounds it.
@@ -97,6 +98,7 @@ class Contract(Base):
     accepted_by: Mapped[str | None]
     expired_at: Mapped[datetime | None]
     open_by: Mapped[datetime] = mapped_column(server_default=text("now() + interval '7 days'"))
+    accepts_granted: Mapped[bool] = mapped_column(server_default=true())
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
     commission_from: Mapped[str]
     level_version: Mapped[int | None]

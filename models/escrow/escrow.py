@@ -64,6 +64,8 @@ class EscrowRow(Base):
     released_minor: Mapped[int]
     refunded_minor: Mapped[int]
     commission_minor: Mapped[int]
+    #: Of `funded_minor`, what was funded in credits that nobody paid for.
+    granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     next_deadline_at: Mapped[datetime | None]
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]

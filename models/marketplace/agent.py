@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,7 @@ class Agent(Base):
     The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
     agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
     `{"review_period": {"most": 259200}}`, as `domain.escrow.contract.Bounds` names them; empty where it lists none.
+    `accepts_granted` says whether credits that nobody paid for may fund its escrows.
     `category` is one of the platform's, by which leaderboards are asked for.
     `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
     `version` counts the changes, by a trigger. `retired_at` is set once: from then on nothing new begins with it.
@@ -42,6 +43,7 @@ class Agent(Base):
     price_minor: Mapped[int | None]
     price_currency: Mapped[str | None]
     terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
+    accepts_granted: Mapped[bool] = mapped_column(server_default=true())
     category: Mapped[str | None]
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))

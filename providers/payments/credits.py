@@ -31,6 +31,7 @@ from domain.payments.payment.snapshot import (
     Snapshot,
 )
 from ledger.gateway import Ledger
+from ledger.spends import RefusalReason
 from ledger.transfers import Transfer, Transfers
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
 
@@ -39,11 +40,11 @@ PAYMENT, REFUND = "credit_payment", "credit_payment_refund"
 Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
-class RefuseFrozen(Protocol):
-    """Checks that no spend control of the requester is frozen, before an organization's credits are used."""
+class RefuseLimited(Protocol):
+    """Checks that no spend control freezes or limits the requester, before an organization's credits are used."""
 
     async def __call__(self, connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-        """Raise `SpendLimitExceeded` if one is."""
+        """Raise `SpendLimitExceeded` if one does."""
 
 
 class CreditsProvider:
@@ -55,17 +56,17 @@ class CreditsProvider:
         self,
         connect: Connect,
         *,
-        refuse_frozen: RefuseFrozen,
+        refuse_limited: RefuseLimited,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take a factory of connections with the platform's role; each call is one transaction, which it commits."""
         self._connect = connect
-        self._refuse_frozen = refuse_frozen
+        self._refuse_limited = refuse_limited
         self._clock = clock
         self._clearing = provider_clearing(self.name, CREDIT)
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Move the credits; too few or frozen ones are a decline: nothing is left behind, and `ref` is our id."""
+        """Move the credits; too few, frozen or limited ones are a decline, which leaves nothing behind."""
         if payment.currency != CREDIT:
             raise ProviderRefused(
                 "Only what is priced in credits can be paid with credits.", code="payment.currency_unsupported"
@@ -81,7 +82,7 @@ class CreditsProvider:
                 await ledger.lock_balances([org_credits(payment.org_id)])
                 done = await self._transfers(connection).by_key(idempotency_key)
                 if done is None:
-                    await self._refuse_frozen(connection, payment.asked_by, payment.org_id, at=self._clock())
+                    await self._refuse_limited(connection, payment.asked_by, payment.org_id, at=self._clock())
                 posted = await ledger.post(
                     key=idempotency_key,
                     kind=PAYMENT,
@@ -98,7 +99,8 @@ class CreditsProvider:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
             return _declined(payment, code="insufficient_funds", detail=detail)
         except SpendLimitExceeded as refusal:
-            return _declined(payment, code="spending_frozen", detail=refusal.detail)
+            code = "spending_frozen" if refusal.extra["reason"] == RefusalReason.FROZEN else "spending_limited"
+            return _declined(payment, code=code, detail=refusal.detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""
@@ -184,7 +186,7 @@ class CreditsProvider:
 
     @asynccontextmanager
     async def _books(self, *, changes: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Open the books for one call; raises the seam's errors, but for too few credits and frozen ones."""
+        """Open the books for one call; raises the seam's errors, but for too few, frozen and limited credits."""
         reached = False
         try:
             async with self._connect() as connection:

@@ -297,31 +297,55 @@ def _own(holder: Holder, org_id: str | None, row: type[Spend]) -> list[ColumnEle
 #: What `verify` proves: counters add up from spends, and the books hold what they say.
 INVARIANTS = (
     Invariant(
-        name="every counter adds up from the spends that count in it",
+        name="every counter adds up from the spends and escrows that count in it",
         table="ledger.counters",
         unit="counters",
         violations="""
         SELECT 'counter ' || coalesce(n.id, c.id) || ' of control ' || coalesce(n.control_id::text, 'none') ||
             ': held, spent, refunded, forced, uses ' || coalesce(concat_ws(' ', n.held, n.spent, n.refunded, n.forced,
-            n.uses_spent), 'none') || ', by its spends ' || coalesce(concat_ws(' ', c.held, c.spent, c.refunded,
-            c.forced, c.uses), 'none')
+            n.uses_spent), 'none') || ', by its spends and escrows ' || coalesce(concat_ws(' ', c.held, c.spent,
+            c.refunded, c.forced, c.uses), 'none')
         FROM ledger.counters n
         FULL JOIN (
-            SELECT u.id, coalesce(sum(u.counted - part.captured) FILTER (WHERE s.status = 'reserved'), 0) AS held,
-                coalesce(sum(part.captured) FILTER (WHERE s.forced = 0), 0) AS spent, sum(part.refunded) AS refunded,
-                coalesce(sum(u.counted) FILTER (WHERE s.forced > 0), 0) AS forced,
-                count(*) FILTER (WHERE s.status NOT IN ('released', 'expired')) AS uses
-            FROM ledger.spends s, unnest(s.counted_in, s.counted) AS u (id, counted), LATERAL (
-                SELECT coalesce(ceil(u.counted::numeric * s.captured / nullif(s.amount, 0)), 0) AS captured
-            ) took, LATERAL (
-                SELECT took.captured, CASE WHEN s.refunded = s.captured THEN took.captured
-                    ELSE floor(u.counted::numeric * s.refunded / s.amount) END AS refunded
-            ) part
-            GROUP BY u.id
+            SELECT id, sum(held) AS held, sum(spent) AS spent, sum(refunded) AS refunded, sum(forced) AS forced,
+                sum(uses) AS uses
+            FROM (
+                SELECT u.id, coalesce(sum(u.counted - part.captured) FILTER (WHERE s.status = 'reserved'), 0) AS held,
+                    coalesce(sum(part.captured) FILTER (WHERE s.forced = 0), 0) AS spent,
+                    sum(part.refunded) AS refunded,
+                    coalesce(sum(u.counted) FILTER (WHERE s.forced > 0), 0) AS forced,
+                    count(*) FILTER (WHERE s.status NOT IN ('released', 'expired')) AS uses
+                FROM ledger.spends s, unnest(s.counted_in, s.counted) AS u (id, counted), LATERAL (
+                    SELECT coalesce(ceil(u.counted::numeric * s.captured / nullif(s.amount, 0)), 0) AS captured
+                ) took, LATERAL (
+                    SELECT took.captured, CASE WHEN s.refunded = s.captured THEN took.captured
+                        ELSE floor(u.counted::numeric * s.refunded / s.amount) END AS refunded
+                ) part
+                GROUP BY u.id
+                UNION ALL
+                SELECT u.id, part.kept - part.spent, part.spent, 0, 0, CASE WHEN e.returned = e.amount THEN 0 ELSE 1 END
+                FROM ledger.escrow_counts e, unnest(e.counted_in, e.counted) AS u (id, counted), LATERAL (
+                    SELECT ceil(u.counted::numeric * (e.amount - e.returned) / e.amount) AS kept,
+                        ceil(u.counted::numeric * e.spent / e.amount) AS spent
+                ) part
+            ) each GROUP BY id
         ) c ON c.id = n.id
         WHERE (n.held, n.spent, n.refunded, n.forced, n.uses_spent)
             IS DISTINCT FROM (coalesce(c.held, 0), coalesce(c.spent, 0), coalesce(c.refunded, 0),
                 coalesce(c.forced, 0), coalesce(c.uses, 0))
+        """,
+    ),
+    Invariant(
+        name="what escrows count in limits is what they hold, have paid out and have refunded",
+        table="ledger.escrow_counts",
+        unit="escrows",
+        violations="""
+        SELECT c.escrow_id || ': counted ' || c.amount || ', spent ' || c.spent || ', returned ' || c.returned ||
+            '; the escrow ' || coalesce(concat_ws(' ', e.funded_minor, e.released_minor + e.commission_minor,
+            e.refunded_minor), 'is not there')
+        FROM ledger.escrow_counts c LEFT JOIN public.escrows e ON e.id = c.escrow_id
+        WHERE (c.amount, c.spent, c.returned)
+            IS DISTINCT FROM (e.funded_minor, e.released_minor + e.commission_minor, e.refunded_minor)
         """,
     ),
     Invariant(

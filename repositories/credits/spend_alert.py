@@ -25,8 +25,8 @@ _CHANGED = """
     WHERE v.version > 1 AND v.changed_at > {at_hour_ago}
 """
 # Windows that ended within the last hour count as well, so that what was reached in the last minute of one is found.
-# A lifetime does not end, and there is one for each run that ever was: its counter grows by spends alone, and what its
-# limit is by changes of the control, so those of the last hour say which to look at.
+# A lifetime does not end, and there is one for each run that ever was: its counter grows by spends and escrows alone,
+# and what its limit is by changes of the control, so those of the last hour say which to look at.
 _OF_LIMITS = f"""
 WITH counters AS (
     SELECT n.* FROM ledger.counters n
@@ -38,6 +38,8 @@ WITH counters AS (
             SELECT s.counted_in FROM ledger.spends s
             WHERE s.org_id = o.id AND s.id > {{id_hour_ago}} OFFSET 0
         ) s CROSS JOIN LATERAL unnest(s.counted_in) AS u (id)
+        UNION
+        SELECT unnest(e.counted_in) FROM ledger.escrow_counts e WHERE e.changed_at > {{at_hour_ago}}
         UNION
         SELECT n.id FROM ledger.counters n WHERE n.control_id = ANY (ARRAY({_CHANGED}))
     ))
@@ -91,7 +93,7 @@ LIMIT {most}
 
 #: What fires about a window that is over, or about a limit of which less is used by now. What was refused has no
 #: counter where nothing else was spent in its window, and no window where a freeze or the limit of each spend refused
-#: it: its day counts. Of lifetimes, only changes of a spend or of the control make less of what is used.
+#: it: its day counts. Of lifetimes, only changes of a spend, an escrow or the control make less of what is used.
 _FIRING = f"""
     a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
 """
@@ -105,6 +107,8 @@ WITH firing AS (
                 SELECT DISTINCT unnest(s.counted_in) FROM ledger.spend_changes c
                 JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
                 WHERE c.id > {{id_hour_ago}}
+                UNION
+                SELECT unnest(e.counted_in) FROM ledger.escrow_counts e WHERE e.changed_at > {{at_hour_ago}}
             ))
             UNION
             {_CHANGED}

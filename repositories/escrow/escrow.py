@@ -44,7 +44,9 @@ def state_of(row: EscrowRow) -> Escrow:
 class Known:
     """The stored state of an escrow, and whether one command was done.
 
-    `has_levels` is whether there are levels by reputation, read here to avoid another round trip under the lock.
+    `has_levels` is whether there are levels by reputation, and `is_counted` whether the escrow counts in limits of its
+    payer; `accepts_granted` is whether credits that nobody paid for may fund it. They are read here to avoid another
+    round trip under the lock.
     """
 
     escrow: Escrow
@@ -52,11 +54,15 @@ class Known:
     transfer_id: UUID | None
     content_hash: str | None = None
     has_levels: bool = True
+    is_counted: bool = False
+    accepts_granted: bool = True
 
 
 _LOCK = """
     SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
-        EXISTS (SELECT FROM reputation_ladders) AS has_levels
+        EXISTS (SELECT FROM reputation_ladders) AS has_levels,
+        EXISTS (SELECT FROM ledger.escrow_counts c WHERE c.escrow_id = e.id) AS is_counted,
+        (SELECT c.accepts_granted FROM contracts c WHERE c.id = e.contract_id) AS accepts_granted
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
     WHERE e.id = $1 FOR UPDATE OF e
 """
@@ -71,25 +77,30 @@ async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) 
     row = await connection.fetchrow(_LOCK, escrow_id, command_id)
     if row is None:
         return None
-    state, done, transfer_id, content_hash, has_levels = row
-    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, has_levels)
+    state, done, transfer_id, content_hash, *read = row
+    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, *read)
 
 
 _BEFORE_FUNDING = """
-    SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid
+    SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid,
+        EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = $3 AND c.status <> 'closed') AS is_limited
     FROM unnest(CAST($2 AS text[])) AS id
 """
 
 
 async def before_funding(
-    connection: asyncpg.Connection, escrow_id: str, organization_ids: Collection[str]
-) -> tuple[bool, list[tuple[str, str | None]]]:
-    """Return whether payments for an escrow were made, and the statuses of its parties, locked until the end.
+    connection: asyncpg.Connection, escrow_id: str, payer_org_id: str, payee_org_id: str
+) -> tuple[bool, bool, list[tuple[str, str | None]]]:
+    """Return whether payments for an escrow were made, whether the payer has spend controls, and its parties' statuses.
+
+    The statuses are locked until the end.
 
     The caller has locked the escrow's row, so no other payment begins.
     """
-    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, sorted(set(organization_ids)))
-    return any(row["is_paid"] for row in rows), [(row["id"], row["status"]) for row in rows]
+    ids = sorted({payer_org_id, payee_org_id})
+    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, ids, payer_org_id)
+    statuses = [(row["id"], row["status"]) for row in rows]
+    return rows[0]["is_paid"], rows[0]["is_limited"], statuses
 
 
 _BEFORE_OPENING = """
@@ -187,7 +198,11 @@ _OPEN = """
 """
 _CHANGE = """
     UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
-        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10
+        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10,
+        granted_minor = CASE WHEN $11 = 'funded' THEN coalesce((
+            SELECT sum(l.remaining) FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
+            WHERE a.path = 'escrow/' || $1 AND a.asset = escrows.currency AND l.is_open AND l.paid = 0
+        ), 0) ELSE granted_minor END
     WHERE id = $1
 """
 #: One statement, because others wait for the row's lock during each round trip.

@@ -8,28 +8,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, FromClause, Text, and_, column, false, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, FromClause, Text, and_, column, false, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from models.escrow.contract import Contract
+from models.escrow.escrow import EscrowRow
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from models.tenants.organization import Organization
 
 _NAMES = ("title", "payer_name", "payee_name", "agent_name")
+_COLUMNS = (*_NAMES, "granted_minor")
 #: Columns to read together with an object: $1 is its id, $2 that of its contract. `READ_AS` is for the organization $3;
 #: `READ` is for the platform, and $3 is whether the payer's metadata is included.
 READ_AS = f"""
-    {", ".join(f"n.{name}" for name in _NAMES)}, m.*
+    {", ".join(f"n.{name}" for name in _COLUMNS)}, m.*
     FROM tenant_party_names($3, ARRAY[$2]) n LEFT JOIN tenant_metadata($3, $1) m ON true
 """
 READ = """
-    c.title, payer.name AS payer_name, payee.name AS payee_name, a.name AS agent_name, m.*
+    c.title, payer.name AS payer_name, payee.name AS payee_name, a.name AS agent_name,
+    coalesce(e.granted_minor, 0) AS granted_minor, m.*
     FROM contracts c
     JOIN organizations payer ON payer.id = c.org_id
     JOIN organizations payee ON payee.id = c.payee_org_id
     JOIN agents a ON a.id = c.agent_id
+    LEFT JOIN escrows e ON e.contract_id = c.id
     LEFT JOIN object_metadata m ON m.object_id = $1 AND m.org_id = c.org_id AND $3
     WHERE c.id = $2
 """
@@ -37,18 +41,22 @@ READ = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """The title of a contract, the names of its parties, and the reader's external id and metadata of the object."""
+    """The title of a contract, the names of its parties, and the reader's external id and metadata of the object.
+
+    `granted_minor` is how much of what its escrow was funded with nobody paid for.
+    """
 
     title: str
     payer_name: str
     payee_name: str
     agent_name: str
+    granted_minor: int
     own: ObjectMetadata | None
 
 
 def found(columns: dict[str, Any]) -> Beside:
     """Build a `Beside` from the columns of `READ_AS` or `READ`."""
-    names = {name: columns.pop(name) for name in _NAMES}
+    names = {name: columns.pop(name) for name in _COLUMNS}
     pairs = columns.pop("metadata")
     own = None
     if columns["object_id"] is not None:
@@ -86,7 +94,7 @@ async def beside(
     query = select(names, row).outerjoin(row, written if is_shown_own else false())
     rows = (await session.execute(query)).mappings()
     return {
-        each["contract_id"]: Beside(**{name: each[name] for name in _NAMES}, own=each["ObjectMetadata"])
+        each["contract_id"]: Beside(**{name: each[name] for name in _COLUMNS}, own=each["ObjectMetadata"])
         for each in rows
     }
 
@@ -94,7 +102,7 @@ async def beside(
 def _tenants(org_id: str, contract_ids: list[str]) -> FromClause:
     function = func.tenant_party_names(org_id, literal(contract_ids, ARRAY(Text)))
     columns = [column(name, Text) for name in ("contract_id", *_NAMES)]
-    return function.table_valued(*columns)
+    return function.table_valued(*columns, column("granted_minor", BigInteger))
 
 
 def _platforms(contract_ids: list[str]) -> FromClause:
@@ -107,10 +115,12 @@ def _platforms(contract_ids: list[str]) -> FromClause:
             payer.name.label("payer_name"),
             payee.name.label("payee_name"),
             Agent.name.label("agent_name"),
+            func.coalesce(EscrowRow.granted_minor, 0).label("granted_minor"),
         )
         .join(payer, payer.id == Contract.org_id)
         .join(payee, payee.id == Contract.payee_org_id)
         .join(Agent, Agent.id == Contract.agent_id)
+        .outerjoin(EscrowRow, EscrowRow.contract_id == Contract.id)
         .where(Contract.id.in_(contract_ids))
         .subquery()
     )

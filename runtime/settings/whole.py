@@ -23,6 +23,11 @@ from runtime.settings.payments import PaymentSettings
 from runtime.settings.process import ProcessSettings
 from runtime.settings.sales import SalesSettings
 
+_STRANGERS = (
+    "organizations that pay with the same card, bank account or PayPal account are taken for strangers, and can earn "
+    "reputation, volume and referral rewards from one another. Set it to a secret of 16 characters or more."
+)
+
 
 class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ConsoleSettings, ProcessSettings):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
@@ -98,13 +103,8 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
                 "BURSAR_LITELLM_TRUSTS_CALLERS is on: whoever calls the LiteLLM proxy with a key without an owner can "
                 "have any organization pay. Give each key an owner, and unset it."
             )
-        if self._live_names and self.trait_key is None:
-            found.append(
-                f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: "
-                "organizations that pay with the same card, bank account or PayPal account are taken for strangers, "
-                "and can earn reputation, volume and referral rewards from one another. Set it to a secret of "
-                "16 characters or more."
-            )
+        if (self.stripe_api_key or self.paypal_client_id) and self.trait_key is None:
+            found.append(f"BURSAR_TRAIT_KEY is not set: {_STRANGERS}")
         return tuple(found)
 
     @property
@@ -121,6 +121,15 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             raise ValueError(
                 f"{named} moves real money, and free text would be stored in Temporal unencrypted: set "
                 "BURSAR_ENCRYPTION_KEYS, or BURSAR_PLAIN_PAYLOADS=accept."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _real_payers_are_related(self) -> "Settings":
+        """Refuse real money of payers of whom nobody would notice that they are one."""
+        if self._live_names and self.trait_key is None:
+            raise ValueError(
+                f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: {_STRANGERS}"
             )
         return self
 

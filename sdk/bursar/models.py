@@ -388,6 +388,7 @@ class AgentView(Model):
     category: str | None = NOT_SENT
     pricing: PricingView = NOT_SENT
     terms: dict[str, BoundsView] = NOT_SENT
+    accepts_granted_credits: bool = NOT_SENT
     created_at: datetime = NOT_SENT
     retired_at: datetime | None = NOT_SENT
 
@@ -1013,6 +1014,7 @@ class ContractView(Model):
     accepted_at: datetime | None = NOT_SENT
     accepted_by: str | None = NOT_SENT
     open_by: datetime = NOT_SENT
+    accepts_granted_credits: bool = NOT_SENT
     quote_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
 
@@ -1672,6 +1674,7 @@ class EscrowView(Model):
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
     funded_amount: Amount = NOT_SENT
+    granted_amount: Amount = NOT_SENT
     released_amount: Amount = NOT_SENT
     refunded_amount: Amount = NOT_SENT
     commission_amount: Amount = NOT_SENT
@@ -1850,6 +1853,7 @@ class FundedView(Model):
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
     funded_amount: Amount = NOT_SENT
+    granted_amount: Amount = NOT_SENT
     released_amount: Amount = NOT_SENT
     refunded_amount: Amount = NOT_SENT
     commission_amount: Amount = NOT_SENT

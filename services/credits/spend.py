@@ -15,7 +15,7 @@ from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
+from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spender, Spent
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
@@ -29,6 +29,8 @@ _WHY = {
     RefusalReason.USES: "The limit of this {window} allows no further use.",
     RefusalReason.PER_SPEND: "The spend is larger than a single spend may be.",
     RefusalReason.FROZEN: "Spending is frozen.",
+    RefusalReason.PAYMENT: "A payment with credits does not count in the limit that applies here. Fund the escrow from "
+    "credits directly instead.",
     RefusalReason.RATE: "The limit is in another currency, and there is no recent rate to it.",
 }
 
@@ -75,6 +77,25 @@ def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
     )
 
 
+async def spender_of(connection: asyncpg.Connection, actor: Actor | None) -> Spender:
+    """Return for what an actor spends. Needs the platform's role."""
+    if actor is None:
+        return Spender()
+    key_id = actor.key_id
+    if key_id is None and actor.session_id is not None:
+        # A session that a link opened spends as the key of its principal.
+        key_id, department_id, project_id = await sessions.spends_as(connection, actor.session_id)
+    else:
+        department_id, project_id = await api_key.attribution_of(connection, key_id)
+    return Spender(
+        agent_id=actor.agent_id,
+        department_id=department_id,
+        project_id=project_id,
+        key_id=key_id,
+        principal=actor.principal,
+    )
+
+
 async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
     """Refuse to fund an escrow from credits while the spending of the caller is frozen.
 
@@ -83,23 +104,43 @@ async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org
     Raises:
         SpendLimitExceeded: it is.
     """
-    key_id = None if actor is None else actor.key_id
-    if actor is not None and key_id is None and actor.session_id is not None:
-        # A session that a link opened spends as the key of its principal.
-        key_id, department_id, project_id = await sessions.spends_as(connection, actor.session_id)
-    else:
-        department_id, project_id = await api_key.attribution_of(connection, key_id)
-    refusal = await frozen(
-        connection,
-        org_id,
-        agent_id=None if actor is None else actor.agent_id,
-        department_id=department_id,
-        project_id=project_id,
-        key_id=key_id,
-        at=at,
-    )
+    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at)
     if refusal is not None:
         raise limit_exceeded(refusal)
+
+
+async def refuse_limited(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
+    """Refuse a payment with credits while the spending of the caller is frozen or limited: it counts in no limit.
+
+    Needs the platform's role.
+
+    Raises:
+        SpendLimitExceeded: it is.
+    """
+    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at, or_limited=True)
+    if refusal is not None:
+        raise limit_exceeded(refusal)
+
+
+async def refuse_escrow(
+    connection: asyncpg.Connection,
+    actor: Actor | None,
+    org_id: str,
+    escrow_id: str,
+    amount_minor: int,
+    *,
+    command_id: str,
+    at: datetime,
+) -> SpendLimitExceeded | None:
+    """Count an escrow that is about to be funded from credits in the limits above the caller, or return the refusal.
+
+    The refusal is written down, and stays when the caller commits. The caller holds the row of the escrow.
+    """
+    spender = await spender_of(connection, actor)
+    counted = await Spending(connection, org_id).count_escrow(
+        escrow_id, amount_minor, spender, command_id=command_id, at=at
+    )
+    return None if counted.refusal is None else limit_exceeded(counted.refusal)
 
 
 async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:

@@ -115,6 +115,36 @@ async def test_release_keeps_apart_what_nobody_paid_for(database, connection):
     assert await case.gained() == {"deferred": 801 - 300, "payable": 275, "revenue": 25}
 
 
+async def test_escrow_says_how_much_of_it_nobody_paid_for(database, connection):
+    case = await Case(database, connection).funded()
+    query = "SELECT granted_minor FROM escrows WHERE id = $1"
+    assert await connection.fetchval(query, case.job.terms.escrow_id) == 20 * ONE
+    # What is released of it stays written down.
+    await case.released()
+    assert await connection.fetchval(query, case.job.terms.escrow_id) == 20 * ONE
+
+
+async def test_agent_that_refuses_granted_credits_is_paid_in_bought_ones(database, connection):
+    case = await Case(database, connection).funded(accepts_granted=False)
+    await case.released()
+    assert await case.credits() == {"earned": 47.5, "payer": 50}
+
+
+async def test_granted_credits_do_not_fund_an_escrow_of_an_agent_that_refuses_them(database):
+    job = await Stage(None, None, database, None).award(balance=60 * ONE, accepts_granted=False)
+    activities, now = EscrowActivities(database), datetime.now(UTC)
+    opened = rules.opened(job.terms, actor=job.procurement, now=now)
+    assert (await activities.record_event(await message_of(job, opened, new_id("cmd")))).applied
+    funding = rules.fund(await job.state(), actor=job.procurement, source="credits", now=now)
+    recorded = await activities.record_event(await message_of(job, funding, new_id("cmd")))
+    assert recorded.declined is not None
+    assert (recorded.declined.code, recorded.declined.detail) == (
+        "ledger.insufficient_funds",
+        "The agent accepts no granted credits, and those that were paid for do not suffice.",
+    )
+    assert (await job.state()).status == "open"
+
+
 async def test_setting_pays_all_into_one_account_and_owes_no_more_for_it(database, connection):
     case = await Case(database, connection, pays_out_granted=True).funded()
     await case.released()

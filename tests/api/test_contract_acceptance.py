@@ -19,6 +19,7 @@ from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
+ANY = {"If-Match": "*"}
 LONG_REVIEW = {"title": "Read it slowly", "price": "50.00", "review_period": "P4D"}
 
 
@@ -362,3 +363,32 @@ async def test_contracts_are_listed_by_their_state_for_every_party_and_for_opera
     rest = good(await client.owner.get(f"/contracts?status=accepted&limit=1&cursor={page['next_cursor']}"))
     assert [row["id"] for row in (*page["data"], *rest["data"])] == [accepted["id"], usual["id"]]
     refused(await client.owner.get("/contracts?status=open"), 422, "request.invalid")
+
+
+async def test_agent_that_accepts_no_granted_credits_has_contracts_that_say_so(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    path = f"/agents/{stranger.agent_id}"
+    assert good(await stranger.owner.get(path))["accepts_granted_credits"] is True
+    changed = good(await stranger.owner.ask("PATCH", path, json={"accepts_granted_credits": False}, headers=ANY))
+    assert changed["accepts_granted_credits"] is False
+    assert (await propose(tenant, stranger))["accepts_granted_credits"] is False
+    # An organization's own work is never paid out.
+    own = good(await stranger.owner.post("/contracts", {"agent_id": stranger.agent_id, **LONG_REVIEW}), 201)
+    assert own["accepts_granted_credits"] is True
+
+
+async def test_contract_without_a_price_takes_the_one_that_the_agent_lists(tenant: Tenant, stranger: Tenant) -> None:
+    priced = {"pricing": {"model": "one_time", "amount": "40.00", "currency": "USD"}}
+    agent = good(await stranger.owner.post("/agents", {"name": "Charts", **priced}), 201)["id"]
+    body, key = {"agent_id": agent, "title": "A chart"}, new_key()
+    made = good(await tenant.owner.post("/contracts", body, key=key), 201)
+    assert (made["price"], made["currency"]) == ("40.00", "USD")
+    dearer = {"pricing": {"model": "one_time", "amount": "90.00", "currency": "USD"}}
+    good(await stranger.owner.ask("PATCH", f"/agents/{agent}", json=dearer, headers=ANY))
+    # A request that comes again has the price of then.
+    assert good(await tenant.owner.post("/contracts", body, key=key), 201)["price"] == "40.00"
+    wrong = await tenant.owner.post("/contracts", {**body, "currency": "EUR"})
+    assert refused(wrong, 422, "request.invalid")["field"] == "currency"
+    free = await tenant.owner.post("/contracts", {**body, "agent_id": stranger.agent_id})
+    assert refused(free, 422, "request.invalid")["field"] == "price"

@@ -117,6 +117,14 @@ async def test_plan_that_costs_more_than_was_seen_is_not_subscribed_to(
         refused(await owner.post("/billing/subscription", asked, key=new_key()), status, code)
 
 
+async def test_subscribing_without_a_plan_is_to_premium(tenant: Tenant, paying: httpx2.AsyncClient) -> None:
+    owner = Caller(paying, tenant.owner.token)
+    # Premium costs 5.00 a month. What costs no more is asked of Stripe, which is not set up here.
+    for most, status, code in (("4.99", 409, PRICE_CHANGED), ("5.00", 404, "not_found")):
+        refused(await owner.post("/billing/subscribe", {"max_amount": most}, key=new_key()), status, code)
+    refused(await owner.post("/billing/subscription", {}, key=new_key()), 422, "request.invalid")
+
+
 async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one(
     tenant: Tenant, paying: httpx2.AsyncClient
 ) -> None:

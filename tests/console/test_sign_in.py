@@ -226,7 +226,12 @@ async def test_without_a_seed_nobody_is_offered() -> None:
         {"public_url": "https://pay.example.com"},
         {"stripe_api_base": "https://api.stripe.com"},
         {"stripe_api_base": None},
-        {"stripe_api_key": "sk_live_1", "stripe_api_base": "https://api.stripe.com", "plain_payloads": "accept"},
+        {
+            "stripe_api_key": "sk_live_1",
+            "stripe_api_base": "https://api.stripe.com",
+            "plain_payloads": "accept",
+            "trait_key": "a secret of the place",
+        },
         {"paypal_client_id": "a", "paypal_client_secret": "b", "paypal_api_base": "https://api-m.sandbox.paypal.com"},
         {"btc_xpub": "xpub", "esplora_url": "https://blockstream.info/api", "plain_payloads": "accept"},
         {"stripe_api_key": None},

@@ -15,8 +15,9 @@ from api.pool import StatementPool
 from contracts.payments.payment import ProviderRequest, ProviderResponse
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account, org_credits, platform, provider_clearing
+from domain.common.calendar import Window
 from domain.credits.lots import LotSource, LotTerms
-from domain.credits.spend.control import Allowance, ControlStatus, NewControl, SubjectKind
+from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
 from domain.payments.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
@@ -26,7 +27,7 @@ from repositories.payments import payment_command
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import spend_control
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_limited
 from services.credits.spend_control import Order
 from tests.conftest import DatabaseUrls
 from tests.providers.contract import AdapterContract
@@ -49,7 +50,7 @@ class CreditsHarness:
 
     def __init__(self, db: Database, org_id: str, poor_org_id: str) -> None:
         self.db, self.org_id, self.poor_org_id = db, org_id, poor_org_id
-        self.provider = CreditsProvider(self.connect, refuse_frozen=refuse_frozen)
+        self.provider = CreditsProvider(self.connect, refuse_limited=refuse_limited)
         self._losing = self._cut = False
 
     @asynccontextmanager
@@ -236,3 +237,12 @@ async def test_run_that_goes_on_pays_nothing_from_credits_of_who_asked_and_was_f
     assert answer.snapshot is not None
     assert answer.snapshot.decline is not None
     assert answer.snapshot.decline.code == "spending_frozen"
+
+
+async def test_limited_credits_pay_nothing_because_a_payment_counts_in_no_limit(db: Database) -> None:
+    world = await World(db).begin()
+    harness = CreditsHarness(db, world.org, new_id("org"))
+    limit = Limit(window=Window.DAY, amount_minor=PRICE, uses=None, hard=True)
+    await world.limit(limit, kind=SubjectKind.ORGANIZATION, subject_id=world.org)
+    declined = await harness.provider.create(harness.payment(), idempotency_key=key())
+    assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_limited")

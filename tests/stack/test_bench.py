@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 import pytest
 
-from dev.bench import neighbours
+from dev.bench import latencies, neighbours
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 
@@ -23,3 +23,9 @@ async def test_the_books_take_what_is_measured_beside_a_busy_organization(
         act = await neighbours.KINDS[kind](database, neighbours.org_of(0, busy=False), held)
         await act()
         await act()
+
+
+def test_latencies_are_less_what_somebody_else_takes_and_the_target_is_of_the_middle() -> None:
+    middle, slow = latencies.rows_of("payment", [number / 1000 for number in range(1, 102)], 100, less=0.010)
+    assert (round(middle.value, 6), round(slow.value, 6)) == (41, 90)
+    assert (middle.reached, slow.reached) == (True, None)

@@ -59,8 +59,15 @@ class World:
         new = NewControl(subject_kind=kind, subject_id=subject_id or self.org, asset="CREDIT")
         await self.change(await self._open(new, Allowance(limits=())), {"status": "frozen"})
 
-    async def limit(self, *limits: Limit, asset: str = "CREDIT", **more: Any) -> str:
-        new = NewControl(subject_kind=SubjectKind.RUN, subject_id=self.run, asset=asset)
+    async def limit(
+        self,
+        *limits: Limit,
+        asset: str = "CREDIT",
+        kind: SubjectKind = SubjectKind.RUN,
+        subject_id: str | None = None,
+        **more: Any,
+    ) -> str:
+        new = NewControl(subject_kind=kind, subject_id=subject_id or self.run, asset=asset)
         return await self._open(new, Allowance(limits=limits, **more))
 
     async def _open(self, new: NewControl, allowance: Allowance) -> str:

@@ -58,7 +58,7 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_limited
 from services.payments.crypto_deposit import PostgresDepositBook
 from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
@@ -119,11 +119,13 @@ class Stage:
         balance: int = 100_000_000,
         of: "Job | None" = None,
         accept_by: datetime | None = None,
+        accepts_granted: bool = True,
         **changes: Any,
     ) -> "Job":
         """Make a contract between two new organizations, or those of another job; the payer has `balance` credits.
 
-        With `accept_by` the payee has still to accept it.
+        With `accept_by` the payee has still to accept it. Unless it `accepts_granted`, granted credits do not fund its
+        escrow.
         """
         payer, payee, agent = new_id("org"), new_id("org"), new_id("agt")
         if of is not None:
@@ -149,7 +151,7 @@ class Stage:
                     insert(Agent).values(id=agent, org_id=payee, name="bot", command_id=agent, **listing, **made)
                 )
             proposed = {"outside_listing": ["review_period"] if accept_by else [], "accept_by": accept_by}
-            contract = {**_contract(terms), **proposed, "command_id": contract_id}
+            contract = {**_contract(terms), **proposed, "command_id": contract_id, "accepts_granted": accepts_granted}
             await session.execute(insert(Contract).values(**contract, **made))
             if of is None:
                 await Ledger(await driver_connection(session)).post(
@@ -363,7 +365,7 @@ async def stage_on(
         collecting = dict.fromkeys(("fake", "stripe"), fake)
         stored: Any = methods
         providers = Providers(collecting, customers=stored, payouts=payouts, subscriptions=subscriptions)
-        credit = CreditsProvider(partial(_books, database), refuse_frozen=refuse_frozen)
+        credit = CreditsProvider(partial(_books, database), refuse_limited=refuse_limited)
         providers = replace(providers, payments={**providers.payments, "credits": credit})
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))

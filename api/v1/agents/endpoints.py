@@ -52,6 +52,7 @@ async def create_agent(
             category=body.category,
             **body.pricing.columns(),
             terms=body.terms.stored(),
+            accepts_granted=body.accepts_granted_credits,
             created_by=actor.qualified(),
             command_id=command.command_id,
         )

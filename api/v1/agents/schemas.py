@@ -12,6 +12,7 @@ from api.fields import (
     Amount,
     Currency,
     Exact,
+    Flag,
     Name,
     Note,
     OrganizationId,
@@ -206,6 +207,13 @@ class AgentCreate(WithMetadata):
         default=ListedTerms(),
         description="A contract outside of these terms waits until the agent or its organization accepts it.",
     )
+    accepts_granted_credits: Flag = Field(
+        default=True,
+        description=(
+            "Whether credits that nobody paid for may fund an escrow of the agent. Work that is paid in them is not "
+            "paid out, unless the platform pays out granted credits."
+        ),
+    )
 
 
 class AgentUpdate(MetadataUpdate):
@@ -218,6 +226,9 @@ class AgentUpdate(MetadataUpdate):
     category: Category | None = Field(default=None, description="Null removes it.")
     pricing: PricingCreate | None = Field(default=None, description="Replaces the current one.")
     terms: ListedTerms | None = Field(default=None, description="Replaces all current ones.")
+    accepts_granted_credits: Flag | None = Field(
+        default=None, description="Whether credits that nobody paid for may fund an escrow of the agent."
+    )
     visibility: Visibility | None = Field(
         default=None, description="An agent that is listed on the marketplace must be public."
     )
@@ -235,6 +246,8 @@ class AgentUpdate(MetadataUpdate):
             named["pricing"] = self.pricing.columns()
         if self.visibility is not None:
             named["visibility"] = {"visibility": self.visibility.value}
+        if self.accepts_granted_credits is not None:
+            named["accepts_granted_credits"] = {"accepts_granted": self.accepts_granted_credits}
         if self.terms is not None:
             named["terms"] = {"terms": self.terms.stored()}
         return named
@@ -293,6 +306,9 @@ class AgentView(MetadataView):
             "better."
         )
     )
+    accepts_granted_credits: bool = Field(
+        description="Whether credits that nobody paid for may fund an escrow of the agent."
+    )
     created_at: datetime
     retired_at: datetime | None = Field(
         description="When it was retired, so that nothing new begins with it; null while it can be hired."
@@ -315,6 +331,7 @@ class AgentView(MetadataView):
                 currency=row.price_currency,
             ),
             terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
+            accepts_granted_credits=row.accepts_granted,
             created_at=row.created_at,
             retired_at=row.retired_at,
             **shown(own),

@@ -27,6 +27,7 @@ from api.v1.contracts.schemas import (
     ContractView,
     asked_columns,
     contract_of,
+    listed,
     quoted,
     signing_of,
 )
@@ -108,7 +109,7 @@ async def create_contract(
                     raise NotFound(agents.MISSING)
             quote = await _quote(session, body, client_org_id, command.command_id)
             contract = contract_of(
-                body if quote is None else quoted(body, quote),
+                listed(body, agent) if quote is None else quoted(body, quote),
                 deps.settings,
                 actor,
                 contract_id=new_id("ctr"),
@@ -130,6 +131,7 @@ async def create_contract(
                 contract.undiscounted_commission_bps = full_bps or deps.settings.commission_bps
             if agent.org_id != client_org_id:
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
+            contract.accepts_granted = agent.accepts_granted or agent.org_id == client_org_id
             contract.open_by = datetime.now(UTC) + deps.settings.open_within
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within

@@ -28,6 +28,7 @@ from api.fields import (
 )
 from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
+from api.v1.agents.schemas import PricingModel
 from domain.common.access import Actor
 from domain.common.errors import Invalid
 from domain.common.ids import SUFFIX
@@ -35,6 +36,7 @@ from domain.common.money import CREDIT, format_amount, format_ratio, parse_amoun
 from domain.escrow.contract import ContractStatus, status_of
 from domain.reputation.levels import commission_rule
 from models.escrow.contract import Contract
+from models.marketplace.agent import Agent
 from models.marketplace.pricing import PricingQuote
 from repositories.escrow.party import Beside
 from runtime.settings import Settings
@@ -77,7 +79,10 @@ class ContractCreate(WithMetadata):
 
     agent_id: AgentId
     title: Name
-    price: Amount | None = Field(default=None, description="Required, unless a quote gives it.")
+    price: Amount | None = Field(
+        default=None,
+        description="When left out, the quote's, or the price that an agent priced `one_time` lists, in its currency.",
+    )
     currency: Currency = CREDIT
     quote_id: QuoteId | None = Field(
         default=None, description="A quote of the client for this agent. Its price, currency and commission apply."
@@ -165,6 +170,12 @@ class ContractView(NamedView):
     accepted_at: datetime | None
     accepted_by: str | None
     open_by: datetime = Field(description="Until when its escrow can be opened.")
+    accepts_granted_credits: bool = Field(
+        description=(
+            "Whether credits that nobody paid for may fund its escrow, as the agent's listing said. The escrow's "
+            "`granted_amount` says how much of it is in such credits, which are not paid out unless the platform does."
+        )
+    )
     quote_id: str | None = Field(description="The quote that set the price and the commission.")
     created_at: datetime
 
@@ -203,6 +214,7 @@ class ContractView(NamedView):
             accepted_at=row.accepted_at,
             accepted_by=row.accepted_by,
             open_by=row.open_by,
+            accepts_granted_credits=row.accepts_granted,
             quote_id=row.quote_id,
             created_at=row.created_at,
             **named(found),
@@ -279,6 +291,22 @@ def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
     return body.model_copy(update={"price": price, "currency": quote.currency})
 
 
+def listed(body: ContractCreate, agent: Agent) -> ContractCreate:
+    """Return the request with the price that the agent lists for a job, where it names none.
+
+    Raises:
+        Invalid: the request names another currency than that of the price.
+    """
+    is_priced = agent.pricing_model == PricingModel.ONE_TIME.value
+    if body.price is not None or not is_priced or agent.price_minor is None or agent.price_currency is None:
+        return body
+    currency = agent.price_currency
+    if "currency" in body.model_fields_set and body.currency != currency:
+        why = f"The agent lists its price in {currency}. Send that currency, or name a price."
+        raise Invalid(why, extra={"field": "currency"})
+    return body.model_copy(update={"price": format_amount(agent.price_minor, currency), "currency": currency})
+
+
 #: Fields with defaults in the settings, and their columns.
 _DEFAULTED = {
     "fund_within": "fund_seconds",
@@ -298,7 +326,10 @@ _SETTLED = (
 
 def asked_columns(body: ContractCreate) -> tuple[str, ...]:
     """Name the columns that the request itself settles; another request differs in one of them."""
-    return *_SETTLED, *(column for field, column in _DEFAULTED.items() if getattr(body, field) is not None)
+    # The price that an agent lists may have changed since.
+    unnamed = {"price_minor", "currency"} if body.price is None and body.quote_id is None else set()
+    settled = (column for column in _SETTLED if column not in unnamed)
+    return *settled, *(column for field, column in _DEFAULTED.items() if getattr(body, field) is not None)
 
 
 def contract_of(
@@ -317,7 +348,10 @@ def contract_of(
         Invalid: the request breaks a rule.
     """
     if body.price is None:
-        raise Invalid("price is required, unless quote_id names a quote.", extra={"field": "price"})
+        raise Invalid(
+            "price is required, unless quote_id names a quote or the agent lists a price of a job.",
+            extra={"field": "price"},
+        )
     price_minor = parse_amount(body.price, body.currency)
     signing = signing_of(body, actor, client_org_id)
     threshold, share = body.validation_threshold, body.dispute_default_payee_share

@@ -304,6 +304,12 @@ class EscrowView(NamedView):
     currency: str
     amount: Exact
     funded_amount: Exact
+    granted_amount: Exact = Field(
+        description=(
+            "How much of `funded_amount` is in credits that nobody paid for. They are released first, and are not paid "
+            "out, unless the platform pays out granted credits."
+        )
+    )
     released_amount: Exact = Field(description="Paid to the agent, net of commission.")
     refunded_amount: Exact
     commission_amount: Exact
@@ -373,6 +379,7 @@ def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
         currency=terms.currency,
         amount=money(terms.amount_minor),
         funded_amount=money(escrow.funded_minor),
+        granted_amount=money(found.granted_minor),
         released_amount=money(escrow.released_minor),
         refunded_amount=money(escrow.refunded_minor),
         commission_amount=money(escrow.commission_minor),

@@ -40,7 +40,7 @@ from repositories.tenants import metadata
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
-from services.credits.spend import refuse_frozen
+from services.credits.spend import refuse_limited
 from services.payments.purposes import BOOKS
 
 MISSING = "There is no such payment."
@@ -104,9 +104,10 @@ async def create(
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
         PaymentUnderWay: another payment is under way for the same escrow, invoice or agent.
-        SpendLimitExceeded: it is made with credits, and the caller's spending is frozen. PaymentDeclined: the payment
-        was declined, and is recorded as failed. Invalid: `provider.refused`, the provider did not make the payment; it
-        has been recorded as failed. Unavailable: no answer in time; repeating the key is safe.
+        SpendLimitExceeded: it is made with credits, and the caller's spending is frozen or limited.
+        PaymentDeclined: the payment was declined, and is recorded as failed.
+        Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
+        Unavailable: no answer in time; repeating the key is safe.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
@@ -119,7 +120,7 @@ async def create(
                 await BOOKS[made.purpose.kind].begin(session, made)
         if made.provider == CREDITS:
             async with deps.database.platform_statement() as connection:
-                await refuse_frozen(connection, actor, org_id, at=datetime.now(UTC))
+                await refuse_limited(connection, actor, org_id, at=datetime.now(UTC))
         # A concurrent request with the same command came first; its terms count.
         asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made, actor))
     terms = asked.terms

@@ -109,7 +109,7 @@ class AllowanceSet(RequestModel):
 
 
 class ControlCreate(AllowanceSet):
-    """A new spend control. An operator sets the organization."""
+    """A new spend control. It counts what is spent from its creation on. An operator sets the organization."""
 
     model_config = example(
         subject={"type": "department", "id": "dep_01kar6h2d8e4wvq3r5s7t9x1zy"},
@@ -232,7 +232,7 @@ class ControlView(ResponseModel):
     thresholds: list[Exact]
     starts_at: datetime | None
     ends_at: datetime | None
-    created_at: datetime
+    created_at: datetime = Field(description="Spending counts from here on.")
 
     @classmethod
     def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":

@@ -203,7 +203,7 @@ async def extend_reservation(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
+    """Extend a reservation: to at most 30 days from now, not beyond the expiry of the credits it holds."""
     expires_at = body.expires_at
     if body.expires_in is not None:
         expires_at = datetime.now(UTC) + body.expires_in

@@ -22,6 +22,7 @@ from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.subscriptions.schemas import (
     ChangePreview,
+    PremiumSubscribe,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionView,
@@ -102,6 +103,13 @@ async def get_subscription(
 
 
 @router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING, deprecated=True)
+async def subscribe(
+    actor: Subscriber, body: PremiumSubscribe, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+) -> Response:
+    """Subscribe as `POST /billing/subscription` does; without a plan to `premium`."""
+    return await create_subscription(actor, body, deps, temporal, once)
+
+
 @router.post("/billing/subscription", status_code=201, response_model=SubscriptionView, responses=_MAKING)
 async def create_subscription(
     actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney

@@ -9,7 +9,7 @@ from api.fields import Amount, Currency, Exact, Flag, RequestModel, ResponseMode
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
-from domain.billing.plan import MAX_SEATS, Interval
+from domain.billing.plan import MAX_SEATS, PREMIUM, Interval
 from domain.billing.subscription.commands import Preview
 from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
 from domain.common.money import CREDIT, format_amount
@@ -35,6 +35,14 @@ class SubscriptionCreate(RequestModel):
         description="Start with the plan's trial. Needs a card. One trial for each organization and card.",
     )
     seats: Seats | None = Field(default=None, description="The number of seats, for a plan sold by the seat.")
+
+
+class PremiumSubscribe(SubscriptionCreate):
+    """A plan to subscribe to: the one that the settings name `premium`, unless another is named."""
+
+    model_config = example(interval="month")
+
+    plan: PlanName = PREMIUM
 
 
 class SubscriptionChange(RequestModel):

@@ -25,7 +25,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "name created_by retired_by",
             FREE_TEXT: "description",
             FINANCIAL: "price_minor price_currency",
-            TECHNICAL: "visibility pricing_model terms category version created_at retired_at",
+            TECHNICAL: "visibility pricing_model terms accepts_granted category version created_at retired_at",
         },
     ),
     "contracts": Place(
@@ -39,7 +39,7 @@ TABLES: Mapping[str, Place] = {
             "dispute_default_share_e4",
             TECHNICAL: "validation_threshold_e4 required_signatures operator_approvals fund_seconds deliver_seconds "
             "review_seconds evidence_seconds decision_seconds grace_seconds outside_listing accept_by accepted_at "
-            "expired_at open_by level_version level_name priority created_at",
+            "expired_at open_by accepts_granted level_version level_name priority created_at",
         },
         WHO_DECIDED,
     ),
@@ -96,7 +96,8 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id contract_id org_id payee_org_id signatory_org_ids agent_id workflow_id",
             FREE_TEXT: "state",
-            FINANCIAL: "currency amount_minor funded_minor released_minor refunded_minor commission_minor",
+            FINANCIAL: "currency amount_minor funded_minor granted_minor released_minor refunded_minor "
+            "commission_minor",
             TECHNICAL: "status version next_deadline_at created_at updated_at",
         },
     ),

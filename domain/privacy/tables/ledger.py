@@ -105,6 +105,15 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "kind request_hash status held_until at",
         },
     ),
+    "ledger.escrow_counts": Place(
+        "what escrows count in what may be spent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "escrow_id org_id counted_in",
+            FINANCIAL: "amount spent returned counted",
+            TECHNICAL: "at changed_at",
+        },
+    ),
     "ledger.refusals": Place(
         "which spends were refused, and why",
         WITH_THE_BOOKS,

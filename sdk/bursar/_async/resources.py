@@ -305,7 +305,7 @@ class AsyncCredits:
         expires_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
+        """Extend a reservation: to at most 30 days from now, not beyond the expiry of the credits it holds."""
         return await self._caller.ask(
             models.ChangeView,
             "credits.extend_reservation",
@@ -3102,6 +3102,7 @@ class AsyncAgents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | Omitted = OMITTED,
         terms: params.ListedTerms | Omitted = OMITTED,
+        accepts_granted_credits: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
         """Create an agent of an organization."""
@@ -3122,6 +3123,7 @@ class AsyncAgents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
             },
         )
 
@@ -3180,6 +3182,7 @@ class AsyncAgents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        accepts_granted_credits: bool | None | Omitted = OMITTED,
         visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
@@ -3205,6 +3208,7 @@ class AsyncAgents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
                 "visibility": visibility,
             },
         )

@@ -306,7 +306,7 @@ class Credits:
         expires_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
+        """Extend a reservation: to at most 30 days from now, not beyond the expiry of the credits it holds."""
         return self._caller.ask(
             models.ChangeView,
             "credits.extend_reservation",
@@ -3095,6 +3095,7 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | Omitted = OMITTED,
         terms: params.ListedTerms | Omitted = OMITTED,
+        accepts_granted_credits: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
         """Create an agent of an organization."""
@@ -3115,6 +3116,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
             },
         )
 
@@ -3173,6 +3175,7 @@ class Agents:
         category: str | None | Omitted = OMITTED,
         pricing: params.PricingCreate | None | Omitted = OMITTED,
         terms: params.ListedTerms | None | Omitted = OMITTED,
+        accepts_granted_credits: bool | None | Omitted = OMITTED,
         visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
@@ -3198,6 +3201,7 @@ class Agents:
                 "category": category,
                 "pricing": pricing,
                 "terms": terms,
+                "accepts_granted_credits": accepts_granted_credits,
                 "visibility": visibility,
             },
         )

@@ -1,0 +1,131 @@
+"""Escrows in the spend controls of their payer: held when funded, spent when paid out, gone when refunded."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from activities.escrow.escrow import EscrowActivities
+from contracts.escrow.escrow import RecordedEscrow
+from domain.common.access import Actor, Role
+from domain.credits.spend.control import Limit, SubjectKind, Window
+from domain.escrow import commands as rules
+from domain.escrow.state import Outcome
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
+from ledger.spends import Outcome as Spent
+from repositories.credits import spend
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
+from tests.support.spend_world import World
+from tests.workflows.behind import message_of
+from tests.workflows.conftest import Job, Stage
+
+pytestmark = pytest.mark.db
+
+ONE = 1_000_000
+
+
+class Payer:
+    """An organization whose key may spend 60 credits in all, and its escrows over 50 credits each."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.key_id = database, new_id("key")
+
+    async def begin(self) -> "Payer":
+        self.job = await Stage(None, None, self.database, None).award(balance=1_000 * ONE)
+        self.actor = Actor(
+            principal="procurement", role=Role.MEMBER, org_id=self.job.terms.payer_org_id, key_id=self.key_id
+        )
+        self.world = World(self.database)
+        self.world.org = self.job.terms.payer_org_id
+        limit = Limit(window=Window.LIFETIME, amount_minor=60 * ONE, uses=None, hard=True)
+        await self.world.limit(limit, kind=SubjectKind.KEY, subject_id=self.key_id)
+        return self
+
+    async def record(self, job: Job, outcome: Outcome, command_id: str | None = None) -> RecordedEscrow:
+        message = await message_of(job, outcome, command_id or new_id("cmd"))
+        message = message.model_copy(update={"actor_detail": self.actor})
+        return await EscrowActivities(self.database).record_event(message)
+
+    async def opened(self) -> Job:
+        job = await self.job.stage.award(of=self.job)
+        assert (await self.record(job, rules.opened(job.terms, actor=job.procurement, now=now()))).applied
+        return job
+
+    async def fund(self, job: Job, command_id: str | None = None) -> RecordedEscrow:
+        funding = rules.fund(await job.state(), actor=self.actor, source=rules.CREDITS, now=now())
+        return await self.record(job, funding, command_id)
+
+    async def spend(self, credits: int) -> Spent:
+        asked = NewSpend(
+            key=new_id("use"), action="test", amount_minor=credits * ONE, spender=Spender(key_id=self.key_id)
+        )
+        async with self.database.platform() as session:
+            return (await Spending(await driver_connection(session), self.world.org).charge(asked, at=now())).outcome
+
+    async def counted(self) -> tuple[float, float, int]:
+        """Return what is held and spent in the limit, and its uses."""
+        query = text("SELECT held, spent, uses_spent FROM ledger.counters WHERE org_id = :org")
+        async with self.database.platform() as session:
+            row = (await session.execute(query, {"org": self.world.org})).one()
+        return row.held / ONE, row.spent / ONE, row.uses_spent
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+async def payer(database: Database) -> Payer:
+    return await Payer(database).begin()
+
+
+async def test_funded_escrow_is_held_in_the_limits_of_whoever_funds_it_and_refuses_the_next(payer: Payer) -> None:
+    first, second, command_id = await payer.opened(), await payer.opened(), new_id("cmd")
+    assert (await payer.fund(first)).applied
+    assert await payer.counted() == (50, 0, 1)
+    for _ in range(2):
+        refused = await payer.fund(second, command_id)
+        assert refused.declined is not None
+        assert (refused.declined.code, refused.declined.extra["remaining"]) == ("spend.limit_exceeded", "10.00")
+    assert (await second.state()).status == "open"
+    # What may be used is less as well.
+    assert [await payer.spend(11), await payer.spend(10)] == [Spent.REFUSED, Spent.CHARGED]
+    query = text("SELECT action FROM ledger.refusals WHERE org_id = :org ORDER BY id")
+    async with payer.database.platform() as session:
+        assert list(await session.scalars(query, {"org": payer.world.org})) == ["escrow.fund", "test"]
+
+
+async def test_what_an_escrow_pays_out_is_spent_and_what_it_refunds_is_free(
+    payer: Payer, database_urls: DatabaseUrls
+) -> None:
+    job = await payer.opened()
+    await payer.fund(job)
+    await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=7_000_001))
+    assert await payer.counted() == (42.999999, 0, 1)
+    await prove(database_urls, spend.INVARIANTS)
+    dispute = rules.dispute(await job.state(), actor=job.finance, reason="late", now=now())
+    await payer.record(job, dispute)
+    share = rules.resolve(await job.state(), actor=job.arbiter, payee_share_e4=5_000, note=None, now=now())
+    await payer.record(job, share)
+    state = await job.state()
+    assert state.is_final
+    assert await payer.counted() == (0, state.paid_minor / ONE, 1)
+    await prove(database_urls, spend.INVARIANTS)
+
+
+async def test_escrow_that_pays_nothing_gives_its_use_back(payer: Payer, database_urls: DatabaseUrls) -> None:
+    job = await payer.opened()
+    await payer.fund(job)
+    await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=None))
+    assert await payer.counted() == (0, 0, 0)
+    assert (await payer.fund(await payer.opened())).applied
+    await prove(database_urls, spend.INVARIANTS)
+
+
+async def test_threshold_of_a_lifetime_that_an_escrow_reaches_raises_its_alert(payer: Payer) -> None:
+    await payer.fund(await payer.opened())
+    assert [kind for kind, _ in await payer.world.raised(now() + timedelta(minutes=1))] == ["budget_80_percent"]
