@@ -119,6 +119,7 @@ ADVICE: Mapping[str, Advice] = {
     "tax.vat_not_in_force": Advice("Check the VAT number in your billing details."),
     "usage.not_charged": Advice("See what waits to be charged, and add credits if there are too few.", *_USAGE),
     "usage.not_counted": Advice("What was sent cannot be read. Correct the sender.", *_USAGE),
+    "webhook.unmatched": Advice(_PLATFORM),
     "webhook.wrong_mode": Advice(_PLATFORM),
     "webhook_endpoint.books_refused": Advice(_PLATFORM),
     "webhook_endpoint.full": Advice("Fix the receiver. Later events are kept, and sent when fewer wait.", *_ENDPOINTS),

@@ -130,6 +130,7 @@ KINDS: Mapping[str, Kind] = {
     "tax.vat_not_in_force": Kind(closed_by=OPERATOR),
     "usage.not_charged": Kind(closed_by=OPERATOR),
     "usage.not_counted": Kind(closed_by=OPERATOR),
+    "webhook.unmatched": Kind(closed_by=OPERATOR),
     "webhook.wrong_mode": Kind(closed_by=OPERATOR),
     "webhook_endpoint.books_refused": _REFUSED,
     "webhook_endpoint.full": Kind(closed_by="the endpoint, when half as many webhooks wait"),

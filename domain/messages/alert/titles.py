@@ -94,6 +94,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "tax.vat_not_in_force": ("VAT number not valid", "USt-IdNr. nicht gültig"),
     "usage.not_charged": ("Usage not charged", "Verbrauch nicht berechnet"),
     "usage.not_counted": ("Usage not counted", "Verbrauch nicht gezählt"),
+    "webhook.unmatched": ("Webhook about an unknown object", "Webhook zu einem unbekannten Objekt"),
     "webhook.wrong_mode": ("Webhook of another mode", "Webhook aus einem anderen Modus"),
     "webhook_endpoint.books_refused": ("Webhooks stopped", "Webhooks angehalten"),
     "webhook_endpoint.full": ("Too many webhooks wait", "Zu viele Webhooks warten"),
