@@ -5,7 +5,7 @@ Sources: docs.stripe.com/billing/subscriptions/prorations, /billing/subscription
 `error_if_incomplete`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import Declined, translated
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
@@ -95,9 +96,15 @@ class StripeSubscriptions:
             params["trial_period_days"] = subscription.trial_days
         if subscription.method_ref is not None:
             params["default_payment_method"] = subscription.method_ref
-        with _declines(), translated(changes=True):
-            made = await self._client.v1.subscriptions.create_async(params, {"idempotency_key": idempotency_key})
-        return await self._snapshot(made)
+
+        async def make(key: str) -> SubscriptionSnapshot:
+            with _declines(), translated(changes=True):
+                made = await self._client.v1.subscriptions.create_async(params, {"idempotency_key": key})
+            return await self._snapshot(made)
+
+        return await under_key(
+            make, idempotency_key, lambda: self.find(subscription.customer, subscription.subscription_id)
+        )
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
         """Make a page of Stripe Checkout in its mode `subscription`."""
@@ -115,9 +122,16 @@ class StripeSubscriptions:
             # Otherwise Stripe may charge the payer in a currency that the subscription does not have.
             "adaptive_pricing": {"enabled": False},
         }
-        with translated(changes=True):
-            page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
-        return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+        async def make(key: str) -> CheckoutPage:
+            with translated(changes=True):
+                page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
+            return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+        async def nothing() -> None:
+            """A page that a failure hides was shown to nobody, so another one is made."""
+
+        return await under_key(make, idempotency_key, nothing)
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
         """Expire the session, unless it is no longer open."""
@@ -201,8 +215,12 @@ class StripeSubscriptions:
             "off_session": True,
             **_proration(found, await self._interval(price_id), at),
         }
-        with _declines(), translated(changes=True):
-            await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": idempotency_key})
+
+        async def is_upgraded(now: stripe.Subscription) -> bool:
+            return now.status != "trialing" and await self._changed(now, wanted) == _unchanged(now)
+
+        with _declines():
+            await self._update(ref, params, idempotency_key, is_upgraded)
         return await self.retrieve(ref)
 
     async def downgrade(
@@ -225,21 +243,19 @@ class StripeSubscriptions:
         found = await self._read(ref)
         if found.status in _ENDED:
             return await self._snapshot(found)
-        options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
         ends: Any = {"cancel_at_period_end": True}
-        if at_period_end and held is not None and await self._changed(found, held) != _unchanged(found):
-            # What is held may differ by the time that this is tried again, and a key stands for one request.
-            await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
-        elif at_period_end:
-            with translated(changes=True):
-                await self._client.v1.subscriptions.update_async(ref, ends, options)
-        else:
+        if not at_period_end:
             with translated(changes=True):
                 try:
-                    await self._client.v1.subscriptions.cancel_async(ref, {}, options)
+                    await self._client.v1.subscriptions.cancel_async(ref, {}, {"idempotency_key": idempotency_key})
                 except stripe.InvalidRequestError as error:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
+        elif held is not None and await self._changed(found, held) != _unchanged(found):
+            # What is held may differ by the time that this is tried again, and a key stands for one request.
+            await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
+        elif not found.cancel_at_period_end:
+            await self._update(ref, ends, idempotency_key, _is_ending)
         return await self.retrieve(ref)
 
     async def undo(
@@ -277,8 +293,27 @@ class StripeSubscriptions:
         if changed == _unchanged(found) and all(found[name] == value for name, value in more.items()):
             return
         params: Any = {"items": [changed], "proration_behavior": "none", **more}
-        with translated(changes=True):
-            await self._client.v1.subscriptions.update_async(found.id, params, {"idempotency_key": key})
+
+        async def is_set(now: stripe.Subscription) -> bool:
+            is_item = await self._changed(now, item) == _unchanged(now)
+            return is_item and all(now[name] == value for name, value in more.items())
+
+        await self._update(found.id, params, key, is_set)
+
+    async def _update(
+        self, ref: str, params: Any, key: str, is_there: Callable[[stripe.Subscription], Awaitable[bool]]
+    ) -> None:
+        """Change the subscription once, although Stripe may have stored a failure as the answer to the key."""
+
+        async def change(key: str) -> bool:
+            with translated(changes=True):
+                await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": key})
+            return True
+
+        async def look() -> bool | None:
+            return True if await is_there(await self._read(ref)) else None
+
+        await under_key(change, key, look)
 
     async def _read(self, ref: str) -> stripe.Subscription:
         with translated(changes=False):
@@ -340,6 +375,10 @@ class StripeSubscriptions:
         except ProviderNotFound:
             return None
         return field(field(found, "card"), "fingerprint") if found else None
+
+
+async def _is_ending(found: stripe.Subscription) -> bool:
+    return found.cancel_at_period_end
 
 
 @contextmanager

@@ -76,7 +76,11 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
         type=name_in(payload, "type"),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
-        refs=tuple(dict.fromkeys((*_refs(thing), *_group(thing), *_refs({**before, "object": thing.get("object")}), *_account(payload)))),
+        refs=tuple(
+            dict.fromkeys(
+                (*_refs(thing), *_group(thing), *_refs({**before, "object": thing.get("object")}), *_account(payload))
+            )
+        ),
         livemode=bool(payload["livemode"]),
         payload=payload,
     )

@@ -1,5 +1,6 @@
 """Changes that follow others at a sandbox of Stripe: each is charged what was shown."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,9 @@ import pytest
 from domain.billing.subscription.commands import cancelling, changing, preview
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import SubscriptionSnapshot
 from domain.billing.subscription.state import Subscription, Terms
+from providers.payments.base import OutcomeUnknown
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,
@@ -214,3 +217,27 @@ async def test_upgrade_from_an_archived_price_after_a_downgrade_that_was_dropped
             most_minor=ours.due_minor,
         )
         assert [each.paid_minor for each in changed.bills] == [9_900, ours.due_minor]
+
+
+@pytest.mark.parametrize("mode", ["500_stored", "500_after_commit"])
+async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buyer, mode: str) -> None:
+    small, large = [(await buyer.price(terms(plan))).price_id or "" for plan in ("starter", "professional")]
+
+    async def twice(order: Callable[[], Awaitable[SubscriptionSnapshot]]) -> SubscriptionSnapshot:
+        """Send it; its answer is a failure that its key remembers. Send it again under the same key."""
+        await buyer.shop.sandbox.control("faults", mode=mode, method="POST", path="/v1/subscriptions")
+        with pytest.raises(OutcomeUnknown):
+            await order()
+        return await order()
+
+    there, wanted = buyer.there, await buyer.new("starter")
+    made = await twice(lambda: there.create(wanted, idempotency_key="create"))
+    ref = made.ref
+    larger = await twice(lambda: there.upgrade(ref, large, at=BEGAN, idempotency_key="up"))
+    assert (larger.price_id, len(larger.bills)) == (large, 2)
+    smaller = await twice(lambda: there.downgrade(ref, small, idempotency_key="down"))
+    ending = await twice(lambda: there.cancel(ref, at_period_end=True, idempotency_key="end"))
+    goes_on = await twice(lambda: there.resume(ref, large, idempotency_key="resume"))
+    assert (smaller.price_id, ending.cancel_at_period_end) == (small, True)
+    assert (goes_on.price_id, goes_on.cancel_at_period_end) == (large, False)
+    assert goes_on.bills == larger.bills
