@@ -209,7 +209,10 @@ async def cancel_subscription(
 
 @router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
 async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney) -> Response:
-    """Undo a cancellation or a downgrade that is to act when the period ends."""
+    """Undo the cancellation that is to act when the period ends; without one, the downgrade.
+
+    A smaller plan that was ordered after the cancellation stays: `pending_change` has it.
+    """
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:

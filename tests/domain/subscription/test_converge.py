@@ -314,6 +314,21 @@ def test_change_while_one_is_pending_is_refused_until_it_is_withdrawn() -> None:
     assert preview(confirmed(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
 
 
+def test_smaller_plan_that_was_ordered_after_a_cancellation_stays_when_that_is_withdrawn() -> None:
+    ending = cancelling(active("professional"), "cmd_2", at_period_end=True, actor="kim").subscription
+    pending = ordered(confirmed(ending), terms("starter"), START + days(3))
+    back = resuming(pending, "cmd_4", actor="kim", at=START + days(4))
+    assert (back.subscription.order and back.subscription.order.kind, back.details) == (
+        OrderKind.GO_ON,
+        {"stays": "starter"},
+    )
+    goes_on = confirmed(back.subscription, seen(bill(0, 9_900, month(0))))
+    assert (goes_on.cancel_at_period_end, goes_on.change) == (False, pending.change)
+    # A second one withdraws the smaller plan.
+    again = confirmed(resuming(goes_on, "cmd_5", actor="kim", at=START + days(5)).subscription, seen())
+    assert (again.change, again.terms.plan) == (None, "professional")
+
+
 def test_change_whose_price_grew_since_it_was_shown_is_refused() -> None:
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START + days(14))
