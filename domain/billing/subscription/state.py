@@ -27,7 +27,7 @@ class SubscriptionStatus(StrEnum):
 
     Attributes:
         CREATED: agreed, and not yet created at the provider.
-        INCOMPLETE: waits for its first payment. Nothing is granted before.
+        INCOMPLETE: waits for its first payment, also after a trial. Nothing is granted before.
         TRIALING: in a free trial.
         ACTIVE: paid.
         PAST_DUE: the present period is not paid; the provider retries, and the entitlements of the plan continue.

@@ -200,6 +200,17 @@ def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
     assert (over.event, over.subscription.is_entitled) == ("given_up", False)
 
 
+def test_trial_whose_first_bill_is_declined_is_incomplete_and_has_no_plan_meanwhile() -> None:
+    ends = START + days(14)
+    trying = replace(active(), status=S.TRIALING, trial_days=14, trial_card="card", trial_end=ends, paid_through=None)
+    first = unpaid(1, 2_900, month(0))
+    tried = taken(trying, seen(first, state=P.PAST_DUE, trial_end=ends), ends + timedelta(hours=2)).subscription
+    assert (tried.status, tried.is_entitled) == (S.INCOMPLETE, False)
+    paid = replace(first, state=BillState.PAID, paid_minor=2_900)
+    outcome = taken(tried, seen(paid, trial_end=ends), ends + days(3))
+    assert (outcome.event, outcome.plan, outcome.subscription.status) == ("activated", "starter", S.ACTIVE)
+
+
 def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
     trial = seen(bill(0, 0, month(0)), state=P.TRIALING, trial_end=month(0).end)
     outcome = taken(confirmed(created(trial_card="known", trial_days=14)), trial)
