@@ -20,6 +20,7 @@ from domain.billing.subscription.snapshot import (
     BillState,
     CheckoutPage,
     ProviderState,
+    Quote,
     SubscriptionSnapshot,
 )
 from domain.billing.subscription.state import Terms
@@ -62,11 +63,9 @@ class StripeSubscriptions:
                     code="price.differs",
                 )
             return named.id
-        key = _lookup_key(terms)
-        with translated(changes=False):
-            found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
-        if found.data and not _differs(found.data[0], terms):
-            return found.data[0].id
+        found = await self._made_price(terms)
+        if found is not None:
+            return found
         with translated(changes=True):
             made = await self._client.v1.prices.create_async(
                 {
@@ -74,7 +73,7 @@ class StripeSubscriptions:
                     "unit_amount": to_stripe(terms.unit_minor, terms.currency),
                     "recurring": {"interval": terms.interval.value},
                     "product_data": {"name": title},
-                    "lookup_key": key,
+                    "lookup_key": _lookup_key(terms),
                     "transfer_lookup_key": True,
                 },
                 {"idempotency_key": idempotency_key},
@@ -167,18 +166,43 @@ class StripeSubscriptions:
                     return await self._snapshot(found)
         return None
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
-        """Ask Stripe for the invoice that the change would make."""
+    async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
+        """Ask Stripe for the invoice that the change would make, with the discounts and the balance that it knows."""
         held = await self._read(ref)
+        price_id = terms.price_id or await self._made_price(terms)
+        if price_id is not None:
+            changed = await self._changed(held, Item(price_id=price_id, quantity=terms.quantity))
+        else:
+            data = _copy(_item(held).price) | {
+                "currency": terms.currency.lower(),
+                "recurring": {"interval": terms.interval.value},
+                "unit_amount": to_stripe(terms.unit_minor, terms.currency),
+            }
+            changed = {**_unchanged(held), "quantity": terms.quantity, "price_data": data}
+        return await self._quoted(held, changed, terms.interval.value, at)
+
+    async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
         details: Any = {
-            "items": [await self._changed(held, Item(price_id=price_id, quantity=quantity))],
+            "items": [changed],
             "proration_behavior": "always_invoice",
-            **_proration(held, await self._interval(price_id), at),
+            **_proration(held, interval, at),
         }
         with translated(changes=False):
-            asked: Any = {"subscription": ref, "subscription_details": details}
+            asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)
-        return _bill(invoice)
+        bill = _bill(invoice)
+        return Quote(
+            total_minor=bill.total_minor,
+            due_minor=_minor(invoice.amount_due, bill.currency),
+            unused_minor=-sum(line.amount_minor for line in bill.lines if line.amount_minor < 0),
+        )
+
+    async def _made_price(self, terms: Terms) -> str | None:
+        """Return the price that stands for the terms, if it was made."""
+        key = _lookup_key(terms)
+        with translated(changes=False):
+            found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
+        return found.data[0].id if found.data and not _differs(found.data[0], terms) else None
 
     async def upgrade(
         self,
@@ -205,8 +229,8 @@ class StripeSubscriptions:
             found = await self._read(ref)
             changed = await self._changed(found, wanted)
         if most_minor is not None:
-            shown = await self.preview(ref, price_id, at=at, quantity=quantity)
-            if shown.total_minor > most_minor:
+            shown = await self._quoted(found, changed, await self._interval(price_id), at)
+            if shown.charged_minor > most_minor:
                 raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
         params: Any = {
             "items": [changed],

@@ -164,7 +164,7 @@ async def change_subscription(
     return await once.run(act)
 
 
-@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(NotFound, *_REFUSED))
+@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(*_FAULTS, *_REFUSED))
 async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],
@@ -174,14 +174,22 @@ async def preview_change(
     ] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
-    """Preview a change: what it costs and grants, and when it acts."""
+    """Preview a change: what it costs and grants, and when it acts.
+
+    What an upgrade costs now is what Stripe would bill, with discounts and the customer's balance there.
+    """
     held = await _held(deps, acting_organization(actor, None))
     now = datetime.now(UTC).replace(microsecond=0)
     wanted = await _wanted(deps, held, plan, interval, seats)
     async with deps.database.platform() as session:
         people = await api_key.seats(session, held.org_id)
         shown = preview(held, deps.settings.plan_book, wanted, people, now)
-        return ChangePreview.shown(await _previewed(session, held, shown, now))
+        await _previewed(session, held, shown, now)
+    quote = None
+    if shown.kind is ChangeKind.UPGRADE and held.ref is not None:
+        with provider_errors():
+            quote = await _provider(deps).preview(held.ref, wanted, at=now)
+    return ChangePreview.shown(shown, quote)
 
 
 @router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)

@@ -198,22 +198,17 @@ def changing(
         ordered: its preview at this moment.
         command_id: what identifies the proration; never the time.
         actor: who orders it.
-        most_minor: the most that the caller agreed to pay now.
-
-    Raises:
-        SubscriptionRefused: `subscription.price_changed`, more is due than that.
+        most_minor: the most that the caller agreed to pay now. The provider bills it, with discounts that only it
+            knows, so it is what is held to that.
     """
-    if most_minor is not None and ordered.due_minor > most_minor:
-        raise SubscriptionRefused(
-            "More is due now than you agreed to. Preview the change again.", code="subscription.price_changed"
-        )
+    agreed_minor = ordered.due_minor if most_minor is None else most_minor
     change = Change(
         kind=ordered.kind,
         terms=ordered.terms,
         command_id=command_id,
         acts_at=ordered.acts_at,
         credits_minor=ordered.credits_minor,
-        most_minor=max(ordered.due_minor, ordered.later_minor, most_minor or 0),
+        most_minor=agreed_minor + max(0, ordered.later_minor - ordered.due_minor),
     )
     return Outcome(
         subscription=replace(

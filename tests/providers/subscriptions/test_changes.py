@@ -241,3 +241,30 @@ async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buy
     assert (smaller.price_id, ending.cancel_at_period_end) == (small, True)
     assert (goes_on.price_id, goes_on.cancel_at_period_end) == (large, False)
     assert goes_on.bills == larger.bills
+
+
+@pytest.mark.parametrize(("percent_off", "balance"), [(20, 0), (0, -1_000), (0, -10_000)])
+async def test_preview_is_what_is_charged_with_a_discount_or_a_balance_that_only_the_provider_knows(
+    buyer: Buyer, percent_off: int, balance: int
+) -> None:
+    made = await buyer.subscribe("starter")
+    api = buyer.shop.api
+    if percent_off:
+        coupon = await api.coupons.create_async({"percent_off": percent_off, "duration": "forever"})
+        await api.subscriptions.update_async(made.ref, {"discounts": [{"coupon": coupon.id}]})
+    if balance:
+        await api.customers.update_async(buyer.customer, {"balance": balance})
+    at, wanted = BEGAN + timedelta(days=14), terms("professional")
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
+    shown = await buyer.there.preview(made.ref, wanted, at=at)
+    listed = preview(await buyer.held("starter", made), PLANS, wanted, 1, at).due_minor
+    assert shown.due_minor < listed
+    price = (await buyer.price(wanted)).price_id or ""
+    change = {"at": at, "held": item(await buyer.price(terms("starter")))}
+    if shown.charged_minor > 0:
+        with pytest.raises(SubscriptionDeclined):
+            await buyer.there.upgrade(
+                made.ref, price, idempotency_key="less", most_minor=shown.charged_minor - 1, **change
+            )
+    changed = await buyer.there.upgrade(made.ref, price, idempotency_key="up", most_minor=shown.due_minor, **change)
+    assert changed.bills[-1].paid_minor == shown.due_minor
