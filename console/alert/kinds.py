@@ -65,6 +65,7 @@ ADVICE: Mapping[str, Advice] = {
     "mail.undelivered": Advice("Check the address that it was sent to."),
     "notification.undelivered": Advice("Check the channel that it was sent to."),
     "organization.closed_payment": Advice(_PLATFORM),
+    "organization.subscription_goes_on": Advice(_PLATFORM),
     "payment.books_refused": Advice(_PLATFORM),
     "payment.debt": Advice("A refund or chargeback is owed. What comes in next pays it first.", *_TOP_UP),
     "payment.dispute_inquiry": Advice(_EVIDENCE, *_DISPUTES),

@@ -40,6 +40,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "mail.undelivered": ("Mail not delivered", "E-Mail nicht zugestellt"),
     "notification.undelivered": ("Message not delivered", "Nachricht nicht zugestellt"),
     "organization.closed_payment": ("Payment to a closed organization", "Zahlung an eine geschlossene Organisation"),
+    "organization.subscription_goes_on": ("Suspended, and still charged", "Gesperrt und weiter belastet"),
     "payment.books_refused": ("Payment stopped", "Zahlung angehalten"),
     "payment.debt": ("Money owed", "Geld geschuldet"),
     "payment.dispute_inquiry": ("Inquiry by the bank", "Anfrage der Bank"),
