@@ -185,10 +185,10 @@ async def preview_change(
         people = await api_key.seats(session, held.org_id)
         shown = preview(held, deps.settings.plan_book, wanted, people, now)
         await _previewed(session, held, shown, now)
-    quote = None
-    if shown.kind is ChangeKind.UPGRADE and held.ref is not None:
+    quote, provider = None, deps.providers.subscriptions
+    if shown.kind is ChangeKind.UPGRADE and held.ref is not None and provider is not None:
         with provider_errors():
-            quote = await _provider(deps).preview(held.ref, wanted, at=now)
+            quote = await provider.preview(held.ref, wanted, at=now)
     return ChangePreview.shown(shown, quote)
 
 
