@@ -109,7 +109,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "subscription.cancelled": ("good", "The subscription will end with its current period."),
     "subscription.changed": ("good", "The change of the subscription is requested."),
     "subscription.ended": ("good", "The subscription has ended."),
-    "subscription.resumed": ("good", "The subscription will renew as before."),
+    "subscription.resumed": ("good", "The subscription will renew."),
     "usage.syncing": ("busy", "The sync has started. Usage appears here as it arrives."),
     "webhook.retried": ("busy", "The webhook is being processed again."),
 }

@@ -268,7 +268,7 @@ class SubscriptionActivities:
                 )
             case OrderKind.DOWNGRADE:
                 return await provider.downgrade(ref, price, idempotency_key=key, quantity=quantity)
-            case OrderKind.RESUME:
+            case OrderKind.RESUME | OrderKind.GO_ON:
                 return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END

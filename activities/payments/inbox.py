@@ -20,10 +20,14 @@ from domain.payouts.payout.commands import SOON, WOKEN
 from domain.payouts.payout.state import Payout
 from models.payments.provider_event import ProviderEventRow
 from repositories.billing import subscription
+from repositories.messages import alert
 from repositories.payments import customer, payment, provider_event
 from repositories.payouts import creator_account, payout
 from runtime import reach
 from runtime.database import Database
+
+#: The outcome of an event whose object may be in the books a little later.
+TOO_EARLY = "too_early"
 
 
 class InboxActivities:
@@ -55,7 +59,7 @@ class InboxActivities:
             if handling in {Handling.METHOD, Handling.CASH}:
                 return await _of_a_customer(session, row, handling)
             if handling is Handling.CREATOR:
-                return await _of_a_creator(session, row)
+                return await _of_a_creator(session, row, last_try=message.last_try)
             handler = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)
             found = None
             if handler is None:
@@ -76,8 +80,7 @@ class InboxActivities:
         async with self._database.platform() as session:
             held = await subscription.concerned(session, row.provider, row.refs)
             if held is None:
-                await _mark(session, row, "unmatched", handled=True)
-                return ProviderEventResult(outcome="unmatched")
+                return await _unmatched(session, row)
         await reach.signal(self._client, *subscription_news(held, principal=row.provider, event_id=row.event_id))
         async with self._database.platform() as session:
             await _mark(session, row, "forwarded", handled=False)
@@ -107,19 +110,42 @@ class InboxActivities:
 
 
 async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
-    """Wait for a payment that the event names as ours; an event that names none is about someone else's object."""
+    """Wait for a payment that the event names as ours.
+
+    One that names none, and a customer of ours, is ignored: it is about a bill of a subscription, whose own events
+    report it, or about a page on which a card is stored.
+    """
     if row.payment_id is not None and not last_try:
-        return ProviderEventResult(outcome="too_early")
+        return ProviderEventResult(outcome=TOO_EARLY)
+    if row.payment_id is None and await customer.organization_of(session, row.provider, row.refs) is not None:
+        await _mark(session, row, "ignored", handled=True)
+        return ProviderEventResult(outcome="ignored")
+    return await _unmatched(session, row)
+
+
+async def _unmatched(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
+    """Mark an event as about an object that the books do not have, and alert of its type once a month.
+
+    What is missed so is found later by polls, or never: the type is one that is read.
+    """
     await _mark(session, row, "unmatched", handled=True)
+    about = ", ".join(row.refs) or "nothing"
+    await alert.raise_alert(
+        session,
+        kind="webhook.unmatched",
+        subject=row.event_id,
+        detail=f"{row.provider} has sent {row.event_id} of the type {row.type} about {about}, which the books do not "
+        "have. If the object is Bursar's, check the API version of the webhook endpoint; if other software uses this "
+        "account, let the endpoint leave its events out. Events of this type raise one alert a month.",
+        key=f"webhook.unmatched:{row.provider}:{row.type}:{row.received_at:%Y-%m}",
+    )
     return ProviderEventResult(outcome="unmatched")
 
 
 async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
     """Leave an event about our customer to the run, which reads the provider."""
-    org_id = await customer.organization_of(session, row.provider, row.refs)
-    if org_id is None:
-        await _mark(session, row, "unmatched", handled=True)
-        return ProviderEventResult(outcome="unmatched")
+    if await customer.organization_of(session, row.provider, row.refs) is None:
+        return await _unmatched(session, row)
     before = await provider_event.previous_attributes(session, row.id) if handling is Handling.METHOD else {}
     if handling is Handling.METHOD and not changes_default_method(row.type, before):
         await _mark(session, row, "ignored", handled=True)
@@ -127,16 +153,18 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
     return ProviderEventResult(outcome=handling.value)
 
 
-async def _of_a_creator(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    """Leave an event about a connected account or a payout to the run, which reads the provider."""
+async def _of_a_creator(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
+    """Leave an event about a connected account or a payout to the run, which reads the provider.
+
+    The first events of an account come before it is in the books.
+    """
     if row.type == TRANSFER_REVERSED:
         is_ours = await payout.by_transfer(session, row.provider, row.refs) is not None
     else:
         is_ours = await creator_account.organization_of(session, row.provider, row.refs) is not None
-    if not is_ours:
-        await _mark(session, row, "unmatched", handled=True)
-        return ProviderEventResult(outcome="unmatched")
-    return ProviderEventResult(outcome=Handling.CREATOR.value)
+    if is_ours:
+        return ProviderEventResult(outcome=Handling.CREATOR.value)
+    return await _unmatched(session, row) if last_try else ProviderEventResult(outcome=TOO_EARLY)
 
 
 async def _mark(

@@ -199,13 +199,22 @@ def upcoming(found: Mapping[str, Any], prefs: Prefs) -> Upcoming:
     )
 
 
+def _smaller(held: Mapping[str, Any], config: Answer, prefs: Prefs) -> str:
+    """Return the plan and price that begin with the next period, because a smaller plan was ordered."""
+    change = held["pending_change"]
+    if change is None or change["kind"] != "downgrade":
+        return ""
+    price = money(change["price"]["amount"], change["price"]["currency"], prefs)
+    return f"on {title_of(change['plan'], config)}, for {price} {EVERY[change['interval']]}"
+
+
 def asking(held: Mapping[str, Any], config: Answer, way: str, form: Shown, prefs: Prefs, here: str) -> Asking:
     """Return the page that asks before `cancel`, `end` or `resume`."""
     plan = title_of(held["plan"], config)
     price = f"{money(held['price']['amount'], held['price']['currency'], prefs)} {EVERY[held['interval']]}"
     end = day(held["period_end"], prefs) if held["period_end"] else ""
     facts = (("Plan", plan), ("Price", price), *((("Period until", end),) if end else ()))
-    title, label, kind, effect = _asked(held, way, plan, price, end)
+    title, label, kind, effect = _asked(held, way, plan, price, end, _smaller(held, config, prefs))
     return Asking(
         title=title,
         back=here,
@@ -218,7 +227,9 @@ def asking(held: Mapping[str, Any], config: Answer, way: str, form: Shown, prefs
     )
 
 
-def _asked(held: Mapping[str, Any], way: str, plan: str, price: str, end: str) -> tuple[str, str, str, tuple[str, ...]]:
+def _asked(
+    held: Mapping[str, Any], way: str, plan: str, price: str, end: str, smaller: str
+) -> tuple[str, str, str, tuple[str, ...]]:
     if way == "cancel":
         kept = f"Until {end} everything stays as it is, and nothing is charged any more."
         then = "Then the organization is on the free plan. Until then you can keep the subscription."
@@ -228,7 +239,7 @@ def _asked(held: Mapping[str, Any], way: str, plan: str, price: str, end: str) -
         paid = "Nothing is refunded for the rest of the period. This cannot be undone."
         return f"End {plan} now?", f"End {plan} now", "danger", (at_once, paid)
     if held["cancel_at_period_end"]:
-        goes_on = f"It goes on after {end}, for {price}."
+        goes_on = f"It goes on after {end}, {smaller}." if smaller else f"It goes on after {end}, for {price}."
         return f"Keep {plan}?", "Keep the subscription", "primary", (goes_on, "Nothing is charged now.")
     stays = f"The smaller plan is not taken on {end}. {plan} goes on, for {price}."
     return f"Stay on {plan}?", "Keep the plan", "primary", (stays, "Nothing is charged now.")

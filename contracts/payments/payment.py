@@ -339,7 +339,7 @@ class DispatchProviderEvent(Message):
 
 
 class ProviderEventResult(Message):
-    """The outcome of the event: its status in the inbox, or `too_early` while its payment is not in the books yet."""
+    """The outcome of the event: its status in the inbox, or `too_early` while its object is not in the books yet."""
 
     outcome: str
     payment_id: str | None = None

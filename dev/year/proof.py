@@ -8,16 +8,19 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 from commands.verify import verify
 from dev.year.market import PAGE, UNIT, Customer, Market
-from dev.year.world import YearError
+from dev.year.world import GRAIN, YearError
 from domain.billing.billing_run.period import month_text
 from domain.common.money import CREDIT, format_amount, parse_amount
 
 ASSET = "USD"
+#: A payment of Stripe is booked at the next stop of the calendar, and not by a poll of the subscription.
+BOOKED_WITHIN = GRAIN + timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,12 @@ class Proof:
             )
         }
         self._same("invoices of subscriptions = Stripe's invoices that were paid", ours, at_stripe)
+        paid_at = {one["id"]: datetime.fromtimestamp(one["status_transitions"]["paid_at"], UTC) for one in invoices}
+        for row in await self._rows("SELECT bill_ref, settled_at FROM subscription_bills WHERE settled_at IS NOT NULL"):
+            if row["settled_at"] > paid_at[row["bill_ref"]] + BOOKED_WITHIN:
+                self.problems.append(
+                    f"{row['bill_ref']} was paid at {paid_at[row['bill_ref']]}, booked at {row['settled_at']}"
+                )
         [sums] = await self._rows(
             "SELECT count(*) AS bills, coalesce(sum(amount_minor), 0)::bigint AS net,"
             " coalesce(sum(granted_minor), 0)::bigint AS granted, coalesce(sum(accrued_minor), 0)::bigint AS accrued"
@@ -326,7 +335,13 @@ class Proof:
 
     async def _inbox(self) -> None:
         [left] = await self._rows("SELECT count(*) AS events FROM provider_events WHERE handled_at IS NULL")
+        [unmatched] = await self._rows("SELECT count(*) AS n FROM alerts WHERE kind = 'webhook.unmatched'")
         [differences] = await self._rows("SELECT count(*) AS n FROM reconciliation_differences WHERE status = 'open'")
-        for words, count in (("events are not handled", left["events"]), ("differences are open", differences["n"])):
+        counted = {
+            "events are not handled": left["events"],
+            "types of events are about nothing in the books": unmatched["n"],
+            "differences are open": differences["n"],
+        }
+        for words, count in counted.items():
             if count:
                 self.problems.append(f"{count} {words}")

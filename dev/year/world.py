@@ -43,6 +43,11 @@ Json = dict[str, Any]
 TOKEN = "1.25"
 #: Timers that are due within so long are let fire together, a little late.
 GRAIN = timedelta(hours=8)
+#: A bill is a draft for an hour before it is paid. The calendar stops in that hour, so that the product sees the draft
+#: and hears of the payment later, as from Stripe.
+RENEWAL, DRAFT = "subscriptions.renew", timedelta(minutes=30)
+#: The task with which the sandbox asks for payment.
+PAYING = "invoices.finalize"
 #: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, alert rules,
 #: meters, automatic top-ups or endpoints of webhooks, no run is ever lost, and scores are not part of the books. A run
 #: that looks for webhooks, or for whom to notify, lasts a minute of everybody's time.
@@ -129,7 +134,7 @@ class World:
     async def advance(self, until: datetime) -> None:
         """Let time pass: do what becomes due in order, in Temporal and at the sandbox, until nothing is left."""
         await self.settle()
-        while (at := self._next(until)) is not None:
+        while (at := await self._next(until)) is not None:
             before = self.now()
             await self._set(at)
             await self.settle()
@@ -173,10 +178,18 @@ class World:
         wanted = {job.id: job for job in (*SCHEDULES, *self._jobs) if job.id in ids}
         await asyncio.gather(*(self._run(job) for job in wanted.values()))
 
-    def _next(self, until: datetime) -> datetime | None:
-        moments = [self.calendar.next_timer(), *(self._occurrence(job, self.now()) for job in self._jobs)]
-        due = [moment for moment in moments if moment is not None and moment <= until]
-        return None if not due else min(max(min(due), self.now()) + GRAIN, until)
+    async def _next(self, until: datetime) -> datetime | None:
+        """Return the next stop: when something is due, a little later so that more is, or while a bill is a draft."""
+        due_at_stripe = await self.stripe("due")
+        renewal, paying = (self._at_stripe(due_at_stripe.get(name)) for name in (RENEWAL, PAYING))
+        timers = [self.calendar.next_timer(), paying, *(self._occurrence(job, self.now()) for job in self._jobs)]
+        stops = [max(moment, self.now()) + GRAIN for moment in timers if moment is not None and moment <= until]
+        if renewal is not None and renewal + DRAFT <= until:
+            stops.append(max(renewal + DRAFT, self.now()))
+        return min(*stops, until) if stops else None
+
+    def _at_stripe(self, seconds: int | None) -> datetime | None:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     async def _set(self, at: datetime) -> None:
         seconds = int((at - self.now()).total_seconds()) + 1

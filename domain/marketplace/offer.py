@@ -151,6 +151,24 @@ def require_seen(offer: Offer, seen: Seen) -> None:
         raise changed()
 
 
+def require_stated(offer: Offer, seen: Seen) -> None:
+    """Refuse an agent's purchase that does not state its price: the seller may have raised it since the agent read it.
+
+    Raises:
+        Invalid: `price` or, of an agent that is priced by usage, `prices` is missing.
+    """
+    if offer.price_minor is not None and seen.price is None:
+        raise Invalid(
+            "An agent's key states the price that it has seen. Read the offer, and send its price and currency.",
+            extra={"field": "price"},
+        )
+    if offer.usage_prices is not None and seen.usage_prices is None:
+        raise Invalid(
+            "An agent's key states the unit prices that it has seen. Read the offer, and send its prices.",
+            extra={"field": "prices"},
+        )
+
+
 def changed() -> Conflict:
     """Return the error that the offer has changed."""
     return Conflict("The offer has changed. Read it again and decide anew.", code="marketplace.offer_changed")

@@ -14,8 +14,8 @@ class ProviderEventRow(Base):
     """A verified webhook, stored once, before it is answered. Written by the API; its outcome by the worker.
 
     Attributes:
-        status: `received`, `forwarded` to a payment's run, `handled`, `ignored` (nothing depends on its type),
-            `waiting` (its area does not exist yet), `unmatched` (no payment of ours).
+        status: `received`, `forwarded` to a payment's run, `handled`, `ignored` (nothing depends on it),
+            `unmatched` (about no object of ours).
         payload: what was sent, without secrets and card numbers; null once it was forgotten.
         handled_at: when its effect was booked, set in that transaction; null until then.
     """

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 import stripe
 
@@ -18,6 +18,7 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
+from providers.payments.stripe.keys import HOLDS, under_key
 from providers.payments.stripe.movements import reversal_movement, transfer_movement
 from providers.payouts.base import (
     AccountSnapshot,
@@ -53,9 +54,14 @@ class StripeConnect:
         }
         if account.email is not None:
             params["email"] = account.email
-        with translated(changes=True):
-            made = await self._client.v1.accounts.create_async(params, {"idempotency_key": idempotency_key})
-            return await self._account(made)
+
+        async def make(key: str) -> AccountSnapshot:
+            with translated(changes=True):
+                made = await self._client.v1.accounts.create_async(params, {"idempotency_key": key})
+                return await self._account(made)
+
+        since = datetime.now(UTC) - HOLDS
+        return await under_key(make, idempotency_key, lambda: self.find_account(account.org_id, since=since))
 
     async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
         """Look through the accounts that were made since; Stripe cannot search them by what they carry."""
@@ -93,20 +99,20 @@ class StripeConnect:
 
     async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
         """Send money from what the platform has available at Stripe."""
-        amount = to_stripe(transfer.amount_minor, transfer.currency)
-        with _shortage(), translated(changes=True):
-            made = await self._client.v1.transfers.create_async(
-                {
-                    "amount": amount,
-                    "currency": transfer.currency.lower(),
-                    "destination": transfer.account_ref,
-                    "metadata": {"payout_id": transfer.payout_id},
-                    "transfer_group": transfer.payout_id,
-                    "expand": _EXPANDED,
-                },
-                {"idempotency_key": idempotency_key},
-            )
-        return _transfer(made)
+        params: stripe.params.TransferCreateParams = {
+            "amount": to_stripe(transfer.amount_minor, transfer.currency),
+            "currency": transfer.currency.lower(),
+            "destination": transfer.account_ref,
+            "metadata": {"payout_id": transfer.payout_id},
+            "transfer_group": transfer.payout_id,
+            "expand": _EXPANDED,
+        }
+
+        async def make(key: str) -> TransferSnapshot:
+            with _shortage(), translated(changes=True):
+                return _transfer(await self._client.v1.transfers.create_async(params, {"idempotency_key": key}))
+
+        return await under_key(make, idempotency_key, lambda: self.find_transfer(transfer))
 
     async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
         """Look through the transfers of the payout's group, of which there is one at most."""
@@ -121,17 +127,20 @@ class StripeConnect:
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
         """Reverse a transfer, from what the creator's account has available at Stripe."""
-        with _shortage(), translated(changes=True):
-            made = await self._client.v1.transfers.reversals.create_async(
-                transfer_ref,
-                {
-                    "amount": to_stripe(amount_minor, currency),
-                    "metadata": {"reversal_id": reversal_id},
-                    "expand": _EXPANDED,
-                },
-                {"idempotency_key": idempotency_key},
-            )
-        return _reversal(made)
+        params: stripe.params.TransferReversalCreateParams = {
+            "amount": to_stripe(amount_minor, currency),
+            "metadata": {"reversal_id": reversal_id},
+            "expand": _EXPANDED,
+        }
+
+        async def make(key: str) -> ReversalSnapshot:
+            with _shortage(), translated(changes=True):
+                made = await self._client.v1.transfers.reversals.create_async(
+                    transfer_ref, params, {"idempotency_key": key}
+                )
+            return _reversal(made)
+
+        return await under_key(make, idempotency_key, lambda: self.find_reversal(transfer_ref, reversal_id=reversal_id))
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
         """Look through the reversals of a transfer."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.billing.subscription.snapshot import Bill, CheckoutPage, SubscriptionSnapshot
+from domain.billing.subscription.snapshot import CheckoutPage, Quote, SubscriptionSnapshot
 from domain.billing.subscription.state import Terms
 from providers.payments.base import ProviderRefused
 
@@ -84,8 +84,8 @@ class SubscriptionProvider(Protocol):
     async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
         """Find what an earlier `create` or page made, without making anything; by our id, not by a key."""
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
-        """Return the bill that an upgrade at that moment would make; nothing changes."""
+    async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
+        """Return what an upgrade to these terms at that moment would bill; nothing changes, and no price is made."""
 
     async def upgrade(
         self,

@@ -5,7 +5,7 @@ Sources: docs.stripe.com/billing/subscriptions/prorations, /billing/subscription
 `error_if_incomplete`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from domain.billing.subscription.snapshot import (
     BillState,
     CheckoutPage,
     ProviderState,
+    Quote,
     SubscriptionSnapshot,
 )
 from domain.billing.subscription.state import Terms
@@ -29,6 +30,7 @@ from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import Declined, translated
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
@@ -61,11 +63,9 @@ class StripeSubscriptions:
                     code="price.differs",
                 )
             return named.id
-        key = _lookup_key(terms)
-        with translated(changes=False):
-            found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
-        if found.data and not _differs(found.data[0], terms):
-            return found.data[0].id
+        found = await self._made_price(terms)
+        if found is not None:
+            return found
         with translated(changes=True):
             made = await self._client.v1.prices.create_async(
                 {
@@ -73,7 +73,7 @@ class StripeSubscriptions:
                     "unit_amount": to_stripe(terms.unit_minor, terms.currency),
                     "recurring": {"interval": terms.interval.value},
                     "product_data": {"name": title},
-                    "lookup_key": key,
+                    "lookup_key": _lookup_key(terms),
                     "transfer_lookup_key": True,
                 },
                 {"idempotency_key": idempotency_key},
@@ -95,9 +95,15 @@ class StripeSubscriptions:
             params["trial_period_days"] = subscription.trial_days
         if subscription.method_ref is not None:
             params["default_payment_method"] = subscription.method_ref
-        with _declines(), translated(changes=True):
-            made = await self._client.v1.subscriptions.create_async(params, {"idempotency_key": idempotency_key})
-        return await self._snapshot(made)
+
+        async def make(key: str) -> SubscriptionSnapshot:
+            with _declines(), translated(changes=True):
+                made = await self._client.v1.subscriptions.create_async(params, {"idempotency_key": key})
+            return await self._snapshot(made)
+
+        return await under_key(
+            make, idempotency_key, lambda: self.find(subscription.customer, subscription.subscription_id)
+        )
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
         """Make a page of Stripe Checkout in its mode `subscription`."""
@@ -115,9 +121,16 @@ class StripeSubscriptions:
             # Otherwise Stripe may charge the payer in a currency that the subscription does not have.
             "adaptive_pricing": {"enabled": False},
         }
-        with translated(changes=True):
-            page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
-        return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+        async def make(key: str) -> CheckoutPage:
+            with translated(changes=True):
+                page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
+            return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+        async def nothing() -> None:
+            """A page that a failure hides was shown to nobody, so another one is made."""
+
+        return await under_key(make, idempotency_key, nothing)
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
         """Expire the session, unless it is no longer open."""
@@ -153,18 +166,43 @@ class StripeSubscriptions:
                     return await self._snapshot(found)
         return None
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
-        """Ask Stripe for the invoice that the change would make."""
+    async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
+        """Ask Stripe for the invoice that the change would make, with the discounts and the balance that it knows."""
         held = await self._read(ref)
+        price_id = terms.price_id or await self._made_price(terms)
+        if price_id is not None:
+            changed = await self._changed(held, Item(price_id=price_id, quantity=terms.quantity))
+        else:
+            data = _copy(_item(held).price) | {
+                "currency": terms.currency.lower(),
+                "recurring": {"interval": terms.interval.value},
+                "unit_amount": to_stripe(terms.unit_minor, terms.currency),
+            }
+            changed = {**_unchanged(held), "quantity": terms.quantity, "price_data": data}
+        return await self._quoted(held, changed, terms.interval.value, at)
+
+    async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
         details: Any = {
-            "items": [await self._changed(held, Item(price_id=price_id, quantity=quantity))],
+            "items": [changed],
             "proration_behavior": "always_invoice",
-            **_proration(held, await self._interval(price_id), at),
+            **_proration(held, interval, at),
         }
         with translated(changes=False):
-            asked: Any = {"subscription": ref, "subscription_details": details}
+            asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)
-        return _bill(invoice)
+        bill = _bill(invoice)
+        return Quote(
+            total_minor=bill.total_minor,
+            due_minor=_minor(invoice.amount_due, bill.currency),
+            unused_minor=-sum(line.amount_minor for line in bill.lines if line.amount_minor < 0),
+        )
+
+    async def _made_price(self, terms: Terms) -> str | None:
+        """Return the price that stands for the terms, if it was made."""
+        key = _lookup_key(terms)
+        with translated(changes=False):
+            found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
+        return found.data[0].id if found.data and not _differs(found.data[0], terms) else None
 
     async def upgrade(
         self,
@@ -191,8 +229,8 @@ class StripeSubscriptions:
             found = await self._read(ref)
             changed = await self._changed(found, wanted)
         if most_minor is not None:
-            shown = await self.preview(ref, price_id, at=at, quantity=quantity)
-            if shown.total_minor > most_minor:
+            shown = await self._quoted(found, changed, await self._interval(price_id), at)
+            if shown.charged_minor > most_minor:
                 raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
         params: Any = {
             "items": [changed],
@@ -201,8 +239,12 @@ class StripeSubscriptions:
             "off_session": True,
             **_proration(found, await self._interval(price_id), at),
         }
-        with _declines(), translated(changes=True):
-            await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": idempotency_key})
+
+        async def is_upgraded(now: stripe.Subscription) -> bool:
+            return now.status != "trialing" and await self._changed(now, wanted) == _unchanged(now)
+
+        with _declines():
+            await self._update(ref, params, idempotency_key, is_upgraded)
         return await self.retrieve(ref)
 
     async def downgrade(
@@ -225,21 +267,19 @@ class StripeSubscriptions:
         found = await self._read(ref)
         if found.status in _ENDED:
             return await self._snapshot(found)
-        options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
         ends: Any = {"cancel_at_period_end": True}
-        if at_period_end and held is not None and await self._changed(found, held) != _unchanged(found):
-            # What is held may differ by the time that this is tried again, and a key stands for one request.
-            await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
-        elif at_period_end:
-            with translated(changes=True):
-                await self._client.v1.subscriptions.update_async(ref, ends, options)
-        else:
+        if not at_period_end:
             with translated(changes=True):
                 try:
-                    await self._client.v1.subscriptions.cancel_async(ref, {}, options)
+                    await self._client.v1.subscriptions.cancel_async(ref, {}, {"idempotency_key": idempotency_key})
                 except stripe.InvalidRequestError as error:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
+        elif held is not None and await self._changed(found, held) != _unchanged(found):
+            # What is held may differ by the time that this is tried again, and a key stands for one request.
+            await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
+        elif not found.cancel_at_period_end:
+            await self._update(ref, ends, idempotency_key, _is_ending)
         return await self.retrieve(ref)
 
     async def undo(
@@ -277,8 +317,27 @@ class StripeSubscriptions:
         if changed == _unchanged(found) and all(found[name] == value for name, value in more.items()):
             return
         params: Any = {"items": [changed], "proration_behavior": "none", **more}
-        with translated(changes=True):
-            await self._client.v1.subscriptions.update_async(found.id, params, {"idempotency_key": key})
+
+        async def is_set(now: stripe.Subscription) -> bool:
+            is_item = await self._changed(now, item) == _unchanged(now)
+            return is_item and all(now[name] == value for name, value in more.items())
+
+        await self._update(found.id, params, key, is_set)
+
+    async def _update(
+        self, ref: str, params: Any, key: str, is_there: Callable[[stripe.Subscription], Awaitable[bool]]
+    ) -> None:
+        """Change the subscription once, although Stripe may have stored a failure as the answer to the key."""
+
+        async def change(key: str) -> bool:
+            with translated(changes=True):
+                await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": key})
+            return True
+
+        async def look() -> bool | None:
+            return True if await is_there(await self._read(ref)) else None
+
+        await under_key(change, key, look)
 
     async def _read(self, ref: str) -> stripe.Subscription:
         with translated(changes=False):
@@ -340,6 +399,10 @@ class StripeSubscriptions:
         except ProviderNotFound:
             return None
         return field(field(found, "card"), "fingerprint") if found else None
+
+
+async def _is_ending(found: stripe.Subscription) -> bool:
+    return found.cancel_at_period_end
 
 
 @contextmanager

@@ -9,11 +9,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor, Permission, permit
+from domain.common.access import Actor, Permission, Role, permit
 from domain.common.errors import Conflict, DomainError, Invalid
 from domain.common.money import CREDIT, format_amount, format_ratio
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
-from domain.marketplace.offer import Offer, OfferModel, OfferStatus, Seen, changed, check_price, require_seen, words
+from domain.marketplace.offer import (
+    Offer,
+    OfferModel,
+    OfferStatus,
+    Seen,
+    changed,
+    check_price,
+    require_seen,
+    require_stated,
+    words,
+)
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.payments.payment.options import STRIPE
@@ -171,6 +181,7 @@ async def buy(
         OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
         Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: the offer is not the
             one that the caller has seen.
+        Invalid: the caller is an agent, and states no price.
         Forbidden: the caller is an agent, and would accept other prices for the whole organization.
         IdempotencyConflict: the command has bought another agent.
     """
@@ -195,6 +206,8 @@ async def buy(
         await agents.refuse_retired(session, offer.agent_id)
         await refuse_charged_back(session, org_id, offer.agent_id)
     require_seen(offer, seen)
+    if known is None and actor.role is Role.AGENT:
+        require_stated(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
             # The prices apply to every use of the organization, so accepting them needs the permission to pay for it.

@@ -88,7 +88,7 @@ class Bureau:
         async with self.deps.database.platform() as session:
             await session.execute(text(aged), {"hold": HOLD, "org": tenant.org_id})
 
-    async def told(self, type: str, ref: str) -> str:
+    async def told(self, type: str, ref: str, *, last_try: bool = False) -> str:
         """Has an event about an account come in and be worked off, and returns its outcome."""
         event = ProviderEvent(
             event_id=new_id("evt"),
@@ -102,7 +102,8 @@ class Bureau:
         pool = self.deps.platform_pool
         await pool.read(lambda held: provider_event.store(held, "stripe", event, "received", handled=False))
         inbox = InboxActivities(self.deps.database, None)
-        found = await inbox.dispatch(DispatchProviderEvent(provider="stripe", event_id=event.event_id, last_try=False))
+        asked_of = DispatchProviderEvent(provider="stripe", event_id=event.event_id, last_try=last_try)
+        found = await inbox.dispatch(asked_of)
         if found.outcome != "creator":
             return found.outcome
         acts = CreatorActivities(self.deps.database, self.payouts, hold=HOLD)
@@ -346,8 +347,9 @@ async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_ta
     refused(await owner.post("/billing/payouts", {}, key=new_key()), 409, "payout.below_minimum")
 
 
-async def test_event_of_an_account_of_nobody_is_unmatched(bureau: Bureau) -> None:
-    assert await bureau.told("account.updated", "acct_of_nobody") == "unmatched"
+async def test_event_of_an_account_of_nobody_is_waited_for_and_then_unmatched(bureau: Bureau) -> None:
+    assert await bureau.told("account.updated", "acct_of_nobody") == "too_early"
+    assert await bureau.told("account.updated", "acct_of_nobody", last_try=True) == "unmatched"
 
 
 async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: Bureau, studio: Tenant) -> None:

@@ -95,12 +95,12 @@ async def offer(studio: Tenant, caller: Caller | None = None, **changes: Any) ->
     return shown
 
 
-async def buy(caller: Caller, studio: Tenant, key: str | None = None) -> httpx2.Response:
-    return await caller.post(f"/marketplace/agents/{studio.agent_id}/purchase", {}, key=key or new_key())
+async def buy(caller: Caller, studio: Tenant, key: str | None = None, **states: Any) -> httpx2.Response:
+    return await caller.post(f"/marketplace/agents/{studio.agent_id}/purchase", states, key=key or new_key())
 
 
-async def bought(caller: Caller, studio: Tenant) -> dict[str, Any]:
-    purchase: dict[str, Any] = good(await buy(caller, studio), 201)["purchase"]
+async def bought(caller: Caller, studio: Tenant, **states: Any) -> dict[str, Any]:
+    purchase: dict[str, Any] = good(await buy(caller, studio, **states), 201)["purchase"]
     return purchase
 
 
@@ -206,12 +206,28 @@ async def test_granted_credits_are_earned_apart_and_are_never_paid_out(
     assert await earned(studio) == {"granted": "30.00", "paid": "6.00"}
 
 
+async def test_key_of_an_agent_states_what_it_pays(studio: Tenant, buyer: Tenant) -> None:
+    """The seller may raise the price after the agent has read it."""
+    await offer(studio)
+    assert refused(await buy(buyer.agent, studio), 422, "request.invalid")["field"] == "price"
+    await offer(studio, price="90")
+    seen = {"price": "40", "currency": "CREDIT"}
+    refused(await buy(buyer.agent, studio, **seen), 409, "marketplace.offer_changed")
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    await priced(studio, page="1")
+    assert refused(await buy(buyer.agent, studio), 422, "request.invalid")["field"] == "prices"
+    first = await bought(buyer.agent, studio, prices={"page": "1"})
+    # What the organization has, it is shown again without a price.
+    assert (await bought(buyer.agent, studio))["id"] == first["id"]
+
+
 async def test_key_of_an_agent_buys_within_its_spend_controls_only(
     studio: Tenant, buyer: Tenant, database: Database
 ) -> None:
     await offer(studio)
     await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=39 * ONE)
-    assert refused(await buy(buyer.agent, studio), 402, "spend.limit_exceeded")["remaining"] == "39.00"
+    answer = refused(await buy(buyer.agent, studio, price="40", currency="CREDIT"), 402, "spend.limit_exceeded")
+    assert answer["remaining"] == "39.00"
     assert await balance(buyer.owner) == ("100.00", "0.00")
     assert good(await buyer.auditor.get("/marketplace/library"))["data"] == []
     refused(await buy(buyer.finance, studio), 403, "auth.forbidden")
@@ -404,12 +420,12 @@ async def test_refund_gives_the_limit_back_that_the_purchase_used(
 ) -> None:
     await offer(studio)
     await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=50 * ONE)
-    purchase = await bought(buyer.agent, studio)
+    purchase = await bought(buyer.agent, studio, price="40", currency="CREDIT")
     refused(await use(buyer.agent, "20"), 402, "spend.limit_exceeded")
     good(await give_back(buyer.owner, purchase))
     (row,) = good(await buyer.auditor.get("/credits/usage"))["data"]
     assert (row["status"], row["refunded"]) == ("refunded", "40.00")
-    assert (await bought(buyer.agent, studio))["has_access"]
+    assert (await bought(buyer.agent, studio, price="40", currency="CREDIT"))["has_access"]
 
 
 async def test_refund_returns_the_very_lots_that_paid(
@@ -693,7 +709,7 @@ async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
 
 async def test_use_fits_into_every_limit_or_is_refused(studio: Tenant, buyer: Tenant, database: Database) -> None:
     await priced(studio, page="10")
-    await bought(buyer.agent, studio)
+    await bought(buyer.agent, studio, prices={"page": "10"})
     await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=25 * ONE)
     answers = await asyncio.gather(*(call(buyer.agent, studio) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 402, 402]

@@ -138,6 +138,20 @@ async def test_nothing_begins_with_a_suspended_organization(
     refused(answer, 403, "organization.suspended")
 
 
+async def test_operators_are_told_that_a_suspended_organization_is_still_charged_for_its_plan(
+    operator: Caller, database: Database, shop: Tenant
+) -> None:
+    path = f"/alerts?subject={shop.org_id}&kind=organization.subscription_goes_on"
+    await subscribed(database, shop.org_id)
+    await suspend(operator, shop.org_id)
+    (alert,) = good(await operator.get(path))["data"]
+    assert f"{shop.org_id} is suspended" in alert["detail"]
+    assert "charges 29.00 USD on " in alert["detail"]
+    good(await operator.post(f"/organizations/{shop.org_id}/resume", {}))
+    (alert,) = good(await operator.get(path))["data"]
+    assert alert["status"] == "resolved"
+
+
 async def own_agent(_operator: Caller, _database: Database, shop: Tenant, _seller: Tenant) -> str:
     return shop.agent_id
 

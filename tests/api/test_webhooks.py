@@ -233,7 +233,8 @@ async def test_burst_of_a_provider_is_not_held_up_by_limits(database_urls: Datab
         ("payment_method.detached", "received", False),
         ("customer.subscription.updated", "received", False),
         ("invoice.paid", "received", False),
-        ("invoice.created", "waiting", True),
+        ("invoice.payment_succeeded", "received", False),
+        ("invoice.created", "ignored", True),
         ("account.updated", "received", False),
         ("payout.failed", "received", False),
         ("payment_intent.created", "ignored", True),
@@ -426,9 +427,10 @@ NAMED = {
         account.updated account.external_account.created capability.updated payout.failed transfer.reversed
     """,
     Handling.FUNDS: "balance.available",
-    Handling.SUBSCRIPTION: "customer.subscription.deleted invoice.payment_failed invoice.paid",
-    Handling.WAITING: "invoice.created",
-    Handling.IGNORED: "invoice invoicex.paid payout.paid customer.created charge refund x",
+    Handling.SUBSCRIPTION: """
+        customer.subscription.deleted invoice.finalized invoice.payment_failed invoice.paid invoice.payment_succeeded
+    """,
+    Handling.IGNORED: "invoice invoice.created invoicex.paid payout.paid customer.created charge refund x",
 }
 
 

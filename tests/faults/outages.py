@@ -15,6 +15,7 @@ FAULTS = {
     "timeout_after_commit": 0.05,
     "close_after_commit": 0.03,
     "500_after_commit": 0.03,
+    "500_stored": 0.02,
     "timeout_before": 0.02,
     "500": 0.02,
     "429": 0.03,

@@ -335,3 +335,19 @@ class TestTrouble:
         with pytest.raises(OutcomeUnknown):
             await sandbox.provider.create(payment, idempotency_key=key())
         assert (await sandbox.provider.find(payment, idempotency_key=key())).status is ProviderStatus.FAILED
+
+    @pytest.mark.parametrize("mode", ["500_stored", "500_after_commit"])
+    async def test_call_whose_failure_stripe_repeats_has_its_effect_once(self, sandbox: SandboxHarness, mode: str):
+        payment, paying, back = sandbox.payment(method_ref="pm_card_visa", off_session=True), key(), key()
+        await sandbox.control("faults", mode=mode, method="POST")
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.create(payment, idempotency_key=paying)
+        first, second = [await sandbox.provider.create(payment, idempotency_key=paying) for _ in range(2)]
+        assert (first.status, second.ref) == (ProviderStatus.SUCCEEDED, first.ref)
+        asked = {"refund_id": "ref_1", "amount_minor": 100, "reason": None, "idempotency_key": back}
+        await sandbox.control("faults", mode=mode, method="POST")
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.refund(first.ref, **asked)
+        refunds = [await sandbox.provider.refund(first.ref, **asked) for _ in range(2)]
+        [refund] = (await sandbox.provider.retrieve(first.ref)).refunds
+        assert [each.ref for each in refunds] == [refund.ref] * 2

@@ -43,6 +43,13 @@ class TestWebhooks:
         with pytest.raises(BadSignature):
             await sandbox.provider.verify_webhook(body, headers)
 
+    async def test_invoice_names_its_subscription(self, sandbox: SandboxHarness):
+        parent = {"type": "subscription_details", "subscription_details": {"subscription": "sub_1"}}
+        thing = {"id": "in_2", "object": "invoice", "customer": "cus_1", "parent": parent}
+        body = json.dumps({**AN_EVENT, "type": "invoice.paid", "data": {"object": thing}})
+        event = await sandbox.provider.verify_webhook(*signed(body, SECRETS[0]))
+        assert event.refs == ("in_2", "sub_1", "cus_1")
+
     @pytest.mark.parametrize("secrets", [(), ("",), (" ",)])
     async def test_without_a_secret_nothing_is_taken(self, sandbox: SandboxHarness, secrets: tuple[str, ...]):
         body, headers = await sandbox.webhook(await paid_with(sandbox))

@@ -10,6 +10,7 @@ from domain.billing.subscription.snapshot import (
     BillState,
     CheckoutPage,
     ProviderState,
+    Quote,
     SubscriptionSnapshot,
 )
 from domain.billing.subscription.state import Terms
@@ -95,8 +96,8 @@ class FakeSubscriptions:
         self._answers(customer, charges=False)
         return next((each for each in self.there.values() if each.our_id == subscription_id), None)
 
-    async def preview(self, ref: str, price_id: str, *, at: datetime, quantity: int = 1) -> Bill:
-        return bill_of(price_id, BillReason.UPDATE, None, at, quantity)
+    async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
+        return Quote(total_minor=terms.amount_minor, due_minor=terms.amount_minor, unused_minor=0)
 
     async def upgrade(
         self,

@@ -89,10 +89,27 @@ async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes
     assert (row.status, row.handled_at is None) == ("unmatched", False)
 
 
-async def test_object_of_somebody_else_at_the_provider_is_not_waited_for(mailroom):
-    event_id = await mailroom.store()
-    assert await outcome_of(mailroom, event_id) == "unmatched"
-    assert (await mailroom.row(event_id)).handled_at is not None
+async def test_object_of_somebody_else_at_the_provider_is_not_waited_for_and_raises_one_alert(mailroom):
+    refund, change = new_id("charge.refund."), new_id("customer.subscription.")
+    first, second = await mailroom.store(refund), await mailroom.store(refund)
+    bill = await mailroom.store(change, refs=("sub_of_nobody", "cus_of_nobody"))
+    for event_id in (first, second, bill):
+        assert await outcome_of(mailroom, event_id) == "unmatched"
+        assert (await mailroom.row(event_id)).handled_at is not None
+    async with mailroom.database.platform() as session:
+        query = select(Alert.subject, Alert.detail).where(Alert.kind == "webhook.unmatched")
+        found = await session.execute(query.where(Alert.subject.in_([first, second, bill])))
+        alerts = {row.subject: row.detail for row in found}
+    assert set(alerts) == {first, bill}
+    assert "about sub_of_nobody, cus_of_nobody, which the books do not have" in alerts[bill]
+
+
+async def test_charge_of_a_customer_of_ours_that_names_no_payment_is_left_to_its_subscription(mailroom):
+    _, customer = await customer_with(mailroom)
+    event_id = await mailroom.store("charge.updated", refs=("ch_1", customer))
+    assert await outcome_of(mailroom, event_id) == "ignored"
+    async with mailroom.database.platform() as session:
+        assert await session.scalar(select(Alert.id).where(Alert.subject == event_id)) is None
 
 
 async def test_event_that_is_handled_tells_nobody_again(mailroom):

@@ -392,6 +392,20 @@ async def test_downgrade_that_a_cancellation_drops_is_withdrawn_at_the_provider(
     assert (state.change, there.cancel_at_period_end, there.price_id) == (None, True, "price_9900")
 
 
+@pytest.mark.slow
+async def test_smaller_plan_that_follows_a_cancellation_is_what_a_resumed_subscription_is_billed_for(
+    stage: Stage,
+) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.cancel_at_end()
+    await one.change("starter")
+    await one.resume()
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.change and state.change.terms.plan, state.cancel_at_period_end) == ("starter", False)
+    assert (there.price_id, there.cancel_at_period_end) == ("price_2900", False)
+
+
 def debited(stage: Stage, one: Subscriber, **news: object) -> None:
     """Have the newest bill at the provider be one that a bank is to pay, or that it has not."""
     there = stage.subscriptions.there

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments.customer import CustomerActivities
-    from activities.payments.inbox import InboxActivities
+    from activities.payments.inbox import TOO_EARLY, InboxActivities
     from activities.payouts.creator import CreatorActivities
     from contracts.common.queues import local_activity, regular_activity
     from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
@@ -14,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
 
 #: How long to wait for a payment that an event names and the books do not have yet: ten minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))
-TOO_EARLY = "too_early"
 #: The provider applies a bank transfer to payments within moments; only the rest is reported.
 APPLIED_AFTER = timedelta(minutes=1)
 
@@ -49,7 +48,7 @@ class ProviderEventWorkflow:
                 )
             if result.outcome != TOO_EARLY:
                 return result
-            await workflow.sleep(pause, summary="its payment is not in the books yet")
+            await workflow.sleep(pause, summary="what it is about is not in the books yet")
         return await _dispatch(event, last_try=True)
 
 

@@ -230,6 +230,8 @@ async def purchase_agent(
     An organization buys an agent only once: a second request returns the existing purchase. If that is by usage and the
     request names the `prices` of the present offer, they apply to the organization from then on; agents' keys cannot
     accept other prices for it.
+
+    Agents' keys must state the `price` with its `currency`, or the `prices`, that they have seen, unless it is free.
     """
     listing = await listed(deps, actor, agent_id)
     costs_money = listing.as_offer().currency not in {None, CREDIT}

@@ -172,7 +172,7 @@ async def change_subscription(
     return await once.run(act)
 
 
-@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(NotFound, *_REFUSED))
+@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(*_FAULTS, *_REFUSED))
 async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],
@@ -182,14 +182,22 @@ async def preview_change(
     ] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
-    """Preview a change: what it costs and grants, and when it acts."""
+    """Preview a change: what it costs and grants, and when it acts.
+
+    What an upgrade costs now is what Stripe would bill, with discounts and the customer's balance there.
+    """
     held = await _held(deps, acting_organization(actor, None))
     now = datetime.now(UTC).replace(microsecond=0)
     wanted = await _wanted(deps, held, plan, interval, seats)
     async with deps.database.platform() as session:
         people = await api_key.seats(session, held.org_id)
         shown = preview(held, deps.settings.plan_book, wanted, people, now)
-        return ChangePreview.shown(await _previewed(session, held, shown, now))
+        await _previewed(session, held, shown, now)
+    quote, provider = None, deps.providers.subscriptions
+    if shown.kind is ChangeKind.UPGRADE and held.ref is not None and provider is not None:
+        with provider_errors():
+            quote = await provider.preview(held.ref, wanted, at=now)
+    return ChangePreview.shown(shown, quote)
 
 
 @router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
@@ -217,7 +225,10 @@ async def cancel_subscription(
 
 @router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
 async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney) -> Response:
-    """Undo a cancellation or a downgrade that is to act when the period ends."""
+    """Undo the cancellation that is to act when the period ends; without one, the downgrade.
+
+    A smaller plan that was ordered after the cancellation stays: `pending_change` has it.
+    """
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:

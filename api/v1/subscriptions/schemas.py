@@ -11,6 +11,7 @@ from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
 from domain.billing.plan import MAX_SEATS, PREMIUM, Interval
 from domain.billing.subscription.commands import Preview
+from domain.billing.subscription.snapshot import Quote
 from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
 from domain.common.money import CREDIT, format_amount
 
@@ -139,18 +140,25 @@ class ChangePreview(SubscriptionTermsView):
     acts_at: datetime
     due: MoneyView = Field(description="The amount due now. Less than half a dollar is carried over to the next bill.")
     unused: MoneyView = Field(description="The credit for the rest of the old period, already deducted from `due`.")
-    credits: Exact = Field(description="The credits granted once `due` is paid.")
+    credits: Exact = Field(description="The credits granted once `due` is paid; none where nothing is due.")
 
     @classmethod
-    def shown(cls, preview: Preview) -> "ChangePreview":
-        """Show a preview."""
+    def shown(cls, preview: Preview, quote: Quote | None) -> "ChangePreview":
+        """Show a preview, with what the provider would bill, if it was asked.
+
+        Credits come with money: a bill that a discount or the customer's balance pays grants none.
+        """
         currency = preview.terms.currency
         unused = 0 if preview.proration is None else preview.proration.unused_minor
+        due, credits = preview.due_minor, preview.credits_minor
+        if quote is not None:
+            due, unused = quote.due_minor, quote.unused_minor
+            credits = credits if due > 0 else 0
         return cls(
             **SubscriptionTermsView.of(preview.terms).model_dump(),
             kind=preview.kind,
             acts_at=preview.acts_at,
-            due=money(preview.due_minor, currency),
+            due=money(due, currency),
             unused=money(unused, currency),
-            credits=format_amount(preview.credits_minor, CREDIT),
+            credits=format_amount(credits, CREDIT),
         )

@@ -17,7 +17,6 @@ class InboxStatus(StrEnum):
     FORWARDED = "forwarded"
     HANDLED = "handled"
     IGNORED = "ignored"
-    WAITING = "waiting"
     UNMATCHED = "unmatched"
 
 
@@ -30,8 +29,8 @@ class InboxEventView(ResponseModel):
     type: str = Field(description="The provider's name of the type.")
     status: str = Field(
         description="`received`; `forwarded` to the run of its payment or subscription; `handled`; `ignored`, because "
-        "nothing depends on its type; `waiting`: stored, because this version of Bursar does nothing with its type; "
-        "`unmatched`: it is about an object that Bursar does not know."
+        "nothing depends on it; `unmatched`: it is about an object that Bursar does not know, of which operators get "
+        "the alert `webhook.unmatched`."
     )
     payment_id: str | None
     references: list[str] = Field(description="The provider's ids of objects that the event names.")

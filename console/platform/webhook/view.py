@@ -19,13 +19,12 @@ STATUSES = (
     ("forwarded", "Forwarded"),
     ("handled", "Handled"),
     ("ignored", "Ignored"),
-    ("waiting", "Waiting"),
     ("unmatched", "Not ours"),
 )
 _WORDS = {
     "received": Status(word="Received", tone=Tone.BUSY, icon="clock", sentence="It is waiting to be processed."),
     "forwarded": Status(word="Forwarded", tone=Tone.BUSY, icon="clock", sentence="The run of its object has it."),
-    "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="Nothing depends on its type."),
+    "ignored": Status(word="Ignored", tone=Tone.IDLE, icon="dash", sentence="Nothing depends on it."),
     "unmatched": Status(word="Not ours", tone=Tone.IDLE, icon="dash", sentence="Nothing of ours is concerned."),
 }
 

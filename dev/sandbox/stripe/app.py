@@ -170,6 +170,8 @@ class Api:
         }
         call.fault = mode if mode in AFTER_COMMIT else ""
         call.delay_ms = fault.delay_ms if fault is not None and mode == "slow" else 0
+        if not key and mode == "500_stored":
+            raise Refusal(500, "api_error", "A failure that was asked for.")
         if not key:
             return await self.perform(call, None, "")
         mark = fingerprint(request.method, request.url.path, parameters.decoded(text))
@@ -178,6 +180,11 @@ class Api:
         with self.answers.claimed(key, mark) as remembered:
             if remembered is not None:
                 return Answer(remembered.status, remembered.body, {"Idempotent-Replayed": "true"})
+            if mode == "500_stored":
+                failure = Refusal(500, "api_error", "A failure that was asked for, and that the key remembers.").body()
+                async with self.sandbox.transaction():
+                    self.answers.remember(key, mark, 500, failure)
+                return Answer(500, failure)
             return await self.perform(call, key, mark)
 
     def parsed(self, method: str, path: str, raw: dict[str, Any], by_page: bool) -> Call:

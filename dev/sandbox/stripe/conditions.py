@@ -17,8 +17,9 @@ MODES = (
     "500_after_commit",
     "timeout_after_commit",
     "close_after_commit",
+    "500_stored",
 )
-AFTER_COMMIT = MODES[4:]
+AFTER_COMMIT = MODES[4:7]
 
 
 class Settable:
@@ -98,7 +99,8 @@ class Fault(Settable):
     Attributes:
         mode: `500` and `429` are answered before anything is done; `slow` is done after `delay_ms`, `timeout_before` is
             never done and never answered; `500_after_commit`, `timeout_after_commit` and `close_after_commit` are done,
-            and then answered with 500, not answered while the client waits, or cut off.
+            and then answered with 500, not answered while the client waits, or cut off. `500_stored` is never done, and
+            its 500 is what the key remembers.
         path: Only requests whose path begins so.
         method: Only this method.
         times: The next so many, or this share of all of them.

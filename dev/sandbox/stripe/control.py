@@ -4,6 +4,7 @@ All are POST with a JSON object, but for `health` and `state`, which are GET as 
 
     /_control/health            {"status": "ok", "now": unix seconds of the sandbox's clock}
     /_control/state             counts of objects, deliveries and tasks
+    /_control/due               when the first task of each name is due, in Unix seconds
     /_control/reset             forgets everything but the endpoint named at the start, and all conditions
     /_control/clock             {"advance": seconds}: moves the clock, and runs what comes due on the way at its time
     /_control/webhooks          the conditions of `Conditions`; a call replaces them all, `{}` is fair weather
@@ -82,6 +83,12 @@ async def state(ctx: Context, _: JSON) -> JSON:
         "tasks": "SELECT name, count(*) FROM tasks GROUP BY name",
     }
     return {"now": ctx.now(), **{name: dict(ctx.store.sql.execute(sql).fetchall()) for name, sql in counted.items()}}
+
+
+@control("due")
+async def due(ctx: Context, _: JSON) -> JSON:
+    """Tells when the first task of each name is due on the sandbox's own clock."""
+    return dict(ctx.store.sql.execute("SELECT name, min(due_at) FROM tasks WHERE clock = '' GROUP BY name").fetchall())
 
 
 @control("reset")

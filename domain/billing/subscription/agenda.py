@@ -138,7 +138,9 @@ def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:
 
 
 def _pause(subscription: Subscription) -> timedelta:
-    awaits = subscription.status in {S.CREATED, S.INCOMPLETE} or _lapses_at(subscription) is not None
+    # After a trial the provider may try to collect for weeks, and reports each try.
+    begins = subscription.status in {S.CREATED, S.INCOMPLETE} and subscription.trial_end is None
+    awaits = begins or _lapses_at(subscription) is not None
     return POLL_AWAITING if awaits else POLL
 
 

@@ -198,22 +198,17 @@ def changing(
         ordered: its preview at this moment.
         command_id: what identifies the proration; never the time.
         actor: who orders it.
-        most_minor: the most that the caller agreed to pay now.
-
-    Raises:
-        SubscriptionRefused: `subscription.price_changed`, more is due than that.
+        most_minor: the most that the caller agreed to pay now. The provider bills it, with discounts that only it
+            knows, so it is what is held to that.
     """
-    if most_minor is not None and ordered.due_minor > most_minor:
-        raise SubscriptionRefused(
-            "More is due now than you agreed to. Preview the change again.", code="subscription.price_changed"
-        )
+    agreed_minor = ordered.due_minor if most_minor is None else most_minor
     change = Change(
         kind=ordered.kind,
         terms=ordered.terms,
         command_id=command_id,
         acts_at=ordered.acts_at,
         credits_minor=ordered.credits_minor,
-        most_minor=max(ordered.due_minor, ordered.later_minor, most_minor or 0),
+        most_minor=agreed_minor + max(0, ordered.later_minor - ordered.due_minor),
     )
     return Outcome(
         subscription=replace(
@@ -251,7 +246,9 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
 
 
 def resuming(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Outcome:
-    """Withdraw the cancellation or downgrade that was to take effect at the end of the period.
+    """Withdraw the cancellation that was to take effect at the end of the period; without one, the downgrade.
+
+    A downgrade beside a cancellation was ordered after it, and stays: otherwise the larger plan would be billed.
 
     Raises:
         SubscriptionRefused: there is none, or the period is over.
@@ -260,10 +257,12 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
     _require_no_order(subscription)
     if not subscription.cancel_at_period_end and waiting(subscription) is None:
         raise _wrong(subscription, "Nothing is due to change when this period ends, so there is nothing to resume.")
+    stays = waiting(subscription) if subscription.cancel_at_period_end else None
     # The provider has the downgrade's price until it confirms, so the downgrade waits until then.
-    order = Order(kind=OrderKind.RESUME, command_id=command_id)
+    order = Order(kind=OrderKind.RESUME if stays is None else OrderKind.GO_ON, command_id=command_id)
     after = replace(subscription, cancel_at_period_end=False, order=order)
-    return Outcome(subscription=after, event="resumed", actor=actor)
+    details = {} if stays is None else {"stays": stays.terms.plan}
+    return Outcome(subscription=after, event="resumed", actor=actor, details=details)
 
 
 # The provider's answers to what was ordered ---------------------------------------------------------------------------

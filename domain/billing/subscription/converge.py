@@ -374,6 +374,9 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
         # Active there and nothing received: nothing is given before the money is, but for what is tried until its end.
         tries = leaves_trial(subscription) and subscription.trial_end is not None and at < subscription.trial_end
         status = S.TRIALING if tries else S.INCOMPLETE
+    if status is S.PAST_DUE and subscription.paid_through is None and is_charged:
+        # A trial is over and its first bill is declined: nothing was ever paid, so there is nothing to keep meanwhile.
+        status = S.INCOMPLETE
     if status is S.ACTIVE and any(at >= each.due_at for each in subscription.requests):
         status = S.PAST_DUE  # the provider looks at its newest request alone, which is never overdue by the month
     if status is S.TRIALING and subscription.trial_days and subscription.trial_card is None:

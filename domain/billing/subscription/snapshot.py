@@ -94,6 +94,26 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a provider would bill for a change, in minor units.
+
+    Attributes:
+        total_minor: the bill's total, after discounts; negative where more is unused than charged.
+        due_minor: what is charged now: the total with the customer's balance there, or nothing where it is too little.
+        unused_minor: the credit for the rest of the period, already in the total.
+    """
+
+    total_minor: int
+    due_minor: int
+    unused_minor: int
+
+    @property
+    def charged_minor(self) -> int:
+        """What the change itself costs: a debt of earlier bills does not make it dearer."""
+        return min(self.total_minor, self.due_minor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutPage:
     """A page of the provider where the payer enters a method and subscribes, for the price that it was made for."""
 

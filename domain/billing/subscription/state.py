@@ -27,7 +27,7 @@ class SubscriptionStatus(StrEnum):
 
     Attributes:
         CREATED: agreed, and not yet created at the provider.
-        INCOMPLETE: waits for its first payment. Nothing is granted before.
+        INCOMPLETE: waits for its first payment, also after a trial. Nothing is granted before.
         TRIALING: in a free trial.
         ACTIVE: paid.
         PAST_DUE: the present period is not paid; the provider retries, and the entitlements of the plan continue.
@@ -136,7 +136,11 @@ class Change:
 
 
 class OrderKind(StrEnum):
-    """What the provider is still to be asked for; `undo`: that it takes an upgrade back that was not paid."""
+    """What the provider is still to be asked for.
+
+    `resume`: that the period's end changes nothing. `go_on`: that it goes on at the end, with the downgrade that waits.
+    `undo`: that it takes an upgrade back that was not paid.
+    """
 
     CREATE = "create"
     CHECK_OUT = "check_out"
@@ -145,6 +149,7 @@ class OrderKind(StrEnum):
     CANCEL = "cancel"
     CANCEL_AT_END = "cancel_at_end"
     RESUME = "resume"
+    GO_ON = "go_on"
     UNDO = "undo"
 
 

@@ -21,11 +21,10 @@ class Handling(StrEnum):
     CREATOR = "creator"  # the account of the organization that is paid out is read again, or its payout
     SUBSCRIPTION = "subscription"  # its subscription looks at the provider
     FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
-    WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
-_P, _M, _C, _W = Handling.PAYMENT, Handling.METHOD, Handling.CASH, Handling.WAITING
+_P, _M, _C = Handling.PAYMENT, Handling.METHOD, Handling.CASH
 _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 
 #: What a run is started for; the others are only stored.
@@ -63,12 +62,13 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "payout.failed": _K,
         TRANSFER_REVERSED: _K,
         "customer.subscription.": _S,
+        "invoice.finalized": _S,
         "invoice.marked_uncollectible": _S,
         "invoice.paid": _S,
         "invoice.payment_action_required": _S,
         "invoice.payment_failed": _S,
+        "invoice.payment_succeeded": _S,
         "invoice.voided": _S,
-        "invoice.": _W,
     },
     "paypal": {
         "CHECKOUT.ORDER.": _P,

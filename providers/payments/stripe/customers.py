@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import stripe
 
@@ -11,6 +12,7 @@ from providers.payments.base import CredentialsRefused, OutcomeUnknown, Provider
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.keys import HOLDS, under_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +67,26 @@ class StripeCustomers:
         return await self._make(org_id, name, idempotency_key)
 
     async def _make(self, org_id: str, name: str, idempotency_key: str) -> str:
-        with translated(changes=True):
-            made = await self._client.v1.customers.create_async(
-                {"name": name, "metadata": {"org_id": org_id}}, {"idempotency_key": idempotency_key}
+        async def make(key: str) -> str:
+            with translated(changes=True):
+                made = await self._client.v1.customers.create_async(
+                    {"name": name, "metadata": {"org_id": org_id}}, {"idempotency_key": key}
+                )
+            return made.id
+
+        return await under_key(make, idempotency_key, lambda: self._made_today(org_id))
+
+    async def _made_today(self, org_id: str) -> str | None:
+        """Look through the customers that were made since a key may have been used; unlike search, lists do not lag."""
+        since = datetime.now(UTC) - HOLDS
+        with translated(changes=False):
+            listed = await self._client.v1.customers.list_async(
+                {"created": {"gte": int(since.timestamp())}, "limit": 100}
             )
-        return made.id
+            async for customer in listed.auto_paging_iter():
+                if metadata_of(customer, "org_id") == org_id:
+                    return customer.id
+        return None
 
     async def methods(self, customer_ref: str) -> list[MethodView]:
         """List what is stored with the customer, the newest first."""

@@ -8,6 +8,7 @@ ProviderUnavailable
 └── anything at all that broke off a request which only reads
 OutcomeUnknown
 ├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
+├── FailureReplayed: a 5xx of an earlier request under the key, which is over
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
 ├── 400, with Stripe's own code
@@ -52,6 +53,10 @@ class Declined(ProviderRefused):
         super().__init__(decline.detail, code=decline.code)
         self.decline = decline
         self.intent_ref = intent_ref
+
+
+class FailureReplayed(OutcomeUnknown):
+    """Stripe has repeated the 5xx of an earlier request under the key; that request may have had its effect."""
 
 
 class KeyReused(ProviderRefused):
@@ -99,6 +104,8 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
         asked_to_wait = code == "lock_timeout" or (
             status == 503 and (error.headers or {}).get("stripe-should-retry") == "true"
         )
+        if changes and (error.headers or {}).get("idempotent-replayed") == "true":
+            return FailureReplayed(detail, code=code)
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
     # 403 `account_invalid` is among them, although a connected account that has left the platform is answered so too:
     # by a key of another platform every account is, and what was sent under the right one would be sent again.

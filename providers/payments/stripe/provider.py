@@ -26,6 +26,7 @@ from providers.payments.stripe import parameters, webhooks
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, KeyReused, translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.keys import under_key
 from providers.payments.stripe.movements import statement_movement
 from providers.payments.stripe.snapshots import (
     INTENT_EXPAND,
@@ -74,9 +75,12 @@ class StripeProvider:
         One whose stored method was declined is cancelled, so that it cannot be paid behind our back.
         """
         try:
-            if payment.hosted:
-                return await self._open_session(payment, idempotency_key)
-            return await self._make_intent(payment, idempotency_key)
+            make = self._open_session if payment.hosted else self._make_intent
+            return await under_key(
+                lambda key: make(payment, key),
+                idempotency_key,
+                lambda: self.find(payment, idempotency_key=idempotency_key),
+            )
         except KeyReused as reused:
             return await self._made_before(payment, idempotency_key, reused)
 
@@ -122,35 +126,47 @@ class StripeProvider:
         )
         if intent is None or not waits:
             return await self.retrieve(ref)
-        try:
+        params = parameters.confirmation(intent, method_ref, INTENT_EXPAND)
+
+        async def pay(key: str) -> Snapshot:
             with translated(changes=True):
-                intent = await self._api.payment_intents.confirm_async(
-                    ref,
-                    parameters.confirmation(intent, method_ref, INTENT_EXPAND),
-                    {"idempotency_key": idempotency_key},
-                )
+                paid = await self._api.payment_intents.confirm_async(ref, params, {"idempotency_key": key})
+            return await self._current(paid)
+
+        async def tried() -> Snapshot | None:
+            found = await self._intent(ref)
+            is_same = (found.status, id_of(found.latest_charge)) == (intent.status, id_of(intent.latest_charge))
+            return None if is_same else await self.retrieve(ref)
+
+        try:
+            return await under_key(pay, idempotency_key, tried)
         except Declined as declined:
             return await self._after_decline(declined)
-        return await self._current(intent)
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
         """Capture a part of what is authorized, or all of it, once."""
         intent = await self._bare_intent(ref)
         amount = to_stripe(amount_minor, intent.currency.upper())
-        with translated(changes=True):
-            await self._api.payment_intents.capture_async(
-                intent.id, {"amount_to_capture": amount}, {"idempotency_key": idempotency_key}
-            )
-        return await self._after_change(ref)
+
+        async def capture(key: str) -> Snapshot:
+            with translated(changes=True):
+                await self._api.payment_intents.capture_async(
+                    intent.id, {"amount_to_capture": amount}, {"idempotency_key": key}
+                )
+            return await self._after_change(ref)
+
+        async def captured() -> Snapshot | None:
+            found = await self.retrieve(ref)
+            return None if found.status is ProviderStatus.AUTHORIZED else found
+
+        return await under_key(capture, idempotency_key, captured)
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         """Cancel the intent or expire the session; what cannot be cancelled any more is returned as it stands."""
         refused: ProviderRefused | None = None
         try:
-            if ref.startswith("cs_"):
-                await self._end_session(ref, idempotency_key)
-            else:
-                await self._cancel_intent(ref, idempotency_key)
+            end = self._end_session if ref.startswith("cs_") else self._cancel_intent
+            await under_key(lambda key: end(ref, key), idempotency_key, lambda: self._ended(ref))
         except ProviderRefused as error:
             refused = error
         snapshot = await self._after_change(ref)
@@ -168,17 +184,22 @@ class StripeProvider:
         """
         intent = await self._bare_intent(ref, expand=("latest_charge", "customer"))
         params = parameters.refund(intent, refund_id, amount_minor, reason)
-        try:
+
+        async def make(key: str) -> RefundSnapshot:
             with translated(changes=True):
-                refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
+                refund = await self._api.refunds.create_async(params, {"idempotency_key": key})
+                if _replayed(refund):
+                    refund = await self._api.refunds.retrieve_async(refund.id)
+            return refund_snapshot(refund)
+
+        try:
+            return await under_key(
+                make, idempotency_key, lambda: self.find_refund(ref, refund_id=refund_id, idempotency_key="")
+            )
         except KeyReused as reused:
             return await self._refunded_before(ref, refund_id, amount_minor, reused)
         except ProviderRefused as refused:
             raise _has_no_address(intent, refused) or refused from refused
-        if _replayed(refund):
-            with translated(changes=True):
-                refund = await self._api.refunds.retrieve_async(refund.id)
-        return refund_snapshot(refund)
 
     async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:  # noqa: ARG002
         """Pick the refund that carries our id from those of the payment."""
@@ -271,7 +292,12 @@ class StripeProvider:
         chosen = max(found, key=lambda session: (session.status == "complete", session.status == "open"))
         return await self.retrieve(chosen.id)
 
-    async def _end_session(self, ref: str, idempotency_key: str) -> None:
+    async def _ended(self, ref: str) -> bool | None:
+        """Return whether nothing can be paid any more; None if something can."""
+        status = (await self.retrieve(ref)).status
+        return None if status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED) else True
+
+    async def _end_session(self, ref: str, idempotency_key: str) -> bool:
         with translated(changes=False):
             session = await self._api.checkout.sessions.retrieve_async(ref)
         intent_ref = id_of(session.payment_intent)
@@ -280,10 +306,12 @@ class StripeProvider:
                 await self._api.checkout.sessions.expire_async(ref, {}, {"idempotency_key": idempotency_key})
         elif intent_ref:
             await self._cancel_intent(intent_ref, idempotency_key)
+        return True
 
-    async def _cancel_intent(self, ref: str, idempotency_key: str) -> None:
+    async def _cancel_intent(self, ref: str, idempotency_key: str) -> bool:
         with translated(changes=True):
             await self._api.payment_intents.cancel_async(ref, {}, {"idempotency_key": idempotency_key})
+        return True
 
     async def _after_decline(self, declined: Declined) -> Snapshot:
         if declined.intent_ref is None:

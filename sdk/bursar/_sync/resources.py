@@ -2350,7 +2350,10 @@ class Subscriptions:
     def preview_change(
         self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
-        """Preview a change: what it costs and grants, and when it acts."""
+        """Preview a change: what it costs and grants, and when it acts.
+
+        What an upgrade costs now is what Stripe would bill, with discounts and the customer's balance there.
+        """
         return self._caller.ask(
             models.ChangePreview,
             "subscriptions.preview_change",
@@ -2360,7 +2363,10 @@ class Subscriptions:
         )
 
     def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
-        """Undo a cancellation or a downgrade that is to act when the period ends."""
+        """Undo the cancellation that is to act when the period ends; without one, the downgrade.
+
+        A smaller plan that was ordered after the cancellation stays: `pending_change` has it.
+        """
         return self._caller.ask(
             models.SubscriptionView,
             "subscriptions.resume",
@@ -3370,6 +3376,8 @@ class Marketplace:
         If it is free or costs credits, it is bought at once; if it costs money, when its payment is fulfilled.
 
         An organization buys an agent only once: a second request returns the existing purchase. If that is by usage and the request names the `prices` of the present offer, they apply to the organization from then on; agents' keys cannot accept other prices for it.
+
+        Agents' keys must state the `price` with its `currency`, or the `prices`, that they have seen, unless it is free.
         """
         return self._caller.ask(
             models.PurchaseAnswer,
@@ -5931,8 +5939,7 @@ class Webhooks:
         to: datetime | str | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "waiting", "unmatched"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "unmatched"] | str] | Omitted = OMITTED,
         unhandled: bool | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         payment_id: str | Omitted = OMITTED,

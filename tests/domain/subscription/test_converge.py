@@ -200,6 +200,17 @@ def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
     assert (over.event, over.subscription.is_entitled) == ("given_up", False)
 
 
+def test_trial_whose_first_bill_is_declined_is_incomplete_and_has_no_plan_meanwhile() -> None:
+    ends = START + days(14)
+    trying = replace(active(), status=S.TRIALING, trial_days=14, trial_card="card", trial_end=ends, paid_through=None)
+    first = unpaid(1, 2_900, month(0))
+    tried = taken(trying, seen(first, state=P.PAST_DUE, trial_end=ends), ends + timedelta(hours=2)).subscription
+    assert (tried.status, tried.is_entitled) == (S.INCOMPLETE, False)
+    paid = replace(first, state=BillState.PAID, paid_minor=2_900)
+    outcome = taken(tried, seen(paid, trial_end=ends), ends + days(3))
+    assert (outcome.event, outcome.plan, outcome.subscription.status) == ("activated", "starter", S.ACTIVE)
+
+
 def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
     trial = seen(bill(0, 0, month(0)), state=P.TRIALING, trial_end=month(0).end)
     outcome = taken(confirmed(created(trial_card="known", trial_days=14)), trial)
@@ -314,12 +325,28 @@ def test_change_while_one_is_pending_is_refused_until_it_is_withdrawn() -> None:
     assert preview(confirmed(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
 
 
-def test_change_whose_price_grew_since_it_was_shown_is_refused() -> None:
+def test_smaller_plan_that_was_ordered_after_a_cancellation_stays_when_that_is_withdrawn() -> None:
+    ending = cancelling(active("professional"), "cmd_2", at_period_end=True, actor="kim").subscription
+    pending = ordered(confirmed(ending), terms("starter"), START + days(3))
+    back = resuming(pending, "cmd_4", actor="kim", at=START + days(4))
+    assert (back.subscription.order and back.subscription.order.kind, back.details) == (
+        OrderKind.GO_ON,
+        {"stays": "starter"},
+    )
+    goes_on = confirmed(back.subscription, seen(bill(0, 9_900, month(0))))
+    assert (goes_on.cancel_at_period_end, goes_on.change) == (False, pending.change)
+    # A second one withdraws the smaller plan.
+    again = confirmed(resuming(goes_on, "cmd_5", actor="kim", at=START + days(5)).subscription, seen())
+    assert (again.change, again.terms.plan) == (None, "professional")
+
+
+def test_change_is_held_to_what_was_agreed_which_a_discount_makes_less_than_the_list() -> None:
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START + days(14))
-    with pytest.raises(SubscriptionRefused) as caught:
-        changing(held, shown, "cmd_2", actor="kim", most_minor=shown.due_minor - 1)
-    assert caught.value.error_code == "subscription.price_changed"
+    for most, kept in ((None, shown.due_minor), (shown.due_minor - 1, shown.due_minor - 1), (10**6, 10**6)):
+        change = changing(held, shown, "cmd_2", actor="kim", most_minor=most).subscription.change
+        assert change is not None
+        assert change.most_minor == kept
 
 
 def test_declined_change_leaves_what_was_agreed_and_a_declined_beginning_ends() -> None:

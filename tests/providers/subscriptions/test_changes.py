@@ -1,5 +1,6 @@
 """Changes that follow others at a sandbox of Stripe: each is charged what was shown."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,9 @@ import pytest
 from domain.billing.subscription.commands import cancelling, changing, preview
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.orders import confirmed
+from domain.billing.subscription.snapshot import SubscriptionSnapshot
 from domain.billing.subscription.state import Subscription, Terms
+from providers.payments.base import OutcomeUnknown
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,
@@ -214,3 +217,54 @@ async def test_upgrade_from_an_archived_price_after_a_downgrade_that_was_dropped
             most_minor=ours.due_minor,
         )
         assert [each.paid_minor for each in changed.bills] == [9_900, ours.due_minor]
+
+
+@pytest.mark.parametrize("mode", ["500_stored", "500_after_commit"])
+async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buyer, mode: str) -> None:
+    small, large = [(await buyer.price(terms(plan))).price_id or "" for plan in ("starter", "professional")]
+
+    async def twice(order: Callable[[], Awaitable[SubscriptionSnapshot]]) -> SubscriptionSnapshot:
+        """Send it; its answer is a failure that its key remembers. Send it again under the same key."""
+        await buyer.shop.sandbox.control("faults", mode=mode, method="POST", path="/v1/subscriptions")
+        with pytest.raises(OutcomeUnknown):
+            await order()
+        return await order()
+
+    there, wanted = buyer.there, await buyer.new("starter")
+    made = await twice(lambda: there.create(wanted, idempotency_key="create"))
+    ref = made.ref
+    larger = await twice(lambda: there.upgrade(ref, large, at=BEGAN, idempotency_key="up"))
+    assert (larger.price_id, len(larger.bills)) == (large, 2)
+    smaller = await twice(lambda: there.downgrade(ref, small, idempotency_key="down"))
+    ending = await twice(lambda: there.cancel(ref, at_period_end=True, idempotency_key="end"))
+    goes_on = await twice(lambda: there.resume(ref, large, idempotency_key="resume"))
+    assert (smaller.price_id, ending.cancel_at_period_end) == (small, True)
+    assert (goes_on.price_id, goes_on.cancel_at_period_end) == (large, False)
+    assert goes_on.bills == larger.bills
+
+
+@pytest.mark.parametrize(("percent_off", "balance"), [(20, 0), (0, -1_000), (0, -10_000)])
+async def test_preview_is_what_is_charged_with_a_discount_or_a_balance_that_only_the_provider_knows(
+    buyer: Buyer, percent_off: int, balance: int
+) -> None:
+    made = await buyer.subscribe("starter")
+    api = buyer.shop.api
+    if percent_off:
+        coupon = await api.coupons.create_async({"percent_off": percent_off, "duration": "forever"})
+        await api.subscriptions.update_async(made.ref, {"discounts": [{"coupon": coupon.id}]})
+    if balance:
+        await api.customers.update_async(buyer.customer, {"balance": balance})
+    at, wanted = BEGAN + timedelta(days=14), terms("professional")
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
+    shown = await buyer.there.preview(made.ref, wanted, at=at)
+    listed = preview(await buyer.held("starter", made), PLANS, wanted, 1, at).due_minor
+    assert shown.due_minor < listed
+    price = (await buyer.price(wanted)).price_id or ""
+    change = {"at": at, "held": item(await buyer.price(terms("starter")))}
+    if shown.charged_minor > 0:
+        with pytest.raises(SubscriptionDeclined):
+            await buyer.there.upgrade(
+                made.ref, price, idempotency_key="less", most_minor=shown.charged_minor - 1, **change
+            )
+    changed = await buyer.there.upgrade(made.ref, price, idempotency_key="up", most_minor=shown.due_minor, **change)
+    assert changed.bills[-1].paid_minor == shown.due_minor

@@ -35,6 +35,14 @@ async def test_failure_after_commit_is_what_the_key_remembers(stripe_sandbox):
     assert await customers(stripe_sandbox) == 1
 
 
+async def test_failure_without_the_work_is_what_the_key_remembers_too(stripe_sandbox):
+    await stripe_sandbox.control("faults", mode="500_stored", path=PATH)
+    answers = [await stripe_sandbox.raw("POST", PATH, Idempotency_Key="k1") for _ in range(2)]
+    assert [each.status_code for each in answers] == [500, 500]
+    assert (answers[1].headers["idempotent-replayed"], await customers(stripe_sandbox)) == ("true", 0)
+    assert (await stripe_sandbox.raw("POST", PATH, Idempotency_Key="k1:1")).status_code == 200
+
+
 async def test_failure_after_commit_hides_a_decline_too(stripe_sandbox):
     data = {"payment_method": "pm_card_visa_chargeDeclined", "confirm": "true", "return_url": "https://a.example"}
     await stripe_sandbox.control("faults", mode="500_after_commit", path="/v1/setup_intents")
