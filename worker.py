@@ -12,6 +12,7 @@ import inspect
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -157,6 +158,7 @@ def make_worker(
                 entity=settings.legal_entity,
                 hold_back=settings.hold_back,
                 by_hand=by_hand,
+                fees_above=Decimal(settings.fees_alert_above),
             ),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),

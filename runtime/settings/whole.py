@@ -1,6 +1,7 @@
 """Every setting of the product."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from pydantic import model_validator
 
@@ -75,6 +76,10 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             longest_poll=self.longest_poll,
             chain_poll=self.chain_poll,
             open=self.payment_open,
+            own_refund_days=self.topup_refund_days,
+            own_refunds=self.topup_refunds,
+            keeps_fees=self.refund_fees_paid_by == "payer",
+            largest_top_up=Decimal(self.largest_topup),
         )
 
     @property

@@ -1,6 +1,7 @@
 """A payment's event given to the books as its run gives it."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
@@ -34,4 +35,4 @@ async def _sent(
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt, is_local=True)
     environment.metric_meter = meter
-    return await environment.run(PaymentActivities(database).record, message)
+    return await environment.run(PaymentActivities(database, fees_above=Decimal("0.10")).record, message)

@@ -91,7 +91,9 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
             return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
         case PaymentPostingKind.FEE:
             fees = accounts.platform(f"fees/{terms.provider}", move.asset)
-            return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
+            return _signed(fees, clearing, amount)
+        case PaymentPostingKind.KEEP:
+            return _signed(own, accounts.platform("revenue/refund_fees", move.asset), amount)
         case PaymentPostingKind.ISSUE:
             return [(issuance(terms), own, amount)]
         case PaymentPostingKind.RETIRE:
@@ -193,6 +195,13 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
     elif event == "refund_failed":
         parts = payment.refunds
     return next((part for part in parts if part.ref and part.ref == ref), None)
+
+
+def _signed(source: Account, destination: Account, amount_minor: int) -> list[Transfer]:
+    """Move an amount that may be below zero: then it goes the other way."""
+    if amount_minor > 0:
+        return [(source, destination, amount_minor)]
+    return [(destination, source, -amount_minor)]
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
