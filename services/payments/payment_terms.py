@@ -112,6 +112,7 @@ class TermsMaker:
         tax: Taxation | None = None,
     ) -> PaymentTerms:
         """Return the terms for a charge and its tax, once the options are known to be able to take it."""
+        before_tax = charge
         if tax is not None:
             charge = _taxed(charge, tax)
             if not tax.includes_tax:
@@ -130,7 +131,7 @@ class TermsMaker:
         with provider_errors():
             check_chargeable(options.provider, charge.amount_minor, charge.currency)
         if purpose.kind in TOP_UPS:
-            self._check_top_up(charge)
+            self._check_top_up(before_tax)
         payment_id = new_id("pay")
         return PaymentTerms(
             payment_id=payment_id,
@@ -168,6 +169,12 @@ class TermsMaker:
             keeps_fee=self.rules.keeps_fees,
             unit_minor=refund_unit(options.provider, charge.currency),
         )
+
+    @property
+    def largest_top_up_minor(self) -> int:
+        """How many credits the largest top-up buys at the list price, in minor units."""
+        credit = self.rules.credit
+        return credit.buys(int(self.rules.largest_top_up.scaleb(scale_of(credit.currency))))
 
     def _check_top_up(self, charge: Charge) -> None:
         worth_in = charge.currency if charge.quote is None else charge.quote.currency

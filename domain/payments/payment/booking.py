@@ -89,11 +89,8 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
             return [(proceeds(terms, issued=issues), sale_tax(terms), amount)]
         case PaymentPostingKind.TAX_BACK:
             return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
-        case PaymentPostingKind.FEE:
-            fees = accounts.platform(f"fees/{terms.provider}", move.asset)
-            return _signed(fees, clearing, amount)
-        case PaymentPostingKind.KEEP:
-            return _signed(own, accounts.platform("revenue/refund_fees", move.asset), amount)
+        case PaymentPostingKind.FEE | PaymentPostingKind.KEEP:
+            return _fee(terms, move)
         case PaymentPostingKind.ISSUE:
             return [(issuance(terms), own, amount)]
         case PaymentPostingKind.RETIRE:
@@ -197,11 +194,16 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
     return next((part for part in parts if part.ref and part.ref == ref), None)
 
 
-def _signed(source: Account, destination: Account, amount_minor: int) -> list[Transfer]:
-    """Move an amount that may be below zero: then it goes the other way."""
-    if amount_minor > 0:
-        return [(source, destination, amount_minor)]
-    return [(destination, source, -amount_minor)]
+def _fee(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
+    """Book a fee: the provider's, or one that is kept of a refund. Below zero it goes the other way."""
+    if move.kind is PaymentPostingKind.FEE:
+        source = accounts.platform(f"fees/{terms.provider}", move.asset)
+        destination = accounts.provider_clearing(terms.provider, move.asset)
+    else:
+        source, destination = entitlement_account(terms), accounts.platform("revenue/refund_fees", move.asset)
+    if move.amount_minor < 0:
+        source, destination = destination, source
+    return [(source, destination, abs(move.amount_minor))]
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
