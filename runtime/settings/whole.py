@@ -41,6 +41,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             others={code: each.tax_country for code, each in self.entities.others.items()},
             credit=self.price_of_credits,
             credit_includes_tax=self.credit_prices_include_tax,
+            taxes_what_was_paid=self.credits_taxed_on == "paid",
             needs_answer=self.tax_service_url is not None,
         )
 
