@@ -159,6 +159,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: self.price_of_credits,
             "CREDIT_PACKAGES": lambda: self.packages,
+            "COST_CREDIT_PRICE and BURSAR_COST_MARKUP": lambda: self.check_cost_price(),
             "LITELLM_ACTIONS": lambda: self.paying_actions,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
             "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),
