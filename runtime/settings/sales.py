@@ -59,6 +59,7 @@ class SalesSettings(Part):
     payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_destination_hold: timedelta = Field(default=timedelta(hours=72), ge=timedelta(0), le=timedelta(days=365))
+    reverse_payouts_for_refunds: bool = True
     payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     two_operators_above: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     default_model_price: str | None = None
@@ -127,6 +128,7 @@ class SalesSettings(Part):
             floor=self.payout_hold_back_floor,
             refunds=timedelta(days=self.purchase_refund_days),
             destination=self.payout_destination_hold,
+            reverses_refunds=self.reverse_payouts_for_refunds,
         )
 
     @property
