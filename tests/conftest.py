@@ -53,6 +53,8 @@ TOGETHER = {
 #: Its tests share a stack, on as many workers as there are.
 BROWSER = "tests/console/browser/"
 E2E = "tests/e2e/"
+#: Its stack is its own: what it reads of accounts and statements is of everybody who uses the stack.
+DEMO = "tests/e2e/test_demo.py"
 #: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
 LONGEST = ("tests/faults/", "tests/stack/", E2E, BROWSER, "tests/workflows/")
 #: Kills the stack that the tests of its folder share, and comes last of them.
@@ -81,7 +83,7 @@ class Ending:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.users = {"stack": [E2E]}
+        self.users = {"stack": [E2E], "demo": [DEMO]}
         self.users.setdefault(browser_stack(config), []).append(BROWSER)
         self.left: dict[str, set[str]] = {}
 

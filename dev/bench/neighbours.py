@@ -286,6 +286,7 @@ def _contract(terms: Terms) -> Contract:
         grace_seconds=terms.grace_seconds,
         dispute_default_share_e4=terms.dispute_default_share_e4,
         commission_bps=terms.commission_bps,
+        commission_from="usual",
         milestones=[],
         created_by="bench",
         command_id=terms.contract_id,

@@ -95,7 +95,9 @@ class AlertStory:
 
     async def _mail(self, wanted: str) -> Json:
         """Wait for a mail to the address that says something."""
-        async with httpx2.AsyncClient(base_url=self._narrator.running.mail_url or "", trust_env=False) as mailbox:
+        async with httpx2.AsyncClient(
+            base_url=self._narrator.running.mail_url or "", trust_env=False, timeout=60
+        ) as mailbox:
             give_up_at = time.monotonic() + PATIENCE
             while time.monotonic() < give_up_at:
                 mails: list[Json] = (await mailbox.get("/mails", params={"to": self._address})).json()

@@ -138,7 +138,7 @@ class WebhookStory:
         if self._disabled is None:
             return
         came: list[Json] = []
-        async with httpx2.AsyncClient(base_url=narrator.running.mail_url or "", trust_env=False) as mailbox:
+        async with httpx2.AsyncClient(base_url=narrator.running.mail_url or "", trust_env=False, timeout=60) as mailbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(MAIL_PATIENCE):
                     while not came:

@@ -186,17 +186,15 @@ def commission_source(level: Level | None) -> CommissionSource:
     return CommissionSource.LEVEL
 
 
-def commission_rule(source: str | None, version: int | None, name: str | None, quote_id: str | None) -> str:
+def commission_rule(source: str, version: int | None, name: str | None, quote_id: str | None) -> str:
     """Return a sentence about the rule that determined a contract's commission."""
     match source:
         case CommissionSource.LEVEL:
             rule = f"The commission of the level {name!r}, in version {version} of the levels by reputation"
         case CommissionSource.OPERATOR:
             rule = "What an operator set for this contract"
-        case CommissionSource.USUAL:
-            rule = "The platform's usual commission"
         case _:
-            rule = "What held when the contract was made"
+            rule = "The platform's usual commission"
     return f"{rule}." if quote_id is None else f"{rule}, less what the discount of the quote {quote_id} takes of it."
 
 

@@ -38,7 +38,7 @@ CREATE TABLE deployment_events (
     actor text NOT NULL,
     command_id text NOT NULL,
     at timestamptz NOT NULL,
-    plan text,
+    plan text NOT NULL,
     share bigint,
     CONSTRAINT pk_deployment_events PRIMARY KEY (org_id, number),
     CONSTRAINT uq_deployment_events_command_id UNIQUE (command_id),

@@ -140,7 +140,7 @@ CREATE TABLE pricing_quotes (
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
     contract_id text,
-    commission_from text,
+    commission_from text NOT NULL,
     level_version bigint,
     level_name text,
     CONSTRAINT pk_pricing_quotes PRIMARY KEY (id),

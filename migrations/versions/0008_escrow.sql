@@ -32,7 +32,7 @@ CREATE TABLE contracts (
     command_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     quote_id text,
-    commission_from text,
+    commission_from text NOT NULL,
     level_version bigint,
     level_name text,
     priority smallint,

@@ -69,7 +69,7 @@ class DeploymentEvent(Base):
     kind: Mapped[str]
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     slots: Mapped[int]
-    plan: Mapped[str | None]
+    plan: Mapped[str]
     share: Mapped[int | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     actor: Mapped[str]

@@ -39,7 +39,7 @@ class Contract(Base):
         quote_id: the quote that gave the price and the commission; null where the client named the price.
         undiscounted_commission_bps: the commission before a discount was taken off it, and the usual one where a level
             takes none: it bounds bad evidence. Null where `commission_bps` bounds it.
-        commission_from: what gave the commission: `usual`, `level` or `operator`; null in contracts of before.
+        commission_from: what gave the commission: `usual`, `level` or `operator`.
         level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
         priority: of the escrow's run in Temporal's task queues; null is the usual one.
     """
@@ -98,7 +98,7 @@ class Contract(Base):
     expired_at: Mapped[datetime | None]
     open_by: Mapped[datetime] = mapped_column(server_default=text("now() + interval '7 days'"))
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
-    commission_from: Mapped[str | None]
+    commission_from: Mapped[str]
     level_version: Mapped[int | None]
     level_name: Mapped[str | None]
     priority: Mapped[int | None] = mapped_column(SmallInteger)

@@ -105,7 +105,7 @@ class PricingQuote(Base):
         base_minor: what the listing says, in minor units of `currency`, for all of `quantity`.
         price_minor: what it costs the client.
         commission_bps: of the contract that is made with it.
-        commission_from: what gave the commission that a discount is taken from: `usual` or `level`.
+        commission_from: what gave the commission that a discount is taken from: `usual`, `level` or `operator`.
         level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
         facts: what the price was made from, as `domain.marketplace.pricing.facts.Facts` writes it.
         adjustments: the lines of the price.
@@ -133,7 +133,7 @@ class PricingQuote(Base):
     price_minor: Mapped[int]
     multiplier_bps: Mapped[int]
     commission_bps: Mapped[int] = mapped_column(Integer)
-    commission_from: Mapped[str | None]
+    commission_from: Mapped[str]
     level_version: Mapped[int | None]
     level_name: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)

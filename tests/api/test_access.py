@@ -615,6 +615,7 @@ LOOK_FIRST = {
 }
 
 
+@pytest.mark.slow
 async def test_key_of_another_request_is_refused_by_every_operation(
     stranger: Tenant,
     operator: Caller,

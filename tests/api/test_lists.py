@@ -226,6 +226,7 @@ def forged(listing: ListOf, path: dict[str, str], given: dict[str, str], *, last
     return encode_cursor(scope, *place)
 
 
+@pytest.mark.slow
 async def test_forged_cursors_are_followed_or_refused(new_tenant: Any, operator: Caller) -> None:
     tenant: Tenant = await new_tenant("owner")
     control = {"subject": {"type": "organization"}, "currency": "CREDIT", "limits": [{"window": "day", "amount": "1"}]}

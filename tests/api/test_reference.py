@@ -58,6 +58,7 @@ async def test_a_page_loads_nothing_from_another_host(anonymous: Caller, path: s
         assert (await anonymous.http.get(urljoin(path, address))).status_code in {200, 405}
 
 
+@pytest.mark.slow
 @for_each("path", [*PAGES, *FILES])
 async def test_head_answers_as_get_does(anonymous: Caller, path: str) -> None:
     named = {"X-Request-Id": "same"}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import pytest
+
 from dev.openapi import WAY_OUT, breaks, released
 from tests.support.cases import for_each
 from tests.support.openapi import served
@@ -82,6 +84,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @for_each("what", BROKEN)
 def test_what_breaks_a_client_is_said_in_a_sentence(what: str) -> None:
     change, sentence = BROKEN[what]

@@ -92,6 +92,7 @@ def test_identifier_of_a_term_exists(name: str) -> None:
         found = getattr(found, part)
 
 
+@pytest.mark.slow
 def test_messages_do_not_use_the_words_that_a_term_replaces() -> None:
     words = replaced()
     files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]

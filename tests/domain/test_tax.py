@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.billing.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find
+from domain.billing.tax.rates import NO_TAX, TaxCategory, TaxRate, check_rate, find, parse_rate
 from domain.billing.tax.treatment import EXEMPT, REVERSE_CHARGE, TaxParty, treat
 from domain.common.errors import Invalid
 from tests.support.cases import for_each
@@ -105,6 +105,12 @@ def test_rates_that_make_no_sense_are_refused(wrong):
     with pytest.raises(Invalid) as refusal:
         check_rate(TaxRate(**terms))
     assert refusal.value.extra["field"] == next(iter(wrong)).removesuffix("_e6")
+
+
+def test_a_rate_has_up_to_six_decimals() -> None:
+    assert parse_rate("0.0887500") == 88_750
+    with pytest.raises(Invalid, match="up to 6 decimals"):
+        parse_rate("0.0887501")
 
 
 BY_REGION = [

@@ -12,10 +12,17 @@ import pytest
 
 from dev.stack.demo import demo
 from dev.stack.migrate import ROOT
+from dev.stack.running import Running
 from dev.stack.stories import STORIES
-from tests.e2e.conftest import World
+from tests.support.servers import ask
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def running() -> Running:
+    """A stack that nothing but the demo uses."""
+    return Running.read(Path(ask("demo")["data_dir"]) / "dev.json")
 
 
 async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
@@ -24,8 +31,7 @@ async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
     return code, "\n".join(lines)
 
 
-async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sandbox_before(world: World) -> None:
-    running = world.running
+async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sandbox_before(running: Running) -> None:
     charge = {
         "amount": "2000",
         "currency": "usd",
@@ -45,7 +51,7 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         stderr=asyncio.subprocess.STDOUT,
     )
     printed = (await process.communicate())[0].decode()
-    assert process.returncode == 0, printed
+    assert process.returncode == 0, printed[-3000:]
     for line in (
         "Using the stack that runs",
         *(f"{number}. {story.title}" for number, story in enumerate(STORIES, 1)),
@@ -102,12 +108,12 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
     }
 
 
-async def test_demo_says_what_is_off_and_fails(world: World) -> None:
+async def test_demo_says_what_is_off_and_fails(running: Running) -> None:
     story = STORIES[0]
     with_another_amount = replace(story, amounts={**story.amounts, "released": "47.51"})
     in_another_state = replace(story, acts=(*story.acts[:-1], replace(story.acts[-1], status="split")))
     in_wrong_order = replace(story, acts=(story.acts[1], *story.acts))
-    code, printed = await told(world.running.data_dir, (with_another_amount, in_another_state, in_wrong_order))
+    code, printed = await told(running.data_dir, (with_another_amount, in_another_state, in_wrong_order))
     assert code == 1
     off = printed.partition("This is off:")[2]
     assert "released: 47.50, expected 47.51" in off

@@ -62,21 +62,22 @@ FILL = {
     "contracts": f"""
         INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
             signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
-            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, milestones, created_by,
-            command_id)
+            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, commission_from, milestones,
+            created_by, command_id)
         SELECT 'ctr_' || {ID}, '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
             CASE WHEN i = 1 THEN '{RARE_AGENT}' ELSE '{AGENT}' END, 'x', 1, 'CREDIT', '{{a}}',
-            CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, 1, 1, 1, 1, 1, 1, 1, 1, 1, '[]', 'x', 'ctr' || i
+            CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, 1, 1, 1, 1, 1, 1, 1, 1, 1, 'usual', '[]',
+            'x', 'ctr' || i
         FROM generate_series($1::int, $2::int) i""",
     # As many that nobody accepted in time, all of them newer; only the first of them can still be accepted.
     "proposals": f"""
         INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
             signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
-            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, milestones, created_by,
-            command_id, outside_listing, accept_by)
+            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, commission_from, milestones,
+            created_by, command_id, outside_listing, accept_by)
         SELECT 'ctr_' || lpad((i + 1000000)::text, 26, '0'), '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
             CASE WHEN i = 1 THEN '{RARE_AGENT}' ELSE '{AGENT}' END, 'x', 1, 'CREDIT', '{{a}}', '{{}}', 1, 1, 1, 1,
-            1, 1, 1, 1, 1, '[]', 'x', 'pro' || i, '{{price}}',
+            1, 1, 1, 1, 1, 'usual', '[]', 'x', 'pro' || i, '{{price}}',
             now() + CASE WHEN i = 1 THEN 1 ELSE -1 END * interval '1 day'
         FROM generate_series($1::int, $2::int) i""",
     "escrows": f"""

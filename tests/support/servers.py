@@ -64,6 +64,7 @@ class TestServers:
             "temporal": self._start_temporal,
             "stack": lambda: self._start_stack("stack"),
             "console": lambda: self._start_stack("console"),
+            "demo": lambda: self._start_stack("demo"),
         }
         # Each server has a thread of its own, which starts it and stays: the leash ends with the thread that holds it.
         self._threads = {name: ThreadPoolExecutor(1, f"test-{name}") for name in self._starters}

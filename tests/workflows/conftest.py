@@ -289,6 +289,7 @@ def _contract(t: Terms) -> dict[str, Any]:
         "grace_seconds": t.grace_seconds,
         "dispute_default_share_e4": t.dispute_default_share_e4,
         "commission_bps": t.commission_bps,
+        "commission_from": "usual",
         "milestones": [{"name": m.name, "amount_minor": m.amount_minor} for m in t.milestones],
     }
 

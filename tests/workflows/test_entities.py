@@ -124,6 +124,7 @@ def test_each_state_in_which_something_is_awaited_is_entered_or_has_a_reason(ent
 # Malformed messages ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entity", BY_ENTITY)
 async def test_pitfall_32_what_comes_without_its_message_is_refused_and_time_still_acts(entity: Entity, stage: Stage):
     first = entity.states[0]
