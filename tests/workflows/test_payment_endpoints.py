@@ -407,4 +407,4 @@ async def test_chargeback_is_answered_once_and_by_operators(shop: Shop) -> None:
     refused(await shop.payer.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
     assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")
     refunds = f"/payments/{bought['payment_id']}/refunds"
-    refused(await shop.payer.post(refunds, {}, key=new_key()), 409, "payment.already_refunded")
+    refused(await shop.payer.post(refunds, {}, key=new_key()), 409, "payment.disputed")

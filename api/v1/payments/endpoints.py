@@ -111,6 +111,7 @@ _REFUNDING = errors(
     InsufficientFunds,
     WrongPaymentState,
     (Conflict, "payment.already_refunded"),
+    (Conflict, "payment.disputed"),
     (Conflict, "payment.not_refundable"),
     (Conflict, "payment.too_many_refunds"),
     NeedsOperator,

@@ -72,9 +72,10 @@ def refund(
         is_cancelled: whether it returns what was paid although the payer had cancelled: less the fee, at any time.
 
     Raises:
-        Conflict: `payment.already_refunded`, nothing is left; `payment.not_refundable`, the provider cannot refund, or
-            the credits that paid are not waiting for their escrow any more; `payment.too_many_refunds`, only the whole
-            remainder can be refunded; `payment.refund_in_flight`, another refund has not reached the provider yet;
+        Conflict: `payment.already_refunded`, nothing is left; `payment.disputed`, a chargeback has the rest;
+            `payment.not_refundable`, the provider cannot refund, or the credits that paid are not waiting for their
+            escrow any more; `payment.too_many_refunds`, only the whole remainder can be refunded;
+            `payment.refund_in_flight`, another refund has not reached the provider yet;
             `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`;
             `payment.refund_needs_operator`, it is too late or too often for the payer; `payment.fee_not_known`.
         Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are refunded whole; a credit note
@@ -145,6 +146,13 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
         raise NotYet(
             "The escrow is being funded with this payment. Repeat the refund in a moment.",
             code="payment.fulfilment_under_way",
+        )
+    if not payment.refundable_minor and payment.disputed_minor:
+        raise Conflict(
+            "A chargeback holds or took the rest of this payment, so it cannot be refunded as well. "
+            "Wait for the bank's decision: what is won can be refunded.",
+            code="payment.disputed",
+            extra={"state": payment.status.value},
         )
     if not payment.refundable_minor:
         raise Conflict(
