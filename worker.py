@@ -12,6 +12,7 @@ import inspect
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -157,6 +158,7 @@ def make_worker(
                 entity=settings.legal_entity,
                 hold_back=settings.hold_back,
                 by_hand=by_hand,
+                fees_above=Decimal(settings.fees_alert_above),
             ),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),
@@ -229,7 +231,10 @@ def make_worker(
             Sweeps(database, client),
             AutoTopUpActivities(database, client, terms, settings.dunned_on),
             UsageChargeActivities(
-                database, (metering or Metering()).credit, pays_out_granted=settings.pay_out_granted_credits
+                database,
+                (metering or Metering()).credit,
+                cost_price=settings.price_of_cost,
+                pays_out_granted=settings.pay_out_granted_credits,
             ),
             VatNumberActivities(database, providers.vat_numbers),
             WebhookDispatchActivities(database, client),
@@ -275,9 +280,14 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
 
 
 async def warn(settings: Settings, database: Database) -> None:
-    """Log what is not set, so that related organizations are taken for strangers, or strangers for related ones."""
+    """Log what is not set, so that related organizations are taken for strangers, or strangers for related ones.
+
+    And by which prices the platform loses money.
+    """
     for why in settings.warnings:
         log.warning("settings.incomplete", why=why)
+    for why in settings.price_warnings:
+        log.warning("settings.price_below_cost", why=why)
     try:
         async with database.platform() as session:
             found = await organizations.made_together(session, settings.evidence_policy.registrars)

@@ -71,8 +71,8 @@ REACTIONS = _table(
     payout.given_up payout.destination_changed payout.no_account payout.account_not_ready
     payout.tax_profile_missing payout.destination_held payout.currency_unsupported
     customer.missing payment.wrong_state payment.refused
-    payment.already_refunded payment.fulfilment_under_way payment.refund_not_unknown payment.refund_known
-    payment.too_many_refunds payment.not_refundable payment.not_paid
+    payment.already_refunded payment.disputed payment.fulfilment_under_way payment.refund_not_unknown
+    payment.refund_known payment.too_many_refunds payment.refund_needs_operator payment.not_refundable payment.not_paid
     payment.under_way payment.exists payment.evidence_closed
     payment.failed payment.cancelled payment.expired invoice.wrong_state invoice.charge_under_way
     invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice

@@ -64,7 +64,13 @@ class AutoTopUpActivities:
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
-            done = await auto_topup.look(session, now=message.now, after=message.after, limit=message.limit)
+            done = await auto_topup.look(
+                session,
+                now=message.now,
+                after=message.after,
+                limit=message.limit,
+                most_minor=self._terms.largest_top_up_minor,
+            )
         falls = []
         for one in done.open:
             if message.everything or not one.begun:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -54,7 +55,7 @@ from services.billing import tax_receipt
 from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts
 from services.credits.credit_lot import ByHand
-from services.payments import evidence_due, payment_alerts, payment_loss, payment_lot, payment_refund
+from services.payments import evidence_due, payment_alerts, payment_fees, payment_loss, payment_lot, payment_refund
 from services.payments.payment import lock, resolve
 from services.payments.purposes import BOOKS
 from services.payments.purposes.base import taxed_by
@@ -101,18 +102,21 @@ class PaymentActivities:
         entity: str | None = None,
         hold_back: HoldBack | None = None,
         by_hand: ByHand | None = None,
+        fees_above: Decimal = Decimal(0),
     ) -> None:
         """Take the database, with the platform's role, and for how long creators' earnings can be recovered.
 
         With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
         commands of people are declined. `entity` is the code of the selling legal entity. `by_hand` says above which
-        amount an operator's refund takes two operators.
+        amount an operator's refund takes two operators, `fees_above` which share of income fees may take before
+        operators are alerted; 0 for any.
         """
         self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
         self._hold_back = hold_back or HoldBack.default()
         self._by_hand = by_hand
+        self._fees_above = fees_above
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -294,6 +298,7 @@ class PaymentActivities:
             await payment_lot.add(session, event, postings, transfer_id)
             taxed += taxed_by(event, resolved.share, transfer_id)
         await payment_alerts.raise_for(session, event, owed)
+        await payment_fees.look(session, event, self._fees_above)
         return after
 
     async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:

@@ -16,11 +16,20 @@ _USES = 50
 class UsageChargeActivities:
     """The activity of `UsageChargesWorkflow`."""
 
-    def __init__(self, database: Database, price: CreditPrice, *, pays_out_granted: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        price: CreditPrice,
+        *,
+        cost_price: CreditPrice | None = None,
+        pays_out_granted: bool = False,
+    ) -> None:
         """Take the database, with the platform's role, which charges every organization, and the price of a credit.
 
+        `cost_price`: how much of a call's own cost a credit pays; the price if it is None.
         `pays_out_granted`: whether earnings in granted credits can be paid out.
         """
+        self._cost_price = cost_price
         self._database = database
         self._price = price
         self._pays_out_granted = pays_out_granted
@@ -44,6 +53,7 @@ class UsageChargeActivities:
                 due_before=message.due_before,
                 at=message.at,
                 price=self._price,
+                cost_price=self._cost_price,
                 limit=message.limit,
             )
             uses = await usage_charge.due_uses(session, org_id, message.due_before, min(message.limit, _USES))

@@ -78,6 +78,7 @@ ADVICE: Mapping[str, Advice] = {
     "payment.evidence_offered": Advice(
         "Operators review it, and submit it to the bank before the deadline.", *_DISPUTES
     ),
+    "payment.fees_high": Advice(_PLATFORM),
     "payment.overdue": Advice("See the payment: it may wait for the payer.", *_PAYMENTS),
     "payment.purpose_gone": Advice(_PLATFORM),
     "payment.refund_failed": Advice("The provider refused it. The payer has not been refunded.", *_PAYMENTS),

@@ -33,7 +33,12 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "danger",
         "It cannot be paid any more. Money that arrives in the meantime is still booked.",
     ),
-    A.REFUND: ("Refund", "", "The money is refunded to the payer, and what was bought with it is clawed back."),
+    A.REFUND: (
+        "Refund",
+        "",
+        "The money is refunded to the payer, and what was bought with it is clawed back. "
+        "Of your own refund the provider's fee is kept.",
+    ),
     A.GIVE_UP_REFUND: (
         "Record the outcome of the refund",
         "",

@@ -79,3 +79,15 @@ def retry_after(failures: int, days: Sequence[int]) -> timedelta | None:
         return None
     before = days[failures - 2] if failures > 1 else 0
     return timedelta(days=days[failures - 1] - before)
+
+
+def amount_to_buy(missing_minor: int, unit_minor: int, left_minor: int) -> int:
+    """Return how many credits a fall buys: the least multiple that covers what is missing, or what the cap leaves.
+
+    Args:
+        missing_minor: by how much the balance is below its threshold, with what the organization owes.
+        unit_minor: what is bought at a time.
+        left_minor: how much may be bought; less than a unit buys nothing.
+    """
+    wanted = max(1, -(-missing_minor // unit_minor))
+    return unit_minor * max(0, min(wanted, left_minor // unit_minor))

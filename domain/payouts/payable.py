@@ -25,12 +25,14 @@ class HoldBack:
     Attributes:
         refunds: how long a buyer can return an agent; earnings from its sale are held back as long, at any level.
         destination: how long payouts wait for a new destination.
+        reverses_refunds: whether a payout is reversed at the provider for a refund, as for a chargeback.
     """
 
     usual: timedelta
     floor: timedelta
     refunds: timedelta = timedelta(0)
     destination: timedelta = timedelta(hours=72)
+    reverses_refunds: bool = True
 
     @classmethod
     def default(cls) -> "HoldBack":

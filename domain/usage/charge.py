@@ -97,16 +97,22 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
 
 
 def credits_of(
-    parts: Sequence[Part], cost: tuple[int, str] | None, price: CreditPrice, rates: Mapping[str, Fraction] | None = None
+    parts: Sequence[Part],
+    cost: tuple[int, str] | None,
+    price: CreditPrice,
+    rates: Mapping[str, Fraction] | None = None,
+    *,
+    cost_price: CreditPrice | None = None,
 ) -> int | Waits:
     """Return the charge of an event in minor units of credits, or why it has to wait.
 
-    The charge is rounded up once for each currency.
+    The charge is rounded up once for each currency, and the event's own cost by itself where its price is another.
 
     Args:
         parts: the parts read by charged meters.
         cost: the event's own cost, in pico of a currency; it is charged once, even if several meters charge by it.
-        price: the price of a credit.
+        price: the price of a credit, for prices of meters.
+        cost_price: how much of its own cost a credit pays, in the same currency; as for meters if it is None.
         rates: by currency, its value for one unit of the price's currency.
     """
     pico = Counter[str]()
@@ -116,13 +122,15 @@ def credits_of(
                 pico[part.currency] += rate_step(part.before, part.quantity, part.charge)
     except Invalid:
         return Waits.AMOUNT
+    own = Counter[str]()
     if cost is not None and any(part.charge is None for part in parts):
-        pico[cost[1]] += cost[0]
+        (pico if cost_price in {None, price} else own)[cost[1]] += cost[0]
     worth: dict[str, Fraction | None] = {**(rates or {}), price.currency: None}
-    if not set(pico) <= {CREDIT, *worth}:
+    if not {*pico, *own} <= {CREDIT, *worth}:
         return Waits.RATE
     minor = sum(
-        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, price, worth[currency])
-        for currency, amount in pico.items()
+        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, at, worth[currency])
+        for amounts, at in ((pico, price), (own, cost_price or price))
+        for currency, amount in amounts.items()
     )
     return minor if minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT

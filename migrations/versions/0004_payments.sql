@@ -265,6 +265,7 @@ CREATE TABLE auto_topup_crossings (
     at timestamptz NOT NULL,
     available_minor bigint NOT NULL,
     credits_minor bigint NOT NULL,
+    unit_minor bigint NOT NULL,
     payment_method text,
     payment_id text,
     outcome text NOT NULL,

@@ -14,10 +14,11 @@ class AutoTopUp(Base):
     Attributes:
         enabled: whether anything is bought.
         below_minor: the available balance below which it is, in minor units of credits.
-        credits_minor: how many are bought at a time.
+        credits_minor: how many are bought at a time; a fall buys the multiple that it needs.
         monthly_cap_minor: how many at most in a calendar month (UTC).
         payment_method: the stored method; the default one when null.
-        armed: whether the next fall below the threshold counts. It does again once the balance has been above.
+        armed: whether the next fall below the threshold counts. It does again once a payment
+            succeeded or expired, or the balance has been above.
         capped_until: no fall counts before then, because it would pass the monthly cap.
         crossings: how many falls have counted.
         failures: how many payments in a row were declined.
@@ -54,6 +55,7 @@ class AutoTopUpCrossing(Base):
 
     Attributes:
         number: counts the falls of the organization from 1; with it the command of the payment is named.
+        credits_minor: how many are bought: a multiple of `unit_minor`, which was set to be bought at a time.
         payment_id: null until somebody is asked to pay.
         outcome: see `domain.payments.auto_topup.Crossing`.
     """
@@ -69,6 +71,7 @@ class AutoTopUpCrossing(Base):
     at: Mapped[datetime]
     available_minor: Mapped[int]
     credits_minor: Mapped[int]
+    unit_minor: Mapped[int]
     payment_method: Mapped[str | None]
     payment_id: Mapped[str | None]
     outcome: Mapped[str]

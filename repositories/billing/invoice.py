@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
 from domain.billing.invoice.booking import InvoicePosting, lots_document
+from domain.billing.invoice.consideration import PaidLot
 from domain.billing.invoice.series import number_text, prefix_of
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
 from domain.common import accounts
@@ -204,11 +205,15 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsAtHand:
-    """The credits that an organization can spend: granted ones, and purchased ones with and without tax."""
+    """The credits that an organization can spend: granted ones, and purchased ones with and without tax.
+
+    `lots` are those of the ones without, in the order in which they are spent.
+    """
 
     granted: int = 0
     taxed: int = 0
     untaxed: int = 0
+    lots: tuple[PaidLot, ...] = field(default=(), compare=False)
 
 
 async def credits_at_hand(
@@ -220,7 +225,11 @@ async def credits_at_hand(
         """
         SELECT a.path, coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
             coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND l.taxed), 0)::bigint AS taxed,
-            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND NOT l.taxed), 0)::bigint AS untaxed
+            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND NOT l.taxed), 0)::bigint AS untaxed,
+            array_agg(ARRAY[l.remaining - l.held, l.amount, l.remaining, l.paid, l.costed]
+                ORDER BY l.priority, l.expires_at, l.id) FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS lots,
+            array_agg(l.paid_asset ORDER BY l.priority, l.expires_at, l.id)
+                FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS assets
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
         GROUP BY a.path
@@ -229,7 +238,24 @@ async def credits_at_hand(
         at,
     )
     return {
-        paths[row["path"]]: CreditsAtHand(granted=row["granted"], taxed=row["taxed"], untaxed=row["untaxed"])
+        paths[row["path"]]: CreditsAtHand(
+            granted=row["granted"],
+            taxed=row["taxed"],
+            untaxed=row["untaxed"],
+            lots=tuple(
+                PaidLot(
+                    free_minor=free,
+                    amount_minor=amount,
+                    remaining_minor=remaining,
+                    paid_minor=paid,
+                    costed_minor=costed,
+                    asset=asset,
+                )
+                for (free, amount, remaining, paid, costed), asset in zip(
+                    row["lots"] or (), row["assets"] or (), strict=True
+                )
+            ),
+        )
         for row in rows
     }
 

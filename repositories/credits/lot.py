@@ -14,12 +14,14 @@ from repositories.common.listing import Listing, Position, Wanted
 
 _PAGE = text(
     """
-    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.priority, l.amount, l.remaining, l.held,
+    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.priority, l.amount,
+        -- What the next sweep books as expired is not there any more; what is held can be captured.
+        CASE WHEN l.lapses AND l.expires_at <= now() THEN l.held ELSE l.remaining END AS remaining, l.held,
         CASE WHEN r.org_id = l.org_id THEN l.payment_id END AS payment_id,
         CASE WHEN r.org_id = l.org_id THEN l.paid ELSE 0 END AS paid, l.paid_asset, l.transfer_id, coalesce((
             SELECT sum(u.amount - u.returned) FROM ledger.lot_uses u
             WHERE u.lot_id = l.id AND u.outcome = 'expired'
-        ), 0)::bigint AS expired
+        ), 0)::bigint + CASE WHEN l.lapses AND l.expires_at <= now() THEN l.remaining - l.held ELSE 0 END AS expired
     FROM ledger.lots l LEFT JOIN ledger.lots r ON r.id = l.root_id
     WHERE l.id = ANY(:ids) ORDER BY l.id DESC
     """

@@ -19,7 +19,7 @@ OPEN, FALLEN, ABOVE = "open", "fallen", "above"
 #: What is due for the organizations in `which`; `due` is null if nothing is.
 _STANDS = """
     SELECT a.org_id, coalesce(b.posted - b.pending_out, 0) AS available_minor,
-        o.number, o.credits_minor, o.payment_id IS NOT NULL AS begun,
+        greatest(0, -coalesce(d.posted, 0)) AS owed_minor, o.number, o.credits_minor, o.payment_id IS NOT NULL AS begun,
         CASE
             WHEN o.number IS NOT NULL THEN 'open'
             WHEN NOT a.enabled THEN NULL
@@ -30,6 +30,8 @@ _STANDS = """
     FROM auto_topups a
     LEFT JOIN ledger.accounts c ON c.path = 'org/' || a.org_id || '/credits' AND c.asset = 'CREDIT'
     LEFT JOIN ledger.balances b ON b.account_id = c.id AND b.stripe = 0
+    LEFT JOIN ledger.accounts e ON e.path = 'org/' || a.org_id || '/debt/CREDIT' AND e.asset = 'CREDIT'
+    LEFT JOIN ledger.balances d ON d.account_id = e.id AND d.stripe = 0
     LEFT JOIN auto_topup_crossings o ON o.org_id = a.org_id AND o.outcome = 'open'
     WHERE a.org_id = ANY (:which)
       -- What was asked of a payer already goes on.
@@ -38,19 +40,6 @@ _STANDS = """
 """
 _PAGE = text("SELECT org_id FROM auto_topups WHERE org_id > :after ORDER BY org_id LIMIT :limit")
 _DUE = text(f"SELECT * FROM ({_STANDS}) s WHERE s.due IS NOT NULL ORDER BY s.org_id")
-#: The balance right after the payment's credits arrived, less what is held now.
-_ROSE = text("""
-    SELECT EXISTS (
-        SELECT FROM auto_topups a
-        JOIN ledger.accounts c ON c.path = 'org/' || a.org_id || '/credits' AND c.asset = 'CREDIT'
-        JOIN ledger.balances b ON b.account_id = c.id AND b.stripe = 0
-        LEFT JOIN (
-            ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id AND e.amount > 0
-        ) ON t.reference = :payment_id AND e.account_id = c.id
-        WHERE a.org_id = :org_id
-          AND (b.posted - b.pending_out >= a.below_minor OR e.balance_after - b.pending_out >= a.below_minor)
-    )
-""")
 _TAKEN_BACK = text("""
     SELECT p.id, true AS disputed FROM payments p JOIN payment_events e ON e.payment_id = p.id
     WHERE p.org_id = :org_id AND p.status IN ('disputed', 'charged_back')
@@ -77,6 +66,7 @@ class Stand:
 
     org_id: str
     available_minor: int
+    owed_minor: int
     number: int | None
     credits_minor: int | None
     begun: bool
@@ -137,14 +127,6 @@ async def rearm(session: AsyncSession, org_ids: Sequence[str]) -> None:
     )
 
 
-async def rose(session: AsyncSession, org_id: str, payment_id: str) -> bool:
-    """Return whether the balance is at the threshold or above, or was when the credits of a payment arrived.
-
-    A balance that was above and is below again by now is the next fall.
-    """
-    return bool((await session.execute(_ROSE, {"org_id": org_id, "payment_id": payment_id})).scalar_one())
-
-
 async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> int:
     """Return how many credits automatic top-ups have bought since a time or are buying, in minor units."""
     return int((await session.execute(select(_bought(org_id, since)))).scalar_one())
@@ -169,8 +151,10 @@ async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, boo
     return None if row is None else (row[0], row[1])
 
 
-async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> AutoTopUpCrossing:
-    """Record that a balance fell below its threshold; the caller has locked the row."""
+async def cross(
+    session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, credits_minor: int, at: datetime
+) -> AutoTopUpCrossing:
+    """Record that a balance fell below its threshold, and what it buys; the caller has locked the row."""
     wanted.crossings += 1
     wanted.armed = False
     wanted.capped_until = None
@@ -180,7 +164,8 @@ async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: in
         number=wanted.crossings,
         at=at,
         available_minor=available_minor,
-        credits_minor=wanted.credits_minor,
+        credits_minor=credits_minor,
+        unit_minor=wanted.credits_minor,
         payment_method=wanted.payment_method,
         payment_id=None,
         outcome=Crossing.OPEN.value,

@@ -311,3 +311,17 @@ async def concerned(
     found = (await session.execute(_CONCERNED, {"provider": provider, "refs": list(refs)})).scalar_one_or_none()
     row = None if found is None else await session.get(PaymentRow, found)
     return None if row is None else state_of(row)
+
+
+async def fees_and_income(session: AsyncSession, org_id: str, currency: str, since: datetime) -> tuple[int, int]:
+    """Return what payments of an organization since a time cost in fees, and what of their money was not sent back.
+
+    Both are sums of the movements of its payments on providers' balances in that currency.
+    """
+    row, paid = PaymentBalanceTransaction, PaymentRow
+    sums = func.coalesce(func.sum(row.fee_minor), 0), func.coalesce(func.sum(row.amount_minor), 0)
+    query = select(*sums).join(paid, paid.id == row.payment_id)
+    found = (
+        await session.execute(query.where(paid.org_id == org_id, paid.created_at >= since, row.currency == currency))
+    ).one()
+    return int(found[0]), int(found[1])

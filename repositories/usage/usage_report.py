@@ -145,3 +145,19 @@ async def totals(
         query = query.where(UsageDay.value == (of.agent_id or of.attribution.project_id))
     rows = (await session.execute(query)).mappings()
     return [Total(row["group"], row["currency"], {name: int(row[name]) for name in COUNTED}) for row in rows]
+
+
+_MODEL_COSTS = text(
+    """
+    SELECT currency, sum(cost_pico) AS cost FROM usage_days
+    WHERE dimension = 'model' AND value <> '' AND currency <> '' AND day BETWEEN :first AND :last
+        AND (CAST(:currency AS text) IS NULL OR currency = :currency)
+    GROUP BY currency HAVING sum(cost_pico) > 0
+    """
+)
+
+
+async def model_costs(session: AsyncSession, first: date, last: date, currency: str | None) -> dict[str, int]:
+    """Return what calls of models by all organizations cost on these days (UTC, both included), in pico by currency."""
+    rows = await session.execute(_MODEL_COSTS, {"first": first, "last": last, "currency": currency})
+    return {row.currency: int(row.cost) for row in rows}

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -31,6 +31,11 @@ class PaymentSettings(Part):
     longest_poll: timedelta = Field(default=timedelta(hours=1), ge=timedelta(seconds=1))
     chain_poll: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1))
     payment_open: timedelta = timedelta(days=30)
+    topup_refund_days: int = Field(default=14, ge=0, le=365)
+    topup_refunds: int = Field(default=1, ge=1, le=90)
+    refund_fees_paid_by: Literal["payer", "platform"] = "payer"
+    fees_alert_above: str = Field(default="0.10", pattern=r"^(0(\.[0-9]{1,4})?|1)$")
+    largest_topup: str = Field(default="10000.00", pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$")
     provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
 
     stripe_api_key: SecretStr | None = None

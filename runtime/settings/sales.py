@@ -1,11 +1,13 @@
 """Settings of what is sold and paid out: credits, slots, plans, agents and usage."""
 
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
+from domain.billing.cost_price import CHEAPEST, cheapest, cost_price
 from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
 from domain.common.credits import CreditPrice, credit_price
@@ -33,6 +35,8 @@ class SalesSettings(Part):
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
+    cost_credit_price: str = CHEAPEST
+    cost_markup: str = "0"
     credit_packages: str = (
         '[{"name":"small","credits":"100","price":"9.90","currency":"USD"},'
         '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
@@ -57,6 +61,7 @@ class SalesSettings(Part):
     payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_destination_hold: timedelta = Field(default=timedelta(hours=72), ge=timedelta(0), le=timedelta(days=365))
+    reverse_payouts_for_refunds: bool = True
     payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     two_operators_above: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     default_model_price: str | None = None
@@ -85,6 +90,30 @@ class SalesSettings(Part):
         """What one credit costs."""
         return credit_price(self.credit_price, self.credit_currency)
 
+    def check_cost_price(self) -> None:
+        """Refuse a price of cost or a markup that is none; packages and plans are checked by themselves."""
+        usual = CreditPrice(price=Decimal(1), currency=self.credit_currency)
+        cost_price(self.cost_credit_price, self.cost_markup, usual, usual.price)
+
+    @property
+    def price_of_cost(self) -> CreditPrice:
+        """How much of a cost in money one credit pays."""
+        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        return cost_price(self.cost_credit_price, self.cost_markup, self.price_of_credits, lowest)
+
+    @property
+    def price_warnings(self) -> tuple[str, ...]:
+        """By which prices the platform loses money."""
+        lowest, sold = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        paid = self.price_of_cost
+        if lowest >= paid.price:
+            return ()
+        return (
+            f"A credit pays {paid.price.normalize():f} {paid.currency} of cost, and {sold} sells it for "
+            f"{lowest.normalize():f}: set BURSAR_COST_CREDIT_PRICE to {CHEAPEST} or lower, BURSAR_COST_MARKUP higher, "
+            "or raise that price.",
+        )
+
     @property
     def referral_rewards(self) -> Rewards:
         """What both sides of a referral are granted."""
@@ -101,6 +130,7 @@ class SalesSettings(Part):
             floor=self.payout_hold_back_floor,
             refunds=timedelta(days=self.purchase_refund_days),
             destination=self.payout_destination_hold,
+            reverses_refunds=self.reverse_payouts_for_refunds,
         )
 
     @property

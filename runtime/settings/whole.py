@@ -1,6 +1,7 @@
 """Every setting of the product."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from pydantic import model_validator
 
@@ -45,6 +46,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             others={code: each.tax_country for code, each in self.entities.others.items()},
             credit=self.price_of_credits,
             credit_includes_tax=self.credit_prices_include_tax,
+            taxes_what_was_paid=self.credits_taxed_on == "paid",
             needs_answer=self.tax_service_url is not None,
         )
 
@@ -80,6 +82,10 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             longest_poll=self.longest_poll,
             chain_poll=self.chain_poll,
             open=self.payment_open,
+            own_refund_days=self.topup_refund_days,
+            own_refunds=self.topup_refunds,
+            keeps_fees=self.refund_fees_paid_by == "payer",
+            largest_top_up=Decimal(self.largest_topup),
         )
 
     @property
@@ -173,6 +179,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: self.price_of_credits,
             "CREDIT_PACKAGES": lambda: self.packages,
+            "COST_CREDIT_PRICE and BURSAR_COST_MARKUP": lambda: self.check_cost_price(),
             "LITELLM_ACTIONS": lambda: self.paying_actions,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
             "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),

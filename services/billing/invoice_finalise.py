@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.invoice import booking
 from domain.billing.invoice.arithmetic import InvoiceSums, sums_of
 from domain.billing.invoice.booking import InvoicePosting
-from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
+from domain.billing.invoice.consideration import BELOW_VALUE, below_value, paid_for
+from domain.billing.invoice.lines import SUBSCRIPTIONS, Discount, InvoiceLine, total_of
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import entity_of
 from domain.billing.invoice.state import InvoiceStatus
@@ -90,17 +92,29 @@ def worked_out(
     """
     discounts = invoice_line.discounts_of(row)
     at_hand = credits if row.applies_credits else CreditsAtHand()
-    sums = sums_of(
-        lines,
-        treatment.taxes,
-        discounts=discounts,
-        includes_tax=row.includes_tax,
-        granted_minor=rules.worth(at_hand.granted, row.currency),
-        taxed_minor=rules.worth(at_hand.taxed, row.currency),
-        taxed_includes_tax=rules.credit_includes_tax,
-        purchased_minor=rules.worth(at_hand.untaxed, row.currency),
-        unit_minor=unit_of(lines, row.currency),
-    )
+
+    def summed(discounts: Sequence[Discount], purchased_minor: int) -> InvoiceSums:
+        return sums_of(
+            lines,
+            treatment.taxes,
+            discounts=discounts,
+            includes_tax=row.includes_tax,
+            granted_minor=rules.worth(at_hand.granted, row.currency),
+            taxed_minor=rules.worth(at_hand.taxed, row.currency),
+            taxed_includes_tax=rules.credit_includes_tax,
+            purchased_minor=purchased_minor,
+            unit_minor=unit_of(lines, row.currency),
+        )
+
+    sums = summed(discounts, rules.worth(at_hand.untaxed, row.currency))
+    # The credits that are taken and what is due stay as they are, whatever tax is on.
+    credits_minor, due_minor = rules.credits_for(sums.prepaid_minor), sums.total_minor - sums.prepaid_minor
+    if rules.taxes_what_was_paid and sums.tax_minor and credits_minor:
+        paid = paid_for(at_hand.lots, credits_minor, row.currency, partial(rules.worth, currency=row.currency))
+        off = below_value(sums, paid, includes_tax=row.includes_tax)
+        if off:
+            discounts = [*discounts, Discount(description=BELOW_VALUE, amount_minor=off)]
+            sums = summed(discounts, max(0, summed(discounts, 0).total_minor - due_minor))
     columns = {
         "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
         "discounts": [
@@ -125,7 +139,7 @@ def worked_out(
         "total_minor": sums.total_minor,
         "prepaid_minor": sums.prepaid_minor,
         "rounded_minor": sums.rounded_minor,
-        "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
+        "prepaid_credits_minor": credits_minor,
         "granted_minor": sums.granted_minor,
         "granted_credits_minor": rules.credits_for(sums.granted_minor),
         "taxed_minor": sums.taxed_minor,
@@ -133,7 +147,7 @@ def worked_out(
     }
     return Finalised(
         columns=columns,
-        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, rules=rules),
+        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, rules=rules, credits_minor=credits_minor),
         key=invoice_transfer_key(row.id, "issue"),
         at=now,
         due_at=now + (row.due_at - row.issued_at),
@@ -153,6 +167,7 @@ def _postings(
     taxes: Sequence[AppliedTax],
     sums: InvoiceSums,
     rules: InvoiceRules,
+    credits_minor: int,
 ) -> list[InvoicePosting]:
     nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
     postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
@@ -162,7 +177,7 @@ def _postings(
         row.currency,
         granted_credits=rules.credits_for(sums.granted_minor),
         taxed_credits=rules.credits_for(sums.taxed_price_minor),
-        credits=rules.credits_for(sums.prepaid_minor),
+        credits=credits_minor,
         prepaid_minor=sums.prepaid_minor,
     )
 

@@ -5,7 +5,7 @@ Each step first locks the row of the organization's settings, so sweeps, runs an
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
@@ -19,6 +19,7 @@ from domain.payments.auto_topup import (
     SWITCHED_OFF,
     Crossing,
     Verdict,
+    amount_to_buy,
     month_after,
     month_of,
     retry_after,
@@ -31,6 +32,9 @@ from repositories.messages import alert
 from repositories.payments import auto_topup, payment, payment_command
 from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, Stand
 from repositories.tenants import audit, organization
+
+#: When a top-up whose payment a person cancelled is tried again, where declined ones are not.
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +71,11 @@ async def put(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: da
     await audit.record(session, actor, "billing.auto_topup", wanted.org_id, details, wanted.org_id)
 
 
-async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Look:
+async def look(session: AsyncSession, *, now: datetime, after: str, limit: int, most_minor: int) -> Look:
     """Record the falls of a page of organizations, and rearm those whose balance is at the threshold or above again.
 
-    A balance that stays below has one fall. Organizations that another transaction has locked are skipped.
+    An organization has one open fall at most, which buys `most_minor` credits at most. Organizations that another
+    transaction has locked are skipped.
     """
     seen = await auto_topup.page(session, after=after, limit=limit)
     found = await auto_topup.due(session, seen, now=now)
@@ -81,7 +86,7 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
         above = [one.org_id for one in due if one.due == ABOVE]
         await auto_topup.rearm(session, above)
         await alert.close_cases_of(session, above, (FAILED,))
-        falls = [await _fall(session, one, now) for one in due if one.due == FALLEN]
+        falls = [await _fall(session, one, now, most_minor) for one in due if one.due == FALLEN]
         found = await auto_topup.due(session, seen, now=now)
     else:
         falls = []
@@ -94,7 +99,9 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
     )
 
 
-async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> Literal["noted", "capped", "off"]:
+async def _fall(
+    session: AsyncSession, stand: Stand, now: datetime, most_minor: int
+) -> Literal["noted", "capped", "off"]:
     """Record a fall, unless the monthly cap is reached or a refunded or disputed payment made the balance fall."""
     wanted = await auto_topup.locked(session, stand.org_id)
     gone = await auto_topup.taken_back(session, wanted)
@@ -105,8 +112,11 @@ async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> Literal["
         await _switch_off(session, wanted, why, key=payment_id)
         return "off"
     bought = await auto_topup.bought_since(session, wanted.org_id, month_of(now))
-    if bought + wanted.credits_minor <= wanted.monthly_cap_minor:
-        await auto_topup.cross(session, wanted, available_minor=stand.available_minor, at=now)
+    missing = wanted.below_minor - stand.available_minor + stand.owed_minor
+    left = min(wanted.monthly_cap_minor - bought, max(most_minor, wanted.credits_minor))
+    amount = amount_to_buy(missing, wanted.credits_minor, left)
+    if amount:
+        await auto_topup.cross(session, wanted, available_minor=stand.available_minor, credits_minor=amount, at=now)
         return "noted"
     wanted.capped_until = month_after(now)
     cap = format_amount(wanted.monthly_cap_minor, CREDIT)
@@ -187,7 +197,7 @@ async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
 
 async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
     """Return whether the settings have changed since a fall: its amount, its method, or a cap that it exceeds."""
-    if (crossing.credits_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
+    if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
     # The fall is among them.
     bought = await auto_topup.bought_since(session, wanted.org_id, month_of(crossing.at))
@@ -205,15 +215,17 @@ async def _follow(
     """Rearm, try again later, or switch top-ups off, after the outcome of a fall."""
     match verdict.outcome:
         case Crossing.SUCCEEDED:
-            assert crossing.payment_id is not None
             wanted.failures, wanted.retry_at = 0, None
             await alert.close_cases(session, wanted.org_id, (FAILED,))
-            # Rearmed here and not in the next sweep, so a fall before that sweep counts.
-            if await auto_topup.rose(session, wanted.org_id, crossing.payment_id):
-                wanted.armed = True
+            # Also where the balance is still below, because more was used meanwhile or the cap left no more: a balance
+            # that stays below would never count again.
+            wanted.armed = True
         case Crossing.EXPIRED:
             # Nothing was bought, and nobody refused.
             wanted.armed = True
+        case Crossing.CANCELLED if crossing.payment_id is not None:
+            # A person cancelled the payment: not at once again, and not never.
+            wanted.retry_at = now + (retry_after(1, days) or DAY)
         case Crossing.DECLINED if crossing.payment_method != wanted.payment_method:
             # Another method was set since, which has refused nothing.
             wanted.armed = True

@@ -14,6 +14,7 @@ from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, format_amount
 from domain.credits.lots import LotSource, LotTerms, cut
 from domain.payments.payment import booking
+from domain.payments.payment.own_refunds import largest
 from domain.payments.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, Posting
@@ -229,10 +230,13 @@ async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
     there = sum(part for _, part in free)
     if there < needed:
         amounts = {"needed": format_amount(needed, CREDIT), "available": format_amount(there, CREDIT)}
+        before = replace(event.payment, refunds=event.payment.refunds[:-1])
+        most = format_amount(largest(before, there), terms.currency)
         raise InsufficientFunds(
             f"This refund takes {amounts['needed']} {CREDIT} that the payment has bought, and {amounts['available']} "
-            f"{CREDIT} of them are left. Other credits cannot be used for the refund.",
-            extra={**amounts, "currency": CREDIT},
+            f"{CREDIT} of them are left, for which {most} {terms.currency} can be refunded. Other credits cannot be "
+            "used for the refund.",
+            extra={**amounts, "currency": CREDIT, "refundable": most},
         )
     return LotTerms(slices=cut(free, needed))
 

@@ -85,11 +85,12 @@ def require_countable_request(event: PaymentEvent) -> None:
     """
     if event.event != "refund_requested":
         return
-    terms, amount_minor = event.payment.terms, event.payment.refunds[-1].amount_minor
+    terms, refund = event.payment.terms, event.payment.refunds[-1]
     if not event.details.get("all"):
         before = replace(event.payment, refunds=event.payment.refunds[:-1])
-        require_countable(before, amount_minor)
+        require_countable(before, refund.gross_minor)
         return
+    amount_minor = refund.amount_minor
     most = limits.refundable(terms.provider, amount_minor, amount_minor, terms.currency)
     if most < amount_minor:
         shown = format_amount(most, terms.currency)

@@ -5,21 +5,24 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from domain.billing.tax.sale import SaleRules, Taxation
-from domain.common.errors import Unavailable
+from domain.common.errors import Invalid, Unavailable
+from domain.common.money import COINS, format_amount, scale_of
 from domain.common.quote import Rate
-from domain.payments.payment.options import CRYPTO, Options, check_options
+from domain.payments.payment.options import CREDITS, CRYPTO, Options, check_options
 from domain.payments.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
 from domain.payments.payment.purposes import rules_for
 from domain.payments.payment.purposes.credits import credits_bought
 from domain.payments.payment.rules import PaymentRules
-from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
-from providers.payments.limits import check_chargeable, countable
+from domain.payments.payment.terms import OwnRefunds, PaymentTerms, Purpose, PurposeKind
+from providers.payments.limits import check_chargeable, countable, refund_unit
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.sale_tax import SaleTaxes
 from services.common.provider_errors import provider_errors
 
+#: Payments by which an organization buys for itself what it has not used yet.
+TOP_UPS = frozenset({PurposeKind.CREDITS, PurposeKind.BALANCE, PurposeKind.SLOT})
 #: The placeholder in a return_url for the payment's id, which the client does not know yet.
 PAYMENT_ID = "{PAYMENT_ID}"
 
@@ -68,7 +71,12 @@ class TermsMaker:
         """Return the terms of a payment for credits at a price in money."""
         charge = await self.charge(price_minor, currency, options, now=now)
         tax = await self.taxation(org_id, credits.kind, charge, key=key, now=now)
-        return self.make(org_id, options, charge, credits, now=now, tax=tax)
+        terms = self.make(org_id, options, charge, credits, now=now, tax=tax)
+        list_minor = self.rules.credit.of(credits.goods_minor) if currency == self.rules.credit.currency else 0
+        if terms.own_refunds is None or list_minor <= price_minor:
+            return terms
+        at_list = -(-terms.amount_minor * list_minor // price_minor)
+        return replace(terms, own_refunds=replace(terms.own_refunds, at_list_minor=at_list))
 
     async def taxation(
         self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
@@ -104,6 +112,7 @@ class TermsMaker:
         tax: Taxation | None = None,
     ) -> PaymentTerms:
         """Return the terms for a charge and its tax, once the options are known to be able to take it."""
+        before_tax = charge
         if tax is not None:
             charge = _taxed(charge, tax)
             if not tax.includes_tax:
@@ -121,6 +130,8 @@ class TermsMaker:
         require_chargeable_coin(charge.currency, options, self.market)
         with provider_errors():
             check_chargeable(options.provider, charge.amount_minor, charge.currency)
+        if purpose.kind in TOP_UPS:
+            self._check_top_up(before_tax)
         payment_id = new_id("pay")
         return PaymentTerms(
             payment_id=payment_id,
@@ -144,7 +155,38 @@ class TermsMaker:
             late_poll_seconds=_seconds(ours.longest_poll) if crypto else 0,
             open_seconds=_seconds(ours.open),
             tax=None if tax is None else tax.of(charge.amount_minor),
+            own_refunds=self._own_refunds(options, charge, purpose.kind),
         )
+
+    def _own_refunds(self, options: Options, charge: Charge, kind: PurposeKind) -> OwnRefunds | None:
+        """Return the bounds of the payer's own refunds; None where they cost no fee, or the purpose has its own."""
+        is_top_up = kind in TOP_UPS
+        if options.provider in {CRYPTO, CREDITS} or not (is_top_up or kind is PurposeKind.ESCROW):
+            return None
+        return OwnRefunds(
+            days=self.rules.own_refund_days if is_top_up else None,
+            times=self.rules.own_refunds if is_top_up else None,
+            keeps_fee=self.rules.keeps_fees,
+            unit_minor=refund_unit(options.provider, charge.currency),
+        )
+
+    @property
+    def largest_top_up_minor(self) -> int:
+        """How many credits the largest top-up buys at the list price, in minor units."""
+        credit = self.rules.credit
+        return credit.buys(int(self.rules.largest_top_up.scaleb(scale_of(credit.currency))))
+
+    def _check_top_up(self, charge: Charge) -> None:
+        worth_in = charge.currency if charge.quote is None else charge.quote.currency
+        if worth_in in COINS:
+            return
+        most = int(self.rules.largest_top_up.scaleb(scale_of(worth_in)))
+        if charge.worth_minor > most:
+            raise Invalid(
+                f"The largest top-up is {format_amount(most, worth_in)} {worth_in}. Pay a smaller amount.",
+                code="payment.amount_too_large",
+                extra={"field": "amount"},
+            )
 
     async def _rate(self, asset: str, currency: str) -> Rate:
         if self.providers.rates is None:

@@ -4,11 +4,12 @@ Each step is one transaction, with the lock of the organization's debts.
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common import accounts
-from domain.common.ids import recovery_key, reversal_id_of
+from domain.common.ids import recovery_id_of, recovery_key, reversal_id_of
 from domain.common.money import CREDIT, format_amount
 from domain.credits.lots import LotSource, LotTerms
 from domain.payouts.recovery import LOOKS, ReversalStatus, Use, reversals
@@ -69,6 +70,61 @@ async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed
                 updated_at=now,
             )
         )
+
+
+async def plan_refund(
+    session: AsyncSession,
+    *,
+    payment_id: str,
+    cause: str,
+    asset: str,
+    agent_id: str,
+    org_id: str,
+    owed_minor: int,
+    transfer_id: UUID,
+    now: datetime,
+) -> None:
+    """Request reversals for what a creator owes by the refund of a sale in money, which took nothing else to recover.
+
+    Args:
+        session: of the refund; the creator's debts are locked.
+        payment_id: of the sale.
+        cause: of the debt, unique for the payment.
+        asset: the currency.
+        agent_id: that was sold.
+        org_id: the creator, who owes.
+        owed_minor: what its earnings did not cover.
+        transfer_id: that booked the debt.
+        now: the time.
+    """
+    case = Recovery(
+        id=recovery_id_of(payment_id, cause),
+        payment_id=payment_id,
+        cause=cause,
+        org_id=org_id,
+        asset=asset,
+        amount_minor=owed_minor,
+        short_minor=0,
+        disputed_at=now,
+        created_at=now,
+        closed_at=now,
+    )
+    session.add(case)
+    await session.flush()
+    share = RecoveryShare(
+        recovery_id=case.id,
+        source=str(transfer_id),
+        agent_id=agent_id,
+        org_id=org_id,
+        taken_minor=0,
+        own_minor=0,
+        owed_minor=owed_minor,
+        transfer_id=transfer_id,
+        at=now,
+    )
+    session.add(share)
+    await plan(session, case, share, owed_minor, now=now)
+    await session.flush()
 
 
 def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -> tuple[int, int]:

@@ -80,6 +80,7 @@ class _Charging:
     spending: Spending
     at: datetime
     price: CreditPrice
+    cost_price: CreditPrice | None
     rates: Mapping[str, Fraction]
     meters: Mapping[int, MeterRow]
     paid: Mapping[UUID, usage_paid.Payment]
@@ -92,7 +93,14 @@ class _Charging:
 
 
 async def charge_due(
-    session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, price: CreditPrice, limit: int
+    session: AsyncSession,
+    org_id: str,
+    *,
+    due_before: datetime,
+    at: datetime,
+    price: CreditPrice,
+    cost_price: CreditPrice | None = None,
+    limit: int,
 ) -> Charged:
     """Charge the due usage events of an organization.
 
@@ -104,6 +112,7 @@ async def charge_due(
         due_before: later events are left to the next run.
         at: the time of the charges, whose windows of spend controls they count in.
         price: of a credit.
+        cost_price: how much of an event's own cost a credit pays; the price if it is None.
         limit: the maximum number of events; the organization's credits are locked until the transaction ends.
     """
     # Locked before the balance, as by everything that may create a debt. A concurrent run waits here.
@@ -118,6 +127,7 @@ async def charge_due(
         spending=spending,
         at=at,
         price=price,
+        cost_price=cost_price,
         rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
         meters=await meter.numbered(session, numbers),
         paid=await _paid(session, spending, org_id, due, at),
@@ -224,7 +234,7 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
                 currency=row.currency,
             )
         )
-    return credits_of(parts, due.cost, work.price, work.rates)
+    return credits_of(parts, due.cost, work.price, work.rates, cost_price=work.cost_price)
 
 
 async def _paid(

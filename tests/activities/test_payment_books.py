@@ -13,7 +13,8 @@ from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.money import CREDIT
 from domain.payments.payment import commands
-from domain.payments.payment.snapshot import Decline
+from domain.payments.payment.converge import Observation, converge
+from domain.payments.payment.snapshot import CreatePayment, Decline
 from domain.payments.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
 from models.credits.credit_lot import CreditLot
@@ -26,7 +27,7 @@ from tests.activities.recording import marked, record
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import START, bill, month, seen
-from tests.support.payments import TERMS
+from tests.support.payments import TERMS, Account
 from tests.support.proving import prove_all
 from tests.support.runs import ask_for
 from tests.support.subscription_books import subscribed
@@ -194,3 +195,29 @@ async def test_lots_say_how_much_of_them_paid_a_debt(fresh_database_urls: Databa
     assert sorted(lot.debt_minor // 10**6 for lot in await one.rows(CreditLot)) == [30, 100, 100]
     await prove_all(fresh_database_urls)
     await database.close()
+
+
+async def test_fees_that_take_too_much_of_what_payments_left_alert_operators_once_a_month(database: Database):
+    outcome = await opened(database)
+    await record(database, outcome)
+    terms = outcome.payment.terms
+    account = Account(
+        asked=CreatePayment(
+            payment_id=terms.payment_id,
+            org_id=terms.org_id,
+            amount_minor=1000,
+            currency="USD",
+            description="",
+            expires_at=terms.expires_at,
+        ),
+        ref=terms.payment_id,
+    )
+    account.pay(fee=5_000)
+    account.refund(400)
+    account.refund(600)
+    seen = Observation(snapshot=account.snapshot(), at=outcome.payment.updated_at, revalued={})
+    for booked in converge(outcome.payment, seen):
+        await record(database, booked)
+    async with database.platform() as session:
+        (raised,) = await session.scalars(select(Alert).where(Alert.subject == terms.org_id))
+    assert (raised.kind, "cost 50.00 USD in fees" in raised.detail) == ("payment.fees_high", True)

@@ -107,6 +107,8 @@ async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -
     assert await world.spend(11) is Outcome.INSUFFICIENT
     assert await world.raised() == [("credits.exhausted", world.org)]
     assert await world.raised() == [("credits.exhausted", world.org)]
+    (raised,) = await world.rows()
+    assert raised.severity == "critical"
 
 
 async def test_four_fifths_of_a_limit_are_the_built_in_rule_and_no_threshold_besides(world: World) -> None:

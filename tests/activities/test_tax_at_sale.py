@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from sqlalchemy import select
 
+from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.sale import SaleRules
 from domain.billing.tax.treatment import Treatment
@@ -264,6 +265,27 @@ async def test_credits_that_come_back_count_for_two_operators_although_they_came
         with pytest.raises(ApprovalRequired):
             await note(minor, f"{float(worth) - 0.01:.2f}")
         await note(minor, worth)
+
+
+async def test_credits_taxed_at_use_are_taxed_on_what_was_paid_for_them(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    """100 credits pay 10.00, and were bought for 7.00."""
+    paid_rules = replace(GERMAN, taxes_what_was_paid=True)
+
+    async def billed(rules: InvoiceRules, paid: int) -> tuple[int, int, int, int]:
+        org = await organization(database)
+        await credit(database, org, 100 * CREDIT, paid=paid)
+        row = await finalise(database, await draft(database, org, line(1_000), applies_credits=True), rules)
+        assert row.prepaid_credits_minor == 100 * CREDIT
+        assert row.total_minor - row.prepaid_minor == 190
+        return row.subtotal_minor, row.tax_minor, row.prepaid_minor, len(row.discounts)
+
+    assert await billed(GERMAN, 700) == (1_000, 190, 1_000, 0)
+    assert await billed(paid_rules, 1_000) == (1_000, 190, 1_000, 0)
+    # 7.00 of credits and 1.90 of money are 8.90, in which the tax is 1.42.
+    assert await billed(paid_rules, 700) == (748, 142, 700, 1)
+    await prove_all(database_urls)
 
 
 async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_was_lessened_by(

@@ -248,6 +248,7 @@ async def test_refund_of_a_part_of_a_payment_is_previewed(paid: Written, tenant:
         "captured": "0.00",
         "released": "0.00",
         "to_payer": "2.50",
+        "fee": "0.00",
         "taken": {"amount": "25.00", "currency": "CREDIT"},
         "currency": "USD",
         "status": "partially_refunded",

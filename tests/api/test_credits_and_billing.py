@@ -10,8 +10,11 @@ from sqlalchemy import text
 from api.csv_files import safe_cell
 from api.deps import Deps
 from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.credits import GrantSource
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
+from services.credits import credit_lot
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.support.cases import for_each
 
@@ -175,6 +178,24 @@ async def test_lot_that_came_after_the_spending_is_whole(operator: Caller, fresh
     balance = good(await fresh.owner.get("/billing/balance"))
     assert (balance["available"], balance["total"]) == ("800.00", "800.00")
     assert [item["amount"] for item in balance["expiring"]] == ["100.00"]
+
+
+async def test_a_lot_that_has_expired_shows_nothing_remaining_before_it_is_booked(fresh: Tenant, deps: Deps) -> None:
+    now = datetime.now(UTC)
+    async with deps.database.platform() as session:
+        await credit_lot.grant(
+            session,
+            Actor(principal="root", role=Role.OPERATOR),
+            org_id=fresh.org_id,
+            amount_minor=40_000_000,
+            source=GrantSource.PROMOTION,
+            expires_at=now - timedelta(days=1),
+            note=None,
+            command_id=new_key(),
+            now=now - timedelta(days=2),
+        )
+    [lot] = good(await fresh.auditor.get("/credits/lots"))["data"]
+    assert [lot[name] for name in ("amount", "remaining", "held", "expired")] == ["40.00", "0.00", "0.00", "40.00"]
 
 
 async def test_lots_tell_what_is_left_held_and_expired_of_each(operator: Caller, fresh: Tenant, deps: Deps) -> None:

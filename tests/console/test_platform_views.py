@@ -62,6 +62,13 @@ def test_overview_of_a_platform_without_anything_has_nothing_of_everything() -> 
     assert [part.status.word for part in page.parts] == ["Answers", "Answers"]
 
 
+def test_overview_says_which_prices_are_below_cost() -> None:
+    answers = {name: said({**PAGE, "by_status": [], "by_provider": []}) for name in NAMES} | {"ready": said(READY)}
+    warned = overview.page(answers, NAMING, NOW, frozenset(), ("The plan x is too cheap.",))
+    assert "The plan x is too cheap." in main("platform/overview/page.html", warned)
+    assert "Prices below cost" not in main("platform/overview/page.html", shown())
+
+
 def test_overview_counts_what_escrows_hold_and_not_what_is_settled() -> None:
     counted = {"count": 2, "currency": "CREDIT", "amount": "95.00", "capped": False}
     page = shown(escrows=said({"by_status": [{"status": "funded", **counted}, {"status": "released", **counted}]}))

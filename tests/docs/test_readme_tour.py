@@ -101,8 +101,8 @@ RECIPES = {
     ],
     "fund-an-escrow-by-card": ["open", "funded", "succeeded done"],
     "refund-a-payment": [
-        "succeeded 4.00 {'amount': '40.00'",
-        "partially_refunded 4.00 6.00",
+        "succeeded 3.76 0.24 {'amount': '40.00'",
+        "partially_refunded 3.76 6.00",
         "once: 6.00",
         "refunded",
         "409 payment.already_refunded",

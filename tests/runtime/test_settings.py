@@ -375,3 +375,13 @@ def test_evidence_counts_credits_at_their_price() -> None:
     ).evidence_policy
     assert policy.registrars == ("operator", "sales")
     assert (policy.credit, policy.chargeback_days) == (credit_price("0.03", "EUR"), 120)
+
+
+def test_prices_below_the_cost_that_credits_pay_are_warned_of() -> None:
+    assert Settings().price_warnings == ()
+    assert Settings(cost_credit_price="0.01").price_warnings == ()
+    assert Settings(cost_credit_price="0.10", cost_markup="4").price_warnings == ()
+    [warning] = Settings(cost_credit_price="0.10").price_warnings
+    assert "A credit pays 0.1 USD of cost, and the plan enterprise by the year sells it for 0.024916666" in warning
+    with pytest.raises(ValidationError, match="BURSAR_COST_CREDIT_PRICE and BURSAR_COST_MARKUP"):
+        Settings(cost_credit_price="free")

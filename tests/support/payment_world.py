@@ -23,7 +23,7 @@ from domain.payments.payment.booking import (
     wallet,
 )
 from domain.payments.payment.converge import Observation, converge, refund_failed
-from domain.payments.payment.entitlement import taken
+from domain.payments.payment.entitlement import gone_minor, taken
 from domain.payments.payment.given_up import give_up
 from domain.payments.payment.snapshot import CreatePayment, RefundStatus
 from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
@@ -182,6 +182,7 @@ class World:
                 reason=None,
                 requested_by="x",
                 at=EPOCH,
+                is_own=self.terms.own_refunds is not None,
             )
         except DomainError:
             return
@@ -191,7 +192,7 @@ class World:
         refund = self.payment.refunds[-1]
         status = RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED
         try:
-            self.account.refund(amount, refund_id=refund.refund_id, status=status)
+            self.account.refund(refund.amount_minor, refund_id=refund.refund_id, status=status)
         except ProviderRefused:
             self.take(numbered(refund_failed(self.payment, refund, "refused"), EPOCH))
 
@@ -208,6 +209,7 @@ class World:
                 reason=None,
                 requested_by="x",
                 at=EPOCH,
+                is_own=self.terms.own_refunds is not None,
             )
         except DomainError:
             return
@@ -219,7 +221,7 @@ class World:
         right = amount % 2 == 0
         is_there = made if right else not made
         try:
-            ref = self.account.refund(amount, refund_id=refund.refund_id) if is_there else None
+            ref = self.account.refund(refund.amount_minor, refund_id=refund.refund_id) if is_there else None
         except ProviderRefused:
             ref = None
         said = (ref or "re_of_nothing") if made else None
@@ -255,8 +257,7 @@ class World:
         assert own == held, (own, held)
         assert self.spent + books.of(wallet(terms)) + books.of(debt(terms)) == self.due() - held
         if terms.issues_entitlement and self.payment.received_minor:
-            gone = self.payment.refunded_minor + self.payment.disputed_minor + self.payment.reversed_minor
-            fair = self.payment.granted_minor * gone // self.payment.received_minor
+            fair = self.payment.granted_minor * gone_minor(self.payment) // self.payment.received_minor
             assert abs(taken(self.payment) - fair) <= len(self.payment.booked)
         told = {r.ref: r.status.value for r in account.refunds.values()}
         assert {r.ref: r.state.value for r in self.payment.refunds if r.ref} == {
@@ -275,4 +276,4 @@ class World:
         if self.terms.issues_entitlement:
             return -self.books.balances.get(issued, 0)
         charged = sum(m.paid_minor for m in self.account.movements)
-        return charged
+        return charged - sum(refund.fee_minor for refund in self.payment.refunds if refund.moved_minor)

@@ -56,6 +56,7 @@ class PaymentRefunds(PaymentAtProvider):
             at=now,
             with_credit_note=command.credit_note,
             is_all=is_all,
+            is_own=not command.actor.is_operators,
         )
 
     def _given_up(self, command: GiveUpRefund, payment: Payment, now: datetime) -> Outcome:
@@ -92,6 +93,7 @@ class PaymentRefunds(PaymentAtProvider):
             requested_by=payment.cancel_requested_by or WORKFLOW,
             at=workflow.now(),
             is_all=True,
+            is_cancelled="/" in (payment.cancel_requested_by or ""),
         )
 
     async def _submit_refunds(self) -> None:

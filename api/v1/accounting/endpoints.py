@@ -21,6 +21,7 @@ from domain.common.access import Actor, Permission
 from domain.common.ids import transfer_id, uuid_of
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
+from repositories.usage import usage_report
 from runtime.database import one_moment
 from services.books.accounting import Format, written
 
@@ -72,11 +73,12 @@ async def get_profit_and_loss(
     currency: CurrencyParam = None,
     actor: Actor = require(Permission.READ_BOOKS),
 ) -> ProfitAndLossView:
-    """Show revenue and expenses of a period, for each currency. Currencies are never added up."""
+    """Show revenue, expenses and the cost of model calls of a period. Currencies are never added up."""
     first, last = _days(start_date, end_date)
     async with deps.session_for(actor) as session:
         sums = await accounting.lines(session, first, last, currency)
-    return ProfitAndLossView.of(first, last, sums)
+        costs = await usage_report.model_costs(session, first, last, currency)
+    return ProfitAndLossView.of(first, last, sums, costs)
 
 
 @router.get("/balance-sheet", response_model=BalanceSheetView)

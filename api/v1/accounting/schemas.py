@@ -1,6 +1,6 @@
 """What reports on the books look like over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Self
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from api.fields import Exact, ResponseModel
 from domain.books.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
 from domain.common.accounts import debit_credit
 from domain.common.money import format_amount
+from domain.usage.amounts import to_minor
 
 
 class TrialBalanceLineView(ResponseModel):
@@ -122,6 +123,12 @@ class CurrencyResultView(ResponseModel):
     revenue: SectionView
     expenses: SectionView
     result: Exact = Field(description="Revenue less expenses; negative is a loss.")
+    provider_cost: Exact = Field(
+        description=(
+            "What model calls of the period cost by their prices, rounded up. Providers' bills are not in these books, "
+            "so it is in no sum: take it off the result."
+        )
+    )
 
 
 class ProfitAndLossView(ResponseModel):
@@ -132,18 +139,21 @@ class ProfitAndLossView(ResponseModel):
     currencies: list[CurrencyResultView]
 
     @classmethod
-    def of(cls, first: date, last: date, sums: Sequence[LineSum]) -> Self:
-        """Show the sums of a period."""
-        found = [(asset, profit_and_loss(sums, asset)) for asset in assets_of(sums)]
+    def of(cls, first: date, last: date, sums: Sequence[LineSum], costs_pico: Mapping[str, int]) -> Self:
+        """Show the sums of a period, and what model calls cost, by currency."""
+        costs = {asset: to_minor(pico, asset) for asset, pico in costs_pico.items()}
+        assets = [*assets_of(sums), *sorted(costs.keys() - assets_of(sums))]
+        found = [(asset, profit_and_loss(sums, asset)) for asset in assets]
         shown = [
             CurrencyResultView(
                 currency=asset,
                 revenue=SectionView.of(one.revenue, asset),
                 expenses=SectionView.of(one.expenses, asset),
                 result=format_amount(one.result_minor, asset),
+                provider_cost=format_amount(costs.get(asset, 0), asset),
             )
             for asset, one in found
-            if one.revenue.lines or one.expenses.lines
+            if one.revenue.lines or one.expenses.lines or costs.get(asset)
         ]
         return cls(start_date=first, end_date=last, currencies=shown)
 

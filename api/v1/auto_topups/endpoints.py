@@ -51,7 +51,8 @@ async def set_auto_topup(
 ) -> Response:
     """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
-    Each fall below the threshold makes one payment. The balance has to rise above it before the next fall counts. When
+    A balance below the threshold makes one payment at a time, for the multiple of `credits` that brings it back to the
+    threshold, within the monthly cap. When
     you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the
     organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A
     request after a decline, also an unchanged one, has it tried at once.

@@ -17,7 +17,7 @@ class AutoTopUpSet(RequestModel):
 
     enabled: Flag = True
     below: Amount = Field(description="The available balance below which credits are bought.")
-    credits: Amount = Field(description="The number of credits to buy each time, at the price of a credit.")
+    credits: Amount = Field(description="How many credits to buy, or a multiple of it, at the price of a credit.")
     monthly_cap: Amount = Field(description="The most credits to buy in a calendar month in UTC.")
     payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
 
@@ -35,7 +35,7 @@ class AutoTopUpView(ResponseModel):
     off_reason: str | None = Field(description="Why it was switched off; null if it was not, or if a person did so.")
     failed_attempts: int = Field(description="The number of payments that were declined in a row.")
     next_attempt_at: datetime | None = Field(
-        description="When a declined payment is tried again, if the balance is still below; null if none was declined."
+        description="When a declined or cancelled payment is tried again, if the balance is still below; else null."
     )
     updated_at: datetime | None
 

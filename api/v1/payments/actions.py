@@ -32,6 +32,7 @@ class PaymentEffectView(ResponseModel):
     captured: Exact
     released: Exact = Field(description="The authorized amount that would not be captured.")
     to_payer: Exact
+    fee: Exact = Field(description="The provider's fee, which is kept of the refunded amount.")
     taken: MoneyView = Field(description="The part of the entitlement that would be clawed back.")
     currency: str
     status: PaymentStatus | None = Field(
@@ -46,6 +47,7 @@ class PaymentEffectView(ResponseModel):
             captured=format_amount(effect.captured_minor, currency),
             released=format_amount(effect.released_minor, currency),
             to_payer=format_amount(effect.refunded_minor, currency),
+            fee=format_amount(effect.fee_minor, currency),
             taken=money(effect.taken_minor, payment.terms.purpose.goods_asset),
             currency=currency,
             status=effect.status,

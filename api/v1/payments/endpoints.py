@@ -59,6 +59,7 @@ from domain.common.money import parse_amount
 from domain.payments.payment.actions import NEEDS, PaymentAction
 from domain.payments.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payments.payment.fulfilment import PaymentUnderWay
+from domain.payments.payment.own_refunds import NeedsOperator
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
@@ -110,8 +111,11 @@ _REFUNDING = errors(
     InsufficientFunds,
     WrongPaymentState,
     (Conflict, "payment.already_refunded"),
+    (Conflict, "payment.disputed"),
     (Conflict, "payment.not_refundable"),
     (Conflict, "payment.too_many_refunds"),
+    NeedsOperator,
+    (NotYet, "payment.fee_not_known"),
     (NotYet, "payment.refund_in_flight"),
     (NotYet, "payment.fulfilment_under_way"),
     (Invalid, "payment.refund_exceeds_remainder"),
@@ -379,7 +383,7 @@ async def refund_payment(
         named = {refund_id, unscoped_refund_id_of(once.command_id)}
         made = next((refund for refund in after.refunds if refund.refund_id in named), None)
         # The answer to a key is forgotten some day; what the key did is not.
-        if made is None or command.amount_minor not in {None, made.amount_minor} or command.reason != made.reason:
+        if made is None or command.amount_minor not in {None, made.gross_minor} or command.reason != made.reason:
             raise other_request()
         return refund_view(after, made)
 

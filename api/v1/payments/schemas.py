@@ -151,7 +151,10 @@ class CancelPayment(RequestModel):
 
 
 class RefundCreate(RequestModel):
-    """Refunds `amount`, in the payment's currency, or all that remains when it is left out."""
+    """Refunds `amount`, in the payment's currency, or all that remains when it is left out.
+
+    Of a refund that you request for your own organization the provider's fee is kept.
+    """
 
     model_config = example(amount="4.00", reason="requested_by_customer")
 
@@ -221,6 +224,9 @@ class RefundView(ResponseModel):
     status: RefundState
     amount: Exact
     currency: str
+    fee: Exact = Field(
+        description="The provider's fee, which was kept because the payer requested the refund itself; else 0."
+    )
     taken: MoneyView = Field(description="The entitlement that the refund clawed back.")
     reason: str | None
     failure: str | None
@@ -384,6 +390,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         status=refund.state,
         amount=format_amount(refund.amount_minor, terms.currency),
         currency=terms.currency,
+        fee=format_amount(refund.fee_minor, terms.currency),
         taken=money(refund.goods_minor, terms.purpose.goods_asset),
         reason=refund.reason,
         failure=refund.failure,

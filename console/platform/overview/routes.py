@@ -7,6 +7,7 @@ from starlette.responses import Response
 from console.platform.desk import operators
 from console.platform.overview import view
 from console.platform.overview.view import BASE, DAYS, SHOWN
+from console.routing import console_of
 from console.visit import Visit
 
 _PAGES = ("escrows", "payments", "webhooks", "escrows/{id}", "disputes/{id}", "reconciliation/differences/{id}")
@@ -26,8 +27,9 @@ async def show(visit: Visit) -> Response:
         alerts=("/alerts", {"status": "firing", "limit": SHOWN}),
     )
     has = frozenset(each for each in _PAGES if visit.has_page(f"{BASE}/{each}"))
+    warnings = console_of(visit.request).settings.price_warnings
     naming = await visit.naming(answers["tasks"].body["data"] if answers["tasks"].ok else (), "title")
-    return await visit.render("platform/overview/page.html", view.page(answers, naming, now, has))
+    return await visit.render("platform/overview/page.html", view.page(answers, naming, now, has, warnings))
 
 
 ROUTES = (operators("", show),)

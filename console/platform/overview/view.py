@@ -95,9 +95,16 @@ class Overview:
     alerts: tuple[Alert, ...]
     alerts_more: bool
     alerts_failed: Failed | None
+    warnings: tuple[str, ...]
 
 
-def page(answers: Mapping[str, Answer], naming: Naming, now: datetime, has: frozenset[str]) -> Overview:
+def page(
+    answers: Mapping[str, Answer],
+    naming: Naming,
+    now: datetime,
+    has: frozenset[str],
+    warnings: tuple[str, ...] = (),
+) -> Overview:
     """Return the overview.
 
     Args:
@@ -105,6 +112,7 @@ def page(answers: Mapping[str, Answer], naming: Naming, now: datetime, has: froz
         naming: how what the tasks mention is written.
         now: the time.
         has: the pages of the platform that exist, such as `escrows` and `escrows/{id}`.
+        warnings: by which prices the platform loses money.
     """
     prefs = naming.prefs
     ready, payments, differences = answers["ready"], answers["payments"], answers["differences"]
@@ -155,6 +163,7 @@ def page(answers: Mapping[str, Answer], naming: Naming, now: datetime, has: froz
         alerts=tuple(alert(each, naming) for each in _data(answers["alerts"])),
         alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
         alerts_failed=unanswered("Alerts", answers["alerts"], BASE),
+        warnings=warnings,
     )
 
 

@@ -18,6 +18,8 @@ class InvoiceRules:
         others: the tax countries of the other legal entities, by code; None charges no tax.
         credit: the value of a credit on invoices in that currency; None if credits do not pay invoices.
         credit_includes_tax: whether that price includes tax, if credits are taxed when they are sold.
+        taxes_what_was_paid: whether tax on an invoice that credits pay is on what was paid for them, and not on their
+            value, if they are taxed when they are used.
         needs_answer: whether an outside tax service decides, so no invoice is finalised without its answer.
     """
 
@@ -26,6 +28,7 @@ class InvoiceRules:
     others: Mapping[str, str | None] = field(default_factory=dict)
     credit: CreditPrice | None = None
     credit_includes_tax: bool = False
+    taxes_what_was_paid: bool = False
     needs_answer: bool = False
 
     def of(self, code: str | None) -> Self:

@@ -43,7 +43,7 @@ class Happened:
         reason: the reason of a refusal.
         asset: the asset of the control.
         amount_minor: the requested amount, in minor units of credits.
-        severity: the severity of the alert.
+        severity: the severity that its rule was given; that of the kind if it is None.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Happened:
     reason: str | None = None
     asset: str | None = None
     amount_minor: int | None = None
-    severity: str = "warning"
+    severity: str | None = None
 
 
 _REASONS = {

@@ -92,6 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "payment.dispute_reopened": _DISPUTE,
     "payment.evidence_due": Kind(closed_by=_ANSWERED, severity=Severity.CRITICAL, ladder=OPERATORS),
     "payment.evidence_offered": Kind(closed_by=_ANSWERED),
+    "payment.fees_high": Kind(closed_by=OPERATOR),
     "payment.overdue": Kind(closed_by="the payment, when it is over"),
     "payment.purpose_gone": Kind(closed_by=OPERATOR),
     "payment.refund_failed": Kind(closed_by=OPERATOR),

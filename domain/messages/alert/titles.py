@@ -49,6 +49,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "payment.dispute_reopened": ("Chargeback reopened", "Rückbelastung wieder eröffnet"),
     "payment.evidence_due": ("Evidence is due", "Nachweise sind fällig"),
     "payment.evidence_offered": ("Evidence to submit", "Nachweise einzureichen"),
+    "payment.fees_high": ("Fees are high", "Gebühren sind hoch"),
     "payment.overdue": ("Payment is overdue", "Zahlung überfällig"),
     "payment.purpose_gone": ("Payment without a purpose", "Zahlung ohne Zweck"),
     "payment.refund_failed": ("Refund failed", "Erstattung fehlgeschlagen"),

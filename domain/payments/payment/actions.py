@@ -47,6 +47,7 @@ class Effect:
         captured_minor: the captured part of the authorized amount.
         released_minor: the rest of the authorized amount.
         refunded_minor: returned to the payer.
+        fee_minor: the provider's fee, which is kept of what is refunded.
         taken_minor: the entitlement that is clawed back, in its units.
     """
 
@@ -54,6 +55,7 @@ class Effect:
     captured_minor: int = 0
     released_minor: int = 0
     refunded_minor: int = 0
+    fee_minor: int = 0
     taken_minor: int = 0
 
 
@@ -135,12 +137,19 @@ def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None
 
 def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | None) -> Effect:
     outcome = refunds.refund(
-        payment, refund_id="", amount_minor=amount_minor, reason=None, requested_by=actor.qualified(), at=now
+        payment,
+        refund_id="",
+        amount_minor=amount_minor,
+        reason=None,
+        requested_by=actor.qualified(),
+        at=now,
+        is_own=not actor.is_operators,
     )
     made = outcome.payment.refunds[-1]
     return Effect(
         status=outcome.payment.status,
         refunded_minor=made.amount_minor,
+        fee_minor=made.fee_minor,
         taken_minor=made.goods_minor,
     )
 

@@ -89,9 +89,8 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
             return [(proceeds(terms, issued=issues), sale_tax(terms), amount)]
         case PaymentPostingKind.TAX_BACK:
             return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
-        case PaymentPostingKind.FEE:
-            fees = accounts.platform(f"fees/{terms.provider}", move.asset)
-            return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
+        case PaymentPostingKind.FEE | PaymentPostingKind.KEEP:
+            return _fee(terms, move)
         case PaymentPostingKind.ISSUE:
             return [(issuance(terms), own, amount)]
         case PaymentPostingKind.RETIRE:
@@ -193,6 +192,18 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
     elif event == "refund_failed":
         parts = payment.refunds
     return next((part for part in parts if part.ref and part.ref == ref), None)
+
+
+def _fee(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
+    """Book a fee: the provider's, or one that is kept of a refund. Below zero it goes the other way."""
+    if move.kind is PaymentPostingKind.FEE:
+        source = accounts.platform(f"fees/{terms.provider}", move.asset)
+        destination = accounts.provider_clearing(terms.provider, move.asset)
+    else:
+        source, destination = entitlement_account(terms), accounts.platform("revenue/refund_fees", move.asset)
+    if move.amount_minor < 0:
+        source, destination = destination, source
+    return [(source, destination, abs(move.amount_minor))]
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:

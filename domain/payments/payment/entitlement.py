@@ -14,8 +14,8 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 
 def gone_minor(payment: Payment) -> int:
-    """Return the money that was refunded, lost or is disputed."""
-    return payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
+    """Return the money that was refunded, kept of a refund, lost or is disputed."""
+    return payment.refunded_minor + payment.kept_minor + payment.disputed_minor + payment.reversed_minor
 
 
 def taken(payment: Payment) -> int:

@@ -68,7 +68,7 @@ def _refund(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
     if refund is None:
         return None
     moved = replace(refund, moved_minor=refund.moved_minor - movement.paid_minor)
-    moves = [_sent_back(movement)]
+    moves = [_sent_back(movement), *_kept(payment, 0 if refund.moved_minor else refund.fee_minor)]
     if payment.terms.issues_entitlement and refund.goods_minor:
         moves.append(
             PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=refund.goods_minor, asset=_asset(payment))
@@ -82,7 +82,7 @@ def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome |
     if refund is None or not refund.moved_minor:
         return None
     failed = replace(refund, moved_minor=0, state=RefundState.FAILED, failure=refund.failure or "returned")
-    moves = [_received(movement)]
+    moves = [_received(movement), *_kept(payment, -refund.fee_minor)]
     return _outcome(
         payment.with_refund(failed),
         movement,
@@ -223,6 +223,13 @@ def _sent_back(movement: BalanceTransaction) -> PaymentPosting:
         asset=movement.currency,
         paid_minor=None if paid is None else -paid,
     )
+
+
+def _kept(payment: Payment, fee_minor: int) -> list[PaymentPosting]:
+    """Keep the fee of a refund, or give it back. What was issued has left it in revenue already."""
+    if payment.terms.issues_entitlement or not fee_minor:
+        return []
+    return [PaymentPosting(kind=PaymentPostingKind.KEEP, amount_minor=fee_minor, asset=payment.terms.currency)]
 
 
 def _restored(payment: Payment, entitlement: int, released: int, *, retired: bool) -> list[PaymentPosting]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import format_amount
 from domain.payments.payment.commands import NotYet, wrong_state
+from domain.payments.payment.own_refunds import check_own, kept_fee, taken_at_list
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.refundable import left_to_refund
 from domain.payments.payment.state import (
@@ -52,24 +53,31 @@ def refund(
     at: datetime,
     with_credit_note: bool = False,
     is_all: bool = False,
+    is_own: bool = False,
+    is_cancelled: bool = False,
 ) -> Outcome:
     """Request a refund of an amount, or of everything that is left, and claw back its entitlement.
 
     Args:
         payment: the present state.
         refund_id: of the refund.
-        amount_minor: the amount; None for everything that is left.
+        amount_minor: what is given up of the payment; None for everything that is left. A fee that the payer bears is
+            kept of it.
         reason: shown to the payer and on the credit note.
         requested_by: the requester.
         at: the time.
         with_credit_note: whether the invoice is credited by the amount that the payment then pays less of it.
         is_all: whether the request had no amount, even if `amount_minor` was filled in since.
+        is_own: whether the payer requests it itself, within the bounds of `own_refunds`.
+        is_cancelled: whether it returns what was paid although the payer had cancelled: less the fee, at any time.
 
     Raises:
-        Conflict: `payment.already_refunded`, nothing is left; `payment.not_refundable`, the provider cannot refund, or
-            the credits that paid are not waiting for their escrow any more; `payment.too_many_refunds`, only the whole
-            remainder can be refunded; `payment.refund_in_flight`, another refund has not reached the provider yet;
-            `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
+        Conflict: `payment.already_refunded`, nothing is left; `payment.disputed`, a chargeback has the rest;
+            `payment.not_refundable`, the provider cannot refund, or the credits that paid are not waiting for their
+            escrow any more; `payment.too_many_refunds`, only the whole remainder can be refunded;
+            `payment.refund_in_flight`, another refund has not reached the provider yet;
+            `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`;
+            `payment.refund_needs_operator`, it is too late or too often for the payer; `payment.fee_not_known`.
         Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are refunded whole; a credit note
             for a payment without an invoice, or without a reason.
     """
@@ -83,11 +91,21 @@ def refund(
         raise Invalid("A credit note needs a reason. Send reason.", extra={"field": "reason"})
     waiting = rules.waiting_minor(payment)
     _refuse_refund(payment, waiting)
-    amount = _amount_to_refund(payment, amount_minor)
-    rules.check_refund(payment, amount)
-    entitlement = rules.taken_for(payment, amount)
-    waiting = min(entitlement, waiting)
-    requested = replace(_requested(refund_id, amount, entitlement, requested_by, at, reason), waiting_minor=waiting)
+    gross = _amount_to_refund(payment, amount_minor)
+    if is_own:
+        check_own(payment, at)
+    rules.check_refund(payment, gross)
+    entitlement = rules.taken_for(payment, gross)
+    fee = kept_fee(payment, gross, known=is_own) if is_own or is_cancelled else 0
+    if is_own:
+        entitlement = max(entitlement, taken_at_list(payment, gross))
+    amount, waiting = gross - fee, min(entitlement, waiting)
+    requested = replace(
+        _requested(refund_id, amount, entitlement, requested_by, at, reason),
+        waiting_minor=waiting,
+        fee_minor=fee,
+        is_own=is_own,
+    )
     taken = entitlement - waiting
     moves = (
         (PaymentPosting(kind=PaymentPostingKind.RESERVE, amount_minor=taken, asset=terms.purpose.goods_asset),)
@@ -104,6 +122,7 @@ def refund(
                 "refund_id": refund_id,
                 "amount": format_amount(amount, terms.currency),
                 "reason": reason,
+                **({"fee_kept": format_amount(fee, terms.currency)} if fee else {}),
                 **({"credit_note": True} if with_credit_note else {}),
                 **({"all": True} if is_all or amount_minor is None else {}),
             },
@@ -127,6 +146,13 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
         raise NotYet(
             "The escrow is being funded with this payment. Repeat the refund in a moment.",
             code="payment.fulfilment_under_way",
+        )
+    if not payment.refundable_minor and payment.disputed_minor:
+        raise Conflict(
+            "A chargeback holds or took the rest of this payment, so it cannot be refunded as well. "
+            "Wait for the bank's decision: what is won can be refunded.",
+            code="payment.disputed",
+            extra={"state": payment.status.value},
         )
     if not payment.refundable_minor:
         raise Conflict(

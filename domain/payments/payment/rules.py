@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from domain.billing.project import SlotPrice
 from domain.common.credits import CreditPrice
@@ -18,6 +19,10 @@ class PaymentRules:
         return_url: where payers return to from a hosted page; None if each request has to name it.
         first_poll, longest_poll: the first and the longest interval at which a provider is polled.
         chain_poll: the constant interval at which a chain is polled.
+        own_refund_days: for how many days payers may refund their top-ups; 0 for never.
+        own_refunds: how often they may refund one.
+        keeps_fees: whether the provider's fee is kept of what payers refund.
+        largest_top_up: the largest amount of a top-up, in whole units of its currency.
         open: how long a run stays open after its payment is settled.
     """
 
@@ -30,3 +35,7 @@ class PaymentRules:
     longest_poll: timedelta
     chain_poll: timedelta
     open: timedelta
+    own_refund_days: int
+    own_refunds: int
+    keeps_fees: bool
+    largest_top_up: Decimal

@@ -112,7 +112,8 @@ class Refund:
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
     `waiting_minor` of the entitlement was taken from what waits for the payment's escrow, not from the organization.
     `failure_code` is the provider's error code for `failure`, if it refused the refund. `given_up` is true once an
-    operator has stated the outcome of a refund that could not be looked up.
+    operator has stated the outcome of a refund that could not be looked up. `fee_minor` was given up for it as well and
+    is kept: the provider's fee, where the payer bears it. `is_own` is whether the payer requested it itself.
     """
 
     refund_id: str
@@ -129,6 +130,13 @@ class Refund:
     failure_code: str | None = None
     given_up: bool = False
     waiting_minor: int = 0
+    fee_minor: int = 0
+    is_own: bool = False
+
+    @property
+    def gross_minor(self) -> int:
+        """What it takes of the payment: the amount, and the fee that is kept of it."""
+        return self.amount_minor + self.fee_minor
 
     @property
     def can_be_given_up(self) -> bool:
@@ -261,6 +269,11 @@ class Payment:
         return sum(refund.amount_minor for refund in self.refunds if refund.counts)
 
     @property
+    def kept_minor(self) -> int:
+        """The provider's fees that were kept of what was refunded."""
+        return sum(refund.fee_minor for refund in self.refunds if refund.counts)
+
+    @property
     def disputed_minor(self) -> int:
         """What disputes hold or took."""
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.counts)
@@ -273,7 +286,8 @@ class Payment:
     @property
     def refundable_minor(self) -> int:
         """What can still be refunded."""
-        return max(0, self.received_minor - self.reversed_minor - self.refunded_minor - self.disputed_minor)
+        gone = self.reversed_minor + self.refunded_minor + self.kept_minor + self.disputed_minor
+        return max(0, self.received_minor - gone)
 
     @property
     def debt_minor(self) -> int:
@@ -306,6 +320,7 @@ class PaymentPostingKind(StrEnum):
     TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
     FEE = "fee"  # what the provider kept; negative when it gave back
     ISSUE = "issue"  # credits come into being, on the payment's own account
+    KEEP = "keep"  # the payment's own account → revenue: a fee kept of a refund of the organization's money
     RETIRE = "retire"  # credits on the payment's own account cease to be
     RESERVE = "earmark"  # organization → the payment's own account
     CLAW_BACK = "seize"  # the same as far as it is there; the organization owes the rest
@@ -352,7 +367,7 @@ def status_of(payment: Payment) -> PaymentStatus:
     if payment.is_disputed:
         return P.DISPUTED
     if net and payment.refunded_minor:
-        return P.REFUNDED if payment.refunded_minor >= net else P.PARTIALLY_REFUNDED
+        return P.REFUNDED if payment.refunded_minor + payment.kept_minor >= net else P.PARTIALLY_REFUNDED
     whole = net >= payment.terms.amount_minor or payment.provider_status is ProviderStatus.SUCCEEDED
     # When the payer's time is over, a part that came counts for what it is.
     if net and (whole or payment.expiring):

@@ -59,6 +59,26 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRefunds:
+    """What the payer may have refunded without an operator; fixed when the payment is created.
+
+    Attributes:
+        days: for how many days after the money came; None for any time.
+        times: how many refunds; None for any number.
+        keeps_fee: whether the provider's fee on the payment is kept of what is refunded.
+        unit_minor: the provider refunds multiples of it.
+        at_list_minor: what all that is bought costs at the list price, in the payment's currency, if it was sold below
+            it. What the payer keeps then counts at the list price.
+    """
+
+    days: int | None = None
+    times: int | None = None
+    keeps_fee: bool = False
+    unit_minor: int = 1
+    at_list_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTerms:
     """The terms of the payment. They never change.
 
@@ -73,6 +93,7 @@ class PaymentTerms:
         late_poll_seconds: the polling interval once nothing is pending, for providers without webhooks; 0 for never.
         open_seconds: how long the run stays open for commands from the Temporal UI once nothing is pending.
         tax: the part of the amount that is tax, if what it buys is taxed on payment; None otherwise.
+        own_refunds: the bounds of refunds that the payer requests itself; None for none.
     """
 
     payment_id: str
@@ -96,6 +117,7 @@ class PaymentTerms:
     late_poll_seconds: int = 0
     open_seconds: int = 30 * 86_400
     tax: SaleTax | None = None
+    own_refunds: OwnRefunds | None = None
 
     @property
     def issues_entitlement(self) -> bool:

@@ -32,7 +32,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "org_id payment_id payment_method",
-            FINANCIAL: "available_minor credits_minor",
+            FINANCIAL: "available_minor credits_minor unit_minor",
             TECHNICAL: "number at outcome",
         },
     ),

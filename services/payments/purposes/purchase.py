@@ -32,7 +32,7 @@ from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts, owed_minor
 from services.marketplace.marketplace import is_charged_back, is_kept, new_purchase, owned_now
 from services.payments.purposes.base import Alone, refuse_beside_others
-from services.payouts import recovery
+from services.payouts import recovery, transfer_reversal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,7 @@ class PurchaseShare:
         owed_minor: what the creator no longer has, and its organization owes.
         came_minor: what the event has brought the shares and the tax; below zero where it went back.
         tax_minor: what of that is tax.
+        reverses: whether payouts are reversed for what the creator owes by a refund.
     """
 
     purchase: MarketplacePurchase | None
@@ -85,6 +86,7 @@ class PurchaseShare:
     owed_minor: int = 0
     came_minor: int = 0
     tax_minor: int = 0
+    reverses: bool = False
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Return whether the move can make the sale, take from its shares or restore them."""
@@ -172,6 +174,19 @@ class PurchaseShare:
                 self.other.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
+        if self.owed_minor and self.reverses and transfer_id is not None:
+            assert terms.purpose.agent_id is not None
+            await transfer_reversal.plan_refund(
+                session,
+                payment_id=terms.payment_id,
+                cause=f"refund:{event.payment.version}",
+                asset=asset,
+                agent_id=terms.purpose.agent_id,
+                org_id=payee,
+                owed_minor=self.owed_minor,
+                transfer_id=transfer_id,
+                now=event.at,
+            )
         if self.owed_minor:
             # The seller must not learn who the buyer is.
             sale = terms.purpose.agent_id if self.purchase is None else self.purchase.id
@@ -289,6 +304,7 @@ class PurchaseBooks(Alone):
             borne=borne,
             stays_refunded=other is not None and row.status == PurchaseStatus.REFUNDED.value,
             other=other,
+            reverses=hold_back.reverses_refunds and event.event in {"refund_requested", "refund_taken_over"},
         )
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:

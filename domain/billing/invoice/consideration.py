@@ -1,0 +1,66 @@
+"""What was paid for the credits that pay an invoice, where tax is due on that and not on their value. Pure.
+
+Credits that are taxed when they are used are multi-purpose vouchers: the taxable amount is what was paid for them
+(Directive 2006/112/EC, Art. 73a). What they are worth beyond it is a discount before tax.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from domain.billing.invoice.arithmetic import InvoiceSums, half_up
+
+#: The discount on invoices that such credits pay.
+BELOW_VALUE = "Credits bought below their value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidLot:
+    """A lot of purchased credits: `free_minor` can be taken of `remaining_minor`, and `costed_minor` of the price went.
+
+    Attributes:
+        amount_minor: of the whole lot.
+        paid_minor: the price of the whole lot, in minor units of `asset`.
+    """
+
+    free_minor: int
+    amount_minor: int
+    remaining_minor: int
+    paid_minor: int
+    costed_minor: int
+    asset: str
+
+    def price_of(self, part_minor: int) -> int:
+        """Return what leaves with a part, as `ledger.slice_cost` counts it."""
+        gone = self.amount_minor - self.remaining_minor + part_minor
+        if gone == self.amount_minor:
+            return self.paid_minor - self.costed_minor
+        return max(0, self.paid_minor * gone // self.amount_minor - self.costed_minor)
+
+
+def paid_for(lots: Sequence[PaidLot], credits_minor: int, currency: str, value_of: Callable[[int], int]) -> int:
+    """Return what was paid for credits, in minor units of a currency, in the order in which lots are spent.
+
+    Credits that were paid for in another currency count at their value.
+    """
+    paid, left = 0, credits_minor
+    for lot in lots:
+        part = min(lot.free_minor, left)
+        paid += lot.price_of(part) if lot.asset == currency else value_of(part)
+        left -= part
+        if not left:
+            break
+    return paid + (value_of(left) if left else 0)
+
+
+def below_value(sums: InvoiceSums, paid_minor: int, *, includes_tax: bool) -> int:
+    """Return the discount before tax after which the credits pay what was paid for them, and as much is due as before.
+
+    Args:
+        sums: of the invoice, paid by the credits at their value.
+        paid_minor: what was paid for them, with tax.
+        includes_tax: whether the amounts of its lines include tax.
+    """
+    off = max(0, sums.prepaid_minor - paid_minor)
+    if includes_tax or not sums.total_minor:
+        return off
+    return half_up(off * sums.subtotal_minor, sums.total_minor)
