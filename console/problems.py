@@ -48,7 +48,7 @@ REACTIONS = _table(
     pricing.expression_too_long pricing.expression_unsafe pricing.expression_invalid pricing.expression_result
     pricing.no_price pricing.quote_mismatch escrow.amount_mismatch escrow.currency_mismatch
     escrow.refund_exceeds_held payout.above_available payout.below_minimum payment.refund_exceeds_remainder
-    payment.part_of_a_slot payment.evidence_refused payment.no_method tax.rate_exists
+    payment.amount_too_large payment.part_of_a_slot payment.evidence_refused payment.no_method tax.rate_exists
     credit_note.exceeds_remainder department.exists alert_rule.unknown_metric alert_rule.condition_unavailable
     alert_rule.never_fires alert_rule.exists spend_control.exists project.exists notification.channel_exists
     notification.code_refused webhook.url_refused provider.refused statement.not_over invoice.amount_mismatch
@@ -89,6 +89,7 @@ REACTIONS = _table(
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
+    payment.fee_not_known
     tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
     wait="""

@@ -213,7 +213,10 @@ class PaymentStory:
         path = f"/payments/{self._top_ups['card']}"
         refund = await self._narrator.post(CUSTOMER, f"{path}/refunds", {"amount": "4.00", "reason": "changed plans"})
         taken = refund["taken"]
-        self._narrator.say(f"   4.00 of 25.00 USD go back, {taken['amount']} {taken['currency']} are taken for it")
+        self._narrator.say(
+            f"   of 4.00 of 25.00 USD {refund['amount']} are refunded and the fee of {refund['fee']} is kept; "
+            f"{taken['amount']} {taken['currency']} are taken for it"
+        )
         payment = await self._settled(self._top_ups["card"], "partially_refunded")
         self._narrator.expect("what can still be refunded", payment["refundable_amount"], "21.00")
         refused = "payment.refund_exceeds_remainder"

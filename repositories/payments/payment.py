@@ -324,4 +324,4 @@ async def fees_and_income(session: AsyncSession, org_id: str, currency: str, sin
     found = (
         await session.execute(query.where(paid.org_id == org_id, paid.created_at >= since, row.currency == currency))
     ).one()
-    return int(found[0]), int(found[1])
+    return int(found[0] or 0), int(found[1] or 0)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from domain.billing.cost_price import CHEAPEST, cheapest, cost_price
 from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
 from domain.common.credits import CreditPrice, credit_price
@@ -16,6 +15,7 @@ from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.credits.action_cost import Cost, defaults
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
+from domain.payments.cost_price import CHEAPEST, cheapest, cost_price
 from domain.payments.topup import Package, packages_from, priced
 from domain.payouts.payable import HoldBack
 from domain.usage.paid_call import paying_actions_from

@@ -1288,6 +1288,7 @@ class CurrencyResultView(Model):
     revenue: SectionView = NOT_SENT
     expenses: SectionView = NOT_SENT
     result: Amount = NOT_SENT
+    provider_cost: Amount = NOT_SENT
 
 
 class CurrencySheetView(Model):
@@ -2598,6 +2599,7 @@ class PaymentEffectView(Model):
     captured: Amount = NOT_SENT
     released: Amount = NOT_SENT
     to_payer: Amount = NOT_SENT
+    fee: Amount = NOT_SENT
     taken: MoneyView = NOT_SENT
     currency: str = NOT_SENT
     status: PaymentStatus | None = NOT_SENT
@@ -3152,6 +3154,7 @@ class RefundView(Model):
     status: RefundState = NOT_SENT
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
+    fee: Amount = NOT_SENT
     taken: MoneyView = NOT_SENT
     reason: str | None = NOT_SENT
     failure: str | None = NOT_SENT

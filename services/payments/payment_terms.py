@@ -11,6 +11,7 @@ from domain.common.quote import Rate
 from domain.payments.payment.options import CREDITS, CRYPTO, Options, check_options
 from domain.payments.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
 from domain.payments.payment.purposes import rules_for
+from domain.payments.payment.purposes.base import PurposeRules
 from domain.payments.payment.purposes.credits import credits_bought
 from domain.payments.payment.rules import PaymentRules
 from domain.payments.payment.terms import OwnRefunds, PaymentTerms, Purpose, PurposeKind
@@ -21,8 +22,6 @@ from runtime.identity import new_id
 from services.billing.sale_tax import SaleTaxes
 from services.common.provider_errors import provider_errors
 
-#: Payments by which an organization buys for itself what it has not used yet.
-TOP_UPS = frozenset({PurposeKind.CREDITS, PurposeKind.BALANCE, PurposeKind.SLOT})
 #: The placeholder in a return_url for the payment's id, which the client does not know yet.
 PAYMENT_ID = "{PAYMENT_ID}"
 
@@ -130,7 +129,7 @@ class TermsMaker:
         require_chargeable_coin(charge.currency, options, self.market)
         with provider_errors():
             check_chargeable(options.provider, charge.amount_minor, charge.currency)
-        if purpose.kind in TOP_UPS:
+        if rules.is_top_up:
             self._check_top_up(before_tax)
         payment_id = new_id("pay")
         return PaymentTerms(
@@ -155,13 +154,13 @@ class TermsMaker:
             late_poll_seconds=_seconds(ours.longest_poll) if crypto else 0,
             open_seconds=_seconds(ours.open),
             tax=None if tax is None else tax.of(charge.amount_minor),
-            own_refunds=self._own_refunds(options, charge, purpose.kind),
+            own_refunds=self._own_refunds(options, charge, rules),
         )
 
-    def _own_refunds(self, options: Options, charge: Charge, kind: PurposeKind) -> OwnRefunds | None:
+    def _own_refunds(self, options: Options, charge: Charge, rules: PurposeRules) -> OwnRefunds | None:
         """Return the bounds of the payer's own refunds; None where they cost no fee, or the purpose has its own."""
-        is_top_up = kind in TOP_UPS
-        if options.provider in {CRYPTO, CREDITS} or not (is_top_up or kind is PurposeKind.ESCROW):
+        is_top_up = rules.is_top_up
+        if options.provider in {CRYPTO, CREDITS} or not rules.keeps_fee:
             return None
         return OwnRefunds(
             days=self.rules.own_refund_days if is_top_up else None,

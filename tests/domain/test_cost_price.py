@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.billing.cost_price import CHEAPEST, cheapest, cost_price
 from domain.billing.plan import DEFAULTS, plans_from
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
+from domain.payments.cost_price import CHEAPEST, cheapest, cost_price
 from domain.payments.topup import Package
 from domain.usage.charge import Part, credits_of
 from domain.usage.charge_model import PerUnit

@@ -10,12 +10,13 @@ from bursar.testing import FakeBursar
 
 @dataclass
 class Market:
-    """An organization with 100 credits and an agent: keys of its owner and finance, of a validator and an arbiter."""
+    """An organization with 100 credits and an agent: keys of its owner and finance, and of the platform's people."""
 
     owner: AsyncBursar
     finance: AsyncBursar
     validator: AsyncBursar
     arbiter: AsyncBursar
+    operator: AsyncBursar
     agent_id: str = ""
     fake: FakeBursar | None = None
 

@@ -33,6 +33,9 @@ SETTINGS = {
     "BURSAR_PAYOUT_HOLD_BACK_FLOOR": "PT0S",
     "BURSAR_PAYOUT_DESTINATION_HOLD": "PT0S",
     "BURSAR_PURCHASE_REFUND_DAYS": "0",
+    # Payers refund parts, one after the other, and the whole of it.
+    "BURSAR_TOPUP_REFUNDS": "90",
+    "BURSAR_REFUND_FEES_PAID_BY": "platform",
     "BURSAR_RATE_LIMIT": "1000000/minute",
     "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
 }

@@ -2539,7 +2539,7 @@ class AsyncAutoTopups:
     ) -> models.AutoTopUpView:
         """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
-        Each fall below the threshold makes one payment. The balance has to rise above it before the next fall counts. When you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A request after a decline, also an unchanged one, has it tried at once.
+        A balance below the threshold makes one payment at a time, for the multiple of `credits` that brings it back to the threshold, within the monthly cap. When you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A request after a decline, also an unchanged one, has it tried at once.
         """
         return await self._caller.ask(
             models.AutoTopUpView,
@@ -6418,7 +6418,7 @@ class AsyncAccounting:
         end_date: date | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
     ) -> models.ProfitAndLossView:
-        """Show revenue and expenses of a period, for each currency. Currencies are never added up."""
+        """Show revenue, expenses and the cost of model calls of a period. Currencies are never added up."""
         return await self._caller.ask(
             models.ProfitAndLossView,
             "accounting.get_profit_and_loss",

@@ -11,6 +11,8 @@ class Balance(Common):
     """Cash for an amount of money or of coins."""
 
     kind = PurposeKind.BALANCE
+    is_top_up = True
+    keeps_fee = True
 
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
         """Return the amount that was asked for."""

@@ -127,6 +127,14 @@ class PurposeRules(Protocol):
     def refunded_with(self) -> Permission:
         """What whoever asks for a refund must be allowed to do."""
 
+    @property
+    def is_top_up(self) -> bool:
+        """Whether an organization buys for itself what it has not used yet: it has a largest amount, and an end."""
+
+    @property
+    def keeps_fee(self) -> bool:
+        """Whether the provider's fee is kept of what the payer refunds itself."""
+
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Refuse a refund whose amount the purpose cannot divide by."""
 
@@ -166,6 +174,8 @@ class Common:
     named_by: str | None = None
     takes_credits = False
     at_once = True
+    is_top_up = False
+    keeps_fee = False
     refunded_with = Permission.REFUND_PAYMENT
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:

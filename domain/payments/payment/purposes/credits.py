@@ -16,6 +16,8 @@ class Credits(Common):
     """Credits for an amount of money, or of coins."""
 
     kind = PurposeKind.CREDITS
+    is_top_up = True
+    keeps_fee = True
 
     def price(self, order: Order, market: Market) -> Price:
         """Return the requested amount. Coins buy what they are worth."""

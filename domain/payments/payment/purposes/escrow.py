@@ -65,6 +65,7 @@ class EscrowMoney(Whole):
     kind = PurposeKind.ESCROW
     named_by = "escrow_id"
     takes_credits = True
+    keeps_fee = True
 
     def price(self, order: Order, market: Market) -> Price:
         """Return the escrow's amount, or what that many credits cost; an amount that the request names must be that.

@@ -15,6 +15,8 @@ class Slot(Common):
     """A number of slots at a price each."""
 
     kind = PurposeKind.SLOT
+    is_top_up = True
+    keeps_fee = True
     named_by = "slots"
 
     def price(self, order: Order, market: Market) -> Price:
