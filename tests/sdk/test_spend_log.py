@@ -53,7 +53,9 @@ async def test_calls_through_the_adapter_are_paid_once_however_late_they_are_cap
     assert process.stdout is not None
     try:
         for _ in range(len(COSTS) + 2):
-            log.add(json.loads(await asyncio.wait_for(process.stdout.readline(), 300)))
+            line = await asyncio.wait_for(process.stdout.readline(), 300)
+            # The secret of its spend says whose a call of the adapter is; any other belongs to the owner of its key.
+            log.add(json.loads(line) | ({} if b"spend_secret" in line else {"organization_id": org_id}))
         with serving(build(log)) as address:
             async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
                 paying: Any = {"llm_call": None, "token": None, "dear": None}
