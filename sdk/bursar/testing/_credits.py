@@ -177,7 +177,7 @@ class Credits:
     def _extend(self, request: httpx2.Request, spend_id: str) -> Answer:
         spend = self._open(spend_id)
         lasts = period(required(body_of(request), "expires_in"))
-        spend.expires_at = min(datetime.now(UTC) + lasts, spend.created_at + _MOST)
+        spend.expires_at = datetime.now(UTC) + min(lasts, _MOST)
         return self._change(spend, spend.held)
 
     def _refund(self, request: httpx2.Request, spend_id: str) -> Answer:
