@@ -159,8 +159,8 @@ async def test_texts_of_payments_stay_text(world: World, sessions: Sessions) -> 
     base = f"/console/{org_id}"
     paid = await payer.settled(await payer.top_up("100.00", payment_method="pm_card_visa"))
     page = f"{base}/payments/{paid['id']}"
-    await owner.shows(f"{page}/refund?amount=1.00", "reason", TEXT, page)
     await owner.is_refused(f"{page}/refund?amount=1.00", "reason", reason=PAYLOADS["turned"])
+    await owner.shows(f"{page}/refund?amount=1.00", "reason", TEXT, page)
 
     body = {"amount": "10.00", "currency": "USD", "payment_method": "pm_card_createDispute"}
     good(await people["owner"].post("/payments", body), 201)

@@ -172,6 +172,7 @@ class Escrow:
             "status": self.status,
             "amount": contract["price"],
             "funded_amount": text_of(self.funded),
+            "granted_amount": text_of(ZERO),
             "released_amount": text_of(self.released),
             "refunded_amount": text_of(self.refunded),
             "commission_amount": text_of(self.commission),

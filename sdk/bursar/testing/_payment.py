@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
 from bursar.testing._answers import (
@@ -20,6 +20,8 @@ from bursar.testing._provider import Decline
 ZERO = Decimal(0)
 AWAITING = frozenset({"requires_action", "requires_capture"})
 _EXPIRY = timedelta(hours=23)
+#: What the provider charges for a payment: a share of it, and an amount beside it.
+_FEE = (Decimal("0.029"), Decimal("0.30"))
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Payment:
         own: its `external_id` and `metadata`.
         id: given when it is kept.
         amount: in `currency`; `received` and `refunded` are parts of it.
+        kept: what the provider's fee has taken of refunds that the payer requested itself, `own_refunds` of them.
         goods: what the whole amount buys, in `goods_currency`; `granted` and `taken` are parts of it.
         state: what the provider says of it, while nothing was received.
         fulfilment: whether its purpose was reached, or `gone` when it no longer could be.
@@ -50,6 +53,8 @@ class Payment:
     received: Decimal = ZERO
     granted: Decimal = ZERO
     refunded: Decimal = ZERO
+    kept: Decimal = ZERO
+    own_refunds: int = 0
     taken: Decimal = ZERO
     fulfilment: str = "pending"
     decline: Decline | None = None
@@ -79,7 +84,7 @@ class Payment:
     @property
     def refundable(self) -> Decimal:
         """What can still be refunded."""
-        return self.received - self.refunded
+        return self.received - self.refunded - self.kept
 
     @property
     def left(self) -> Decimal:
@@ -106,8 +111,11 @@ class Payment:
             raise invalid(f"Only {text_of(self.amount)} {self.currency} were authorized.", "amount")
         return wanted
 
-    def repaid(self, text: Any) -> tuple[Decimal, Decimal]:
-        """Return what a refund gives back, the amount that it names or the rest, and what it takes of the goods."""
+    def repaid(self, text: Any, *, is_own: bool) -> tuple[Decimal, Decimal, Decimal]:
+        """Return what a refund takes of the payment, the amount that it names or the rest, its fee, and of the goods.
+
+        What the payer requests itself is less the provider's fee, and once.
+        """
         self.require("refund", allowed=bool(self.received))
         if not self.refundable:
             detail = "Nothing of this payment is left to refund."
@@ -117,7 +125,21 @@ class Payment:
             left = text_of(self.refundable)
             detail = f"Only {left} {self.currency} of this payment are left to refund."
             raise Refused(422, "payment.refund_exceeds_remainder", detail, refundable=left)
-        return wanted, self.share(self.granted, self.refunded + wanted, self.received) - self.taken
+        if is_own and self.own_refunds:
+            detail = "You have refunded as often as you can. Ask the platform to refund the rest."
+            raise Refused(409, "payment.refund_needs_operator", detail, state=self.status)
+        gone = self.refunded + self.kept + wanted
+        return (
+            wanted,
+            self._fee_of(wanted) if is_own else ZERO,
+            self.share(self.granted, gone, self.received) - self.taken,
+        )
+
+    def _fee_of(self, part: Decimal) -> Decimal:
+        share, beside = _FEE
+        unit = minor_unit(self.currency)
+        whole = (self.received * share).quantize(unit, ROUND_HALF_UP) + beside
+        return (whole * part / self.received).quantize(unit, ROUND_UP)
 
     def share(self, goods: Decimal, part: Decimal, whole: Decimal) -> Decimal:
         """Return the share of the goods that belongs to a part of the money, rounded down."""

@@ -213,7 +213,7 @@ class Payments:
             positive(amount, payment.currency)
 
         def effect(status: str | None, taken: Decimal = ZERO, **moved: Decimal) -> dict[str, Any]:
-            amounts = {name: text_of(moved.get(name, ZERO)) for name in ("captured", "released", "to_payer")}
+            amounts = {name: text_of(moved.get(name, ZERO)) for name in ("captured", "released", "to_payer", "fee")}
             return {**amounts, "taken": payment.of_goods(taken), "currency": payment.currency, "status": status}
 
         def confirm() -> dict[str, Any]:
@@ -231,8 +231,8 @@ class Payments:
             return effect("cancelled", released=authorized)
 
         def refund() -> dict[str, Any]:
-            wanted, taken = payment.repaid(amount)
-            return effect(payment.after_refund(wanted), taken, to_payer=wanted)
+            wanted, fee, taken = payment.repaid(amount, is_own=_is_own(request))
+            return effect(payment.after_refund(wanted), taken, to_payer=wanted - fee, fee=fee)
 
         def give_up_refund() -> dict[str, Any]:
             raise Refused(403, "auth.forbidden", "The role owner may not do this (operate).")
@@ -283,12 +283,13 @@ class Payments:
         payment, body = self._known(payment_id), body_of(request)
         if body.get("credit_note"):
             raise invalid("Only a payment of an invoice has a credit note.", "credit_note")
-        wanted, taken = payment.repaid(body.get("amount"))
+        wanted, _, taken = payment.repaid(body.get("amount"), is_own=_is_own(request))
         if payment.goods_currency == CREDIT:
             self._refuse_others(payment, taken)
         reason = body.get("reason")
         said: dict[str, Any] = {"reason": reason, **({"all": True} if body.get("amount") is None else {})}
-        return Answer(201, self._give_back(payment, wanted, "refund_requested", _actor(request), reason, said))
+        asked = ("refund_requested", _actor(request), reason, said)
+        return Answer(201, self._give_back(payment, wanted, *asked, is_own=_is_own(request)))
 
     def _refuse_others(self, payment: Payment, needed: Decimal) -> None:
         """Refuse what a refund takes beyond what is left of the credits that its payment has bought.
@@ -308,36 +309,52 @@ class Payments:
             raise Refused(402, "ledger.insufficient_funds", detail, **amounts, currency=CREDIT, state=payment.status)
 
     def _give_back(
-        self, payment: Payment, wanted: Decimal, event: str, actor: str, reason: str | None, said: dict[str, Any]
+        self,
+        payment: Payment,
+        wanted: Decimal,
+        event: str,
+        actor: str,
+        reason: str | None,
+        said: dict[str, Any],
+        *,
+        is_own: bool = False,
     ) -> dict[str, Any]:
         """Take what was bought, and give the money back, which the provider does at once."""
-        _, taken = payment.repaid(wanted)
+        _, fee, taken = payment.repaid(wanted, is_own=is_own)
+        amount = wanted - fee
         self._wallet.take(taken, payment.goods_currency, state=payment.status)
         self._wallet.moved("payment_refund", taken, payment.goods_currency)
         refund = {
             "id": f"rfd_{sum(len(each.refunds) for each in self._payments.values()) + 1:026d}",
             "payment_id": payment.id,
             "status": "succeeded",
-            "amount": text_of(wanted),
+            "amount": text_of(amount),
             "currency": payment.currency,
+            "fee": text_of(fee),
             "taken": payment.of_goods(taken),
             "reason": reason,
             "failure": None,
             "failure_code": None,
             "requested_by": actor,
         }
-        payment.refunded += wanted
+        payment.refunded += amount
+        payment.kept += fee
+        payment.own_refunds += is_own
         payment.taken += taken
         named, transfer = {"refund_id": refund["id"]}, len(self._wallet.transfers)
         ref = "re_fake" + str(refund["id"]).removeprefix("rfd_")
         payment.note(
-            event, actor, {**said, **named, "amount": text_of(wanted)}, None if actor == _WORKFLOW else transfer
+            event, actor, {**said, **named, "amount": text_of(amount)}, None if actor == _WORKFLOW else transfer
         )
         payment.refunds.append({**refund, "requested_at": payment.timeline[-1]["at"]})
         payment.note("refund_submitted", _PROVIDER, {**named, "ref": ref})
-        booked = {"amount": text_of(-wanted), "currency": payment.currency, "movement": ref}
+        booked = {"amount": text_of(-amount), "currency": payment.currency, "movement": ref}
         payment.note("refund_booked", _PROVIDER, booked, transfer)
         return payment.refunds[-1]
+
+
+def _is_own(request: httpx2.Request) -> bool:
+    return principal_of(request) != "operator"
 
 
 def _actor(request: httpx2.Request) -> str:
