@@ -8,7 +8,8 @@ from sqlalchemy import text
 from activities.escrow.escrow import EscrowActivities
 from contracts.escrow.escrow import RecordedEscrow
 from domain.common.access import Actor, Role
-from domain.credits.spend.control import Limit, SubjectKind, Window
+from domain.common.calendar import Window
+from domain.credits.spend.control import Limit, SubjectKind
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from ledger.spending import Spending

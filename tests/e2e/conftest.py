@@ -205,7 +205,8 @@ async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
         if request.param == "fake":
             fake = FakeBursar(credits="100")
             roles = ("owner", "finance", "validator", "arbiter", "operator")
-            found = Market(*(fake.async_client(principal=role) for role in roles), fake=fake)
+            found = Market(*[fake.async_client(principal=role) for role in roles])
+            found.fake = fake
         else:
             running = request.getfixturevalue("live_stack")
             http = httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60)
@@ -214,7 +215,7 @@ async def market(request: pytest.FixtureRequest) -> AsyncIterator[Market]:
             grant = {"organization_id": org_id, "amount": "100", "source": "promotion"}
             good(await world.operator.post("/credits/grants", grant), 201)
             callers = (keys["owner"], keys["finance"], world.validator, world.arbiter, world.operator)
-            found = Market(*(AsyncBursar(caller.token, base_url=running.api_url) for caller in callers))
+            found = Market(*[AsyncBursar(caller.token, base_url=running.api_url) for caller in callers])
         for client in (found.owner, found.finance, found.validator, found.arbiter, found.operator):
             await stack.enter_async_context(client)
         found.agent_id = (await found.owner.agents.create(name="Writer")).id
