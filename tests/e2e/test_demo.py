@@ -90,8 +90,8 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "balance after the chargeback: 0.00 credits, owes 90.00",
         "operators and the owner are alerted: payment.debt, payment.dispute_lost",
         "balance after it, which paid the debt first: 10.00 credits",
-        # 25.00, 10.00, 120.00, 60.00, 10.00 and 10.00 by card less fees, less 4.00, 10.00 and the 15.00 of the dispute.
-        f"stripe     USD                  8 {'197.38':>16} {'197.38':>16}",
+        # 25.00, 10.00, 120.00, 60.00, 10.00 and 10.00 by card less fees, less 3.83, 10.00 and the 15.00 of the dispute.
+        f"stripe     USD                  8 {'197.55':>16} {'197.55':>16}",
         f"paypal     USD                  1 {'13.99':>16} {'13.99':>16}",
         f"crypto     USDC                 1 {'20.00':>16} {'20.00':>16}",
         "before the demo; `make reconcile` shows them",
