@@ -99,8 +99,9 @@ class CreditsProvider:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
             return _declined(payment, code="insufficient_funds", detail=detail)
         except SpendLimitExceeded as refusal:
-            code = "spending_frozen" if refusal.extra["reason"] == RefusalReason.FROZEN else "spending_limited"
-            return _declined(payment, code=code, detail=refusal.detail)
+            if refusal.extra["reason"] == RefusalReason.FROZEN:
+                return _declined(payment, code="spending_frozen", detail=refusal.detail)
+            return _declined(payment, code="spending_limited", detail=refusal.detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""

@@ -31,8 +31,6 @@ from ledger.gateway import Ledger
 from models.billing.tax_receipt import TaxReceipt
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
-from models.payouts.payout import PayoutRow
-from models.payouts.recovery import TransferReversal
 from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace, marketplace_proof
@@ -155,8 +153,7 @@ class Sold:
             )
 
 
-@pytest.fixture
-async def sold(database: Database) -> Sold:
+async def seller(database: Database) -> Sold:
     buyer, studio, agent = new_id("org"), new_id("org"), new_id("agt")
     common: dict[str, Any] = {"created_by": "test", "name": "x"}
     async with database.platform() as session:
@@ -168,6 +165,11 @@ async def sold(database: Database) -> Sold:
         who = {"status": "listed", "changed_by": "test", "changed_at": NOW, "created_at": NOW}
         await session.execute(insert(MarketplaceOffer).values(agent_id=agent, org_id=studio, **offer, **who))
     return Sold(database=database, buyer=buyer, studio=studio, agent=agent)
+
+
+@pytest.fixture
+async def sold(database: Database) -> Sold:
+    return await seller(database)
 
 
 async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> None:
@@ -477,39 +479,6 @@ async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_ne
         await session.execute(insert(Organization).values(id=other, name="x", command_id=other, created_by="elsewhere"))
     await replace(sold, buyer=other).bought()
     assert (await sold.owed(sold.studio), await sold.earned()) == (0, 0)
-
-
-@pytest.mark.parametrize("reverses", [True, False])
-async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
-    sold: Sold, database: Database, reverses: bool
-) -> None:
-    made = await sold.bought()
-    await sold.spend_earnings()
-    payout = new_id("po")
-    line = {"asset": "USD", "goods_minor": 900, "money_minor": 900}
-    values = {"id": payout, "org_id": sold.studio, "provider": "fake", "status": "paid", "version": 2}
-    async with database.platform() as session:
-        await session.execute(
-            insert(PayoutRow).values(
-                **values,
-                currency="USD",
-                amount_minor=900,
-                state={"lines": [line]},
-                created_at=NOW,
-                updated_at=NOW,
-            )
-        )
-    assert made.payment is not None
-    outcome = refunds.refund(
-        made.payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="operator", at=NOW
-    )
-    hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), reverses_refunds=reverses)
-    assert (await record(database, outcome, hold_back=hold_back)).applied
-    assert (await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0)
-    async with database.platform() as session:
-        query = select(TransferReversal).where(TransferReversal.payout_id == payout)
-        asked = [(row.amount_minor, row.goods_minor, row.status) for row in await session.scalars(query)]
-    assert asked == ([(900, 900, "requested")] if reverses else [])
 
 
 async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold: Sold) -> None:

@@ -707,9 +707,10 @@ async def test_quote_expires(shop: Shop, client: Tenant, monkeypatch: pytest.Mon
     refused(await client.owner.post("/contracts", award(shop, quote_id=quote["id"])), 409, "pricing.quote_expired")
 
 
-async def test_contract_needs_a_price_or_a_quote(shop: Shop, client: Tenant) -> None:
-    for body, field in ((award(shop), "price"), (award(shop, price="1", quantity=1), "quantity")):
-        assert refused(await client.owner.post("/contracts", body), 422, "request.invalid")["field"] == field
+async def test_contract_needs_a_price_or_a_quote(shop: Shop, client: Tenant, stranger: Tenant) -> None:
+    unpriced = {**award(shop), "agent_id": stranger.agent_id}
+    for body, field in ((unpriced, "price"), (award(shop, price="1", quantity=1), "quantity")):
+        assert refused(await stranger.owner.post("/contracts", body), 422, "request.invalid")["field"] == field
 
 
 async def test_listing_without_a_price_has_previews_only(client: Tenant, stranger: Tenant) -> None:

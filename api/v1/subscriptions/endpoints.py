@@ -298,7 +298,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
     if most is not None and terms.amount_minor > most:
         raise SubscriptionRefused(
-            "The subscription costs more than max_amount. Read the price again.", code=PRICE_CHANGED
+            "The subscription costs more than max_amount. Read the price again.", code="subscription.price_changed"
         )
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
@@ -385,7 +385,9 @@ def _made(begun: Subscription) -> SubscriptionView:
 
 def _declined(why: str | None, state: str) -> PaymentDeclined | SubscriptionRefused:
     if why == PRICE_CHANGED:
-        return SubscriptionRefused("More is due now than you agreed to. Preview the change again.", code=PRICE_CHANGED)
+        return SubscriptionRefused(
+            "More is due now than you agreed to. Preview the change again.", code="subscription.price_changed"
+        )
     detail = "The provider declined it. Nothing has changed."
     return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
 

@@ -1,0 +1,64 @@
+"""The refund of a sale whose share was paid out, with a payout that no provider has sent: in databases of their own."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from domain.payments.payment import refunds
+from domain.payouts.payable import HoldBack
+from models.payouts.payout import PayoutRow
+from models.payouts.recovery import TransferReversal
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.activities.recording import record
+from tests.activities.test_purchase_books import NOW, Sold, seller
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(fresh_database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def sold(database: Database) -> Sold:
+    return await seller(database)
+
+
+@pytest.mark.parametrize("reverses", [True, False])
+async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
+    sold: Sold, database: Database, reverses: bool
+) -> None:
+    made = await sold.bought()
+    await sold.spend_earnings()
+    payout = new_id("po")
+    line = {"asset": "USD", "goods_minor": 900, "money_minor": 900}
+    values = {"id": payout, "org_id": sold.studio, "provider": "fake", "status": "paid", "version": 2}
+    async with database.platform() as session:
+        await session.execute(
+            insert(PayoutRow).values(
+                **values,
+                currency="USD",
+                amount_minor=900,
+                state={"lines": [line]},
+                created_at=NOW,
+                updated_at=NOW,
+            )
+        )
+    assert made.payment is not None
+    outcome = refunds.refund(
+        made.payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="operator", at=NOW
+    )
+    hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), reverses_refunds=reverses)
+    assert (await record(database, outcome, hold_back=hold_back)).applied
+    assert (await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0)
+    async with database.platform() as session:
+        query = select(TransferReversal).where(TransferReversal.payout_id == payout)
+        asked = [(row.amount_minor, row.goods_minor, row.status) for row in await session.scalars(query)]
+    assert asked == ([(900, 900, "requested")] if reverses else [])
