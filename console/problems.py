@@ -41,7 +41,8 @@ REACTIONS = _table(
     fields="""
     request.invalid privacy.card_number external_id.taken principal.exists
     usage.invalid_event usage.too_late usage.unreadable usage.model_unknown usage.unit_unpriced usage.unrated
-    usage.agent_unpaid usage.unpaid_limit usage.other_currency usage.id_reused billing_run.not_ended billing_run.earlier_first
+    usage.agent_unpaid usage.unpaid_limit usage.other_currency usage.id_reused billing_run.not_ended
+    billing_run.earlier_first
     meter.exists meter.not_chargeable reputation.levels_invalid reputation.own_agent reputation.related
     payment_method.unknown payment_method.expired
     pricing.rule_invalid pricing.floor_above_ceiling pricing.unknown_zone pricing.total_falls pricing.overlap

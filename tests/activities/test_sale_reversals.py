@@ -14,7 +14,8 @@ from models.payouts.recovery import TransferReversal
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.activities.recording import record
-from tests.activities.test_purchase_books import NOW, Sold, seller
+from tests.activities.test_purchase_books import Sold, seller
+from tests.api.paying import NOW
 
 pytestmark = pytest.mark.db
 

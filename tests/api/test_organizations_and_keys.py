@@ -183,7 +183,9 @@ async def test_file_that_is_being_read_ends_with_its_key(
 
     whole = await file_of(app, "/api-keys", token, nothing)
     assert len(whole.splitlines()) > 3
-    assert await file_of(app, "/api-keys", token, revoke) == "".join(whole.splitlines(keepends=True)[:2])
+    # When the key was last used may be noted meanwhile.
+    told = (await file_of(app, "/api-keys", token, revoke)).splitlines()
+    assert [line.partition(",")[0] for line in told] == [line.partition(",")[0] for line in whole.splitlines()[:2]]
 
 
 @for_each("granter", [role for role in Role if role in GRANTABLE and role is not Role.OPERATOR])
