@@ -22,8 +22,8 @@ class PaymentRules:
         own_refund_days: for how many days payers may refund their top-ups; 0 for never.
         own_refunds: how often they may refund one.
         keeps_fees: whether the provider's fee is kept of what payers refund.
-        largest_top_up: the largest amount of a top-up, in whole units of a currency with cents; of another currency as many
-            of its smallest unit.
+        largest_top_up: the largest amount of a top-up, in whole units of a currency with cents; of another currency as
+            many of its smallest unit.
         open: how long a run stays open after its payment is settled.
     """
 
