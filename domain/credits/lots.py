@@ -119,3 +119,17 @@ def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID
             slices.append((lot_id, part))
         left -= part
     return tuple(slices)
+
+
+def slice_cost(paid_minor: int, costed_minor: int, amount_minor: int, gone_minor: int) -> int:
+    """Return the price paid for the part with which `gone_minor` of a lot are gone, as `ledger.slice_cost` computes it.
+
+    Args:
+        paid_minor: the price of the whole lot, of which `costed_minor` have left it with earlier parts.
+        costed_minor: see `paid_minor`.
+        amount_minor: of the whole lot.
+        gone_minor: what has left the lot, with this part.
+    """
+    if gone_minor == amount_minor:
+        return paid_minor - costed_minor
+    return max(0, paid_minor * gone_minor // amount_minor - costed_minor)

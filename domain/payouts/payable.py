@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from domain.credits.lots import slice_cost
 from domain.reputation.levels import Level
 
 
@@ -105,11 +106,8 @@ class Slice:
     costed_minor: int
 
     def worth(self, part_minor: int) -> int:
-        """Return the price paid for a part of the lot, as `ledger.slice_cost` computes it."""
-        gone = self.gone_minor + part_minor
-        if gone == self.lot_minor:
-            return self.paid_minor - self.costed_minor
-        return max(0, self.paid_minor * gone // self.lot_minor - self.costed_minor)
+        """Return the price paid for a part of the lot."""
+        return slice_cost(self.paid_minor, self.costed_minor, self.lot_minor, self.gone_minor + part_minor)
 
     def part_for(self, worth_minor: int) -> int:
         """Return the smallest part of the lot that an amount was paid for, or everything that is free."""

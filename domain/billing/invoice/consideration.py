@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from domain.billing.invoice.arithmetic import InvoiceSums, half_up
+from domain.credits.lots import slice_cost
 
 #: The discount on invoices that such credits pay.
 BELOW_VALUE = "Credits bought below their value"
@@ -30,11 +31,9 @@ class PaidLot:
     asset: str
 
     def price_of(self, part_minor: int) -> int:
-        """Return what leaves with a part, as `ledger.slice_cost` counts it."""
+        """Return what leaves of the price with a part."""
         gone = self.amount_minor - self.remaining_minor + part_minor
-        if gone == self.amount_minor:
-            return self.paid_minor - self.costed_minor
-        return max(0, self.paid_minor * gone // self.amount_minor - self.costed_minor)
+        return slice_cost(self.paid_minor, self.costed_minor, self.amount_minor, gone)
 
 
 def paid_for(lots: Sequence[PaidLot], credits_minor: int, currency: str, value_of: Callable[[int], int]) -> int:
