@@ -96,15 +96,17 @@ async def spender_of(connection: asyncpg.Connection, actor: Actor | None) -> Spe
     )
 
 
-async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-    """Refuse to fund an escrow from credits while the spending of the caller is frozen.
+async def refuse_frozen(
+    connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime, or_limited: bool = False
+) -> None:
+    """Refuse to fund an escrow from credits while the spending of the caller is frozen, or with `or_limited` limited.
 
     Needs the platform's role.
 
     Raises:
         SpendLimitExceeded: it is.
     """
-    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at)
+    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at, or_limited=or_limited)
     if refusal is not None:
         raise limit_exceeded(refusal)
 
@@ -117,9 +119,7 @@ async def refuse_limited(connection: asyncpg.Connection, actor: Actor | None, or
     Raises:
         SpendLimitExceeded: it is.
     """
-    refusal = await frozen(connection, org_id, await spender_of(connection, actor), at=at, or_limited=True)
-    if refusal is not None:
-        raise limit_exceeded(refusal)
+    await refuse_frozen(connection, actor, org_id, at=at, or_limited=True)
 
 
 async def refuse_escrow(

@@ -87,7 +87,10 @@ def taken_at_list(payment: Payment, gross_minor: int) -> int:
 
 
 def largest(payment: Payment, there_minor: int) -> int:
-    """Return the largest refund that takes no more than `there_minor` of what was bought, in the payment's currency."""
+    """Return the most that can be refunded while only `there_minor` of what was bought are left unspent.
+
+    In the payment's currency; `there_minor` is in units of what was bought.
+    """
     used = payment.granted_minor - taken(payment) - there_minor
     bounds, goods = payment.terms.own_refunds, payment.terms.purpose.goods_minor
     whole = payment.terms.amount_minor
