@@ -221,7 +221,8 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
     )
     async with world.database.platform() as session:
         watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
-        [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
+        # What is of now counts, and a later moment could be of the next day.
+        [figure] = (await alert_figure.read(session, watched_rules, NOW + timedelta(microseconds=1)))["x"]
     return figure.reading.value
 
 
