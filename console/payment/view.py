@@ -37,8 +37,6 @@ TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
 )
 #: First on the list of all organizations: payments with an unknown outcome.
 UNKNOWN = ("Outcome not known", (P.UNKNOWN,))
-#: What the hosted pages sell begins with this; a package that has one of these is bought as that.
-CHECKOUT = "checkout_"
 NO_RUNS: Mapping[str, str] = {}
 PROVIDERS = {"stripe": "Card", "paypal": "PayPal", "crypto": "Coins", "credits": "Credits"}
 #: Who stands behind a provider, where that says more than how one pays.
@@ -60,7 +58,7 @@ def company(provider: str) -> str:
 
 def package_named(name: str) -> str:
     """Return what people call a package of credits."""
-    return titled(name.removeprefix(CHECKOUT))
+    return titled(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

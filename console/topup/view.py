@@ -9,7 +9,7 @@ from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
-from console.payment.view import CHECKOUT, package_named
+from console.payment.view import package_named
 from console.widgets import Failed
 
 OWN = "own"
@@ -96,12 +96,8 @@ def page(
 
 
 def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, ...]:
-    names = {each["name"] for each in packages}
     found = []
     for each in sorted(packages, key=lambda each: Decimal(each["credits"])):
-        # The hosted page would sell the other one of the two, at another price.
-        if f"{CHECKOUT}{each['name']}" in names:
-            continue
         title = package_named(each["name"])
         credits = amount(each["credits"], "CREDIT", prefs)
         price = amount(each["price"]["amount"], each["price"]["currency"], prefs)

@@ -13,8 +13,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 #: More would be a list that nobody chooses from.
 MAX_PACKAGES = 50
 _FIELDS = {"name", "credits", "price", "currency"}
-#: How the packages of the hosted checkout are named: there, `small` is `checkout_small`.
-CHECKOUT = "checkout_"
 #: Decimals of a price per credit. It is for comparing packages; nothing is charged by it.
 _PER_CREDIT = Decimal("0.000001")
 
@@ -66,15 +64,6 @@ def priced(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) 
         if not 0 < price <= MAX_AMOUNT_MINOR:
             raise Invalid(f"The price of the credit package {name} must be positive, in minor units such as cents.")
     return tuple(replace(package, price_minor=given.get(package.name, package.price_minor)) for package in packages)
-
-
-def for_checkout(packages: Sequence[Package], name: str) -> Package:
-    """Return the package that a name means on the hosted checkout: its own package of that name, if there is one.
-
-    Raises:
-        Invalid: there is no such package.
-    """
-    return next((package for package in packages if package.name == CHECKOUT + name), None) or named(packages, name)
 
 
 def named(packages: Sequence[Package], name: str) -> Package:

@@ -42,9 +42,9 @@ class SalesSettings(Part):
         '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
         '{"name":"large","credits":"2000","price":"149.90","currency":"USD"},'
         '{"name":"jumbo","credits":"5000","price":"349.90","currency":"USD"},'
-        '{"name":"checkout_small","credits":"50","price":"5.00","currency":"USD"},'
-        '{"name":"checkout_medium","credits":"100","price":"10.00","currency":"USD"},'
-        '{"name":"checkout_large","credits":"500","price":"50.00","currency":"USD"}]'
+        '{"name":"pack_50","credits":"50","price":"5.00","currency":"USD"},'
+        '{"name":"pack_100","credits":"100","price":"10.00","currency":"USD"},'
+        '{"name":"pack_500","credits":"500","price":"50.00","currency":"USD"}]'
     )
     credit_package_small: int | None = None
     credit_package_medium: int | None = None
@@ -137,9 +137,9 @@ class SalesSettings(Part):
     def packages(self) -> tuple[Package, ...]:
         """The packages that credits are sold in, at their prices."""
         prices = {
-            "checkout_small": self.credit_package_small,
-            "checkout_medium": self.credit_package_medium,
-            "checkout_large": self.credit_package_large,
+            "pack_50": self.credit_package_small,
+            "pack_100": self.credit_package_medium,
+            "pack_500": self.credit_package_large,
         }
         return priced(packages_from(self.credit_packages), prices)
 

@@ -95,8 +95,8 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "/billing/credits/purchase",
-        {"package": "small", "return_url": "http://localhost:3000/"},
-        terms("stripe", 500, "USD", 50_000_000, "CREDIT", package="checkout_small", hosted=True),
+        {"package": "pack_50", "return_url": "http://localhost:3000/"},
+        terms("stripe", 500, "USD", 50_000_000, "CREDIT", package="pack_50", hosted=True),
     ),
     (
         "/billing/credits/purchase",
@@ -105,13 +105,13 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "/billing/credits/purchase",
-        {"package": "checkout_medium", "return_url": "http://localhost:3000/"},
-        terms("stripe", 1000, "USD", 100_000_000, "CREDIT", package="checkout_medium", hosted=True),
+        {"package": "pack_100", "return_url": "http://localhost:3000/"},
+        terms("stripe", 1000, "USD", 100_000_000, "CREDIT", package="pack_100", hosted=True),
     ),
     (
         "/billing/credits/purchase",
-        {"package": "checkout_medium", "provider": "paypal"},
-        terms("paypal", 1000, "USD", 100_000_000, "CREDIT", package="checkout_medium"),
+        {"package": "pack_100", "provider": "paypal"},
+        terms("paypal", 1000, "USD", 100_000_000, "CREDIT", package="pack_100"),
     ),
 ]
 
@@ -180,8 +180,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/billing/purchase-credits", {"payment_method": "pm_1"}, "errors"),
     ("/billing/purchase-credits", {"package": "small", "package_id": "large"}, "errors"),
     ("/billing/purchase-credits", {"package": "small", "payment_method": "a", "payment_method_id": "b"}, "errors"),
-    ("/billing/credits/purchase", {"package": "checkout_medium"}, "return_url"),
-    ("/billing/credits/purchase", {"package": "checkout_medium", "provider": "crypto"}, "errors"),
+    ("/billing/credits/purchase", {"package": "pack_100"}, "return_url"),
+    ("/billing/credits/purchase", {"package": "pack_100", "provider": "crypto"}, "errors"),
 ]
 
 
@@ -277,7 +277,7 @@ async def test_return_url_of_the_settings_serves_hosted_pages(
     tenant: Tenant = await new_tenant("owner")
     async with paying_app(database_urls, payment_return_url="https://console.example/billing") as client:
         caller = Caller(client, tenant.owner.token)
-        body = {"package": "checkout_medium"}
+        body = {"package": "pack_100"}
         refused(await caller.post("/billing/credits/purchase", body, key=new_key()), 503, "service.unavailable")
     (noted,) = await intents(database, tenant.org_id)
     assert noted["return_url"] == "https://console.example/billing"
@@ -307,7 +307,7 @@ async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_url
     }
     assert config["slot_price"] == {"amount": "10.00", "currency": "USD"}
     assert config["revenue_shares"] == {"creator": "0.90", "platform": "0.10"}
-    assert "checkout_small" in {package["id"] for package in config["packages"]}
+    assert "pack_50" in {package["id"] for package in config["packages"]}
 
 
 async def test_packages_are_those_of_the_settings(database_urls: Any, tenant: Tenant) -> None:
@@ -329,9 +329,9 @@ async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.Asyn
         ("medium", "500.00", "39.90", "0.0798"),
         ("large", "2000.00", "149.90", "0.07495"),
         ("jumbo", "5000.00", "349.90", "0.06998"),
-        ("checkout_small", "50.00", "5.00", "0.1"),
-        ("checkout_medium", "100.00", "10.00", "0.1"),
-        ("checkout_large", "500.00", "50.00", "0.1"),
+        ("pack_50", "50.00", "5.00", "0.1"),
+        ("pack_100", "100.00", "10.00", "0.1"),
+        ("pack_500", "500.00", "50.00", "0.1"),
     ]
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.db
     ("query", "path", "body"),
     [
         ("credits=250", "/billing/topup", {"amount": "250"}),
-        ("package=checkout_small", "/billing/credits/purchase", {"package": "small", "provider": "stripe"}),
+        ("package=pack_50", "/billing/credits/purchase", {"package": "pack_50", "provider": "stripe"}),
         ("slots=3", "/projects/deployment/purchase-slot", {"slots": 3}),
         (
             "credits=100&provider=crypto&asset=USDC",

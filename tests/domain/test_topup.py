@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.common.errors import Invalid
-from domain.payments.topup import for_checkout, named, packages_from, priced
+from domain.payments.topup import named, packages_from, priced
 from runtime.settings import Settings
 from tests.support.cases import for_each
 
@@ -23,15 +23,6 @@ def test_packages_are_read_exactly():
     assert packages_from("[]") == ()
     with pytest.raises(Invalid):
         named(packages, "gone")
-
-
-def test_checkout_prefers_its_own_package_of_a_name():
-    packages = packages_from(json.dumps([STARTER, {**STARTER, "name": "checkout_starter"}, {**STARTER, "name": "odd"}]))
-    assert for_checkout(packages, "starter").name == "checkout_starter"
-    assert for_checkout(packages, "odd").name == "odd"
-    assert for_checkout(packages, "checkout_starter").name == "checkout_starter"
-    with pytest.raises(Invalid):
-        for_checkout(packages, "gone")
 
 
 def test_price_that_is_set_for_a_package_replaces_that_of_the_list():

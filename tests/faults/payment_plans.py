@@ -12,7 +12,7 @@ from typing import Any
 CREDITS_A_CENT = 100_000
 RETURN_URL = "https://example.com/billing"
 #: A package that costs what its credits cost one by one.
-PACKAGE, PACKAGE_CENTS = "checkout_medium", 1000
+PACKAGE, PACKAGE_CENTS = "pack_100", 1000
 
 VISA, REFUND_FAILS = "pm_card_visa", "pm_card_refundFail"
 DECLINED = ("pm_card_visa_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds")

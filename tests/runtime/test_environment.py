@@ -67,7 +67,7 @@ def test_stripes_older_names_are_read(environment: Any) -> None:
 def test_older_names_of_prices_set_those_of_the_hosted_checkout(environment: Any) -> None:
     environment(CREDIT_PACKAGE_SMALL="450", CREDIT_PACKAGE_LARGE="4200", BURSAR_CREDIT_PACKAGE_LARGE="4300")
     prices = {package.name: package.price_minor for package in read_settings().packages}
-    assert (prices["checkout_small"], prices["checkout_medium"], prices["checkout_large"]) == (450, 1000, 4300)
+    assert (prices["pack_50"], prices["pack_100"], prices["pack_500"]) == (450, 1000, 4300)
     assert prices["small"] == 990
 
 

@@ -173,7 +173,7 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_CREDIT_PACKAGES", "[", "BURSAR_CREDIT_PACKAGES: "),
         ("BURSAR_LITELLM_ACTIONS", "[]", "BURSAR_LITELLM_ACTIONS: They must be a JSON object of actions"),
         ("BURSAR_LITELLM_ACTIONS", '{"llm_call": "0"}', "BURSAR_LITELLM_ACTIONS: The amount must be greater"),
-        ("BURSAR_CREDIT_PACKAGE_SMALL", "0", "BURSAR_CREDIT_PACKAGES: The price of the credit package checkout_small"),
+        ("BURSAR_CREDIT_PACKAGE_SMALL", "0", "BURSAR_CREDIT_PACKAGES: The price of the credit package pack_50"),
         ("BURSAR_CREDIT_PACKAGE_SMALL", "5.00", "BURSAR_CREDIT_PACKAGE_SMALL='5.00': It must be a whole"),
         ("BURSAR_ADDITIONAL_DEPLOY_PRICE", "10.00", "BURSAR_ADDITIONAL_DEPLOY_PRICE='10.00': It must be a whole"),
         ("BURSAR_ADDITIONAL_DEPLOY_PRICE", "0", "BURSAR_SLOT_PRICE and BURSAR_SLOT_CURRENCY: "),
@@ -224,7 +224,7 @@ def test_variables_of_the_python_client_stop_no_process_of_the_same_shell(monkey
 
 def test_price_of_a_package_that_is_not_sold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = lines_of(monkeypatch, BURSAR_CREDIT_PACKAGES="[]", BURSAR_CREDIT_PACKAGE_LARGE="4200")
-    assert line.endswith("A price is set for the credit package checkout_large, which does not exist.")
+    assert line.endswith("A price is set for the credit package pack_500, which does not exist.")
 
 
 def test_all_wrong_settings_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

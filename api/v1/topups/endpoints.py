@@ -39,7 +39,7 @@ from domain.common.ids import sale_tax_key
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
 from domain.payments.payment.terms import PaymentTerms
-from domain.payments.topup import for_checkout, named
+from domain.payments.topup import named
 from domain.tenants.metadata import ExternalIdTaken, Written
 from repositories.credits import credit_lot as lots
 
@@ -116,15 +116,11 @@ async def check_out_package(
     once: MovesMoney,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy a package on the provider's hosted page: send the payer to `url`.
-
-    Here `small`, `medium` and `large` mean the packages `checkout_small`, `checkout_medium` and `checkout_large`, which
-    have their own prices.
-    """
+    """Buy a package on the provider's hosted page: send the payer to `url`."""
 
     async def wanted() -> PaymentTerms:
         options = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        package = for_checkout(deps.settings.packages, body.name)
+        package = named(deps.settings.packages, body.name)
         return body.as_seen(await _terms(deps, actor, options, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)

@@ -75,7 +75,7 @@ class PurchasePackage(PackageChoice):
 
 
 class CheckoutPackage(PackageChoice):
-    """A package to buy on the provider's hosted page. `small` means `checkout_small`, and so on."""
+    """A package to buy on the provider's hosted page."""
 
     model_config = example(package="small", return_url="https://example.com/billing")
 

@@ -1071,10 +1071,7 @@ class AsyncCreditPackages:
         return_url: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.CheckoutView:
-        """Buy a package on the provider's hosted page: send the payer to `url`.
-
-        Here `small`, `medium` and `large` mean the packages `checkout_small`, `checkout_medium` and `checkout_large`, which have their own prices.
-        """
+        """Buy a package on the provider's hosted page: send the payer to `url`."""
         return await self._caller.ask(
             models.CheckoutView,
             "credit_packages.check_out",
