@@ -177,6 +177,9 @@ class Gateway:
             query: the query as it is sent.
             accept: the media type that is asked for.
             name: of the file that the browser keeps.
+
+        Raises:
+            Refused: there is no such stream; a page says why.
         """
         if not _PATH.fullmatch(path):
             path = "/-"
@@ -185,7 +188,12 @@ class Gateway:
             **_addressed("GET", path, query, self._headers({"Accept": accept})),
         }
 
+        refusal: list[Message] = []
+
         async def passed(message: Message) -> None:
+            if refusal or (message["type"] == "http.response.start" and message["status"] >= 400):
+                refusal.append(message)
+                return
             if message["type"] == "http.response.start":
                 headers = [(key, value) for key, value in message.get("headers", ()) if key.lower() not in _HOP]
                 if name is not None and message["status"] == 200:
@@ -197,6 +205,8 @@ class Gateway:
         self.calls += 1
         # A task of its own: the API's edge clears the log context that it finds.
         await asyncio.create_task(_run(self._api, inner, receive, passed))
+        if refusal:
+            raise Refused(self._answer(*_whole(refusal)))
 
     def _headers(self, more: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> list[tuple[str, str]]:
         own = {"Host": "console", "X-Request-Id": self._request_id, "User-Agent": self._browser}
@@ -360,6 +370,10 @@ async def _asked(app: ASGIApp, scope: Scope, content: bytes) -> tuple[int, Mappi
         await app(scope, receive, send)
     if not said:
         return 500, {}, b""
+    return _whole(said)
+
+
+def _whole(said: list[Message]) -> tuple[int, Mapping[bytes, bytes], bytes]:
     start, *rest = said
     return int(start["status"]), dict(start.get("headers", ())), b"".join(each.get("body", b"") for each in rest)
 

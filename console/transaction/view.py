@@ -1,12 +1,13 @@
 """What the pages of movements show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Amount, Ident, Moment, account, amount, ident, moment
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
+from domain.common.ids import is_id
 
 FILTERS = ("q", "kind", "account", "reference", "currency")
 LABELS = {
@@ -67,10 +68,22 @@ def row(movement: Mapping[str, Any], naming: Naming, href: str) -> Row:
         kind=words_of(movement["kind"]),
         at=moment(movement["effective_at"], prefs),
         account=account(movement["account"], naming.names),
-        reference=naming(movement["reference"]),
+        reference=_reference(movement, naming),
         amount=amount(movement["amount"], movement["currency"], prefs, signed=True),
         balance=amount(movement["balance_after"], movement["currency"], prefs),
     )
+
+
+def _reference(movement: Mapping[str, Any], naming: Naming) -> Sentence:
+    """Return what a movement was for. Who sells sees it too, but the payment and the purchase are the buyer's alone."""
+    parts = naming(movement["reference"])
+    if movement["account"].startswith("org/"):
+        return parts
+    return tuple(replace(part, href="") if part.id and _is_of_buyer(part.id.whole) else part for part in parts)
+
+
+def _is_of_buyer(id: str) -> bool:
+    return is_id(id, "pay") or is_id(id, "pur")
 
 
 def words_of(kind: str) -> str:

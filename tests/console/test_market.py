@@ -224,6 +224,10 @@ async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
     assert again.headers["location"] == f"{bought}?notice=again"
     balance = good(await buyer.owner.get("/billing/balance"))["available"]
     assert balance == "0.50"
+    sales = (await seller.get(f"/console/{stranger.org_id}/transactions")).text
+    links = set(re.findall(r'href="(/console/\w+/(?:transactions|payments|library|escrows)/[^"?]+)"', sales))
+    assert links
+    assert {(await seller.get(link)).status_code for link in links} == {200}
     asked = (await owner.get(f"{bought}/refund")).text
     assert "Give it back for 9.50\N{NO-BREAK SPACE}credits" in asked
     done = await owner.post(f"{bought}/refund", {"command": f"{KEY}3"})
