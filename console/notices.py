@@ -68,6 +68,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "invoice.drafted": ("good", "The draft is created. Check its total, then issue it."),
     "invoice.issued": ("good", "The invoice is issued, and its organization can see it."),
     "invoice.voided": ("good", "The invoice is void."),
+    "billing.details_saved": ("good", "The details are saved. Invoices that are issued from now on bear them."),
+    "billing.contacts_saved": ("good", "The addresses are saved. Mails that are queued from now on go to them."),
     "auto_topup.off": ("good", "The automatic top-up is off. Nothing is bought automatically."),
     "auto_topup.on": ("good", "The automatic top-up is on."),
     "payment_method.default": ("good", "This method is now the default."),

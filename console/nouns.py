@@ -4,6 +4,7 @@ from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
+from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.entry.routes import ROUTES as ENTRY
@@ -41,6 +42,7 @@ from console.work import ROUTES as WORK
 
 _ALL = (
     *BILLING,
+    *BILLING_DETAILS,
     *ALERT,
     *ALERT_RULE,
     *CHARGEBACK,

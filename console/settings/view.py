@@ -14,6 +14,7 @@ from domain.common.access import Permission
 #: Each part of the settings: its name, its path, and who is offered it.
 PARTS: tuple[tuple[str, str, Permission | None], ...] = (
     ("Overview", "/settings", None),
+    ("Billing details", "/settings/billing", Permission.READ_BILLING),
     ("Keys", "/settings/keys", Permission.READ_AUDIT),
     ("Sessions", "/settings/sessions", None),
     ("Links", "/settings/links", Permission.MANAGE_KEYS),

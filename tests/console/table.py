@@ -154,6 +154,7 @@ PAGES = (
     Page("/console/{org}/projects/slots", PAYERS),
     Page("/console/{org}/projects/{project}/undeploy", ("owner", "admin", "member")),
     Page("/console/{org}/settings", AROUND),
+    Page("/console/{org}/settings/billing", BILLED),
     Page("/console/{org}/settings/keys", TRUSTED),
     Page("/console/{org}/settings/keys?q=own&role=owner&active=true", TRUSTED),
     Page("/console/{org}/settings/keys/new", MANAGERS),
