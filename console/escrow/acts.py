@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Prefs, amount, decimal, titled
+from console.format import Amount, Moment, Prefs, amount, decimal, moment, titled
 from console.forms import Shown
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import EscrowStatus
@@ -39,7 +39,8 @@ class Act:
         lines: the same in amounts; empty if nothing moves.
         href: its page, to which its form is sent.
         dialog: the id of its dialog; empty if it is asked for on its page alone.
-        delivery: the number of the delivery that it is about; empty for none.
+        delivery: the number of the delivery that it is about, which is that of its event; empty for none.
+        delivered: when that was; None for none.
         milestones: pairs of a milestone that can be delivered and its words.
         form: as it is shown.
     """
@@ -53,6 +54,7 @@ class Act:
     href: str
     dialog: str
     delivery: str
+    delivered: Moment | None
     milestones: tuple[tuple[str, str], ...]
     form: Shown
 
@@ -91,6 +93,7 @@ def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here
         href=f"{here}/{PATHS[name]}",
         dialog="" if name in PREVIEWED else f"do-{name}",
         delivery=str(escrow["delivery"]["number"]) if escrow["delivery"] else "",
+        delivered=moment(escrow["delivery"]["delivered_at"], prefs) if escrow["delivery"] else None,
         milestones=tuple((each, each) for each in pending),
         form=form,
     )

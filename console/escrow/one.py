@@ -64,7 +64,6 @@ class Artifact:
 class Delivery:
     """The latest delivery."""
 
-    number: str
     at: Moment
     note: str
     milestone: str
@@ -195,7 +194,8 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         status=status_of("escrow", escrow["status"]),
         story=shortened(escrow["story"], prefs, {}),
         next=_next(escrow),
-        for_me=any(act.name in AWAITED for act in allowed),
+        # Another delivery is allowed while the payer reviews, and is not waited for.
+        for_me=any(act.name in AWAITED and act.kind for act in allowed),
         due=_due(escrow, prefs, around.now),
         acts=allowed,
         form=form,
@@ -308,7 +308,6 @@ def _artifacts(listed: Sequence[Mapping[str, Any]]) -> tuple[Artifact, ...]:
 
 def _delivery(delivery: Mapping[str, Any], prefs: Prefs) -> Delivery:
     return Delivery(
-        number=str(delivery["number"]),
         at=moment(delivery["delivered_at"], prefs),
         note=delivery["note"] or "",
         milestone=delivery["milestone"] or "",

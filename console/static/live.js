@@ -13,8 +13,13 @@ const wanted = (section) => topics.has("*") || section.dataset.live.split(" ").s
 // Never under the caret, an open dialog or a menu.
 const inUse = (section) => section.matches(":has(:focus:is(input, textarea, select), dialog[open], details[open].who)");
 
-// Each rendering has new command keys and less time left, and scripts open charts to the keyboard: no change by itself.
-const plain = (section) => section.outerHTML.replace(/ name="command" value="[^"]*"| data-left="[^<]*| role="slider"[^>]*/g, "");
+// Each rendering has new command keys and less time left; scripts open charts to the keyboard and dialogs, and mark what
+// was sent: no change by itself.
+const plain = (section) =>
+  section.outerHTML.replace(
+    / name="command" value="[^"]*"| data-left="[^<]*| role="slider"[^>]*| open=""| data-sent=""| aria-(busy|disabled)="true"/g,
+    "",
+  );
 
 // What the page says of itself while it does not follow: "offline", "gone", or nothing where it does.
 const standing = (state) => {
@@ -153,6 +158,11 @@ addEventListener("offline", () => {
   if (changes !== undefined && !over) standing("offline");
 });
 addEventListener("online", () => soon("*"));
+
+// What runs for a while says nothing when it ends: it is asked for until then.
+setInterval(() => {
+  if (document.querySelector("[data-running]")) soon("*");
+}, 3_000);
 
 // A hidden tab holds no stream, since a browser has six connections to one host; what it missed it asks for at once.
 document.addEventListener("visibilitychange", () => {

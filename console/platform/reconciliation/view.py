@@ -71,6 +71,7 @@ class Reconciliation:
     title: str
     listed: Listed
     tabs: tuple[Tab, ...]
+    is_running: bool
     differences: tuple[Difference, ...]
     more: bool
     differences_failed: Failed | None
@@ -198,6 +199,7 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bo
             Tab(label="Open", href=found.asked.address(), current=status == "open"),
             Tab(label="Resolved", href=found.asked.address(status="resolved"), current=status == "resolved"),
         ),
+        is_running=any(each["status"] == "running" for each in found.rows),
         differences=differences_of(differences, prefs),
         more=differences.ok and differences.body["next_cursor"] is not None,
         differences_failed=unanswered("Differences", differences, PLACE),

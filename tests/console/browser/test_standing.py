@@ -133,7 +133,7 @@ async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, op
         owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         await owner.press("Sign and release", link=True)
         dialog = owner.page.locator("dialog[open]")
-        await expect(dialog).to_contain_text("You sign for delivery")
+        await expect(dialog).to_contain_text("You sign for the delivery of")
         again = {"artifacts": [], "note": "Something else"}
         good(await seller.people["owner"].post(f"/escrows/{escrow}/delivery", again))
 
