@@ -77,6 +77,11 @@ class Form:
         return self.lists.get(name, ())
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number as the API takes it."""
+    return re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text) is not None
+
+
 def written(number: str) -> str:
     """Return a number of the API as a field value: `2.375` can be read as two thousand, `2.3750` cannot."""
     return f"{number}0" if _GROUPED.fullmatch(number) else number

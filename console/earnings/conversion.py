@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.format import Amount, Moment, Prefs, amount, moment
-from console.forms import Shown
-from console.widgets import Link
+from console.forms import Form, Shown, is_number
+from console.widgets import Asking, Link
 from domain.payouts.earnings import EarningsKind
 
 _KINDS = {
@@ -15,6 +15,9 @@ _KINDS = {
     EarningsKind.OWN_WORK: "Own work",
     EarningsKind.PAID: "Paid credits",
 }
+
+
+_EFFECT = "The credits are added to your balance. What is converted can no longer be paid out. This cannot be undone."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,28 @@ def page(earned: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, cursor
         ),
         rows=tuple(row for row, _ in each),
         next=at(earned["next_cursor"]) if earned["next_cursor"] else "",
+    )
+
+
+def asking(earned: Mapping[str, Any], form: Form, prefs: Prefs, base: str) -> Asking | None:
+    """Return the page that asks once more; None for a choice or an amount that the API has to refuse."""
+    chosen = {f"{agent['agent_id']}:{kind}": (agent, kind) for agent, kind in _earned(earned["data"])}
+    typed = form.number("amount")
+    if form.text("earnings") not in chosen or (typed and not is_number(typed)):
+        return None
+    agent, kind = chosen[form.text("earnings")]
+    sent = typed or agent[kind]["convertible"]
+    converted = amount(sent, agent["currency"], prefs)
+    return Asking(
+        title=f"Convert {converted}?",
+        back=f"{base}/earnings/conversions/new",
+        action=f"{base}/earnings/conversions/new",
+        label=f"Convert {converted}",
+        kind="primary",
+        form=Shown(key=form.key),
+        facts=(("Agent", agent["agent_name"]), ("Earned as", _KINDS[kind])),
+        effect=(_EFFECT,),
+        fields=(("earnings", form.text("earnings")), ("amount", sent), ("sure", "yes")),
     )
 
 

@@ -84,8 +84,13 @@ async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 
 
 async def convert(visit: Visit) -> Response:
     """Convert earnings of an agent into credits."""
-    form = await read_form(visit.request, "earnings", "amount")
+    form = await read_form(visit.request, "earnings", "amount", "sure")
     agent_id, _, kind = form.text("earnings").partition(":")
+    if not form.maybe("sure"):
+        earned = (await visit.ask("/credits/earnings", **_page(visit))).need()
+        asking = conversion.asking(earned, form, visit.choices.prefs, visit.base)
+        if asking is not None:
+            return await visit.render("parts/asking.html", asking)
     body = {"agent_id": agent_id, "kind": kind}
     if form.maybe("amount"):
         body["amount"] = form.number("amount")

@@ -12,16 +12,19 @@ from console.widgets import Link
 from domain.common.money import COINS, CREDIT
 from domain.escrow.actions import EscrowAction
 
+#: What is asked for before anything is shown, and how the API calls it.
+ASKED: Mapping[EscrowAction, str] = {EscrowAction.RESOLVE: "payee_share", EscrowAction.REFUND: "amount"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """The page of one command.
 
     Attributes:
-        preview: the form that asks for another share or amount; it is sent to the same address by GET.
-        chosen: the share or the amount that the effect is of, as it was typed; empty for what is usual.
+        entry: the form that asks for the share or the amount, sent to the same address by GET; None once it is known.
+        change: where it is asked for again; empty for a command without.
+        chosen: the share or the amount that the effect is of, as it was typed.
         shares: links to usual shares.
-        percent: where the slider stands.
         sources: what an escrow is funded from: triples of a value, its words and a hint.
         costs: what credits for the escrow cost that are paid from outside; None if it is in money, or not known.
         total: the same, as it is sent with the form; empty if it is not known.
@@ -32,10 +35,10 @@ class Asking:
     crumbs: tuple[Link, ...]
     act: Act
     back: str
-    preview: Shown
+    entry: Shown | None
+    change: str
     chosen: str
     shares: tuple[Link, ...]
-    percent: str
     sources: tuple[Way, ...]
     costs: Amount | None
     total: str
@@ -50,7 +53,7 @@ def page(
     here: str,
     *,
     chosen: str = "",
-    preview: Shown,
+    entry: Shown | None,
     balance: Mapping[str, Any] | None = None,
     ways: tuple[Way, ...] = (),
     quote: Mapping[str, Any] | None = None,
@@ -64,32 +67,24 @@ def page(
         prefs: how the reader reads.
         here: the address of the escrow's page.
         chosen: the share or the amount that the effect is of.
-        preview: the form that asks for another one.
+        entry: the form that asks for it; None once it is known, and for a command without.
         balance: the answer of `GET /billing/balance`.
         ways: how the escrow can be funded from outside.
         quote: the answer of `GET /billing/quote` for the credits of the escrow.
     """
     given = act(escrow, action, prefs, here, form)
     name = EscrowAction(given.name)
-    if name is EscrowAction.RESOLVE and not chosen and escrow["dispute"]:
-        chosen = escrow["dispute"]["default_payee_share"]
-    is_resolving = name is EscrowAction.RESOLVE
-    title = given.label
-    if is_resolving and chosen:
-        # The button says what it sends: a share that was typed and not looked at is not what is decided.
+    if name is EscrowAction.RESOLVE and entry is None:
         given = replace(given, label=f"Decide: {percent(chosen, prefs)} to the payee")
-        preview = preview if preview.errors else replace(preview, values={"payee_share": chosen})
     return Asking(
-        title=title,
+        title="Refund" if entry and name is EscrowAction.REFUND else given.label,
         crumbs=(Link(label=escrow["title"], href=here),),
         act=given,
         back=here,
-        preview=preview,
+        entry=entry,
+        change=given.href if name in ASKED else "",
         chosen=chosen,
-        shares=tuple(
-            Link(label=label, href=f"{given.href}?payee_share={share}") for share, label in _SHARES if is_resolving
-        ),
-        percent=_percent(chosen) if is_resolving else "",
+        shares=tuple(Link(label=label, href=f"{given.href}?payee_share={share}") for share, label in _SHARES),
         sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),
         costs=amount(quote["subtotal"], quote["currency"], prefs) if quote else None,
         total=quote["subtotal"] if quote else "",
@@ -98,13 +93,6 @@ def page(
 
 
 _SHARES = (("0", "Nothing"), ("0.25", "25%"), ("0.5", "Half"), ("0.75", "75%"), ("1", "Everything"))
-
-
-def _percent(share: str) -> str:
-    """Return a slider's position in whole percents for a share such as `0.6`; the middle if it is not a share."""
-    whole, _, rest = share.partition(".")
-    digits = whole + rest[:2].ljust(2, "0")
-    return str(int(digits)) if share and digits.isdecimal() and int(digits) <= 100 else "50"
 
 
 def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:

@@ -1,7 +1,6 @@
 """The pages of escrows: the same for both sides, below their organization, and for the platform."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -26,8 +25,6 @@ from domain.common.money import CREDIT
 from domain.escrow.actions import EscrowAction
 
 A = EscrowAction
-#: What the API previews a command with.
-_PREVIEWS = {A.RESOLVE: "payee_share", A.REFUND: "amount"}
 #: The most that the API lists at once: the events of a timeline, which are seldom more, and a queue.
 _EVENTS = 200
 #: The fields of an escrow that say whose it is: that of both sides.
@@ -104,11 +101,9 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     """Show what a command would do, and the form that gives it."""
     if status == 409:
         return await show_one(visit, form, status)
-    escrow_id, parameter = visit.path("id"), _PREVIEWS.get(name)
-    typed = visit.chosen(parameter, "percent") if parameter else {}
-    chosen = form.value(parameter) if form and parameter else typed.get(parameter or "", "")
-    if not chosen and parameter == "payee_share" and typed.get("percent", "").isdecimal():
-        chosen = share_of(typed["percent"])
+    escrow_id, parameter = visit.path("id"), asking.ASKED.get(name, "")
+    is_known = form or not parameter or parameter in visit.request.query_params
+    chosen = form.value(parameter) if form else visit.chosen(parameter).get(parameter, "")
     path, funds = f"/escrows/{escrow_id}/actions", name is A.FUND and bool(visit.org_id)
     answers = await visit.ask_all(
         escrow=(f"/escrows/{escrow_id}", {}),
@@ -118,18 +113,18 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     )
     escrow, actions = visit.theirs(answers["escrow"].need(), *_SIDES), answers["actions"]
     answers.setdefault("usual", actions)
-    preview = Shown(key="", values={parameter: chosen} if parameter else {})
+    wrong = ""
     if actions.problem is not None and reaction_to(actions.problem) is Reaction.FIELDS and parameter:
-        # What was typed is no share or no amount: what is usual is shown, and the message at the field.
         errors, summary = at_fields(actions.problem, {parameter}, {})
-        preview, status = replace(preview, errors=errors or {parameter: summary[0][1]}), 422
-        actions, chosen = answers["usual"], ""
-    found = {each["action"]: each for each in actions.need()["actions"]}[name]
-    if not found["allowed"] and chosen and _usual(answers["usual"], name)["allowed"]:
-        preview, status = replace(preview, errors={parameter or "": found["reason"]["detail"]}), 422
-        found, chosen = _usual(answers["usual"], name), ""
+        actions, wrong = answers["usual"], errors.get(parameter) or summary[0][1]
+    found = _named(actions, name)
+    if not found["allowed"] and chosen and _named(answers["usual"], name)["allowed"]:
+        found, wrong = _named(answers["usual"], name), found["reason"]["detail"]
+    if wrong:
+        status = 422
     if not found["allowed"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
+    sent = chosen or _all(escrow, found, name)
     balance = answers.get("balance")
     ways = asking.outside(escrow["currency"], payment_options(answers)) if "methods" in answers else ()
     page = asking.page(
@@ -138,8 +133,8 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         form or blank(),
         visit.choices.prefs,
         f"{_base(visit)}/{escrow_id}",
-        chosen=chosen,
-        preview=preview,
+        chosen=sent,
+        entry=None if is_known and not wrong else _entry(parameter, sent, wrong),
         balance=balance.body if balance is not None and balance.ok else None,
         ways=ways,
         quote=await _quote(visit, escrow) if ways and escrow["currency"] == CREDIT else None,
@@ -161,13 +156,19 @@ async def _quote(visit: Visit, escrow: Mapping[str, Any]) -> Mapping[str, Any] |
     return answer.body if answer.ok else None
 
 
-def share_of(percent: str) -> str:
-    """Return the slider's share."""
-    whole = percent.rjust(3, "0")
-    return f"{whole[:-2].lstrip('0') or '0'}.{whole[-2:]}"
+def _all(escrow: Mapping[str, Any], action: Mapping[str, Any], name: EscrowAction) -> str:
+    """Return what a command is about if nothing else is said: the agreed share, or everything that is held."""
+    if name is A.RESOLVE and escrow["dispute"]:
+        return str(escrow["dispute"]["default_payee_share"])
+    return str(action["effect"]["to_payer"]) if name is A.REFUND else ""
 
 
-def _usual(answer: Answer, name: EscrowAction) -> dict[str, Any]:
+def _entry(parameter: str, value: str, wrong: str) -> Shown:
+    errors = {parameter: wrong} if wrong else {}
+    return Shown(key="", values={parameter: value}, errors=errors, summary=tuple(errors.items()))
+
+
+def _named(answer: Answer, name: EscrowAction) -> dict[str, Any]:
     found: dict[str, Any] = {each["action"]: each for each in answer.need()["actions"]}[name]
     return found
 

@@ -22,7 +22,7 @@ PATHS: Mapping[str, str] = {
     A.REFUND: "refund",
     A.GIVE_UP_REFUND: "give-up-refund",
 }
-#: Those of an amount, which is entered and previewed on a page of their own.
+#: Those of an amount: it is entered first, and the next page shows what it moves.
 PREVIEWED = frozenset({A.CAPTURE, A.REFUND})
 #: What the button of each says, its kind, and what it does.
 _WORDS: Mapping[str, tuple[str, str, str]] = {
@@ -80,7 +80,8 @@ class Asking:
     """The page of one command.
 
     Attributes:
-        preview: the form that asks for another amount, sent to the same address by GET; None if there is none.
+        entry: the form that asks for the amount, sent to the same address by GET; None once it is known.
+        change: where it is asked for again; empty if the command has no amount.
         sent: the amount that the effect is of; empty where two operators approve all.
         unit: of the amount.
         credits_note: whether a refund may come with a credit note of its invoice.
@@ -92,7 +93,8 @@ class Asking:
     crumbs: tuple[Link, ...]
     act: Act
     form: Shown
-    preview: Shown | None
+    entry: Shown | None
+    change: str
     sent: str
     unit: str
     back: str
@@ -169,16 +171,17 @@ def asking(
     here: str,
     *,
     sent: str,
-    preview: Shown,
+    entry: Shown | None,
 ) -> Asking:
     """Return the page of a command that has an effect; see `Asking`."""
-    given = act(action, prefs, here)
+    given, by_amount = act(action, prefs, here), action["action"] in PREVIEWED
     return Asking(
-        title=given.label,
+        title=_WORDS[action["action"]][0] if entry else given.label,
         crumbs=(Link(label=payment["description"], href=here),),
         act=given,
         form=form,
-        preview=preview if action["action"] in PREVIEWED else None,
+        entry=entry,
+        change=given.href if by_amount else "",
         sent=sent,
         unit=payment["currency"],
         back=here,

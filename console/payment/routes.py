@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.forms import Shown, at_fields, blank, read_form
+from console.forms import Shown, at_fields, blank, new_key, read_form
 from console.gateway import Answer, Refused
 from console.payment import acts as commands
 from console.payment import one, view, way
@@ -23,10 +23,13 @@ from console.runs import run_of
 from console.visit import Visit
 from domain.common.access import Permission
 from domain.payments.payment.actions import PaymentAction
+from domain.payments.payment.state import PaymentStatus
 from runtime.settings import Settings
 
 A = PaymentAction
 _PATH = "/payments"
+#: What the payer may have done at the provider meanwhile.
+_PAID_ELSEWHERE = frozenset({PaymentStatus.CREATED, PaymentStatus.REQUIRES_ACTION})
 #: So many events of a timeline are asked for; a payment seldom has more.
 _EVENTS = 100
 #: Where the API has what is paid for, and the field of its name.
@@ -120,9 +123,15 @@ async def go(visit: Visit) -> Response:
 
 
 async def come_back(visit: Visit) -> Response:
-    """Show the returning payer the payment's state in the books, not what the address claims."""
-    answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
-    visit.theirs(answer.need())
+    """Show the returning payer the payment's state in the books, not what the address claims.
+
+    The webhook may come later than the payer, so the provider is asked first: who has just paid is not asked again.
+    """
+    path = f"{_PATH}/{visit.path('id')}"
+    answer = await visit.ask(path)
+    if visit.theirs(answer.need())["status"] in _PAID_ELSEWHERE and visit.may(Permission.PAY):
+        await visit.order("POST", f"{path}/confirm", None, new_key())
+        answer = await visit.ask(path)
     return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
 
 
@@ -130,7 +139,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
     """Show what a command would do, and the form that gives it."""
     if status == 409:
         return await show_one(visit, form, status)
-    payment_id = visit.path("id")
+    payment_id, is_known = visit.path("id"), form or name not in PREVIEWED or "amount" in visit.request.query_params
     typed = form.value("amount") if form else visit.chosen("amount").get("amount", "")
     chosen = typed if name in PREVIEWED else ""
     answers = await visit.ask_all(
@@ -139,19 +148,18 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
         **({"part": (f"{_PATH}/{payment_id}/actions", {"amount": chosen})} if chosen else {}),
     )
     payment, found = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
-    preview, wrong = Shown(key="", values={"amount": chosen}), _wrong(answers["part"], name) if chosen else ""
+    wrong = _wrong(answers["part"], name) if chosen else ""
     if chosen and not wrong:
         # An operator who may not refund all may refund a part: two operators approve an amount.
         found = _named(answers["part"], name)
     if not found["effect"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
-    if wrong:
-        # What was typed is no amount of this payment: everything is shown, and the message at the field.
-        preview, status, chosen = replace(preview, errors={"amount": wrong}, summary=(("amount", wrong),)), 422, ""
-    here = f"{visit.base}{_PATH}/{payment_id}"
-    shown = form or blank()
     sent = chosen or _all(visit, found, name)
-    page = commands.asking(found, payment, shown, visit.choices.prefs, here, sent=sent, preview=preview)
+    entry = None if is_known else Shown(key="", values={"amount": sent})
+    if wrong:
+        entry, status = Shown(key="", values={"amount": chosen}, errors={"amount": wrong}), 422
+    here = f"{visit.base}{_PATH}/{payment_id}"
+    page = commands.asking(found, payment, form or blank(), visit.choices.prefs, here, sent=sent, entry=entry)
     return await visit.render("payment/ask.html", page, status)
 
 

@@ -30,7 +30,11 @@ RULE = {"metric": "credits.available", "type": "below", "severity": "warning"}
         (f"{HERE}/limits/new", {"month_amount": "1.500"}, "limits.0.amount"),
         (f"{HERE}/limits/new", {"per_spend": "1.500"}, "per_spend"),
         (f"{HERE}/alerts/settings/rules/new", {**RULE, "threshold": "1.500"}, "condition.threshold"),
-        (f"{PLATFORM}/credits/grants", {"receiver": ORG, "amount": "1.500", "source": "promotion"}, "amount"),
+        (
+            f"{PLATFORM}/credits/grants",
+            {"receiver": ORG, "amount": "1.500", "source": "promotion", "sure": "yes"},
+            "amount",
+        ),
         (f"{PLATFORM}/credits/costs", {"action": "page", "cost": "1.500"}, "cost"),
         (f"{PLATFORM}/invoices/new", {"description_1": "Work", "unit_amount_1": "1.500"}, "lines.0.unit_amount"),
     ],

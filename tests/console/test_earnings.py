@@ -28,6 +28,10 @@ async def test_earnings_are_converted_once_and_no_more_than_there_are(
     asked = (await owner.get(page)).text
     assert "paid in granted credits: 10.00\N{NO-BREAK SPACE}credits" in asked
     sent = {"command": await owner.form(page), "earnings": f"{studio.agent_id}:granted", "amount": "4"}
+    once_more = await owner.post(page, sent)
+    assert "Convert 4.00\N{NO-BREAK SPACE}credits?" in once_more.text
+    assert good(await studio.owner.get("/billing/balance"))["available"] == "0.00"
+    sent["sure"] = "yes"
     first, again = [await owner.post(page, sent) for _ in range(2)]
     assert first.headers["location"] == f"/console/{studio.org_id}/earnings?notice=earnings.converted"
     assert again.headers["location"] == f"/console/{studio.org_id}/earnings?notice=again"

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from console.escrow import acts, asking, commands, one, view
-from console.escrow.routes import share_of
 from console.escrow.steps import EVENTS, steps, who
 from console.escrow.terms import terms
 from console.format import Prefs
@@ -254,9 +253,8 @@ def test_buttons_that_move_money_name_the_amount() -> None:
     assert act("refund", to_payer="50.00").label == "Refund 50.00\N{NO-BREAK SPACE}credits"
     assert act("fund", funded="50.00").label == "Fund 50.00\N{NO-BREAK SPACE}credits"
     action = allowed("resolve", status="split", to_agent="28.50")
-    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, chosen="0.6", preview=Shown(key=""))
+    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, chosen="0.6", entry=None)
     assert page.act.label == "Decide: 60% to the payee"
-    assert page.preview.value("payee_share") == "0.6"
 
 
 def test_names_with_braces_are_text() -> None:
@@ -283,18 +281,6 @@ def test_every_command_has_its_form() -> None:
     assert set(commands.COMMANDS) == set(EscrowAction)
     fields = [name for each in commands.COMMANDS.values() for name in each.fields if name != "delivery"]
     assert len(fields) == len(set(fields))
-
-
-@pytest.mark.parametrize(("percent", "share"), [("0", "0.00"), ("5", "0.05"), ("60", "0.60"), ("100", "1.00")])
-def test_slider_is_a_share(percent: str, share: str) -> None:
-    assert share_of(percent) == share
-
-
-@pytest.mark.parametrize(("share", "at"), [("0.6", "60"), ("1", "100"), ("0.005", "0"), ("", "50")])
-def test_slider_stands_at_the_share(share: str, at: str) -> None:
-    action = allowed("resolve", status="split", to_agent="28.50")
-    page = asking.page({**ESCROW, "dispute": None}, action, blank(), Prefs(), LIST, chosen=share, preview=Shown(key=""))
-    assert page.percent == at
 
 
 def test_terms_are_in_words() -> None:

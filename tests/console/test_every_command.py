@@ -44,7 +44,7 @@ def test_refund_of_unknown_outcome_is_given_up_by_its_id() -> None:
     refunds = [{"id": "rfd_1", "status": "succeeded"}, {"id": "rfd_2", "status": "unknown"}]
     payment = {"refunds": refunds, "description": "Credits", "currency": "USD", "invoice_id": None}
 
-    page = payments.asking(GIVE_UP, payment, blank(), PREFS, "/console/org_1/payments/pay_1", sent="", preview=blank())
+    page = payments.asking(GIVE_UP, payment, blank(), PREFS, "/console/org_1/payments/pay_1", sent="", entry=None)
 
     assert page.act.href == "/console/platform/payments/pay_1/give-up-refund"
     assert page.refund == "rfd_2"

@@ -96,7 +96,14 @@ async def test_form_is_sent_again_until_there_is_an_answer_and_moves_money_once(
             opened = await browser.post("/console/sign-in", data={"key": operator.token, "next": ""}, headers=OWN)
             assert opened.status_code == 303
             fields = hidden((await browser.get(FORM)).text, GRANT)
-            fields |= {"receiver": tenant.org_id, "amount": "7.25", "source": "promotion", "expires": "", "note": "K"}
+            fields |= {
+                "receiver": tenant.org_id,
+                "amount": "7.25",
+                "source": "promotion",
+                "expires": "",
+                "note": "K",
+                "sure": "yes",
+            }
             with pytest.raises(httpx2.TransportError):
                 await browser.post(GRANT, data=fields, headers=OWN)
             assert await process.wait() == -signal.SIGKILL

@@ -206,9 +206,11 @@ async def test_all_of_an_amount_is_sent_as_it_was_shown(command: str, part: str)
         }
     )
     async with browser(api, signed_in=True) as client:
-        page = (await client.get(f"{HERE}/{command}")).text
+        asked, page = [(await client.get(f"{HERE}/{command}{query}")).text for query in ("", "?amount=")]
     assert f"{command.capitalize()} 4.00" in page
     assert hidden(page, "amount") == "4.00"
+    # The amount is typed on a page that moves nothing, and cannot be changed on the page that does.
+    assert (hidden(asked, "command"), 'id="f-amount"' in asked, 'id="f-amount"' in page) == (None, True, False)
 
 
 OPERATOR = {
@@ -247,9 +249,9 @@ def by_two(*allowed: str) -> FakeApi:
     ("allowed", "query", "sent", "asks"),
     [
         ("4.00", "?amount=4.00", "4.00", False),
-        ("4.00", "", "", True),
+        ("4.00", "?amount=", "", True),
         ("4.00", "?amount=5.00", "5.00", True),
-        ("all", "", "", False),
+        ("all", "?amount=", "", False),
     ],
 )
 async def test_operator_gives_what_another_one_has_approved_and_asks_for_everything_else(

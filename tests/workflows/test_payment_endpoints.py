@@ -38,14 +38,14 @@ async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(
 
 
 async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> None:
-    key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
+    key, body = new_key(), {"package": "pack_100", "payment_method": "pm_ok"}
     answers = await asyncio.gather(*(shop.payer.post("/billing/purchase-credits", body, key=key) for _ in range(8)))
     for answer in answers:
         if answer.status_code != 201:
             refused(answer, 409, "idempotency.in_flight")
     final = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
     assert {answer.json()["payment_id"] for answer in answers if answer.status_code == 201} <= {final["payment_id"]}
-    assert (final["status"], final["package"]) == ("succeeded", "checkout_medium")
+    assert (final["status"], final["package"]) == ("succeeded", "pack_100")
     assert shop.stage.fake.count(final["payment_id"]) == 1
     assert await shop.available() == "100.00"
 
@@ -64,7 +64,7 @@ async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: S
 
 @pytest.mark.slow
 async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
-    key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
+    key, body = new_key(), {"package": "pack_100", "payment_method": "pm_ok"}
     first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
     await forget(shop.stage.database, key)
     assert good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201) == first
@@ -103,7 +103,7 @@ async def test_pitfall_10_payment_whose_outcome_is_unknown_takes_no_command_unti
 
 
 async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop: Shop) -> None:
-    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
+    body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     path, key = f"/payments/{bought['payment_id']}/refunds", new_key()
     first = good(await shop.payer.post(path, {"amount": "4.00", "reason": "too many"}, key=key), 201)
@@ -159,7 +159,7 @@ async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(sho
 async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_would_take_two_operators(
     shop: Shop, database_urls: DatabaseUrls
 ) -> None:
-    body, key = {"package": "checkout_medium", "payment_method": "pm_ok"}, new_key()
+    body, key = {"package": "pack_100", "payment_method": "pm_ok"}, new_key()
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     path, wish = f"/payments/{bought['payment_id']}/refunds", {"amount": "4.00"}
     settings = settings_for(database_urls, command_timeout="PT60S", two_operators_above="5.00")
@@ -238,7 +238,7 @@ async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) 
 
 @pytest.mark.slow
 async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
-    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
+    body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     good(await shop.fund(await shop.escrow("80.00"), {"source": "credits"}))
     path = f"/payments/{bought['payment_id']}/refunds"
@@ -385,7 +385,7 @@ async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
 
 @pytest.mark.slow
 async def test_chargeback_is_answered_once_and_by_operators(shop: Shop) -> None:
-    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
+    body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     shop.there(bought).dispute()
     assert (await shop.told(bought))["status"] == "disputed"

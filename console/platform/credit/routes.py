@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, corrected, read_form
+from console.forms import Shown, blank, corrected, is_number, read_form
 from console.gateway import Wanted
 from console.platform.credit import view
 from console.platform.credit.view import FILTERS, PLACE
@@ -14,6 +14,7 @@ from domain.common.access import Permission
 from domain.credits.action_cost import is_action
 
 _GRANTS = "/credits/grants"
+_GRANT = ("receiver", "amount", "source", "expires", "note")
 
 
 async def show(visit: Visit) -> Response:
@@ -28,7 +29,10 @@ async def download(visit: Visit) -> Response:
 
 async def grant(visit: Visit) -> Response:
     """Grant credits."""
-    form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note")
+    form = await read_form(visit.request, *_GRANT, "sure")
+    if not form.maybe("sure") and is_number(form.number("amount")):
+        naming = await visit.naming([{"organization_id": form.text("receiver")}], "organization_id")
+        return await visit.render("parts/asking.html", view.granting(form, naming))
     body = {
         "organization_id": form.text("receiver"),
         "amount": form.number("amount"),

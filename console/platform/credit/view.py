@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
-from console.forms import Shown
+from console.forms import Form, Shown
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
-from console.widgets import Failed
+from console.widgets import Asking, Failed
 from domain.common.money import CREDIT
 
 PLACE = "/console/platform/credits"
@@ -115,6 +115,26 @@ def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: 
         cost=cost,
         cost_action=f"{PLACE}/costs" if may_price else "",
         sources=SOURCES,
+    )
+
+
+def granting(form: Form, naming: Naming) -> Asking:
+    """Return the page that asks once more: what is granted cannot be taken back."""
+    granted, receiver = amount(form.number("amount"), CREDIT, naming.prefs), form.text("receiver")
+    return Asking(
+        title=f"Grant {granted}?",
+        back=PLACE,
+        action=f"{PLACE}/grants",
+        label=f"Grant {granted}",
+        kind="primary",
+        form=Shown(key=form.key),
+        facts=(
+            ("Organization", naming.names.get(receiver, receiver)),
+            ("Reason", dict(SOURCES).get(form.text("source"), form.text("source"))),
+            ("Last day", form.maybe("expires") or "Never expires"),
+        ),
+        effect=("A grant cannot be taken back. A large one takes two operators.",),
+        fields=(*form.values.items(), ("sure", "yes")),
     )
 
 

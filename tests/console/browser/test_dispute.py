@@ -30,7 +30,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
         await arbiter.sees("It is as agreed", "Page four is not")
         await arbiter.press("Decide", link=True)
         await arbiter.write("Share of the payee", SHARE)
-        await arbiter.press("Show what it does")
+        await arbiter.press("Continue")
         asked = await world.arbiter.get(f"/escrows/{escrow}/actions", params={"payee_share": SHARE})
         effect = next(each["effect"] for each in good(asked)["actions"] if each["action"] == "resolve")
         await arbiter.sees(*(amount(effect[part], "CREDIT").number for part in ("to_agent", "commission", "to_payer")))

@@ -48,7 +48,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         await owner.press("New project", link=True)
         await owner.hands.press(owner.main.get_by_role("link", name="Buy a slot").last)
         await owner.tick(re.compile("^Card"))
-        await owner.press("Show the price")
+        await owner.press("Continue")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
         await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == host)
         await owner.press("Pay")

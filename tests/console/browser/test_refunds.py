@@ -18,7 +18,7 @@ async def test_a_part_of_a_top_up_is_refunded_as_previewed(world, open_window):
         await expect(await owner.credits()).to_contain_text("100.00")
         await owner.press("Refund 9.41\N{NO-BREAK SPACE}USD", link=True)
         await owner.write("Amount", "4.00")
-        await owner.press("Show what it does")
+        await owner.press("Continue")
         await owner.sees("Taken back", "40.00 credits")
         await owner.write("Why", "Not needed")
         await owner.press("Refund 3.76\N{NO-BREAK SPACE}USD")

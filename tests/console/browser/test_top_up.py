@@ -30,7 +30,7 @@ async def at_the_provider(person: Person, buyer: Company, by: str, host: str) ->
     await person.go(f"{buyer.base}/top-up")
     await person.write("Number of credits", "120")
     await person.tick(re.compile(f"^{by}"))
-    await person.press("Show the price")
+    await person.press("Continue")
     await person.sees("120.00 credits")
     await person.hands.press(person.main.get_by_role("button", name=re.compile("^Pay ")))
     await person.page.wait_for_url(lambda address: urlsplit(address).netloc == host)
@@ -98,7 +98,7 @@ async def test_credits_are_added_from_any_page_and_priced_before_anything_is_mad
             assert await owner.window.findings() == []
         await owner.write("Number of credits", "120")
         await owner.tick(re.compile("^Card"))
-        await owner.press("Show the price")
+        await owner.press("Continue")
 
         await owner.page.wait_for_url(re.compile(r"/top-up\?"))
         await expect(owner.main.get_by_role("button", name=re.compile("^Pay "))).to_be_visible()
@@ -126,7 +126,7 @@ async def test_coins_buy_credits_when_the_network_has_confirmed_them(world, open
         owner = await at(buyer.people["owner"], f"{buyer.base}/top-up")
         await owner.write("Number of credits", "120")
         await owner.tick(re.compile("^BTC"))
-        await owner.press("Show the price")
+        await owner.press("Continue")
         await owner.hands.press(owner.main.get_by_role("button", name=re.compile("^Pay ")))
         await owner.told("Send the coins to the address below.")
         await expect(owner.page.get_by_role("img", name=re.compile("QR code"))).to_be_visible()
