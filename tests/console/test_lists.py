@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
+from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
 
 HERE = f"/console/{ORG}"
 MANAGER = {**ME, "permissions": ["read", "read_billing", "manage_keys", "read_audit"]}
@@ -24,6 +24,14 @@ AGENT = {
     "asset": "USD",
     **dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "1.00"),
 }
+
+
+async def test_csv_that_is_refused_is_a_page_that_says_why() -> None:
+    api = FakeApi(answers={"GET /payments": problem(503, "service.unavailable", "The database does not answer.")})
+    async with browser(api, signed_in=True) as client:
+        answer = await client.get(f"{HERE}/payments.csv")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "content-disposition" not in answer.headers
 
 
 @pytest.mark.parametrize("query", ["from=2026-13-45", "to=yesterday", "from=2026-11-02&to=2026-11-01"])

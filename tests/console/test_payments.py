@@ -168,6 +168,22 @@ async def test_invented_success_in_the_address_changes_nothing() -> None:
     assert "You have" not in page.text
 
 
+async def test_who_has_just_paid_is_not_asked_to_pay_again() -> None:
+    class Api(FakeApi):
+        def _answer(self, request: Any, name: str) -> Any:
+            if name == f"POST /payments/{PAY}/confirm":
+                self.answers |= {name: (200, {}), f"GET /payments/{PAY}": (200, {**PAYMENT, "status": "succeeded"})}
+            return super()._answer(request, name)
+
+    api = Api(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, "status": "requires_action"})})
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/return")
+        await client.get(f"{HERE}/return")
+    assert "Not paid yet" not in page.text
+    assert "Bought" in page.text
+    assert api.commands() == [f"POST /payments/{PAY}/confirm"]
+
+
 async def test_refund_of_a_part_is_previewed_and_then_sent_as_it_was_typed() -> None:
     actions = f"GET /payments/{PAY}/actions"
     api = FakeApi(
