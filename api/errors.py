@@ -24,7 +24,7 @@ from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from api.availability import is_unavailable
@@ -283,6 +283,8 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     error: DomainError
     match exc.status_code:
+        case 404 if _is_for_people(request):
+            return HTMLResponse(_NOTHING, 404)
         case 404:
             error = NotFound("This path does not exist.")
         case 405:
@@ -295,6 +297,15 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
         case _:
             return internal(request)
     return problem(request, error, exc.headers)
+
+
+_NOTHING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Nothing here</title><h1>There is nothing under this address</h1><p><a href="/">Go to the start</a></p></html>"""
+
+
+def _is_for_people(request: Request) -> bool:
+    """Return whether somebody typed an address into a browser that is none of the API's."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def _methods_at(request: Request) -> list[str]:

@@ -176,7 +176,7 @@ class Gateway:
             path: below `/api/v1`.
             query: the query as it is sent.
             accept: the media type that is asked for.
-            name: of the file that the browser keeps.
+            name: of the file that the browser keeps; None for the API's own, where it has one.
 
         Raises:
             Refused: there is no such stream; a page says why.
@@ -199,6 +199,8 @@ class Gateway:
                 if name is not None and message["status"] == 200:
                     headers = [pair for pair in headers if pair[0].lower() != b"content-disposition"]
                     headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
+                # What people ask for by a link is kept, and not shown in place of the page.
+                headers = [(key, value.replace(b"inline;", b"attachment;")) for key, value in headers]
                 message = {**message, "headers": headers}
             await send(message)
 

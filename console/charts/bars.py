@@ -113,7 +113,7 @@ def histogram(
     if not total:
         return Chart(kind="histogram", title=title, sentence="There is nothing yet.", heads=heads, rows=rows)
     most = max(range(len(bins)), key=lambda index: bins[index].count)
-    sentence = f"{total} in all; most of them, {bins[most].count}, from {labels[most]}."
+    sentence = f"Most are from {labels[most]}: {bins[most].count} of {total}."
     if marker is not None:
         sentence += f" {marked}: {unit.write(marker)}."
     axis = scale([Decimal(one.count) for one in bins], zero=True, whole=True)

@@ -49,8 +49,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 async def pdf(visit: Visit) -> Response:
     """Answer with the invoice as PDF."""
-    invoice_id = visit.path("id")
-    return visit.stream(f"{_PATH}/{invoice_id}/pdf", accept="application/pdf", name=f"{invoice_id}.pdf")
+    return visit.stream(f"{_PATH}/{visit.path('id')}/pdf", accept="application/pdf")
 
 
 async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

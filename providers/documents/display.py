@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from domain.billing.document.content import BalanceKind, Document, DocumentKind, Line, Party, Tax
-from domain.billing.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
+from domain.billing.document.words import EXEMPTIONS, NO_TAX, RECEIPT_NOTE, STATED_TAX, labels_of, title_of
 from domain.common.money import format_amount
 from providers.formats import BabelFormats, formats_of
 
@@ -152,6 +152,8 @@ class _Writer:
         ]
         if document.kind is DocumentKind.RECEIPT and not document.taxes:
             said.append(RECEIPT_NOTE[document.language])
+        if document.kind in {DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE} and not document.taxes:
+            said.append(NO_TAX[document.language])
         if document.stated_tax and document.stated_tax in STATED_TAX:
             said.append(STATED_TAX[document.stated_tax][document.language])
         return [*said, *([breakable(document.note)] if document.note else [])]

@@ -1,7 +1,7 @@
 """The contents of invoices, credit notes, receipts and tax documents, read from their rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,6 +74,17 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         rounded_minor=row.rounded_minor + sum(note.rounded_minor for note in notes),
         note=row.note,
     )
+
+
+async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
+    """Return the contents of a paid invoice's document: the invoice as it was issued, and that nothing is due.
+
+    Raises:
+        WrongInvoiceState: it has no number yet.
+        Conflict: no seller is configured.
+    """
+    issued = await of_invoice(session, row, seller)
+    return replace(issued, paid_minor=issued.due_minor)
 
 
 async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:

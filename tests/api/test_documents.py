@@ -12,11 +12,14 @@ from sqlalchemy import select, text
 from api.app import create_app
 from domain.billing.tax.rates import TaxCategory
 from domain.billing.tax.sale import SaleTax
+from domain.payments.payment.purposes.invoice import invoice_paid
+from domain.payments.payment.terms import Purpose, PurposeKind
 from models.billing.document import StoredDocument
 from runtime.database import Database
+from tests.activities.recording import record
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.api.invoicing import PATH, issue
-from tests.api.paying import Written
+from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.serving import client_of
 
@@ -58,6 +61,26 @@ async def test_an_invoice_has_one_pdf_whatever_is_changed_or_asked_at_once(
     assert first.headers["etag"] == f'"{row.sha256}-pdf"'
     refused(await reader.get(f"{PATH}/{made['id']}/xml"), 409, "document.no_einvoice")
     good(await tenant.owner.ask("PUT", contacts, json={"contacts": []}))
+
+
+async def test_a_paid_invoice_shows_its_payment_and_nothing_due(
+    selling: httpx2.AsyncClient, tenant: Tenant, operator: Caller, database: Database
+) -> None:
+    made = await issue(operator, tenant)
+    path, reader = f"{PATH}/{made['id']}/pdf", Caller(selling, tenant.auditor.token)
+    text_of = words(await reader.get(path))
+    assert "Amount due 10.00 USD" in text_of
+    assert "The seller charges no tax on this." in text_of
+    purpose = Purpose(kind=PurposeKind.INVOICE, invoice_id=made["id"], goods_minor=1_000, goods_asset="USD")
+    paid = await Written(database, tenant.org_id, purpose=purpose).begin()
+    paid.there.pay()
+    await paid.look()
+    assert paid.payment is not None
+    await record(database, invoice_paid(paid.payment, at=NOW))
+    response = await reader.get(path)
+    for part in (made["number"], "Paid -10.00 USD", "Amount due 0.00 USD"):
+        assert part in words(response).replace("\N{MINUS SIGN}", "-")
+    assert (await reader.get(path)).content == response.content
 
 
 async def test_a_payment_has_a_receipt_for_what_came_in(

@@ -27,6 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 async def test_unknown_path_is_a_problem(anonymous: Caller) -> None:
     refused(await anonymous.get("/nowhere"), 404, "not_found")
+    # Whoever types an address into a browser reads a page.
+    page = await anonymous.http.get("/nowhere", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    refused(await anonymous.http.get("/api/v1/nowhere", headers={"Accept": "text/html"}), 404, "not_found")
 
 
 async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:

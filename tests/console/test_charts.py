@@ -205,7 +205,7 @@ def test_the_table_of_a_histogram_says_whose_bin_it_is():
     chart = charts.histogram("Peers", bins(1, 5, 2), charts.Unit(), marker=Decimal(30), marked="Your score")
 
     assert [row.cells[0] for row in chart.rows] == ["1", "5", "2, your score among them"]
-    assert chart.sentence == "8 in all; most of them, 5, from 10 to 20. Your score: 30."
+    assert chart.sentence == "Most are from 10 to 20: 5 of 8. Your score: 30."
 
 
 @pytest.mark.parametrize(

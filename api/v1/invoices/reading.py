@@ -93,16 +93,17 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response:
 
 @router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
 async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the invoice as PDF, as it was issued: the same bytes every time.
+    """Return the invoice as PDF, as it was issued; once it is paid, with what was paid and nothing due.
 
-    If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
+    Each of the two is the same bytes every time. If the details of seller, buyer and tax are complete, it contains the
+    electronic invoice of EN 16931 (Factur-X).
     """
-    return as_pdf(await _document(deps, actor, invoice_id))
+    return as_pdf(await _document(deps, actor, invoice_id, shows_payment=True))
 
 
 @router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
 async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the electronic invoice of EN 16931 (CII), the same as in the PDF."""
+    """Return the electronic invoice of EN 16931 (CII), as it was issued."""
     return as_xml(await _document(deps, actor, invoice_id))
 
 
@@ -152,9 +153,13 @@ async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionVie
     return collection_view(held, await collections.timeline(session, invoice_id))
 
 
-async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
+async def _document(deps: Deps, actor: Actor, invoice_id: str, *, shows_payment: bool = False) -> StoredDocument:
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.READ_BILLING)
-        content = partial(document.of_invoice, session, row, deps.documents.seller_of(row.series))
-        wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
+        # What a credit note or a loss has settled is due on the invoice as issued, and has documents of its own.
+        is_settled_by_money = row.paid_minor and not (row.credited_minor or row.written_off_minor)
+        is_paid = shows_payment and row.status == InvoiceStatus.PAID and is_settled_by_money
+        of, subject = (document.of_paid_invoice, f"{row.id}:paid") if is_paid else (document.of_invoice, row.id)
+        content = partial(of, session, row, deps.documents.seller_of(row.series))
+        wanted = await deps.documents.find(session, row.org_id, subject, content, total_minor=row.total_minor)
     return await deps.documents.made(wanted)

@@ -67,6 +67,9 @@ EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
     "Z": {"en": "Taxed at zero percent.", "de": "Besteuert mit null Prozent."},
 }
 
+#: The note on an invoice, or a credit note, of a seller that charges no tax at all.
+NO_TAX = {"en": "The seller charges no tax on this.", "de": "Der Verkäufer berechnet hierauf keine Steuer."}
+
 #: The note on tax in a statement, by the values of `domain.billing.tax.self_billing.StatedTax`; empty if tax is
 #: charged, because the statement shows its amount.
 STATED_TAX: Mapping[str, Mapping[str, str]] = {

@@ -1919,9 +1919,9 @@ class Invoices:
         )
 
     def get_pdf(self, invoice_id: str) -> bytes:
-        """Return the invoice as PDF, as it was issued: the same bytes every time.
+        """Return the invoice as PDF, as it was issued; once it is paid, with what was paid and nothing due.
 
-        If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
+        Each of the two is the same bytes every time. If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
         """
         response, _ = self._caller.send(
             "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
@@ -1929,7 +1929,7 @@ class Invoices:
         return response.content
 
     def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), the same as in the PDF."""
+        """Return the electronic invoice of EN 16931 (CII), as it was issued."""
         response, _ = self._caller.send(
             "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
         )
