@@ -44,6 +44,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "credits.exhausted": Advice("Add credits. What costs credits is refused until then.", *_TOP_UP),
     "customer.unused_cash": Advice(_PLATFORM),
+    "document.has_boxes": Advice(_PLATFORM),
     "document.not_made": Advice(_PLATFORM),
     "earnings.not_recovered": Advice(_PLATFORM),
     "earnings.recovered": Advice("A buyer was refunded. See which earnings paid for it.", *_EARNINGS),

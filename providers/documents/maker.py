@@ -11,10 +11,17 @@ from providers.documents.typst import Typst
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of a document; `xml` is None where the document lacks what an electronic invoice must have."""
+    """The files of a document.
+
+    Attributes:
+        pdf: the document.
+        xml: the electronic invoice; None where the document lacks what one must have.
+        has_boxes: whether empty boxes stand in the PDF for characters that no font has.
+    """
 
     pdf: bytes
     xml: bytes | None
+    has_boxes: bool = False
 
 
 class DocumentMaker:
@@ -38,8 +45,8 @@ class DocumentMaker:
 
     def make_now(self, document: Document) -> Files:
         """Make the files in this thread."""
-        pdf = self._typst.pdf(document)
+        pdf, is_whole = self._typst.render(document)
         if missing_for_einvoice(document):
-            return Files(pdf=pdf, xml=None)
+            return Files(pdf=pdf, xml=None, has_boxes=not is_whole)
         xml = xml_of(document)
-        return Files(pdf=embedded(pdf, xml, document), xml=xml)
+        return Files(pdf=embedded(pdf, xml, document), xml=xml, has_boxes=not is_whole)

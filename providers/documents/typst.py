@@ -47,17 +47,20 @@ class Typst:
         self._lock = Lock()
 
     def pdf(self, document: Document) -> bytes:
-        """Make the PDF, in the form for archives wherever the fonts have all of its characters.
+        """Make the PDF; see `render`."""
+        return self.render(document)[0]
+
+    def render(self, document: Document) -> tuple[bytes, bool]:
+        """Make the PDF, and say whether the fonts have all of its characters: then it has the form for archives.
 
         Raises:
             WrongTemplate: typst refuses the template.
         """
         try:
-            made: bytes = self._compile(document, pdf_standards=[ARCHIVE], **_PDF)
+            return self._compile(document, pdf_standards=[ARCHIVE], **_PDF), True
         except WrongTemplate:
             # A name in a script that no font has: a PDF with empty boxes in place of it, which no archive takes.
-            made = self._compile(document, **_PDF)
-        return made
+            return self._compile(document, **_PDF), False
 
     def pictures(self, document: Document, *, pixels_per_inch: int = 80) -> list[bytes]:
         """Make a PNG of each page, for people who look at what a change did."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The alert that the document of an issued invoice could not be made.
 NOT_MADE = "document.not_made"
+#: The alert that a document has empty boxes, such as for a name in Chinese without a font that has it.
+HAS_BOXES = "document.has_boxes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,14 @@ class Documents:
         self._maker = self._maker or self._make_maker()
         files = await self._maker.make(wanted.content)
         async with self._database.platform() as session:
+            if files.has_boxes:
+                await alert.raise_alert(
+                    session,
+                    kind=HAS_BOXES,
+                    subject=wanted.subject,
+                    detail=f"The document of {wanted.content.number} has empty boxes for characters that no font has. "
+                    "Put a font with them into the folder `fonts` of BURSAR_DOCUMENT_TEMPLATES.",
+                )
             return await documents.add(
                 session,
                 new_id("doc"),

@@ -15,6 +15,7 @@ from domain.billing.tax.sale import SaleTax
 from domain.payments.payment.purposes.invoice import invoice_paid
 from domain.payments.payment.terms import Purpose, PurposeKind
 from models.billing.document import StoredDocument
+from models.messages.alert import Alert
 from runtime.database import Database
 from tests.activities.recording import record
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
@@ -81,6 +82,17 @@ async def test_a_paid_invoice_shows_its_payment_and_nothing_due(
     for part in (made["number"], "Paid -10.00 USD", "Amount due 0.00 USD"):
         assert part in words(response).replace("\N{MINUS SIGN}", "-")
     assert (await reader.get(path)).content == response.content
+
+
+async def test_a_name_that_no_font_has_is_told_to_operators(
+    selling: httpx2.AsyncClient, tenant: Tenant, operator: Caller, database: Database
+) -> None:
+    made = [await issue(operator, tenant, note=note) for note in ("PO 4711", "\N{CJK UNIFIED IDEOGRAPH-5317}")]
+    for each in made:
+        words(await Caller(selling, tenant.auditor.token).get(f"{PATH}/{each['id']}/pdf"))
+    query = select(Alert.subject).where(Alert.kind == "document.has_boxes", Alert.org_id.is_(None))
+    async with database.platform() as session:
+        assert {each["id"] for each in made} & set(await session.scalars(query)) == {made[1]["id"]}
 
 
 async def test_a_payment_has_a_receipt_for_what_came_in(

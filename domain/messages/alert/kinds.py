@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "credits.auto_topup_off": Kind(closed_by="the automatic top-up, when it is set anew"),
     "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
     "customer.unused_cash": Kind(closed_by=OPERATOR),
+    "document.has_boxes": Kind(closed_by=OPERATOR),
     "document.not_made": Kind(closed_by=OPERATOR),
     "earnings.not_recovered": Kind(closed_by=OPERATOR),
     "earnings.recovered": _TOLD,

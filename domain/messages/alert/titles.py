@@ -21,6 +21,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "credits.auto_topup_off": ("Automatic top-up is off", "Automatische Aufladung ausgeschaltet"),
     "credits.exhausted": ("Credits used up", "Credits aufgebraucht"),
     "customer.unused_cash": ("Money not assigned", "Geld nicht zugeordnet"),
+    "document.has_boxes": ("Document with empty boxes", "Dokument mit leeren Kästchen"),
     "document.not_made": ("Document not made", "Dokument nicht erstellt"),
     "earnings.not_recovered": ("Earnings not recovered", "Einnahmen nicht zurückgeholt"),
     "earnings.recovered": ("Earnings recovered", "Einnahmen zurückgeholt"),
