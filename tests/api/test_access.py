@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 
@@ -890,3 +891,81 @@ async def test_guesses_do_not_fill_the_memory(app: FastAPI, anonymous: Caller) -
 
 def test_platform_roles_are_no_tenant_roles() -> None:
     assert {role.value for role in Role} == set(TENANT_ROLES) | {role.value for role in PLATFORM_ROLES}
+
+
+#: What anybody may see of another organization, so that its id or its agent's may be in the answer.
+PUBLIC = re.compile(r"/(agents|marketplace|reputation|payments/pricing|pricing|creators)\b")
+#: Of each table with rows of organizations, a hash of one's rows. When a key was used is noted a while later.
+ROWS = """
+    SELECT format(
+        'SELECT md5(string_agg((to_jsonb(t) - ''last_used_at'')::text, '' '' ORDER BY t::text)) FROM %I.%I t'
+        ' WHERE %I = $1', table_schema, table_name, column_name), table_name
+    FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_type = 'BASE TABLE' AND table_schema IN ('public', 'ledger')
+        AND (column_name = 'org_id' OR (table_name = 'organizations' AND column_name = 'id'))
+"""
+
+
+async def rows_of(database_urls: DatabaseUrls, org_id: str) -> dict[str, str]:
+    """Return a hash of what each table has of an organization."""
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        return {name: await owner.fetchval(query, org_id) for query, name in await owner.fetch(ROWS)}
+    finally:
+        await owner.close()
+
+
+def example_of(operation: dict[str, Any], ids: dict[str, str]) -> Any:
+    """Return the document's own example of a body, with the ids that it names replaced by those of somebody else."""
+    content = resolved(served(), operation.get("requestBody", {})).get("content", {}).get("application/json", {})
+    schema = resolved(served(), content.get("schema", {}))
+    example = (schema.get("examples") or [{}])[0] if content else None
+
+    def replaced(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {each: replaced(each, inner) for each, inner in value.items()}
+        if isinstance(value, list):
+            return [replaced(name.removesuffix("s"), inner) for inner in value]
+        return ids.get(name, value) if isinstance(value, str) else value
+
+    return replaced("", example)
+
+
+@pytest.mark.slow
+async def test_ten_keys_change_and_read_nothing_of_another_organization_by_any_operation(
+    new_tenant: Callable[..., Awaitable[Tenant]],
+    tenant: Tenant,
+    stranger: Tenant,
+    operator: Caller,
+    foreign: dict[str, str],
+    database_urls: DatabaseUrls,
+) -> None:
+    suspended, http = await new_tenant("owner"), stranger.owner.http
+    standing = f"/organizations/{suspended.org_id}/suspend"
+    good(await operator.post(standing, {"reason": "test"}, key=new_key()))
+    issued = good(await stranger.owner.post("/api-keys", {"principal": "gone", "role": "owner"}), 201)
+    assert (await stranger.owner.ask("DELETE", f"/api-keys/{issued['id']}")).status_code < 300
+    callers = {role: tenant.callers[role] for role in TENANT_ROLES} | {
+        "suspended": suspended.owner,
+        "revoked": Caller(http, issued["secret"]),
+        "unknown": Caller(http, f"bsk_{'0' * 60}"),
+        "nobody": Caller(http, None),
+    }
+    before, wrong = await rows_of(database_urls, stranger.org_id), []
+    for path, method, operation in operations(served()):
+        if path.endswith("/stream") or "/webhooks/" in path:
+            continue
+        there = re.sub(r"{(\w+)}", lambda name: foreign.get(name[1], "x"), path.removeprefix("/api/v1"))
+        body = example_of(operation, foreign)
+        query = {"organization_id": stranger.org_id} if method == "get" else {}
+        for name, caller in callers.items():
+            answer = await caller.ask(
+                method.upper(), there, key=new_key(), json=body, params=query, headers={"If-Match": "*"}
+            )
+            shows = answer.status_code < 300 and stranger.org_id in answer.text and not PUBLIC.search(path)
+            enters = answer.status_code < 300 and name in {"revoked", "unknown", "nobody"} and operation.get("security")
+            if answer.status_code >= 500 or shows or enters:
+                wrong.append(f"{name}: {method.upper()} {path}: {answer.status_code} {answer.text[:120]}")
+    assert not wrong, "\n".join(wrong)
+    after = await rows_of(database_urls, stranger.org_id)
+    assert {name for name in before if before[name] != after[name]} == set()
