@@ -28,7 +28,7 @@ from domain.billing.subscription.snapshot import SubscriptionSnapshot
 from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
 from domain.billing.subscription.unpaid import upgrading
 from domain.payments.dunning import DAYS
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
@@ -193,7 +193,10 @@ class SubscriptionActivities:
             )
         except (OutcomeUnknown, ProviderRefused) as error:
             return SubscriptionResponse(unknown=error.detail)
-        return await self._with_given_up(asked, SubscriptionResponse(snapshot=found, missing=found is None))
+        async with self._database.platform() as session:
+            suspended = (await organization.get(session, asked.org_id)).status == OrganizationStatus.SUSPENDED.value
+        says = SubscriptionResponse(snapshot=found, missing=found is None, suspended=suspended)
+        return await self._with_given_up(asked, says)
 
     @activity.defn(name="end_given_up_subscription")
     async def end_given_up(self, message: SubscriptionRequest) -> None:
@@ -270,6 +273,8 @@ class SubscriptionActivities:
                 return await provider.downgrade(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.RESUME | OrderKind.GO_ON:
                 return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
+            case OrderKind.SUSPEND:
+                return await provider.cancel(ref, at_period_end=True, idempotency_key=key)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
                 held = _item(asked.terms) if upgrading(asked) is None else None

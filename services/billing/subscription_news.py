@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.plan import Plans
 from domain.billing.subscription.mails import mail_about, undone_upgrade
 from domain.billing.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
-from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.suspension import GOES_ON
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.messages.alert.rules import FAILED_PAYMENT
@@ -28,6 +29,7 @@ async def notify(
     await _mail(session, before, outcome.subscription, plans, at)
     await _alert(session, before, outcome)
     await _alert_of_order(session, before, outcome)
+    await _alert_of_suspension(session, before, outcome)
 
 
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
@@ -72,6 +74,27 @@ async def _alert_of_order(session: AsyncSession, before: Subscription | None, ou
         )
     elif was is not None and (after.order is None or after.order.command_id != was.command_id):
         await alert.close_cases(session, after.subscription_id, (NOT_ANSWERED,))
+
+
+async def _alert_of_suspension(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+    """Raise the alert that the provider goes on charging a suspended organization; resolve it once it does not."""
+    after, order = outcome.subscription, None if before is None else before.order
+    if after.cancel_at_period_end or after.status is SubscriptionStatus.ENDED:
+        await alert.close_cases(session, after.org_id, (GOES_ON,))
+    elif order is not None and order.kind is OrderKind.SUSPEND and after.order is None and "why" in outcome.details:
+        assert after.period is not None, "the order follows from what was read at the provider"
+        day = f"{after.period.end:%Y-%m-%d}"
+        amount = f"{format_amount(after.terms.amount_minor, after.terms.currency)} {after.terms.currency}"
+        await alert.raise_alert(
+            session,
+            kind=GOES_ON,
+            subject=after.org_id,
+            detail=f"{after.org_id} is suspended, and {after.provider} refuses to end its subscription "
+            f"{after.subscription_id} with its period: {outcome.details['why']}. It charges {amount} on {day}. Bursar "
+            "tries again within a day. Otherwise end it there.",
+            org_id=after.org_id,
+            window=day,
+        )
 
 
 async def _alert_of_undo(session: AsyncSession, outcome: Outcome) -> None:

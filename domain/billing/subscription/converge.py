@@ -28,6 +28,7 @@ from domain.billing.subscription.state import (
     Subscription,
     SubscriptionStatus,
 )
+from domain.billing.subscription.suspension import SUSPENDED
 from domain.billing.subscription.unpaid import (
     begins_with,
     begun,
@@ -334,7 +335,14 @@ def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subs
     trial_end = subscription.trial_end if leaves_trial(subscription) else seen.trial_end
     if seen.state is P.TRIALING and subscription.paid_through is not None:
         trial_end = None  # it waits for the end of what was paid, after an upgrade was undone
-    return replace(subscription, period=seen.period, trial_end=trial_end, cancel_at_period_end=cancels)
+    is_on = not cancels and subscription.order is None and seen.state is not P.CANCELED
+    return replace(
+        subscription,
+        period=seen.period,
+        trial_end=trial_end,
+        cancel_at_period_end=cancels,
+        ends_by_suspension=subscription.ends_by_suspension and not is_on,
+    )
 
 
 def _card_of_trial(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
@@ -385,7 +393,8 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
         return replace(subscription, status=status)
     if subscription.status is S.ENDED:
         return subscription
-    why = subscription.ended_why or ("not_paid" if seen.state is P.INCOMPLETE_EXPIRED else "cancelled")
+    why = SUSPENDED if subscription.ends_by_suspension else "cancelled"
+    why = subscription.ended_why or ("not_paid" if seen.state is P.INCOMPLETE_EXPIRED else why)
     return replace(
         subscription,
         status=S.ENDED,
@@ -394,6 +403,7 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
         change=None,
         order=None,
         cancel_at_period_end=False,
+        ends_by_suspension=False,
     )
 
 

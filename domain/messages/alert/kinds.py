@@ -83,7 +83,9 @@ KINDS: Mapping[str, Kind] = {
     "mail.undelivered": Kind(closed_by=OPERATOR),
     "notification.undelivered": Kind(closed_by=OPERATOR),
     "organization.closed_payment": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
-    "organization.subscription_goes_on": Kind(closed_by="the organization, when it is resumed"),
+    "organization.subscription_goes_on": Kind(
+        closed_by="the subscription, when it is to end; or the organization, when it is resumed"
+    ),
     "payment.books_refused": _REFUSED,
     "payment.debt": Kind(closed_by="the debt, when it is paid"),
     "payment.dispute_inquiry": Kind(closed_by=_DECIDED),
