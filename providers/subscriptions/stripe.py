@@ -66,19 +66,20 @@ class StripeSubscriptions:
         found = await self._made_price(terms)
         if found is not None:
             return found
-        with translated(changes=True):
-            made = await self._client.v1.prices.create_async(
-                {
-                    "currency": terms.currency.lower(),
-                    "unit_amount": to_stripe(terms.unit_minor, terms.currency),
-                    "recurring": {"interval": terms.interval.value},
-                    "product_data": {"name": title},
-                    "lookup_key": _lookup_key(terms),
-                    "transfer_lookup_key": True,
-                },
-                {"idempotency_key": idempotency_key},
-            )
-        return made.id
+        params: stripe.params.PriceCreateParams = {
+            "currency": terms.currency.lower(),
+            "unit_amount": to_stripe(terms.unit_minor, terms.currency),
+            "recurring": {"interval": terms.interval.value},
+            "product_data": {"name": title},
+            "lookup_key": _lookup_key(terms),
+            "transfer_lookup_key": True,
+        }
+
+        async def make(key: str) -> str:
+            with translated(changes=True):
+                return (await self._client.v1.prices.create_async(params, {"idempotency_key": key})).id
+
+        return await under_key(make, idempotency_key, lambda: self._made_price(terms))
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
         """Make it and charge its first period, or nothing; on net terms, payment is requested within an hour."""
@@ -127,22 +128,23 @@ class StripeSubscriptions:
                 page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
             return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
 
-        async def nothing() -> None:
-            """A page that a failure hides was shown to nobody, so another one is made."""
-
-        return await under_key(make, idempotency_key, nothing)
+        return await under_key(make, idempotency_key)
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
         """Expire the session, unless it is no longer open."""
-        with translated(changes=True):
-            page = await self._client.v1.checkout.sessions.retrieve_async(page_ref)
-            if page.status == "open":
-                try:
-                    options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
-                    await self._client.v1.checkout.sessions.expire_async(page_ref, {}, options)
-                except stripe.InvalidRequestError as error:
-                    if error.http_status != 400:  # it was paid since it was read
-                        raise
+
+        async def close(key: str) -> None:
+            with translated(changes=True):
+                page = await self._client.v1.checkout.sessions.retrieve_async(page_ref)
+                if page.status == "open":
+                    try:
+                        options: stripe.RequestOptions = {"idempotency_key": key}
+                        await self._client.v1.checkout.sessions.expire_async(page_ref, {}, options)
+                    except stripe.InvalidRequestError as error:
+                        if error.http_status != 400:  # it was paid since it was read
+                            raise
+
+        await under_key(close, idempotency_key)
 
     async def fingerprint(self, method_ref: str) -> str | None:
         """Return the fingerprint of a card."""
@@ -296,17 +298,21 @@ class StripeSubscriptions:
 
     async def _is_paid(self, bill_ref: str, key: str) -> bool:
         """Void an invoice, unless it was paid; tell whether it was."""
-        with translated(changes=True):
-            invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
-            if invoice.status in _COLLECTED:
-                try:
-                    options: stripe.RequestOptions = {"idempotency_key": f"{key}:void"}
-                    invoice = await self._client.v1.invoices.void_invoice_async(bill_ref, {}, options)
-                except stripe.InvalidRequestError:
-                    invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
-                    if invoice.status in _COLLECTED:
-                        raise
-        return invoice.status == "paid"
+
+        async def void(key: str) -> bool:
+            with translated(changes=True):
+                invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+                if invoice.status in _COLLECTED:
+                    try:
+                        options: stripe.RequestOptions = {"idempotency_key": key}
+                        invoice = await self._client.v1.invoices.void_invoice_async(bill_ref, {}, options)
+                    except stripe.InvalidRequestError:
+                        invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+                        if invoice.status in _COLLECTED:
+                            raise
+            return invoice.status == "paid"
+
+        return await under_key(void, f"{key}:void")
 
     async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
         """Set the item from the next period on; nothing is charged or refunded for this one.
