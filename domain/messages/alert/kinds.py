@@ -125,6 +125,7 @@ KINDS: Mapping[str, Kind] = {
     "statement.not_made": Kind(closed_by=OPERATOR),
     "subscription.books_refused": _REFUSED,
     "subscription.charged_less": Kind(closed_by="the next period that is charged in full, or the end"),
+    "subscription.credits_not_granted": Kind(closed_by=OPERATOR),
     "subscription.made_after_all": Kind(closed_by=OPERATOR),
     "subscription.not_answered": Kind(closed_by="the order, when it is answered or given up"),
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),

@@ -14,7 +14,6 @@ from tests.domain.subscription.building import START, active, days, month, order
 A = ProviderState.ACTIVE
 
 
-
 def suspended(held: Subscription) -> Subscription:
     """Have the provider confirm that it ends because of the suspension."""
     outcome = follow(held, A, suspended=True)
