@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.plan import Plans
+from domain.billing.subscription.downgrade import waiting
 from domain.billing.subscription.mails import mail_about, undone_upgrade
 from domain.billing.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
 from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
@@ -132,6 +133,12 @@ async def _mail(
     if kind is MailKind.SUBSCRIPTION_CANCELLED:
         ends_on = await _day(session, after, _end_of(after) or at, at)
         await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})
+    elif kind is MailKind.SUBSCRIPTION_RESUMED:
+        change = waiting(after)
+        following = priced if change is None else _priced(change.terms, plans)
+        renews_on = await _day(session, after, _end_of(after) or at, at)
+        goes_on = {**following, "plan": priced["plan"], "next_plan": following["plan"], "renews_on": renews_on}
+        await _queue(session, after, f"{key}:{after.version}", kind, goes_on)
     elif kind is not None:
         await _queue(session, after, f"{key}:{after.version}", kind, priced)
 
@@ -145,7 +152,7 @@ async def _day(session: AsyncSession, after: Subscription, moment: datetime, at:
 
 
 def _end_of(after: Subscription) -> datetime | None:
-    """Return when a subscription that was cancelled ends, or ended."""
+    """Return when the running period ends, or when the subscription has ended."""
     running = after.period.end if after.period else after.trial_end
     return after.ended_at if after.status is SubscriptionStatus.ENDED else running
 

@@ -71,7 +71,7 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
         ("subscription_confirmed", "Starter"),
         ("subscription_changed", "Professional"),
         ("subscription_cancelled", "Professional"),
-        ("subscription_changed", "Professional"),
+        ("subscription_resumed", "Professional"),
         ("subscription_cancelled", "Professional"),
     ]
     await one.handle.result()
