@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from domain.common.money import CREDIT, scale_of
 from domain.common.period import Period
 
-_WHOLE = 10 ** scale_of(CREDIT)
+_WHOLE: int = 10 ** scale_of(CREDIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
