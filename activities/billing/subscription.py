@@ -33,6 +33,7 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
 from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from repositories.messages import alert
 from repositories.payments import provider_event
 from repositories.tenants import organization
@@ -232,7 +233,7 @@ class SubscriptionActivities:
         if not asked.terms.net_days or says.snapshot is None:
             return says
         async with self._database.platform() as session:
-            found = await subscriptions.given_up(session, asked.subscription_id)
+            found = await subscription_bill.given_up(session, asked.subscription_id)
         return says.model_copy(update={"given_up": tuple(found)})
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
@@ -294,7 +295,7 @@ class SubscriptionActivities:
     async def _begin_payments(self, provider: str, bill_refs: Sequence[str]) -> None:
         async with self._database.platform() as session:
             runs = [
-                resumed_payment(row, provider) for row in await subscriptions.mirrored(session, provider, bill_refs)
+                resumed_payment(row, provider) for row in await subscription_bill.mirrored(session, provider, bill_refs)
             ]
         with suppress(RPCError, TimeoutError):
             for run in runs:
@@ -325,7 +326,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
         if after.trial_days:
             require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
         if after.terms.net_days:
-            require_none_unpaid(after.terms, is_unpaid=await subscriptions.has_unpaid(session, after.org_id))
+            require_none_unpaid(after.terms, is_unpaid=await subscription_bill.has_unpaid(session, after.org_id))
     except (SubscriptionRefused, *STOPPED) as refusal:
         return Declined.of(refusal)
     return None
