@@ -21,6 +21,7 @@ from domain.common.period import Anchor, Period
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
@@ -595,7 +596,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     assert (state.status, state.requests) == (S.ACTIVE, ())
     # Invoices are given up weeks after they were due, for which a run looks too often to wait here.
     overdue = Request(bill_ref=state.settled[-1], credits_minor=0, due_at=datetime.now(UTC) - timedelta(days=31))
-    monkeypatch.setattr(subscriptions, "given_up", AsyncMock(return_value=[overdue]))
+    monkeypatch.setattr(subscription_bill, "given_up", AsyncMock(return_value=[overdue]))
     await one.handle.signal("look", {})
     await one.handle.result()
     ended = await one.state()
