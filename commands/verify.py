@@ -9,7 +9,7 @@ import asyncpg
 from commands.base import connected
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
-from repositories.billing import billing_run, invoice_proof, project, subscription, tax_receipt
+from repositories.billing import billing_run, invoice_proof, project, subscription_bill, tax_receipt
 from repositories.books import accounting, clearing, debt, revenue
 from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_place
 from repositories.escrow import escrow
@@ -37,7 +37,7 @@ INVARIANTS = (
     *invoice_proof.INVARIANTS,
     *tax_receipt.INVARIANTS,
     *statement.INVARIANTS,
-    *subscription.INVARIANTS,
+    *subscription_bill.INVARIANTS,
     *spend.INVARIANTS,
     *spend_day.INVARIANTS,
     *spend_place.INVARIANTS,

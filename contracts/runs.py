@@ -6,7 +6,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts.billing.billing_run import BillingRun
 from contracts.billing.invoice import InvoiceInput, InvoiceSignal
-from contracts.billing.subscription import SubscriptionEventSignal, SubscriptionInput
+from contracts.billing.subscription import SubscriptionEventSignal, SubscriptionInput, SubscriptionSignal
 from contracts.books.reconciliation import ReconciliationInput
 from contracts.common.base import Message
 from contracts.common.queues import cut_summary
@@ -138,6 +138,12 @@ def subscription_news(held: Subscription, *, principal: str, event_id: str) -> t
     actor = Actor(principal=principal, role=Role.OPERATOR)
     start = SubscriptionInput(subscription=held, created_by=actor, command_id=f"event:{event_id}", resume=True)
     return subscription_run(start), "provider_event", SubscriptionEventSignal(event_id=event_id)
+
+
+def subscription_look(held: Subscription, *, actor: Actor) -> tuple[Run, str, SubscriptionSignal]:
+    """Return the signal on which a subscription is read again, with the standing of its organization."""
+    start = SubscriptionInput(subscription=held, created_by=actor, command_id=f"look:{held.version}", resume=True)
+    return subscription_run(start), "look", SubscriptionSignal()
 
 
 def provider_event_run(start: ProviderEventInput, *, summary: str = "started again by the inbox sweep") -> Run:

@@ -28,11 +28,12 @@ from domain.billing.subscription.snapshot import SubscriptionSnapshot
 from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
 from domain.billing.subscription.unpaid import upgrading
 from domain.payments.dunning import DAYS
-from domain.tenants.organization import STOPPED
+from domain.tenants.organization import STOPPED, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
 from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from repositories.messages import alert
 from repositories.payments import provider_event
 from repositories.tenants import organization
@@ -193,7 +194,10 @@ class SubscriptionActivities:
             )
         except (OutcomeUnknown, ProviderRefused) as error:
             return SubscriptionResponse(unknown=error.detail)
-        return await self._with_given_up(asked, SubscriptionResponse(snapshot=found, missing=found is None))
+        async with self._database.platform() as session:
+            suspended = (await organization.get(session, asked.org_id)).status == OrganizationStatus.SUSPENDED.value
+        says = SubscriptionResponse(snapshot=found, missing=found is None, suspended=suspended)
+        return await self._with_given_up(asked, says)
 
     @activity.defn(name="end_given_up_subscription")
     async def end_given_up(self, message: SubscriptionRequest) -> None:
@@ -229,7 +233,7 @@ class SubscriptionActivities:
         if not asked.terms.net_days or says.snapshot is None:
             return says
         async with self._database.platform() as session:
-            found = await subscriptions.given_up(session, asked.subscription_id)
+            found = await subscription_bill.given_up(session, asked.subscription_id)
         return says.model_copy(update={"given_up": tuple(found)})
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
@@ -270,6 +274,8 @@ class SubscriptionActivities:
                 return await provider.downgrade(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.RESUME | OrderKind.GO_ON:
                 return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
+            case OrderKind.SUSPEND:
+                return await provider.cancel(ref, at_period_end=True, idempotency_key=key)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
                 held = _item(asked.terms) if upgrading(asked) is None else None
@@ -289,7 +295,7 @@ class SubscriptionActivities:
     async def _begin_payments(self, provider: str, bill_refs: Sequence[str]) -> None:
         async with self._database.platform() as session:
             runs = [
-                resumed_payment(row, provider) for row in await subscriptions.mirrored(session, provider, bill_refs)
+                resumed_payment(row, provider) for row in await subscription_bill.mirrored(session, provider, bill_refs)
             ]
         with suppress(RPCError, TimeoutError):
             for run in runs:
@@ -320,7 +326,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
         if after.trial_days:
             require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
         if after.terms.net_days:
-            require_none_unpaid(after.terms, is_unpaid=await subscriptions.has_unpaid(session, after.org_id))
+            require_none_unpaid(after.terms, is_unpaid=await subscription_bill.has_unpaid(session, after.org_id))
     except (SubscriptionRefused, *STOPPED) as refusal:
         return Declined.of(refusal)
     return None

@@ -155,7 +155,7 @@ class SubscriptionResponse(Message):
     """The provider's response: the subscription, that it never had it, or why it declined.
 
     `page` is the hosted page where the payer subscribes; nothing else is known then. `given_up` are bills whose
-    invoices are uncollectible in the books.
+    invoices are uncollectible in the books. `suspended`: a look found the organization suspended.
     """
 
     snapshot: SubscriptionSnapshot | None = None
@@ -164,3 +164,4 @@ class SubscriptionResponse(Message):
     declined: Declined | None = None
     unknown: str | None = None
     given_up: tuple[Request, ...] = ()
+    suspended: bool = False

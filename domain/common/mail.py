@@ -48,6 +48,7 @@ class MailKind(StrEnum):
     STATEMENT_READY = "statement_ready"
     SUBSCRIPTION_CONFIRMED = "subscription_confirmed"
     SUBSCRIPTION_CHANGED = "subscription_changed"
+    SUBSCRIPTION_RESUMED = "subscription_resumed"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     SUBSCRIPTION_PAST_DUE = "subscription_past_due"
     UPGRADE_NOT_PAID = "upgrade_not_paid"

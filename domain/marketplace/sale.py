@@ -26,12 +26,6 @@ class PurchaseStatus(StrEnum):
     ENDED = "ended"
 
 
-def status_at(status: PurchaseStatus, ends_at: datetime | None, now: datetime) -> PurchaseStatus:
-    """Return the status of a purchase at a time: a month is paid until it is over, also once the next one is bought."""
-    is_paid = status is PurchaseStatus.ENDED and ends_at is not None and now < ends_at
-    return PurchaseStatus.ACTIVE if is_paid else status
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
     """The parts of an amount, in its minor units."""

@@ -226,6 +226,20 @@ KINDS: Mapping[MailKind, Kind] = {
             "Ihre Organisation hat jetzt den Tarif {plan} für {amount}. Er verlängert sich, bis er gekündigt wird.",
         ),
     ),
+    MailKind.SUBSCRIPTION_RESUMED: _kind(
+        Purpose.BILLING,
+        "plan next_plan amount currency renews_on",
+        en=(
+            "Your subscription goes on",
+            "The subscription of your organization to the plan {plan} does not end. It renews on {renews_on} with the "
+            "plan {next_plan} for {amount}, and then by itself until it is cancelled.",
+        ),
+        de=(
+            "Ihr Abonnement läuft weiter",
+            "Das Abonnement Ihrer Organisation für den Tarif {plan} endet nicht. Es verlängert sich am {renews_on} mit "
+            "dem Tarif {next_plan} für {amount} und danach, bis es gekündigt wird.",
+        ),
+    ),
     MailKind.SUBSCRIPTION_CANCELLED: _kind(
         Purpose.BILLING,
         "plan ends_on",

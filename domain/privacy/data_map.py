@@ -76,6 +76,7 @@ MESSAGES = Place(
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
+            "ends_by_suspension suspended "
             "attempt category is_proven rate_e6 gives_up_at lapses_at next_at short tries recovered reversed "
             "reversing paid BalanceTransaction.settled Booked.settled "
             "NotedCommand.name after applied approved at before chain claimed code compared "

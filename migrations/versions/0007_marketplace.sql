@@ -236,6 +236,7 @@ CREATE TABLE marketplace_purchases (
     renews_at timestamptz,
     period bigint,
     tries bigint DEFAULT 0 NOT NULL,
+    renewed boolean DEFAULT false NOT NULL,
     renewed_from text,
     usage_prices jsonb,
     included_uses bigint,
@@ -272,12 +273,12 @@ CREATE INDEX ix_marketplace_purchases_org_id_agent_id ON marketplace_purchases (
 CREATE INDEX ix_marketplace_purchases_org_id_id ON marketplace_purchases (org_id, id);
 CREATE INDEX ix_marketplace_purchases_renews_at ON marketplace_purchases (renews_at) WHERE renews_at IS NOT NULL;
 CREATE UNIQUE INDEX uq_marketplace_purchases_owned ON marketplace_purchases (org_id, agent_id)
-    WHERE status NOT IN ('refunded', 'ended');
+    WHERE status NOT IN ('refunded', 'ended') AND NOT renewed;
 SELECT pg_temp.row_security('marketplace_purchases');
 SELECT pg_temp.tenant_reads_own('marketplace_purchases');
 SELECT pg_temp.refuse_deletes('marketplace_purchases');
-GRANT SELECT, INSERT, UPDATE (taken_minor, status, refunded_at, refunded_by, renews_at, tries, usage_prices, used_minor,
-    used_by, refund_command_id) ON marketplace_purchases TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (taken_minor, status, refunded_at, refunded_by, renews_at, tries, renewed, usage_prices,
+    used_minor, used_by, refund_command_id) ON marketplace_purchases TO bursar_platform;
 
 CREATE TABLE marketplace_uses (
     id text NOT NULL,

@@ -88,6 +88,7 @@ class MarketplacePurchase(Base):
         ends_at: the end of this month.
         renews_at: when payment of the next month is attempted; null if it is not renewed.
         tries: the number of attempts to renew it.
+        renewed: the next month was bought, and this one is active until it is over.
         renewed_from: the purchase of the month before.
     """
 
@@ -123,7 +124,7 @@ class MarketplacePurchase(Base):
             "org_id",
             "agent_id",
             unique=True,
-            postgresql_where=text("status NOT IN ('refunded', 'ended')"),
+            postgresql_where=text("status NOT IN ('refunded', 'ended') AND NOT renewed"),
         ),
         Index("ix_marketplace_purchases_org_id_id", "org_id", "id"),
         Index("ix_marketplace_purchases_org_id_agent_id", "org_id", "agent_id"),
@@ -161,6 +162,7 @@ class MarketplacePurchase(Base):
     ends_at: Mapped[datetime | None]
     renews_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    renewed: Mapped[bool] = mapped_column(server_default=text("false"))
     renewed_from: Mapped[str | None] = mapped_column(ForeignKey("marketplace_purchases.id"), unique=True)
 
 

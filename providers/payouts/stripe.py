@@ -90,12 +90,19 @@ class StripeConnect:
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
         """Make a link to Stripe's onboarding."""
-        with translated(changes=True):
-            link = await self._client.v1.account_links.create_async(
-                {"account": ref, "type": "account_onboarding", "return_url": return_url, "refresh_url": refresh_url},
-                {"idempotency_key": idempotency_key},
-            )
-        return OnboardingLink(url=link.url, expires_at=at(link.expires_at))
+        params: stripe.params.AccountLinkCreateParams = {
+            "account": ref,
+            "type": "account_onboarding",
+            "return_url": return_url,
+            "refresh_url": refresh_url,
+        }
+
+        async def make(key: str) -> OnboardingLink:
+            with translated(changes=True):
+                link = await self._client.v1.account_links.create_async(params, {"idempotency_key": key})
+            return OnboardingLink(url=link.url, expires_at=at(link.expires_at))
+
+        return await under_key(make, idempotency_key)
 
     async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
         """Send money from what the platform has available at Stripe."""

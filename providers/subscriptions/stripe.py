@@ -8,16 +8,12 @@ Sources: docs.stripe.com/billing/subscriptions/prorations, /billing/subscription
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import stripe
 
 from domain.billing.subscription.commands import PRICE_CHANGED
 from domain.billing.subscription.snapshot import (
-    Bill,
-    BillLine,
-    BillReason,
-    BillState,
     CheckoutPage,
     ProviderState,
     Quote,
@@ -26,12 +22,14 @@ from domain.billing.subscription.snapshot import (
 from domain.billing.subscription.state import Terms
 from domain.common.period import Period
 from providers.payments.base import ProviderNotFound, ProviderRefused
-from providers.payments.stripe.amounts import from_stripe, to_stripe
+from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, translated
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
 from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
+from providers.subscriptions.stripe_bills import bill_of, minor_of, moment_of
+from providers.subscriptions.stripe_items import copy_of, counted_from, differs, item_of, lookup_key, unchanged
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
 NEWEST_BILLS = 24
@@ -57,7 +55,7 @@ class StripeSubscriptions:
         """Return the price that the terms name, or the one that stands for them; it is made once."""
         if terms.price_id is not None:
             named = await self._named(terms.price_id)
-            if _differs(named, terms):
+            if differs(named, terms):
                 raise ProviderRefused(
                     f"The price {terms.price_id} is not that of the plan {terms.plan} by the {terms.interval.value}.",
                     code="price.differs",
@@ -66,19 +64,20 @@ class StripeSubscriptions:
         found = await self._made_price(terms)
         if found is not None:
             return found
-        with translated(changes=True):
-            made = await self._client.v1.prices.create_async(
-                {
-                    "currency": terms.currency.lower(),
-                    "unit_amount": to_stripe(terms.unit_minor, terms.currency),
-                    "recurring": {"interval": terms.interval.value},
-                    "product_data": {"name": title},
-                    "lookup_key": _lookup_key(terms),
-                    "transfer_lookup_key": True,
-                },
-                {"idempotency_key": idempotency_key},
-            )
-        return made.id
+        params: stripe.params.PriceCreateParams = {
+            "currency": terms.currency.lower(),
+            "unit_amount": to_stripe(terms.unit_minor, terms.currency),
+            "recurring": {"interval": terms.interval.value},
+            "product_data": {"name": title},
+            "lookup_key": lookup_key(terms),
+            "transfer_lookup_key": True,
+        }
+
+        async def make(key: str) -> str:
+            with translated(changes=True):
+                return (await self._client.v1.prices.create_async(params, {"idempotency_key": key})).id
+
+        return await under_key(make, idempotency_key, lambda: self._made_price(terms))
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
         """Make it and charge its first period, or nothing; on net terms, payment is requested within an hour."""
@@ -127,22 +126,23 @@ class StripeSubscriptions:
                 page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
             return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
 
-        async def nothing() -> None:
-            """A page that a failure hides was shown to nobody, so another one is made."""
-
-        return await under_key(make, idempotency_key, nothing)
+        return await under_key(make, idempotency_key)
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
         """Expire the session, unless it is no longer open."""
-        with translated(changes=True):
-            page = await self._client.v1.checkout.sessions.retrieve_async(page_ref)
-            if page.status == "open":
-                try:
-                    options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
-                    await self._client.v1.checkout.sessions.expire_async(page_ref, {}, options)
-                except stripe.InvalidRequestError as error:
-                    if error.http_status != 400:  # it was paid since it was read
-                        raise
+
+        async def close(key: str) -> None:
+            with translated(changes=True):
+                page = await self._client.v1.checkout.sessions.retrieve_async(page_ref)
+                if page.status == "open":
+                    try:
+                        options: stripe.RequestOptions = {"idempotency_key": key}
+                        await self._client.v1.checkout.sessions.expire_async(page_ref, {}, options)
+                    except stripe.InvalidRequestError as error:
+                        if error.http_status != 400:  # it was paid since it was read
+                            raise
+
+        await under_key(close, idempotency_key)
 
     async def fingerprint(self, method_ref: str) -> str | None:
         """Return the fingerprint of a card."""
@@ -173,36 +173,36 @@ class StripeSubscriptions:
         if price_id is not None:
             changed = await self._changed(held, Item(price_id=price_id, quantity=terms.quantity))
         else:
-            data = _copy(_item(held).price) | {
+            data = copy_of(item_of(held).price) | {
                 "currency": terms.currency.lower(),
                 "recurring": {"interval": terms.interval.value},
                 "unit_amount": to_stripe(terms.unit_minor, terms.currency),
             }
-            changed = {**_unchanged(held), "quantity": terms.quantity, "price_data": data}
+            changed = {**unchanged(held), "quantity": terms.quantity, "price_data": data}
         return await self._quoted(held, changed, terms.interval.value, at)
 
     async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
         details: Any = {
             "items": [changed],
             "proration_behavior": "always_invoice",
-            **_proration(held, interval, at),
+            **counted_from(held, interval, at),
         }
         with translated(changes=False):
             asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)
-        bill = _bill(invoice)
+        bill = bill_of(invoice)
         return Quote(
             total_minor=bill.total_minor,
-            due_minor=_minor(invoice.amount_due, bill.currency),
+            due_minor=minor_of(invoice.amount_due, bill.currency),
             unused_minor=-sum(line.amount_minor for line in bill.lines if line.amount_minor < 0),
         )
 
     async def _made_price(self, terms: Terms) -> str | None:
         """Return the price that stands for the terms, if it was made."""
-        key = _lookup_key(terms)
+        key = lookup_key(terms)
         with translated(changes=False):
             found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
-        return found.data[0].id if found.data and not _differs(found.data[0], terms) else None
+        return found.data[0].id if found.data and not differs(found.data[0], terms) else None
 
     async def upgrade(
         self,
@@ -221,7 +221,7 @@ class StripeSubscriptions:
         """
         found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
         changed = await self._changed(found, wanted)
-        is_there = changed == _unchanged(found)
+        is_there = changed == unchanged(found)
         if is_there and found.status != "trialing":
             return await self._snapshot(found)
         if held is not None and not is_there:
@@ -237,11 +237,11 @@ class StripeSubscriptions:
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
-            **_proration(found, await self._interval(price_id), at),
+            **counted_from(found, await self._interval(price_id), at),
         }
 
         async def is_upgraded(now: stripe.Subscription) -> bool:
-            return now.status != "trialing" and await self._changed(now, wanted) == _unchanged(now)
+            return now.status != "trialing" and await self._changed(now, wanted) == unchanged(now)
 
         with _declines():
             await self._update(ref, params, idempotency_key, is_upgraded)
@@ -275,7 +275,7 @@ class StripeSubscriptions:
                 except stripe.InvalidRequestError as error:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
-        elif held is not None and await self._changed(found, held) != _unchanged(found):
+        elif held is not None and await self._changed(found, held) != unchanged(found):
             # What is held may differ by the time that this is tried again, and a key stands for one request.
             await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
         elif not found.cancel_at_period_end:
@@ -296,17 +296,21 @@ class StripeSubscriptions:
 
     async def _is_paid(self, bill_ref: str, key: str) -> bool:
         """Void an invoice, unless it was paid; tell whether it was."""
-        with translated(changes=True):
-            invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
-            if invoice.status in _COLLECTED:
-                try:
-                    options: stripe.RequestOptions = {"idempotency_key": f"{key}:void"}
-                    invoice = await self._client.v1.invoices.void_invoice_async(bill_ref, {}, options)
-                except stripe.InvalidRequestError:
-                    invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
-                    if invoice.status in _COLLECTED:
-                        raise
-        return invoice.status == "paid"
+
+        async def void(key: str) -> bool:
+            with translated(changes=True):
+                invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+                if invoice.status in _COLLECTED:
+                    try:
+                        options: stripe.RequestOptions = {"idempotency_key": key}
+                        invoice = await self._client.v1.invoices.void_invoice_async(bill_ref, {}, options)
+                    except stripe.InvalidRequestError:
+                        invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+                        if invoice.status in _COLLECTED:
+                            raise
+            return invoice.status == "paid"
+
+        return await under_key(void, f"{key}:void")
 
     async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
         """Set the item from the next period on; nothing is charged or refunded for this one.
@@ -314,12 +318,12 @@ class StripeSubscriptions:
         If it is set already, no request is made, because it would be a different one under the same key.
         """
         changed = await self._changed(found, item)
-        if changed == _unchanged(found) and all(found[name] == value for name, value in more.items()):
+        if changed == unchanged(found) and all(found[name] == value for name, value in more.items()):
             return
         params: Any = {"items": [changed], "proration_behavior": "none", **more}
 
         async def is_set(now: stripe.Subscription) -> bool:
-            is_item = await self._changed(now, item) == _unchanged(now)
+            is_item = await self._changed(now, item) == unchanged(now)
             return is_item and all(now[name] == value for name, value in more.items())
 
         await self._update(found.id, params, key, is_set)
@@ -348,14 +352,14 @@ class StripeSubscriptions:
 
         Stripe refuses requests with an archived price.
         """
-        item, changed = _item(found), {**_unchanged(found), "quantity": to.quantity}
+        item, changed = item_of(found), {**unchanged(found), "quantity": to.quantity}
         if item.price.id == to.price_id:
             return changed
         price = await self._named(to.price_id)
         if price.active:
             return {**changed, "price": price.id}
-        copy = _copy(price)
-        return changed if copy == _copy(item.price) else {**changed, "price_data": copy}
+        copy = copy_of(price)
+        return changed if copy == copy_of(item.price) else {**changed, "price_data": copy}
 
     async def _interval(self, price_id: str) -> str:
         return str(field(field(await self._named(price_id), "recurring"), "interval"))
@@ -369,7 +373,7 @@ class StripeSubscriptions:
             invoices = await self._client.v1.invoices.list_async(
                 {"subscription": subscription.id, "limit": NEWEST_BILLS, "expand": ["data.payments"]}
             )
-        item = _item(subscription)
+        item = item_of(subscription)
         return SubscriptionSnapshot(
             ref=subscription.id,
             customer=id_of(subscription.customer) or "",
@@ -378,9 +382,9 @@ class StripeSubscriptions:
             item_ref=item.id,
             period=Period(start=time_of(item.current_period_start), end=time_of(item.current_period_end)),
             cancel_at_period_end=subscription.cancel_at_period_end,
-            trial_end=_time(subscription.trial_end),
-            ended_at=_time(subscription.ended_at),
-            bills=tuple(reversed([_bill(invoice) for invoice in invoices.data])),
+            trial_end=moment_of(subscription.trial_end),
+            ended_at=moment_of(subscription.ended_at),
+            bills=tuple(reversed([bill_of(invoice) for invoice in invoices.data])),
             fingerprint=await self._fingerprint(subscription),
             our_id=metadata_of(subscription, OUR_ID),
             is_live=subscription.livemode,
@@ -420,108 +424,3 @@ def _declines() -> Iterator[None]:
 
 def _metadata(subscription: NewSubscription) -> dict[str, str]:
     return {OUR_ID: subscription.subscription_id, "org_id": subscription.org_id}
-
-
-def _lookup_key(terms: Terms) -> str:
-    return f"bursar:{terms.plan}:{terms.interval.value}:{terms.unit_minor}:{terms.currency}"
-
-
-def _differs(price: stripe.Price, terms: Terms) -> bool:
-    recurring = field(price, "recurring")
-    has = (
-        price.unit_amount,
-        price.currency.upper(),
-        field(recurring, "interval"),
-        field(recurring, "interval_count"),
-        bool(price.active),
-    )
-    return has != (to_stripe(terms.unit_minor, terms.currency), terms.currency, terms.interval.value, 1, True)
-
-
-def _proration(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:
-    """Return what a change is counted from: a trial that ends, a period that begins anew, or a moment of this one."""
-    if held.status == "trialing":
-        return {"trial_end": "now"}
-    item = _item(held)
-    if field(field(item.price, "recurring"), "interval") != interval:
-        return {}
-    return {"proration_date": int(at.timestamp())}
-
-
-def _item(subscription: stripe.Subscription) -> Any:
-    # `items` is also a method of the SDK's objects.
-    found = subscription["items"].data
-    if len(found) != 1:
-        raise ProviderRefused("This subscription has not exactly one item.", code="subscription.items")
-    return found[0]
-
-
-def _unchanged(found: stripe.Subscription) -> dict[str, Any]:
-    item = _item(found)
-    return {"id": item.id, "quantity": item.quantity}
-
-
-def _copy(price: stripe.Price) -> dict[str, Any]:
-    recurring = field(price, "recurring")
-    return {
-        "currency": price.currency,
-        "product": id_of(price.product),
-        "recurring": {name: field(recurring, name) for name in ("interval", "interval_count")},
-        "unit_amount": price.unit_amount,
-    }
-
-
-def _bill(invoice: stripe.Invoice) -> Bill:
-    currency = invoice.currency.upper()
-    lines = tuple(_line(line, currency) for line in invoice.lines.data)
-    whole = [line.period for line in lines if line.period is not None and not line.is_proration]
-    paid_at = field(field(invoice, "status_transitions"), "paid_at")
-    return Bill(
-        ref=str(invoice.id),
-        state=BillState(invoice.status or "draft"),
-        reason=_reason(invoice.billing_reason),
-        currency=currency,
-        total_minor=_minor(invoice.total, currency),
-        paid_minor=_minor(invoice.amount_paid, currency),
-        created_at=time_of(invoice.created),
-        period=max(whole, key=lambda period: period.end, default=None),
-        lines=lines,
-        payment_ref=_payment_of(invoice),
-        paid_at=_time(paid_at),
-        attempts=invoice.attempt_count,
-        next_attempt_at=_time(invoice.next_payment_attempt),
-        pay_url=invoice.hosted_invoice_url,
-    )
-
-
-def _line(line: stripe.InvoiceLineItem, currency: str) -> BillLine:
-    parent, pricing = field(line, "parent"), field(line, "pricing")
-    details = field(parent, "subscription_item_details") or field(parent, "invoice_item_details")
-    start, end = line.period.start, line.period.end
-    return BillLine(
-        description=str(line.description or ""),
-        amount_minor=_minor(line.amount, currency),
-        period=Period(start=time_of(start), end=time_of(end)) if start < end else None,
-        price_id=id_of(field(field(pricing, "price_details"), "price")),
-        is_proration=bool(field(details, "proration")),
-    )
-
-
-def _payment_of(invoice: stripe.Invoice) -> str | None:
-    payments = field(field(invoice, "payments"), "data") or []
-    paid = [each for each in payments if each.status == "paid"]
-    return id_of(field(field(paid[0], "payment"), "payment_intent")) if paid else None
-
-
-def _reason(reason: str | None) -> BillReason:
-    known: dict[str, BillReason] = {each.value: each for each in BillReason}
-    return known.get(reason or "", BillReason.OTHER)
-
-
-def _minor(amount: int, currency: str) -> int:
-    size = from_stripe(abs(amount), currency)
-    return size if amount >= 0 else -size
-
-
-def _time(seconds: int | Literal["now"] | None) -> datetime | None:
-    return time_of(seconds) if isinstance(seconds, int) else None

@@ -145,11 +145,11 @@ async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> N
 async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
     """Return an organization's active purchase of an agent, or one that a chargeback has suspended.
 
-    The period of a monthly purchase may be over.
+    The period of a monthly purchase may be over. A month whose next one was bought is not returned.
     """
     row = MarketplacePurchase
     has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
-    query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has)
+    query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has, row.renewed.is_(False))
     return (await session.scalars(query)).one_or_none()
 
 
@@ -157,7 +157,7 @@ async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Seq
     """Return the payments of an organization's ended purchases of an agent that were ever charged back."""
     row, payment = MarketplacePurchase, PaymentRow
     disputed = select(ChargebackRow.id).where(ChargebackRow.payment_id == payment.id).exists()
-    ended = row.status == literal_column("'ended'")
+    ended = or_(row.status == literal_column("'ended'"), row.renewed)
     query = select(payment).join(row, row.payment_id == payment.id)
     return (await session.scalars(query.where(row.org_id == org_id, row.agent_id == agent_id, ended, disputed))).all()
 

@@ -18,8 +18,7 @@ from domain.common.errors import Invalid, other_request
 from domain.common.money import format_amount
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.subscription import SubscriptionBill
-from repositories.billing import credit_note, invoice, invoice_line
-from repositories.billing import subscription as subscriptions
+from repositories.billing import credit_note, invoice, invoice_line, subscription_bill
 from repositories.books import debt
 from repositories.common import command
 from repositories.credits import credit_lot
@@ -155,7 +154,7 @@ async def issue(
     if content is not None:
         await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
     of_row = invoice_line.parts_of_row(row)
-    bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
+    bill = await subscription_bill.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
     most = None if bill is None else await _take_back(session, row, bill, of_row, command_id, now)
     note = _note(row, amount_minor, most)
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]

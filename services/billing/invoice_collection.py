@@ -14,7 +14,7 @@ from domain.common.errors import Conflict
 from domain.payments.dunning import numbered, opened
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from models.billing.invoice import InvoiceRow
-from repositories.billing import invoice, invoice_collection, invoice_line, subscription
+from repositories.billing import invoice, invoice_collection, invoice_line, subscription_bill
 from repositories.payments import payment
 from repositories.tenants import audit
 
@@ -71,13 +71,13 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
         WrongInvoiceState: the provider requests the payment (`extra["pay_url"]` is its page, if known), or has received
             it and it is not booked yet.
     """
-    mirror = await subscription.mirror_of(session, row.id)
+    mirror = await subscription_bill.mirror_of(session, row.id)
     if mirror is not None and _is_coming(payment.state_of(mirror)):
         raise WrongInvoiceState(
             "The provider of this subscription has taken this payment. It is booked in a moment.",
             extra={"state": row.status, "pay_url": None},
         )
-    found = await subscription.requested(session, row.id)
+    found = await subscription_bill.requested(session, row.id)
     if found is None:
         return
     page = page_of(found[1], found[0])

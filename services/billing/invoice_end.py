@@ -14,7 +14,7 @@ from domain.common.ids import give_up_cause
 from domain.common.money import format_amount
 from domain.payments.dunning import ChargeUnderWay
 from models.billing.invoice import InvoiceRow
-from repositories.billing import invoice, invoice_line, subscription
+from repositories.billing import invoice, invoice_line, subscription_bill
 from repositories.credits import credit_lot
 from repositories.payments import payment
 from repositories.tenants import audit
@@ -117,7 +117,7 @@ async def give_up(
     await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, by_hand, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
     postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]
-    bill = await subscription.bill_of_invoice(session, row.id)
+    bill = await subscription_bill.bill_of_invoice(session, row.id)
     if bill is not None:
         # Money that comes later is returned, as after a chargeback that is won, so nothing will have paid for them.
         also = [account for posting in postings for account in (posting.source, posting.destination)]

@@ -29,7 +29,7 @@ from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger, Posting
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill
-from repositories.billing import invoice
+from repositories.billing import invoice, subscription_bill
 from repositories.billing import subscription as subscriptions
 from repositories.books import debt
 from repositories.messages import event as outbox
@@ -93,7 +93,7 @@ async def write(
         await debt.lock(session, after.org_id)
     # All bills are locked before the balances, because a refund holds its bill while it waits for balances.
     for bill_ref in sorted({grant.bill_ref for grant in outcome.grants}):
-        await subscriptions.bill(session, after.provider, bill_ref)
+        await subscription_bill.bill(session, after.provider, bill_ref)
     for billed in outcome.billed:
         await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:
@@ -117,7 +117,7 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     Returns the number of bills; zero if every day through the last one is booked. Concurrent calls take different
     bills. Each bill stores its next day in this transaction, so a day is booked once.
     """
-    rows = await subscriptions.accruing(session, through, limit)
+    rows = await subscription_bill.accruing(session, through, limit)
     if not rows:
         return 0
     day = rows[0].accrued_on + timedelta(days=1)
@@ -158,7 +158,7 @@ async def _bill(
     at: datetime,
 ) -> None:
     """Issue, mail and dun the invoice of a period on net terms; the provider only has a request for the payment."""
-    if await subscriptions.bill(session, after.provider, billed.bill_ref) is not None:
+    if await subscription_bill.bill(session, after.provider, billed.bill_ref) is not None:
         return
     due_in = timedelta(days=after.terms.net_days)
     issued = await _invoice(session, actor, after, billed, plans, rules, answers, due_in, at)
@@ -184,7 +184,7 @@ async def _settle(
     answers: Mapping[str, TaxAnswer],
     at: datetime,
 ) -> None:
-    row = await subscriptions.bill(session, after.provider, settled.bill_ref)
+    row = await subscription_bill.bill(session, after.provider, settled.bill_ref)
     if row is not None and row.settled_at is not None:
         return
     if row is None:
@@ -236,7 +236,7 @@ async def tax_answers(
     bills: list[Settled | Billed] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
     for asked in bills:
         async with database.platform() as session:
-            if await subscriptions.bill(session, after.provider, asked.bill_ref) is not None:
+            if await subscription_bill.bill(session, after.provider, asked.bill_ref) is not None:
                 continue
         answer = await outside.of_invoice(
             after.org_id,
@@ -290,7 +290,7 @@ async def _note_bill(
         accrued_minor=0,
         accrued_on=first_day(asked.period, at, for_credits=for_credits) - timedelta(days=1),
     )
-    await subscriptions.add(session, row)
+    await subscription_bill.add(session, row)
     return row
 
 

@@ -1,22 +1,43 @@
-"""Alerts operators when a provider charges less for a period than was agreed.
+"""Alerts when a provider charges less for a period than was agreed, or nothing for one that has credits.
 
 The payer may have chosen a smaller price or fewer seats at the provider's own site. The period then grants credits for
-what was charged, and the limits of the agreed plan stay until an operator decides.
+what was charged, and the limits of the agreed plan stay until an operator decides. If a discount or the customer's
+balance pays for all of it, it grants none, although the plan has some.
 """
+
+from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.billing.subscription.converge import UNGRANTED
 from domain.billing.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
 from domain.common.money import format_amount
 from repositories.messages import alert
 
 #: The kind of the alert; the next period that is charged in full resolves it.
 CHARGED_LESS = "subscription.charged_less"
+#: The kind of the alert of credits that do not come; an operator resolves it.
+NOT_GRANTED = "subscription.credits_not_granted"
 
 
 async def look(session: AsyncSession, outcome: Outcome) -> None:
-    """Raise the alert for a period that was charged too low, and resolve it once one is charged in full."""
+    """Raise the alert for a period that was charged too low, and resolve it once one is charged in full.
+
+    Also alert the organization and operators of credits that do not come, because nothing was received for them.
+    """
     after = outcome.subscription
+    left_out = outcome.details.get(UNGRANTED)
+    for bill_ref, credits in left_out.items() if isinstance(left_out, Mapping) else ():
+        await alert.raise_alert(
+            session,
+            kind=NOT_GRANTED,
+            subject=after.subscription_id,
+            detail=f"{credits} credits of the plan {after.terms.plan} were not granted: a discount or a balance at "
+            f"{after.provider} left nothing to pay of the bill {bill_ref}, and credits come with money.",
+            org_id=after.org_id,
+            key=f"{NOT_GRANTED}:{after.subscription_id}:{bill_ref}",
+            shared=True,
+        )
     bills: list[Billed | Settled] = [*outcome.billed, *outcome.settled]
     charged = [each for each in bills if each.short_minor is not None]
     if after.status is SubscriptionStatus.ENDED or (charged and not charged[-1].short_minor):

@@ -20,8 +20,7 @@ from domain.payments.payment.state import Payment
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from models.credits.credit_lot import CreditLot
-from repositories.billing import invoice
-from repositories.billing import subscription as subscriptions
+from repositories.billing import invoice, subscription_bill
 from repositories.credits import credit_lot
 from repositories.payments import payment
 from runtime.database import driver_connection
@@ -38,9 +37,9 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     """
     if not wanted.credits_minor:
         return
-    if await subscriptions.grant(session, after.subscription_id, wanted.key) is not None:
+    if await subscription_bill.grant(session, after.subscription_id, wanted.key) is not None:
         return
-    bill = await subscriptions.bill(session, after.provider, wanted.bill_ref)
+    bill = await subscription_bill.bill(session, after.provider, wanted.bill_ref)
     assert bill is not None, "credits are granted for a bill that was paid"
     if any(each["key"] == wanted.key for each in bill.left_out):
         return
@@ -145,7 +144,7 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
         ends_at=grant.month.end,
         transfer_id=posted.transfer_id,
     )
-    await subscriptions.add(session, granted)
+    await subscription_bill.add(session, granted)
 
 
 def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:

@@ -6,9 +6,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.plan import Plans
+from domain.billing.subscription.downgrade import waiting
 from domain.billing.subscription.mails import mail_about, undone_upgrade
 from domain.billing.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
-from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
+from domain.billing.subscription.suspension import GOES_ON
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.messages.alert.rules import FAILED_PAYMENT
@@ -28,6 +30,7 @@ async def notify(
     await _mail(session, before, outcome.subscription, plans, at)
     await _alert(session, before, outcome)
     await _alert_of_order(session, before, outcome)
+    await _alert_of_suspension(session, before, outcome)
 
 
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
@@ -74,6 +77,27 @@ async def _alert_of_order(session: AsyncSession, before: Subscription | None, ou
         await alert.close_cases(session, after.subscription_id, (NOT_ANSWERED,))
 
 
+async def _alert_of_suspension(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+    """Raise the alert that the provider goes on charging a suspended organization; resolve it once it does not."""
+    after, order = outcome.subscription, None if before is None else before.order
+    if after.cancel_at_period_end or after.status is SubscriptionStatus.ENDED:
+        await alert.close_cases(session, after.org_id, (GOES_ON,))
+    elif order is not None and order.kind is OrderKind.SUSPEND and after.order is None and "why" in outcome.details:
+        assert after.period is not None, "the order follows from what was read at the provider"
+        day = f"{after.period.end:%Y-%m-%d}"
+        amount = f"{format_amount(after.terms.amount_minor, after.terms.currency)} {after.terms.currency}"
+        await alert.raise_alert(
+            session,
+            kind=GOES_ON,
+            subject=after.org_id,
+            detail=f"{after.org_id} is suspended, and {after.provider} refuses to end its subscription "
+            f"{after.subscription_id} with its period: {outcome.details['why']}. It charges {amount} on {day}. Bursar "
+            "tries again within a day. Otherwise end it there.",
+            org_id=after.org_id,
+            window=day,
+        )
+
+
 async def _alert_of_undo(session: AsyncSession, outcome: Outcome) -> None:
     after = outcome.subscription
     assert after.change is not None
@@ -109,6 +133,12 @@ async def _mail(
     if kind is MailKind.SUBSCRIPTION_CANCELLED:
         ends_on = await _day(session, after, _end_of(after) or at, at)
         await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})
+    elif kind is MailKind.SUBSCRIPTION_RESUMED:
+        change = waiting(after)
+        following = priced if change is None else _priced(change.terms, plans)
+        renews_on = await _day(session, after, _end_of(after) or at, at)
+        goes_on = {**following, "plan": priced["plan"], "next_plan": following["plan"], "renews_on": renews_on}
+        await _queue(session, after, f"{key}:{after.version}", kind, goes_on)
     elif kind is not None:
         await _queue(session, after, f"{key}:{after.version}", kind, priced)
 
@@ -122,7 +152,7 @@ async def _day(session: AsyncSession, after: Subscription, moment: datetime, at:
 
 
 def _end_of(after: Subscription) -> datetime | None:
-    """Return when a subscription that was cancelled ends, or ended."""
+    """Return when the running period ends, or when the subscription has ended."""
     running = after.period.end if after.period else after.trial_end
     return after.ended_at if after.status is SubscriptionStatus.ENDED else running
 

@@ -32,7 +32,7 @@ from domain.common.period import Period
 from domain.credits.lots import LotTerms, cut
 from ledger.gateway import Ledger, Posting
 from models.billing.subscription import SubscriptionBill
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_minor
 
@@ -62,7 +62,7 @@ async def follow_dispute(
     """
     ledger = Ledger(await driver_connection(session))
     await _end_hold(session, ledger, bill, cause=cause, now=now)
-    rest = await subscriptions.rest_of_lots(session, bill) if is_disputed else []
+    rest = await subscription_bill.rest_of_lots(session, bill) if is_disputed else []
     if not rest:
         return
     held = await ledger.hold(
@@ -99,7 +99,7 @@ async def take_back(
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([*touched(bill), *also])
     await _end_hold(session, ledger, bill, cause=cause, now=now)
-    rest = await subscriptions.rest_of_lots(session, bill, until)
+    rest = await subscription_bill.rest_of_lots(session, bill, until)
     if not rest:
         return 0
     before, after = deferred_of(bill), refund.returned(deferred_of(bill), rest)
@@ -135,7 +135,7 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
     """
     restored = 0
     ledger = Ledger(await driver_connection(session))
-    for number, lost in enumerate(await subscriptions.lost_credits(session, bill)):
+    for number, lost in enumerate(await subscription_bill.lost_credits(session, bill)):
         back = refund.restored(lost, deferred_of(bill))
         if not back.credits_minor:
             continue
@@ -162,7 +162,7 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
         restored += back.credits_minor
     if not restored:
         return
-    rest = [(lot.lot_id, lot.free_minor) for lot in await subscriptions.rest_of_lots(session, bill)]
+    rest = [(lot.lot_id, lot.free_minor) for lot in await subscription_bill.rest_of_lots(session, bill)]
     slices = cut(rest, min(restored, await owed_minor(ledger, bill.org_id, CREDIT)))
     key = subscription_debt_key(bill.subscription_id, f"restored:{cause}")
     await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=now)

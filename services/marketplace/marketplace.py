@@ -262,6 +262,21 @@ async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> 
     return any(is_disputed(payments.state_of(row)) for row in rows)
 
 
+def hand_over(purchase: MarketplacePurchase, now: datetime) -> None:
+    """Have the next month of a purchase follow it; it stays active until it is over."""
+    purchase.renews_at = None
+    if is_over(purchase.ends_at, now):
+        purchase.status = PurchaseStatus.ENDED.value
+    else:
+        purchase.renewed = True
+
+
+def standing(purchase: MarketplacePurchase) -> PurchaseStatus:
+    """Return the status of a purchase for refunds, chargebacks and cancellations: a renewed month counts as ended."""
+    status = PurchaseStatus(purchase.status)
+    return PurchaseStatus.ENDED if purchase.renewed and status is PurchaseStatus.ACTIVE else status
+
+
 def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:
     """Return whether a purchase prevents the organization from buying the agent again.
 
@@ -430,7 +445,7 @@ async def require_refundable(
 ) -> None:
     """Refuse a refund that the buyer cannot ask for; see `check_refundable` and `refuse_recovered`."""
     check_refundable(
-        PurchaseStatus(purchase.status),
+        standing(purchase),
         purchase.bought_at,
         has_refunded=await marketplace.has_refunded(session, purchase.org_id, purchase.agent_id),
         window=window,

@@ -26,7 +26,7 @@ from repositories.payments import payment, payment_command
 from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import audit
 from repositories.tenants import organization as organizations
-from services.marketplace.marketplace import new_purchase, price_spend
+from services.marketplace.marketplace import hand_over, new_purchase, price_spend, standing
 from services.marketplace.marketplace_sale import pay
 from services.messages import mail
 
@@ -115,7 +115,7 @@ async def _by_credits(
     if await pay(session, after, spend, pays_out_granted=pays_out_granted, now=now) is not None:
         await _not_paid(session, row, now)
         return None
-    row.status, row.renews_at = PurchaseStatus.ENDED.value, None
+    hand_over(row, now)
     await session.flush()
     session.add(after)
     await session.flush()
@@ -187,7 +187,7 @@ def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
     Raises:
         Conflict: `marketplace.not_renewing`.
     """
-    status = PurchaseStatus(row.status)
+    status = standing(row)
     if row.model == OfferModel.USAGE.value and status is PurchaseStatus.ACTIVE:
         return PurchaseStatus.ENDED
     if row.renews_at is None:

@@ -16,7 +16,7 @@ from domain.payments.payment.state import Dispute, RefundState
 from domain.payments.payment.terms import PaymentTerms
 from domain.payouts.recovery import shortfall
 from models.billing.subscription import SubscriptionBill
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from repositories.messages import alert
 from repositories.payouts import recovery
 from services.billing import subscription_refund
@@ -92,9 +92,9 @@ async def note_lost_credits(
         by = "" if payment_id == own_id else f"{own_id}:"
         cause, disputed_at = f"{by}reversal:{payment.version}", event.at
     worth = subscription_refund.used_minor(bill)
-    missing = worth - standing.paid_minor - await subscriptions.undecided_minor(session, bill)
+    missing = worth - standing.paid_minor - await subscription_bill.undecided_minor(session, bill)
     if missing > 0:
-        part = await subscriptions.used_credits(session, bill) * missing // worth
+        part = await subscription_bill.used_credits(session, bill) * missing // worth
         short = max(0, part - await recovery.answered_credits(session, payment_id))
         await _begin(session, event, _credits_of(cause), CREDIT, 0, short, disputed_at, payment_id=payment_id)
 

@@ -22,7 +22,7 @@ from domain.payouts.payable import HoldBack
 from domain.payouts.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
 from models.payouts.recovery import Recovery, RecoveryShare
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from repositories.books import debt
 from repositories.messages import alert
 from repositories.payouts import recovery, recovery_uses
@@ -46,9 +46,9 @@ async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: da
     case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None or case.asset != CREDIT:
         return
-    bill = await subscriptions.lost_bill(session, case.payment_id)
+    bill = await subscription_bill.lost_bill(session, case.payment_id)
     if bill is not None and bill.hold_id is None:
-        number = len(await subscriptions.later_returns(session, case.payment_id)) + 1
+        number = len(await subscription_bill.later_returns(session, case.payment_id)) + 1
         cause = recovery_cause(case.id, number)
         await subscription_refund.take_back(session, bill, cause=cause, now=now, until=case.created_at)
 
@@ -71,7 +71,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     known = {use.source for use in seen}
     uses, in_transit = await recovery_uses.uses(session, locked)
     # What came back since and was taken counts like what is still in escrows: as the newest use, which nobody has.
-    came_back = sum(credits for _, credits in await subscriptions.later_returns(session, locked.payment_id))
+    came_back = sum(credits for _, credits in await subscription_bill.later_returns(session, locked.payment_id))
     since = {
         agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
     }

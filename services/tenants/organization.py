@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.billing.subscription.suspension import GOES_ON
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.money import format_amount
@@ -20,7 +21,6 @@ from domain.tenants.organization import (
 )
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
-from repositories.billing import subscription as subscriptions
 from repositories.books import debt
 from repositories.marketplace import marketplace
 from repositories.messages import alert, event
@@ -36,8 +36,6 @@ from services.marketplace.agent import retire_offers
 from services.messages import webhook_endpoint
 
 _S = OrganizationStatus
-#: The alert that the provider goes on charging a suspended organization.
-SUBSCRIPTION_GOES_ON = "organization.subscription_goes_on"
 
 
 async def create(
@@ -103,28 +101,7 @@ async def suspend(
     if row.status == _S.SUSPENDED.value:
         return row
     row.timed_exits = timed_exits.value
-    await _note_subscription(session, row.id, now)
     return await _become(session, actor, row, _S.SUSPENDED, "suspend", reason, now)
-
-
-async def _note_subscription(session: AsyncSession, organization_id: str, now: datetime) -> None:
-    """Alert operators that the provider goes on charging an organization for a plan that it cannot use."""
-    held = await subscriptions.held(session, organization_id)
-    if held is None or held.cancel_at_period_end:
-        return
-    day = "when it begins" if held.period is None else f"on {held.period.end:%Y-%m-%d}"
-    amount = f"{format_amount(held.terms.amount_minor, held.terms.currency)} {held.terms.currency}"
-    await alert.raise_alert(
-        session,
-        kind=SUBSCRIPTION_GOES_ON,
-        subject=organization_id,
-        detail=f"{organization_id} is suspended, and its subscription {held.subscription_id} to the plan "
-        f"{held.terms.plan} goes on: {held.provider} charges {amount} {day}, and then every "
-        f"{held.terms.interval.value}. If it is not to pay, pause its collection there, or signal "
-        "`cancel` to the subscription's run.",
-        org_id=organization_id,
-        window=now.isoformat(timespec="seconds"),
-    )
 
 
 async def await_charges(database: Database, organization_id: str) -> None:
@@ -147,7 +124,7 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
     _refuse_closed(row)
     if row.status == _S.ACTIVE.value:
         return row
-    await alert.close_cases(session, row.id, (SUBSCRIPTION_GOES_ON,))
+    await alert.close_cases(session, row.id, (GOES_ON,))
     return await _become(session, actor, row, _S.ACTIVE, "resume", None, now)
 
 

@@ -11,7 +11,7 @@ from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionGrant
 from models.payouts.recovery import Recovery
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import Database, driver_connection
 from tests.activities.test_disputed_credits import credits, give_up, next_month, won_after_all
 from tests.api.paying import NOW
@@ -138,8 +138,8 @@ async def test_given_up_invoice_is_paid_once_nothing_of_it_is_lost(
     assert invoice.status == "paid"
     # The rest was returned, so the bill is as unpaid as before.
     async with database.platform() as session:
-        given_up = await subscriptions.given_up(session, one.state.subscription_id)
-        unpaid = await subscriptions.has_unpaid(session, one.org_id)
+        given_up = await subscription_bill.given_up(session, one.state.subscription_id)
+        unpaid = await subscription_bill.has_unpaid(session, one.org_id)
     assert (bool(given_up), unpaid) == (is_given_up, is_given_up)
 
 

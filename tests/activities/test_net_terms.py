@@ -22,7 +22,7 @@ from models.credits.credit_lot import CreditLot
 from models.messages.mail import QueuedMail
 from models.payments.payment import PaymentRow
 from repositories.billing import invoice_collection as collections
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end
@@ -171,7 +171,7 @@ async def test_money_that_goes_back_pays_nothing_so_the_subscription_ends_as_if_
     await one.look(seen(first, second, period=month(1)), ends)
     assert is_not_paid(one.state, ends)
     async with database.platform() as session:
-        assert await subscriptions.has_unpaid(session, one.org_id)
+        assert await subscription_bill.has_unpaid(session, one.org_id)
     gone = seen(first, second, period=month(1), state=ProviderState.CANCELED, ended_at=ends)
     await one.look(gone, ends)
     assert (one.state.status, one.state.ended_why, await one.tier()) == (SubscriptionStatus.ENDED, "cancelled", "free")
@@ -186,9 +186,9 @@ async def test_invoice_that_is_given_up_after_its_bill_was_settled_is_awaited_ag
     assert (one.state.status, one.state.requests) == (SubscriptionStatus.ACTIVE, ())
     _, issued = await of(one)
     async with database.platform() as session:
-        assert not await subscriptions.has_unpaid(session, one.org_id)
+        assert not await subscription_bill.has_unpaid(session, one.org_id)
         await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21), by_plan=True)
-        assert await subscriptions.has_unpaid(session, one.org_id)
+        assert await subscription_bill.has_unpaid(session, one.org_id)
     await one.look(seen(first), due + timedelta(days=30))
     assert one.state.status is SubscriptionStatus.PAST_DUE
     assert is_not_paid(one.state, due + timedelta(days=30))
@@ -201,13 +201,13 @@ async def test_what_the_provider_requests_is_not_paid_here_and_keeps_other_net_t
     async with database.platform() as session:
         with pytest.raises(WrongInvoiceState, match="requests this payment"):
             await BOOKS[PurposeKind.INVOICE].subject(session, KIM, issued.id)
-        assert await subscriptions.has_unpaid(session, one.org_id)
+        assert await subscription_bill.has_unpaid(session, one.org_id)
     with pytest.raises(SubscriptionRefused):
         require_none_unpaid(one.state.terms, is_unpaid=True)
     require_none_unpaid(terms("starter"), is_unpaid=True)
     await one.look(seen(bill(0, 2_900, month(0))), START + timedelta(days=30))
     async with database.platform() as session:
-        assert not await subscriptions.has_unpaid(session, one.org_id)
+        assert not await subscription_bill.has_unpaid(session, one.org_id)
 
 
 async def test_each_open_invoice_names_its_page_also_after_the_subscription_has_ended(database: Database) -> None:

@@ -576,11 +576,11 @@ async def test_next_month_is_bought_once_and_goes_on_from_the_one_before(sold: S
     assert refused.declined is not None
     second = await sold.purchase(one)
     assert (second.period, second.ends_at, second.renewed_from) == (2, datetime(2026, 5, 1, 12, tzinfo=UTC), first.id)
-    assert await sold.stands(made) == ("ended", 0)
+    assert await sold.stands(made) == ("active", 0)
     assert await sold.earned() == 1800
     made.there.dispute()
     await made.look()
-    assert await sold.stands(made) == ("ended", 1000)
+    assert await sold.stands(made) == ("active", 1000)
     assert await sold.stands(one) == ("active", 0)
     assert await sold.earned() == 900
 
@@ -636,7 +636,8 @@ async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sol
 
     async def ends() -> None:
         async with sold.database.platform() as session:
-            await marketplace_renewal.renew(session, last.id, pays_out_granted=False, now=later)
+            for each in ((await sold.purchase(first)).id, last.id):
+                await marketplace_renewal.renew(session, each, pays_out_granted=False, now=later)
 
     async with sold.database.platform() as session:
         actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)

@@ -22,6 +22,7 @@ from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.event import EventRow
 from models.messages.mail import QueuedMail
 from providers.payments.registry import Providers
+from repositories.common.listing import Wanted
 from repositories.marketplace import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
@@ -38,10 +39,15 @@ pytestmark = pytest.mark.db
 __all__ = ["sold"]
 
 
-@pytest.mark.parametrize(("model", "is_told"), [("monthly", True), ("one_time", False)])
-def test_month_whose_next_one_was_bought_already_says_what_to_cancel(model: str, is_told: bool) -> None:
+@pytest.mark.parametrize(
+    ("model", "status", "renewed", "is_told"),
+    [("monthly", "active", True, True), ("monthly", "ended", False, True), ("one_time", "ended", False, False)],
+)
+def test_month_whose_next_one_was_bought_already_says_what_to_cancel(
+    model: str, status: str, renewed: bool, is_told: bool
+) -> None:
     """It is bought a day before, and whoever cancels within that day has the old purchase at hand."""
-    row = MarketplacePurchase(model=model, status="ended", renews_at=None)
+    row = MarketplacePurchase(model=model, status=status, renewed=renewed, renews_at=None)
     with pytest.raises(Conflict) as refusal:
         marketplace_renewal.status_when_cancelled(row)
     assert ("cancel that purchase" in refusal.value.detail) is is_told
@@ -106,6 +112,12 @@ async def written(database: Database, start: PaymentInput) -> Written:
     return await made.look()
 
 
+async def told(database: Database, sold: Sold, purchase_id: str) -> list[str]:
+    query = select(EventRow.type).where(EventRow.subject == purchase_id, EventRow.org_id == sold.buyer)
+    async with database.platform() as session:
+        return list(await session.scalars(query.order_by(EventRow.subject_seq)))
+
+
 async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
@@ -120,9 +132,18 @@ async def test_next_month_is_paid_by_the_method_that_paid_before(sold: Sold, dat
     assert (await sold.fulfil(made)).applied
     second = await sold.purchase(made)
     assert (second.renewed_from, second.period, second.status) == (first.id, 2, "active")
-    async with database.platform() as session:
-        assert (await marketplace.get_purchase(session, first.id)).status == "ended"
     assert await renewing.mails(sold.buyer) == 0
+    assert await told(database, sold, first.id) == ["purchase.created"], "the month that was paid is not over"
+    states = []
+    for at in (first.ends_at - timedelta(hours=1), first.ends_at):
+        await renewing.at(first, at)
+        async with database.platform() as session:
+            states.append((await marketplace.get_purchase(session, first.id)).status)
+            active = Wanted(org_id=sold.buyer, statuses=("active",))
+            shown = [each.id for each in (await marketplace.library(session, active, after=None, limit=9)).rows]
+        assert (first.id in shown) is (states[-1] == "active")
+    assert states == ["active", "ended"]
+    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sold: Sold, database: Database) -> None:
@@ -151,10 +172,7 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
         async with database.platform() as session:
             states.append((await marketplace.get_purchase(session, first.id)).status)
     assert states == ["active", "ended"]
-    query = select(EventRow.type).where(EventRow.subject == first.id, EventRow.org_id == sold.buyer)
-    async with database.platform() as session:
-        told = list(await session.scalars(query.order_by(EventRow.subject_seq)))
-    assert told == ["purchase.created", "purchase.ended"]
+    assert await told(database, sold, first.id) == ["purchase.created", "purchase.ended"]
 
 
 @pytest.mark.parametrize("days", [4, 27, 40])

@@ -11,9 +11,10 @@ from sqlalchemy import select, text
 
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.subscription.commands import cancelling, resuming
 from domain.billing.subscription.grants import monthly_grant
 from domain.billing.subscription.orders import confirmed, declined
-from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState
+from domain.billing.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
 from domain.billing.subscription.state import Outcome
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
@@ -106,6 +107,22 @@ async def test_period_that_is_charged_less_than_was_agreed_alerts_operators_unti
     assert await one.tier() == "professional"
     await one.look(seen(first, less, full, period=month(2)), month(2).start)
     assert await alerts() == [("subscription.charged_less", True, False)]
+
+
+async def test_credits_that_a_discount_leaves_out_are_told_to_the_organization_and_operators_once(
+    database: Database,
+) -> None:
+    one = await subscribed(database, "starter")
+    line = BillLine(description="Starter", amount_minor=2_900, period=month(1))
+    free = bill(1, 0, month(1), lines=(line,))
+    for _ in range(2):
+        await one.look(seen(bill(0, 2_900, month(0)), free, period=month(1)), month(1).start)
+    assert await one.credits() == 500
+    async with database.platform() as session:
+        [told] = await session.scalars(select(Alert).where(Alert.subject == one.state.subscription_id))
+    assert (told.kind, told.shared, told.for_operators) == ("subscription.credits_not_granted", True, True)
+    assert told.detail.startswith("500.00 credits of the plan starter were not granted")
+    assert told.detail.count(free.ref) == 1
 
 
 async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:
@@ -303,6 +320,30 @@ async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_
     assert told.data == {"plan": "Professional", "amount": "99.00", "currency": "USD"}
     (raised,) = [each for each in await one.rows(Alert) if each.kind == "subscription.upgrade_not_undone"]
     assert (raised.status, one.state.terms.plan) == ("resolved", "starter")
+
+
+@pytest.mark.parametrize(
+    ("then", "title", "amount"), [(None, "Professional", "99.00"), ("starter", "Starter", "29.00")]
+)
+async def test_mail_about_a_subscription_that_goes_on_says_with_what_it_renews(
+    database: Database, then: str | None, title: str, amount: str
+) -> None:
+    one = await subscribed(database, "professional")
+    await one.look(seen(bill(0, 9_900, month(0))))
+    await one.write(cancelling(one.state, "cmd_2", at_period_end=True, actor="kim"))
+    one.state = confirmed(one.state)
+    if then is not None:
+        one.state = ordered(one.state, terms(then), START + timedelta(days=2), "cmd_3")
+        await one.write(Outcome(subscription=one.state, event="downgrade_ordered", actor="kim"))
+    await one.write(resuming(one.state, "cmd_4", actor="kim", at=START + timedelta(days=3)))
+    (told,) = [each for each in await one.rows(QueuedMail) if each.kind == "subscription_resumed"]
+    assert told.data == {
+        "plan": "Professional",
+        "next_plan": title,
+        "amount": amount,
+        "currency": "USD",
+        "renews_on": "2026-02-28",
+    }
 
 
 async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:

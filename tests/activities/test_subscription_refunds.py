@@ -16,7 +16,7 @@ from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
 from providers.payments import limits
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note
@@ -123,7 +123,7 @@ async def test_credits_that_are_spent_at_the_same_time_are_used_or_refunded_and_
     assert refused.declined.extra == {"refundable": "14.50"}
     async with database.platform() as session:
         (row,) = await one.rows(SubscriptionBill)
-        locked = await subscriptions.bill_of_invoice(session, row.invoice_id)
+        locked = await subscription_bill.bill_of_invoice(session, row.invoice_id)
         assert locked is not None
         await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(one.org_id)])
         refunding = asyncio.create_task(made.refund(1_450))
@@ -300,7 +300,7 @@ async def test_period_is_owed_for_while_its_payment_is_disputed_and_once_that_is
 
     async def is_owed_for(at: datetime = period.start) -> bool:
         async with database.platform() as session:
-            return await subscriptions.is_owed_for(session, one.state.subscription_id, at)
+            return await subscription_bill.is_owed_for(session, one.state.subscription_id, at)
 
     assert not await is_owed_for()
     ref = made.there.dispute()
@@ -320,4 +320,4 @@ async def test_period_is_owed_for_while_its_payment_is_disputed_and_once_that_is
     won.there.close_dispute(ref, won=True)
     await won.look()
     async with database.platform() as session:
-        assert not await subscriptions.is_owed_for(session, other.state.subscription_id, period.start)
+        assert not await subscription_bill.is_owed_for(session, other.state.subscription_id, period.start)

@@ -12,7 +12,7 @@ from domain.billing.subscription.snapshot import BillReason
 from domain.common import accounts
 from ledger.gateway import Ledger
 from models.billing.subscription import SubscriptionBill, SubscriptionGrant
-from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, PLANS, START, YEAR, bill, month, ordered, seen, terms
@@ -70,7 +70,7 @@ async def test_all_that_was_paid_for_a_year_goes_along_with_its_credits(database
     grants = await one.rows(SubscriptionGrant)
     assert {each.credits_minor // 10**6 for each in grants if each.bill_ref == first.bill_ref} == {500}
     assert [each.credits_minor // 10**6 for each in grants if each.bill_ref == more.bill_ref][1:] == [9_500] * 11
-    assert await one.credits() == 500 + 9_160 + 11 * 10_000
+    assert await one.credits() == 500 + 9_161 + 11 * 10_000
 
 
 async def test_upgrade_that_is_charged_back_leaves_the_months_of_the_plan_before(database: Database) -> None:
@@ -87,16 +87,16 @@ async def test_first_bill_that_is_charged_back_leaves_what_the_upgrade_has_paid_
     await upgraded(one)
     await lose(await Mirrored.of(one, 0))
     await months(one, 1, 11)
-    assert await one.credits() == 9_160 + 11 * 9_500
+    assert await one.credits() == 9_161 + 11 * 9_500
 
 
 async def test_refund_of_an_upgrade_deducts_what_was_used_of_what_it_has_paid_for(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     due = await upgraded(one)
     await months(one, 1, 2)
-    await use(one, 500 + 9_160)
+    await use(one, 500 + 9_161)
     (own,) = [each for each in await one.rows(SubscriptionGrant) if each.key.endswith(":upgrade")]
-    unused = own.paid_minor * (own.credits_minor - 9_160 * 10**6) // own.credits_minor
+    unused = own.paid_minor * (own.credits_minor - 9_161 * 10**6) // own.credits_minor
     left = due - (own.paid_minor - unused)
     made = await Mirrored.of(one, 1)
     refused = await made.refund()
@@ -130,10 +130,10 @@ async def test_month_is_granted_while_the_bill_of_its_upgrade_is_refunded(databa
     await upgraded(one)
     _, more = await bills(one)
     async with database.platform() as session:
-        locked = await subscriptions.bill_of_invoice(session, more.invoice_id)
+        locked = await subscription_bill.bill_of_invoice(session, more.invoice_id)
         assert locked is not None
         granting = asyncio.create_task(months(one, 1, 1))
         await somebody_waits(database)
         await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(one.org_id)])
     await granting
-    assert await one.credits() == 500 + 9_160 + 10_000
+    assert await one.credits() == 500 + 9_161 + 10_000

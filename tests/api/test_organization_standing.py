@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx2
 import pytest
@@ -27,6 +28,7 @@ from models.messages.webhook_endpoint import WebhookEndpointEventRow
 from repositories.messages import alert
 from repositories.messages import webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
+from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import project
@@ -42,6 +44,7 @@ from tests.api.invoicing import issue
 from tests.api.paying import Written as Kept
 from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits
+from tests.support.looking import again
 from tests.support.outbox import past_others
 from tests.support.runs import escrow_hash
 from tests.support.timelines import timeline
@@ -138,18 +141,19 @@ async def test_nothing_begins_with_a_suspended_organization(
     refused(answer, 403, "organization.suspended")
 
 
-async def test_operators_are_told_that_a_suspended_organization_is_still_charged_for_its_plan(
-    operator: Caller, database: Database, shop: Tenant
+async def test_run_of_its_subscription_looks_when_an_organization_is_suspended_and_resumed(
+    operator: Caller, database: Database, shop: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = f"/alerts?subject={shop.org_id}&kind=organization.subscription_goes_on"
-    await subscribed(database, shop.org_id)
+    signal = AsyncMock()
+    monkeypatch.setattr(reach, "signal", signal)
+    held = await subscribed(database, shop.org_id)
     await suspend(operator, shop.org_id)
-    (alert,) = good(await operator.get(path))["data"]
-    assert f"{shop.org_id} is suspended" in alert["detail"]
-    assert "charges 29.00 USD on " in alert["detail"]
     good(await operator.post(f"/organizations/{shop.org_id}/resume", {}))
-    (alert,) = good(await operator.get(path))["data"]
-    assert alert["status"] == "resolved"
+    while signal.call_count < 2:
+        await again()
+    assert [(run.workflow_id, name) for _, run, name, _ in (each.args for each in signal.call_args_list)] == [
+        (f"subscription/{held}", "look")
+    ] * 2
 
 
 async def own_agent(_operator: Caller, _database: Database, shop: Tenant, _seller: Tenant) -> str:

@@ -21,6 +21,8 @@ VALUES = {
     "link": "https://pay.example/x",
     "month": "2026-10",
     "plan": "Starter",
+    "next_plan": "Free",
+    "renews_on": "2026-11-30",
     "changed_by": "kim",
     "agent": "agt_01h455vb4pex5vsknk084sn02q",
     "endpoint": "we_01h455vb4pex5vsknk084sn02q",

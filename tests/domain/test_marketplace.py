@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.common.errors import Conflict
 from domain.marketplace.metered import Metered, used_minor
 from domain.marketplace.offer import OfferModel, words
-from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of, status_at
+from domain.marketplace.sale import PurchaseStatus, Shares, check_refundable, shares_between, shares_of
 from tests.support.cases import for_each
 
 BOUGHT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,14 +28,6 @@ def test_what_comes_back_in_parts_takes_each_share_whole_and_never_more(amount: 
     assert all(min(part.creator_minor, part.commission_minor) >= 0 for part in parts)
     assert sum(part.creator_minor for part in parts) == whole.creator_minor
     assert sum(part.commission_minor for part in parts) == whole.commission_minor
-
-
-def test_month_is_active_until_it_is_over_although_the_next_one_was_bought() -> None:
-    ends, day = BOUGHT + timedelta(days=31), timedelta(days=1)
-    ended, active = PurchaseStatus.ENDED, PurchaseStatus.ACTIVE
-    assert [status_at(ended, ends, at) for at in (ends - day, ends)] == [active, ended]
-    assert status_at(ended, None, BOUGHT) is ended
-    assert status_at(PurchaseStatus.SUSPENDED, ends, BOUGHT) is PurchaseStatus.SUSPENDED
 
 
 def test_a_unit_that_cannot_be_divided_goes_to_the_larger_share() -> None:

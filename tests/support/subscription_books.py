@@ -18,6 +18,7 @@ from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from providers.tax.service import TaxService
 from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.outside_tax import OutsideTaxes
@@ -73,7 +74,7 @@ class Subscribed:
             for each in snapshot.bills
         )
         async with self.database.platform() as session:
-            given_up = await subscriptions.given_up(session, self.state.subscription_id)
+            given_up = await subscription_bill.given_up(session, self.state.subscription_id)
         outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at, given_up)
         if outcome is not None:
             await self.write(outcome, at)

@@ -11,18 +11,22 @@ from sqlalchemy import text
 from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.billing.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
-from contracts.runs import Run, subscription_news, subscription_run
+from contracts.runs import Run, subscription_look, subscription_news, subscription_run
 from domain.billing.subscription.commands import PRICE_CHANGED, opening
 from domain.billing.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.billing.subscription.state import Request, SubscriptionStatus, numbered
+from domain.billing.subscription.suspension import GOES_ON
+from domain.common.access import Actor, Role
 from domain.common.period import Anchor, Period
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from repositories.billing import subscription as subscriptions
+from repositories.billing import subscription_bill
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.billing.subscription import write
+from services.tenants import organization
 from tests.support.histories import replay, replay_and_keep
 from tests.support.looking import again
 from tests.support.subscriptions import bill_of
@@ -68,7 +72,7 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
         ("subscription_confirmed", "Starter"),
         ("subscription_changed", "Professional"),
         ("subscription_cancelled", "Professional"),
-        ("subscription_changed", "Professional"),
+        ("subscription_resumed", "Professional"),
         ("subscription_cancelled", "Professional"),
     ]
     await one.handle.result()
@@ -406,6 +410,63 @@ async def test_smaller_plan_that_follows_a_cancellation_is_what_a_resumed_subscr
     assert (there.price_id, there.cancel_at_period_end) == ("price_2900", False)
 
 
+async def stand(one: Subscriber, to: str) -> None:
+    """Suspend or resume the organization, and have its subscription look, as the API does."""
+    operator, org_id, at = Actor(principal="kim", role=Role.OPERATOR), one.start.subscription.org_id, datetime.now(UTC)
+    async with one.stage.database.platform() as session:
+        if to == "suspended":
+            await organization.suspend(session, operator, org_id, reason="Investigated.", now=at)
+        else:
+            await organization.resume(session, operator, org_id, now=at)
+    await reach.signal(one.stage.client, *subscription_look(await one.state(), actor=operator))
+
+
+async def test_suspended_organization_pays_no_further_period_and_goes_on_when_it_is_resumed_before(
+    stage: Stage,
+) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    await stand(one, "suspended")
+    while not (state := await one.state()).cancel_at_period_end:
+        await again()
+    [there] = of_customer(one)
+    assert (there.cancel_at_period_end, state.order) == (True, None)
+    assert (state.change and state.change.terms.plan, there.price_id) == ("starter", "price_2900")
+    await stand(one, "resumed")
+    while (state := await one.state()).cancel_at_period_end:
+        await again()
+    [there] = of_customer(one)
+    assert (there.cancel_at_period_end, state.order) == (False, None)
+    assert (state.change and state.change.terms.plan, there.price_id) == ("starter", "price_2900")
+
+
+async def test_operators_hear_of_a_suspended_organization_that_its_provider_goes_on_to_charge(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    refused = AsyncMock(side_effect=ProviderRefused("Not now.", code="subscription_locked"))
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.subscriptions, "cancel", refused)
+        await stand(one, "suspended")
+        await new_payment(one, "order_declined")
+    assert (await one.state()).cancel_at_period_end is False
+    query = text("SELECT detail, resolved_at FROM alerts WHERE subject = :id AND kind = :kind")
+    values = {"id": one.start.subscription.org_id, "kind": GOES_ON}
+    async with stage.database.platform() as session:
+        [(detail, resolved)] = await session.execute(query, values)
+    assert "stripe refuses to end its subscription" in detail
+    assert "subscription_locked. It charges 29.00 USD on " in detail
+    assert resolved is None
+    await stand(one, "suspended")
+    while not (await one.state()).cancel_at_period_end:
+        await again()
+    async with stage.database.platform() as session:
+        [(_, resolved)] = await session.execute(query, values)
+    assert resolved is not None
+
+
 def debited(stage: Stage, one: Subscriber, **news: object) -> None:
     """Have the newest bill at the provider be one that a bank is to pay, or that it has not."""
     there = stage.subscriptions.there
@@ -535,7 +596,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     assert (state.status, state.requests) == (S.ACTIVE, ())
     # Invoices are given up weeks after they were due, for which a run looks too often to wait here.
     overdue = Request(bill_ref=state.settled[-1], credits_minor=0, due_at=datetime.now(UTC) - timedelta(days=31))
-    monkeypatch.setattr(subscriptions, "given_up", AsyncMock(return_value=[overdue]))
+    monkeypatch.setattr(subscription_bill, "given_up", AsyncMock(return_value=[overdue]))
     await one.handle.signal("look", {})
     await one.handle.result()
     ended = await one.state()

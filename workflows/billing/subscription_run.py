@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionStatus,
         numbered,
     )
+    from domain.billing.subscription.suspension import follow
     from domain.common.access import Actor
     from domain.common.agenda import Wait
     from domain.common.errors import DomainError
@@ -157,8 +158,17 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
+        await self._order_what_follows(says)
+
+    async def _order_what_follows(self, says: SubscriptionResponse) -> None:
+        """End what is not paid on net terms, and follow the standing of the organization."""
         if orders.is_not_paid(self._state, workflow.now()):
             await self._write_own(orders.not_paid(self._state))
+            return
+        seen = says.snapshot
+        follows = None if seen is None else follow(self._state, seen.state, suspended=says.suspended)
+        if follows is not None:
+            await self._write_own(follows)
 
     async def _end_unmade(self) -> None:
         """End a subscription that the provider does not have, once no call of an earlier run can still arrive there.

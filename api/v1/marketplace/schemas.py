@@ -16,7 +16,7 @@ from domain.marketplace.metered import MAX_INCLUDED
 from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
 from domain.marketplace.offer import Seen as SeenOffer
 from domain.marketplace.renewal import is_over
-from domain.marketplace.sale import PurchaseStatus, status_at
+from domain.marketplace.sale import PurchaseStatus
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace.marketplace import Listing
 from services.marketplace.marketplace import NewOffer, shown_prices
@@ -226,7 +226,7 @@ class AgentPurchaseView(ResponseModel):
     @classmethod
     def of(cls, row: MarketplacePurchase, agent_name: str, window: timedelta, now: datetime) -> "AgentPurchaseView":
         """Show a purchase, which can be refunded within the window."""
-        status = status_at(PurchaseStatus(row.status), row.ends_at, now)
+        status = PurchaseStatus(row.status)
         return cls(
             id=row.id,
             organization_id=row.org_id,

@@ -1,6 +1,7 @@
 """Whether anything begins with an organization: operators suspend, resume and close it."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -12,13 +13,16 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
+from contracts.runs import subscription_look
 from domain.common.access import Actor, Permission
 from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.tenants.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
 from models.tenants.organization import Organization
+from repositories.billing import subscription as subscriptions
 from repositories.messages import webhook_endpoint as webhook_endpoints
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations
+from runtime import reach
 from services.tenants import organization as service
 
 router = Resource(tags=["organizations"])
@@ -38,7 +42,8 @@ async def suspend_organization(
 ) -> Response:
     """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
-    Escrows, payments in progress, reservations and subscriptions continue. With `timed_exits` set to `pause`, escrows
+    Escrows, payments in progress and reservations continue. Its subscription ends with its period, unless the
+    organization is resumed before. With `timed_exits` set to `pause`, escrows
     whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a
     setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
     """
@@ -58,6 +63,7 @@ async def suspend_organization(
             )
             view = await _view(session, row)
         await service.await_charges(deps.database, organization_id)
+        await _signal_subscription(deps, actor, organization_id)
         return view
 
     return await command.run(act)
@@ -71,12 +77,15 @@ async def suspend_organization(
 async def resume_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Resume a suspended organization: new activity can begin again. For operators."""
+    """Resume a suspended organization: new activity can begin again, and its subscription goes on. For operators."""
     await _require(deps, actor, organization_id)
 
     async def act() -> OrganizationView:
         async with deps.database.platform() as session:
-            return await _view(session, await service.resume(session, actor, organization_id, now=datetime.now(UTC)))
+            row = await service.resume(session, actor, organization_id, now=datetime.now(UTC))
+            view = await _view(session, row)
+        await _signal_subscription(deps, actor, organization_id)
+        return view
 
     return await command.run(act)
 
@@ -117,6 +126,15 @@ async def _require(deps: Deps, actor: Actor, organization_id: str) -> None:
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
     permit(actor, Permission.MANAGE_ORGANIZATIONS)
+
+
+async def _signal_subscription(deps: Deps, actor: Actor, organization_id: str) -> None:
+    """Have the run of its subscription look at its standing, after the answer; it looks by itself twice a day."""
+    async with deps.database.platform() as session:
+        held = await subscriptions.held(session, organization_id)
+    if held is not None and deps.temporal is not None:
+        news = subscription_look(held, actor=actor)
+        deps.background.begin(news[0].workflow_id, partial(reach.signal, deps.temporal, *news))
 
 
 async def _view(session: AsyncSession, row: Organization) -> OrganizationView:

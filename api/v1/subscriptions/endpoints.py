@@ -59,7 +59,7 @@ from domain.common.mail import Purpose
 from domain.common.money import parse_amount
 from domain.tenants.organization import STOPPED
 from providers.subscriptions.base import SubscriptionProvider
-from repositories.billing import billing_terms
+from repositories.billing import billing_terms, subscription_bill
 from repositories.billing import subscription as subscriptions
 from repositories.tenants import api_key, contact
 from repositories.tenants import organization as organizations
@@ -403,7 +403,7 @@ async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, 
 
     The provider takes off what was paid for the rest of the period, and knows nothing of what a bank takes back.
     """
-    if shown.kind is ChangeKind.UPGRADE and await subscriptions.is_owed_for(session, held.subscription_id, now):
+    if shown.kind is ChangeKind.UPGRADE and await subscription_bill.is_owed_for(session, held.subscription_id, now):
         raise SubscriptionRefused(
             "The payment of the current period is disputed or was refunded. Pay its invoice, or wait for the bank's "
             "decision. If nothing is due any more, cancel the subscription and subscribe again.",

@@ -237,11 +237,12 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
     _require_no_order(subscription)
     if not at_period_end or subscription.period is None or subscription.status not in CHANGEABLE | {S.PAST_DUE}:
         order = Order(kind=OrderKind.CANCEL, command_id=command_id)
-        return Outcome(subscription=replace(subscription, order=order), event="cancellation_ordered", actor=actor)
-    if subscription.cancel_at_period_end:
+        after = replace(subscription, order=order, ends_by_suspension=False)
+        return Outcome(subscription=after, event="cancellation_ordered", actor=actor)
+    if subscription.cancel_at_period_end and not subscription.ends_by_suspension:
         raise _wrong(subscription, "This subscription is already cancelled to the end of its period.")
     order = Order(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
-    after = replace(subscription, cancel_at_period_end=True, order=order)
+    after = replace(subscription, cancel_at_period_end=True, ends_by_suspension=False, order=order)
     return Outcome(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
 
 

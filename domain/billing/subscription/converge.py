@@ -5,7 +5,7 @@ granted with it. At a boundary the renewal comes first, then the change that wai
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.billing.plan import Interval
@@ -28,6 +28,7 @@ from domain.billing.subscription.state import (
     Subscription,
     SubscriptionStatus,
 )
+from domain.billing.subscription.suspension import SUSPENDED
 from domain.billing.subscription.unpaid import (
     begins_with,
     begun,
@@ -39,9 +40,12 @@ from domain.billing.subscription.unpaid import (
     undoing,
 )
 from domain.billing.subscription.upgrade import acted, worth_of
+from domain.common.money import CREDIT, format_amount
 from domain.common.period import Anchor, Period
 
 S, P = SubscriptionStatus, ProviderState
+#: The detail of an event that has the credits which no money was received for, as text by the bill.
+UNGRANTED = "ungranted"
 _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
     P.INCOMPLETE: S.INCOMPLETE,
     P.INCOMPLETE_EXPIRED: S.ENDED,
@@ -60,12 +64,16 @@ class OtherSubscription(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Work in progress: the subscription, and what was settled, granted and billed so far."""
+    """Work in progress: the subscription, and what was settled, granted and billed so far.
+
+    `ungranted` has the credits that are left out of a bill because no money was received for it, by the bill.
+    """
 
     subscription: Subscription
     settled: tuple[Settled, ...] = ()
     grants: tuple[Grant, ...] = ()
     billed: tuple[Billed, ...] = ()
+    ungranted: Mapping[str, int] = field(default_factory=dict)
 
 
 def converge(
@@ -123,7 +131,7 @@ def converge(
         settled=step.settled,
         grants=step.grants,
         plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
-        details={"state": seen.state.value, "bills": booked, **_next_try(after, seen)},
+        details={"state": seen.state.value, "bills": booked, **_next_try(after, seen), **_ungranted(step)},
         billed=step.billed,
     )
 
@@ -183,11 +191,27 @@ def _settle(step: _Step, bill: Bill) -> _Step:
 def _begin_unpaid(step: _Step, bill: Bill) -> _Step:
     """Begin a period that costs nothing: a downgrade that waited for it acts."""
     change, period = acting(step.subscription, bill), bill.period
+    if bill.reason in {BillReason.CREATE, BillReason.CYCLE}:
+        terms = step.subscription.terms if change is None else change.terms
+        step = _without_credits(step, bill, terms.credits_minor)
     if change is None or period is None or bill.reason is not BillReason.CYCLE:
         return step
     step = _caught_up(step, period.start)
     worth = worth_of(change.terms, bill)
     return replace(step, subscription=replace(step.subscription, terms=change.terms, change=None, worth_minor=worth))
+
+
+def _without_credits(step: _Step, bill: Bill, credits_minor: int) -> _Step:
+    """Note the credits of a bill that has a price, for which a discount or a balance left nothing to pay."""
+    if bill.whole_minor <= 0 or not credits_minor:
+        return step
+    return replace(step, ungranted={**step.ungranted, bill.ref: credits_minor})
+
+
+def _ungranted(step: _Step) -> Mapping[str, object]:
+    """Return the credits that are left out, as a detail of the event."""
+    left = {bill_ref: format_amount(credits, CREDIT) for bill_ref, credits in step.ungranted.items()}
+    return {UNGRANTED: left} if left else {}
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:
@@ -257,6 +281,8 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     upgraded, grants = acted(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
     settled = (_settled(bill, _paid_for(upgraded, change, bill)),) if bill.paid_minor > 0 else ()
+    if bill.paid_minor <= 0:
+        step = _without_credits(step, bill, change.credits_minor)
     return replace(step, subscription=upgraded, settled=(*step.settled, *settled), grants=(*step.grants, *grants))
 
 
@@ -334,7 +360,14 @@ def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subs
     trial_end = subscription.trial_end if leaves_trial(subscription) else seen.trial_end
     if seen.state is P.TRIALING and subscription.paid_through is not None:
         trial_end = None  # it waits for the end of what was paid, after an upgrade was undone
-    return replace(subscription, period=seen.period, trial_end=trial_end, cancel_at_period_end=cancels)
+    is_on = not cancels and subscription.order is None and seen.state is not P.CANCELED
+    return replace(
+        subscription,
+        period=seen.period,
+        trial_end=trial_end,
+        cancel_at_period_end=cancels,
+        ends_by_suspension=subscription.ends_by_suspension and not is_on,
+    )
 
 
 def _card_of_trial(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
@@ -385,7 +418,8 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
         return replace(subscription, status=status)
     if subscription.status is S.ENDED:
         return subscription
-    why = subscription.ended_why or ("not_paid" if seen.state is P.INCOMPLETE_EXPIRED else "cancelled")
+    why = SUSPENDED if subscription.ends_by_suspension else "cancelled"
+    why = subscription.ended_why or ("not_paid" if seen.state is P.INCOMPLETE_EXPIRED else why)
     return replace(
         subscription,
         status=S.ENDED,
@@ -394,6 +428,7 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
         change=None,
         order=None,
         cancel_at_period_end=False,
+        ends_by_suspension=False,
     )
 
 

@@ -1,5 +1,6 @@
 """When a downgrade takes effect: with the first period that the provider bills at its price."""
 
+from domain.billing.subscription.proration import whole_credits
 from domain.billing.subscription.snapshot import Bill
 from domain.billing.subscription.state import Change, ChangeKind, Subscription, Terms
 
@@ -32,7 +33,7 @@ def credits_charged(terms: Terms, bill: Bill) -> int:
     charged = charged_minor(bill, {terms.price_id})
     if charged >= terms.amount_minor:
         return terms.credits_minor
-    return terms.credits_minor * max(0, charged) // terms.amount_minor
+    return whole_credits(terms.credits_minor * max(0, charged) // terms.amount_minor, terms.credits_minor)
 
 
 def short_minor(terms: Terms, bill: Bill) -> int:

@@ -8,7 +8,7 @@ S = SubscriptionStatus
 
 
 def mail_about(before: Subscription | None, after: Subscription) -> MailKind | None:
-    """Return the mail about a confirmation, change or cancellation; None if there was none of these.
+    """Return the mail about a confirmation, change, cancellation or resumption; None if there was none of these.
 
     The end that a cancellation announced has no further mail, and a subscription that never began has no mail at all.
     """
@@ -21,8 +21,10 @@ def mail_about(before: Subscription | None, after: Subscription) -> MailKind | N
     if after.cancel_at_period_end and not before.cancel_at_period_end:
         return MailKind.SUBSCRIPTION_CANCELLED
     resumed = before.cancel_at_period_end and not after.cancel_at_period_end
+    if resumed:
+        return MailKind.SUBSCRIPTION_RESUMED
     agreed, was = ((each.terms.plan, each.terms.interval, each.terms.seats) for each in (after, before))
-    if resumed or agreed != was:
+    if agreed != was:
         return MailKind.SUBSCRIPTION_CHANGED
     return None
 

@@ -103,6 +103,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
         order=None,
         change=change,
         cancel_at_period_end=subscription.cancel_at_period_end and order.kind is not OrderKind.CANCEL_AT_END,
+        ends_by_suspension=subscription.ends_by_suspension and order.kind is not OrderKind.SUSPEND,
     )
     details = {"order": order.kind.value, "why": why}
     # What declines the order of a caller is the answer to it, and an undo is nobody's.

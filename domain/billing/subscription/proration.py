@@ -1,12 +1,15 @@
 """The cost and the grant of a change in the middle of a period, in integers, each amount rounded once.
 
 A line of money is the price times the part of the period that is left, in whole seconds, rounded half up. Credits are
-rounded down.
+rounded up to whole ones, and are never more than the allowance that they are a part of.
 """
 
 from dataclasses import dataclass
 
+from domain.common.money import CREDIT, scale_of
 from domain.common.period import Period
+
+_WHOLE: int = 10 ** scale_of(CREDIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def anew(old_minor: int, new_minor: int, left: int, period: Period, begins: Peri
 
 
 def credits_of_upgrade(old_minor: int, new_minor: int, left: int, month: Period) -> int:
-    """Return the credits that an upgrade grants: the difference of allowances for the rest of the month, rounded down.
+    """Return the credits that an upgrade grants: the difference of allowances for the rest of the month.
 
     Args:
         old_minor: the allowance of a month that was granted at its start.
@@ -67,13 +70,24 @@ def credits_of_upgrade(old_minor: int, new_minor: int, left: int, month: Period)
         month: the one that the old allowance was for.
     """
     _, whole = month.seconds_left(month.start)
-    return max(0, new_minor - old_minor) * left // whole
+    most = max(0, new_minor - old_minor)
+    return whole_credits(most * left // whole, most)
 
 
 def credits_of_new_period(old_minor: int, new_minor: int, left: int, month: Period) -> int:
     """Return the credits of a month that begins early: what the last one granted for its rest is taken off."""
     _, whole = month.seconds_left(month.start)
-    return max(0, new_minor * whole - old_minor * left) // whole
+    return whole_credits(max(0, new_minor * whole - old_minor * left) // whole, new_minor)
+
+
+def whole_credits(part_minor: int, most_minor: int) -> int:
+    """Round a part of an allowance up to whole credits: nobody is shown, or owes, the fraction of a second.
+
+    Args:
+        part_minor: the exact part.
+        most_minor: the allowance, which may have a fraction of a credit itself.
+    """
+    return min(most_minor, -(-part_minor // _WHOLE) * _WHOLE)
 
 
 def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:

@@ -139,7 +139,8 @@ class OrderKind(StrEnum):
     """What the provider is still to be asked for.
 
     `resume`: that the period's end changes nothing. `go_on`: that it goes on at the end, with the downgrade that waits.
-    `undo`: that it takes an upgrade back that was not paid.
+    `undo`: that it takes an upgrade back that was not paid. `suspend`: that it ends with its period, because its
+    organization is suspended; a downgrade that waits stays.
     """
 
     CREATE = "create"
@@ -151,6 +152,7 @@ class OrderKind(StrEnum):
     RESUME = "resume"
     GO_ON = "go_on"
     UNDO = "undo"
+    SUSPEND = "suspend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +255,8 @@ class Subscription:
         requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
         pay_url: the provider's page where the newest of it is paid.
         year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months.
+        ends_by_suspension: it ends with its period because its organization is suspended, and goes on if that is
+            resumed before.
         late_periods: what was charged for and is not paid although a newer period is, the newest last.
     """
 
@@ -291,6 +295,7 @@ class Subscription:
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
     worth_minor: int = 0
+    ends_by_suspension: bool = False
 
     def has_done(self, command_id: str) -> bool:
         """Return whether a command of that id was done, as far as the window reaches."""

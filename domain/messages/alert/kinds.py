@@ -84,7 +84,9 @@ KINDS: Mapping[str, Kind] = {
     "mail.undelivered": Kind(closed_by=OPERATOR),
     "notification.undelivered": Kind(closed_by=OPERATOR),
     "organization.closed_payment": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
-    "organization.subscription_goes_on": Kind(closed_by="the organization, when it is resumed"),
+    "organization.subscription_goes_on": Kind(
+        closed_by="the subscription, when it is to end; or the organization, when it is resumed"
+    ),
     "payment.books_refused": _REFUSED,
     "payment.debt": Kind(closed_by="the debt, when it is paid"),
     "payment.dispute_inquiry": Kind(closed_by=_DECIDED),
@@ -124,6 +126,7 @@ KINDS: Mapping[str, Kind] = {
     "statement.not_made": Kind(closed_by=OPERATOR),
     "subscription.books_refused": _REFUSED,
     "subscription.charged_less": Kind(closed_by="the next period that is charged in full, or the end"),
+    "subscription.credits_not_granted": Kind(closed_by=OPERATOR),
     "subscription.made_after_all": Kind(closed_by=OPERATOR),
     "subscription.not_answered": Kind(closed_by="the order, when it is answered or given up"),
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),

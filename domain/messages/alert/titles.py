@@ -87,6 +87,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "subscription.not_answered": ("Subscription not answered", "Abonnement ohne Antwort"),
     "subscription.made_after_all": ("Subscription created late", "Abonnement verspätet angelegt"),
     "subscription.charged_less": ("Plan charged too low", "Tarif zu niedrig berechnet"),
+    "subscription.credits_not_granted": ("Plan without its credits", "Tarif ohne sein Guthaben"),
     "subscription.seats_exceeded": ("More people than seats", "Mehr Personen als Plätze"),
     "subscription.upgrade_not_undone": ("Upgrade not undone", "Tarifwechsel nicht zurückgenommen"),
     "tax.country_unproven": ("Country not proven", "Land nicht nachgewiesen"),

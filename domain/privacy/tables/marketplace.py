@@ -42,7 +42,7 @@ TABLES: Mapping[str, Place] = {
                 "model price_minor currency usage_prices creator_bps creator_minor commission_minor granted_minor "
                 "taken_minor included_uses used_minor used_by tax_minor"
             ),
-            TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries",
+            TECHNICAL: "status bought_at refunded_at anchor_at period ends_at renews_at tries renewed",
         },
         WHO_DECIDED,
     ),

@@ -117,30 +117,26 @@ class StripeCustomers:
 
     async def setup_intent(self, customer_ref: str, *, idempotency_key: str) -> SetupView:
         """Begin to store a payment method that can be charged later without the payer."""
-        with translated(changes=True):
-            intent = await self._client.v1.setup_intents.create_async(
-                {"customer": customer_ref, "usage": "off_session", "automatic_payment_methods": {"enabled": True}},
-                {"idempotency_key": idempotency_key},
-            )
-        return SetupView(id=intent.id, client_secret=str(intent.client_secret))
+
+        async def begin(key: str) -> SetupView:
+            with translated(changes=True):
+                intent = await self._client.v1.setup_intents.create_async(
+                    {"customer": customer_ref, "usage": "off_session", "automatic_payment_methods": {"enabled": True}},
+                    {"idempotency_key": key},
+                )
+            return SetupView(id=intent.id, client_secret=str(intent.client_secret))
+
+        return await under_key(begin, idempotency_key)
 
     async def set_email(self, customer_ref: str, address: str, *, idempotency_key: str) -> None:
         """Set where invoices are sent to: Stripe requests no payment of a customer without an address."""
-        with translated(changes=True):
-            await self._client.v1.customers.update_async(
-                customer_ref, {"email": address}, {"idempotency_key": idempotency_key}
-            )
+        await self._update(customer_ref, {"email": address}, idempotency_key)
 
     async def set_default(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
         """Make a stored method the one that is charged unless another is named."""
         if await self._owner(method_ref) != customer_ref:
             raise _not_theirs()
-        with translated(changes=True):
-            await self._client.v1.customers.update_async(
-                customer_ref,
-                {"invoice_settings": {"default_payment_method": method_ref}},
-                {"idempotency_key": idempotency_key},
-            )
+        await self._update(customer_ref, {"invoice_settings": {"default_payment_method": method_ref}}, idempotency_key)
 
     async def detach(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
         """Forget a stored method; one that nobody holds any more is forgotten already."""
@@ -149,16 +145,28 @@ class StripeCustomers:
             return
         if owner != customer_ref:
             raise _not_theirs()
-        with translated(changes=True):
-            await self._client.v1.payment_methods.detach_async(method_ref, {}, {"idempotency_key": idempotency_key})
+
+        async def detach(key: str) -> bool:
+            with translated(changes=True):
+                await self._client.v1.payment_methods.detach_async(method_ref, {}, {"idempotency_key": key})
+            return True
+
+        async def detached() -> bool | None:
+            return True if await self._owner(method_ref) is None else None
+
+        await under_key(detach, idempotency_key, detached)
 
     async def portal(self, customer_ref: str, return_url: str, *, idempotency_key: str) -> str:
         """Return the address of a page, good for minutes, where the customer sees to all of this."""
-        with translated(changes=True):
-            session = await self._client.v1.billing_portal.sessions.create_async(
-                {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": idempotency_key}
-            )
-        return session.url
+
+        async def make(key: str) -> str:
+            with translated(changes=True):
+                session = await self._client.v1.billing_portal.sessions.create_async(
+                    {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": key}
+                )
+            return session.url
+
+        return await under_key(make, idempotency_key)
 
     async def unused_cash(self, customer_ref: str) -> dict[str, int]:
         """Return what the customer has sent by bank transfer and no payment has used, in minor units by currency."""
@@ -166,6 +174,13 @@ class StripeCustomers:
             balance = await self._client.v1.customers.cash_balance.retrieve_async(customer_ref)
         kept = balance.available.to_dict() if balance.available else {}
         return {currency.upper(): from_stripe(amount, currency) for currency, amount in kept.items() if amount > 0}
+
+    async def _update(self, customer_ref: str, params: stripe.params.CustomerUpdateParams, key: str) -> None:
+        async def update(key: str) -> None:
+            with translated(changes=True):
+                await self._client.v1.customers.update_async(customer_ref, params, {"idempotency_key": key})
+
+        await under_key(update, key)
 
     async def _find(self, org_id: str) -> str | None:
         quoted = org_id.replace("\\", "\\\\").replace("'", "\\'")

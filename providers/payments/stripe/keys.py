@@ -18,7 +18,13 @@ HOLDS = timedelta(hours=25)
 MOST = 5
 
 
-async def under_key(call: Callable[[str], Awaitable[T]], key: str, look: Callable[[], Awaitable[T | None]]) -> T:
+async def _nothing() -> None:
+    """Find nothing."""
+
+
+async def under_key(
+    call: Callable[[str], Awaitable[T]], key: str, look: Callable[[], Awaitable[T | None]] = _nothing
+) -> T:
     """Make a call; while Stripe only repeats a failure, look for its effect, and without one call under the next key.
 
     A failure that is repeated says that the request which had it is over. So an effect that is not seen afterwards
@@ -27,7 +33,8 @@ async def under_key(call: Callable[[str], Awaitable[T]], key: str, look: Callabl
     Args:
         call: makes the call under a key.
         key: the caller's; the next ones are made from it, so that a later call uses the same ones.
-        look: returns the effect, read after the failure, or None.
+        look: returns the effect, read after the failure, or None. By default there is nothing to find: having the
+            effect twice is the same as once, or nobody has seen the first one.
 
     Raises:
         OutcomeUnknown: the effect could not be read, or too many keys are used up.

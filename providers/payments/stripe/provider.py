@@ -223,12 +223,24 @@ class StripeProvider:
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
         """Write the evidence as free text; Stripe accepts no more once it is final."""
-        with translated(changes=True):
-            await self._api.disputes.update_async(
-                dispute_ref,
-                {"evidence": {"uncategorized_text": evidence.text}, "submit": evidence.final},
-                {"idempotency_key": idempotency_key},
-            )
+
+        async def submit(key: str) -> bool:
+            with translated(changes=True):
+                await self._api.disputes.update_async(
+                    dispute_ref,
+                    {"evidence": {"uncategorized_text": evidence.text}, "submit": evidence.final},
+                    {"idempotency_key": key},
+                )
+            return True
+
+        async def submitted() -> bool | None:
+            with translated(changes=False):
+                found = await self._api.disputes.retrieve_async(dispute_ref)
+            is_there = field(found.evidence, "uncategorized_text") == evidence.text
+            is_final = not evidence.final or bool(field(found.evidence_details, "submission_count"))
+            return True if is_there and is_final else None
+
+        await under_key(submit, idempotency_key, submitted)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List the account's balance transactions, payouts and Stripe's own fees among them as `OTHER`."""

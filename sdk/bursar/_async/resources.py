@@ -2820,7 +2820,7 @@ class AsyncOrganizations:
     ) -> models.OrganizationView:
         """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
-        Escrows, payments in progress, reservations and subscriptions continue. With `timed_exits` set to `pause`, escrows whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
+        Escrows, payments in progress and reservations continue. Its subscription ends with its period, unless the organization is resumed before. With `timed_exits` set to `pause`, escrows whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
         """
         return await self._caller.ask(
             models.OrganizationView,
@@ -2833,7 +2833,7 @@ class AsyncOrganizations:
         )
 
     async def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
-        """Resume a suspended organization: new activity can begin again. For operators."""
+        """Resume a suspended organization: new activity can begin again, and its subscription goes on. For operators."""
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.resume",

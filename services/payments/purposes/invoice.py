@@ -38,8 +38,7 @@ from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill
 from providers.payments.limits import refundable
-from repositories.billing import invoice, invoice_line
-from repositories.billing import subscription as subscriptions
+from repositories.billing import invoice, invoice_line, subscription_bill
 from services.billing import credit_note, invoice_collection, subscription_grant, subscription_refund
 from services.billing.tax_receipt import TaxedMovement
 from services.payments import payment_loss
@@ -47,7 +46,7 @@ from services.payments.purposes.base import Alone, Follower, refuse_beside_other
 
 #: Events by which an operator returns money.
 REFUND = "refund_requested"
-LOST = subscriptions.LOSSES
+LOST = subscription_bill.LOSSES
 #: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
 #: Events by which a bank returns disputed money.
@@ -255,7 +254,7 @@ class InvoiceBooks(Alone):
         status = InvoiceStatus((await invoice.get(session, invoice_id)).status)
         if status is InvoiceStatus.OPEN:
             return None
-        mirror = await subscriptions.mirror_of(session, invoice_id)
+        mirror = await subscription_bill.mirror_of(session, invoice_id)
         return None if mirror is not None and mirror.id == terms.payment_id else f"the invoice is {status.value}"
 
     async def share(
@@ -277,7 +276,7 @@ class InvoiceBooks(Alone):
             row = await invoice.get(session, invoice_id)
             parts = invoice_line.parts_of_row(row)
             if invoice_booking.of_subscription(parts):
-                share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
+                share.bill = await subscription_bill.bill_of_invoice(session, invoice_id)
             if share.bill is not None or event.details.get("credit_note"):
                 share.noted = _noted(row, parts)
         return share

@@ -30,7 +30,7 @@ from repositories.tenants import audit, organization
 from runtime.database import driver_connection
 from services.billing.tax_receipt import TaxedMovement
 from services.books.debt import close_paid_debts, owed_minor
-from services.marketplace.marketplace import is_charged_back, is_kept, new_purchase, owned_now
+from services.marketplace.marketplace import hand_over, is_charged_back, is_kept, new_purchase, owned_now, standing
 from services.payments.purposes.base import Alone, refuse_beside_others
 from services.payouts import recovery, transfer_reversal
 
@@ -155,7 +155,7 @@ class PurchaseShare:
             await _make(session, event, transfer_id)
         elif self.purchase is not None:
             row = self.purchase
-            status = PurchaseStatus(row.status)
+            before = status = standing(row)
             row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
@@ -163,10 +163,10 @@ class PurchaseShare:
                 gone = self.taken > 0 and self.taken >= row.price_minor - used
                 has_other, disputed = self.other is not None, is_disputed(event.payment)
                 status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
-            if status.value != row.status:
+            if status is not before:
                 refunded = status is PurchaseStatus.REFUNDED
                 row.status, row.refunded_at = status.value, event.at if refunded else None
-                row.renews_at = None
+                row.renews_at, row.renewed = None, False
                 row.refunded_by = event.actor if refunded else None
                 row.used_minor = used if refunded else row.used_minor
             if self.other is not None and is_disputed(event.payment):
@@ -227,7 +227,7 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
     )
     before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
     if before is not None:
-        before.status, before.renews_at = PurchaseStatus.ENDED.value, None
+        hand_over(before, event.at)
         await session.flush()
     purchase = new_purchase(
         offer,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,7 @@ from domain.billing.plan import Interval, PlanPrice
 from domain.billing.subscription.accrual import Deferred
 from domain.billing.subscription.commands import preview
 from domain.billing.subscription.orders import confirmed
-from domain.billing.subscription.proration import part_of, refundable_minor
+from domain.billing.subscription.proration import part_of, refundable_minor, whole_credits
 from domain.billing.subscription.refund import LostCredits, restored
 from domain.billing.subscription.snapshot import BillReason, ProviderState
 from domain.billing.subscription.state import ChangeKind, SubscriptionRefused, Terms
@@ -46,6 +46,22 @@ def rounded(value: Fraction) -> int:
     return int((Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def up(value: Fraction) -> int:
+    """Round minor units of credits up to whole credits."""
+    return ceil(Fraction(floor(value), 10**6)) * 10**6
+
+
+@given(st.integers(0, 10**12), st.data())
+def test_part_of_an_allowance_is_whole_credits_and_never_more_than_the_allowance(
+    most: int, data: st.DataObject
+) -> None:
+    part = data.draw(st.integers(0, most))
+    given_out = whole_credits(part, most)
+    assert part <= given_out <= most
+    assert given_out - part < 10**6
+    assert given_out % 10**6 == 0 or given_out == most
+
+
 @given(amounts, seconds, st.data())
 def test_part_is_the_fraction_rounded_once(amount: int, whole: int, data: st.DataObject) -> None:
     left = data.draw(st.integers(0, whole))
@@ -63,14 +79,16 @@ def test_part_is_the_fraction_rounded_once(amount: int, whole: int, data: st.Dat
         ("starter", "enterprise", days(14), 13_500, 4_750),
         ("premium", "starter", days(7), 1_800, 375),
         ("starter", "professional", timedelta(0), 7_000, 1_500),
-        ("starter", "professional", days(28) - timedelta(seconds=1), 0, 0),
+        # The fraction of a second is no fraction of a credit.
+        ("starter", "professional", timedelta(seconds=35), 7_000, 1_500),
+        ("starter", "professional", days(28) - timedelta(seconds=1), 0, 1),
     ],
 )
 def test_upgrade_costs_and_grants_the_difference_of_what_is_left(
     plan: str, to: str, after: timedelta, due: int, credits: int
 ) -> None:
     shown = preview(active(plan), PLANS, terms(to), 1, START + after)
-    assert (shown.kind, shown.due_minor, shown.credits_minor // 10**6) == (ChangeKind.UPGRADE, due, credits)
+    assert (shown.kind, shown.due_minor, shown.credits_minor) == (ChangeKind.UPGRADE, due, credits * 10**6)
 
 
 def test_year_instead_of_a_month_begins_anew_and_what_was_not_used_is_taken_off() -> None:
@@ -111,7 +129,7 @@ def test_random_upgrades_cost_what_an_independent_calculation_says(
             for price in prices
         )
         share = Fraction(int((month_end - at).total_seconds()), int((month_end - start).total_seconds()))
-        more = floor((max(0, new.credits_minor - plan.credits_minor)) * share)
+        more = up(max(0, new.credits_minor - plan.credits_minor) * share)
 
         pending = ordered(held, terms(name, interval), at, f"cmd_{number}")
         proration = bill(number, charge - unused, None, reason=BillReason.UPDATE, created_at=at)
@@ -153,7 +171,7 @@ def test_random_changes_over_months_are_charged_and_granted_as_an_independent_ca
             unused, charge = (rounded(each.price(MONTH, "USD").amount_minor * left) for each in (plan, new))
             update = bill(number, charge - unused, None, reason=BillReason.UPDATE, created_at=at)
             outcome = taken(held, seen(update, period=period), at)
-            more = floor(max(0, new.credits_minor - plan.credits_minor) * left) if charge > unused else 0
+            more = up(max(0, new.credits_minor - plan.credits_minor) * left) if charge > unused else 0
             assert sum(each.amount_minor for each in outcome.settled) == charge - unused
             assert sum(each.credits_minor for each in outcome.grants) == more
             held, plan = outcome.subscription, new

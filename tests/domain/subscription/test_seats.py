@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 
 import pytest
 from hypothesis import given
@@ -134,7 +134,7 @@ def test_more_seats_cost_and_grant_what_an_independent_calculation_says(first: i
     left = Fraction(int((month(0).end - at).total_seconds()), int((month(0).end - START).total_seconds()))
     unused, charge = (floor(Fraction(number * 1_299) * left + Fraction(1, 2)) for number in (first, wanted))
     assert (shown.kind, shown.due_minor) == (ChangeKind.UPGRADE, charge - unused)
-    assert shown.credits_minor == floor(more * 100_000_000 * left)
+    assert shown.credits_minor == ceil(Fraction(floor(more * 100_000_000 * left), 10**6)) * 10**6
     pending = confirmed(changing(held, shown, "cmd_2", actor="kim").subscription)
     assert pending.terms.seats == first
     update = bill(1, charge - unused, None, reason=BillReason.UPDATE, created_at=at)

@@ -9,7 +9,7 @@ from domain.billing.subscription.accrual import Deferred, accrues
 from domain.billing.subscription.agenda import POLL, News, Step, agenda
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.orders import UPGRADE_LAPSES, confirmed, declined
-from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState
+from domain.billing.subscription.snapshot import Bill, BillLine, BillReason, BillState, ProviderState
 from domain.billing.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus
 from domain.billing.subscription.unpaid import lapsed
 from domain.common.agenda import Wait
@@ -40,6 +40,17 @@ def test_upgrade_that_is_paid_after_its_period_is_invoiced_for_what_was_left_of_
     later = replace(pending, period=month(1))
     [settled] = taken(later, seen(bill(1, 3_500, None, reason=UPDATE, created_at=AT), period=month(1))).settled
     assert settled.period == Period(start=AT, end=month(0).end)
+
+
+def test_credits_that_a_balance_leaves_out_of_an_upgrade_are_named() -> None:
+    pending = ordered(active(), terms("professional"), AT)
+    line = BillLine(description="The rest of Professional", amount_minor=3_500)
+    free = replace(by_debit(BillState.PAID), lines=(line,))
+    outcome = taken(pending, seen(free), AT)
+    assert (outcome.grants, outcome.subscription.terms.plan) == ((), "professional")
+    assert outcome.details["ungranted"] == {"in_1": "750.00"}
+    paid = taken(pending, seen(replace(free, paid_minor=3_500)), AT)
+    assert "ungranted" not in paid.details
 
 
 def test_year_that_an_upgrade_begins_is_invoiced_whole() -> None:

@@ -122,7 +122,7 @@ def test_months_of_an_upgraded_year_hang_on_the_bill_that_has_paid_for_them() ->
     year.until(ANCHOR.after(12))
     assert year.credits_of("in_0") == [500] * 12
     assert year.credits_of("in_1") == [750, *[1_500] * 11]
-    assert year.credits_of("in_2") == [7_733, *[8_000] * 9]
+    assert year.credits_of("in_2") == [7_734, *[8_000] * 9]
     assert {ref: year.cost_of(ref) for ref in year.paid} == year.paid
     # What half a month grants costs half of what a month costs.
     own, following = [each.paid_minor for each in year.grants if each.bill_ref == "in_1"][:2]
@@ -133,7 +133,7 @@ def test_month_that_begins_before_an_upgrade_is_paid_has_its_credits_all_the_sam
     year, at = Year.begun("starter"), ANCHOR.after(1) - timedelta(hours=1)
     year.upgrade("enterprise", at, paid_at=ANCHOR.after(1) + timedelta(hours=1))
     assert year.credits_of("in_0") == [500] * 2
-    assert year.credits_of("in_1") == [14, 9_500]
+    assert year.credits_of("in_1") == [15, 9_500]
     year.until(ANCHOR.after(12))
     assert (year.cost_of("in_1"), len(year.credits_of("in_1"))) == (year.paid["in_1"], 12)
 
@@ -184,7 +184,7 @@ def test_year_instead_of_a_month_costs_by_the_credits_that_it_grants() -> None:
     update = bill(1, shown.due_minor, shown.proration.period, reason=BillReason.UPDATE, created_at=at)
     outcome = taken(ordered(held, terms("enterprise", YEAR), at), seen(update, period=shown.proration.period), at)
     (first,) = outcome.grants
-    assert first.credits_minor // CREDITS == 14
+    assert first.credits_minor // CREDITS == 15
     year = Year(outcome.subscription, [first])
     year.until(at + days(400))
     assert first.paid_minor < 40

@@ -130,6 +130,22 @@ async def test_subscription_is_cancelled_at_its_end_resumed_ended_now_and_begun_
     assert (second["status"], second["id"] != first["id"]) == ("active", True)
 
 
+async def test_plan_of_a_suspended_organization_ends_with_its_period_unless_it_is_resumed(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    await stored(payer, sandboxes)
+    good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)
+
+    async def ends() -> bool:
+        return bool((await look(payer))["cancel_at_period_end"])
+
+    standing = f"/organizations/{payer.org_id}"
+    good(await payer.world.operator.post(f"{standing}/suspend", {"reason": "Under investigation."}))
+    await until(ends, lambda found: found)
+    good(await payer.world.operator.post(f"{standing}/resume"))
+    await until(ends, lambda found: not found)
+
+
 async def test_pitfall_23_page_is_for_the_price_that_was_agreed_and_gives_nothing_before_it_is_paid(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:
