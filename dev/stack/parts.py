@@ -94,10 +94,14 @@ def bytecode_folder(data_dir: Path) -> Path:
 
 
 def python_environment(env: Mapping[str, str], data_dir: Path) -> dict[str, str]:
-    """Return the environment of a Python program of the stack: it writes at once, and keeps bytecode."""
+    """Return the environment of a Python program of the stack: it writes at once, and keeps bytecode.
+
+    Its Temporal is on this machine alone, so names are shown there unless the environment says otherwise.
+    """
     # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
     bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode_folder(data_dir))}
-    return {**env, "PYTHONUNBUFFERED": "1", **bytecode}
+    shown = {"BURSAR_NAMES_IN_TEMPORAL": env.get("BURSAR_NAMES_IN_TEMPORAL") or "true"}
+    return {**env, **shown, "PYTHONUNBUFFERED": "1", **bytecode}
 
 
 def drop_cut_off_bytecode(data_dir: Path) -> int:
