@@ -11,7 +11,7 @@ from console.format import Prefs
 #: The noun of the cookie; `Site.cookie_name` makes its name.
 COOKIE = "choices"
 YEAR_SECONDS = 365 * 24 * 3600
-THEMES = {"system": "As the system is", "light": "Light", "dark": "Dark"}
+THEMES = {"system": "System", "light": "Light", "dark": "Dark"}
 #: How numbers and dates are written; the words are English.
 LOCALES = {
     "en": "English (1,234.50)",

@@ -40,7 +40,9 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
     if "paypal" in providers:
         found.append(("paypal", "PayPal", "On PayPal's page"))
     if coins and "crypto" in providers:
-        found += [(f"{COIN}{asset}", asset, "Sent to an address of its own") for asset in config.body["crypto_assets"]]
+        found += [
+            (f"{COIN}{asset}", asset, "You send it to a one-time address") for asset in config.body["crypto_assets"]
+        ]
     return tuple(found)
 
 

@@ -99,7 +99,7 @@ def page(
         back=f"{here}/plans",
         choice=Shown(key="", values=chosen),
         plans=tuple((each["id"], each["name"]) for each in plans),
-        intervals=(("month", "By the month"), ("year", "By the year")),
+        intervals=(("month", "Monthly"), ("year", "Yearly")),
         send=send,
         sent=(*((name, chosen[name]) for name in ("plan", "interval", "seats") if chosen.get(name)), *offer.sent),
         lines=offer.lines,
@@ -123,7 +123,7 @@ def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     now = found["kind"] == ChangeKind.UPGRADE
     lines = []
     if decimal(unused["amount"]):
-        lines.append(Line(label="Taken off for what is not used", amount=_money(unused, prefs)))
+        lines.append(Line(label="Credit for unused time", amount=_money(unused, prefs)))
     lines.append(Line(label="Due today, without tax", amount=_money(due, prefs), strong=True))
     if decimal(found["credits"]):
         lines.append(Line(label="Credits that come with it now", amount=amount(found["credits"], "CREDIT", prefs)))
@@ -132,7 +132,7 @@ def _change(preview: Answer | None, config: Answer, prefs: Prefs) -> _Offer:
     lines.append(Line(label="Credits a month", amount=amount(found["credits_per_month"], "CREDIT", prefs)))
     at = day(found["acts_at"], prefs)
     sentences: tuple[str, ...] = (
-        ("It is yours as soon as what is due is paid.",)
+        ("The new plan starts when this payment succeeds.",)
         if now
         else (f"It begins on {at}. Until then everything stays as it is, and nothing is refunded.",)
     )

@@ -155,7 +155,9 @@ def _plan(
                 amount=amount(cost, currency, prefs),
                 every=f"a seat {EVERY[interval]}" if by_seat else EVERY[interval],
                 agreed=agreed,
-                label="Change the seats" if is_own else f"Choose {plan['name']}, by the {interval}",
+                label="Change the seats"
+                if is_own
+                else f"Choose {plan['name']}, {'monthly' if interval == 'month' else 'yearly'}",
                 href=f"{choose}?plan={plan['id']}&interval={interval}" if offered else "",
             )
         )

@@ -128,7 +128,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, ha
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
         tasks=_tasks(tasks, base, naming, has),
-        tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
+        tasks_failed=unanswered("To do", tasks, base) if tasks is not None else None,
         alerts=tuple(alert(each, naming) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
         alerts_failed=unanswered("Open alerts", answers["alerts"], base),
@@ -159,7 +159,7 @@ def _own(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, ha
         money_failed=unanswered("Balance", credits, base),
         asks_tasks=tasks is not None,
         tasks=_tasks(tasks, base, naming, has),
-        tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
+        tasks_failed=unanswered("To do", tasks, base) if tasks is not None else None,
         alerts=(),
         alerts_href="",
         alerts_failed=None,
@@ -199,7 +199,7 @@ def _cards(
         Card(label="Available", amount=written("available"), href=listed, note="Can be spent now"),
         Card(label="Reserved", amount=written("held"), href=listed, note="Set aside for work under way"),
         Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
-        Card(label="Owed", amount=written("owed"), href=listed, note="Taken from what comes in next"),
+        Card(label="Debt", amount=written("owed"), href=listed, note="Deducted from your next payment"),
         *_spent(spent, listed, prefs),
     )
 

@@ -15,7 +15,7 @@ from domain.marketplace.offer import OfferModel
 
 #: The commands of a purchase: label, kind of the button, and the word for what is said afterwards.
 COMMANDS = {
-    "refund": ("Give it back", "danger", "purchase.refunded"),
+    "refund": ("Return", "danger", "purchase.refunded"),
     "cancel": ("Cancel", "danger", "purchase.cancelled"),
 }
 
@@ -170,7 +170,7 @@ def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, 
     facts = [("Agent", purchase["agent_name"]), ("Price", price_of(purchase, prefs))]
     if effect["to_buyer"] is not None:
         back = amount(effect["to_buyer"], effect["currency"], prefs)
-        label = f"Give it back for {back}"
+        label = f"Return for {back}"
         facts += [("Comes back", back.text), ("Was used", amount(effect["used"], effect["currency"], prefs).text)]
     return Asking(
         title=f"{COMMANDS[name][0]}: {purchase['agent_name']}",

@@ -253,7 +253,7 @@ def _money(payment: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount]
         ("Went back, or on its way", payment["refunded_amount"], currency),
         ("Disputed", payment["disputed_amount"], currency),
         ("Can be refunded", payment["refundable_amount"], currency),
-        ("Given for it", granted["amount"], granted["currency"]),
+        ("Credited", granted["amount"], granted["currency"]),
         ("Owed, because it was spent", owed["amount"], owed["currency"]),
     ]
     return (
@@ -313,9 +313,9 @@ def _chargeback(dispute: Mapping[str, Any], around: Around) -> Chargeback:
 
 #: What the API calls its events, in words; one that is not here is shown as it is called.
 _EVENTS: Mapping[str, str] = {
-    "created": "Asked for",
+    "created": "Requested",
     "adopted": "Made by the provider",
-    "submitted": "Made at the provider",
+    "submitted": "Created at the provider",
     "outcome_unknown": "The provider's answer was lost",
     "refused": "Declined",
     "time_over": "The payment expired",

@@ -33,7 +33,7 @@ TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
     ("Under way", (P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE)),
     ("Paid", (P.SUCCEEDED, P.PARTIALLY_REFUNDED)),
     ("Not paid", (P.FAILED, P.EXPIRED, P.CANCELLED)),
-    ("Gone back", (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
+    ("Refunded", (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
 )
 #: First on the list of all organizations: payments with an unknown outcome.
 UNKNOWN = ("Outcome not known", (P.UNKNOWN,))

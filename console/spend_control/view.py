@@ -150,8 +150,8 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
         title="Limits",
         listed=found.listed("Limits", LABELS, tabbed=("open",)),
         tabs=(
-            Tab(label="In force", href=found.asked.address(open=""), current=not every),
-            Tab(label="With closed ones", href=found.asked.address(open="false"), current=every),
+            Tab(label="Active", href=found.asked.address(open=""), current=not every),
+            Tab(label="All", href=found.asked.address(open="false"), current=every),
         ),
         kinds=(("", "Anything"), *_KINDS.items()),
         open=given.get("open", ""),
@@ -292,7 +292,7 @@ def create(form: Shown, departments: Choice, agents: Choice, listed: str) -> Set
     typed = [(kind, f"{_KINDS[kind]}, by its id") for kind in ("department", "agent", "project", "key", "run")]
     return Set(
         title="New limit",
-        lead="What is spent has to fit into every limit that it falls under.",
+        lead="A charge is declined if it would exceed any limit that applies.",
         crumbs=(Link(label="Limits", href=listed),),
         action=f"{listed}/new",
         label="Set the limit",

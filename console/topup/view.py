@@ -111,7 +111,7 @@ def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quot
     if chosen.startswith(STORED):
         note = "It is charged now."
     elif chosen.startswith(COIN):
-        note = "The payment gets a rate of its own when it is made."
+        note = "The exchange rate is fixed when you start the payment."
     else:
         note = "You pay on the provider's page. Nothing is charged before."
     return Quote(

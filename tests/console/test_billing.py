@@ -167,7 +167,7 @@ def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> Non
     page = asked(said(HELD))
     amounts = {line.label: str(line.amount).replace("\N{NO-BREAK SPACE}", " ") for line in page.lines}
     assert amounts == {
-        "Taken off for what is not used": "8.70 USD",
+        "Credit for unused time": "8.70 USD",
         "Due today, without tax": "21.00 USD",
         "Credits that come with it now": "450.00 credits",
         "From then on, a month": "99.00 USD",
@@ -446,7 +446,7 @@ async def test_subscribed_organization_sees_its_plan_and_what_a_change_costs(
         return await owner.get(f"{base}{path}")
 
     assert "29.00" in (await page("")).text
-    assert "Compared" in (await page("/plans")).text
+    assert "Compare plans" in (await page("/plans")).text
     larger = await page("/change?plan=professional&interval=month")
     assert "Due today" in larger.text
     same = await page("/change?plan=starter&interval=month")

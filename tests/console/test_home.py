@@ -55,7 +55,7 @@ def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
         ("Available", "1.50"),
         ("Reserved", "0.25"),
         ("Held in escrow", "50.00"),
-        ("Owed", "0.00"),
+        ("Debt", "0.00"),
         ("Spent this month", "0.00"),
     ]
     assert [each.total.text for each in shown.holdings] == ["51.75\N{NO-BREAK SPACE}USD"]

@@ -229,7 +229,7 @@ async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
     assert links
     assert {(await seller.get(link)).status_code for link in links} == {200}
     asked = (await owner.get(f"{bought}/refund")).text
-    assert "Give it back for 9.50\N{NO-BREAK SPACE}credits" in asked
+    assert "Return for 9.50\N{NO-BREAK SPACE}credits" in asked
     done = await owner.post(f"{bought}/refund", {"command": f"{KEY}3"})
     assert done.headers["location"] == f"{bought}?notice=purchase.refunded"
     assert good(await buyer.owner.get("/billing/balance"))["available"] == "10.00"

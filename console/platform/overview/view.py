@@ -159,7 +159,7 @@ def page(
             task(each, BASE, naming, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing")
             for each in _data(answers["tasks"])
         ),
-        tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
+        tasks_failed=unanswered("To do", answers["tasks"], BASE),
         alerts=tuple(alert(each, naming) for each in _data(answers["alerts"])),
         alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
         alerts_failed=unanswered("Alerts", answers["alerts"], BASE),

@@ -64,8 +64,8 @@ KINDS: Mapping[str, Kind] = {
         word="Demand",
         sentence="More while an agent's open work exceeds a part of its capacity.",
         fields=(
-            Field(of="threshold", label="From this part of the capacity on", hint="0.8 is four fifths.", required=True),
-            Field(of="maximum", label="At most, times", hint="1.50 at most.", value="1.50", required=True),
+            Field(of="threshold", label="Starts at utilisation", hint="0.8 is 80 %.", required=True),
+            Field(of="maximum", label="Maximum multiplier", hint="1.50 at most.", value="1.50", required=True),
             Field(of="full", label="Reached at this part of the capacity", value="1.00", required=True),
         ),
     ),
@@ -141,7 +141,7 @@ KINDS: Mapping[str, Kind] = {
         sentence="The lowest and the highest price, applied after all other rules.",
         fields=(
             Field(of="floor", label="At least, times the base price"),
-            Field(of="ceiling", label="At most, times the base price"),
+            Field(of="ceiling", label="Maximum multiplier of the base price"),
             Field(of="floor_amount", label="At least, per unit"),
             Field(of="ceiling_amount", label="At most, per unit"),
             Field(of="currency", label="Currency of these amounts", mode="text"),

@@ -107,7 +107,7 @@ def detail_of(happened: Happened) -> str:
             why = _REASONS.get(happened.reason or "", "the control does not allow it").format(window=window)
             return f"A spend of {amount} for {happened.subject} was refused: {why}{_until(happened.ends_at)}."
         case AlertKind.EXHAUSTED:
-            return f"A spend of {amount} was refused, because the credits did not suffice. Add credits."
+            return f"A charge of {amount} was declined: insufficient balance. Add credits."
         case AlertKind.NO_RATE:
             return (
                 f"A spend was refused, because there is no rate from {CREDIT} to {happened.asset} that is new enough. "

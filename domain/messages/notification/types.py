@@ -96,13 +96,13 @@ TYPES: Sequence[NotificationType] = (
             ),
             "subscription.active": _words(
                 "Subscription to {plan}",
-                "The subscription to the plan {plan} is paid for, at {price} an interval.",
+                "The subscription to the plan {plan} is paid for, at {price} a {interval}.",
                 "Abonnement von {plan}",
                 "Das Abonnement des Tarifs {plan} ist bezahlt, zu {price} je Zeitraum.",
             ),
             "subscription.updated": _words(
                 "Subscription to {plan} changed",
-                "The subscription was changed, or a new period has begun: the plan {plan} at {price} an interval.",
+                "The subscription was changed, or a new period has begun: the plan {plan} at {price} a {interval}.",
                 "Abonnement von {plan} geändert",
                 "Das Abonnement wurde geändert, oder ein neuer Zeitraum hat begonnen: Tarif {plan} zu {price} je "
                 "Zeitraum.",
@@ -286,7 +286,7 @@ TYPES: Sequence[NotificationType] = (
                 f"Die Treuhand über {{amount}} {de_text}.",
             )
             for state, en, en_text, de, de_text in (
-                ("delivered", "delivered", "has its delivery", "geliefert", "hat ihre Lieferung"),
+                ("delivered", "delivered", "was delivered", "geliefert", "wurde geliefert"),
                 ("disputed", "disputed", "is disputed", "strittig", "ist strittig"),
                 ("released", "released", "was released", "ausgezahlt", "wurde ausgezahlt"),
                 ("refunded", "refunded", "was refunded", "erstattet", "wurde erstattet"),
