@@ -7,8 +7,8 @@ bounds a debt of thousands, and what is reported of usage is never refused.
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
-from decimal import Decimal
 
+from domain.common.money import Amounts
 from domain.usage.arrears import UnpaidLimit
 from runtime.database import Database
 from services.usage import usage_unpaid
@@ -20,7 +20,7 @@ CACHE_SIZE = 10_000
 class UnpaidBook:
     """The refusals of organizations in arrears, as they were found last."""
 
-    def __init__(self, database: Database, usual: Decimal) -> None:
+    def __init__(self, database: Database, usual: Amounts) -> None:
         """Take the database, and the platform's limit for terms that state none."""
         self._database = database
         self._usual = usual

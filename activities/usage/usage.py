@@ -26,6 +26,7 @@ from contracts.usage.usage import (
 )
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
+from domain.common.money import Amounts
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.amounts import format_pico
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
@@ -93,7 +94,7 @@ class Metering:
     paying: Mapping[str, int | None] = field(default_factory=dict)
     trusts_callers: bool = False
     charges_calls: bool = False
-    unpaid_limit: Decimal | None = None
+    unpaid_limit: Amounts | None = None
 
 
 class UsageActivities:

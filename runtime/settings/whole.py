@@ -1,7 +1,6 @@
 """Every setting of the product."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from pydantic import model_validator
 
@@ -85,7 +84,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             own_refund_days=self.topup_refund_days,
             own_refunds=self.topup_refunds,
             keeps_fees=self.refund_fees_paid_by == "payer",
-            largest_top_up=Decimal(self.largest_topup),
+            largest_top_up=self.largest_topup,
         )
 
     @property

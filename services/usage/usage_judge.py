@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.billing_terms import USUAL, BillingTerms, UsageMode
 from domain.common.access import Actor
 from domain.common.errors import DomainError, Invalid
+from domain.common.money import Amounts
 from domain.credits.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.adapters import ModelCall
 from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
@@ -60,7 +60,7 @@ class Delivery:
     rates: Rates
     key: SpendingKey | None = None
     paying: Mapping[str, int | None] = field(default_factory=dict)
-    unpaid_limit: Decimal | None = None
+    unpaid_limit: Amounts | None = None
 
 
 @dataclass(slots=True, kw_only=True)

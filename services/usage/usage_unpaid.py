@@ -1,13 +1,13 @@
 """What an organization in arrears has not paid, against the limit of its billing terms."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_run.period import month_at
 from domain.billing.billing_terms import BillingTerms, UsageMode
 from domain.common import accounts
+from domain.common.money import Amounts
 from domain.usage.amounts import to_minor
 from domain.usage.arrears import Unpaid, UnpaidLimit
 from ledger.gateway import Ledger
@@ -17,13 +17,13 @@ from runtime.database import driver_connection
 from services.usage.usage_unbilled import unbilled_usage
 
 
-async def refusal(session: AsyncSession, org_id: str, usual: Decimal, *, at: datetime) -> UnpaidLimit | None:
+async def refusal(session: AsyncSession, org_id: str, usual: Amounts, *, at: datetime) -> UnpaidLimit | None:
     """Return why an organization's usage that asks first is refused; None if it is not.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        usual: the platform's limit, in any currency, for terms that state none.
+        usual: the platform's limit for terms that state none.
         at: the time.
     """
     version = await billing_terms.holding(session, org_id, at)
@@ -34,7 +34,7 @@ async def refusal(session: AsyncSession, org_id: str, usual: Decimal, *, at: dat
 
 
 async def tell(
-    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, *, unbilled_pico: int, at: datetime
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Amounts, *, unbilled_pico: int, at: datetime
 ) -> None:
     """Raise an alert, once a month each, if most of the limit or all of it is reached.
 
@@ -56,7 +56,7 @@ async def tell(
 
 
 async def _standing(
-    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, unbilled_pico: int
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Amounts, unbilled_pico: int
 ) -> Unpaid:
     books = Ledger(await driver_connection(session))
     # A limit counts at once, unlike everything else that is agreed: the terms in force may still be older ones.

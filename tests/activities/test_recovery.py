@@ -22,7 +22,7 @@ from domain.billing.document.content import Document
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, InsufficientFunds
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.common.state_hash import state_hash
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.purposes.escrow import fulfilled
@@ -244,7 +244,7 @@ class World:
                 currency=currency,
                 amount_minor=cents,
                 hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
-                minimum="0.01",
+                minimum=amounts_from("0.01"),
                 command_id=new_id("cmd"),
                 now=at,
             )

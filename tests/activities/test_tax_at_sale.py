@@ -19,6 +19,7 @@ from domain.common.approval import ApprovalRequired
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT as ASSET
+from domain.common.money import amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.options import Options
 from domain.payments.payment.purposes.credits import credits_bought
@@ -226,7 +227,7 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
 
 
 def above(setting: str) -> ByHand:
-    return ByHand(two_above=setting, price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
+    return ByHand(two_above=amounts_from(setting), price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
 
 
 async def test_credits_that_come_back_count_for_two_operators_although_they_came_off_before_tax(
