@@ -90,7 +90,7 @@ def worked_out(
         command_id: that finalises it.
         now: the time.
     """
-    discounts = invoice_line.discounts_of(row)
+    discounts, rules = invoice_line.discounts_of(row), rules.on(lines)
     at_hand = credits if row.applies_credits else CreditsAtHand()
 
     def summed(discounts: Sequence[Discount], purchased_minor: int) -> InvoiceSums:

@@ -226,6 +226,28 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     await prove_all(database_urls)
 
 
+async def test_credits_pay_cost_on_an_invoice_at_the_price_at_which_they_are_charged_for_it(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org = await organization(database)
+    await credit(database, org, 3_000 * CREDIT, paid=8_970)
+    rules = replace(GERMAN, cost_credit=CreditPrice(price=Decimal("0.025"), currency="USD"))
+    # 25.00 of cost take what a prepaid organization is charged for it, 1,000 credits, and as many more for tax of 19 %.
+    row = await finalise(database, await draft(database, org, line(2_500, is_cost=True), applies_credits=True), rules)
+    assert (row.total_minor, row.prepaid_minor) == (2_975, 2_975)
+    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
+    # Beside 25.00 of other prices they take 250 more, and tax on these.
+    lines = line(2_500, is_cost=True), line(2_500)
+    both = await finalise(database, await draft(database, org, *lines, applies_credits=True), rules)
+    assert (both.total_minor, both.prepaid_minor, both.prepaid_credits_minor) == (5_950, 5_950, 1_487_500_000)
+    async with database.platform() as session:
+        await credit_notes.issue(
+            session, KIM, both.id, amount_minor=None, reason="all", command_id=f"crn-{both.id}", now=NOW
+        )
+    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
+    await prove_all(database_urls)
+
+
 def above(setting: str) -> ByHand:
     return ByHand(two_above=amounts_from(setting), price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
 

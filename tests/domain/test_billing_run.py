@@ -199,6 +199,7 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
     assert (found.lines[2].period_start, found.lines[2].period_end) == (JANUARY.starts_at, JANUARY.ends_at)
     assert found.places == (1, 0, None)
     assert found.total_minor == 110_00
+    assert [line.is_cost for line in found.lines] == [True, True, False, False]
 
 
 def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:

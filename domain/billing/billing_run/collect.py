@@ -106,6 +106,7 @@ class _Group:
 
     wording: Wording
     period: Period
+    is_cost: bool
     pico: int = 0
     events: int = 0
     sums: list[int] = field(default_factory=list)
@@ -151,6 +152,7 @@ def collect(
                     fixed_minor=whole,
                     discount_minor=whole - left,
                     period=group.period,
+                    is_cost=group.is_cost,
                 )
             )
     used = sum(line.amount_minor for line in lines)
@@ -208,7 +210,7 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
         if key not in groups:
             wording = ((_KINDS[each.source], each.name[:_SHOWN]), *late)
             own = period if each.month == period.month else period_of(each.month, period.time_zone)
-            groups[key] = _Group(wording, own)
+            groups[key] = _Group(wording, own, each.source is Source.MODEL)
         group = groups[key]
         _add(group, each.pico, each.events, [index])
     order = list(Source)
@@ -217,7 +219,7 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
     if len(costing) <= most:
         return found
     small = costing[most - 1 :]
-    rest = _Group((("other_prices", str(len(small))),), period)
+    rest = _Group((("other_prices", str(len(small))),), period, any(group.is_cost for group in small))
     for group in small:
         _add(rest, group.pico, group.events, group.sums)
     gone = {id(group) for group in small}
@@ -243,6 +245,7 @@ def _line(
     fixed_minor: int | None = None,
     discount_minor: int = 0,
     period: Period | None = None,
+    is_cost: bool = False,
 ) -> InvoiceLine:
     return InvoiceLine(
         description=said(wording),
@@ -253,4 +256,5 @@ def _line(
         discount_minor=discount_minor,
         period_start=None if period is None else period.starts_at,
         period_end=None if period is None else period.ends_at,
+        is_cost=is_cost,
     )
