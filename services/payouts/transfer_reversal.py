@@ -72,7 +72,7 @@ async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed
         )
 
 
-async def plan_refund(
+async def plan_sale(
     session: AsyncSession,
     *,
     payment_id: str,
@@ -84,10 +84,12 @@ async def plan_refund(
     transfer_id: UUID,
     now: datetime,
 ) -> None:
-    """Request reversals for what a creator owes by the refund of a sale in money, which took nothing else to recover.
+    """Request reversals for what a creator owes by the refund or chargeback of a sale in money.
+
+    Its share was taken from its earnings before, so nothing else is left to recover.
 
     Args:
-        session: of the refund; the creator's debts are locked.
+        session: of the event; the creator's debts are locked.
         payment_id: of the sale.
         cause: of the debt, unique for the payment.
         asset: the currency.
