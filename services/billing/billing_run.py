@@ -67,7 +67,9 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
     """Read what the invoices of organizations depend on."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
-    credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
+    credits: Mapping[str, CreditsAtHand] = {}
+    if rules.credit is not None:
+        credits = await invoice.credits_at_hand(connection, org_ids, now, rules.credit.currency)
     return Basis(rules=rules, taxes=taxes, credits=credits)
 
 

@@ -193,4 +193,4 @@ async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: 
     """Return the credits of an organization, locked until the transaction ends."""
     wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())
+    return (await invoice.credits_at_hand(connection, [org_id], now, currency)).get(org_id, CreditsAtHand())
