@@ -141,7 +141,7 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         paying=settings.paying_actions,
         trusts_callers=settings.litellm_trusts_callers,
         charges_calls=settings.litellm_charges,
-        unpaid_limit=settings.unpaid_usage_limit,
+        arrears=settings.arrears_rules,
     )
 
 

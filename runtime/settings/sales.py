@@ -100,8 +100,21 @@ class SalesSettings(Part):
     @property
     def price_of_cost(self) -> CreditPrice:
         """How much of a cost in money one credit pays."""
+        return self._price_of_cost(self.cost_markup)
+
+    @property
+    def price_of_marked_cost(self) -> CreditPrice:
+        """How much of a cost that is billed with its markup one credit pays."""
+        return self._price_of_cost("0")
+
+    def _price_of_cost(self, markup: str) -> CreditPrice:
         lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
-        return cost_price(self.cost_credit_price, self.cost_markup, self.price_of_credits, lowest)
+        return cost_price(self.cost_credit_price, markup, self.price_of_credits, lowest)
+
+    @property
+    def cost_markup_e6(self) -> int:
+        """What is charged beyond the cost of calls of models, in 10^-6 of it."""
+        return int(Decimal(self.cost_markup).scaleb(6))
 
     @property
     def price_warnings(self) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ async def send_usage_events(
         late=deps.settings.usage_late,
         rates=Rates(prices=deps.prices, uses=deps.settings.use_terms),
         key=key,
-        unpaid_limit=deps.settings.unpaid_usage_limit,
+        arrears=deps.settings.arrears_rules,
     )
     async with deps.database.platform() as session:
         outcomes = await usage.record(session, delivery, documents)

@@ -23,6 +23,7 @@ class InvoiceRules:
         others: the tax countries of the other legal entities, by code; None charges no tax.
         credit: the value of a credit on invoices in that currency; None if credits do not pay invoices.
         cost_credit: how much of a line of cost a credit pays, in the same currency; None for as much as of others.
+        cost_markup_e6: what such a line charges beyond the cost, in 10^-6 of it.
         credit_includes_tax: whether that price includes tax, if credits are taxed when they are sold.
         taxes_what_was_paid: whether tax on an invoice that credits pay is on what was paid for them, and not on their
             value, if they are taxed when they are used.
@@ -34,6 +35,7 @@ class InvoiceRules:
     others: Mapping[str, str | None] = field(default_factory=dict)
     credit: CreditPrice | None = None
     cost_credit: CreditPrice | None = None
+    cost_markup_e6: int = 0
     credit_includes_tax: bool = False
     taxes_what_was_paid: bool = False
     needs_answer: bool = False
