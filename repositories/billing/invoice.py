@@ -236,7 +236,8 @@ async def credits_at_hand(
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
         LEFT JOIN LATERAL (
             SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rates r
-            WHERE r.base = $3 AND r.quote = l.paid_asset AND r.starts_at <= $2 ORDER BY r.starts_at DESC LIMIT 1
+            WHERE r.base = $3 AND r.quote = l.paid_asset AND l.paid_asset <> $3 AND r.starts_at <= $2
+            ORDER BY r.starts_at DESC LIMIT 1
         ) x ON x.ends_at > $2 AND x.quote_minor > 0
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
         GROUP BY a.path
