@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import asyncpg
 import httpx2
@@ -142,7 +141,7 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         paying=settings.paying_actions,
         trusts_callers=settings.litellm_trusts_callers,
         charges_calls=settings.litellm_charges,
-        unpaid_limit=Decimal(settings.unpaid_usage_limit),
+        arrears=settings.arrears_rules,
     )
 
 

@@ -159,6 +159,7 @@ def make_worker(
                 hold_back=settings.hold_back,
                 by_hand=by_hand,
                 fees_above=Decimal(settings.fees_alert_above),
+                fees_least=settings.fees_alert_least,
             ),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),

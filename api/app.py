@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache, partial
 
 from fastapi import FastAPI
@@ -194,7 +193,7 @@ def _dependencies(
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
         receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
-        unpaid=UnpaidBook(engines, Decimal(settings.unpaid_usage_limit)),
+        unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,

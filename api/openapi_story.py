@@ -72,7 +72,7 @@ _HELD: Json = {"status": "reserved", "amount": "10.00", "captured": "0.00", "hel
 _CAPTURED: Json = {"status": "captured", "captured": "6.00", "released": "4.00", "held": "0.00"}
 _TERMS: Json = {"price": {"amount": "49.00", "currency": "USD"}, "credits_per_month": "500.00", "net_days": 0}
 _QUOTED: Json = {
-    **{"base_price": "50.00", "adjusted_price": "60.00", "multiplier": 1.2},
+    **{"base_price": "50.00", "adjusted_price": "60.00", "multiplier": 1.2, "discount": "0.00", "borne_by": None},
     "adjustments": [{"rule": "busy hours", "type": "surge", "multiplier": 1.2, "description": "Most is busy."}],
 }
 _LIABILITY: Json = {"line": "customer credits", "kind": "liability", "debits": "2.00", "credits": "500.00"}

@@ -7,9 +7,8 @@ bounds a debt of thousands, and what is reported of usage is never refused.
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
-from decimal import Decimal
 
-from domain.usage.arrears import UnpaidLimit
+from domain.usage.arrears import ArrearsRules, UnpaidLimit
 from runtime.database import Database
 from services.usage import usage_unpaid
 
@@ -20,8 +19,8 @@ CACHE_SIZE = 10_000
 class UnpaidBook:
     """The refusals of organizations in arrears, as they were found last."""
 
-    def __init__(self, database: Database, usual: Decimal) -> None:
-        """Take the database, and the platform's limit for terms that state none."""
+    def __init__(self, database: Database, usual: ArrearsRules) -> None:
+        """Take the database, and the platform's settings, whose limit applies where terms state none."""
         self._database = database
         self._usual = usual
         self._kept: OrderedDict[str, tuple[float, UnpaidLimit | None]] = OrderedDict()

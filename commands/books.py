@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from commands.base import asking_the_database
@@ -12,8 +12,10 @@ from domain.books.accounting import LineSum, Section, assets_of, balance_sheet, 
 from domain.common.accounts import debit_credit
 from domain.common.errors import DomainError
 from domain.common.money import SCALES, format_amount
+from domain.usage.amounts import to_minor
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter
+from repositories.usage import usage_report
 from runtime.database import Database, one_moment
 from runtime.settings import Settings, read_settings
 from services.books.accounting import Format, written
@@ -50,17 +52,27 @@ async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted
                     sys.stdout.write(piece)
                 return
             sums = await accounting.lines(session, wanted.first, wanted.last, wanted.asset)
+            costs = await usage_report.model_costs(session, wanted.first, wanted.last, wanted.asset)
     finally:
         await database.close()
-    sys.stdout.write("\n".join(shown(given.report, sums, wanted.first, wanted.last)) + "\n")
+    sys.stdout.write("\n".join(shown(given.report, sums, wanted.first, wanted.last, costs)) + "\n")
 
 
-def shown(report: str, sums: Sequence[LineSum], first: date, last: date) -> list[str]:
-    """Return the lines of a report on sums of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`."""
-    make = {"trial-balance": _trial_balance, "profit-and-loss": _profit_and_loss, "balance-sheet": _balance_sheet}
+def shown(report: str, sums: Sequence[LineSum], first: date, last: date, costs_pico: Mapping[str, int]) -> list[str]:
+    """Return the lines of a report on sums of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`.
+
+    `costs_pico` is what model calls of the period cost, by currency, which profit and loss shows beside the result.
+    """
+    costs = costs_pico if report == "profit-and-loss" else {}
+
+    def result(sums: Sequence[LineSum], asset: str) -> list[str]:
+        return _profit_and_loss(sums, asset, to_minor(costs.get(asset, 0), asset))
+
+    make = {"trial-balance": _trial_balance, "profit-and-loss": result, "balance-sheet": _balance_sheet}
     period = f"on {last}" if report == "balance-sheet" else f"from {first} to {last}"
     lines = [f"{report.replace('-', ' ').capitalize()} {period} (UTC)"]
-    for asset in assets_of(sums):
+    assets = assets_of(sums)
+    for asset in [*assets, *sorted(costs.keys() - assets)]:
         lines += ["", asset, *make[report]([one for one in sums if one.asset == asset], asset)]
     return lines
 
@@ -83,10 +95,10 @@ def _trial_balance(sums: Sequence[LineSum], asset: str) -> list[str]:
     return table(rows)
 
 
-def _profit_and_loss(sums: Sequence[LineSum], asset: str) -> list[str]:
+def _profit_and_loss(sums: Sequence[LineSum], asset: str, cost_minor: int) -> list[str]:
     found = profit_and_loss(sums, asset)
     sections = (("revenue", found.revenue), ("expenses", found.expenses))
-    return _statement(sections, (("result", found.result_minor),), asset)
+    return _statement(sections, (("result", found.result_minor), ("provider cost, in no sum", cost_minor)), asset)
 
 
 def _balance_sheet(sums: Sequence[LineSum], asset: str) -> list[str]:

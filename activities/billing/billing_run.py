@@ -157,7 +157,9 @@ class BillingRunActivities:
     async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
         """Invoice organizations whose month is sealed."""
         async with self._database.platform() as session:
-            prepared, refused = await billing_month.prepare(session, org_ids, month, now)
+            prepared, refused = await billing_month.prepare(
+                session, org_ids, month, now, markup_e6=self._rules.cost_markup_e6
+            )
             basis = await billing_run.basis(session, org_ids, self._rules, now)
             await billing_run.note_waiting(session, prepared)
         for each in refused:

@@ -1,7 +1,6 @@
 """Writes a subscription's events, and calls its provider."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,6 +45,8 @@ from services.billing.subscription import NO_ANSWERS, tax_answers, write
 TAX_TIMEOUT = timedelta(seconds=8)
 #: The timeout for starting a payment's run.
 START_TIMEOUT = timedelta(seconds=2)
+#: After so many attempts the payment sweep starts it.
+START_ATTEMPTS = 10
 _CARD_USED = Declined(code=TRIAL_USED, detail="This card has had a trial.")
 
 
@@ -84,14 +85,20 @@ class SubscriptionActivities:
 
         Effect: the subscription's row, a row of its timeline, an invoice for each bill that was paid or is requested on
             net terms, a mirrored payment for each that was paid, credits, the organization's tier; the provider's
-            events marked as handled. Then the runs of those payments start; the payment sweep starts one that is
-            missed, and the invoice sweep starts dunning.
+            events marked as handled. Then the runs of those payments start, also those that an earlier attempt has
+            written and not started. The payment sweep starts one that is missed, and the invoice sweep starts dunning.
         Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
             bill by the provider's id of it, credits by their key.
         Fails with: nothing that is final. An event that the books refuse, or that an outside tax service has no answer
             for, is retried; an operator is alerted of refusals.
         """
         require_local()
+        recorded = await self._recorded(message)
+        if message.settled:
+            await self._begin_payments(message.subscription.provider, [each.bill_ref for each in message.settled])
+        return recorded
+
+    async def _recorded(self, message: RecordSubscription) -> RecordedSubscription:
         after = message.subscription
         refused = RefusalAlert(
             database=self._database,
@@ -139,8 +146,6 @@ class SubscriptionActivities:
                     await provider_event.mark(
                         session, after.provider, message.handled, status="handled", payment_id=None, handled=True
                     )
-        if message.settled:
-            await self._begin_payments(after.provider, [each.bill_ref for each in message.settled])
         return RecordedSubscription(applied=True)
 
     @activity.defn(name="load_subscription")
@@ -297,9 +302,13 @@ class SubscriptionActivities:
             runs = [
                 resumed_payment(row, provider) for row in await subscription_bill.mirrored(session, provider, bill_refs)
             ]
-        with suppress(RPCError, TimeoutError):
+        try:
             for run in runs:
                 await reach.start_missing(self._client, run, rpc_timeout=START_TIMEOUT)
+        except (RPCError, TimeoutError):
+            # The next attempt finds the event written. Without a run a paid bill is open until the sweep.
+            if activity.info().attempt < START_ATTEMPTS:
+                raise
 
 
 def _outcome(message: RecordSubscription, event: str) -> Outcome:

@@ -32,7 +32,7 @@ from domain.common.accounts import Account
 from domain.common.approval import ApprovalRequired
 from domain.common.errors import InsufficientFunds, WrongState
 from domain.common.ids import payment_transfer_key
-from domain.common.money import format_amount
+from domain.common.money import Amounts, format_amount
 from domain.marketplace.offer import NotForSale
 from domain.messages.events.payment import facts
 from domain.payments.payment.entitlement import gone_minor
@@ -103,20 +103,21 @@ class PaymentActivities:
         hold_back: HoldBack | None = None,
         by_hand: ByHand | None = None,
         fees_above: Decimal = Decimal(0),
+        fees_least: Amounts = Amounts(0, {}),
     ) -> None:
         """Take the database, with the platform's role, and for how long creators' earnings can be recovered.
 
         With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
         commands of people are declined. `entity` is the code of the selling legal entity. `by_hand` says above which
         amount an operator's refund takes two operators, `fees_above` which share of income fees may take before
-        operators are alerted; 0 for any.
+        operators are alerted, 0 for any, and `fees_least` which fees do not alert them.
         """
         self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
         self._hold_back = hold_back or HoldBack.default()
         self._by_hand = by_hand
-        self._fees_above = fees_above
+        self._fees_above, self._fees_least = fees_above, fees_least
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -298,7 +299,7 @@ class PaymentActivities:
             await payment_lot.add(session, event, postings, transfer_id)
             taxed += taxed_by(event, resolved.share, transfer_id)
         await payment_alerts.raise_for(session, event, owed)
-        await payment_fees.look(session, event, self._fees_above)
+        await payment_fees.look(session, event, self._fees_above, self._fees_least)
         return after
 
     async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:

@@ -10,6 +10,7 @@ from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
 from contracts.payouts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
+from domain.common.money import Amounts
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.state import Payout
 from providers.payments.base import ProviderError, ProviderRefused
@@ -28,7 +29,13 @@ class PayoutScheduleActivities:
     """The activity of `ScheduledPayoutsWorkflow`."""
 
     def __init__(
-        self, database: Database, client: Client, payouts: PayoutProvider | None, *, hold_back: HoldBack, minimum: str
+        self,
+        database: Database,
+        client: Client,
+        payouts: PayoutProvider | None,
+        *,
+        hold_back: HoldBack,
+        minimum: Amounts,
     ) -> None:
         """Take the database, as the platform, the Temporal client, the payout provider, and the payout rules."""
         self._database, self._client, self._payouts = database, client, payouts

@@ -28,6 +28,7 @@ from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.amounts import format_pico
+from domain.usage.arrears import ArrearsRules
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
 from domain.usage.litellm import (
     SOURCE,
@@ -81,7 +82,7 @@ class Metering:
         credit: the price of a credit.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
         trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
-        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
+        arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
         charges_calls: whether calls are charged at cost by a meter of the platform that is made for it.
     """
 
@@ -93,7 +94,7 @@ class Metering:
     paying: Mapping[str, int | None] = field(default_factory=dict)
     trusts_callers: bool = False
     charges_calls: bool = False
-    unpaid_limit: Decimal | None = None
+    arrears: ArrearsRules | None = None
 
 
 class UsageActivities:
@@ -257,7 +258,7 @@ class UsageActivities:
             late=metering.late + HELD,
             rates=metering.rates,
             paying=metering.paying,
-            unpaid_limit=metering.unpaid_limit,
+            arrears=metering.arrears,
         )
         async with self._database.platform() as session:
             if await organizations.status_of(session, org_id) in {None, OrganizationStatus.CLOSED}:

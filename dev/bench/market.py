@@ -22,6 +22,7 @@ from dev.bench.uses import CONNECTIONS, tenants
 from dev.bench.world import World
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.money import amounts_from
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger, NewTransfer
 from runtime.database import Database
@@ -161,7 +162,7 @@ async def _payouts(database: Database, orgs: list[str]) -> float:
                 currency=None,
                 amount_minor=None,
                 hold_back=hold_back,
-                minimum="10.00",
+                minimum=amounts_from("10.00"),
                 command_id=new_id("cmd"),
                 now=datetime.now(UTC),
             )

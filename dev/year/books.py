@@ -21,7 +21,7 @@ async def read(world: World, year: int, months: int) -> list[str]:
             by_quarter = [await accounting.lines(session, *quarter) for quarter in quarters]
     finally:
         await database.close()
-    lines = shown("trial-balance", sums, first, last)
+    lines = shown("trial-balance", sums, first, last, {})
     for asset in sorted({one.asset for one in sums} - ISSUED):
         results = [profit_and_loss(each, asset) for each in by_quarter]
         lines += ["", f"Profit and loss by quarter, {asset}"]
@@ -33,7 +33,7 @@ async def read(world: World, year: int, months: int) -> list[str]:
             rows.append(_row(title, [getattr(result, section).total_minor for result in results], asset))
         rows.append(_row("result", [result.result_minor for result in results], asset))
         lines += table(rows)
-    return [*lines, "", *shown("balance-sheet", sums, first, last)]
+    return [*lines, "", *shown("balance-sheet", sums, first, last, {})]
 
 
 def _row(name: str, amounts: list[int], asset: str) -> list[str]:

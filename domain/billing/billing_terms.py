@@ -7,7 +7,6 @@ a whole month. Months are those of the terms' time zone. Amounts are minor units
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from domain.billing.billing_run.period import Period, period_at, period_of
@@ -15,7 +14,7 @@ from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.plan import PlanPrice
 from domain.common.calendar import zone_of
 from domain.common.errors import Invalid
-from domain.common.money import ISSUED, MAX_AMOUNT_MINOR, scale_of
+from domain.common.money import ISSUED, MAX_AMOUNT_MINOR, Amounts, scale_of
 
 MAX_STEPS = 20
 MAX_PLAN_PRICES = 100
@@ -76,11 +75,9 @@ class BillingTerms:
     plan_prices: tuple[AgreedPrice, ...] = ()
     unpaid_limit_minor: int | None = None
 
-    def unpaid_limit(self, usual: Decimal) -> int:
-        """Return what may be unbilled and unpaid, in minor units; `usual` is the platform's limit in any currency."""
-        if self.unpaid_limit_minor is not None:
-            return self.unpaid_limit_minor
-        return min(MAX_AMOUNT_MINOR, int(usual.scaleb(scale_of(self.currency))))
+    def unpaid_limit(self, usual: Amounts) -> int:
+        """Return what may be unbilled and unpaid, in minor units; `usual` is the platform's limit."""
+        return usual.minor(self.currency) if self.unpaid_limit_minor is None else self.unpaid_limit_minor
 
     def prices_of(self, plan: str) -> tuple[PlanPrice, ...]:
         """Return the agreed prices of a plan; empty if the usual prices apply."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.common.errors import Conflict, Forbidden
-from domain.common.money import cut_minor, format_amount
+from domain.common.money import Amounts, format_amount
 
 #: How long a request can be approved, and an approval can be used.
 LASTS = timedelta(days=3)
@@ -50,9 +50,9 @@ class ApprovalRequired(Forbidden):
     code = "approval.required"
 
 
-def content_above(setting: str | None, amount_minor: int, currency: str) -> dict[str, object] | None:
+def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:
     """Return what two operators have to approve; None if the amount is not above the setting, so one is enough."""
-    if setting is None or amount_minor <= cut_minor(setting, currency):
+    if setting is None or amount_minor <= setting.minor(currency):
         return None
     return content_of(amount_minor, currency)
 

@@ -6,7 +6,8 @@ settle in (BTC satoshi, ETH gwei, TON nanoton, USDC micro).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.common.errors import Invalid
@@ -53,13 +54,6 @@ def scale_of(asset: str) -> int:
         raise Invalid(
             f"Unknown currency {asset[:16]!r}.", code="request.invalid", extra={"field": "currency"}
         ) from None
-
-
-def cut_minor(amount: str, asset: str) -> int:
-    """Return an amount of the settings, such as `10.00`, in minor units; decimals that the asset has not are cut."""
-    whole, _, decimals = amount.partition(".")
-    scale = scale_of(asset)
-    return int(f"{whole}{decimals[:scale].ljust(scale, '0')}")
 
 
 def plain_number(value: object) -> str | None:
@@ -119,6 +113,50 @@ def format_amount(amount_minor: int, asset: str) -> str:
         return sign + digits
     whole, decimals = digits[:-scale], digits[-scale:]
     return f"{sign}{whole}.{decimals.rstrip('0').ljust(min(2, scale), '0')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """An amount of the settings, in each currency.
+
+    Attributes:
+        usual_minor: in minor units of every currency that is not named. A unit of a currency without cents is worth
+            about a cent of the others, so counting the smallest units comes nearer than counting whole ones.
+        named: in minor units, by currency.
+    """
+
+    usual_minor: int
+    named: Mapping[str, int]
+
+    def minor(self, currency: str) -> int:
+        """Return the amount in minor units of a currency."""
+        return self.named.get(currency, self.usual_minor)
+
+    def written(self, currency: str) -> str:
+        """Return the amount as a decimal string of a currency."""
+        return format_amount(self.minor(currency), currency)
+
+
+def amounts_from(text: str) -> Amounts:
+    """Read an amount of the settings, such as `10000.00, 1500000 JPY, 3000 KWD`.
+
+    Args:
+        text: an amount with two decimals at most, for every currency that does not follow it; then amounts with their
+            currency.
+
+    Raises:
+        Invalid: it is not written so, or names a currency twice, or one that the books do not know as money.
+    """
+    named: dict[str, int] = {}
+    for each in text.split(","):
+        amount, _, currency = each.strip().partition(" ")
+        if currency in named or (currency == "") == bool(named) or currency not in SCALES.keys() - ISSUED | {""}:
+            raise Invalid(
+                f"{each.strip()[:40]!r} does not belong here. Write an amount for all currencies, and after it those "
+                "of the currencies that it does not suit, each once: 10000.00, 1500000 JPY, 3000 KWD."
+            )
+        named[currency] = parse_amount(amount, currency or "USD", zero=True)
+    return Amounts(named.pop(""), named)
 
 
 def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:

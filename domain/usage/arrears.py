@@ -11,10 +11,26 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.common.errors import Invalid
-from domain.common.money import MAX_AMOUNT_MINOR, format_amount
+from domain.common.money import MAX_AMOUNT_MINOR, Amounts, format_amount
 from domain.usage.amounts import added, minor_pico
 from domain.usage.charge_model import Charge, rate_quantity, rate_step
 from domain.usage.event import InvalidEvent
+
+#: Markups are millionths of the cost.
+WHOLE_E6 = 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrearsRules:
+    """The platform's settings of usage in arrears.
+
+    Attributes:
+        unpaid_limit: what may be unbilled and unpaid, for terms that state nothing else.
+        markup_e6: what is charged beyond the cost of calls of models, in 10^-6 of it.
+    """
+
+    unpaid_limit: Amounts
+    markup_e6: int = 0
 
 
 class OtherCurrency(Invalid):
@@ -197,12 +213,14 @@ class Unbilled:
     Attributes:
         currency: the currency of the bills.
         charges: the prices of meters, by number.
+        markup_e6: see `ArrearsRules`.
         counted: the quantity of each meter in each month, on bills of any state and paid with credits.
-        pico: the total, in pico of the currency.
+        pico: the total, in pico of the currency, with the markup rounded up for each sum.
     """
 
     currency: str
     charges: Mapping[str, Charge]
+    markup_e6: int = 0
     counted: dict[tuple[date, str], Decimal] = field(default_factory=dict)
     pico: int = 0
 
@@ -219,13 +237,14 @@ class Unbilled:
         """Return the total with the additions of an event."""
         counted, pico = dict(self.counted), self.pico
         for part in parts:
-            pico += part.pico
+            markup = self.markup_e6 if part.source is Source.MODEL else 0
+            pico -= -part.pico * (WHOLE_E6 + markup) // WHOLE_E6
             if part.source is Source.METER:
                 place = month, part.ref
                 before = counted.get(place, Decimal(0))
                 pico += rate_step(before, part.quantity, self.charges[part.ref])
                 counted[place] = added(before, part.quantity)
-        return Unbilled(currency=self.currency, charges=self.charges, counted=counted, pico=pico)
+        return replace(self, counted=counted, pico=pico)
 
     def check(self) -> None:
         """Refuse the event that was added last if an invoice could not hold it together with the others.

@@ -144,10 +144,13 @@ CREATE TABLE pricing_quotes (
     commission_from text NOT NULL,
     level_version bigint,
     level_name text,
+    borne_by text,
     CONSTRAINT pk_pricing_quotes PRIMARY KEY (id),
     CONSTRAINT uq_pricing_quotes_command_id UNIQUE (command_id),
     CONSTRAINT uq_pricing_quotes_contract_id UNIQUE (contract_id),
     CONSTRAINT ck_pricing_quotes_amounts CHECK (quantity > 0 AND base_minor > 0 AND price_minor > 0),
+    CONSTRAINT ck_pricing_quotes_borne_by CHECK ((borne_by IS NULL) = (price_minor >= base_minor) AND borne_by IN
+        ('platform', 'agent')),
     CONSTRAINT ck_pricing_quotes_commission CHECK (commission_bps BETWEEN 0 AND 10000),
     CONSTRAINT ck_pricing_quotes_commission_from CHECK (commission_from IN ('usual', 'level', 'operator')),
     CONSTRAINT ck_pricing_quotes_level CHECK ((level_version IS NULL) = (level_name IS NULL)),

@@ -243,9 +243,10 @@ CREATE TABLE usage_bills (
     invoice_id text,
     billed_at timestamptz,
     discount_bps bigint,
+    markup_e6 bigint,
     CONSTRAINT pk_usage_bills PRIMARY KEY (org_id, month, number),
-    CONSTRAINT ck_usage_bills_billed CHECK (num_nonnulls(billed_at, discount_bps) IN (0, 2) AND (billed_at IS NULL
-        OR sealed_at IS NOT NULL) AND (invoice_id IS NULL OR billed_at IS NOT NULL)),
+    CONSTRAINT ck_usage_bills_billed CHECK (num_nonnulls(billed_at, discount_bps, markup_e6) IN (0, 3) AND
+        (billed_at IS NULL OR sealed_at IS NOT NULL) AND (invoice_id IS NULL OR billed_at IS NOT NULL)),
     CONSTRAINT fk_usage_bills_invoice_id_invoices FOREIGN KEY (invoice_id) REFERENCES invoices
 );
 CREATE INDEX ix_usage_bills_invoice_id ON usage_bills (invoice_id);
@@ -257,7 +258,7 @@ SELECT pg_temp.refuse_deletes('usage_bills');
 -- What was billed stays billed.
 CREATE TRIGGER refuse_change BEFORE UPDATE ON usage_bills
     FOR EACH ROW WHEN (OLD.billed_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
-GRANT SELECT, INSERT, UPDATE (sealed_at, invoice_id, billed_at, discount_bps) ON usage_bills TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (sealed_at, invoice_id, billed_at, discount_bps, markup_e6) ON usage_bills TO bursar_platform;
 
 CREATE TABLE usage_bill_sums (
     org_id text NOT NULL,

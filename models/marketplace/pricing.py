@@ -109,6 +109,7 @@ class PricingQuote(Base):
         level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
         facts: what the price was made from, as `domain.marketplace.pricing.facts.Facts` writes it.
         adjustments: the lines of the price.
+        borne_by: who bears the discount, `platform` or `agent`; null without one.
         book_version: which rules held.
         contract_id: the contract that was made with it.
     """
@@ -119,6 +120,9 @@ class PricingQuote(Base):
         CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
         CheckConstraint("commission_from IN ('usual', 'level', 'operator')", name="commission_from"),
         CheckConstraint("(level_version IS NULL) = (level_name IS NULL)", name="level"),
+        CheckConstraint(
+            "(borne_by IS NULL) = (price_minor >= base_minor) AND borne_by IN ('platform', 'agent')", name="borne_by"
+        ),
         CheckConstraint("(used_at IS NULL) = (contract_id IS NULL)", name="used"),
         Index("ix_pricing_quotes_created_at", "created_at"),
     )
@@ -138,6 +142,7 @@ class PricingQuote(Base):
     level_name: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     adjustments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    borne_by: Mapped[str | None]
     book_version: Mapped[int]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

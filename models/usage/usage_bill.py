@@ -25,13 +25,15 @@ class UsageBill(Base):
         invoice_id: the invoice that its usage is on; null while it is not, and for a bill that came to nothing.
         billed_at: when it was collected.
         discount_bps: by how much its usage was made cheaper, in basis points.
+        markup_e6: what was charged beyond the cost of calls of models, in 10^-6 of it; it comes before the discount.
         minor_pico: how many pico a minor unit of the currency is.
     """
 
     __tablename__ = "usage_bills"
     __table_args__ = (
         CheckConstraint(
-            "num_nonnulls(billed_at, discount_bps) IN (0, 2) AND (billed_at IS NULL OR sealed_at IS NOT NULL) "
+            "num_nonnulls(billed_at, discount_bps, markup_e6) IN (0, 3) "
+            "AND (billed_at IS NULL OR sealed_at IS NOT NULL) "
             "AND (invoice_id IS NULL OR billed_at IS NOT NULL)",
             name="billed",
         ),
@@ -57,6 +59,7 @@ class UsageBill(Base):
     invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoices.id"))
     billed_at: Mapped[datetime | None]
     discount_bps: Mapped[int | None]
+    markup_e6: Mapped[int | None]
 
 
 class UsageBillSum(Base):

@@ -217,25 +217,34 @@ class CreditsAtHand:
 
 
 async def credits_at_hand(
-    connection: asyncpg.Connection, org_ids: Collection[str], at: datetime
+    connection: asyncpg.Connection, org_ids: Collection[str], at: datetime, currency: str
 ) -> dict[str, CreditsAtHand]:
-    """Return the credits that organizations can spend; organizations without any are left out."""
+    """Return the credits that organizations can spend; organizations without any are left out.
+
+    What was paid for them in another currency comes with the exchange rate from `currency` that operators have set.
+    """
     paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
     rows = await connection.fetch(
         """
         SELECT a.path, coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
             coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND l.taxed), 0)::bigint AS taxed,
             coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND NOT l.taxed), 0)::bigint AS untaxed,
-            array_agg(ARRAY[l.remaining - l.held, l.amount, l.remaining, l.paid, l.costed]
+            array_agg(ARRAY[l.remaining - l.held, l.amount, l.remaining, l.paid, l.costed, x.base_minor, x.quote_minor]
                 ORDER BY l.priority, l.expires_at, l.id) FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS lots,
             array_agg(l.paid_asset ORDER BY l.priority, l.expires_at, l.id)
                 FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS assets
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
+        LEFT JOIN LATERAL (
+            SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rates r
+            WHERE r.base = $3 AND r.quote = l.paid_asset AND l.paid_asset <> $3 AND r.starts_at <= $2
+            ORDER BY r.starts_at DESC LIMIT 1
+        ) x ON x.ends_at > $2 AND x.quote_minor > 0
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
         GROUP BY a.path
         """,
         list(paths),
         at,
+        currency,
     )
     return {
         paths[row["path"]]: CreditsAtHand(
@@ -250,8 +259,9 @@ async def credits_at_hand(
                     paid_minor=paid,
                     costed_minor=costed,
                     asset=asset,
+                    rate=None if quote is None else (base, quote),
                 )
-                for (free, amount, remaining, paid, costed), asset in zip(
+                for (free, amount, remaining, paid, costed, base, quote), asset in zip(
                     row["lots"] or (), row["assets"] or (), strict=True
                 )
             ),

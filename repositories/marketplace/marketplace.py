@@ -209,7 +209,7 @@ async def lock_paid_by(session: AsyncSession, payment_id: str) -> MarketplacePur
 _SHARED_LOTS = text(
     """
     SELECT l.id, sum(u.amount)::bigint AS brought, least(sum(u.amount), l.remaining - l.held)::bigint AS free,
-        l.expires_at
+        l.expires_at, l.payment_id
     FROM ledger.lot_uses u
     JOIN ledger.lots l ON l.id = u.to_lot
     JOIN ledger.accounts a ON a.id = l.account_id AND a.path = :path AND a.asset = :asset
@@ -220,12 +220,13 @@ _SHARED_LOTS = text(
 
 @dataclass(frozen=True, slots=True)
 class SharedLot:
-    """A lot of a sale's earnings: its amount and what is free of it, in minor units."""
+    """A lot of a sale's earnings: its amount and what is free of it, in minor units; `payment_id` bought it."""
 
     id: UUID
     brought_minor: int
     free_minor: int
     expires_at: datetime | None
+    payment_id: str | None
 
 
 async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[SharedLot]:

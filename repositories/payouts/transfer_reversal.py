@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.accounts import Account
 from domain.common.money import CREDIT
 from domain.payouts.recovery import Sent
 from ledger.invariants import Invariant
@@ -48,6 +50,31 @@ _SENT_MONEY = text(
     ORDER BY p.created_at DESC, p.id DESC
     """
 )
+
+
+#: What chargebacks of a payment have booked to a creator's debt, less what was asked back for it.
+_OWED_BY_CHARGEBACKS = text(
+    """
+    SELECT -sum(e.amount)::bigint - coalesce((
+        SELECT sum(s.owed_minor) FROM recoveries r JOIN recovery_shares s ON s.recovery_id = r.id
+        WHERE r.payment_id = :payment AND r.cause LIKE 'lost:%'
+    ), 0)::bigint AS owed,
+        (array_agg(t.id ORDER BY t.effective_at DESC, t.id DESC) FILTER (WHERE e.amount < 0))[1] AS id
+    FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id
+    JOIN ledger.accounts a ON a.id = e.account_id AND a.path = :path AND a.asset = :asset
+    WHERE t.reference = :payment AND starts_with(t.kind, 'payment.dispute_')
+    """
+)
+
+
+async def owed_by_chargebacks(session: AsyncSession, debts: Account, payment_id: str) -> tuple[int, UUID] | None:
+    """Return what chargebacks of a sale's payment left a creator owing and no reversal was requested for, if anything.
+
+    With it comes the last transfer that left it so.
+    """
+    values = {"payment": payment_id, "path": debts.path, "asset": debts.asset}
+    row = (await session.execute(_OWED_BY_CHARGEBACKS, values)).one()
+    return None if row.id is None else (int(row.owed), row.id)
 
 
 async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:

@@ -258,12 +258,13 @@ async def lock_room(connection: asyncpg.Connection, org_id: str) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_bills_room:' || $1, 0))", org_id)
 
 
-def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int) -> dict[str, object]:
+def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int, markup_e6: int) -> dict[str, object]:
     """Return the record that sealed bills are on an invoice, as `billing_run_invoice` reads it.
 
     Args:
         sums: all sums of the bills, with the cost of each in pico and the number of its line.
         discount_bps: the discount on usage.
+        markup_e6: what is charged beyond the cost of calls of models.
     """
     places = sorted({(each.month, each.number) for each in sums})
     return {
@@ -280,6 +281,7 @@ def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int)
             for each, (pico, line) in sums.items()
         ],
         "discount_bps": discount_bps,
+        "markup_e6": markup_e6,
     }
 
 
@@ -318,7 +320,12 @@ INVARIANTS = (
             owed
         FROM (
             SELECT b.invoice_id, s.line,
-                ceil(sum(s.pico) * (10000 - min(b.discount_bps)) / 10000 / min(b.minor_pico)) AS owed,
+                -- Rounded up, exactly.
+                div(
+                    sum(s.pico * (1000000 + CASE s.source WHEN 'model' THEN b.markup_e6 ELSE 0 END))
+                        * (10000 - min(b.discount_bps)) + 10000000000 * min(b.minor_pico) - 1,
+                    10000000000 * min(b.minor_pico)
+                ) AS owed,
                 coalesce((l.line ->> 'fixed_minor')::numeric,
                     (l.line ->> 'quantity')::numeric * (l.line ->> 'unit_minor')::numeric)
                     - coalesce((l.line ->> 'discount_minor')::numeric, 0) AS stated

@@ -14,15 +14,16 @@ from domain.billing.tax.sale import SaleRules
 from domain.books.accounting import codes_from
 from domain.common.errors import Invalid
 from domain.common.mail import GIVE_UP_AFTER, checked_address
+from domain.common.money import amounts_from
 from domain.payments.dunning import DAYS, check_days
 from domain.payments.payment.terms import PurposeKind
-from runtime.settings.part import Part
+from runtime.settings.part import AmountsSetting, Part
 
 
 class BillingSettings(Part):
     """Settings of invoices, taxes, documents and mail."""
 
-    unpaid_usage_limit: str = Field(default="10000.00", pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$")
+    unpaid_usage_limit: AmountsSetting = amounts_from("10000.00")
     usage_invoice_day: int = Field(default=1, ge=1, le=28)
     dunning_days: str = ",".join(str(day) for day in DAYS)
     accounting_codes: str = "{}"

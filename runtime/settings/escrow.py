@@ -18,6 +18,7 @@ class EscrowSettings(Part):
     """Settings of contracts, their escrows, and reputation."""
 
     commission_bps: int = Field(default=500, ge=0, le=10_000)
+    platform_discount_bps: int | None = Field(default=None, ge=0, le=10_000)
     fund_within: timedelta = timedelta(days=3)
     deliver_within: timedelta = timedelta(days=7)
     review_period: timedelta = timedelta(days=3)

@@ -1,8 +1,25 @@
 """What each part of the settings is."""
 
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import Annotated
+
+from pydantic import BeforeValidator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from domain.common.errors import Invalid
+from domain.common.money import Amounts, amounts_from
 
 PREFIX = "BURSAR_"
+
+
+def _amounts(value: object) -> object:
+    try:
+        return amounts_from(value) if isinstance(value, str) else value
+    except Invalid as error:
+        raise ValueError(error.detail) from None
+
+
+#: An amount in every currency: one for all, and beside it those of the currencies that it does not suit.
+AmountsSetting = Annotated[Amounts, NoDecode, BeforeValidator(_amounts)]
 
 
 class Part(BaseSettings):

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from domain.common.money import CREDIT, parse_amount
+from domain.common.money import CREDIT, amounts_from, parse_amount
 from domain.payments.payment.livemode import (
     Environment,
     coins_are_test,
@@ -15,7 +15,7 @@ from domain.payments.payment.livemode import (
     paypal_is_live,
     stripe_is_live,
 )
-from runtime.settings.part import Part
+from runtime.settings.part import AmountsSetting, Part
 
 #: Where Stripe serves its script, and the release of it that belongs to the API version of the installed SDK.
 STRIPE_JS = "https://js.stripe.com"
@@ -35,7 +35,8 @@ class PaymentSettings(Part):
     topup_refunds: int = Field(default=1, ge=1, le=90)
     refund_fees_paid_by: Literal["payer", "platform"] = "payer"
     fees_alert_above: str = Field(default="0.10", pattern=r"^(0(\.[0-9]{1,4})?|1)$")
-    largest_topup: str = Field(default="10000.00", pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$")
+    fees_alert_least: AmountsSetting = amounts_from("50.00")
+    largest_topup: AmountsSetting = amounts_from("10000.00")
     provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
 
     stripe_api_key: SecretStr | None = None

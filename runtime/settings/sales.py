@@ -4,14 +4,16 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
 from domain.common.credits import CreditPrice, credit_price
 from domain.common.errors import Invalid
-from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.common.money import CREDIT, amounts_from, format_amount, parse_amount
 from domain.credits.action_cost import Cost, defaults
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
@@ -19,7 +21,7 @@ from domain.payments.cost_price import CHEAPEST, cheapest, cost_price
 from domain.payments.topup import Package, packages_from, priced
 from domain.payouts.payable import HoldBack
 from domain.usage.paid_call import paying_actions_from
-from runtime.settings.part import Part
+from runtime.settings.part import AmountsSetting, Part
 
 
 class SalesSettings(Part):
@@ -62,8 +64,8 @@ class SalesSettings(Part):
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_destination_hold: timedelta = Field(default=timedelta(hours=72), ge=timedelta(0), le=timedelta(days=365))
     reverse_payouts_for_refunds: bool = True
-    payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
-    two_operators_above: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
+    payout_minimum: AmountsSetting = amounts_from("10.00")
+    two_operators_above: Annotated[AmountsSetting | None, NoDecode] = None
     default_model_price: str | None = None
     slot_price: str = "10.00"
     slot_currency: str = "USD"
@@ -98,8 +100,21 @@ class SalesSettings(Part):
     @property
     def price_of_cost(self) -> CreditPrice:
         """How much of a cost in money one credit pays."""
+        return self._price_of_cost(self.cost_markup)
+
+    @property
+    def price_of_marked_cost(self) -> CreditPrice:
+        """How much of a cost that is billed with its markup one credit pays."""
+        return self._price_of_cost("0")
+
+    def _price_of_cost(self, markup: str) -> CreditPrice:
         lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
-        return cost_price(self.cost_credit_price, self.cost_markup, self.price_of_credits, lowest)
+        return cost_price(self.cost_credit_price, markup, self.price_of_credits, lowest)
+
+    @property
+    def cost_markup_e6(self) -> int:
+        """What is charged beyond the cost of calls of models, in 10^-6 of it."""
+        return int(Decimal(self.cost_markup).scaleb(6))
 
     @property
     def price_warnings(self) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Every setting of the product."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from pydantic import model_validator
 
@@ -15,6 +14,7 @@ from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
 from domain.reputation.policy import EvidencePolicy
 from domain.tenants.session import CONSOLE
+from domain.usage.arrears import ArrearsRules
 from domain.usage.price_map import default_price
 from runtime.settings.billing import BillingSettings
 from runtime.settings.console import ConsoleSettings
@@ -45,10 +45,17 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             entity=self.legal_entity,
             others={code: each.tax_country for code, each in self.entities.others.items()},
             credit=self.price_of_credits,
+            cost_credit=self.price_of_marked_cost,
+            cost_markup_e6=self.cost_markup_e6,
             credit_includes_tax=self.credit_prices_include_tax,
             taxes_what_was_paid=self.credits_taxed_on == "paid",
             needs_answer=self.tax_service_url is not None,
         )
+
+    @property
+    def arrears_rules(self) -> ArrearsRules:
+        """What usage in arrears may come to, and what it costs beyond the cost of calls."""
+        return ArrearsRules(unpaid_limit=self.unpaid_usage_limit, markup_e6=self.cost_markup_e6)
 
     @property
     def use_terms(self) -> UseTerms:
@@ -85,7 +92,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             own_refund_days=self.topup_refund_days,
             own_refunds=self.topup_refunds,
             keeps_fees=self.refund_fees_paid_by == "payer",
-            largest_top_up=Decimal(self.largest_topup),
+            largest_top_up=self.largest_topup,
         )
 
     @property

@@ -2848,6 +2848,8 @@ class PriceExplanationView(Model):
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
     multiplier: Decimal = NOT_SENT
+    discount: Amount = NOT_SENT
+    borne_by: str | None = NOT_SENT
     adjustments: list[AdjustmentView] = NOT_SENT
     agent_id: str = NOT_SENT
     organization_id: str | None = NOT_SENT
@@ -2865,6 +2867,8 @@ class PriceQuoteView(Model):
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
     multiplier: Decimal = NOT_SENT
+    discount: Amount = NOT_SENT
+    borne_by: str | None = NOT_SENT
     adjustments: list[AdjustmentView] = NOT_SENT
     id: str
     agent_id: str = NOT_SENT
@@ -2885,6 +2889,8 @@ class PriceView(Model):
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
     multiplier: Decimal = NOT_SENT
+    discount: Amount = NOT_SENT
+    borne_by: str | None = NOT_SENT
     adjustments: list[AdjustmentView] = NOT_SENT
 
 

@@ -55,7 +55,13 @@ class Refused:
 
 
 async def prepare(
-    session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
+    session: AsyncSession,
+    org_ids: Sequence[str],
+    month: date,
+    now: datetime,
+    *,
+    markup_e6: int,
+    preview: bool = False,
 ) -> tuple[list[Prepared], list[Refused]]:
     """Return what organizations are invoiced for a month, and which cannot be; those with an open month are left out.
 
@@ -66,6 +72,7 @@ async def prepare(
         org_ids: those that are due; their bills up to the month are sealed, but those that wait.
         month: its first day.
         now: the time.
+        markup_e6: what is charged beyond the cost of calls of models, in 10^-6 of it.
         preview: of the current month; open bills count as they are.
     """
     versions = await billing_terms.of_month(session, org_ids, month)
@@ -98,7 +105,7 @@ async def prepare(
         one_offs = items.get((org_id, version.terms.currency), [])
         besides_minor = besides.get(org_id, 0)
         try:
-            used = [named.of(each) for each in own]
+            used = [named.of(each, markup_e6) for each in own]
             found = collect(
                 period,
                 version,
@@ -144,8 +151,8 @@ class _Names:
     agents: Mapping[str, str]
     meters: Mapping[int, MeterRow]
 
-    def of(self, each: BillSum) -> Usage:
-        """Return a sum with its cost, at the price of its events."""
+    def of(self, each: BillSum, markup_e6: int) -> Usage:
+        """Return a sum with its cost, at the price of its events, and the markup if it is that of a model."""
         name, pico = each.ref, each.pico
         if each.source is Source.AGENT:
             name = self.agents.get(each.ref, each.ref)
@@ -161,6 +168,7 @@ class _Names:
             name=name,
             events=each.events,
             pico=pico,
+            markup_e6=markup_e6 if each.source is Source.MODEL else 0,
         )
 
 

@@ -67,7 +67,9 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
     """Read what the invoices of organizations depend on."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
-    credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
+    credits: Mapping[str, CreditsAtHand] = {}
+    if rules.credit is not None:
+        credits = await invoice.credits_at_hand(connection, org_ids, now, rules.credit.currency)
     return Basis(rules=rules, taxes=taxes, credits=credits)
 
 
@@ -140,7 +142,7 @@ async def _write(
     priced = {
         each: (used.pico, line) for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
     }
-    document |= usage_bill.billed(priced, discount_bps=found.discount_bps)
+    document |= usage_bill.billed(priced, discount_bps=found.discount_bps, markup_e6=page.rules.cost_markup_e6)
     return await billing_run.invoice(connection, document, prepared.org_id)
 
 
@@ -273,7 +275,9 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
     await organization.get(session, org_id)
     held = await billing_terms.holding(session, org_id, now)
     period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
-    found, refused = await billing_month.prepare(session, [org_id], period.month, now, preview=True)
+    found, refused = await billing_month.prepare(
+        session, [org_id], period.month, now, markup_e6=rules.cost_markup_e6, preview=True
+    )
     for each in refused:
         raise each.refusal
     [prepared] = found

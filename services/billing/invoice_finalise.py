@@ -90,7 +90,7 @@ def worked_out(
         command_id: that finalises it.
         now: the time.
     """
-    discounts = invoice_line.discounts_of(row)
+    discounts, rules = invoice_line.discounts_of(row), rules.on(lines)
     at_hand = credits if row.applies_credits else CreditsAtHand()
 
     def summed(discounts: Sequence[Discount], purchased_minor: int) -> InvoiceSums:
@@ -193,4 +193,4 @@ async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: 
     """Return the credits of an organization, locked until the transaction ends."""
     wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())
+    return (await invoice.credits_at_hand(connection, [org_id], now, currency)).get(org_id, CreditsAtHand())

@@ -11,7 +11,7 @@ from domain.common.approval import ApprovalAction, content_above
 from domain.common.credits import CreditPrice, GrantSource
 from domain.common.errors import Invalid
 from domain.common.ids import grant_key, signup_command_id, uuid_of
-from domain.common.money import CREDIT, format_amount
+from domain.common.money import CREDIT, Amounts, format_amount
 from domain.common.text import rfc3339
 from domain.credits.lots import LotSource, LotTerms
 from domain.tenants.metadata import NOTHING, Written
@@ -102,7 +102,7 @@ async def grant(
 class ByHand:
     """What decides whether credits given by hand need two operators: the setting, and the price of a credit."""
 
-    two_above: str | None
+    two_above: Amounts | None
     price: CreditPrice
 
 

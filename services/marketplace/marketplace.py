@@ -349,12 +349,20 @@ def shown_prices(prices: Mapping[str, int] | None) -> dict[str, str] | None:
 
 
 async def refund(
-    session: AsyncSession, actor: Actor, purchase_id: str, *, window: timedelta, command_id: str, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    purchase_id: str,
+    *,
+    window: timedelta,
+    reverses: bool,
+    command_id: str,
+    now: datetime,
 ) -> MarketplacePurchase:
     """Refund a purchase that was free or paid with credits: access ends, and the shares are reversed.
 
     A repeated command returns its purchase. The used part of the price is not refunded. If the agent has less than its
-    share, its organization owes the rest. Needs the platform's session.
+    share, its organization owes the rest, and with `reverses` its payouts are reversed for it. Needs the platform's
+    session.
 
     Raises:
         NotFound: there is no such purchase.
@@ -373,7 +381,8 @@ async def refund(
     if purchase.price_minor is not None:
         await organizations.refuse_closed(session, purchase.org_id)
         amount_minor = await deduct_used(session, purchase, purchase.price_minor)
-        await refund_sale(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
+        key = f"purchase:{purchase.id}"
+        await refund_sale(session, purchase, amount_minor=amount_minor, key=key, reverses=reverses, now=now)
         purchase.taken_minor = amount_minor
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by, purchase.refund_command_id = now, actor.qualified(), command_id

@@ -27,6 +27,7 @@ from repositories.payouts import recovery
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, settle_debt
 from services.credits.spend import refusal_of
+from services.payouts import transfer_reversal
 
 #: How long the reservation of a price may last; it is captured in the same transaction.
 RESERVED = timedelta(minutes=1)
@@ -139,11 +140,14 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
         )
 
 
-async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
+async def refund_sale(
+    session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, reverses: bool, now: datetime
+) -> None:
     """Refund an amount of the price from the shares of creator and platform.
 
     If the agent has less than its share, its organization owes the rest. The caller holds the locks of both
-    organizations' debts. `key` is the key of the spend's refund.
+    organizations' debts. `key` is the key of the spend's refund. With `reverses`, payouts of these very earnings are
+    reversed for what it owes.
     """
     assert sale.transfer_id is not None
     assert sale.spend_id is not None
@@ -158,7 +162,7 @@ async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, k
     shares = shares_between(0, amount_minor, sale.creator_bps)
     granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
     parts = ((apart, granted), (earned, shares.creator_minor - granted))
-    postings, owed = list[Posting](), Counter[datetime | None]()
+    postings, owed, sent = list[Posting](), Counter[datetime | None](), list[tuple[SharedLot, int]]()
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
         slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
@@ -168,6 +172,7 @@ async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, k
         postings.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
         postings.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
+        sent += _missing(sold, amount - own - other) if source == earned else []
     # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
     postings += [
         Posting(
@@ -190,6 +195,20 @@ async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, k
     )
     given = None if amount_minor == sale.price_minor else amount_minor
     await spending.returned_by(posted.transfer_id, key=key, spend_id=sale.spend_id, amount_minor=given, at=now)
+    for lot, missing in sent if reverses else ():
+        if lot.payment_id is not None:
+            await transfer_reversal.plan_sale(
+                session,
+                payment_id=lot.payment_id,
+                cause=f"refund:{sale.id}:{lot.id}",
+                source=str(lot.id),
+                asset=CREDIT,
+                agent_id=sale.agent_id,
+                org_id=sale.payee_org_id,
+                owed_minor=missing,
+                transfer_id=posted.transfer_id,
+                now=now,
+            )
     await _settle(ledger, sale, sale.org_id, "refund_debt", wallet, now)
     await close_paid_debts(session, ledger, sale.org_id, CREDIT)
 
@@ -197,12 +216,20 @@ async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, k
 def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None]:
     """Divide an owed amount by the expiry of the spent parts of lots, in order; a rest of it does not expire."""
     ends = Counter[datetime | None]()
-    for lot in sold:
-        part = min(lot.brought_minor - lot.free_minor, owed_minor - ends.total())
-        if part:
-            ends[lot.expires_at] += part
+    for lot, part in _missing(sold, owed_minor):
+        ends[lot.expires_at] += part
     ends[None] += owed_minor - ends.total()
     return ends
+
+
+def _missing(sold: Sequence[SharedLot], owed_minor: int) -> list[tuple[SharedLot, int]]:
+    """Return the lots that an owed amount is missing from, and how much of each."""
+    found, left = list[tuple[SharedLot, int]](), owed_minor
+    for lot in sold:
+        part = min(lot.brought_minor - lot.free_minor, left)
+        left -= part
+        found += [(lot, part)] if part else []
+    return found
 
 
 async def _settle(ledger: Ledger, sale: Sale, org_id: str, step: str, source: Account, now: datetime) -> None:

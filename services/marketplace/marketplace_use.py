@@ -365,6 +365,7 @@ async def refund(
     spend: Spend,
     amount_minor: int | None,
     reason: str | None,
+    reverses: bool,
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
@@ -393,7 +394,7 @@ async def refund(
         raise Invalid("The use of an agent can be refunded in full only. Leave amount out.", extra={"field": "amount"})
     await refuse_recovered(session, row)
     await organizations.refuse_closed(session, row.org_id)
-    await refund_sale(session, row, amount_minor=row.price_minor, key=command_id, now=now)
+    await refund_sale(session, row, amount_minor=row.price_minor, key=command_id, reverses=reverses, now=now)
     row.taken_minor, row.refunded_at, row.refunded_by = row.price_minor, now, actor.qualified()
     await session.flush()
     details = {"amount": format_amount(row.price_minor, CREDIT), "reason": reason}

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.money import format_amount
-from domain.marketplace.pricing.book import Book
+from domain.marketplace.pricing.book import Book, Price
 from domain.marketplace.pricing.expression import Compile
 from domain.marketplace.pricing.facts import Facts
 from domain.marketplace.pricing.kept import kept
-from domain.marketplace.pricing.quote import LASTS, commission_of, judge_use
+from domain.marketplace.pricing.quote import LASTS, borne_bps, commission_of, judge_use
 from domain.marketplace.pricing.rule import Rule, refuse_overlap
 from domain.reputation.levels import Level, commission_source
 from models.escrow.contract import Contract
@@ -157,17 +157,26 @@ class Tried:
 
 
 async def try_rule(
-    session: AsyncSession, rule: Rule, replaces: str | None, *, commission_bps: int, since: datetime, limit: int
+    session: AsyncSession,
+    rule: Rule,
+    replaces: str | None,
+    *,
+    commission_bps: int,
+    most_bps: int | None,
+    since: datetime,
+    limit: int,
 ) -> list[Tried]:
     """Price the newest quotes again by the present rules, without and with a rule. Nothing is stored.
 
-    A discount cannot exceed the commission that the quote had: its level's, or the platform's usual one.
+    A discount is bounded as the platform's are now, and by the commission that the quote had: its level's, or the usual
+    one.
 
     Args:
         session: of the platform.
         rule: the rule; its validity is ignored, because the quotes are past.
         replaces: the rule that it would replace.
         commission_bps: the platform's usual one.
+        most_bps: how much of a price the platform gives for discounts; None for its commission.
         since: how old a quote may be.
         limit: how many, `MAX_TRIED` at most.
 
@@ -197,8 +206,9 @@ async def try_rule(
 
     def tried(quote: PricingQuote) -> Tried:
         facts, of_level = Facts.from_json(quote.facts), commissions.get((quote.level_version, quote.level_name))
-        borne = None if bearing[quote.agent_id] else commission_bps if of_level is None else of_level
-        old, new = (book.price(facts, commission_bps=borne).adjusted_minor for book in (before, after))
+        commission = commission_bps if of_level is None else of_level
+        borne = borne_bps(commission, most_bps, bears_discounts=bearing[quote.agent_id])
+        old, new = (book.price(facts, borne_bps=borne).adjusted_minor for book in (before, after))
         return Tried(quote.id, quote.currency, quote.base_minor, old, new)
 
     # Seconds with many rules, in which the event loop would answer nobody.
@@ -229,9 +239,25 @@ class Asked:
         """Return the commission before a discount: that of the agent's level, or the platform's usual one."""
         return usual_bps if self.level is None or self.level.commission_bps is None else self.level.commission_bps
 
+    def price(self, usual_bps: int, most_bps: int | None) -> Price:
+        """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most.
+
+        Raises:
+            Invalid: the amount is more than the books hold.
+        """
+        borne = borne_bps(self.commission_bps(usual_bps), most_bps, bears_discounts=self.bears_discounts)
+        return self.book.price(self.facts, borne_bps=borne)
+
 
 async def make_quote(
-    session: AsyncSession, actor: Actor, asked: Asked, *, org_id: str, usual_bps: int, command_id: str
+    session: AsyncSession,
+    actor: Actor,
+    asked: Asked,
+    *,
+    org_id: str,
+    usual_bps: int,
+    most_bps: int | None,
+    command_id: str,
 ) -> PricingQuote:
     """Quote a price to a client for fifteen minutes, or return the quote that the command made.
 
@@ -241,6 +267,7 @@ async def make_quote(
         asked: the facts and rules.
         org_id: the client.
         usual_bps: the platform's usual commission.
+        most_bps: how much of a price the platform gives for discounts; None for its commission.
         command_id: of the request.
 
     Raises:
@@ -248,7 +275,7 @@ async def make_quote(
         IdempotencyConflict: the command made another one.
     """
     facts, level, commission_bps = asked.facts, asked.level, asked.commission_bps(usual_bps)
-    price = asked.book.price(facts, commission_bps=None if asked.bears_discounts else commission_bps)
+    price = asked.price(usual_bps, most_bps)
     quote = PricingQuote(
         id=new_id("quo"),
         org_id=org_id,
@@ -267,6 +294,7 @@ async def make_quote(
         level_name=None if level is None else level.name,
         facts=facts.to_json(),
         adjustments=[line._asdict() for line in price.adjustments],
+        borne_by=price.borne_by,
         book_version=asked.book.version,
         created_by=actor.qualified(),
         command_id=command_id,

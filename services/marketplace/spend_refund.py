@@ -47,11 +47,19 @@ async def for_two(session: AsyncSession, by_hand: ByHand, new: NewRefund, *, now
 
 
 async def refund(
-    session: AsyncSession, actor: Actor, by_hand: ByHand, new: NewRefund, *, renew_days: int, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    by_hand: ByHand,
+    new: NewRefund,
+    *,
+    renew_days: int,
+    reverses: bool,
+    now: datetime,
 ) -> tuple[Spend, SpendChange]:
     """Refund a spend, or return what the command refunded, and use up the approval of it where it takes one.
 
-    The use of an agent is refunded in full, and its shares are reversed. Needs the platform's session.
+    The use of an agent is refunded in full, and its shares are reversed; with `reverses`, so are payouts for what its
+    creator owes then. Needs the platform's session.
 
     Raises:
         ApprovalRequired: no other operator has approved this very refund.
@@ -79,6 +87,7 @@ async def refund(
             spend=spend,
             amount_minor=new.amount_minor,
             reason=new.reason,
+            reverses=reverses,
             command_id=new.command_id,
             now=now,
         )

@@ -59,8 +59,8 @@ async def lock(
         for move in event.moves
         for org_id in _books(event).debtors(event.payment.terms, move)
     }
-    paid = {account: event.payment.terms.org_id for event in events for account in _books(event).pays_debts(event)}
-    for org_id in sorted(owing | {*paid.values()}):
+    paid = {account for event in events for account in _books(event).pays_debts(event)}
+    for org_id in sorted(owing | {account.path.split("/")[1] for account in paid}):
         await debt.lock(session, org_id)
     if clawed_back_minor:
         terms = events[0].payment.terms
@@ -79,7 +79,7 @@ async def lock(
     touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
     asset = events[0].payment.terms.purpose.goods_asset
-    debts = {accounts.org_debt(org_id, asset) for org_id in owing} | {*paid}
+    debts = {accounts.org_debt(org_id, asset) for org_id in owing} | paid
     await ledger.lock_balances(touched, if_open=debts)
     return earnings
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.common.money import format_amount, scale_of
+from domain.common.money import Amounts, format_amount
 from domain.payments.payment.snapshot import BalanceTransactionKind as Kind
 from repositories.messages import alert
 from repositories.payments import payment
@@ -14,25 +14,24 @@ from repositories.payments import payment
 KIND = "payment.fees_high"
 #: Payments that began within it count.
 WINDOW = timedelta(days=30)
-#: Fees below it, in whole units of their currency, alert nobody.
-LEAST = 50
 _LESSENS_INCOME = frozenset({Kind.REFUND, Kind.DISPUTE, Kind.REVERSAL})
 
 
-async def look(session: AsyncSession, event: PaymentEvent, above: Decimal) -> None:
+async def look(session: AsyncSession, event: PaymentEvent, above: Decimal, least: Amounts) -> None:
     """Compare fees with income after money went back, and raise one alert a month for an organization and currency.
 
     Args:
         session: of the platform, in the transaction that books the event.
         event: that was booked.
         above: the share of the income that fees may take; 0 looks at nothing.
+        least: fees below it alert nobody.
     """
     booked = next((item for item in event.payment.booked if item.key == event.booked), None)
     if not above or booked is None or booked.kind not in _LESSENS_INCOME:
         return
     org_id, currency = event.payment.terms.org_id, booked.currency
     fees, income = await payment.fees_and_income(session, org_id, currency, event.at - WINDOW)
-    if fees < LEAST * 10 ** scale_of(currency) or fees <= income * above:
+    if fees < least.minor(currency) or fees <= income * above:
         return
     await alert.raise_alert(
         session,

@@ -6,7 +6,7 @@ from typing import Self
 
 from domain.billing.tax.sale import SaleRules, Taxation
 from domain.common.errors import Invalid, Unavailable
-from domain.common.money import COINS, format_amount
+from domain.common.money import COINS
 from domain.common.quote import Rate
 from domain.payments.payment.options import CREDITS, CRYPTO, Options, check_options
 from domain.payments.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
@@ -172,20 +172,16 @@ class TermsMaker:
     @property
     def largest_top_up_minor(self) -> int:
         """How many credits the largest top-up buys at the list price, in minor units."""
-        return self.rules.credit.buys(self._most_minor)
-
-    @property
-    def _most_minor(self) -> int:
-        """The largest top-up in the smallest unit of a currency: a currency without cents is worth less a unit."""
-        return int(self.rules.largest_top_up.scaleb(2))
+        return self.rules.credit.buys(self.rules.largest_top_up.minor(self.rules.credit.currency))
 
     def _check_top_up(self, charge: Charge) -> None:
         worth_in = charge.currency if charge.quote is None else charge.quote.currency
         if worth_in in COINS:
             return
-        if charge.worth_minor > self._most_minor:
+        most = self.rules.largest_top_up
+        if charge.worth_minor > most.minor(worth_in):
             raise Invalid(
-                f"The largest top-up is {format_amount(self._most_minor, worth_in)} {worth_in}. Pay a smaller amount.",
+                f"The largest top-up is {most.written(worth_in)} {worth_in}. Pay a smaller amount.",
                 code="payment.amount_too_large",
                 extra={"field": "amount"},
             )

@@ -16,7 +16,7 @@ from domain.common.access import Actor
 from domain.common.accounts import Account
 from domain.common.errors import Conflict, Invalid, other_request
 from domain.common.ids import payout_id_of, payout_key
-from domain.common.money import CREDIT, cut_minor, format_amount
+from domain.common.money import CREDIT, Amounts, format_amount
 from domain.credits.lots import LotTerms
 from domain.messages.events.payout import facts
 from domain.payments.payment.snapshot import BalanceTransaction
@@ -52,7 +52,7 @@ async def request(
     currency: str | None,
     amount_minor: int | None,
     hold_back: HoldBack,
-    minimum: str,
+    minimum: Amounts,
     command_id: str,
     now: datetime,
 ) -> Payout:
@@ -191,7 +191,7 @@ async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBa
 
 
 def refuse_amount(
-    amount_minor: int, there_minor: int, currency: str, minimum: str, *, judged_minor: int | None = None
+    amount_minor: int, there_minor: int, currency: str, minimum: Amounts, *, judged_minor: int | None = None
 ) -> None:
     """Refuse an amount above what is available, or below the minimum.
 
@@ -200,7 +200,8 @@ def refuse_amount(
     Raises:
         Conflict: `payout.above_available` or `payout.below_minimum`.
     """
-    shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": minimum}
+    least = minimum.written(currency)
+    shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": least}
     if amount_minor > there_minor:
         raise CannotPayOut(
             f"{format_amount(amount_minor, currency)} {currency} were asked for, and {shown['available']} {currency} "
@@ -208,9 +209,9 @@ def refuse_amount(
             extra=shown,
         )
     judged = amount_minor if judged_minor is None else judged_minor
-    if amount_minor <= 0 or judged < cut_minor(minimum, currency):
+    if amount_minor <= 0 or judged < minimum.minor(currency):
         raise CannotPayOut(
-            f"A payout is at least {minimum} {currency}, and {shown['available']} {currency} can be paid out now.",
+            f"A payout is at least {least} {currency}, and {shown['available']} {currency} can be paid out now.",
             code="payout.below_minimum",
             extra=shown,
         )

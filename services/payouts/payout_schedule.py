@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict
 from domain.common.ids import payout_schedule_key
+from domain.common.money import Amounts
 from domain.payouts.payable import HoldBack, available
 from domain.payouts.payout.schedule import PayoutSchedule
 from domain.payouts.payout.state import Payout
@@ -77,7 +78,7 @@ async def pay_out_more(
     *,
     day: date,
     hold_back: HoldBack,
-    minimum: str,
+    minimum: Amounts,
     now: datetime,
 ) -> Payout | None:
     """Request one part of a day's payout in a currency; None if it is refused, for example below the minimum.
@@ -92,7 +93,7 @@ async def pay_out_more(
 
 
 async def pay_out_also(
-    session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: str, now: datetime
+    session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
     """Pay out what is available in another currency on the day that is due, before `pay_out` ends the day.
 
@@ -108,7 +109,7 @@ async def pay_out_also(
 
 
 async def pay_out(
-    session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: str, now: datetime
+    session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
     """Request the payout of the bank account's currency, if a scheduled day is due; None if nothing is paid out.
 
@@ -145,7 +146,7 @@ async def _requested(
     currency: str | None,
     command_id: str,
     hold_back: HoldBack,
-    minimum: str,
+    minimum: Amounts,
     now: datetime,
 ) -> Payout:
     return await payouts.request(

@@ -72,7 +72,7 @@ async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed
         )
 
 
-async def plan_refund(
+async def plan_sale(
     session: AsyncSession,
     *,
     payment_id: str,
@@ -83,19 +83,23 @@ async def plan_refund(
     owed_minor: int,
     transfer_id: UUID,
     now: datetime,
+    source: str | None = None,
 ) -> None:
-    """Request reversals for what a creator owes by the refund of a sale in money, which took nothing else to recover.
+    """Request reversals for what a creator owes by the refund of a sale, or by the chargeback of one in money.
+
+    Its share was taken from its earnings before, so nothing else is left to recover.
 
     Args:
-        session: of the refund; the creator's debts are locked.
-        payment_id: of the sale.
+        session: of the event; the creator's debts are locked.
+        payment_id: of the sale, or of the credits that paid it.
         cause: of the debt, unique for the payment.
-        asset: the currency.
+        asset: the currency, or credits.
         agent_id: that was sold.
         org_id: the creator, who owes.
         owed_minor: what its earnings did not cover.
         transfer_id: that booked the debt.
         now: the time.
+        source: the lot that the creator had earned, of a sale in credits.
     """
     case = Recovery(
         id=recovery_id_of(payment_id, cause),
@@ -113,7 +117,7 @@ async def plan_refund(
     await session.flush()
     share = RecoveryShare(
         recovery_id=case.id,
-        source=str(transfer_id),
+        source=source or str(transfer_id),
         agent_id=agent_id,
         org_id=org_id,
         taken_minor=0,

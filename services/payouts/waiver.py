@@ -13,7 +13,7 @@ from domain.common.accounts import Account
 from domain.common.approval import ApprovalAction, content_above, content_of
 from domain.common.errors import Conflict, Invalid, other_request
 from domain.common.ids import earnings_key
-from domain.common.money import CREDIT, ISSUED, cut_minor, format_amount
+from domain.common.money import CREDIT, ISSUED, Amounts, format_amount
 from domain.credits.lots import LotTerms
 from domain.payouts.earnings import EarningsKind, account_of, renew_days_of
 from domain.payouts.payable import HoldBack, PayableState, available
@@ -102,7 +102,7 @@ class WaiverRules:
     """
 
     hold_back: HoldBack
-    minimum: str
+    minimum: Amounts
     renew_days: int
     by_hand: ByHand
 
@@ -266,13 +266,13 @@ async def _refuse_payable(session: AsyncSession, org_id: str, rules: WaiverRules
             raise _payable(there, currency, rules.minimum)
 
 
-def _is_payable(there: int, currency: str, minimum: str) -> bool:
-    return there >= cut_minor(minimum, currency) and bool(transferable(there, currency))
+def _is_payable(there: int, currency: str, minimum: Amounts) -> bool:
+    return there >= minimum.minor(currency) and bool(transferable(there, currency))
 
 
-def _payable(there: int, currency: str, minimum: str) -> NotWaivable:
-    shown = format_amount(there, currency)
-    return NotWaivable(f"{shown} {currency} can be paid out. Only what is below {minimum} {currency} is waived.")
+def _payable(there: int, currency: str, minimum: Amounts) -> NotWaivable:
+    shown, least = format_amount(there, currency), minimum.written(currency)
+    return NotWaivable(f"{shown} {currency} can be paid out. Only what is below {least} {currency} is waived.")
 
 
 def _waiver(wanted: Wanted, transfer_id: UUID, at: datetime) -> Waiver:

@@ -92,7 +92,7 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
 
 async def _tell(session: AsyncSession, context: Context, new: Sequence[_Placed], unbilled: Unbilled) -> None:
     """Raise an alert if the usage reaches most of the limit of the terms, with the events that are new."""
-    usual = context.delivery.unpaid_limit
+    usual = context.delivery.arrears
     if usual is None:
         return
     if new:
@@ -116,7 +116,8 @@ def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
 
 async def _unbilled(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> Unbilled:
     places = {(each.month, part.ref) for each in placed for part in each.judged.billed if part.source is Source.METER}
-    return await unbilled_usage(session, context.delivery.org_id, context.terms.currency, places)
+    markup_e6 = 0 if context.delivery.arrears is None else context.delivery.arrears.markup_e6
+    return await unbilled_usage(session, context.delivery.org_id, context.terms.currency, places, markup_e6=markup_e6)
 
 
 async def voidable(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:

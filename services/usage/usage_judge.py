@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +13,7 @@ from domain.common.access import Actor
 from domain.common.errors import DomainError, Invalid
 from domain.credits.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.adapters import ModelCall
-from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
+from domain.usage.arrears import ArrearsRules, Billed, EventCost, Metered, Source, billed_parts
 from domain.usage.call import Cost, call_of
 from domain.usage.charge_model import Charge, parse_charge
 from domain.usage.event import (
@@ -50,7 +49,7 @@ class Delivery:
         key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
             everything of the organization.
         paying: the actions whose spends pay for calls in a spend log, see `services.usage.usage_paid.judge`.
-        unpaid_limit: the platform's limit on what an organization in arrears has not paid; None where nobody is told.
+        arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
     """
 
     actor: Actor
@@ -60,7 +59,7 @@ class Delivery:
     rates: Rates
     key: SpendingKey | None = None
     paying: Mapping[str, int | None] = field(default_factory=dict)
-    unpaid_limit: Decimal | None = None
+    arrears: ArrearsRules | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,12 @@ _EVER = date.max
 
 
 async def unbilled_usage(
-    session: AsyncSession, org_id: str, currency: str, places: Collection[tuple[date, str]] = ()
+    session: AsyncSession,
+    org_id: str,
+    currency: str,
+    places: Collection[tuple[date, str]] = (),
+    *,
+    markup_e6: int = 0,
 ) -> Unbilled:
     """Return the total of all months, and the quantities that meters have counted so far.
 
@@ -24,6 +29,7 @@ async def unbilled_usage(
         org_id: the organization.
         currency: of its bills.
         places: months and meters that are counted besides, because events are about to be added to them.
+        markup_e6: what is charged beyond the cost of calls of models.
     """
     connection = await driver_connection(session)
     found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
@@ -32,6 +38,7 @@ async def unbilled_usage(
     meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
     unbilled = Unbilled(
         currency=currency,
+        markup_e6=markup_e6,
         charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
     )
     for each in sums:

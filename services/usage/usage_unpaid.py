@@ -1,7 +1,6 @@
 """What an organization in arrears has not paid, against the limit of its billing terms."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,7 +8,7 @@ from domain.billing.billing_run.period import month_at
 from domain.billing.billing_terms import BillingTerms, UsageMode
 from domain.common import accounts
 from domain.usage.amounts import to_minor
-from domain.usage.arrears import Unpaid, UnpaidLimit
+from domain.usage.arrears import ArrearsRules, Unpaid, UnpaidLimit
 from ledger.gateway import Ledger
 from repositories.billing import billing_terms
 from repositories.messages import alert
@@ -17,24 +16,24 @@ from runtime.database import driver_connection
 from services.usage.usage_unbilled import unbilled_usage
 
 
-async def refusal(session: AsyncSession, org_id: str, usual: Decimal, *, at: datetime) -> UnpaidLimit | None:
+async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at: datetime) -> UnpaidLimit | None:
     """Return why an organization's usage that asks first is refused; None if it is not.
 
     Args:
         session: of the platform.
         org_id: the organization.
-        usual: the platform's limit, in any currency, for terms that state none.
+        usual: the platform's settings, whose limit applies where terms state none.
         at: the time.
     """
     version = await billing_terms.holding(session, org_id, at)
     if version is None or version.terms.mode is not UsageMode.ARREARS:
         return None
-    unbilled = await unbilled_usage(session, org_id, version.terms.currency)
+    unbilled = await unbilled_usage(session, org_id, version.terms.currency, markup_e6=usual.markup_e6)
     return (await _standing(session, org_id, version.terms, usual, unbilled.pico)).refusal()
 
 
 async def tell(
-    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, *, unbilled_pico: int, at: datetime
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, *, unbilled_pico: int, at: datetime
 ) -> None:
     """Raise an alert, once a month each, if most of the limit or all of it is reached.
 
@@ -56,7 +55,7 @@ async def tell(
 
 
 async def _standing(
-    session: AsyncSession, org_id: str, terms: BillingTerms, usual: Decimal, unbilled_pico: int
+    session: AsyncSession, org_id: str, terms: BillingTerms, usual: ArrearsRules, unbilled_pico: int
 ) -> Unpaid:
     books = Ledger(await driver_connection(session))
     # A limit counts at once, unlike everything else that is agreed: the terms in force may still be older ones.
@@ -67,5 +66,5 @@ async def _standing(
         currency=terms.currency,
         unbilled_minor=to_minor(unbilled_pico, terms.currency),
         invoiced_minor=-owed.posted_minor,
-        limit_minor=agreed.unpaid_limit(usual),
+        limit_minor=agreed.unpaid_limit(usual.unpaid_limit),
     )

@@ -8,6 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent, RecordedPayment, RecordPayment
+from domain.common.money import amounts_from
 from domain.payments.payment.state import Outcome
 from domain.payouts.payable import HoldBack
 from runtime.database import Database
@@ -45,5 +46,8 @@ async def _sent(
     environment.info = replace(environment.info, attempt=attempt, is_local=True)
     environment.metric_meter = meter
     return await environment.run(
-        PaymentActivities(database, hold_back=hold_back, fees_above=Decimal("0.10")).record, message
+        PaymentActivities(
+            database, hold_back=hold_back, fees_above=Decimal("0.10"), fees_least=amounts_from("50.00")
+        ).record,
+        message,
     )

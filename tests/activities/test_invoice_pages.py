@@ -95,7 +95,8 @@ class Page:
         async with self.database.platform() as session:
             await billing_month.seal(session, org_ids, JANUARY, OVER)
         async with self.database.platform() as session:
-            prepared, _ = await billing_month.prepare(session, org_ids, JANUARY, OVER)
+            markup = rules.cost_markup_e6
+            prepared, _ = await billing_month.prepare(session, org_ids, JANUARY, OVER, markup_e6=markup)
             return prepared, await billing_run.basis(session, org_ids, rules, OVER)
 
     async def issue(self, prepared: Prepared, basis: Basis) -> bool:
@@ -135,6 +136,28 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
         acts = (await session.execute(text("SELECT action, target, details ->> 'amount' FROM audit_log"))).all()
     assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
     assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
+    await prove_all(page.urls)
+
+
+async def test_cost_of_models_is_billed_with_its_markup_and_takes_the_credits_that_it_would_have_been_charged(
+    page: Page,
+) -> None:
+    org = await page.user()
+    await located(page.database, org)
+    await rate(page.database, "de-vat", "DE", 190_000)
+    metered = await page.market.meter(org, "0.33", at(JANUARY))
+    # Five units are free.
+    await page.market.report(org, metered, at(date(2026, 1, 25)), {"n": 8})
+    await credit(page.database, org, 2_000 * CREDIT, paid=5_000)
+    rules = replace(GERMAN, cost_markup_e6=123_457, cost_credit=CreditPrice(price=Decimal("0.025"), currency="USD"))
+    [prepared], basis = await page.read([org], rules)
+    assert await page.issue(prepared, basis)
+    [row] = await page.market.invoices(org)
+    # 20.00 of cost with its markup are 22.47, rounded up; the price of the meter has none.
+    assert [line["net_minor"] for line in row.lines] == [2_247, 99]
+    assert (row.total_minor, row.prepaid_minor) == (2_792, 2_792)
+    # 22.47 at 0.025 and 0.99 at 0.10, and tax of 19 % on both: 1,081 credits, but for what is rounded.
+    assert 1_081 * CREDIT < row.prepaid_credits_minor < 1_082 * CREDIT
     await prove_all(page.urls)
 
 
@@ -427,7 +450,7 @@ async def test_free_units_of_a_month_are_given_once_whether_credits_pay_first_or
     assert await _charge(page, org, at(date(2026, 1, 26))) == 0
     await page.market.report(org, metered, happened, {"n": 6}, received=at(date(2026, 2, 2)))
     async with page.database.platform() as session:
-        [seen], _ = await billing_month.prepare(session, [org], JANUARY, OVER, preview=True)
+        [seen], _ = await billing_month.prepare(session, [org], JANUARY, OVER, markup_e6=0, preview=True)
     [prepared], basis = await page.read([org])
     await page.market.report(org, metered, happened, {"n": 2}, received=at(date(2026, 3, 1)))
     assert await _charge(page, org, at(date(2026, 3, 2))) == 2 * CREDIT
@@ -463,7 +486,7 @@ async def test_free_units_are_those_of_the_month_of_the_terms_whether_credits_pa
     async with page.database.platform() as session:
         await billing_month.seal(session, [org], february, at(date(2026, 3, 3)))
     async with page.database.platform() as session:
-        [prepared], _ = await billing_month.prepare(session, [org], february, at(date(2026, 3, 3)))
+        [prepared], _ = await billing_month.prepare(session, [org], february, at(date(2026, 3, 3)), markup_e6=0)
     assert prepared.found.usage_minor == 100
     await prove_all(page.urls)
 

@@ -13,7 +13,7 @@ from activities.payouts.payout_schedule import PayoutScheduleActivities
 from contracts.payouts.payout import PayScheduled
 from domain.common import accounts
 from domain.common.errors import Conflict, Invalid
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Posting
@@ -62,7 +62,7 @@ async def due(database: Database) -> World:
 
 async def pay(database: Database, fake: FakePayouts) -> None:
     client: Any = Starts()
-    acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum="1.00")
+    acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00"))
     await ActivityEnvironment().run(acts.pay, PayScheduled(now=datetime.now(UTC), limit=500))
 
 
@@ -131,7 +131,12 @@ async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum
 
     async def asked(amount_minor: int | None, minimum: str) -> int:
         async with database.platform() as session:
-            values = {**asking, "amount_minor": amount_minor, "minimum": minimum, "command_id": new_id("cmd")}
+            values = {
+                **asking,
+                "amount_minor": amount_minor,
+                "minimum": amounts_from(minimum),
+                "command_id": new_id("cmd"),
+            }
             return (await payouts.request(session, world.actor, **values)).amount_minor
 
     with pytest.raises(Conflict, match=r"at least 0\.27"):
@@ -149,7 +154,12 @@ async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum
 async def test_last_decimal_that_cannot_be_transferred_stays_in_the_earnings(database: Database) -> None:
     world, old = await World(database).begin(), NOW - timedelta(days=60)
     await world.move(Posting(accounts.platform("exchange", "KWD"), world.earned("KWD"), 12_345), at=old)
-    asking: dict[str, Any] = {"org_id": world.org, "currency": "KWD", "hold_back": NO_HOLD_BACK, "minimum": "1.00"}
+    asking: dict[str, Any] = {
+        "org_id": world.org,
+        "currency": "KWD",
+        "hold_back": NO_HOLD_BACK,
+        "minimum": amounts_from("1.00"),
+    }
 
     async def asked(amount_minor: int | None) -> int:
         async with database.platform() as session:

@@ -22,7 +22,7 @@ from domain.billing.document.content import Document
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, InsufficientFunds
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.common.state_hash import state_hash
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.purposes.escrow import fulfilled
@@ -244,7 +244,7 @@ class World:
                 currency=currency,
                 amount_minor=cents,
                 hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
-                minimum="0.01",
+                minimum=amounts_from("0.01"),
                 command_id=new_id("cmd"),
                 now=at,
             )
@@ -1463,11 +1463,28 @@ class Sale:
             self.purchase_id = (await buy(session, self.world.payer, self.world.agent, NOW)).id
         return self
 
-    async def refund(self) -> None:
+    async def refund(self, *, reverses: bool = True) -> None:
         later, window = NOW + timedelta(days=10), timedelta(days=14)
         async with self.world.database.platform() as session:
             command = f"refund:{self.purchase_id}"
-            await selling.refund(session, self.buyer, self.purchase_id, window=window, command_id=command, now=later)
+            given = {"window": window, "reverses": reverses, "command_id": command, "now": later}
+            await selling.refund(session, self.buyer, self.purchase_id, **given)
+
+
+@pytest.mark.parametrize("reverses", [True, False])
+async def test_refund_of_a_sale_in_credits_takes_its_payout_back_where_that_is_set(
+    world: World, database_urls: DatabaseUrls, reverses: bool
+) -> None:
+    await world.bought()
+    sale = await Sale(world).make()
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    await sale.refund(reverses=reverses)
+    assert (await world.balances())["owes"] == -90
+    assert await world.recover() == (0, int(reverses))
+    # The buyer has its 100 credits again, of which the creator had been paid 9.00 for 90.
+    assert await world.reversals() == ([("reversed", 900)] if reverses else [])
+    assert await world.balances() == {"earned": 0, "owes": 0 if reverses else -90, "payer": 0}
+    await proves(database_urls)
 
 
 @pytest.mark.parametrize("is_recovered", [True, False])

@@ -1,15 +1,17 @@
-"""The refund of a sale whose share was paid out, with a payout that no provider has sent: in databases of their own."""
+"""A sale that goes back after its share was paid out, with a payout that no provider has sent: in own databases."""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select
 
+from domain.common import accounts
 from domain.payments.payment import refunds
 from domain.payouts.payable import HoldBack
+from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
 from models.payouts.recovery import TransferReversal
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, seller
@@ -23,16 +25,13 @@ async def sold(alone: Database) -> Sold:
     return await seller(alone)
 
 
-@pytest.mark.parametrize("reverses", [True, False])
-async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
-    sold: Sold, alone: Database, reverses: bool
-) -> None:
-    made = await sold.bought()
+async def paid_out(sold: Sold) -> str:
+    """Have the share of the sale paid out."""
     await sold.spend_earnings()
     payout = new_id("po")
     line = {"asset": "USD", "goods_minor": 900, "money_minor": 900}
     values = {"id": payout, "org_id": sold.studio, "provider": "fake", "status": "paid", "version": 2}
-    async with alone.platform() as session:
+    async with sold.database.platform() as session:
         await session.execute(
             insert(PayoutRow).values(
                 **values,
@@ -43,6 +42,21 @@ async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_
                 updated_at=NOW,
             )
         )
+    return payout
+
+
+async def asked(sold: Sold, payout: str) -> list[tuple[int, int, str]]:
+    async with sold.database.platform() as session:
+        query = select(TransferReversal).where(TransferReversal.payout_id == payout).order_by(TransferReversal.id)
+        return [(row.amount_minor, row.goods_minor, row.status) for row in await session.scalars(query)]
+
+
+@pytest.mark.parametrize("reverses", [True, False])
+async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
+    sold: Sold, alone: Database, reverses: bool
+) -> None:
+    made = await sold.bought()
+    payout = await paid_out(sold)
     assert made.payment is not None
     outcome = refunds.refund(
         made.payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="operator", at=NOW
@@ -50,7 +64,43 @@ async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_
     hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), reverses_refunds=reverses)
     assert (await record(alone, outcome, hold_back=hold_back)).applied
     assert (await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0)
-    async with alone.platform() as session:
-        query = select(TransferReversal).where(TransferReversal.payout_id == payout)
-        asked = [(row.amount_minor, row.goods_minor, row.status) for row in await session.scalars(query)]
-    assert asked == ([(900, 900, "requested")] if reverses else [])
+    assert await asked(sold, payout) == ([(900, 900, "requested")] if reverses else [])
+
+
+async def test_chargeback_of_a_sale_takes_the_transfer_back_once_it_is_lost(
+    sold: Sold,
+) -> None:
+    made = await sold.bought()
+    payout = await paid_out(sold)
+    ref = made.there.dispute()
+    await made.look()
+    assert (await sold.owed(sold.studio), await asked(sold, payout)) == (900, [])
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert (await sold.owed(sold.studio), await asked(sold, payout)) == (0, [])
+    made.there.dispute_again(ref)
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    # Of the debt of the first time nothing is left: what came back has paid it.
+    assert (await sold.owed(sold.studio), await asked(sold, payout)) == (900, [(900, 900, "requested")])
+
+
+async def test_lost_chargeback_takes_nothing_back_that_earnings_have_paid(sold: Sold) -> None:
+    made = await sold.bought()
+    payout = await paid_out(sold)
+    ref = made.there.dispute(400)
+    await made.look()
+    owed = await sold.owed(sold.studio)
+    async with sold.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=accounts.org_cash(sold.studio, "USD"),
+            destination=accounts.org_debt(sold.studio, "USD"),
+            amount_minor=300,
+            effective_at=NOW,
+        )
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert (owed, await asked(sold, payout)) == (360, [(60, 60, "requested")])

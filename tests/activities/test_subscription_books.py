@@ -67,7 +67,7 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
     assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
     async with database.platform() as session:
-        found = await credits_at_hand(await driver_connection(session), [one.org_id], START)
+        found = await credits_at_hand(await driver_connection(session), [one.org_id], START, "USD")
     assert found == {one.org_id: CreditsAtHand(taxed=500 * 10**6)}
 
 

@@ -19,11 +19,13 @@ from domain.common.approval import ApprovalRequired
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT as ASSET
+from domain.common.money import amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.options import Options
 from domain.payments.payment.purposes.credits import credits_bought
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
+from ledger.rates import set_rate
 from models.billing.tax_receipt import TaxReceipt
 from models.messages.mail import QueuedMail
 from providers.payments.base import ProviderRefused, ProviderUnavailable
@@ -225,8 +227,30 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     await prove_all(database_urls)
 
 
+async def test_credits_pay_cost_on_an_invoice_at_the_price_at_which_they_are_charged_for_it(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org = await organization(database)
+    await credit(database, org, 3_000 * CREDIT, paid=8_970)
+    rules = replace(GERMAN, cost_credit=CreditPrice(price=Decimal("0.025"), currency="USD"))
+    # 25.00 of cost take what a prepaid organization is charged for it, 1,000 credits, and as many more for tax of 19 %.
+    row = await finalise(database, await draft(database, org, line(2_500, is_cost=True), applies_credits=True), rules)
+    assert (row.total_minor, row.prepaid_minor) == (2_975, 2_975)
+    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
+    # Beside 25.00 of other prices they take 250 more, and tax on these.
+    lines = line(2_500, is_cost=True), line(2_500)
+    both = await finalise(database, await draft(database, org, *lines, applies_credits=True), rules)
+    assert (both.total_minor, both.prepaid_minor, both.prepaid_credits_minor) == (5_950, 5_950, 1_487_500_000)
+    async with database.platform() as session:
+        await credit_notes.issue(
+            session, KIM, both.id, amount_minor=None, reason="all", command_id=f"crn-{both.id}", now=NOW
+        )
+    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
+    await prove_all(database_urls)
+
+
 def above(setting: str) -> ByHand:
-    return ByHand(two_above=setting, price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
+    return ByHand(two_above=amounts_from(setting), price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
 
 
 async def test_credits_that_come_back_count_for_two_operators_although_they_came_off_before_tax(
@@ -273,9 +297,9 @@ async def test_credits_taxed_at_use_are_taxed_on_what_was_paid_for_them(
     """100 credits pay 10.00, and were bought for 7.00."""
     paid_rules = replace(GERMAN, taxes_what_was_paid=True)
 
-    async def billed(rules: InvoiceRules, paid: int) -> tuple[int, int, int, int]:
+    async def billed(rules: InvoiceRules, paid: int, asset: str = "USD") -> tuple[int, int, int, int]:
         org = await organization(database)
-        await credit(database, org, 100 * CREDIT, paid=paid)
+        await credit(database, org, 100 * CREDIT, paid=paid, asset=asset)
         row = await finalise(database, await draft(database, org, line(1_000), applies_credits=True), rules)
         assert row.prepaid_credits_minor == 100 * CREDIT
         assert row.total_minor - row.prepaid_minor == 190
@@ -285,6 +309,21 @@ async def test_credits_taxed_at_use_are_taxed_on_what_was_paid_for_them(
     assert await billed(paid_rules, 1_000) == (1_000, 190, 1_000, 0)
     # 7.00 of credits and 1.90 of money are 8.90, in which the tax is 1.42.
     assert await billed(paid_rules, 700) == (748, 142, 700, 1)
+    # In another currency what was paid is known once there is a rate, and until it is too old.
+    assert await billed(paid_rules, 5, "BHD") == (1_000, 190, 1_000, 0)
+    for starts_at, fils in ((NOW - timedelta(days=40), 300), (NOW, 500)):
+        async with database.platform() as session:
+            await set_rate(
+                await driver_connection(session),
+                base="USD",
+                quote="BHD",
+                base_minor=100,
+                quote_minor=fils,
+                starts_at=starts_at,
+                ends_at=starts_at + timedelta(days=31),
+            )
+        old = starts_at < NOW
+        assert await billed(paid_rules, 3_500, "BHD") == ((1_000, 190, 1_000, 0) if old else (748, 142, 700, 1))
     await prove_all(database_urls)
 
 
@@ -305,7 +344,7 @@ async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_
             await credit_notes.issue(
                 session, KIM, row.id, amount_minor=minor, reason="a part", command_id=command, now=NOW
             )
-            return (await credits_at_hand(await driver_connection(session), [org], NOW))[org]
+            return (await credits_at_hand(await driver_connection(session), [org], NOW, "USD"))[org]
 
     # What is due comes first: a tenth of the invoice, and a tenth of the 100 taxed credits, in whole minor units.
     tenth = 100 * CREDIT * 226 // 2_261
@@ -392,7 +431,7 @@ async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: D
                 effective_at=NOW,
                 lots=LotTerms(source=kind) if kind else None,
             )
-        found = await credits_at_hand(await driver_connection(session), [org, other], NOW)
+        found = await credits_at_hand(await driver_connection(session), [org, other], NOW, "USD")
     assert found == {org: CreditsAtHand(taxed=50 * CREDIT), other: CreditsAtHand(untaxed=50 * CREDIT)}
 
 

@@ -1,9 +1,11 @@
 """Reports on the books: they add up at any moment, tie to each other, and other programs can read them."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ import pytest
 from beancount import loader
 
 from domain.common import accounts
+from domain.common.text import rfc3339
 from ledger.gateway import Ledger
+from manage import main
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.metering import event, import_prices, send, statuses
+from tests.conftest import DatabaseUrls
 from tests.support.books import fresh, settle_uses
 
 pytestmark = pytest.mark.db
@@ -95,6 +101,35 @@ async def test_reports_are_the_same_before_and_after_days_are_added_up(
     assert await add_up(database, limit=2) >= 4
     assert await reports() == before
     assert await add_up(database) == 0
+
+
+async def test_cost_of_model_calls_stands_beside_the_result_in_the_api_and_on_the_command_line(
+    operator: Caller,
+    new_tenant: Callable[..., Awaitable[Tenant]],
+    database: Database,
+    database_urls: DatabaseUrls,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tenant, at = await new_tenant("owner"), datetime.now(UTC) - timedelta(days=2)
+    await import_prices(database, "costly-model", datetime(2025, 1, 1, tzinfo=UTC), input_tokens="0.01")
+
+    async def printed(report: str = "profit-and-loss") -> list[str]:
+        given = ["--from", str(at.date()), "--to", str(at.date()), "--currency", "USD"]
+        done = await asyncio.to_thread(main, ["books", report, *given, "--database-url", database_urls.platform])
+        assert done == 0
+        lines = capsys.readouterr().out.splitlines()
+        return [line.split()[-1] for line in lines if line.startswith("provider cost, in no sum ")]
+
+    before = Decimal((await printed() or ["0"])[0])
+    data = {"model": "costly-model", "provider": "openai", "usage": {"input_tokens": 1_234}}
+    assert statuses(await send(tenant.owner, event(time=rfc3339(at), data=data))) == ["accepted"]
+    # 1,234 tokens at 0.01 each. Nothing of it is in the books, so a currency without any transfer is shown as well.
+    cost = str(before + Decimal("12.34"))
+    assert await printed() == [cost]
+    params = {"start_date": str(at.date()), "end_date": str(at.date()), "currency": "USD"}
+    [shown] = good(await operator.get("/accounting/profit-and-loss", params=params))["currencies"]
+    assert shown["provider_cost"] == cost
+    assert await printed("trial-balance") == await printed("balance-sheet") == []
 
 
 async def test_line_of_the_trial_balance_leads_to_its_transfers_page_by_page(operator: Caller, post: Post) -> None:

@@ -16,6 +16,7 @@ from contracts.escrow.escrow import RecordEscrowEvent
 from domain.billing.plan import DEFAULTS, plans_from
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.money import amounts_from
 from domain.escrow import commands
 from domain.messages.webhook import endpoint as webhook_rules
 from domain.payments.payment.snapshot import ProviderStatus
@@ -249,7 +250,7 @@ async def test_nothing_is_paid_out_to_a_suspended_organization(
                 currency="USD",
                 amount_minor=None,
                 hold_back=HoldBack.default(),
-                minimum="1",
+                minimum=amounts_from("1"),
                 command_id=new_id("cmd"),
                 now=datetime.now(UTC),
             )

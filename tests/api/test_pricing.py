@@ -151,6 +151,8 @@ async def test_price_has_the_shape_that_clients_rely_on(
         "base_price": "10.00",
         "adjusted_price": "12.00",
         "multiplier": 1.2,
+        "discount": "0.00",
+        "borne_by": None,
         "adjustments": [
             {
                 "rule": "surge_pricing_0.8",
@@ -164,6 +166,7 @@ async def test_price_has_the_shape_that_clients_rely_on(
 
 async def test_price_without_a_rule_is_the_listings(shop: Shop, client: Tenant) -> None:
     plain = {"base_price": "20.00", "adjusted_price": "20.00", "multiplier": 1.0, "adjustments": []}
+    plain |= {"discount": "0.00", "borne_by": None}
     assert await shop.price(client.owner, quantity=2) == plain
     assert await shop.price(shop.operator, quantity=2) == plain
     assert (await shop.price(client.owner, base_price="3", currency="JPY"))["base_price"] == "3"
@@ -470,9 +473,20 @@ async def test_trusted_client_pays_less_without_any_rule_of_an_operator(
     (line,) = (await shop.price(client.owner))["adjustments"]
     assert (line["rule"], line["type"]) == ("trusted_client", "reputation")
     assert line["description"] == "The client's score is at least 8.6 from 12 units of evidence"
+    price = await shop.price(client.owner)
+    assert (price["discount"], price["borne_by"]) == ("1.62", "agent")
     await shop.set()
     quote = await shop.quote(client.owner)
     assert (quote["adjusted_price"], quote["commission_bps"]) == ("9.50", 0)
+    assert (quote["discount"], quote["borne_by"]) == ("0.50", "platform")
+    explained = good(
+        await shop.operator.get(
+            f"/payments/pricing/{shop.agent_id}/explanation", params={"organization_id": client.org_id}
+        )
+    )
+    assert (
+        explained["evidence"][-1] == "The platform bears discounts, from its commission, up to 5 % of the base price."
+    )
 
 
 async def test_trusted_buying_agent_keeps_its_price_and_its_organization_awards_at_it(

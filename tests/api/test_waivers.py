@@ -10,7 +10,7 @@ from api.bootstrap import operator_key
 from domain.billing.document.content import Party
 from domain.common import accounts
 from domain.common.access import Actor, Role
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payouts.earnings import EarningsKind, account_of
 from domain.payouts.payable import HoldBack
@@ -35,7 +35,7 @@ PATH = "/billing/earnings/waivers"
 
 def rules(minimum: str = "10.00") -> WaiverRules:
     by_hand = ByHand(two_above=None, price=Settings().price_of_credits)
-    return WaiverRules(hold_back=HoldBack.default(), minimum=minimum, renew_days=30, by_hand=by_hand)
+    return WaiverRules(hold_back=HoldBack.default(), minimum=amounts_from(minimum), renew_days=30, by_hand=by_hand)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from domain.billing.billing_terms import (
 from domain.billing.invoice.lines import MAX_LINES
 from domain.billing.invoice.wording import said
 from domain.common.errors import Invalid
-from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, billed_parts
+from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, Unbilled, billed_parts
 from tests.support.cases import for_each
 
 PICO_PER_CENT = 10**10
@@ -173,6 +173,12 @@ def test_event_is_billed_by_its_meters_and_otherwise_by_what_it_costs() -> None:
             billed_parts(metered_by, costing, "EUR")
 
 
+def test_unbilled_cost_of_models_counts_with_its_markup_rounded_up() -> None:
+    parts = [Billed(source=Source.MODEL, ref="m", pico=6), Billed(source=Source.AGENT, ref="a", pico=6)]
+    unbilled = Unbilled(currency="USD", charges={}, markup_e6=200_000).with_event(JANUARY.month, parts)
+    assert (unbilled.pico, unbilled.with_event(JANUARY.month, parts[:1]).pico) == (8 + 6, 8 + 6 + 8)
+
+
 def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_items() -> None:
     agreed = terms(commitment_minor=100_00, discounts=(DiscountStep(from_minor=50_00, discount_bps=1000),))
     late = used(10_00 * PICO_PER_CENT, "claude", month=date(2025, 12, 1), events=3)
@@ -199,6 +205,7 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
     assert (found.lines[2].period_start, found.lines[2].period_end) == (JANUARY.starts_at, JANUARY.ends_at)
     assert found.places == (1, 0, None)
     assert found.total_minor == 110_00
+    assert [line.is_cost for line in found.lines] == [True, True, False, False]
 
 
 def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:
@@ -236,12 +243,13 @@ def test_prices_beyond_the_most_lines_are_one_line_and_lose_nothing() -> None:
     picos=st.lists(st.integers(0, 10**14), max_size=6),
     bps=st.integers(1, 10_000),
     commitment=st.integers(0, 10**6),
+    markup=st.sampled_from([0, 200_000, 333_333, 10**9]),
 )
-def test_each_line_is_its_exact_usage_rounded_up_once(picos: list[int], bps: int, commitment: int) -> None:
+def test_each_line_is_its_exact_usage_rounded_up_once(picos: list[int], bps: int, commitment: int, markup: int) -> None:
     agreed = terms(commitment_minor=commitment, discounts=(DiscountStep(from_minor=0, discount_bps=bps),))
-    usage = [used(pico, f"m{number}") for number, pico in enumerate(picos)]
+    usage = [used(pico, f"m{number}", markup_e6=markup) for number, pico in enumerate(picos)]
     found = collect(JANUARY, version(agreed), usage, [])
-    exact = [Fraction(pico * (10_000 - bps), 10_000 * PICO_PER_CENT) for pico in picos]
+    exact = [Fraction(pico * (10**6 + markup) * (10_000 - bps), 10**10 * PICO_PER_CENT) for pico in picos]
     for amount, place in zip(exact, found.places, strict=True):
         owed = -(-amount.numerator // amount.denominator)
         assert owed == (0 if place is None else found.lines[place].amount_minor)

@@ -9,11 +9,19 @@ CREDIT = 1_000_000
 VAT = AppliedTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000)
 
 
-def lot(paid: int, credits: int, *, free: int | None = None, asset: str = "EUR") -> PaidLot:
+def lot(
+    paid: int, credits: int, *, free: int | None = None, asset: str = "EUR", rate: tuple[int, int] | None = None
+) -> PaidLot:
     amount = credits * CREDIT
     free = amount if free is None else free * CREDIT
     return PaidLot(
-        free_minor=free, amount_minor=amount, remaining_minor=amount, paid_minor=paid, costed_minor=0, asset=asset
+        free_minor=free,
+        amount_minor=amount,
+        remaining_minor=amount,
+        paid_minor=paid,
+        costed_minor=0,
+        asset=asset,
+        rate=rate,
     )
 
 
@@ -25,9 +33,13 @@ def test_what_was_paid_is_counted_in_the_order_of_lots() -> None:
     lots = [lot(700, 100), lot(333, 100), lot(900, 100, asset="USD")]
     assert paid_for(lots, 50 * CREDIT, "EUR", value_of) == 350
     assert paid_for(lots, 101 * CREDIT, "EUR", value_of) == 703
-    # What another currency has paid counts at its value, and so does what no lot is known of.
+    # What another currency has paid counts at its value without a rate, and so does what no lot is known of.
     assert paid_for(lots, 210 * CREDIT, "EUR", value_of) == 700 + 333 + 100
     assert paid_for([lot(700, 100, free=10)], 20 * CREDIT, "EUR", value_of) == 70 + 100
+    # 1,000 yen at 160 to the euro are 6.25.
+    yen = lot(1_000, 100, asset="JPY", rate=(100, 160))
+    assert paid_for([yen], 100 * CREDIT, "EUR", value_of) == 625
+    assert paid_for([yen], 10 * CREDIT, "EUR", value_of) == 63
 
 
 def test_the_rest_of_a_lot_costs_what_is_left_of_its_price() -> None:

@@ -11,6 +11,7 @@ from domain.common.money import (
     MAX_AMOUNT_MINOR,
     SCALES,
     allocate,
+    amounts_from,
     format_amount,
     format_ratio,
     parse_amount,
@@ -151,3 +152,45 @@ def test_every_ratio_survives_writing_and_reading(ratio_e4):
 def test_what_is_no_ratio_is_refused(value):
     with pytest.raises(Invalid):
         parse_ratio(value, "score")
+
+
+@for_each(
+    "text, currency, minor",
+    [
+        ("10000.00", "USD", 1_000_000),
+        ("10000", "JPY", 1_000_000),
+        ("10000", "KWD", 1_000_000),
+        ("0", "EUR", 0),
+        ("10000.00, 1500000 JPY,3000 KWD", "USD", 1_000_000),
+        ("10000.00, 1500000 JPY,3000 KWD", "JPY", 1_500_000),
+        ("10000.00, 1500000 JPY,3000 KWD", "KWD", 3_000_000),
+        ("100, 0 IDR, 100 USDC", "IDR", 0),
+        ("100, 0 IDR, 100 USDC", "USDC", 100_000_000),
+    ],
+)
+def test_amount_of_the_settings_counts_smallest_units_of_every_currency_that_it_does_not_name(text, currency, minor):
+    amounts = amounts_from(text)
+    assert amounts.minor(currency) == minor
+    assert amounts.written(currency) == format_amount(minor, currency)
+
+
+@for_each(
+    "text, told",
+    [
+        *(
+            (text, "Write an amount for all currencies")
+            for text in ("10000 USD", "1, 2", "1, 2 JPY, 3 JPY", "1, 2 usd")
+        ),
+        *(
+            (text, "Write an amount for all currencies")
+            for text in ("1, 2 CREDIT", "1, 2 SLOT", "1, JPY 2", "1, 2 JPY X", "1,")
+        ),
+        *((text, "plain decimal number") for text in ("", "1e3", "ten", "1, x JPY")),
+        *((text, "too many decimals") for text in ("1.001", "1, 2.50 JPY", "1, 2.0001 KWD")),
+        *((text, "zero or more") for text in ("-1", "1, -2 JPY")),
+        ("1" * 16, "must not be greater"),
+    ],
+)
+def test_amount_of_the_settings_that_is_written_wrong_is_refused(text, told):
+    with pytest.raises(Invalid, match=told):
+        amounts_from(text)

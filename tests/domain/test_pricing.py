@@ -15,7 +15,7 @@ from domain.escrow.settlement import payout
 from domain.escrow.state import EscrowPostingKind
 from domain.marketplace.pricing.book import Book
 from domain.marketplace.pricing.facts import Facts, Standing
-from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed, commission_of, judge_use
+from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed, borne_bps, commission_of, judge_use
 from domain.marketplace.pricing.rule import Rule, Stacking, refuse_overlap
 from domain.marketplace.pricing.terms import (
     Bounds,
@@ -275,10 +275,13 @@ def test_rules_that_can_meet_need_different_priorities(one, other, refused):
 def test_discount_beyond_the_commission_is_cut_unless_the_agent_bears_it():
     book = Book([always(8_000)])
     assert book.price(FACTS).adjusted_minor == 800
-    price = book.price(FACTS, commission_bps=500)
+    price = book.price(FACTS, borne_bps=500)
     assert price.adjusted_minor == 950
     assert [line.type for line in price.adjustments] == ["tier", "commission"]
-    assert book.price(FACTS, commission_bps=2_500).adjusted_minor == 800
+    assert (price.discount_minor, price.borne_by) == (50, "platform")
+    assert (book.price(FACTS).discount_minor, book.price(FACTS).borne_by) == (200, "agent")
+    assert (Book([]).price(FACTS).discount_minor, Book([]).price(FACTS).borne_by) == (0, None)
+    assert book.price(FACTS, borne_bps=2_500).adjusted_minor == 800
 
 
 BPS = st.integers(1_000, 30_000)
@@ -325,7 +328,7 @@ COMMISSION = st.one_of(st.none(), st.integers(0, 10_000))
 def test_same_facts_give_the_same_price_in_whatever_order_the_rules_came(book, facts, commission):
     again = Book(reversed(book.rules))
     kept = Facts.from_json(facts.to_json())
-    assert book.price(facts, commission_bps=commission) == again.price(kept, commission_bps=commission)
+    assert book.price(facts, borne_bps=commission) == again.price(kept, borne_bps=commission)
 
 
 MOMENTS = st.integers(0, 300).map(lambda seconds: NOON + timedelta(seconds=seconds - 150))
@@ -355,14 +358,14 @@ def test_price_that_a_book_remembers_is_the_one_that_it_would_make(asked):
     book = Book(rules)
     for at, zone, facts, commission in asked:
         then = replace(facts, at=at.astimezone(zone))
-        assert book.price(then, commission_bps=commission) == Book(rules).price(then, commission_bps=commission)
+        assert book.price(then, borne_bps=commission) == Book(rules).price(then, borne_bps=commission)
 
 
 @settings(deadline=None)
 @given(books(), FACTS_ST, st.integers(0, 10**6), COMMISSION)
 def test_dearer_listing_is_never_cheaper(book, facts, more, commission):
     dearer = replace(facts, unit_minor=facts.unit_minor + more)
-    prices = [book.price(it, commission_bps=commission).adjusted_minor for it in (facts, dearer)]
+    prices = [book.price(it, borne_bps=commission).adjusted_minor for it in (facts, dearer)]
     assert prices[0] <= prices[1]
 
 
@@ -378,9 +381,9 @@ def test_more_demand_is_never_cheaper(book, facts, more, calls):
 @given(books(st.one_of(SURGE, TERMS)), FACTS_ST, COMMISSION)
 def test_demand_makes_a_price_half_as_much_again_at_most(book: Book, facts: Facts, commission: int | None) -> None:
     calm = Book([it for it in book.rules if not isinstance(it.terms, Surge)])
-    most = 3 * calm.price(facts, commission_bps=commission).adjusted_minor
+    most = 3 * calm.price(facts, borne_bps=commission).adjusted_minor
     # Both were rounded.
-    assert 2 * book.price(facts, commission_bps=commission).adjusted_minor <= most + 3
+    assert 2 * book.price(facts, borne_bps=commission).adjusted_minor <= most + 3
 
 
 @settings(deadline=None)
@@ -462,9 +465,7 @@ def test_total_never_falls_with_the_quantity_whatever_rules_meet(book, facts, se
     later = [rule(Tier("free", part), 90, stacking=stacking) for part, stacking in after]
     sold = Book([*book.rules, *rules, *later])
     facts = replace(facts, unit_minor=facts.unit_minor % 1_000 + 1)
-    totals = [
-        sold.price(replace(facts, quantity=each), commission_bps=commission).adjusted_minor for each in range(1, 70)
-    ]
+    totals = [sold.price(replace(facts, quantity=each), borne_bps=commission).adjusted_minor for each in range(1, 70)]
     assert totals == sorted(totals)
 
 
@@ -513,13 +514,19 @@ def test_bound_in_money_says_so_and_the_upper_one_wins():
 
 
 @settings(deadline=None)
-@given(st.integers(1, 30_000), FACTS_ST, st.integers(0, 10_000), st.booleans())
-def test_discount_is_paid_by_the_platform_unless_the_agent_bears_it(bps, facts, commission, bears):
-    price = Book([always(bps)]).price(facts, commission_bps=None if bears else commission)
+@given(st.integers(1, 30_000), FACTS_ST, st.integers(0, 10_000), st.none() | st.integers(0, 10_000), st.booleans())
+def test_discount_is_paid_by_the_platform_within_its_bound_unless_the_agent_bears_it(
+    bps, facts, commission, most, bears
+):
+    price = Book([always(bps)]).price(facts, borne_bps=borne_bps(commission, most, bears_discounts=bears))
     base, adjusted = price.base_minor, price.adjusted_minor
+    assert price.borne_by == (None if adjusted >= base else "agent" if bears else "platform")
+    assert price.discount_minor == max(0, base - adjusted)
     actual = commission_of(base, adjusted, commission, bears_discounts=bears)
     assert 0 <= actual <= commission
     if not bears:
+        _, given_up = allocate(base, [10_000 - min(commission, most or 0), min(commission, most or 0)])
+        assert most is None or price.discount_minor <= given_up
         kept, _ = allocate(base, [10_000 - commission, commission])
         paid = sum(it.amount_minor for it in payout(adjusted, actual) if it.kind is EscrowPostingKind.RELEASE)
         assert paid >= min(kept, adjusted)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,15 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_PLANS", "[]", "BURSAR_PLANS: The plans must be a JSON list of 1"),
         ("BURSAR_PREMIUM_SUBSCRIPTION_PRICE", "2901", "BURSAR_PLANS: The plan starter costs less"),
         ("BURSAR_CREATOR_REVENUE_SHARE", "-1", "BURSAR_CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE: "),
+        ("BURSAR_LARGEST_TOPUP", "500 USD", "BURSAR_LARGEST_TOPUP='500 USD': '500 USD' does not belong here. Write an"),
+        (
+            "BURSAR_UNPAID_USAGE_LIMIT",
+            "1, 2.5 JPY",
+            "BURSAR_UNPAID_USAGE_LIMIT='1, 2.5 JPY': 2.5 has too many decimals",
+        ),
+        ("BURSAR_FEES_ALERT_LEAST", "x", "BURSAR_FEES_ALERT_LEAST='x': The amount must be a plain decimal number"),
+        ("BURSAR_TWO_OPERATORS_ABOVE", "-1", "BURSAR_TWO_OPERATORS_ABOVE='-1': The amount must be zero or more"),
+        ("BURSAR_PAYOUT_MINIMUM", "1, 1 EURO", "BURSAR_PAYOUT_MINIMUM='1, 1 EURO': '1 EURO' does not belong here."),
         ("BURSAR_RATE_LIMIT", "many", "BURSAR_RATE_LIMIT='many': "),
         (
             "BURSAR_RATE_LIMIT_STORAGE",
@@ -385,3 +395,24 @@ def test_prices_below_the_cost_that_credits_pay_are_warned_of() -> None:
     assert "A credit pays 0.1 USD of cost, and the plan enterprise by the year sells it for 0.024916666" in warning
     with pytest.raises(ValidationError, match="BURSAR_COST_CREDIT_PRICE and BURSAR_COST_MARKUP"):
         Settings(cost_credit_price="free")
+
+
+def test_credits_pay_marked_cost_on_invoices_as_they_are_charged_for_cost() -> None:
+    settings = Settings(cost_credit_price="0.03", cost_markup="0.2")
+    assert settings.price_of_cost.price == Decimal("0.025")
+    rules = settings.invoice_rules
+    assert rules.cost_credit is not None
+    assert (rules.cost_credit.price, rules.cost_markup_e6) == (Decimal("0.03"), 200_000)
+    assert settings.arrears_rules.markup_e6 == 200_000
+
+
+def test_amounts_are_read_for_every_currency(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "500.00, 70000 JPY, 150.000 KWD"
+    names = ("unpaid_usage_limit", "payout_minimum", "two_operators_above", "largest_topup", "fees_alert_least")
+    for name in names:
+        monkeypatch.setenv(f"BURSAR_{name.upper()}", text)
+    settings = read_settings()
+    for name in names:
+        amounts = getattr(settings, name)
+        assert [amounts.minor(currency) for currency in ("USD", "JPY", "KWD")] == [50_000, 70_000, 150_000], name
+    assert settings.payment_rules.largest_top_up == settings.largest_topup

@@ -112,7 +112,7 @@ async def rate(database: Database, code: str, country: str, rate_e6: int, *, pro
             )
 
 
-async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0) -> None:
+async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0, asset: str = "USD") -> None:
     """Give an organization credits: bought for so many cents, or granted."""
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
@@ -126,15 +126,15 @@ async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0) 
             lots=LotTerms(
                 source=LotSource.PURCHASE if paid else LotSource.PROMOTION,
                 paid_minor=paid,
-                paid_asset="USD" if paid else None,
+                paid_asset=asset if paid else None,
             ),
         )
         if paid:
             await ledger.post(
                 key=f"cash-{next(NUMBERS)}-{org_id}",
                 kind="payment.test",
-                source=accounts.platform("exchange", "USD"),
-                destination=accounts.platform("deferred_revenue", "USD"),
+                source=accounts.platform("exchange", asset),
+                destination=accounts.platform("deferred_revenue", asset),
                 amount_minor=paid,
                 effective_at=NOW,
             )

@@ -12,7 +12,7 @@ from contracts.payments.payment import PaymentEvent, RecordedPayment
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.purposes.invoice import invoice_paid
 from domain.payments.payment.snapshot import CreatePayment
@@ -89,7 +89,8 @@ class Mirrored(Written):
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         environment.metric_meter = MetricMeter.noop
-        by_hand = ByHand(two_above=self.two_above, price=CreditPrice(price=Decimal("0.10"), currency="USD"))
+        above = None if self.two_above is None else amounts_from(self.two_above)
+        by_hand = ByHand(two_above=above, price=CreditPrice(price=Decimal("0.10"), currency="USD"))
         activity = PaymentActivities(self.database, by_hand=by_hand).record
         recorded = await environment.run(activity, await payment_message(self.database, event, at=at))
         if recorded.applied:

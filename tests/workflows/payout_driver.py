@@ -13,7 +13,7 @@ from contracts.runs import Run, payout_run
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.approval import ApprovalAction
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.state import Payout
@@ -170,7 +170,7 @@ async def taken_out(
             currency=None,
             amount_minor=None,
             hold_back=hold_back,
-            minimum="10.00",
+            minimum=amounts_from("10.00"),
             command_id=new_id("cmd"),
             now=datetime.now(UTC),
         )

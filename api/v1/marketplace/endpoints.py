@@ -398,6 +398,7 @@ async def refund_purchase(
                 actor,
                 purchase_id,
                 window=window_of(deps),
+                reverses=deps.settings.reverse_payouts_for_refunds,
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )

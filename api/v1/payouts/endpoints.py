@@ -180,7 +180,8 @@ async def preview_payout(
         except DomainError as refusal:
             why = {"code": refusal.error_code, "detail": refusal.detail}
     shown = None if account is None else CreatorAccountView.of(account, hold)
-    return PayoutPreview.of(org_id, shown, shares, minimum, why)
+    currency = "USD" if account is None else service.usual_currency(account)
+    return PayoutPreview.of(org_id, shown, shares, minimum.written(currency), why)
 
 
 @router.post(

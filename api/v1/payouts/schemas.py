@@ -232,7 +232,7 @@ class PayoutPreview(ResponseModel):
     organization_id: str
     account: CreatorAccountView | None
     payable: list[PayableView]
-    minimum: Exact
+    minimum: Exact = Field(description="Of a payout, in the currency of the bank account; in USD while there is none.")
     refused: str | None = Field(
         description="The error code that would refuse a payout of all available earnings, if any."
     )

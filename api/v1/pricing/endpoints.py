@@ -61,6 +61,8 @@ async def get_price(
         "base_price": format_amount(price.base_minor, asked.facts.currency),
         "adjusted_price": format_amount(price.adjusted_minor, asked.facts.currency),
         "multiplier": price.multiplier_bps / WHOLE_BPS,
+        "discount": format_amount(price.discount_minor, asked.facts.currency),
+        "borne_by": price.borne_by,
         "adjustments": [
             {"rule": line.rule, "type": line.type, "multiplier": line.bps / WHOLE_BPS, "description": line.why}
             for line in price.adjustments
@@ -89,7 +91,7 @@ async def explain_price(
     """
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency, everything=True)
     permit(actor, Permission.INSPECT)
-    return PriceExplanationView.explain(price, asked, deps.settings.commission_bps)
+    return PriceExplanationView.explain(price, asked, deps.settings)
 
 
 @router.post(
@@ -130,6 +132,7 @@ async def create_quote(
                 asked,
                 org_id=org_id,
                 usual_bps=deps.settings.commission_bps,
+                most_bps=deps.settings.platform_discount_bps,
                 command_id=command.command_id,
             )
             return PriceQuoteView.show(row)
@@ -168,8 +171,7 @@ async def _price(
     base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
     org_id = await _client(deps, actor, organization_id)
     asked = await _ask(deps, actor, agent_id, org_id, quantity, base, everything=everything)
-    commission = None if asked.bears_discounts else asked.commission_bps(deps.settings.commission_bps)
-    return asked, asked.book.price(asked.facts, commission_bps=commission)
+    return asked, asked.price(deps.settings.commission_bps, deps.settings.platform_discount_bps)
 
 
 async def _client(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:

@@ -123,6 +123,7 @@ async def try_rule(
                 body.rule.rule(),
                 body.replaces,
                 commission_bps=deps.settings.commission_bps,
+                most_bps=deps.settings.platform_discount_bps,
                 since=body.since or datetime.now(UTC) - TRIED_FOR,
                 limit=body.limit,
             )

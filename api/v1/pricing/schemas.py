@@ -24,11 +24,13 @@ from domain.common.money import format_amount, format_ratio
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
 from domain.marketplace.pricing.kept import parse_bps
+from domain.marketplace.pricing.quote import borne_bps
 from domain.marketplace.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
 from domain.marketplace.pricing.terms import points
 from domain.reputation.levels import commission_rule, commission_source
 from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.marketplace.pricing import rule_of
+from runtime.settings import Settings
 from services.marketplace.pricing import COMPILE, MAX_TRIED, Asked, Tried, totals
 
 MAX_QUANTITY = 1_000_000_000
@@ -63,6 +65,13 @@ class PriceView(ResponseModel):
     base_price: Exact = Field(description="The price of the whole quantity before any rule.")
     adjusted_price: Exact
     multiplier: Multiplier = Field(description="`adjusted_price` divided by `base_price`, rounded to four decimals.")
+    discount: Exact = Field(description="What is taken off `base_price`.")
+    borne_by: str | None = Field(
+        description=(
+            "Who bears the discount: `platform`, from its commission, or `agent`, its organization, which gets its "
+            "share of the lower price. Null without a discount."
+        )
+    )
     adjustments: list[AdjustmentView]
 
     @classmethod
@@ -72,6 +81,8 @@ class PriceView(ResponseModel):
             base_price=format_amount(price.base_minor, currency),
             adjusted_price=format_amount(price.adjusted_minor, currency),
             multiplier=price.multiplier_bps,
+            discount=format_amount(price.discount_minor, currency),
+            borne_by=price.borne_by,
             adjustments=[
                 AdjustmentView(rule=line.rule, type=line.type, multiplier=line.bps, description=line.why)
                 for line in price.adjustments
@@ -102,8 +113,8 @@ class PriceExplanationView(PriceView):
     rules: list[ConsideredView]
 
     @classmethod
-    def explain(cls, price: Price, asked: Asked, usual_bps: int) -> "PriceExplanationView":
-        """Show a price with all that it was made from; `usual_bps` is the platform's usual commission."""
+    def explain(cls, price: Price, asked: Asked, settings: Settings) -> "PriceExplanationView":
+        """Show a price with all that it was made from."""
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
         return cls(
@@ -114,7 +125,7 @@ class PriceExplanationView(PriceView):
             currency=facts.currency,
             at=facts.at,
             rules_version=asked.book.version,
-            evidence=evidence_of(asked, usual_bps),
+            evidence=evidence_of(asked, settings.commission_bps, settings.platform_discount_bps),
             rules=[
                 ConsideredView(rule_id=rule.id, rule=rule.name, type=rule.type.value, applied=applied, reason=why)
                 for rule, applied, why in price.considered
@@ -122,8 +133,8 @@ class PriceExplanationView(PriceView):
         )
 
 
-def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
-    """Say in sentences what was measured."""
+def evidence_of(asked: Asked, usual_bps: int, most_bps: int | None) -> list[str]:
+    """Say in sentences what was measured, with the platform's usual commission and its own bound of discounts."""
     facts, source = asked.facts, commission_source(asked.level)
     name = None if asked.level is None else asked.level.name
     unit = f"{format_amount(facts.unit_minor, facts.currency)} {facts.currency}"
@@ -158,10 +169,11 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
         )
     rule = commission_rule(source, asked.level_version, name, None)
     said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %, by this rule: {rule}")
+    borne = borne_bps(asked.commission_bps(usual_bps), most_bps, bears_discounts=asked.bears_discounts)
     said.append(
         "The agent's organization bears discounts."
-        if asked.bears_discounts
-        else "A discount is paid from the platform's commission and is no larger."
+        if borne is None
+        else f"The platform bears discounts, from its commission, up to {borne / 100:g} % of the base price."
     )
     return said
 
@@ -198,6 +210,8 @@ class PriceQuoteView(PriceView):
             base_price=format_amount(row.base_minor, row.currency),
             adjusted_price=format_amount(row.price_minor, row.currency),
             multiplier=row.multiplier_bps,
+            discount=format_amount(max(0, row.base_minor - row.price_minor), row.currency),
+            borne_by=row.borne_by,
             adjustments=[
                 AdjustmentView(rule=it["rule"], type=it["type"], multiplier=it["bps"], description=it["why"])
                 for it in lines

@@ -72,7 +72,13 @@ async def refund_spend(
             await two_operators(deps, actor, command, ApprovalAction.SPEND_REFUND, spend_id, content)
         async with deps.session_for(actor) as session:
             spend, change = await spend_refund.refund(
-                session, actor, by_hand(deps), new, renew_days=renew_days, now=now
+                session,
+                actor,
+                by_hand(deps),
+                new,
+                renew_days=renew_days,
+                reverses=deps.settings.reverse_payouts_for_refunds,
+                now=now,
             )
             return SpendRefundView.of(spend, change)
 

@@ -1,7 +1,6 @@
 """Usage events: they come in here, single, in batches and line by line."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -92,7 +91,7 @@ async def send_usage_events(
         late=deps.settings.usage_late,
         rates=Rates(prices=deps.prices, uses=deps.settings.use_terms),
         key=key,
-        unpaid_limit=Decimal(deps.settings.unpaid_usage_limit),
+        arrears=deps.settings.arrears_rules,
     )
     async with deps.database.platform() as session:
         outcomes = await usage.record(session, delivery, documents)

@@ -16,8 +16,8 @@ from domain.billing.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, com
 from domain.billing.invoice.lines import MAX_LINES, InvoiceLine
 from domain.billing.invoice.wording import Phrase, Wording, said
 from domain.common.money import CREDIT, format_amount
-from domain.usage.amounts import minor_pico, to_minor
-from domain.usage.arrears import Source
+from domain.usage.amounts import minor_pico
+from domain.usage.arrears import WHOLE_E6, Source
 
 #: The maximum length of a name in a line.
 _SHOWN = 120
@@ -36,6 +36,7 @@ class Usage:
         source: the kind of its price; `ref` identifies the price, and `name` is its display name.
         events: the number of events.
         pico: the cost, in pico units of the currency.
+        markup_e6: what is charged beyond the cost, in 10^-6 of it.
     """
 
     month: date
@@ -45,6 +46,12 @@ class Usage:
     name: str
     events: int
     pico: int
+    markup_e6: int = 0
+
+    @property
+    def charged(self) -> int:
+        """The cost with its markup, exactly, in 10^-6 pico."""
+        return self.pico * (WHOLE_E6 + self.markup_e6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +109,12 @@ class Collected:
 
 @dataclass(slots=True)
 class _Group:
-    """Sums that are one line."""
+    """Sums that are one line; `charged` is in 10^-6 pico."""
 
     wording: Wording
     period: Period
-    pico: int = 0
+    is_cost: bool
+    charged: int = 0
     events: int = 0
     sums: list[int] = field(default_factory=list)
 
@@ -134,7 +142,7 @@ def collect(
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)
     groups = _grouped(period, usage, MAX_LINES - 1 - len(shown) - len(one_offs))
-    charges = sum(to_minor(group.pico, currency) for group in groups)
+    charges = sum(_discounted(group.charged, 0, currency) for group in groups)
     volume = charges + besides_minor
     bps = version.terms.discount_bps(volume)
     lines: list[InvoiceLine] = []
@@ -142,7 +150,7 @@ def collect(
     for group in groups:
         # The discounted amount is rounded up once. The discount is the difference to the full amount, rounded up as
         # well.
-        whole, left = to_minor(group.pico, currency), _discounted(group.pico, bps, currency)
+        whole, left = (_discounted(group.charged, each, currency) for each in (0, bps))
         if left:
             places |= dict.fromkeys(group.sums, len(lines))
             lines.append(
@@ -151,6 +159,7 @@ def collect(
                     fixed_minor=whole,
                     discount_minor=whole - left,
                     period=group.period,
+                    is_cost=group.is_cost,
                 )
             )
     used = sum(line.amount_minor for line in lines)
@@ -194,9 +203,9 @@ def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
     ]
 
 
-def _discounted(pico: int, bps: int, currency: str) -> int:
+def _discounted(charged: int, bps: int, currency: str) -> int:
     # Multiplied first and divided once, to be exact.
-    return -(-pico * (WHOLE_BPS - bps) // (WHOLE_BPS * minor_pico(currency)))
+    return -(-charged * (WHOLE_BPS - bps) // (WHOLE_BPS * WHOLE_E6 * minor_pico(currency)))
 
 
 def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
@@ -208,24 +217,24 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
         if key not in groups:
             wording = ((_KINDS[each.source], each.name[:_SHOWN]), *late)
             own = period if each.month == period.month else period_of(each.month, period.time_zone)
-            groups[key] = _Group(wording, own)
+            groups[key] = _Group(wording, own, each.source is Source.MODEL)
         group = groups[key]
-        _add(group, each.pico, each.events, [index])
+        _add(group, each.charged, each.events, [index])
     order = list(Source)
     found = [groups[key] for key in sorted(groups, key=lambda key: (key[0], order.index(key[1]), key[2]))]
-    costing = sorted((group for group in found if group.pico), key=lambda group: -group.pico)
+    costing = sorted((group for group in found if group.charged), key=lambda group: -group.charged)
     if len(costing) <= most:
         return found
     small = costing[most - 1 :]
-    rest = _Group((("other_prices", str(len(small))),), period)
+    rest = _Group((("other_prices", str(len(small))),), period, any(group.is_cost for group in small))
     for group in small:
-        _add(rest, group.pico, group.events, group.sums)
+        _add(rest, group.charged, group.events, group.sums)
     gone = {id(group) for group in small}
     return [*(group for group in found if id(group) not in gone), rest]
 
 
-def _add(group: _Group, pico: int, events: int, sums: Sequence[int]) -> None:
-    group.pico += pico
+def _add(group: _Group, charged: int, events: int, sums: Sequence[int]) -> None:
+    group.charged += charged
     group.events += events
     group.sums += sums
 
@@ -243,6 +252,7 @@ def _line(
     fixed_minor: int | None = None,
     discount_minor: int = 0,
     period: Period | None = None,
+    is_cost: bool = False,
 ) -> InvoiceLine:
     return InvoiceLine(
         description=said(wording),
@@ -253,4 +263,5 @@ def _line(
         discount_minor=discount_minor,
         period_start=None if period is None else period.starts_at,
         period_end=None if period is None else period.ends_at,
+        is_cost=is_cost,
     )

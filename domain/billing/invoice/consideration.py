@@ -21,6 +21,7 @@ class PaidLot:
     Attributes:
         amount_minor: of the whole lot.
         paid_minor: the price of the whole lot, in minor units of `asset`.
+        rate: so many minor units of the invoice's currency are worth so many of `asset`; None where no rate is known.
     """
 
     free_minor: int
@@ -29,6 +30,7 @@ class PaidLot:
     paid_minor: int
     costed_minor: int
     asset: str
+    rate: tuple[int, int] | None = None
 
     def price_of(self, part_minor: int) -> int:
         """Return what leaves of the price with a part."""
@@ -39,12 +41,19 @@ class PaidLot:
 def paid_for(lots: Sequence[PaidLot], credits_minor: int, currency: str, value_of: Callable[[int], int]) -> int:
     """Return what was paid for credits, in minor units of a currency, in the order in which lots are spent.
 
-    Credits that were paid for in another currency count at their value.
+    What was paid in another currency is converted by the rate that is known; without one the credits count at their
+    value.
     """
     paid, left = 0, credits_minor
     for lot in lots:
         part = min(lot.free_minor, left)
-        paid += lot.price_of(part) if lot.asset == currency else value_of(part)
+        if lot.asset == currency:
+            paid += lot.price_of(part)
+        elif lot.rate is not None:
+            worth, costs = lot.rate
+            paid += half_up(lot.price_of(part) * worth, costs)
+        else:
+            paid += value_of(part)
         left -= part
         if not left:
             break

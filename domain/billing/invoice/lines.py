@@ -34,6 +34,7 @@ class InvoiceLine:
         stream: the platform's account for the net amount, below `platform/`.
         period_start, period_end: the period of the service, [start, end); both or none.
         reference: the id of the billed object, such as a subscription.
+        is_cost: whether it charges what calls of models cost, which a credit pays less of than of prices.
         wording: the description as phrases, for other languages, if the product wrote it.
     """
 
@@ -47,6 +48,7 @@ class InvoiceLine:
     period_start: datetime | None = None
     period_end: datetime | None = None
     reference: str | None = None
+    is_cost: bool = False
     wording: Wording = ()
 
     @property

@@ -67,6 +67,7 @@ class Price:
         multiplier_bps: their ratio, rounded to basis points for people.
         adjustments: the changes, in order.
         considered: every rule that was evaluated, in order.
+        borne_by: who bears the discount: `platform`, or `agent` for its organization; None without one.
     """
 
     base_minor: int
@@ -74,6 +75,12 @@ class Price:
     multiplier_bps: int
     adjustments: tuple[Adjustment, ...]
     considered: tuple[Considered, ...]
+    borne_by: str | None
+
+    @property
+    def discount_minor(self) -> int:
+        """Return what is taken off the price before any rule."""
+        return max(0, self.base_minor - self.adjusted_minor)
 
 
 class Book:
@@ -96,45 +103,45 @@ class Book:
         self._bulk = tuple((rule, rule.terms.steps) for rule in self.rules if isinstance(rule.terms, Bulk))
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
-    def price(self, facts: Facts, *, commission_bps: int | None = None) -> Price:
+    def price(self, facts: Facts, *, borne_bps: int | None = None) -> Price:
         """Return the price of the facts. The same facts always give the same price.
 
         Args:
             facts: what is known.
-            commission_bps: the platform's usual commission, when a discount is paid from it; None where the agent's
-                organization bears discounts.
+            borne_bps: how much of the base price the platform gives for discounts at most, see `borne_bps`; None where
+                the agent's organization bears discounts.
 
         Raises:
             Invalid: the amount is more than the books hold.
         """
         # Rules read the clock to the minute; which of them are valid changes at their turns.
-        key = (facts.to_the_minute, bisect_right(self._turns, facts.at), commission_bps)
+        key = (facts.to_the_minute, bisect_right(self._turns, facts.at), borne_bps)
         known = self._known.get(key)
         if known is None:
-            known = self._make(facts, commission_bps)
+            known = self._make(facts, borne_bps)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[key] = known
         return known
 
-    def _make(self, facts: Facts, commission_bps: int | None) -> Price:
-        run = self._run(facts, commission_bps)
+    def _make(self, facts: Facts, borne_bps: int | None) -> Price:
+        run = self._run(facts, borne_bps)
         totals = [
-            (self._run(replace(facts, quantity=fewer), commission_bps).adjusted_minor(), fewer)
+            (self._run(replace(facts, quantity=fewer), borne_bps).adjusted_minor(), fewer)
             for fewer in self._before_steps(facts)
         ]
         if totals:
             run.keep_total_of(*max(totals))
         return run.price()
 
-    def _run(self, facts: Facts, commission_bps: int | None) -> "_Run":
+    def _run(self, facts: Facts, borne_bps: int | None) -> "_Run":
         run = _Run(facts)
         for rule, phase, kind in self._steps:
             if rule.holds(facts):
                 run.take(rule, phase, kind)
         run.limit()
-        if commission_bps is not None:
-            run.keep_payee_whole(commission_bps)
+        if borne_bps is not None:
+            run.bound_discount(borne_bps)
         return run
 
     def _before_steps(self, facts: Facts) -> set[int]:
@@ -178,6 +185,7 @@ class _Run:
         self.least_minor = 1
         self.closed_by: str | None = None
         self.is_limited = False
+        self.platform_pays = False
         self.lines: list[Adjustment] = []
         self.considered: list[Considered] = []
 
@@ -234,14 +242,15 @@ class _Run:
             why = f"All surge rules together make the price {times} times what it is without them at most"
             self.lines.append(Adjustment(None, "surge_limit", "bounds", self._changed_by(before), why))
 
-    def keep_payee_whole(self, commission_bps: int) -> None:
-        """Limit a discount to the commission on the base price."""
-        kept, commission = allocate(self.facts.base_minor, [WHOLE_BPS - commission_bps, commission_bps])
+    def bound_discount(self, borne_bps: int) -> None:
+        """Limit a discount to what the platform gives of the base price."""
+        self.platform_pays = True
+        kept, borne = allocate(self.facts.base_minor, [WHOLE_BPS - borne_bps, borne_bps])
         adjusted = self.adjusted_minor()
         if adjusted < kept:
             self.least_minor = kept
-            shown = f"{format_amount(commission, self.facts.currency)} {self.facts.currency}"
-            why = f"The discount is limited to the platform's commission of {shown}: the agent bears no discounts"
+            shown = f"{format_amount(borne, self.facts.currency)} {self.facts.currency}"
+            why = f"The discount is limited to the {shown} that the platform pays: the agent bears no discounts"
             bps = round_half_even(kept * WHOLE_BPS, adjusted)
             self.lines.append(Adjustment(None, "platform_commission", "commission", bps, why))
 
@@ -265,6 +274,7 @@ class _Run:
             round_half_even(adjusted * WHOLE_BPS, self.facts.base_minor),
             tuple(self.lines),
             tuple(self.considered),
+            ("platform" if self.platform_pays else "agent") if adjusted < self.facts.base_minor else None,
         )
 
     def adjusted_minor(self) -> int:

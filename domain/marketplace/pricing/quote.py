@@ -21,6 +21,17 @@ class QuoteExpired(Conflict):
     code = "pricing.quote_expired"
 
 
+def borne_bps(commission_bps: int, most_bps: int | None, *, bears_discounts: bool) -> int | None:
+    """Return how much of a base price the platform gives for discounts at most, in basis points.
+
+    It is paid from the commission, so it is never more; `most_bps` is the platform's own bound. None where the agent's
+    organization bears discounts, which have no such bound.
+    """
+    if bears_discounts:
+        return None
+    return commission_bps if most_bps is None else min(commission_bps, most_bps)
+
+
 def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, bears_discounts: bool) -> int:
     """Return the commission of a contract at an adjusted price, in basis points.
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 from domain.billing.project import SlotPrice
 from domain.common.credits import CreditPrice
+from domain.common.money import Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,7 @@ class PaymentRules:
         own_refund_days: for how many days payers may refund their top-ups; 0 for never.
         own_refunds: how often they may refund one.
         keeps_fees: whether the provider's fee is kept of what payers refund.
-        largest_top_up: the largest amount of a top-up, in whole units of a currency with cents; of another currency as
-            many of its smallest unit.
+        largest_top_up: the largest amount of a top-up.
         open: how long a run stays open after its payment is settled.
     """
 
@@ -39,4 +38,4 @@ class PaymentRules:
     own_refund_days: int
     own_refunds: int
     keeps_fees: bool
-    largest_top_up: Decimal
+    largest_top_up: Amounts

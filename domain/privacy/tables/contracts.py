@@ -85,7 +85,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id payee_org_id contract_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "adjustments",
-            FINANCIAL: "currency base_minor price_minor multiplier_bps commission_bps commission_from facts",
+            FINANCIAL: "currency base_minor price_minor multiplier_bps commission_bps commission_from facts borne_by",
             TECHNICAL: "quantity level_version level_name book_version created_at expires_at used_at",
         },
         WHO_DECIDED,

@@ -106,7 +106,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "org_id number invoice_id",
-            FINANCIAL: "currency minor_pico discount_bps",
+            FINANCIAL: "currency minor_pico discount_bps markup_e6",
             TECHNICAL: "month opened_at sealed_at billed_at",
         },
     ),

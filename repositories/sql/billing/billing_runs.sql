@@ -3,8 +3,8 @@
 --
 -- p: "period" a row of billed_periods; "invoice" a finalised row of invoices, null where nothing is to be paid; what it
 -- moves as for `invoice_post`: "accounts", "legs", "key"; "items" the ids of those that are on it; "bills" [{"month",
--- "number"}] and "sums" [{"month", "number", "source", "ref", "pico", "line"}] of usage, with "discount_bps"; "audit" and
--- "alert" rows of theirs, or null.
+-- "number"}] and "sums" [{"month", "number", "source", "ref", "pico", "line"}] of usage, with "discount_bps" and
+-- "markup_e6"; "audit" and "alert" rows of theirs, or null.
 --
 -- The period is claimed first: a second run waits for it, and then finds it. 40001: an item or a bill was taken by
 -- somebody else since it was read.
@@ -64,7 +64,8 @@ BEGIN
     END IF;
     IF jsonb_array_length(p -> 'bills') > 0 THEN
         UPDATE usage_bills b
-        SET invoice_id = v_invoice, billed_at = v_at, discount_bps = (p ->> 'discount_bps')::bigint
+        SET invoice_id = v_invoice, billed_at = v_at, discount_bps = (p ->> 'discount_bps')::bigint,
+            markup_e6 = (p ->> 'markup_e6')::bigint
         FROM jsonb_to_recordset(p -> 'bills') AS n (month date, number bigint)
         WHERE b.org_id = v_org AND b.month = n.month AND b.number = n.number AND b.billed_at IS NULL
             AND b.sealed_at IS NOT NULL;

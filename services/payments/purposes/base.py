@@ -118,7 +118,7 @@ class PurposeBooks(Protocol):
         """Return the organizations whose debts the move can create or pay."""
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the accounts of debts that the share can pay with a transfer of its own."""
+        """Return the accounts of debts that the share pays by itself."""
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Return whether the subject has received the money that events claw back; the payment is locked."""

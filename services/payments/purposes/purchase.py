@@ -25,6 +25,7 @@ from models.marketplace.marketplace import MarketplacePurchase
 from repositories.marketplace import marketplace
 from repositories.messages import alert
 from repositories.payments import payment
+from repositories.payouts import transfer_reversal as transfer_reversals
 from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import audit, organization
 from runtime.database import driver_connection
@@ -175,18 +176,7 @@ class PurchaseShare:
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
         if self.owed_minor and self.reverses and transfer_id is not None:
-            assert terms.purpose.agent_id is not None
-            await transfer_reversal.plan_refund(
-                session,
-                payment_id=terms.payment_id,
-                cause=f"refund:{event.payment.version}",
-                asset=asset,
-                agent_id=terms.purpose.agent_id,
-                org_id=payee,
-                owed_minor=self.owed_minor,
-                transfer_id=transfer_id,
-                now=event.at,
-            )
+            await _take_back(session, event, f"refund:{event.payment.version}", self.owed_minor, transfer_id)
         if self.owed_minor:
             # The seller must not learn who the buyer is.
             sale = terms.purpose.agent_id if self.purchase is None else self.purchase.id
@@ -203,6 +193,45 @@ class PurchaseShare:
             )
         else:
             await close_paid_debts(session, Ledger(await driver_connection(session)), payee, asset)
+
+
+class LostShare(PurchaseShare):
+    """The creator's share after a lost chargeback, whose opening has taken it: what it owes is taken from its payouts.
+
+    Until then the money may come back, and the share with it.
+    """
+
+    async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
+        """Request reversals for what chargebacks of the payment left as a debt and no earnings have paid since."""
+        debts = _Parties.of(event.payment.terms).debt
+        booked = await transfer_reversals.owed_by_chargebacks(session, debts, event.payment.terms.payment_id)
+        if booked is None:
+            return
+        owed, opened_by = booked
+        payee = event.payment.terms.purpose.payee_org_id or ""
+        owed = min(owed, await owed_minor(Ledger(await driver_connection(session)), payee, debts.asset))
+        if owed > 0:
+            await _take_back(session, event, f"lost:{event.payment.version}", owed, opened_by)
+
+
+async def _take_back(
+    session: AsyncSession, event: PaymentEvent, cause: str, owed_minor: int, transfer_id: UUID
+) -> None:
+    """Request reversals of the creator's payouts for what a transfer left it owing of the sale."""
+    purpose = event.payment.terms.purpose
+    assert purpose.agent_id is not None
+    assert purpose.payee_org_id is not None
+    await transfer_reversal.plan_sale(
+        session,
+        payment_id=event.payment.terms.payment_id,
+        cause=cause,
+        asset=purpose.goods_asset,
+        agent_id=purpose.agent_id,
+        org_id=purpose.payee_org_id,
+        owed_minor=owed_minor,
+        transfer_id=transfer_id,
+        now=event.at,
+    )
 
 
 def _used(row: MarketplacePurchase, payment: Payment) -> int:
@@ -284,6 +313,8 @@ class PurchaseBooks(Alone):
         terms = event.payment.terms
         purpose = terms.purpose
         fulfilled = event.payment.fulfilment is Fulfilment.DONE
+        if fulfilled and event.event == "dispute_lost":
+            return LostShare(purchase=None, taken=0)
         if not fulfilled or purpose.agent_id is None or not any(move.kind in KINDS for move in event.moves):
             return None
         await marketplace.lock_purchases(session, terms.org_id, purpose.agent_id)
@@ -304,7 +335,8 @@ class PurchaseBooks(Alone):
             borne=borne,
             stays_refunded=other is not None and row.status == PurchaseStatus.REFUNDED.value,
             other=other,
-            reverses=hold_back.reverses_refunds and event.event in {"refund_requested", "refund_taken_over"},
+            reverses=event.event == "reversed"
+            or (hold_back.reverses_refunds and event.event in {"refund_requested", "refund_taken_over"}),
         )
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
@@ -318,6 +350,10 @@ class PurchaseBooks(Alone):
         """Return who pays, and whose agent it is."""
         payee = terms.purpose.payee_org_id
         return [terms.org_id, *([payee] if payee else [])] if move.kind in KINDS else []
+
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
+        """Return the creator's debt, which reversals pay that a lost chargeback requests."""
+        return [_Parties.of(event.payment.terms).debt] if event.event == "dispute_lost" else []
 
 
 async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
