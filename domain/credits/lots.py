@@ -4,11 +4,14 @@ On accounts with `lots`, credits are kept in lots with a source, an expiry and a
 accounts moves the lots. Credits from other accounts open a lot, or return to lots.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from domain.common.credits import CreditPrice
 
 
 class LotSource(StrEnum):
@@ -23,6 +26,28 @@ class LotSource(StrEnum):
     ADJUSTMENT = "adjustment"
     DEBT = "debt"
     EARNINGS = "earnings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How what is paid in credits is shared between a payee and the platform.
+
+    Attributes:
+        pays_out_granted: whether earnings in granted credits are paid out; otherwise they are kept apart.
+        list_price: up to this price of its credits, the payee gets what was paid for the platform's part as well, where
+            credits were sold for less. None: a discount takes the same part of both.
+    """
+
+    pays_out_granted: bool = False
+    list_price: CreditPrice | None = None
+
+    def list_price_document(self) -> str:
+        """Return the list price as JSON, as `ledger.move_lots` reads it; empty without one."""
+        return json.dumps(_rate(self.list_price))
+
+    def terms(self, platform_minor: int) -> Mapping[str, object]:
+        """Return `LotTerms.share` for a payee's part where `platform_minor` credits go to the platform."""
+        return {"platform": platform_minor} | _rate(self.list_price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +77,7 @@ class LotTerms:
         slices: exactly these amounts of lots are taken or held; chosen under the account's lock.
         renew_days: lots that would expire sooner are extended by so many days; all extensions of a lot together are not
             longer than its original validity.
+        share: takes a payee's part of what is divided between it and the platform, see `Sharing.terms`.
     """
 
     source: LotSource | None = None
@@ -73,6 +99,7 @@ class LotTerms:
     slices: tuple[tuple[UUID, int], ...] = ()
     renew_days: int | None = None
     taxed: bool = False
+    share: Mapping[str, object] | None = None
 
     def document(self) -> dict[str, object]:
         """Return the terms as JSON for the ledger."""
@@ -94,6 +121,7 @@ class LotTerms:
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,
             "taxed": self.taxed or None,
+            "share": self.share,
         }
         return {name: value for name, value in named.items() if value is not None}
 
@@ -108,6 +136,13 @@ class LotTerms:
         if isinstance(self.returns, tuple):
             return [str(transfer_id) for transfer_id in self.returns] or None
         return None if self.returns is None else str(self.returns)
+
+
+def _rate(price: CreditPrice | None) -> dict[str, object]:
+    if price is None:
+        return {}
+    credits_minor, money_minor = price.rate()
+    return {"credits": credits_minor, "money": money_minor, "asset": price.currency}
 
 
 def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:

@@ -38,10 +38,10 @@ WITH owed AS MATERIALIZED (
     SELECT p.id FROM marketplace_purchases p
     WHERE p.id = (
         SELECT CASE WHEN o.locked IS NOT NULL THEN
-            CASE WHEN organization_status($14::text) = 'active' THEN $25::text END
+            CASE WHEN organization_status($14::text) = 'active' THEN $26::text END
         END FROM owed o
     )
-      AND p.status = 'active' AND p.ends_at IS NULL AND p.usage_prices = $26::jsonb
+      AND p.status = 'active' AND p.ends_at IS NULL AND p.usage_prices = $27::jsonb
     FOR SHARE
 ), sold AS MATERIALIZED (
     SELECT s.answer, s.transfer_id, s.granted FROM bought, LATERAL {SELL} s
@@ -50,8 +50,8 @@ WITH owed AS MATERIALIZED (
         id, org_id, purchase_id, agent_id, payee_org_id, meter, quantity, unit_minor, price_minor, creator_bps,
         creator_minor, commission_minor, granted_minor, taken_minor, spend_id, transfer_id, used_at
     )
-    SELECT $23::text, $1::text, $25::text, $27::text, $14::text, $28::text, $4::bigint, $29::bigint, $5::bigint,
-        $30::bigint, $19::bigint, $5::bigint - $19::bigint, s.granted, 0, (s.answer).spend_id, s.transfer_id,
+    SELECT $23::text, $1::text, $26::text, $28::text, $14::text, $29::text, $4::bigint, $30::bigint, $5::bigint,
+        $31::bigint, $19::bigint, $5::bigint - $19::bigint, s.granted, 0, (s.answer).spend_id, s.transfer_id,
         $24::timestamptz
     FROM sold s WHERE s.transfer_id IS NOT NULL
 )

@@ -56,7 +56,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         return UseTerms(
             creator_bps=self.creator_share_bps,
             exempt=self.evidence_policy.registrars,
-            pays_out_granted=self.pay_out_granted_credits,
+            sharing=self.sharing,
         )
 
     @property

@@ -14,7 +14,7 @@ from domain.common.accounts import Account
 from domain.common.errors import Conflict, DomainError
 from domain.common.ids import purchase_key
 from domain.common.money import CREDIT
-from domain.credits.lots import LotSource, LotTerms, cut
+from domain.credits.lots import LotSource, LotTerms, Sharing, cut
 from domain.marketplace.sale import shares_between
 from ledger.gateway import Ledger, Posting
 from ledger.sales import Shares, sell, share
@@ -35,7 +35,7 @@ Sale = MarketplacePurchase | MarketplaceUse
 
 
 async def pay(
-    session: AsyncSession, sale: Sale, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+    session: AsyncSession, sale: Sale, spend: NewSpend, *, sharing: Sharing, now: datetime
 ) -> DomainError | None:
     """Charge the price under the spend controls and share it, or return the refusal.
 
@@ -43,7 +43,7 @@ async def pay(
     holds the lock of what the seller owes.
     """
     connection = await driver_connection(session)
-    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    shares = shares_of_sale(sale, sharing=sharing)
     sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
     if sold is not None and sold.transfer_id is not None:
         assert sold.spent.spend_id is not None
@@ -61,13 +61,11 @@ async def pay(
     assert spent.spend_id is not None
     await spending.settle_to(_sales(sale), key=spend.key, spend_id=spent.spend_id, at=now)
     sale.spend_id = spent.spend_id
-    await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    await _share(session, ledger, sale, sharing=sharing, now=now)
     return None
 
 
-async def capture(
-    session: AsyncSession, sale: MarketplaceUse, *, key: str, pays_out_granted: bool, now: datetime
-) -> Changed:
+async def capture(session: AsyncSession, sale: MarketplaceUse, *, key: str, sharing: Sharing, now: datetime) -> Changed:
     """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
 
     The caller holds the lock of what the seller owes.
@@ -84,11 +82,11 @@ async def capture(
         _sales(sale), key=key, spend_id=sale.spend_id, amount_minor=sale.price_minor, at=now
     )
     if not captured.replayed:
-        await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+        await _share(session, ledger, sale, sharing=sharing, now=now)
     return captured
 
 
-def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
+def shares_of_sale(sale: Sale, *, sharing: Sharing) -> Shares:
     """Return how the price of a sale is shared."""
     earned, apart, commission = _shared_accounts(sale)
     return Shares(
@@ -99,7 +97,7 @@ def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
         commission=commission,
         creator_minor=sale.creator_minor,
         commission_minor=sale.commission_minor,
-        pays_out_granted=pays_out_granted,
+        sharing=sharing,
         key=purchase_key(sale.id, "shares"),
         # A sale can be refunded for a time, and its earnings are held back for as long; a use is final.
         kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
@@ -112,10 +110,10 @@ async def _lock(ledger: Ledger, sale: Sale) -> None:
     await ledger.lock_balances(touched, if_open=[accounts.org_debt(sale.payee_org_id, CREDIT)])
 
 
-async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
+async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, sharing: Sharing, now: datetime) -> None:
     """Share what was captured between creator and platform, and pay the creator's debt from its part."""
     connection = await driver_connection(session)
-    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    shares = shares_of_sale(sale, sharing=sharing)
     shared = await share(connection, sale.org_id, shares, at=now)
     sale.transfer_id, sale.granted_minor = shared.transfer_id, shared.granted_minor
     if shared.has_owed:

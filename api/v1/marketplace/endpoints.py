@@ -293,7 +293,7 @@ class _Buyer:
                 offer,
                 creator_bps=_creator_bps(deps, self.listing),
                 spender=spender,
-                pays_out_granted=deps.settings.pay_out_granted_credits,
+                sharing=deps.settings.sharing,
                 seen=self.wish.seen(),
                 command_id=self.once.command_id,
                 now=datetime.now(UTC),
