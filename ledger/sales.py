@@ -1,5 +1,6 @@
 """Sales for credits: the gateway to the SQL functions that charge a price and share it, one call, one round trip."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -76,7 +77,7 @@ async def share(connection: asyncpg.Connection, org_id: str, shares: Shares, *, 
             _SHARE,
             *(shares.key, shares.kind, sales, earned, apart, commission, shares.creator_minor),
             *(shares.commission_minor, shares.sharing.pays_out_granted, shares.reference, org_id, shares.payee_org_id),
-            *(at, shares.sharing.list_price_document()),
+            *(at, json.dumps(shares.sharing.list_price_terms())),
         )
     assert row is not None
     return Shared(row["transfer_id"], row["granted"], row["has_owed"])
@@ -107,7 +108,7 @@ async def sell_arguments(
     return (
         *(org_id, *arguments_of(spend), expires_at, shares.payee_org_id, *accounts, shares.creator_minor),
         *(shares.sharing.pays_out_granted, shares.key, shares.kind, shares.reference, at),
-        shares.sharing.list_price_document(),
+        json.dumps(shares.sharing.list_price_terms()),
     )
 
 

@@ -4,7 +4,6 @@ On accounts with `lots`, credits are kept in lots with a source, an expiry and a
 accounts moves the lots. Credits from other accounts open a lot, or return to lots.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,13 +40,16 @@ class Sharing:
     pays_out_granted: bool = False
     list_price: CreditPrice | None = None
 
-    def list_price_document(self) -> str:
-        """Return the list price as JSON, as `ledger.move_lots` reads it; empty without one."""
-        return json.dumps(_rate(self.list_price))
+    def list_price_terms(self) -> dict[str, object]:
+        """Return the list price as `ledger.move_lots` reads it; empty without one."""
+        if self.list_price is None:
+            return {}
+        credits_minor, money_minor = self.list_price.rate()
+        return {"credits": credits_minor, "money": money_minor, "asset": self.list_price.currency}
 
     def terms(self, platform_minor: int) -> Mapping[str, object]:
         """Return `LotTerms.share` for a payee's part where `platform_minor` credits go to the platform."""
-        return {"platform": platform_minor} | _rate(self.list_price)
+        return {"platform": platform_minor} | self.list_price_terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +138,6 @@ class LotTerms:
         if isinstance(self.returns, tuple):
             return [str(transfer_id) for transfer_id in self.returns] or None
         return None if self.returns is None else str(self.returns)
-
-
-def _rate(price: CreditPrice | None) -> dict[str, object]:
-    if price is None:
-        return {}
-    credits_minor, money_minor = price.rate()
-    return {"credits": credits_minor, "money": money_minor, "asset": price.currency}
 
 
 def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:

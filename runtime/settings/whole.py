@@ -67,6 +67,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             registrars=tuple(name for name in names if name),
             chargeback_days=self.chargeback_window.days,
             credit=self.price_of_credits,
+            sharing=self.sharing,
         )
 
     @property
