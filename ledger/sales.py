@@ -13,11 +13,11 @@ from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import NewSpend, Spent, arguments_of, spent_of
 
-#: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 26.
+#: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 27.
 SELL = """ledger.sell(
     $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
     $12::jsonb, $13::timestamptz, $14::text, $15::bigint, $16::bigint, $17::bigint, $18::bigint, $19::bigint,
-    $20::boolean, $21::text, $22::text, $23::text, $24::timestamptz, $25::jsonb
+    $20::boolean, $21::text, $22::text, $23::text, $24::timestamptz, $25::jsonb, $26::boolean
 )"""
 _SELL = f"SELECT (s.answer).*, s.transfer_id AS shared_by, s.granted FROM {SELL} s"
 _SHARE = "SELECT s.* FROM ledger.share_sale($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) s"
@@ -108,7 +108,7 @@ async def sell_arguments(
     return (
         *(org_id, *arguments_of(spend), expires_at, shares.payee_org_id, *accounts, shares.creator_minor),
         *(shares.sharing.pays_out_granted, shares.key, shares.kind, shares.reference, at),
-        json.dumps(shares.sharing.list_price_terms()),
+        *(json.dumps(shares.sharing.list_price_terms()), spend.paid_only),
     )
 
 

@@ -444,7 +444,7 @@ $$;
 
 -- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
 -- not capture, due or not, and nothing else: a hold that follows another keeps its lots. With `slices` it pins so much of
--- those lots, due or not, and nothing else. BU001: see `ledger.move_lots`.
+-- those lots, due or not, and nothing else, and with `only` such lots as `ledger.move_lots` takes with it. BU001: see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -468,6 +468,11 @@ BEGIN
             FROM jsonb_to_recordset(p_lots -> 'slices') AS n (id uuid, amount bigint)
             JOIN ledger.lots l ON l.id = n.id
             WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held ORDER BY l.id;
+    ELSIF p_lots ? 'only' THEN
+        OPEN slices FOR
+            SELECT l.id, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held AND ledger.may_take(l, p_lots, p_at)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
         -- A capture takes pins in the order of spending, so what it left are the last of them.
         OPEN slices FOR

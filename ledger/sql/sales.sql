@@ -59,6 +59,7 @@ CREATE OR REPLACE FUNCTION ledger.sell(
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
     p_payee text, p_sales bigint, p_earned bigint, p_apart bigint, p_commission bigint, p_creator_amount bigint,
     p_pays_granted boolean, p_share_key text, p_share_kind text, p_reference text, p_at timestamptz, p_list jsonb,
+    p_paid_only boolean,
     OUT answer ledger.spend_answer, OUT transfer_id uuid, OUT granted bigint
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -71,7 +72,7 @@ BEGIN
     PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org), p_sales, p_earned, p_apart, p_commission]);
     answer := ledger.authorize_at(
         p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run, p_key_id, p_principal,
-        p_metadata, p_expires_at, p_at
+        p_metadata, p_expires_at, p_paid_only, p_at
     );
     IF answer.status <> 'reserved' OR answer.replayed THEN
         RETURN;

@@ -193,7 +193,7 @@ CREATE TABLE ledger.spend_changes (
     CONSTRAINT pk_spend_changes PRIMARY KEY (id),
     CONSTRAINT uq_spend_changes_idempotency_key UNIQUE (idempotency_key),
     CONSTRAINT ck_spend_changes_kind CHECK (kind IN ('capture', 'release', 'extend', 'refund')),
-    CONSTRAINT ck_spend_changes_transfer CHECK ((transfer_id IS NOT NULL) = (kind IN ('capture', 'refund')))
+    CONSTRAINT ck_spend_changes_transfer CHECK ((transfer_id IS NOT NULL) = (kind IN ('capture', 'refund') AND amount > 0))
 );
 CREATE INDEX ix_spend_changes_refunds ON ledger.spend_changes (org_id, id) WHERE kind = 'refund';
 CREATE INDEX ix_spend_changes_spend_id ON ledger.spend_changes (spend_id, id);

@@ -5,6 +5,7 @@ A purchase with credits and a use of an agent that is priced by usage are both s
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +22,7 @@ from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace.marketplace import MarketplacePurchase, MarketplaceUse
+from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace
 from repositories.marketplace.marketplace import SharedLot
 from repositories.payouts import recovery
@@ -39,23 +41,26 @@ async def pay(
 ) -> DomainError | None:
     """Charge the price under the spend controls and share it, or return the refusal.
 
+    Where the agent accepts no granted credits, it is charged from those that were paid for, and from no others.
+
     The lots move with it: their cost becomes payable with the creator's part, as when an escrow is released. The caller
     holds the lock of what the seller owes.
     """
     connection = await driver_connection(session)
+    spend = replace(spend, paid_only=not await agents.accepts_granted(session, sale.agent_id))
     shares = shares_of_sale(sale, sharing=sharing)
     sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
     if sold is not None and sold.transfer_id is not None:
         assert sold.spent.spend_id is not None
         sale.spend_id, sale.transfer_id, sale.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
         return None
-    if sold is not None and (refusal := refusal_of(sold.spent)) is not None:
+    if sold is not None and (refusal := refusal_of(sold.spent, paid_only=spend.paid_only)) is not None:
         return refusal
     # The seller has owed, or the key has reserved before.
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
     await _lock(ledger, sale)
     spent = await spending.authorize(spend, expires_at=now + RESERVED, at=now)
-    refusal = refusal_of(spent)
+    refusal = refusal_of(spent, paid_only=spend.paid_only)
     if refusal is not None:
         return refusal
     assert spent.spend_id is not None

@@ -25,6 +25,7 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.books import debt
 from repositories.common.command import other_request
 from repositories.credits import spend as spends
+from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace, marketplace_use
 from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import audit
@@ -103,6 +104,7 @@ async def use_plainly(
         price_of(prices, wanted.meter, wanted.spend.quantity)
         agreed = _agreed(org_id, wanted, _priced(found.offer, found.purchase_id, prices, terms), now)
         row, spend = _use_of(agreed, agreed.quantity, now), _of_agent(wanted.spend, agreed)
+        spend = replace(spend, paid_only=not found.accepts_granted)
         shares = shares_of_sale(row, sharing=terms.sharing)
         sold = await marketplace_use.charge(
             connection, row, found.prices, spend, shares, expires_at=now + RESERVED, at=now
@@ -111,7 +113,7 @@ async def use_plainly(
         return None
     if sold is None or sold.spent.replayed:
         return None
-    refusal = refusal_of(sold.spent)
+    refusal = refusal_of(sold.spent, paid_only=spend.paid_only)
     if refusal is not None:
         return Used(refusal=refusal)
     assert sold.spent.spend_id is not None
@@ -172,8 +174,11 @@ async def reserve(
         return Reserved(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     books = Spending(await driver_connection(session), org_id)
-    spent = await books.authorize(_of_agent(wanted.spend, agreed), expires_at=expires_at, at=now)
-    refusal = refusal_of(spent)
+    asked = replace(
+        _of_agent(wanted.spend, agreed), paid_only=not await agents.accepts_granted(session, offer.agent_id)
+    )
+    spent = await books.authorize(asked, expires_at=expires_at, at=now)
+    refusal = refusal_of(spent, paid_only=asked.paid_only)
     if refusal is not None:
         return Reserved(refusal=refusal)
     assert spent.spend_id is not None
