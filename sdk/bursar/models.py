@@ -344,6 +344,7 @@ class AgentPurchaseView(Model):
     currency: str | None = NOT_SENT
     prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
+    granted_amount: Amount | None = NOT_SENT
     used: Amount | None = NOT_SENT
     payment_id: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT
@@ -2473,6 +2474,8 @@ class OfferView(Model):
     currency: str | None = NOT_SENT
     prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
+    accepts_granted_credits: bool = NOT_SENT
+    granted_amount: Amount | None = NOT_SENT
     summary: str = NOT_SENT
     category: str | None = NOT_SENT
     status: OfferStatus = NOT_SENT

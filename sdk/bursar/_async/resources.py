@@ -3312,7 +3312,7 @@ class AsyncMarketplace:
         )
 
     async def get_offer(self, agent_id: str) -> models.OfferView:
-        """Show the offer of an agent."""
+        """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
         return await self._caller.ask(
             models.OfferView, "marketplace.get_offer", "GET", f"/api/v1/marketplace/agents/{segment(agent_id)}"
         )
