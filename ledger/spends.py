@@ -41,6 +41,10 @@ class SpendStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+#: The action of an escrow that counts in spend controls, as `ledger.count_escrow` writes it.
+FUND_ESCROW = "escrow.fund"
+
+
 class RefusalReason(StrEnum):
     """Why a spend control refused."""
 

@@ -29,6 +29,7 @@ ConditionType: TypeAlias = (
 ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
+CountedType: TypeAlias = Literal["spend", "escrow"] | str
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Dimension: TypeAlias = Literal["task_success", "response_time", "reliability", "collaboration", "quality"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
@@ -1128,9 +1129,10 @@ class CountedSpendPage(Model):
 
 
 class CountedSpendView(Model):
-    """A spend that counts in a control."""
+    """A spend, or an escrow, that counts in a control."""
 
     id: str
+    type: CountedType = NOT_SENT
     status: str = NOT_SENT
     action: str = NOT_SENT
     quantity: int = NOT_SENT

@@ -3960,7 +3960,7 @@ class AsyncSpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
-        """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
+        """List the spends and escrows that count in a control, newest first. Keys of agents and members get their own only.
 
         A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
