@@ -161,7 +161,8 @@ class Credits:
         body, spend = body_of(request), self._open(spend_id)
         asked = body.get("amount")
         # A free action holds nothing, and is captured all the same.
-        wanted = spend.held if asked is None or not spend.amount else positive(asked)
+        is_free = asked is not None and amount(str(asked)) == spend.amount == 0
+        wanted = spend.held if asked is None or is_free else positive(asked)
         if wanted > spend.held:
             raise Refused(422, "request.invalid", "That is more than is held.", field="amount")
         spend.captured += wanted
