@@ -13,7 +13,6 @@ AS $$
 DECLARE
     key text := concat('escrow:', p_escrow, ':', p_command);
     windows ledger.limit_window[];
-    w ledger.limit_window;
     refused ledger.limit_window;
     answer ledger.spend_answer;
 BEGIN
@@ -24,12 +23,7 @@ BEGIN
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false
     ) l);
-    FOREACH w IN ARRAY windows LOOP
-        -- Of several that refuse, the one that refuses longest.
-        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
-            refused := w;
-        END IF;
-    END LOOP;
+    refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN
         answer := ledger.refused_by(answer, refused);
         IF EXISTS (SELECT FROM ledger.refusals r WHERE r.idempotency_key = key) THEN

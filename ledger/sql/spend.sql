@@ -344,6 +344,23 @@ BEGIN
 END
 $$;
 
+-- Of several windows that refuse, the one that refuses longest; none where nothing refuses.
+CREATE OR REPLACE FUNCTION ledger.refusing(p_windows ledger.limit_window[]) RETURNS ledger.limit_window
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    w ledger.limit_window;
+    refused ledger.limit_window;
+BEGIN
+    FOREACH w IN ARRAY p_windows LOOP
+        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
+            refused := w;
+        END IF;
+    END LOOP;
+    RETURN refused;
+END
+$$;
+
 -- Fills in why a window refuses, what is left of it and when it begins anew.
 CREATE OR REPLACE FUNCTION ledger.refused_by(p_answer ledger.spend_answer, p_window ledger.limit_window)
 RETURNS ledger.spend_answer
@@ -393,7 +410,6 @@ DECLARE
     windows ledger.limit_window[];
     w ledger.limit_window;
     refused ledger.limit_window;
-    missing boolean := false;
     counter_ids bigint[] := '{}';
     counted_each bigint[] := '{}';
     paid bigint := p_amount;
@@ -439,13 +455,7 @@ BEGIN
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, forces
     ) l);
-    FOREACH w IN ARRAY windows LOOP
-        -- Of several that refuse, the one that refuses longest.
-        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
-            refused := w;
-        END IF;
-        missing := missing OR w.counter_id IS NULL;
-    END LOOP;
+    refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN
         RETURN ledger.refuse_spend(
             ledger.refused_by(answer, refused), p_org, key, hash, refused.starts_at, p_agent, p_department, p_project,
@@ -473,9 +483,7 @@ BEGIN
     END IF;
     answer.available := free - paid;
 
-    IF missing THEN
-        windows := ledger.open_counters(p_org, windows);
-    END IF;
+    windows := ledger.open_counters(p_org, windows);
     FOREACH w IN ARRAY windows LOOP
         IF w.counter_id IS NOT NULL THEN
             counter_ids := counter_ids || w.counter_id;
