@@ -207,10 +207,10 @@ async def test_escrow_of_bought_and_granted_credits_moves_its_cost_where_it_goes
 LIST = CreditPrice(price=Decimal(100_000), currency="EUR")
 
 
-async def share(shop: Shop, source: Account, payee: int, platform: int, sharing: Sharing) -> None:
+async def share(shop: Shop, source: Account, payee: int, commission: int, sharing: Sharing) -> None:
     postings = [
-        Posting(source, shop.earnings, payee, LotTerms(only="paid", share=sharing.terms(platform))),
-        Posting(source, COMMISSION, platform),
+        Posting(source, shop.earnings, payee, LotTerms(only="paid", share=sharing.terms(commission))),
+        Posting(source, COMMISSION, commission),
     ]
     await shop.books.ledger.post_compound(
         key=fresh("k"), kind="t", postings=[each for each in postings if each.amount_minor], effective_at=NOW
@@ -248,7 +248,9 @@ async def test_each_purchase_bears_its_own_discount_with_the_platforms_part_of_i
     assert await shop.cents() == {"payable": 300 + 360, "revenue": 40}
 
 
-@pytest.mark.parametrize("parts", [[(90, 10)], [(9, 1)] * 10, [(3, 0), (0, 7), (61, 4), (20, 5)], [(1, 1)] * 5 + [(81, 9)]])
+@pytest.mark.parametrize(
+    "parts", [[(90, 10)], [(9, 1)] * 10, [(3, 0), (0, 7), (61, 4), (20, 5)], [(1, 1)] * 5 + [(81, 9)]]
+)
 async def test_shares_are_what_came_in_and_the_payees_never_below_its_part_or_its_list_price(
     books: Books, parts: list[tuple[int, int]]
 ) -> None:
@@ -256,14 +258,14 @@ async def test_shares_are_what_came_in_and_the_payees_never_below_its_part_or_it
         shop = await Shop(books, "EUR").opened()
         await shop.buy(100, paid)
         await shop.move(shop.wallet, shop.escrow, 100)
-        for payee, platform in parts:
+        for payee, commission in parts:
             before = await shop.cents()
-            await share(shop, shop.escrow, payee, platform, Sharing(list_price=LIST))
+            await share(shop, shop.escrow, payee, commission, Sharing(list_price=LIST))
             after = await shop.cents()
             got, kept = (after.get(name, 0) - before.get(name, 0) for name in ("payable", "revenue"))
             came_in = before["deferred"] - after.get("deferred", 0)
             assert (got + kept, min(got, kept) >= 0) == (came_in, True)
-            assert got >= min(came_in, max(came_in * payee // (payee + platform), 10 * payee)) - 1
+            assert got >= min(came_in, max(came_in * payee // (payee + commission), 10 * payee)) - 1
         assert "deferred" not in await shop.cents()
     await books.assert_proven()
 
