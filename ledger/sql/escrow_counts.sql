@@ -39,8 +39,8 @@ BEGIN
         windows := ledger.open_counters(p_org, windows);
         UPDATE ledger.counters n SET held = n.held + u.counts, uses_spent = n.uses_spent + 1
         FROM unnest(windows) u WHERE n.id = u.counter_id;
-        INSERT INTO ledger.escrow_counts (escrow_id, org_id, agent_id, department_id, project_id, key_id, principal, amount,
-            counted_in, counted, at, changed_at)
+        INSERT INTO ledger.escrow_counts (escrow_id, org_id, agent_id, department_id, project_id, key_id, principal,
+            amount, counted_in, counted, at, changed_at)
         SELECT p_escrow, p_org, p_agent, p_department, p_project, p_key_id, p_principal, p_amount,
             array_agg(u.counter_id), array_agg(u.counts), p_at, p_at
         FROM unnest(windows) u WHERE u.counter_id IS NOT NULL HAVING count(*) > 0;

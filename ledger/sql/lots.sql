@@ -444,7 +444,8 @@ $$;
 
 -- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
 -- not capture, due or not, and nothing else: a hold that follows another keeps its lots. With `slices` it pins so much of
--- those lots, due or not, and nothing else, and with `only` such lots as `ledger.move_lots` takes with it. BU001: see `ledger.move_lots`.
+-- those lots, due or not, and nothing else, and with `only` such lots as `ledger.move_lots` takes with it. BU001: see
+-- `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
