@@ -170,7 +170,7 @@ def make_worker(
                 database,
                 sealed_signals=sealed_signals,
                 refund_days=settings.refunded_credits_days,
-                pays_out_granted=settings.pay_out_granted_credits,
+                sharing=settings.sharing,
                 evidence=settings.evidence_policy,
                 longest_pause=settings.longest_pause,
                 client=client,
@@ -214,7 +214,7 @@ def make_worker(
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
             ),
-            MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits),
+            MarketplaceActivities(database, client, terms, sharing=settings.sharing),
             SpendAlertActivities(database),
             SpendDayActivities(database),
             StatementActivities(database, settings.entities),
@@ -235,7 +235,7 @@ def make_worker(
                 database,
                 (metering or Metering()).credit,
                 cost_price=settings.price_of_cost,
-                pays_out_granted=settings.pay_out_granted_credits,
+                sharing=settings.sharing,
             ),
             VatNumberActivities(database, providers.vat_numbers),
             WebhookDispatchActivities(database, client),

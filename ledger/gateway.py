@@ -68,13 +68,14 @@ LEFT JOIN ledger.accounts a USING (path, asset) LEFT JOIN ledger.balances b ON b
 GROUP BY n.number ORDER BY n.number
 """
 _BEFORE_RELEASE = """
-SELECT coalesce((
-        SELECT ledger.granted_part(a.id, $3, $4) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2 AND a.lots
-    ), 0) AS granted,
-    EXISTS (
+SELECT coalesce(g.granted, 0) AS granted, coalesce(g.platform_paid, 0) AS platform_paid, EXISTS (
         SELECT FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.path = $5 AND a.asset = $6 AND b.version > 0
+        WHERE a.path = $6 AND a.asset = $7 AND b.version > 0
     ) AS has_owed
+FROM (VALUES (true)) one (row) LEFT JOIN (
+    SELECT p.* FROM ledger.accounts a, LATERAL ledger.granted_part(a.id, $3, $4, $5) p
+    WHERE a.path = $1 AND a.asset = $2 AND a.lots
+) g ON true
 """
 _BALANCE_AS_OF = """
 SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
@@ -334,13 +335,19 @@ class Ledger:
             rows = await self._connection.fetch(_AVAILABLE, [a.path for a in accounts], [a.asset for a in accounts], at)
         return [row[0] for row in rows]
 
-    async def before_release(self, source: Account, amount_minor: int, debt: Account, at: datetime) -> tuple[int, bool]:
-        """Read how much of the source's next `amount_minor` nobody paid for, and whether the debt was ever used."""
+    async def before_release(
+        self, source: Account, amount_minor: int, platform_minor: int, debt: Account, at: datetime
+    ) -> tuple[int, int, bool]:
+        """Read how much of the source's next credits was paid for, and whether the debt was ever used.
+
+        Returns: how much of the next `amount_minor` nobody paid for; how much of the `platform_minor` after them
+        somebody did; whether the debt was ever used.
+        """
         with self._call():
             row = await self._connection.fetchrow(
-                _BEFORE_RELEASE, source.path, source.asset, amount_minor, at, debt.path, debt.asset
+                _BEFORE_RELEASE, source.path, source.asset, amount_minor, platform_minor, at, debt.path, debt.asset
             )
-        return _one(row)["granted"], _one(row)["has_owed"]
+        return _one(row)["granted"], _one(row)["platform_paid"], _one(row)["has_owed"]
 
     async def balance(self, account: Account) -> Balance:
         """Read what the account holds now; does not open it."""

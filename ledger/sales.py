@@ -1,5 +1,6 @@
 """Sales for credits: the gateway to the SQL functions that charge a price and share it, one call, one round trip."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,18 +8,19 @@ from uuid import UUID
 import asyncpg
 
 from domain.common.accounts import Account
+from domain.credits.lots import Sharing
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import NewSpend, Spent, arguments_of, spent_of
 
-#: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 25.
+#: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 27.
 SELL = """ledger.sell(
     $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
     $12::jsonb, $13::timestamptz, $14::text, $15::bigint, $16::bigint, $17::bigint, $18::bigint, $19::bigint,
-    $20::boolean, $21::text, $22::text, $23::text, $24::timestamptz
+    $20::boolean, $21::text, $22::text, $23::text, $24::timestamptz, $25::jsonb, $26::boolean
 )"""
 _SELL = f"SELECT (s.answer).*, s.transfer_id AS shared_by, s.granted FROM {SELL} s"
-_SHARE = "SELECT s.* FROM ledger.share_sale($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) s"
+_SHARE = "SELECT s.* FROM ledger.share_sale($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Shares:
         earned: the creator's part, and `apart` what of it nobody has paid for.
         commission: the platform's part.
         creator_minor, commission_minor: in minor units of credits.
-        pays_out_granted: whether nothing is set apart.
+        sharing: what is set apart, and who bears discounts.
         key, kind, reference: of the transfer.
     """
 
@@ -42,7 +44,7 @@ class Shares:
     commission: Account
     creator_minor: int
     commission_minor: int
-    pays_out_granted: bool
+    sharing: Sharing
     key: str
     kind: str
     reference: str
@@ -74,7 +76,8 @@ async def share(connection: asyncpg.Connection, org_id: str, shares: Shares, *, 
         row = await connection.fetchrow(
             _SHARE,
             *(shares.key, shares.kind, sales, earned, apart, commission, shares.creator_minor),
-            *(shares.commission_minor, shares.pays_out_granted, shares.reference, org_id, shares.payee_org_id, at),
+            *(shares.commission_minor, shares.sharing.pays_out_granted, shares.reference, org_id, shares.payee_org_id),
+            *(at, json.dumps(shares.sharing.list_price_terms())),
         )
     assert row is not None
     return Shared(row["transfer_id"], row["granted"], row["has_owed"])
@@ -104,7 +107,8 @@ async def sell_arguments(
         accounts = await ids.of(shares.sales, shares.earned, shares.apart, shares.commission)
     return (
         *(org_id, *arguments_of(spend), expires_at, shares.payee_org_id, *accounts, shares.creator_minor),
-        *(shares.pays_out_granted, shares.key, shares.kind, shares.reference, at),
+        *(shares.sharing.pays_out_granted, shares.key, shares.kind, shares.reference, at),
+        *(json.dumps(shares.sharing.list_price_terms()), spend.paid_only),
     )
 
 

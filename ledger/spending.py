@@ -61,7 +61,7 @@ def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]
 
 _CHARGE = _statements("charge", 11)
 _CHARGE_MANY = _statements("charge_many", 11, "text[]")
-_AUTHORIZE = _statements("authorize", 12)
+_AUTHORIZE = _statements("authorize", 13)
 _SETTLE = _statements("settle", 4)
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
@@ -123,7 +123,7 @@ class Spending:
 
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
         """
-        return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), expires_at))
+        return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), expires_at, spend.paid_only))
 
     async def settle(
         self,

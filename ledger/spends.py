@@ -41,6 +41,10 @@ class SpendStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+#: The action of an escrow that counts in spend controls, as `ledger.count_escrow` writes it.
+FUND_ESCROW = "escrow.fund"
+
+
 class RefusalReason(StrEnum):
     """Why a spend control refused."""
 
@@ -75,7 +79,10 @@ class Spender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpend:
-    """One thing to be charged, under the caller's own key, which is unique within the organization."""
+    """One thing to be charged, under the caller's own key, which is unique within the organization.
+
+    A reservation that is `paid_only` takes credits that were paid for, and no others.
+    """
 
     key: str
     action: str
@@ -83,6 +90,7 @@ class NewSpend:
     quantity: int = 1
     spender: Spender = field(default_factory=Spender)
     metadata: Mapping[str, object] | None = None
+    paid_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from contracts.escrow.escrow import (
     RecordEscrowEvent,
 )
 from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.credits.lots import Sharing
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
@@ -81,21 +82,21 @@ class EscrowActivities:
         *,
         sealed_signals: bool = False,
         refund_days: int = 7,
-        pays_out_granted: bool = False,
+        sharing: Sharing = Sharing(),
         evidence: EvidencePolicy | None = None,
         longest_pause: timedelta = timedelta(days=30),
         client: Client | None = None,
     ) -> None:
         """Take the database, with the platform's role, because a transfer touches two tenants.
 
-        With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `pays_out_granted` are those
+        With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `sharing` are those
         of `EscrowTransfers`. Reputation evidence of a settled escrow counts by the policy `evidence`. What the end of a
         review would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
         escrow that ends are refreshed at once, and cancelled; without it they are by their next poll.
         """
         self._client = client
         self._database = database
-        self._transfers = EscrowTransfers(refund_days=refund_days, pays_out_granted=pays_out_granted)
+        self._transfers = EscrowTransfers(refund_days=refund_days, sharing=sharing)
         self._evidence = evidence or EvidencePolicy()
         self._longest_pause = longest_pause
         self._seals = Seals("escrow", required=sealed_signals)

@@ -13,6 +13,7 @@ from contracts.runs import payment_run
 from domain.common.access import Actor, Role
 from domain.common.errors import DomainError
 from domain.common.ids import renewal_command_id, sale_tax_key
+from domain.credits.lots import Sharing
 from domain.payments.payment.options import STRIPE, Options
 from domain.payments.payment.pricing import Order
 from domain.payments.payment.purposes import rules_for
@@ -34,12 +35,10 @@ log = structlog.get_logger("bursar.marketplace")
 class MarketplaceActivities:
     """The activity of `PurchaseRenewalsWorkflow`: purchases with credits are booked, others start a payment."""
 
-    def __init__(
-        self, database: Database, client: Client, terms: TermsMaker, *, pays_out_granted: bool = False
-    ) -> None:
+    def __init__(self, database: Database, client: Client, terms: TermsMaker, *, sharing: Sharing = Sharing()) -> None:
         """Take the database, as the platform, the Temporal client, and what makes payments' terms."""
         self._database, self._client, self._terms = database, client, terms
-        self._pays_out_granted = pays_out_granted
+        self._sharing = sharing
 
     @activity.defn
     async def renew_purchases(self, message: RenewPurchases) -> RenewedPurchases:
@@ -71,9 +70,7 @@ class MarketplaceActivities:
 
     async def _renew(self, purchase_id: str, now: datetime) -> str | None:
         async with self._database.platform() as session:
-            done = await marketplace_renewal.renew(
-                session, purchase_id, pays_out_granted=self._pays_out_granted, now=now
-            )
+            done = await marketplace_renewal.renew(session, purchase_id, sharing=self._sharing, now=now)
             ref = None if not isinstance(done, Due) else await customer.ref_of(session, done.org_id, STRIPE)
         if not isinstance(done, Due):
             return None if done is None else "renewed"

@@ -4,6 +4,7 @@ from temporalio import activity
 
 from contracts.usage.usage_charges import ChargedUsage, ChargeUsage
 from domain.common.credits import CreditPrice
+from domain.credits.lots import Sharing
 from repositories.usage import usage_charge
 from runtime.database import Database
 from services.usage import usage_of_agents
@@ -22,17 +23,17 @@ class UsageChargeActivities:
         price: CreditPrice,
         *,
         cost_price: CreditPrice | None = None,
-        pays_out_granted: bool = False,
+        sharing: Sharing = Sharing(),
     ) -> None:
         """Take the database, with the platform's role, which charges every organization, and the price of a credit.
 
         `cost_price`: how much of a call's own cost a credit pays; the price if it is None.
-        `pays_out_granted`: whether earnings in granted credits can be paid out.
+        `sharing`: how prices are shared with creators.
         """
         self._cost_price = cost_price
         self._database = database
         self._price = price
-        self._pays_out_granted = pays_out_granted
+        self._sharing = sharing
 
     @activity.defn
     async def charge_usage(self, message: ChargeUsage) -> ChargedUsage:
@@ -66,7 +67,7 @@ class UsageChargeActivities:
                     event,
                     due_before=message.due_before,
                     at=message.at,
-                    pays_out_granted=self._pays_out_granted,
+                    sharing=self._sharing,
                 )
         return ChargedUsage(
             org_id=org_id,

@@ -1,6 +1,5 @@
 """Agents of an organization."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -108,18 +107,14 @@ async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 2
     visit.need(Permission.MANAGE_AGENTS)
     answer = _own(visit, await visit.ask(f"/agents/{visit.path('id')}"))
     # After a conflict the form shows the present values, not the typed ones, which were based on old values.
-    kept = with_summary(blank(**_listing(answer.body)), form.summary[0][1]) if form and status == 409 else form
+    kept = with_summary(blank(**selling.listing(answer.body)), form.summary[0][1]) if form and status == 409 else form
     page = selling.change(answer.body, answer.etag or "", kept, blank(), _listed(visit))
     return await visit.render("agent/change.html", page, status)
 
 
-def _listing(agent: Mapping[str, Any]) -> dict[str, str]:
-    return {name: agent[name] or "" for name in selling.LISTING}
-
-
 async def change(visit: Visit) -> Response:
     """Change what the listing of an agent says, of the version that was shown."""
-    form = await read_form(visit.request, *selling.LISTING, "version")
+    form = await read_form(visit.request, *selling.LISTING, selling.GRANTED, "version")
     path = f"/agents/{visit.path('id')}"
     answer = await visit.order("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
     return await visit.concluded(

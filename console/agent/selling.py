@@ -13,6 +13,8 @@ from domain.marketplace.offer import OfferModel, OfferStatus
 
 #: The fields of the two forms.
 LISTING = ("name", "description", "visibility", "category")
+#: The box of whether granted credits pay the agent.
+GRANTED = "accepts_granted_credits"
 OFFER = ("model", "price", "currency", "prices", "included_uses", "summary", "status")
 _DIGITS = 12
 _STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value, "No longer for sale"))
@@ -59,16 +61,22 @@ def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Show
         crumbs=_crumbs(agent, listed),
         action=f"{here}/change",
         back=here,
-        form=form or Shown(key=key.key, values={name: agent[name] or "" for name in LISTING}),
+        form=form or Shown(key=key.key, values=listing(agent)),
         version=version,
         visibilities=VISIBILITIES,
     )
 
 
+def listing(agent: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the form of a listing has before anything is typed."""
+    return {name: agent[name] or "" for name in LISTING} | {GRANTED: "on" if agent[GRANTED] else ""}
+
+
 def changed(form: Form) -> dict[str, Any]:
     """Return what is asked of the API: what was emptied is taken away."""
     body: dict[str, Any] = {name: form.text(name) for name in ("name", "visibility")}
-    return body | {name: form.maybe(name) for name in ("description", "category")}
+    body |= {name: form.maybe(name) for name in ("description", "category")}
+    return body | {GRANTED: form.maybe(GRANTED) is not None}
 
 
 def offer(

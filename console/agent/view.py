@@ -97,6 +97,7 @@ class Agent:
     description: str
     visibility: str
     category: str
+    granted: str
     made: Moment
     price: str
     reputation: str
@@ -151,6 +152,11 @@ def price_of(pricing: Mapping[str, Any], prefs: Prefs) -> str:
             return f"{written} by use" if written else "By use"
         case _:
             return "Free"
+
+
+def granted_of(shown: Mapping[str, Any]) -> str:
+    """Say whether an agent, an offer or a contract accepts granted credits."""
+    return "accepted, and not paid out" if shown["accepts_granted_credits"] else "not accepted"
 
 
 def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
@@ -215,6 +221,7 @@ def one(
         description=agent["description"] or "",
         visibility=dict(VISIBILITIES).get(agent["visibility"], agent["visibility"]),
         category=agent["category"] or "",
+        granted=granted_of(agent),
         made=moment(agent["created_at"], prefs),
         price=price_of(pricing, prefs),
         reputation=f"{again}/reputation",

@@ -122,6 +122,7 @@ class One:
     acts: tuple[Act, ...]
     form: Shown
     price: Amount
+    granted: Amount | None
     bar: tuple[Segment, ...]
     bar_label: str
     payer: str
@@ -200,6 +201,9 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         acts=allowed,
         form=form,
         price=amount(escrow["amount"], escrow["currency"], prefs),
+        granted=(
+            amount(escrow["granted_amount"], escrow["currency"], prefs) if Decimal(escrow["granted_amount"]) else None
+        ),
         bar=_bar(escrow, prefs),
         bar_label=f"What became of {escrow['funded_amount']} {escrow['currency']}",
         payer=escrow["payer_name"],

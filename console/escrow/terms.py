@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from console.agent.view import granted_of
 from console.format import Prefs, amount, duration, joined, percent
+from domain.common.money import CREDIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
     """Return every term that applies."""
     threshold = contract["validation_threshold"]
     needed, names = contract["required_signatures"], contract["signatories"]
-    pairs = (
+    pairs = [
         ("Price", amount(contract["price"], contract["currency"], prefs).text),
         ("Commission", percent(f"{Decimal(contract['commission_bps']).scaleb(-4):f}", prefs)),
         ("Fund within", duration(contract["fund_within"], prefs)),
@@ -36,5 +38,7 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
             f"{duration(contract['default_grace'], prefs)} later",
         ),
         ("Operators may sign", "yes, on behalf of a signatory" if contract["operator_approvals"] else "no"),
-    )
+    ]
+    if contract["currency"] == CREDIT:
+        pairs.append(("Granted credits", granted_of(contract)))
     return tuple(Fact(label=label, value=value) for label, value in pairs)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Prefs, amount, count, moment, number, percent
+from console.agent.view import granted_of
+from console.format import Amount, Prefs, amount, count, moment, money, number, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.marketplace.view import MODELS, Meter, meters_of, price_of, stars_of
@@ -33,6 +35,7 @@ class Buying:
         sent: what the form sends beside its key.
         ways: how it is paid, where it is not by credits.
         dialog: the id of the dialog that asks; empty if a page does.
+        granted: how much of the price is paid in granted credits; empty if nothing is.
     """
 
     label: str
@@ -43,6 +46,7 @@ class Buying:
     sent: tuple[tuple[str, str], ...]
     ways: tuple[Way, ...]
     dialog: str
+    granted: str = ""
     net: Amount | None = None
     tax: Amount | None = None
     tax_label: str = ""
@@ -195,6 +199,7 @@ def buying_of(
         sent=_sent(offer),
         ways=ways,
         dialog="" if by_money else "do-buy",
+        granted=money(offer["granted_amount"], CREDIT, prefs) if Decimal(offer["granted_amount"] or 0) else "",
     )
 
 
@@ -271,6 +276,8 @@ def _facts(offer: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...
         found.append(("Uses in the price", count(offer["included_uses"], prefs)))
     if offer["category"]:
         found.append(("Category", offer["category"]))
+    if offer["currency"] == CREDIT or offer["prices"]:
+        found.append(("Granted credits", granted_of(offer)))
     found.append(("Offered so since", moment(offer["changed_at"], prefs).text))
     return tuple(found)
 

@@ -14,7 +14,7 @@ from domain.common.access import Permission
 from domain.common.money import CREDIT
 
 _PATH = "/spend-controls"
-#: So many refusals and versions a limit's page lists.
+#: So many spends, refusals and versions a limit's page lists.
 _LATEST = 20
 
 
@@ -47,20 +47,23 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one limit: what is left of it, what it refused, and who changed it."""
+    """Show one limit: what is left of it, what counts in it, what it refused, and who changed it."""
     answers = await visit.ask_all(
         control=(_own(visit), {}),
+        spends=(f"{_own(visit)}/spends", {"limit": _LATEST}),
         refusals=(f"{_own(visit)}/refusals", {"limit": _LATEST}),
         versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
     )
     visit.theirs(answers["control"].need())
-    refusals = answers["refusals"].body["data"] if answers["refusals"].ok else ()
+    named = [each for name in ("spends", "refusals") if answers[name].ok for each in answers[name].body["data"]]
+    escrow = f"{visit.base}/escrows/{{id}}"
     page = view.one(
         answers,
         form or blank(),
-        await visit.naming([answers["control"].body, *refusals], "parent_id", "agent_id"),
+        await visit.naming([answers["control"].body, *named], "parent_id", "agent_id"),
         _listed(visit),
         may_change=visit.may(Permission.MANAGE_SPENDING),
+        escrow=escrow if visit.has_page(escrow) else "",
     )
     return await visit.render("spend_control/page.html", page, status)
 

@@ -28,6 +28,15 @@ _KINDS = {
     "run": "Run",
     "key": "Key",
 }
+#: How a spend or an escrow stands.
+_STATES = {
+    "charged": "Charged",
+    "reserved": "Held",
+    "captured": "Paid",
+    "released": "Released",
+    "expired": "Expired",
+    "refunded": "Refunded",
+}
 #: Why something was refused.
 _REASONS = {
     "limit": "More than was left",
@@ -63,6 +72,19 @@ class Limits:
     open: str
     create: str
     rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedSpend:
+    """Something that counts in a limit; `href` is an escrow's page, empty for a spend and where there is none."""
+
+    at: Moment
+    what: str
+    href: str
+    state: str
+    amount: Amount
+    counted: Amount
+    by: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +133,8 @@ class Limit:
     freeze: str
     unfreeze: str
     close: str
+    spends: tuple[CountedSpend, ...]
+    spends_failed: Failed | None
     refusals: tuple[Refusal, ...]
     refusals_failed: Failed | None
     versions: tuple[Version, ...]
@@ -197,19 +221,22 @@ def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Mete
     return tuple(found)
 
 
-def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool) -> Limit:
+def one(
+    answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool, escrow: str
+) -> Limit:
     """Return a limit.
 
     Args:
-        answers: `control`, `refusals` and `versions`.
+        answers: `control`, `spends`, `refusals` and `versions`.
         form: of a command that was refused; a blank one otherwise.
         naming: how who was refused is written.
         listed: the address of the list.
         may_change: whether the reader may change limits.
+        escrow: the address of an escrow's page with `{id}` in it; empty if there is none.
     """
     control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
-    refusals, versions = answers["refusals"], answers["versions"]
+    spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
     changes = may_change and status != "closed"
     return Limit(
         title=f"Limit of {row.kind.lower()} {row.name or row.id}" if row.id else "Limit of the organization",
@@ -228,10 +255,25 @@ def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str,
         freeze=f"{here}/freeze" if changes and status == "active" else "",
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
+        spends=tuple(_counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
+        spends_failed=unanswered("Counted", spends, here),
         refusals=tuple(_refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
         refusals_failed=unanswered("Refused", refusals, here),
         versions=tuple(_version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
         versions_failed=unanswered("Changes", versions, here),
+    )
+
+
+def _counted(spend: Mapping[str, Any], currency: str, naming: Naming, escrow: str) -> CountedSpend:
+    is_escrow = spend["type"] == "escrow"
+    return CountedSpend(
+        at=moment(spend["at"], naming.prefs),
+        what="Escrow" if is_escrow else spend["action"],
+        href=escrow.replace("{id}", spend["id"]) if is_escrow else "",
+        state=_STATES.get(spend["status"], spend["status"]),
+        amount=amount(spend["amount"], CREDIT, naming.prefs),
+        counted=amount(spend["counted"], currency, naming.prefs),
+        by=naming(spend["principal"] or spend["agent_id"]),
     )
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.common.credits import CreditPrice
+
 
 class LotSource(StrEnum):
     """Where the credits of a lot came from."""
@@ -23,6 +25,31 @@ class LotSource(StrEnum):
     ADJUSTMENT = "adjustment"
     DEBT = "debt"
     EARNINGS = "earnings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How what is paid in credits is shared between a payee and the platform.
+
+    Attributes:
+        pays_out_granted: whether earnings in granted credits are paid out; otherwise they are kept apart.
+        list_price: up to this price of its credits, the payee gets what was paid for the platform's part as well, where
+            credits were sold for less. None: a discount takes the same part of both.
+    """
+
+    pays_out_granted: bool = False
+    list_price: CreditPrice | None = None
+
+    def list_price_terms(self) -> dict[str, object]:
+        """Return the list price as `ledger.move_lots` reads it; empty without one."""
+        if self.list_price is None:
+            return {}
+        credits_minor, money_minor = self.list_price.rate()
+        return {"credits": credits_minor, "money": money_minor, "asset": self.list_price.currency}
+
+    def terms(self, platform_minor: int) -> Mapping[str, object]:
+        """Return `LotTerms.share` for a payee's part where `platform_minor` credits go to the platform."""
+        return {"platform": platform_minor} | self.list_price_terms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +79,7 @@ class LotTerms:
         slices: exactly these amounts of lots are taken or held; chosen under the account's lock.
         renew_days: lots that would expire sooner are extended by so many days; all extensions of a lot together are not
             longer than its original validity.
+        share: takes a payee's part of what is divided between it and the platform, see `Sharing.terms`.
     """
 
     source: LotSource | None = None
@@ -73,6 +101,7 @@ class LotTerms:
     slices: tuple[tuple[UUID, int], ...] = ()
     renew_days: int | None = None
     taxed: bool = False
+    share: Mapping[str, object] | None = None
 
     def document(self) -> dict[str, object]:
         """Return the terms as JSON for the ledger."""
@@ -94,6 +123,7 @@ class LotTerms:
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,
             "taxed": self.taxed or None,
+            "share": self.share,
         }
         return {name: value for name, value in named.items() if value is not None}
 

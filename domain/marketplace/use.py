@@ -1,11 +1,12 @@
 """A use of an agent that is priced by usage: whether it is sold, and what it costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
+from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer, check_buyer
 from domain.marketplace.revenue_share import CREATOR_BPS
 from domain.marketplace.sale import PurchaseStatus
@@ -22,12 +23,12 @@ class UseTerms:
         creator_bps: the creator's share, unless another one is set for the agent.
         exempt: operators who register organizations for others, see
             `repositories.reputation.organization_trait.in_one_hand`.
-        pays_out_granted: whether granted credits can be paid out to creators.
+        sharing: how prices are shared with creators.
     """
 
     creator_bps: int = CREATOR_BPS
     exempt: Sequence[str] = ()
-    pays_out_granted: bool = False
+    sharing: Sharing = field(default_factory=Sharing)
 
 
 def check_use(

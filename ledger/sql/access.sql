@@ -6,7 +6,7 @@ GRANT EXECUTE ON FUNCTION
     ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of, ledger.bucket_of
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_credits, ledger.convertible,
-    ledger.slice_cost
+    ledger.slice_cost, ledger.payee_cost
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;
 -- A tenant spends its own credits by the functions of `spend_tenants.sql`, and moves no other money by itself.

@@ -13,7 +13,6 @@ AS $$
 DECLARE
     key text := concat('escrow:', p_escrow, ':', p_command);
     windows ledger.limit_window[];
-    w ledger.limit_window;
     refused ledger.limit_window;
     answer ledger.spend_answer;
 BEGIN
@@ -24,12 +23,7 @@ BEGIN
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false
     ) l);
-    FOREACH w IN ARRAY windows LOOP
-        -- Of several that refuse, the one that refuses longest.
-        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
-            refused := w;
-        END IF;
-    END LOOP;
+    refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN
         answer := ledger.refused_by(answer, refused);
         IF EXISTS (SELECT FROM ledger.refusals r WHERE r.idempotency_key = key) THEN
@@ -45,8 +39,10 @@ BEGIN
         windows := ledger.open_counters(p_org, windows);
         UPDATE ledger.counters n SET held = n.held + u.counts, uses_spent = n.uses_spent + 1
         FROM unnest(windows) u WHERE n.id = u.counter_id;
-        INSERT INTO ledger.escrow_counts (escrow_id, org_id, amount, counted_in, counted, at, changed_at)
-        SELECT p_escrow, p_org, p_amount, array_agg(u.counter_id), array_agg(u.counts), p_at, p_at
+        INSERT INTO ledger.escrow_counts (escrow_id, org_id, agent_id, department_id, project_id, key_id, principal,
+            amount, counted_in, counted, at, changed_at)
+        SELECT p_escrow, p_org, p_agent, p_department, p_project, p_key_id, p_principal, p_amount,
+            array_agg(u.counter_id), array_agg(u.counts), p_at, p_at
         FROM unnest(windows) u WHERE u.counter_id IS NOT NULL HAVING count(*) > 0;
     END IF;
     answer.status := 'reserved';

@@ -1,6 +1,6 @@
 -- Two-phase movements: a hold is pending, then posted, voided or expired, once.
 
--- Sets an amount aside, and answers what became of the hold since when its key is replayed. BU001: not available.
+-- Sets an amount aside, which is zero for what is free, and answers what became of the hold since when its key is replayed. BU001: not available.
 -- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account. p_lots stands with
 -- `ledger.pin_lots`.
 CREATE OR REPLACE FUNCTION ledger.hold(
@@ -14,8 +14,8 @@ DECLARE
     known_hash bytea;
     carries boolean;
 BEGIN
-    IF (p_amount > 0 AND p_expires_at > p_held_at AND p_account & 255 = 0) IS NOT TRUE THEN
-        RAISE EXCEPTION 'a hold sets aside a positive amount of an unstriped account and expires after it was taken'
+    IF (p_amount >= 0 AND p_expires_at > p_held_at AND p_account & 255 = 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a hold sets aside an amount, not below zero, of an unstriped account and expires after it was taken'
             USING ERRCODE = 'BU004';
     END IF;
     INSERT INTO ledger.holds
@@ -39,7 +39,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM ledger.refuse_funds(p_account, p_amount, p_key);
     END IF;
-    IF carries THEN
+    IF carries AND p_amount > 0 THEN
         PERFORM ledger.pin_lots(hold_id, p_account, p_amount, p_held_at, p_lots, p_key);
     END IF;
 END

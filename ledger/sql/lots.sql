@@ -11,21 +11,44 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_paid = 0 THEN 0 WHEN p_gone = p_amount THEN p_paid - p_costed
     ELSE greatest(0, div(p_paid::numeric * p_gone, p_amount)::bigint - p_costed) END;
 
--- What leaves with a part of a lot that is divided at once. All that its parent has given so far counts as divided alike, so
--- that of many lots of a minor unit or less each side gets its share in the end, and not one of them everything.
-CREATE OR REPLACE FUNCTION ledger.shared_cost(
-    p_parent uuid, p_paid bigint, p_costed bigint, p_amount bigint, p_remaining bigint, p_part bigint
+-- The payee's part of what credits cost: its share, or more, up to their list price, where the credits were sold for less.
+CREATE OR REPLACE FUNCTION ledger.payee_cost(
+    p_cost bigint, p_credits bigint, p_gross bigint, p_part bigint, p_credits_per bigint, p_money_per bigint
 ) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN least(p_cost, greatest(
+    div(p_cost::numeric * p_part, p_gross),
+    div(div(p_credits::numeric * p_money_per, p_credits_per) * p_part, p_gross)
+)::bigint);
+
+-- What leaves with the payee's part, p_part, of the next p_gross credits of a lot; the platform has the rest of them. All
+-- that the lot, or where it is untouched its parent, has given so far counts as divided alike, so that of many lots of a
+-- minor unit or less each side gets its share in the end, and not one of them everything. p_share is the `share` of
+-- `ledger.move_lots`.
+CREATE OR REPLACE FUNCTION ledger.shared_cost(p_lot ledger.lots, p_gross bigint, p_part bigint, p_share jsonb)
+RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    before bigint;
+    gone bigint := p_lot.amount - p_lot.remaining;
+    given bigint := p_lot.costed;
+    whole bigint := ledger.slice_cost(p_lot.paid, given, p_lot.amount, gone + p_gross);
+    credits_per bigint;
+    money_per bigint;
 BEGIN
-    IF p_paid = 0 OR p_remaining < p_amount OR p_part = p_amount THEN
-        RETURN ledger.slice_cost(p_paid, p_costed, p_amount, p_amount - p_remaining + p_part);
+    IF whole = 0 OR p_part = p_gross THEN
+        RETURN whole;
     END IF;
-    before := coalesce((SELECT greatest(0, l.costed - p_paid) FROM ledger.lots l WHERE l.id = p_parent), 0);
-    RETURN div((before + p_paid)::numeric * p_part, p_amount) - div(before::numeric * p_part, p_amount);
+    IF gone = 0 AND p_lot.parent_id IS NOT NULL THEN
+        SELECT greatest(0, l.amount - l.remaining - p_lot.amount), greatest(0, l.costed - p_lot.paid) INTO gone, given
+        FROM ledger.lots l WHERE l.id = p_lot.parent_id;
+    END IF;
+    IF p_lot.paid_asset = p_share ->> 'asset' THEN
+        credits_per := p_share ->> 'credits';
+        money_per := p_share ->> 'money';
+    END IF;
+    RETURN least(whole, ledger.payee_cost(given + whole, gone + p_gross, p_gross, p_part, credits_per, money_per)
+        - ledger.payee_cost(given, gone, p_gross, p_part, credits_per, money_per));
 END
 $$;
 
@@ -265,7 +288,9 @@ $$;
 --   lasting: to take none that would have ended when it arrives
 --   sold_until: to take none of what an agent was sold for since
 --   frozen: payments, each with a time, to take nothing of what they brought since
---   share: to take the share of what the lots cost, see `ledger.shared_cost`
+--   share: {platform, credits, money, asset}: to leave of each lot the part of so many credits that go to the platform in a
+--     later leg, and to take what the payee gets of the cost of both, see `ledger.shared_cost`. At the list price so many
+--     minor units of credits cost so many of the asset; without it a discount is shared as well
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
 --   renew_days: see `ledger.renewed_until`
@@ -280,6 +305,8 @@ DECLARE
     slices refcursor;
     slice record;
     missing bigint := p_amount;
+    platform bigint;
+    gross bigint;
     part bigint;
     worth bigint;
     lot_id uuid;
@@ -346,11 +373,17 @@ BEGIN
     LOOP
         FETCH slices INTO slice;
         EXIT WHEN NOT FOUND;
-        part := least(missing, slice.free);
-        worth := CASE WHEN p_terms ? 'share' THEN ledger.shared_cost((slice.lot).parent_id, (slice.lot).paid,
-                (slice.lot).costed, (slice.lot).amount, (slice.lot).remaining, part)
-            ELSE ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
-                (slice.lot).amount - (slice.lot).remaining + part) END;
+        IF p_terms ? 'share' THEN
+            platform := coalesce(platform, (p_terms -> 'share' ->> 'platform')::bigint);
+            gross := least(missing + platform, slice.free);
+            part := ceil(missing::numeric * gross / (missing + platform));
+            platform := platform - (gross - part);
+            worth := ledger.shared_cost(slice.lot, gross, part, p_terms -> 'share');
+        ELSE
+            part := least(missing, slice.free);
+            worth := ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
+                (slice.lot).amount - (slice.lot).remaining + part);
+        END IF;
         UPDATE ledger.lots l
         SET remaining = l.remaining - part, costed = l.costed + worth, is_open = l.remaining > part
         WHERE l.id = (slice.lot).id;
@@ -411,7 +444,8 @@ $$;
 
 -- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
 -- not capture, due or not, and nothing else: a hold that follows another keeps its lots. With `slices` it pins so much of
--- those lots, due or not, and nothing else. BU001: see `ledger.move_lots`.
+-- those lots, due or not, and nothing else, and with `only` such lots as `ledger.move_lots` takes with it. BU001: see
+-- `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -435,6 +469,11 @@ BEGIN
             FROM jsonb_to_recordset(p_lots -> 'slices') AS n (id uuid, amount bigint)
             JOIN ledger.lots l ON l.id = n.id
             WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held ORDER BY l.id;
+    ELSIF p_lots ? 'only' THEN
+        OPEN slices FOR
+            SELECT l.id, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held AND ledger.may_take(l, p_lots, p_at)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
         -- A capture takes pins in the order of spending, so what it left are the last of them.
         OPEN slices FOR
@@ -521,18 +560,24 @@ BEGIN
 END
 $$;
 
--- How much of the next p_amount credits that leave an account nobody paid for.
-CREATE OR REPLACE FUNCTION ledger.granted_part(p_account bigint, p_amount bigint, p_at timestamptz) RETURNS bigint
+-- How much of the next p_amount credits that leave an account nobody paid for, and how much of the p_platform credits
+-- after them somebody did.
+CREATE OR REPLACE FUNCTION ledger.granted_part(
+    p_account bigint, p_amount bigint, p_platform bigint, p_at timestamptz, OUT granted bigint, OUT platform_paid bigint
+)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(sum(least(r.free, p_amount - r.before)) FILTER (WHERE r.paid = 0), 0)::bigint FROM (
+    SELECT coalesce(sum(least(r.free, p_amount - r.before)) FILTER (WHERE r.paid = 0 AND r.before < p_amount), 0)::bigint,
+        coalesce(sum(least(r.before + r.free, p_amount + p_platform) - greatest(r.before, p_amount))
+            FILTER (WHERE r.paid > 0 AND r.before + r.free > p_amount), 0)::bigint
+    FROM (
         SELECT l.paid, l.remaining - l.held AS free, coalesce(sum(l.remaining - l.held) OVER (
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0) AS before
         FROM ledger.lots l
         WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
           AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
-    ) r WHERE r.before < p_amount
+    ) r WHERE r.before < p_amount + p_platform
 $$;
 
 -- How much of what an agent has earned can become credits that its organization spends; what it was sold for since

@@ -12,17 +12,27 @@ END
 $$;
 
 -- Divides what was captured into the account of sales: the creator's part, what nobody has paid for apart from the rest
--- unless it may be paid out, and commission. The lots go along. `has_owed` tells whether the payee has ever owed credits:
--- what it earns may have to pay them. The caller has locked its debts. Errors as `ledger.post`.
+-- unless it may be paid out, and commission. The lots go along; p_list is the list price of credits as `share` of
+-- `ledger.move_lots` has it, or empty. `has_owed` tells whether the payee has ever owed credits: what it earns may have to
+-- pay them. The caller has locked its debts. Errors as `ledger.post`.
 CREATE OR REPLACE FUNCTION ledger.share_sale(
     p_key text, p_kind text, p_sales bigint, p_earned bigint, p_apart bigint, p_commission bigint,
     p_creator_amount bigint, p_commission_amount bigint, p_pays_granted boolean, p_reference text, p_org text,
-    p_payee text, p_at timestamptz, OUT transfer_id uuid, OUT granted bigint, OUT has_owed boolean
+    p_payee text, p_at timestamptz, p_list jsonb, OUT transfer_id uuid, OUT granted bigint, OUT has_owed boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    platform bigint := p_commission_amount;
+    paid jsonb;
 BEGIN
-    granted := CASE WHEN p_pays_granted THEN 0 ELSE ledger.granted_part(p_sales, p_creator_amount, p_at) END;
+    granted := 0;
+    IF NOT p_pays_granted THEN
+        SELECT g.granted, g.platform_paid INTO granted, platform
+        FROM ledger.granted_part(p_sales, p_creator_amount, p_commission_amount, p_at) g;
+    END IF;
+    paid := jsonb_build_object('share', p_list || jsonb_build_object('platform', platform))
+        || CASE WHEN p_pays_granted THEN '{}'::jsonb ELSE '{"only": "paid"}' END;
     SELECT t.transfer_id INTO transfer_id
     FROM (
         SELECT array_fill(p_sales, ARRAY[count(*)::integer]) AS sources,
@@ -30,8 +40,7 @@ BEGIN
             jsonb_agg(l.terms ORDER BY l.ord) AS terms
         FROM (VALUES
             (1, p_apart, granted, '{"only": "granted"}'::jsonb),
-            (2, p_earned, p_creator_amount - granted,
-                CASE WHEN p_pays_granted THEN '{"share": true}' ELSE '{"only": "paid", "share": true}' END::jsonb),
+            (2, p_earned, p_creator_amount - granted, paid),
             (3, p_commission, p_commission_amount, 'null'::jsonb)
         ) AS l (ord, destination, amount, terms)
         WHERE l.amount > 0
@@ -49,7 +58,8 @@ CREATE OR REPLACE FUNCTION ledger.sell(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
     p_payee text, p_sales bigint, p_earned bigint, p_apart bigint, p_commission bigint, p_creator_amount bigint,
-    p_pays_granted boolean, p_share_key text, p_share_kind text, p_reference text, p_at timestamptz,
+    p_pays_granted boolean, p_share_key text, p_share_kind text, p_reference text, p_at timestamptz, p_list jsonb,
+    p_paid_only boolean,
     OUT answer ledger.spend_answer, OUT transfer_id uuid, OUT granted bigint
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -62,7 +72,7 @@ BEGIN
     PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org), p_sales, p_earned, p_apart, p_commission]);
     answer := ledger.authorize_at(
         p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run, p_key_id, p_principal,
-        p_metadata, p_expires_at, p_at
+        p_metadata, p_expires_at, p_paid_only, p_at
     );
     IF answer.status <> 'reserved' OR answer.replayed THEN
         RETURN;
@@ -71,7 +81,7 @@ BEGIN
     SELECT s.transfer_id, s.granted INTO transfer_id, granted
     FROM ledger.share_sale(
         p_share_key, p_share_kind, p_sales, p_earned, p_apart, p_commission, p_creator_amount,
-        p_amount - p_creator_amount, p_pays_granted, p_reference, p_org, p_payee, p_at
+        p_amount - p_creator_amount, p_pays_granted, p_reference, p_org, p_payee, p_at, p_list
     ) s;
 END
 $$;

@@ -344,6 +344,23 @@ BEGIN
 END
 $$;
 
+-- Of several windows that refuse, the one that refuses longest; none where nothing refuses.
+CREATE OR REPLACE FUNCTION ledger.refusing(p_windows ledger.limit_window[]) RETURNS ledger.limit_window
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    w ledger.limit_window;
+    refused ledger.limit_window;
+BEGIN
+    FOREACH w IN ARRAY p_windows LOOP
+        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
+            refused := w;
+        END IF;
+    END LOOP;
+    RETURN refused;
+END
+$$;
+
 -- Fills in why a window refuses, what is left of it and when it begins anew.
 CREATE OR REPLACE FUNCTION ledger.refused_by(p_answer ledger.spend_answer, p_window ledger.limit_window)
 RETURNS ledger.spend_answer
@@ -371,11 +388,12 @@ BEGIN
 END
 $$;
 
--- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`).
+-- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
+-- With p_paid_only a reservation takes credits that were paid for, and no others.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
-    p_expires_at timestamptz, p_at timestamptz
+    p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -392,7 +410,6 @@ DECLARE
     windows ledger.limit_window[];
     w ledger.limit_window;
     refused ledger.limit_window;
-    missing boolean := false;
     counter_ids bigint[] := '{}';
     counted_each bigint[] := '{}';
     paid bigint := p_amount;
@@ -401,10 +418,8 @@ DECLARE
     answer ledger.spend_answer;
 BEGIN
     PERFORM ledger.check_spend(p_org, p_key, p_action, p_quantity, p_amount, p_department, p_at);
-    IF reserves AND (p_amount > 0 AND p_expires_at > p_at AND p_expires_at <= ledger.reservation_ends(p_at)) IS NOT TRUE
-    THEN
-        RAISE EXCEPTION 'a reservation has a positive amount, and ends after now and within 30 days'
-            USING ERRCODE = 'BU004';
+    IF reserves AND (p_expires_at > p_at AND p_expires_at <= ledger.reservation_ends(p_at)) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a reservation ends after now and within 30 days' USING ERRCODE = 'BU004';
     END IF;
     credits := ledger.credits_of(p_org);
     redemption := ledger.redemption();
@@ -413,6 +428,12 @@ BEGIN
         PERFORM ledger.lock_balances(ARRAY[credits, ledger.debts_of(p_org)]);
     END IF;
     free := ledger.lock_credits(credits, p_at);
+    IF p_paid_only THEN
+        free := least(free, (
+            SELECT coalesce(sum(l.remaining - l.held), 0) FROM ledger.lots l
+            WHERE l.account_id = credits AND l.is_open AND ledger.may_take(l, '{"only": "paid"}', p_at)
+        ));
+    END IF;
     answer := ledger.spend_again(key, hash);
     IF answer.status = 'conflict' THEN
         RAISE EXCEPTION 'key % stands for another spend', p_key USING ERRCODE = 'BU002';
@@ -434,13 +455,7 @@ BEGIN
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, forces
     ) l);
-    FOREACH w IN ARRAY windows LOOP
-        -- Of several that refuse, the one that refuses longest.
-        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
-            refused := w;
-        END IF;
-        missing := missing OR w.counter_id IS NULL;
-    END LOOP;
+    refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN
         RETURN ledger.refuse_spend(
             ledger.refused_by(answer, refused), p_org, key, hash, refused.starts_at, p_agent, p_department, p_project,
@@ -459,7 +474,8 @@ BEGIN
         answer.status := 'reserved';
         answer.expires_at := p_expires_at;
         SELECT h.hold_id INTO hold
-        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at) h;
+        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at, NULL,
+            CASE WHEN p_paid_only THEN '{"only": "paid"}'::jsonb END) h;
     ELSE
         answer.status := 'charged';
         paid := least(p_amount, free);
@@ -467,9 +483,7 @@ BEGIN
     END IF;
     answer.available := free - paid;
 
-    IF missing THEN
-        windows := ledger.open_counters(p_org, windows);
-    END IF;
+    windows := ledger.open_counters(p_org, windows);
     FOREACH w IN ARRAY windows LOOP
         IF w.counter_id IS NOT NULL THEN
             counter_ids := counter_ids || w.counter_id;

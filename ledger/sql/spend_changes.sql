@@ -172,13 +172,17 @@ BEGIN
         RETURN answer;
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
-    IF (captured > 0 AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
+    IF ((captured > 0 OR before.amount = 0) AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
         RAISE EXCEPTION 'of reservation % more than zero and at most % can be captured', p_spend, held
             USING ERRCODE = 'BU004', DETAIL = jsonb_build_object('held', held)::text;
     END IF;
-    SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
-        key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org
-    ) t;
+    IF captured = 0 THEN
+        PERFORM ledger.void_hold(key, before.hold_id, p_at);
+    ELSE
+        SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
+            key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org
+        ) t;
+    END IF;
     after.captured := before.captured + captured;
     IF p_more AND captured < held THEN
         SELECT h.hold_id INTO after.hold_id FROM ledger.hold(

@@ -121,7 +121,7 @@ CREATE TABLE ledger.holds (
     CONSTRAINT pk_holds PRIMARY KEY (id),
     CONSTRAINT uq_holds_ended_key UNIQUE (ended_key),
     CONSTRAINT uq_holds_idempotency_key UNIQUE (idempotency_key),
-    CONSTRAINT ck_holds_amount CHECK (amount > 0),
+    CONSTRAINT ck_holds_amount CHECK (amount >= 0),
     CONSTRAINT ck_holds_captured CHECK (CASE status
         WHEN 'posted' THEN captured BETWEEN 1 AND amount AND ended_transfer_id IS NOT NULL
         ELSE captured = 0 AND ended_transfer_id IS NULL END),

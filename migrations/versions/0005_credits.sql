@@ -193,7 +193,7 @@ CREATE TABLE ledger.spend_changes (
     CONSTRAINT pk_spend_changes PRIMARY KEY (id),
     CONSTRAINT uq_spend_changes_idempotency_key UNIQUE (idempotency_key),
     CONSTRAINT ck_spend_changes_kind CHECK (kind IN ('capture', 'release', 'extend', 'refund')),
-    CONSTRAINT ck_spend_changes_transfer CHECK ((transfer_id IS NOT NULL) = (kind IN ('capture', 'refund')))
+    CONSTRAINT ck_spend_changes_transfer CHECK ((transfer_id IS NOT NULL) = (kind IN ('capture', 'refund') AND amount > 0))
 );
 CREATE INDEX ix_spend_changes_refunds ON ledger.spend_changes (org_id, id) WHERE kind = 'refund';
 CREATE INDEX ix_spend_changes_spend_id ON ledger.spend_changes (spend_id, id);
@@ -207,6 +207,12 @@ GRANT SELECT ON ledger.spend_changes TO bursar_api, bursar_platform;
 CREATE TABLE ledger.escrow_counts (
     escrow_id text NOT NULL,
     org_id text NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    agent_id text,
+    department_id text,
+    project_id text,
+    key_id text,
+    principal text,
     amount bigint NOT NULL,
     spent bigint DEFAULT 0 NOT NULL,
     returned bigint DEFAULT 0 NOT NULL,
@@ -218,10 +224,11 @@ CREATE TABLE ledger.escrow_counts (
     CONSTRAINT ck_escrow_counts_moved CHECK (spent >= 0 AND returned >= 0 AND spent + returned <= amount)
 ) WITH (fillfactor = 80);
 CREATE INDEX ix_escrow_counts_changed_at ON ledger.escrow_counts (changed_at);
+CREATE INDEX ix_escrow_counts_org_id ON ledger.escrow_counts (org_id, id);
 SELECT pg_temp.row_security('ledger.escrow_counts');
 CREATE POLICY tenant ON ledger.escrow_counts FOR SELECT TO bursar_api USING (org_id = bursar_org());
-CREATE TRIGGER immutable BEFORE UPDATE OF escrow_id, org_id, amount, counted_in, counted, at OR DELETE OR TRUNCATE
-    ON ledger.escrow_counts FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER immutable BEFORE UPDATE OF escrow_id, org_id, id, agent_id, department_id, project_id, key_id, principal, amount,
+    counted_in, counted, at OR DELETE OR TRUNCATE ON ledger.escrow_counts FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.escrow_counts TO bursar_api, bursar_platform;
 
 CREATE TABLE ledger.refusals (

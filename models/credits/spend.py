@@ -54,6 +54,8 @@ class EscrowCount(Base):
     """What one escrow counts in the limits of its payer. Written by `ledger.count_escrow` and `count_escrow_moved`.
 
     Attributes:
+        id: its place among the spends, by time.
+        agent_id, department_id, project_id, key_id, principal: who funded it, and for what.
         amount: what it was funded with, in minor units of credits.
         spent: of that, what was paid out, the commission included.
         returned: of that, what was refunded.
@@ -66,11 +68,18 @@ class EscrowCount(Base):
     __table_args__ = (
         CheckConstraint("spent >= 0 AND returned >= 0 AND spent + returned <= amount", name="moved"),
         Index("ix_escrow_counts_changed_at", "changed_at"),
+        Index("ix_escrow_counts_org_id", "org_id", "id"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
     )
 
     escrow_id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str]
+    id: Mapped[uuid.UUID] = mapped_column(server_default=func.uuidv7())
+    agent_id: Mapped[str | None]
+    department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    principal: Mapped[str | None]
     amount: Mapped[int]
     spent: Mapped[int] = mapped_column(server_default=text("0"))
     returned: Mapped[int] = mapped_column(server_default=text("0"))
@@ -78,6 +87,13 @@ class EscrowCount(Base):
     counted: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     at: Mapped[datetime]
     changed_at: Mapped[datetime]
+
+    @property
+    def status(self) -> str:
+        """Its status as a spend would have it; lists filter by the same."""
+        if self.spent + self.returned < self.amount:
+            return "reserved"
+        return "captured" if self.spent else "released"
 
 
 class Spend(Base):
@@ -135,7 +151,7 @@ class SpendChange(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         CheckConstraint("kind IN ('capture', 'release', 'extend', 'refund')", name="kind"),
-        CheckConstraint("(transfer_id IS NOT NULL) = (kind IN ('capture', 'refund'))", name="transfer"),
+        CheckConstraint("(transfer_id IS NOT NULL) = (kind IN ('capture', 'refund') AND amount > 0)", name="transfer"),
         Index("ix_spend_changes_spend_id", "spend_id", "id"),
         Index("ix_spend_changes_refunds", "org_id", "id", postgresql_where=text("kind = 'refund'")),
         {"schema": SCHEMA},

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.credits import GrantSource
 from domain.common.errors import NotFound
@@ -65,6 +66,17 @@ async def page(
 async def lock_grants(session: AsyncSession, org_id: str) -> None:
     """Lock the manual grants of an organization until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"grants:{org_id}", 0))))
+
+
+async def granted_of(session: AsyncSession, org_id: str, amount_minor: int, at: datetime) -> int:
+    """Return how much of the next credits that an organization spends nobody paid for. Needs the platform's session."""
+    query = text(
+        "SELECT g.granted FROM ledger.accounts a, LATERAL ledger.granted_part(a.id, :amount, 0, :at) g"
+        " WHERE a.path = :path AND a.asset = :asset"
+    )
+    wallet = accounts.org_credits(org_id)
+    values = {"amount": amount_minor, "at": at, "path": wallet.path, "asset": wallet.asset}
+    return int(await session.scalar(query, values) or 0)
 
 
 async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:

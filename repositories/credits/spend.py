@@ -17,13 +17,13 @@ from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender, SpendStatus
 from models.credits.department import Department
-from models.credits.spend import Spend, SpendChange, SpendRefusal
+from models.credits.spend import EscrowCount, Spend, SpendChange, SpendRefusal
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.credits import department
 from repositories.credits.spend_place import LAST, LOOKS, first_id, placed, skip
 
 #: A row that says who has made it, and for what.
-Made = TypeVar("Made", Spend, SpendRefusal)
+Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +359,7 @@ INVARIANTS = (
         FROM ledger.spends s
         LEFT JOIN (
             SELECT h.reference, coalesce(sum(h.amount) FILTER (WHERE h.status = 'pending'), 0) AS held,
-                sum(h.captured) AS captured
+                sum(h.captured) AS captured, bool_or(h.status = 'pending') AS is_open
             FROM ledger.holds h WHERE h.idempotency_key ~ '^(use|capture|extend):' GROUP BY h.reference
         ) h ON h.reference = s.id::text
         LEFT JOIN LATERAL (
@@ -369,7 +369,9 @@ INVARIANTS = (
             ) ELSE h.captured END AS taken
         ) b ON true
         WHERE coalesce(b.taken, 0) <> s.captured OR least(s.captured, s.released, s.refunded) < 0
-            OR (s.status = 'reserved') <> (s.hold_id IS NOT NULL AND s.captured + s.released < s.amount)
+            OR (s.status = 'reserved') <> (s.hold_id IS NOT NULL AND coalesce(h.is_open, false)
+                AND (s.amount = 0 OR s.captured + s.released < s.amount))
+            OR s.hold_id IS NOT NULL AND s.status <> 'reserved' AND s.captured + s.released < s.amount
             OR (s.status = 'refunded') <> (s.status <> 'reserved' AND s.captured = s.refunded AND s.captured > 0)
             OR coalesce(h.held, 0) <> CASE WHEN s.status = 'reserved' THEN s.amount - s.captured ELSE 0 END
         """,

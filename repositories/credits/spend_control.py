@@ -19,7 +19,8 @@ from domain.credits.spend.control import ControlStatus, SubjectKind
 from domain.credits.spend.presentation import Counted
 from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
-from models.credits.spend import Spend, SpendCounter, SpendRefusal
+from ledger.spends import FUND_ESCROW
+from models.credits.spend import EscrowCount, Spend, SpendCounter, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from models.marketplace.agent import Agent
 from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
@@ -177,8 +178,8 @@ async def counted(
 
 _COUNTED_IN = """
 WITH looked AS MATERIALIZED (
-    SELECT s.id, s.at, s.counted_in, s.counted, s.status, s.amount, s.agent_id, s.action, s.run_id FROM ledger.spends s
-    WHERE s.org_id = :org_id AND s.id < :before AND s.id >= :first ORDER BY s.id DESC LIMIT {look}
+    SELECT r.id, r.at, r.counted_in, r.counted, r.amount, r.agent_id, {columns} FROM {table} r
+    WHERE r.org_id = :org_id AND r.id < :before AND r.id >= :first ORDER BY r.id DESC LIMIT {look}
 ), own AS MATERIALIZED (
     SELECT array_agg(n.id) AS ids FROM ledger.counters n
     WHERE n.control_id = :control_id AND n.id = ANY (ARRAY(SELECT DISTINCT unnest(l.counted_in) FROM looked l))
@@ -200,40 +201,61 @@ SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
     (SELECT count(*) FROM looked) AS looked, (SELECT l.id FROM looked l ORDER BY l.id LIMIT 1) AS last_id
 """
 # A literal limit. For a parameter the planner would expect a tenth of the table, and read it.
-_LOOKING = {look: text(_COUNTED_IN.format(look=look)) for look in LOOKS}
+_LOOKING = {
+    look: text(_COUNTED_IN.format(columns="r.status, r.action, r.run_id", table="ledger.spends", look=look))
+    for look in LOOKS
+}
+_ESCROW_COLUMNS = f"""
+    CASE WHEN r.spent + r.returned < r.amount THEN 'reserved' WHEN r.spent > 0 THEN 'captured' ELSE 'released' END
+        AS status,
+    '{FUND_ESCROW}' AS action, CAST(NULL AS text) AS run_id
+"""
+_ESCROWS = text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1]))
 
 
 async def spends(
     session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
-) -> tuple[Sequence[tuple[Spend, int]], Position | None]:
-    """Return a page of the spends that count in a control, newest first, each with its amount in the control's asset.
+) -> tuple[Sequence[tuple[Spend | EscrowCount, int]], Position | None]:
+    """Return a page of what counts in a control, newest first, each with its amount in the control's asset.
 
-    The second value is the position of the next page, None at the end. A page reads a bounded number of spends, so it
-    may be short or empty without being the last.
+    The second value is the position of the next page, None at the end. A page reads a bounded number of spends and
+    escrows, so it may be short or empty without being the last.
     """
     counted: dict[UUID, int] = {}
-    following: UUID | None = LAST if after is None else after[0]
+    before: UUID = LAST if after is None else after[0]
+    following: UUID | None = before
     begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
-    first, named = first_id(begins), [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
+    named = [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
+    values = {"org_id": control.org_id, "control_id": control.id, "first": first_id(begins)}
+    values |= {"since": wanted.since, "until": wanted.until, "equal": json.dumps(wanted.equal)}
+    values |= {"least": wanted.least_minor, "most": wanted.most_minor, "statuses": list(wanted.statuses)}
     for look, statement in _LOOKING.items():
         assert following is not None
         following = await skip(session, control.org_id, named, before=following, until=wanted.until)
         if following is None:
             break
-        values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
-        values |= {"since": wanted.since, "until": wanted.until, "limit": limit + 1 - len(counted)}
-        values |= {"least": wanted.least_minor, "most": wanted.most_minor, "statuses": list(wanted.statuses)}
-        values["equal"] = json.dumps(wanted.equal)
-        row = (await session.execute(statement, values)).one()
+        more = {"before": following, "limit": limit + 1 - len(counted)}
+        row = (await session.execute(statement, values | more)).one()
         counted.update(zip(row.ids, row.counted, strict=True))
         following = row.last_id if row.looked == look else None
         if following is None or len(counted) > limit:
             break
-    shown = list(counted)[:limit]
     if len(counted) > limit:
-        following = shown[-1]
-    rows = await session.scalars(select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown)))
-    by_id = {row.id: row for row in rows}
+        following = list(counted)[limit - 1]
+    # Escrows have no places, but there are few of them.
+    found = (await session.execute(_ESCROWS, values | {"before": before, "limit": limit + 1})).one()
+    counted.update(zip(found.ids, found.counted, strict=True))
+    # Both are read down to the later of the two ends.
+    ends = [end for end in (following, found.last_id if found.looked == LOOKS[-1] else None) if end is not None]
+    shown = [id_ for id_ in sorted(counted, reverse=True) if not ends or id_ >= max(ends)]
+    following = shown[limit - 1] if len(shown) > limit else max(ends, default=None)
+    shown = shown[:limit]
+    by_id: dict[UUID, Spend | EscrowCount] = {}
+    own = select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown))
+    by_id |= {row.id: row for row in await session.scalars(own)}
+    if len(by_id) < len(shown):
+        escrows = select(EscrowCount).where(EscrowCount.org_id == control.org_id, EscrowCount.id.in_(shown))
+        by_id |= {row.id: row for row in await session.scalars(escrows)}
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 

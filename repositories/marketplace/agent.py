@@ -70,6 +70,11 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
     return found
 
 
+async def accepts_granted(session: AsyncSession, agent_id: str) -> bool:
+    """Return whether an agent takes credits that nobody paid for."""
+    return bool(await session.scalar(select(Agent.accepts_granted).where(Agent.id == agent_id)))
+
+
 async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
     """Lock an agent against being retired, until the transaction ends. For everything that starts work with it.
 

@@ -28,10 +28,11 @@ _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """An offer, its agent's name, and the agent's mean score in millionths if there is evidence."""
+    """An offer with its agent: the name, whether it accepts granted credits, and the mean score in millionths."""
 
     offer: MarketplaceOffer
     name: str
+    accepts_granted: bool
     stars_e6: int | None
 
     def as_offer(self) -> Offer:
@@ -275,9 +276,10 @@ async def library(
     )
 
 
-def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:
+def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, bool, int | None]:
     offer = MarketplaceOffer
-    return select(offer, Agent.name, _stars()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
+    shown = select(offer, Agent.name, Agent.accepts_granted, _stars())
+    return shown.join(Agent, Agent.id == offer.agent_id).where(*conditions)
 
 
 def _stars(offer: type[MarketplaceOffer] = MarketplaceOffer) -> ScalarSelect[int]:
@@ -286,6 +288,6 @@ def _stars(offer: type[MarketplaceOffer] = MarketplaceOffer) -> ScalarSelect[int
     return select(scored.stars_e6).where(*of_agent).correlate(offer).scalar_subquery()
 
 
-def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:
-    offer, name, stars = found
-    return Listing(offer=offer, name=name, stars_e6=stars)
+def _listing(found: Row[MarketplaceOffer, str, bool, int | None]) -> Listing:
+    offer, name, accepts_granted, stars = found
+    return Listing(offer=offer, name=name, accepts_granted=accepts_granted, stars_e6=stars)

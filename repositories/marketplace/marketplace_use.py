@@ -18,7 +18,8 @@ from repositories.reputation.organization_trait import in_one_hand_sql
 # The agent must be visible to the organization, as in the table's policy. Aliases are long, because the condition on
 # both organizations uses the short ones.
 _FIND = f"""
-SELECT offer.org_id, agent.name, offer.model, offer.price_minor, offer.currency, offer.creator_bps, offer.status,
+SELECT offer.org_id, agent.name, agent.accepts_granted, offer.model, offer.price_minor, offer.currency,
+    offer.creator_bps, offer.status,
     offer.usage_prices::text AS offered, offer.included_uses, bought.id AS purchase_id,
     bought.usage_prices::text AS prices,
     {in_one_hand_sql("$1::text", "offer.org_id", "$3::text[]")} AS related
@@ -38,10 +39,10 @@ WITH owed AS MATERIALIZED (
     SELECT p.id FROM marketplace_purchases p
     WHERE p.id = (
         SELECT CASE WHEN o.locked IS NOT NULL THEN
-            CASE WHEN organization_status($14::text) = 'active' THEN $25::text END
+            CASE WHEN organization_status($14::text) = 'active' THEN $27::text END
         END FROM owed o
     )
-      AND p.status = 'active' AND p.ends_at IS NULL AND p.usage_prices = $26::jsonb
+      AND p.status = 'active' AND p.ends_at IS NULL AND p.usage_prices = $28::jsonb
     FOR SHARE
 ), sold AS MATERIALIZED (
     SELECT s.answer, s.transfer_id, s.granted FROM bought, LATERAL {SELL} s
@@ -50,8 +51,8 @@ WITH owed AS MATERIALIZED (
         id, org_id, purchase_id, agent_id, payee_org_id, meter, quantity, unit_minor, price_minor, creator_bps,
         creator_minor, commission_minor, granted_minor, taken_minor, spend_id, transfer_id, used_at
     )
-    SELECT $23::text, $1::text, $25::text, $27::text, $14::text, $28::text, $4::bigint, $29::bigint, $5::bigint,
-        $30::bigint, $19::bigint, $5::bigint - $19::bigint, s.granted, 0, (s.answer).spend_id, s.transfer_id,
+    SELECT $23::text, $1::text, $27::text, $29::text, $14::text, $30::text, $4::bigint, $31::bigint, $5::bigint,
+        $32::bigint, $19::bigint, $5::bigint - $19::bigint, s.granted, 0, (s.answer).spend_id, s.transfer_id,
         $24::timestamptz
     FROM sold s WHERE s.transfer_id IS NOT NULL
 )
@@ -67,6 +68,7 @@ class Usable:
     purchase_id: str
     prices: Mapping[str, int]
     related: bool
+    accepts_granted: bool
 
 
 async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exempt: Sequence[str]) -> Usable | None:
@@ -87,7 +89,11 @@ async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exemp
         included_uses=row["included_uses"],
     )
     return Usable(
-        offer=offer, purchase_id=row["purchase_id"], prices=json.loads(row["prices"]), related=bool(row["related"])
+        offer=offer,
+        purchase_id=row["purchase_id"],
+        prices=json.loads(row["prices"]),
+        related=bool(row["related"]),
+        accepts_granted=row["accepts_granted"],
     )
 
 

@@ -67,6 +67,7 @@ class About:
         commission_minor: the commission that was or would have been paid on it.
         bad_commission_minor: the commission before a discount, which bounds bad evidence; None for no discount.
         escrow_id: value and commission are reduced to the part of this escrow's credits that was paid for.
+        list_price: the list price of credits where the commission bears their discount; see `Sharing`.
         is_weighed: whether the weight depends on the amount; otherwise it is one unit.
         exempt: principals that made many unrelated organizations; `*` for all.
         seasons_days: after how many days good evidence counts for terms.
@@ -84,6 +85,7 @@ class About:
     bad_commission_minor: int | None = None
     stakes: Stakes = STAKES
     escrow_id: str | None = None
+    list_price: Mapping[str, object] | None = None
     is_weighed: bool = True
     exempt: Sequence[str] = ()
     seasons_days: int = 0

@@ -15,6 +15,7 @@ from domain.common.credits import CreditPrice, credit_price
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, amounts_from, format_amount, parse_amount
 from domain.credits.action_cost import Cost, defaults
+from domain.credits.lots import Sharing
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
 from domain.payments.cost_price import CHEAPEST, cheapest, cost_price
@@ -60,6 +61,7 @@ class SalesSettings(Part):
     refunded_credits_days: int = Field(default=7, ge=0, le=365)
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
+    commission_bears_discounts: bool = True
     payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_destination_hold: timedelta = Field(default=timedelta(hours=72), ge=timedelta(0), le=timedelta(days=365))
@@ -91,6 +93,12 @@ class SalesSettings(Part):
     def price_of_credits(self) -> CreditPrice:
         """What one credit costs."""
         return credit_price(self.credit_price, self.credit_currency)
+
+    @property
+    def sharing(self) -> Sharing:
+        """How prices in credits are shared between payees and the platform."""
+        list_price = self.price_of_credits if self.commission_bears_discounts else None
+        return Sharing(pays_out_granted=self.pay_out_granted_credits, list_price=list_price)
 
     def check_cost_price(self) -> None:
         """Refuse a price of cost or a markup that is none; packages and plans are checked by themselves."""

@@ -63,7 +63,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         return UseTerms(
             creator_bps=self.creator_share_bps,
             exempt=self.evidence_policy.registrars,
-            pays_out_granted=self.pay_out_granted_credits,
+            sharing=self.sharing,
         )
 
     @property
@@ -74,6 +74,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             registrars=tuple(name for name in names if name),
             chargeback_days=self.chargeback_window.days,
             credit=self.price_of_credits,
+            sharing=self.sharing,
         )
 
     @property

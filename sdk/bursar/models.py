@@ -29,6 +29,7 @@ ConditionType: TypeAlias = (
 ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
+CountedType: TypeAlias = Literal["spend", "escrow"] | str
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Dimension: TypeAlias = Literal["task_success", "response_time", "reliability", "collaboration", "quality"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
@@ -344,6 +345,7 @@ class AgentPurchaseView(Model):
     currency: str | None = NOT_SENT
     prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
+    granted_amount: Amount | None = NOT_SENT
     used: Amount | None = NOT_SENT
     payment_id: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT
@@ -1127,9 +1129,10 @@ class CountedSpendPage(Model):
 
 
 class CountedSpendView(Model):
-    """A spend that counts in a control."""
+    """A spend, or an escrow, that counts in a control."""
 
     id: str
+    type: CountedType = NOT_SENT
     status: str = NOT_SENT
     action: str = NOT_SENT
     quantity: int = NOT_SENT
@@ -2473,6 +2476,8 @@ class OfferView(Model):
     currency: str | None = NOT_SENT
     prices: dict[str, Amount] | None = NOT_SENT
     included_uses: int | None = NOT_SENT
+    accepts_granted_credits: bool = NOT_SENT
+    granted_amount: Amount | None = NOT_SENT
     summary: str = NOT_SENT
     category: str | None = NOT_SENT
     status: OfferStatus = NOT_SENT

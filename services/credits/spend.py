@@ -35,15 +35,21 @@ _WHY = {
 }
 
 
-def refusal_of(spent: Spent) -> DomainError | None:
-    """Return the refusal, if a spend was refused."""
+def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
+    """Return the refusal, if a spend was refused; `paid_only` as it was asked for."""
     match spent.outcome:
         case Outcome.INSUFFICIENT:
             needed, available = (
                 format_amount(amount, CREDIT) for amount in (spent.amount_minor, spent.available_minor)
             )
+            why = f"{needed} {CREDIT} are required, but only {available} {CREDIT} are available."
+            if paid_only:
+                why = (
+                    f"The agent accepts no granted credits. {needed} {CREDIT} are required, but of those that were "
+                    f"paid for only {available} {CREDIT} are available."
+                )
             return InsufficientFunds(
-                f"{needed} {CREDIT} are required, but only {available} {CREDIT} are available.",
+                why,
                 extra={"needed": needed, "available": available, "currency": CREDIT},
             )
         case Outcome.REFUSED:

@@ -8,7 +8,7 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
-from domain.credits.lots import LotTerms
+from domain.credits.lots import LotTerms, Sharing
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from ledger.gateway import Ledger, Posting
@@ -22,12 +22,12 @@ from services.books.debt import close_paid_debts, settle_debt
 class EscrowTransfers:
     """Posts what escrows' events move.
 
-    Refunded credits that expire sooner get `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings
-    in granted credits are kept apart, unless `pays_out_granted`.
+    Refunded credits that expire sooner get `refund_days`, see `renews_refund`; with 0 they keep their expiry. Releases
+    of credits are divided as `sharing` says.
     """
 
     refund_days: int
-    pays_out_granted: bool
+    sharing: Sharing
 
     async def post(
         self,
@@ -53,8 +53,14 @@ class EscrowTransfers:
             return None
         terms = message.escrow.terms
         ledger = Ledger(books.driver)
-        granted, payee_owed = await self._before_release(ledger, message)
-        postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
+        release, payee_owed = await self._release(ledger, message)
+        postings = [
+            posting
+            for move in message.moves
+            for posting in (
+                release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
+            )
+        ]
         if message.event == "funded" and not accepts_granted:
             only = LotTerms(only="paid")
             postings = [replace(each, lots=only) if each.source.lots else each for each in postings]
@@ -94,36 +100,41 @@ class EscrowTransfers:
             await close_paid_debts(books.session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
-    async def _before_release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[int, bool]:
-        """Return how much of the release is in granted credits, and whether the payee has or ever had a debt.
+    async def _release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[list[Posting], bool]:
+        """Return the postings of a release, and whether the payee has or ever had a debt.
 
         The row of the escrow is locked, so its lots stay as they are until they are moved.
         """
         terms = message.escrow.terms
-        released = [move for move in message.moves if move.kind is EscrowPostingKind.RELEASE]
-        if not released:
-            return 0, False
-        source, _ = accounts_of(message.escrow, released[0])
+        amounts = {move.kind: move.amount_minor for move in message.moves}
+        released = next((move for move in message.moves if move.kind is EscrowPostingKind.RELEASE), None)
+        if released is None:
+            return [], False
+        source, destination = accounts_of(message.escrow, released)
+        amount, commission = released.amount_minor, amounts.get(EscrowPostingKind.COMMISSION, 0)
         debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
-        return await ledger.before_release(source, released[0].amount_minor, debt_account, message.at)
-
-    def _postings(
-        self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow, granted_minor: int
-    ) -> list[Posting]:
-        source, destination = accounts_of(message.escrow, move)
-        apart = granted_earnings(message.escrow.terms)
-        if move.kind is not EscrowPostingKind.RELEASE or apart is None or self.pays_out_granted or not granted_minor:
-            lots = self._lots(message, move, before) if destination.lots else None
-            return [Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)]
+        granted, paid, has_owed = await ledger.before_release(source, amount, commission, debt_account, message.at)
+        apart = granted_earnings(terms)
+        if apart is None:
+            return [Posting(source=source, destination=destination, amount_minor=amount)], has_owed
+        if self.sharing.pays_out_granted:
+            granted, paid, only = 0, commission, None
+        else:
+            only = "paid"
         parts = (
-            (apart, granted_minor, LotTerms(only="granted")),
-            (destination, move.amount_minor - granted_minor, LotTerms(only="paid")),
+            (apart, granted, LotTerms(only="granted")),
+            (destination, amount - granted, LotTerms(only=only, share=self.sharing.terms(paid))),
         )
         return [
-            Posting(source=source, destination=account, amount_minor=amount, lots=lots)
-            for account, amount, lots in parts
-            if amount
-        ]
+            Posting(source=source, destination=account, amount_minor=part, lots=lots)
+            for account, part, lots in parts
+            if part
+        ], has_owed
+
+    def _posting(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> Posting:
+        source, destination = accounts_of(message.escrow, move)
+        lots = self._lots(message, move, before) if destination.lots else None
+        return Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)
 
     def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
         renewed = move.kind is EscrowPostingKind.REFUND and self.refund_days > 0

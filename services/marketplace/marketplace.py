@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor, Permission, Role, permit
 from domain.common.errors import Conflict, DomainError, Invalid
 from domain.common.money import CREDIT, format_amount, format_ratio
+from domain.credits.lots import Sharing
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
 from domain.marketplace.offer import (
     Offer,
@@ -163,7 +164,7 @@ async def buy(
     *,
     creator_bps: int,
     spender: Spender,
-    pays_out_granted: bool,
+    sharing: Sharing,
     seen: Seen,
     command_id: str,
     now: datetime,
@@ -220,7 +221,7 @@ async def buy(
     purchase = new_purchase(offer, creator_bps, org_id=org_id, by=actor.qualified(), command_id=command_id, now=now)
     if paid:
         spend = price_spend(purchase, spender)
-        refusal = await pay(session, purchase, spend, pays_out_granted=pays_out_granted, now=now)
+        refusal = await pay(session, purchase, spend, sharing=sharing, now=now)
         if refusal is not None:
             return Bought(purchase=None, refusal=refusal)
     session.add(purchase)

@@ -10,6 +10,7 @@ from domain.common.errors import Conflict
 from domain.common.ids import renewal_command_id
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
+from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_missed, is_over
 from domain.marketplace.sale import PurchaseStatus
@@ -50,7 +51,7 @@ class Due:
 
 
 async def renew(
-    session: AsyncSession, purchase_id: str, *, pays_out_granted: bool, now: datetime
+    session: AsyncSession, purchase_id: str, *, sharing: Sharing, now: datetime
 ) -> MarketplacePurchase | Due | None:
     """Buy the next period with credits, or return what has to be paid for it in money.
 
@@ -84,12 +85,12 @@ async def renew(
         return None
     offer = replace(listing.as_offer(), model=OfferModel.MONTHLY, price_minor=row.price_minor, currency=row.currency)
     if row.spend_id is not None:
-        return await _by_credits(session, row, offer, pays_out_granted=pays_out_granted, now=now)
+        return await _by_credits(session, row, offer, sharing=sharing, now=now)
     return await _by_money(session, row, offer, now)
 
 
 async def _by_credits(
-    session: AsyncSession, row: MarketplacePurchase, offer: Offer, *, pays_out_granted: bool, now: datetime
+    session: AsyncSession, row: MarketplacePurchase, offer: Offer, *, sharing: Sharing, now: datetime
 ) -> MarketplacePurchase | None:
     """Charge the price under the spend controls of the agent or key that made the first purchase."""
     command_id = renewal_command_id(row.id, row.tries)
@@ -112,7 +113,7 @@ async def _by_credits(
         principal=first.principal,
     )
     spend = price_spend(after, spender)
-    if await pay(session, after, spend, pays_out_granted=pays_out_granted, now=now) is not None:
+    if await pay(session, after, spend, sharing=sharing, now=now) is not None:
         await _not_paid(session, row, now)
         return None
     hand_over(row, now)

@@ -5,6 +5,7 @@ A purchase with credits and a use of an agent that is priced by usage are both s
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,13 +15,14 @@ from domain.common.accounts import Account
 from domain.common.errors import Conflict, DomainError
 from domain.common.ids import purchase_key
 from domain.common.money import CREDIT
-from domain.credits.lots import LotSource, LotTerms, cut
+from domain.credits.lots import LotSource, LotTerms, Sharing, cut
 from domain.marketplace.sale import shares_between
 from ledger.gateway import Ledger, Posting
 from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace.marketplace import MarketplacePurchase, MarketplaceUse
+from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace
 from repositories.marketplace.marketplace import SharedLot
 from repositories.payouts import recovery
@@ -36,39 +38,40 @@ Sale = MarketplacePurchase | MarketplaceUse
 
 
 async def pay(
-    session: AsyncSession, sale: Sale, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+    session: AsyncSession, sale: Sale, spend: NewSpend, *, sharing: Sharing, now: datetime
 ) -> DomainError | None:
     """Charge the price under the spend controls and share it, or return the refusal.
+
+    Where the agent accepts no granted credits, it is charged from those that were paid for, and from no others.
 
     The lots move with it: their cost becomes payable with the creator's part, as when an escrow is released. The caller
     holds the lock of what the seller owes.
     """
     connection = await driver_connection(session)
-    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    spend = replace(spend, paid_only=not await agents.accepts_granted(session, sale.agent_id))
+    shares = shares_of_sale(sale, sharing=sharing)
     sold = await sell(connection, sale.org_id, spend, shares, expires_at=now + RESERVED, at=now)
     if sold is not None and sold.transfer_id is not None:
         assert sold.spent.spend_id is not None
         sale.spend_id, sale.transfer_id, sale.granted_minor = sold.spent.spend_id, sold.transfer_id, sold.granted_minor
         return None
-    if sold is not None and (refusal := refusal_of(sold.spent)) is not None:
+    if sold is not None and (refusal := refusal_of(sold.spent, paid_only=spend.paid_only)) is not None:
         return refusal
     # The seller has owed, or the key has reserved before.
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
     await _lock(ledger, sale)
     spent = await spending.authorize(spend, expires_at=now + RESERVED, at=now)
-    refusal = refusal_of(spent)
+    refusal = refusal_of(spent, paid_only=spend.paid_only)
     if refusal is not None:
         return refusal
     assert spent.spend_id is not None
     await spending.settle_to(_sales(sale), key=spend.key, spend_id=spent.spend_id, at=now)
     sale.spend_id = spent.spend_id
-    await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+    await _share(session, ledger, sale, sharing=sharing, now=now)
     return None
 
 
-async def capture(
-    session: AsyncSession, sale: MarketplaceUse, *, key: str, pays_out_granted: bool, now: datetime
-) -> Changed:
+async def capture(session: AsyncSession, sale: MarketplaceUse, *, key: str, sharing: Sharing, now: datetime) -> Changed:
     """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
 
     The caller holds the lock of what the seller owes.
@@ -85,11 +88,11 @@ async def capture(
         _sales(sale), key=key, spend_id=sale.spend_id, amount_minor=sale.price_minor, at=now
     )
     if not captured.replayed:
-        await _share(session, ledger, sale, pays_out_granted=pays_out_granted, now=now)
+        await _share(session, ledger, sale, sharing=sharing, now=now)
     return captured
 
 
-def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
+def shares_of_sale(sale: Sale, *, sharing: Sharing) -> Shares:
     """Return how the price of a sale is shared."""
     earned, apart, commission = _shared_accounts(sale)
     return Shares(
@@ -100,7 +103,7 @@ def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
         commission=commission,
         creator_minor=sale.creator_minor,
         commission_minor=sale.commission_minor,
-        pays_out_granted=pays_out_granted,
+        sharing=sharing,
         key=purchase_key(sale.id, "shares"),
         # A sale can be refunded for a time, and its earnings are held back for as long; a use is final.
         kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
@@ -113,10 +116,10 @@ async def _lock(ledger: Ledger, sale: Sale) -> None:
     await ledger.lock_balances(touched, if_open=[accounts.org_debt(sale.payee_org_id, CREDIT)])
 
 
-async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
+async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, sharing: Sharing, now: datetime) -> None:
     """Share what was captured between creator and platform, and pay the creator's debt from its part."""
     connection = await driver_connection(session)
-    shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
+    shares = shares_of_sale(sale, sharing=sharing)
     shared = await share(connection, sale.org_id, shares, at=now)
     sale.transfer_id, sale.granted_minor = shared.transfer_id, shared.granted_minor
     if shared.has_owed:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import Conflict, DomainError, Forbidden, IdempotencyConflict, Invalid
 from domain.common.money import CREDIT, format_amount
+from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
@@ -24,6 +25,7 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.books import debt
 from repositories.common.command import other_request
 from repositories.credits import spend as spends
+from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace, marketplace_use
 from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import audit
@@ -102,7 +104,8 @@ async def use_plainly(
         price_of(prices, wanted.meter, wanted.spend.quantity)
         agreed = _agreed(org_id, wanted, _priced(found.offer, found.purchase_id, prices, terms), now)
         row, spend = _use_of(agreed, agreed.quantity, now), _of_agent(wanted.spend, agreed)
-        shares = shares_of_sale(row, pays_out_granted=terms.pays_out_granted)
+        spend = replace(spend, paid_only=not found.accepts_granted)
+        shares = shares_of_sale(row, sharing=terms.sharing)
         sold = await marketplace_use.charge(
             connection, row, found.prices, spend, shares, expires_at=now + RESERVED, at=now
         )
@@ -110,7 +113,7 @@ async def use_plainly(
         return None
     if sold is None or sold.spent.replayed:
         return None
-    refusal = refusal_of(sold.spent)
+    refusal = refusal_of(sold.spent, paid_only=spend.paid_only)
     if refusal is not None:
         return Used(refusal=refusal)
     assert sold.spent.spend_id is not None
@@ -144,7 +147,7 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
         return Used(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     row = _use_of(agreed, agreed.quantity, now)
-    refusal = await pay(session, row, _of_agent(wanted.spend, agreed), pays_out_granted=terms.pays_out_granted, now=now)
+    refusal = await pay(session, row, _of_agent(wanted.spend, agreed), sharing=terms.sharing, now=now)
     if refusal is not None:
         return Used(refusal=refusal)
     session.add(row)
@@ -171,8 +174,11 @@ async def reserve(
         return Reserved(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     books = Spending(await driver_connection(session), org_id)
-    spent = await books.authorize(_of_agent(wanted.spend, agreed), expires_at=expires_at, at=now)
-    refusal = refusal_of(spent)
+    asked = replace(
+        _of_agent(wanted.spend, agreed), paid_only=not await agents.accepts_granted(session, offer.agent_id)
+    )
+    spent = await books.authorize(asked, expires_at=expires_at, at=now)
+    refusal = refusal_of(spent, paid_only=asked.paid_only)
     if refusal is not None:
         return Reserved(refusal=refusal)
     assert spent.spend_id is not None
@@ -188,7 +194,7 @@ async def capture(
     *,
     quantity: int | None,
     key: str,
-    pays_out_granted: bool,
+    sharing: Sharing,
     now: datetime,
 ) -> Changed:
     """Charge some of the reserved units, or all of them, at the agreed price; the rest is released.
@@ -208,7 +214,7 @@ async def capture(
     await debt.lock(session, agreed.payee_org_id)
     row = _use_of(agreed, agreed.quantity if quantity is None else quantity, now)
     row.spend_id = agreed.spend_id
-    captured = await take_reserved(session, row, key=key, pays_out_granted=pays_out_granted, now=now)
+    captured = await take_reserved(session, row, key=key, sharing=sharing, now=now)
     if not captured.replayed:
         await organizations.refuse_closed(session, agreed.payee_org_id)
         session.add(row)
@@ -281,7 +287,7 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
 
 
 async def charge_agreed(
-    session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, pays_out_granted: bool, now: datetime
+    session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, sharing: Sharing, now: datetime
 ) -> Used:
     """Charge a reported use as agreed, or return why not: a limit or the credits do not allow it, or a party is closed.
 
@@ -295,7 +301,7 @@ async def charge_agreed(
     except OrganizationClosed as closed:
         return Used(refusal=closed)
     row = _use_of(agreed, agreed.quantity, now)
-    refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
+    refusal = await pay(session, row, _of_agent(spend, agreed), sharing=sharing, now=now)
     if refusal is not None:
         return Used(refusal=refusal)
     session.add(row)

@@ -88,6 +88,7 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
         bad_commission_minor=found.bad_commission_minor if stakes else 0,
         stakes=stakes or reputation.STAKES,
         escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
+        list_price=policy.sharing.list_price_terms() or None,
         exempt=policy.registrars,
         seasons_days=policy.chargeback_days,
         settles=terms.escrow_id,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Unavailable
 from domain.common.ids import uuid_id
+from domain.credits.lots import Sharing
 from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
 from domain.tenants.organization import OrganizationClosed
@@ -129,7 +130,7 @@ def use_of(sold: Priced | DomainError, meter: str | None, quantity: object) -> R
 
 
 async def charge(
-    session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, pays_out_granted: bool
+    session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, sharing: Sharing
 ) -> bool:
     """Charge a reported use, or leave it waiting if it exceeds a limit or the credits; return whether it was charged.
 
@@ -154,7 +155,7 @@ async def charge(
     try:
         # A savepoint of the driver, so a refusal by the ledger rolls back nothing else.
         async with connection.transaction():
-            done = await charge_agreed(session, agreed, spend, pays_out_granted=pays_out_granted, now=at)
+            done = await charge_agreed(session, agreed, spend, sharing=sharing, now=at)
     except Unavailable:
         raise
     except DomainError:  # also while a party is suspended

@@ -9,7 +9,7 @@ import pytest
 from activities.escrow.escrow import EscrowActivities
 from domain.common import accounts
 from domain.common.accounts import Account
-from domain.credits.lots import LotSource, LotTerms
+from domain.credits.lots import LotSource, LotTerms, Sharing
 from domain.escrow import commands as rules
 from domain.escrow.state import Escrow, Outcome
 from ledger.gateway import Ledger
@@ -146,10 +146,10 @@ async def test_granted_credits_do_not_fund_an_escrow_of_an_agent_that_refuses_th
 
 
 async def test_setting_pays_all_into_one_account_and_owes_no_more_for_it(database, connection):
-    case = await Case(database, connection, pays_out_granted=True).funded()
+    case = await Case(database, connection, sharing=Sharing(pays_out_granted=True)).funded()
     await case.released()
     assert await case.credits() == {"earned": 47.5, "payer": 50}
-    assert await case.gained() == {"deferred": 801 - 300, "payable": 275, "revenue": 25}
+    assert await case.gained() == {"deferred": 801 - 300, "payable": 285, "revenue": 15}
 
 
 async def test_refund_brings_both_back_with_their_cost(database, connection):

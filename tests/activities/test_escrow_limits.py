@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from activities.escrow.escrow import EscrowActivities
+from api.v1.spend_controls.schemas import CountedSpendView
 from contracts.escrow.escrow import RecordedEscrow
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
@@ -15,7 +16,10 @@ from domain.escrow.state import Outcome
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from ledger.spends import Outcome as Spent
+from models.credits.spend_control import SpendControl
+from repositories.common.listing import Position, Wanted
 from repositories.credits import spend
+from repositories.credits import spend_control as controls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
@@ -130,3 +134,43 @@ async def test_escrow_that_pays_nothing_gives_its_use_back(payer: Payer, databas
 async def test_threshold_of_a_lifetime_that_an_escrow_reaches_raises_its_alert(payer: Payer) -> None:
     await payer.fund(await payer.opened())
     assert [kind for kind, _ in await payer.world.raised(now() + timedelta(minutes=1))] == ["budget_80_percent"]
+
+
+async def test_limit_lists_its_escrows_among_its_spends_by_time_page_by_page(payer: Payer) -> None:
+    job = await payer.opened()
+    await payer.spend(3)
+    await payer.fund(job)
+    await payer.spend(4)
+    await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=7 * ONE))
+
+    async def listed(limit: int, **filters: object) -> list[tuple[str, str, str, str, str]]:
+        found: list[tuple[str, str, str, str, str]] = []
+        after: Position | None = None
+        wanted = Wanted(**filters)
+        async with payer.database.platform() as session:
+            control = (await session.scalars(select(SpendControl).where(SpendControl.org_id == payer.world.org))).one()
+            for _ in range(9):
+                rows, after = await controls.spends(session, wanted, control=control, after=after, limit=limit)
+                assert len(rows) <= limit
+                shown = [CountedSpendView.of(row, counted, "CREDIT") for row, counted in rows]
+                found += [(it.type, it.status, it.captured, it.released, it.counted) for it in shown]
+                for row, view in zip(rows, shown, strict=True):
+                    assert (view.key_id, view.principal) == (payer.key_id, row[0].principal)
+                    assert view.type == "spend" or (view.id, view.principal) == (job.terms.escrow_id, "procurement")
+                if after is None:
+                    return found
+        raise AssertionError("there is no end")
+
+    escrow = ("escrow", "reserved", "0.00", "7.00", "50.00")
+    whole = [("spend", "charged", "4.00", "0.00", "4.00"), escrow, ("spend", "charged", "3.00", "0.00", "3.00")]
+    for limit in (1, 2, 3, 9):
+        assert await listed(limit) == whole
+    for filters in (
+        {"equal": {"action": "escrow.fund"}},
+        {"statuses": ("reserved",)},
+        {"least_minor": 5 * ONE},
+    ):
+        assert await listed(1, **filters) == [escrow], filters
+    assert await listed(9, statuses=("released",)) == []
+    await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=None))
+    assert await listed(9, statuses=("released",)) == [("escrow", "released", "0.00", "50.00", "50.00")]

@@ -20,6 +20,7 @@ from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account
 from domain.common.errors import Conflict
+from domain.credits.lots import Sharing
 from domain.marketplace.metered import Metered
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.purposes.purchase import agent_bought
@@ -607,7 +608,7 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     async with sold.database.platform() as session:
         actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)
         first = await marketplace_renewal.cancel(session, actor, (await sold.purchase(made)).id)
-        await marketplace_renewal.renew(session, first.id, pays_out_granted=False, now=later)
+        await marketplace_renewal.renew(session, first.id, sharing=Sharing(), now=later)
     assert await sold.stands(made) == ("ended", 0)
     ref = made.there.dispute()
     await made.look()
@@ -616,7 +617,7 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     made.there.close_dispute(ref, won=True)
     await made.look()
     async with sold.database.platform() as session:
-        await marketplace_renewal.renew(session, first.id, pays_out_granted=False, now=later)
+        await marketplace_renewal.renew(session, first.id, sharing=Sharing(), now=later)
     assert await sold.stands(made) == ("ended", 0)
     anew = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(anew, at=later)).applied
@@ -637,7 +638,7 @@ async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sol
     async def ends() -> None:
         async with sold.database.platform() as session:
             for each in ((await sold.purchase(first)).id, last.id):
-                await marketplace_renewal.renew(session, each, pays_out_granted=False, now=later)
+                await marketplace_renewal.renew(session, each, sharing=Sharing(), now=later)
 
     async with sold.database.platform() as session:
         actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)

@@ -206,6 +206,69 @@ async def test_granted_credits_are_earned_apart_and_are_never_paid_out(
     assert await earned(studio) == {"granted": "30.00", "paid": "6.00"}
 
 
+async def test_offer_shows_what_would_be_paid_in_granted_credits_and_a_purchase_what_was(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await grant(operator, buyer.org_id, "30")
+    shown = await offer(studio)
+    path = f"/marketplace/agents/{studio.agent_id}"
+    # Only who may buy it: it is about the buyer's credits.
+    assert (shown["accepts_granted_credits"], shown["granted_amount"]) == (True, None)
+    assert good(await buyer.member.get(path))["granted_amount"] == "30.00"
+    # Nine tenths of the price are the seller's, and granted credits are spent first.
+    assert (await bought(buyer.owner, studio))["granted_amount"] == "30.00"
+    assert good(await buyer.member.get(path))["granted_amount"] == "0.00"
+
+
+async def refuse_granted(studio: Tenant) -> None:
+    path = f"/agents/{studio.agent_id}"
+    tag = (await studio.owner.get(path)).headers["etag"]
+    body = {"accepts_granted_credits": False}
+    changed = await studio.owner.ask("PATCH", path, json=body, headers={"If-Match": tag})
+    assert good(changed)["accepts_granted_credits"] is False
+
+
+@pytest.mark.parametrize("way", ["purchase", "use", "reserve"])
+async def test_seller_that_refuses_granted_credits_is_paid_in_bought_ones(
+    studio: Tenant, buyer: Tenant, operator: Caller, way: str
+) -> None:
+    await grant(operator, buyer.org_id, "1000")
+    await refuse_granted(studio)
+    if way == "purchase":
+        await offer(studio)
+        assert good(await buyer.member.get(f"/marketplace/agents/{studio.agent_id}"))["granted_amount"] == "0.00"
+        await bought(buyer.owner, studio)
+    else:
+        await priced(studio, page="40")
+        await bought(buyer.owner, studio)
+        if way == "use":
+            good(await call(buyer.member, studio), 201)
+        else:
+            good(await captured(buyer.member, good(await reserved(buyer.member, studio, quantity=1), 201)))
+    assert await earned(studio) == {"granted": "0.00", "paid": "36.00"}
+    assert await balance(buyer.owner) == ("1060.00", "0.00")
+
+
+@pytest.mark.parametrize("way", ["purchase", "use", "reserve"])
+async def test_granted_credits_do_not_pay_a_seller_that_refuses_them(
+    studio: Tenant, new_tenant: Any, site: httpx2.AsyncClient, operator: Caller, way: str
+) -> None:
+    buyer = await made(new_tenant, site)
+    await grant(operator, buyer.org_id, "1000")
+    await refuse_granted(studio)
+    if way == "purchase":
+        await offer(studio)
+        answer = await buy(buyer.owner, studio)
+    else:
+        await priced(studio, page="40")
+        await bought(buyer.owner, studio)
+        answer = await (call if way == "use" else reserved)(buyer.member, studio, quantity=1)
+    problem = refused(answer, 402, "ledger.insufficient_funds")
+    assert "accepts no granted credits" in problem["detail"]
+    assert problem["available"] == "0.00"
+    assert await balance(buyer.owner) == ("1000.00", "0.00")
+
+
 async def test_key_of_an_agent_states_what_it_pays(studio: Tenant, buyer: Tenant) -> None:
     """The seller may raise the price after the agent has read it."""
     await offer(studio)
@@ -431,15 +494,15 @@ async def test_refund_gives_the_limit_back_that_the_purchase_used(
 async def test_refund_returns_the_very_lots_that_paid(
     studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
 ) -> None:
-    """Another buyer's lots, which cost another amount, stay with the agent."""
+    """Another buyer's lots stay with the agent: those cost a quarter, so the platform's part of them is the agent's."""
     other = await made(new_tenant, buyer.owner.http)
     await top_up(database, other, amount_minor=250)
     await offer(studio)
     for each in (other, buyer):
         purchase = await bought(each.owner, studio)
-    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90 + 360
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 100 + 360
     good(await give_back(buyer.owner, purchase))
-    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 100
     assert await cost_of(database, accounts.org_credits(buyer.org_id)) == 1000
 
 

@@ -14,6 +14,7 @@ from api.v1.escrows.commands import terms_of
 from api.v1.reputation.schemas import DistributionView
 from domain.common.access import Actor, Role
 from domain.common.credits import credit_price
+from domain.credits.lots import Sharing
 from domain.escrow import commands
 from domain.reputation.policy import EvidencePolicy
 from repositories.escrow import contract as contracts
@@ -34,7 +35,9 @@ STALE = timedelta(days=40)
 @pytest.fixture(scope="module")
 async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app for which the operator of the tests makes unrelated organizations, and a credit is a dollar."""
-    application = create_app(settings_for(database_urls, reputation_registrars="*", credit_price="1"))
+    application = create_app(
+        settings_for(database_urls, reputation_registrars="*", credit_price="1", commission_bears_discounts=False)
+    )
     async with client_of(application) as client:
         yield client
 
@@ -107,7 +110,8 @@ async def deliver(database: Database, contract_id: str, payee: Tenant, *, at: da
     await escrowing.write(database, judged, at=at)
 
 
-async def test_work_for_credits_weighs_by_what_they_cost(operator, database, parties) -> None:
+@pytest.mark.parametrize(("list_price", "weight"), [(None, 0.04), ("0.09", 0.04), ("0.102", 0.0256), ("0.20", 0)])
+async def test_work_for_credits_weighs_by_what_they_cost(operator, database, parties, list_price, weight) -> None:
     client, studio = parties
     await buy(database, client)
     contract_id = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
@@ -123,11 +127,14 @@ async def test_work_for_credits_weighs_by_what_they_cost(operator, database, par
     await escrowing.write(database, made, at=now)
     held = await escrowing.state(database, escrow_id)
     judged = commands.validate(held, actor=judge, score_e4=10_000, note=None, now=now)
-    policy = EvidencePolicy(registrars=("*",), credit=credit_price("0.04", "USD"))
+    # What the commission bears of a discount is not paid by the client, and buys no evidence.
+    sharing = Sharing(list_price=None if list_price is None else credit_price(list_price, "USD"))
+    policy = EvidencePolicy(registrars=("*",), credit=credit_price("0.04", "USD"), sharing=sharing)
     assert (await escrowing.record(database, judged, at=now, policy=policy)).applied
     events = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
     # Two dollars are at stake, and ten cents of commission buy a twenty-fifth of a unit.
-    assert {event["weight"] for event in events} == {0.04}
+    assert {event["weight"] for event in events} == {weight}
+    assert {event["excluded"] for event in events} == {None if weight else "unpaid"}
 
 
 async def score_of(caller: Caller, agent_id: str) -> dict[str, Any]:

@@ -11,9 +11,13 @@ from contracts.credits.holds import ExpireHolds
 from domain.common.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend
+from repositories.credits import lot
+from repositories.credits import spend as spends
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, reserve
+from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
 
@@ -168,13 +172,38 @@ async def test_reservation_is_not_extended_beyond_the_end_of_the_credits_that_it
     good(await change(spender.callers["member"], path, {"expires_in": "P29D"}))
 
 
-async def test_free_action_is_not_reserved_and_the_refusal_says_so(spender: Tenant, operator: Caller) -> None:
-    action = f"ping_{spender.org_id[-8:]}"
+@pytest.mark.parametrize("ends_by", ["capture", "capture of zero", "release"])
+async def test_free_action_is_reserved_and_ends_like_any(
+    spender: Tenant, operator: Caller, database_urls: DatabaseUrls, ends_by: str
+) -> None:
+    action, before = f"ping_{spender.org_id[-8:]}", await balance(spender.callers["auditor"])
     good(await operator.ask("PUT", f"/credits/costs/{action}", json={"cost": "0"}, key=new_key()))
-    refusal = refused(
-        await spender.member.post("/credits/reserve", {"action": action}, key=new_key()), 422, "request.invalid"
-    )
-    assert (refusal["field"], "is free" in refusal["detail"]) == ("action", True)
+    key = new_key()
+    made = good(await spender.member.post("/credits/reserve", {"action": action}, key=key), 201)
+    assert (made["amount"], made["status"]) == ("0.00", "reserved")
+    assert good(await spender.member.post("/credits/reserve", {"action": action}, key=key), 201)["id"] == made["id"]
+    until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    extended = await change(spender.member, f"/credits/reservations/{made['id']}/extend", {"expires_at": until})
+    assert good(extended)["held"] == "0.00"
+    refused(await capture(spender.member, made["id"], amount="1"), 422, "request.invalid")
+    if ends_by == "release":
+        done = good(await release(spender.member, made["id"]))
+        assert (done["status"], done["released"]) == ("released", "0.00")
+    else:
+        done = good(await capture(spender.member, made["id"], **({} if ends_by == "capture" else {"amount": "0"})))
+        assert (done["status"], done["captured"]) == ("captured", "0.00")
+    refused(await capture(spender.member, made["id"]), 409, "ledger.hold_ended")
+    assert await balance(spender.callers["auditor"]) == before
+    await prove(database_urls, spends.INVARIANTS, lot.INVARIANTS)
+
+
+async def test_reservation_of_a_free_action_expires(
+    spender: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    reservation = await past(database, spender, 0)
+    await sweep(database)
+    refused(await capture(spender.member, reservation), 409, "ledger.hold_expired")
+    await prove(database_urls, spends.INVARIANTS, lot.INVARIANTS)
 
 
 async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
@@ -185,10 +214,14 @@ async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
 @pytest.fixture
 async def expired(spender: Tenant, database: Database) -> str:
     """A reservation of 10 credits that ended a minute ago, and that no sweep has ended yet."""
+    return await past(database, spender, 10_000_000)
+
+
+async def past(database: Database, spender: Tenant, amount_minor: int) -> str:
     made = datetime.now(UTC) - timedelta(minutes=11)
     async with database.platform() as session:
         reserved = await Spending(await driver_connection(session), spender.org_id).authorize(
-            NewSpend(key=new_key(), action="research", amount_minor=10_000_000),
+            NewSpend(key=new_key(), action="research", amount_minor=amount_minor),
             expires_at=made + timedelta(minutes=10),
             at=made,
         )

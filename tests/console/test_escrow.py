@@ -31,6 +31,7 @@ ESCROW: dict[str, Any] = {
     "currency": "CREDIT",
     "amount": "50.00",
     "funded_amount": "50.00",
+    "granted_amount": "0.00",
     "released_amount": "0.00",
     "refunded_amount": "0.00",
     "commission_amount": "0.00",
@@ -93,6 +94,7 @@ CONTRACT = {
     "dispute_default_payee_share": "0.50",
     "default_grace": "P1D",
     "operator_approvals": True,
+    "accepts_granted_credits": True,
 }
 NOTHING = {"funded": "0.00", "to_agent": "0.00", "commission": "0.00", "to_payer": "0.00", "held": "50.00"}
 
@@ -288,6 +290,17 @@ def test_terms_are_in_words() -> None:
     assert facts["Commission"] == "5.25%"
     assert facts["Review"] == "36 hours, then it is released"
     assert facts["Signatures"] == "2 of 2: procurement and finance"
+    assert facts["Granted credits"] == "accepted, and not paid out"
+    refused = {fact.label: fact.value for fact in terms({**CONTRACT, "accepts_granted_credits": False}, Prefs())}
+    assert refused["Granted credits"] == "not accepted"
+    assert all(fact.label != "Granted credits" for fact in terms({**CONTRACT, "currency": "USD"}, Prefs()))
+
+
+def test_what_is_held_in_granted_credits_is_shown() -> None:
+    assert shown().granted is None
+    held = shown(granted_amount="20.00").granted
+    assert held is not None
+    assert held.text == "20.00\N{NO-BREAK SPACE}credits"
 
 
 def test_who_acted_is_named_as_the_sides_know_them() -> None:

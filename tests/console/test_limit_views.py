@@ -232,9 +232,11 @@ CONTROL = {
 }
 
 
-def limit(*, may_change: bool = True, refusals: Answer = NOTHING, **changes: Any) -> limits.Limit:
-    answers = {"control": said({**CONTROL, **changes}), "refusals": refusals, "versions": NOTHING}
-    return limits.one(answers, blank(), NAMING, "/limits", may_change=may_change)
+def limit(
+    *, may_change: bool = True, spends: Answer = NOTHING, refusals: Answer = NOTHING, **changes: Any
+) -> limits.Limit:
+    answers = {"control": said({**CONTROL, **changes}), "spends": spends, "refusals": refusals, "versions": NOTHING}
+    return limits.one(answers, blank(), NAMING, "/limits", may_change=may_change, escrow="/escrows/{id}")
 
 
 def test_limit_says_what_is_spent_reserved_and_left_and_when_it_resets() -> None:
@@ -256,6 +258,24 @@ def test_limit_offers_what_its_status_allows(status: str, offered: tuple[bool, .
     assert tuple(bool(each) for each in (page.change, page.freeze, page.unfreeze, page.close)) == offered
     page = limit(status=status, may_change=False)
     assert (page.change, page.freeze, page.unfreeze, page.close) == ("", "", "", "")
+
+
+def test_limit_lists_spends_and_leads_to_its_escrows() -> None:
+    spend: dict[str, Any] = {
+        "id": "spd_1",
+        "type": "spend",
+        "action": "search",
+        "status": "charged",
+        "at": AT,
+        "amount": "2.00",
+    }
+    spend |= {"counted": "2.00", "principal": "crew", "agent_id": None}
+    escrow = {**spend, "id": "esc_1", "type": "escrow", "action": "escrow.fund", "status": "reserved"}
+    rows = limit(spends=said({"data": [escrow, spend]})).spends
+    assert [(row.what, row.href, row.state) for row in rows] == [
+        ("Escrow", "/escrows/esc_1", "Held"),
+        ("search", "", "Charged"),
+    ]
 
 
 def test_refusal_says_what_was_left() -> None:

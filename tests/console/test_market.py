@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from console.agent import selling
 from console.format import Prefs
+from console.forms import Form
 from console.library import view as library
 from console.marketplace import one
 from tests.api.conftest import Caller, Tenant, good, new_key
@@ -26,6 +28,8 @@ OFFER: dict[str, Any] = {
     "currency": "CREDIT",
     "prices": None,
     "included_uses": None,
+    "accepts_granted_credits": True,
+    "granted_amount": "0.00",
     "summary": "Sums up.",
     "category": None,
     "status": "listed",
@@ -57,6 +61,19 @@ def buying(held: dict[str, Any] | None = None, around: one.Around = AROUND, **ch
 )
 def test_button_names_the_act_and_is_not_there_where_nothing_can_be_bought(changes: dict[str, Any], label: str) -> None:
     assert buying(**changes).label == label
+
+
+def test_box_of_the_listing_says_whether_granted_credits_pay_the_agent() -> None:
+    listed = {"name": "Reads", "visibility": "public"}
+    assert selling.changed(Form(values=listed))["accepts_granted_credits"] is False
+    assert selling.changed(Form(values={**listed, "accepts_granted_credits": "on"}))["accepts_granted_credits"] is True
+    agent = {**listed, "description": None, "category": None, "accepts_granted_credits": True}
+    assert selling.listing(agent)["accepts_granted_credits"] == "on"
+
+
+def test_what_is_paid_in_granted_credits_is_shown_before_it_is_bought() -> None:
+    assert buying().granted == ""
+    assert buying(granted_amount="4.50").granted == "4.50\N{NO-BREAK SPACE}credits"
 
 
 def test_agent_is_offered_to_those_who_may_pay_its_price_and_to_nobody_who_has_it() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import asyncpg
 import pytest
@@ -17,7 +19,8 @@ from domain.common.accounts import (
     platform,
     provider_clearing,
 )
-from domain.credits.lots import LotSource, LotTerms
+from domain.common.credits import CreditPrice
+from domain.credits.lots import LotSource, LotTerms, Sharing
 from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
@@ -198,6 +201,73 @@ async def test_escrow_of_bought_and_granted_credits_moves_its_cost_where_it_goes
     assert await shop.cents() == {"deferred": 171, "payable": 20, "revenue": 10}
     await shop.use(17)
     assert await shop.cents() == {"payable": 20, "revenue": 181}
+
+
+#: A credit costs ten cents.
+LIST = CreditPrice(price=Decimal(100_000), currency="EUR")
+
+
+async def share(shop: Shop, source: Account, payee: int, commission: int, sharing: Sharing) -> None:
+    postings = [
+        Posting(source, shop.earnings, payee, LotTerms(only="paid", share=sharing.terms(commission))),
+        Posting(source, COMMISSION, commission),
+    ]
+    await shop.books.ledger.post_compound(
+        key=fresh("k"), kind="t", postings=[each for each in postings if each.amount_minor], effective_at=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("paid", "payee"),
+    [(1000, 900), (1001, 900), (2000, 1800), (999, 900), (930, 900), (900, 900), (899, 899), (700, 700)],
+)
+async def test_platforms_share_bears_the_discount_first(shop: Shop, paid: int, payee: int) -> None:
+    await shop.buy(100, paid)
+    await shop.move(shop.wallet, shop.escrow, 100)
+    await share(shop, shop.escrow, 90, 10, Sharing(list_price=LIST))
+    gained = await shop.cents()
+    assert (gained["payable"], gained.get("revenue", 0), "deferred" in gained) == (payee, paid - payee, False)
+
+
+async def test_without_a_list_price_or_in_another_currency_a_discount_takes_of_both(shop: Shop) -> None:
+    for sharing in (Sharing(), Sharing(list_price=replace(LIST, currency="USD"))):
+        before = await shop.cents()
+        await shop.buy(100, 700)
+        await shop.move(shop.wallet, shop.escrow, 100)
+        await share(shop, shop.escrow, 90, 10, sharing)
+        gained = await shop.cents()
+        assert [gained[name] - before.get(name, 0) for name in ("payable", "revenue")] == [630, 70]
+
+
+async def test_each_purchase_bears_its_own_discount_with_the_platforms_part_of_it(shop: Shop) -> None:
+    """Sixty cheap credits and forty at the list price: the platform has a tenth of both, whichever are taken first."""
+    await shop.buy(60, 300)
+    await shop.buy(40, 400)
+    await shop.move(shop.wallet, shop.escrow, 100)
+    await share(shop, shop.escrow, 90, 10, Sharing(list_price=LIST))
+    assert await shop.cents() == {"payable": 300 + 360, "revenue": 40}
+
+
+@pytest.mark.parametrize(
+    "parts", [[(90, 10)], [(9, 1)] * 10, [(3, 0), (0, 7), (61, 4), (20, 5)], [(1, 1)] * 5 + [(81, 9)]]
+)
+async def test_shares_are_what_came_in_and_the_payees_never_below_its_part_or_its_list_price(
+    books: Books, parts: list[tuple[int, int]]
+) -> None:
+    for paid in (1, 333, 950, 1703):
+        shop = await Shop(books, "EUR").opened()
+        await shop.buy(100, paid)
+        await shop.move(shop.wallet, shop.escrow, 100)
+        for payee, commission in parts:
+            before = await shop.cents()
+            await share(shop, shop.escrow, payee, commission, Sharing(list_price=LIST))
+            after = await shop.cents()
+            got, kept = (after.get(name, 0) - before.get(name, 0) for name in ("payable", "revenue"))
+            came_in = before["deferred"] - after.get("deferred", 0)
+            assert (got + kept, min(got, kept) >= 0) == (came_in, True)
+            assert got >= min(came_in, max(came_in * payee // (payee + commission), 10 * payee)) - 1
+        assert "deferred" not in await shop.cents()
+    await books.assert_proven()
 
 
 async def test_what_pays_a_debt_out_of_earnings_is_payable_no_more(shop: Shop) -> None:

@@ -59,7 +59,7 @@ def new_world(
 ) -> Callable[..., Awaitable[World]]:
     async def make(kind: str) -> World:
         if kind == "fake":
-            fake = FakeBursar(credits="100", costs={"generate": "2"})
+            fake = FakeBursar(credits="100", costs={"generate": "2", "ping": "0"})
 
             async def left() -> list[str]:
                 return [f"{each.amount.normalize():f}" for each in fake.transfers if each.kind not in IN]
@@ -67,8 +67,9 @@ def new_world(
             return World("fake", Wire(fake), "bsk_fake", left, fake)
         tenant = await new_tenant("owner")
         await grant(operator, tenant.org_id)
-        cost = {"cost": "2", "organization_id": tenant.org_id}
-        good(await operator.ask("PUT", "/credits/costs/generate", key=new_key(), json=cost))
+        for action, cost in (("generate", "2"), ("ping", "0")):
+            body = {"cost": cost, "organization_id": tenant.org_id}
+            good(await operator.ask("PUT", f"/credits/costs/{action}", key=new_key(), json=body))
 
         async def booked() -> list[str]:
             async with database.platform() as session:

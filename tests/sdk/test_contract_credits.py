@@ -41,6 +41,18 @@ async def test_department_is_closed_after_its_parts_and_agents(world: World) -> 
     assert [each.id async for each in client.departments.list(open=True)] == [whole.id]
 
 
+async def test_free_action_is_reserved_and_captured(world: World) -> None:
+    client = world.client()
+    held = await client.credits.reserve(action="ping")
+    assert (held.amount, held.status) == (Decimal(0), "reserved")
+    with pytest.raises(bursar.InvalidRequest):
+        await client.credits.capture_reservation(held.id, amount=1)
+    done = await client.credits.capture_reservation(held.id, amount=0)
+    assert (done.status, done.captured, done.held) == ("captured", Decimal(0), Decimal(0))
+    again = await client.credits.reserve(action="ping")
+    assert (await client.credits.release(reservation_id=again.id)).status == "released"
+
+
 async def test_many_uses_are_answered_one_by_one_and_share_keys_with_single_ones(world: World) -> None:
     client = world.client()
     items = [

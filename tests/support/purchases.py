@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
+from domain.credits.lots import Sharing
 from domain.marketplace.offer import Seen
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
@@ -21,7 +22,7 @@ async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) 
         (await marketplace.get(session, agent_id)).as_offer(),
         creator_bps=9000,
         spender=Spender(principal="kim"),
-        pays_out_granted=False,
+        sharing=Sharing(),
         seen=Seen(),
         command_id=new_id("cmd"),
         now=now,

@@ -210,8 +210,8 @@ class AgentCreate(WithMetadata):
     accepts_granted_credits: Flag = Field(
         default=True,
         description=(
-            "Whether credits that nobody paid for may fund an escrow of the agent. Work that is paid in them is not "
-            "paid out, unless the platform pays out granted credits."
+            "Whether credits that nobody paid for may fund an escrow of the agent, buy it and pay its uses. What is "
+            "paid in them is not paid out, unless the platform pays out granted credits."
         ),
     )
 
@@ -227,7 +227,8 @@ class AgentUpdate(MetadataUpdate):
     pricing: PricingCreate | None = Field(default=None, description="Replaces the current one.")
     terms: ListedTerms | None = Field(default=None, description="Replaces all current ones.")
     accepts_granted_credits: Flag | None = Field(
-        default=None, description="Whether credits that nobody paid for may fund an escrow of the agent."
+        default=None,
+        description="Whether credits that nobody paid for may fund an escrow of the agent, buy it and pay its uses.",
     )
     visibility: Visibility | None = Field(
         default=None, description="An agent that is listed on the marketplace must be public."

@@ -53,6 +53,7 @@ from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.common.command import made_by
 from repositories.common.listing import Wanted
+from repositories.credits import credit_lot
 from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace
 from repositories.marketplace.marketplace import Listing
@@ -204,12 +205,24 @@ def _narrowed(asked: Asked) -> Wanted:
 
 @router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
 async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
-    """Show the offer of an agent."""
+    """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
     async with deps.session_for(actor) as session:
         listing = await marketplace.get(session, agent_id)
     permit(actor, Permission.READ)
     response.headers.update(etag(listing.offer.version))
-    return _shown(deps, actor, listing)
+    return _shown(deps, actor, listing, await _granted(deps, actor, listing))
+
+
+async def _granted(deps: Deps, actor: Actor, listing: Listing) -> int | None:
+    """Return how much of a price in credits would be paid in granted ones; None where the actor buys nothing."""
+    offer = listing.offer
+    if actor.org_id in {None, offer.org_id} or offer.currency != CREDIT or offer.price_minor is None:
+        return None
+    if not listing.accepts_granted:
+        return 0
+    assert actor.org_id is not None
+    async with deps.database.platform() as session:
+        return await credit_lot.granted_of(session, actor.org_id, offer.price_minor, datetime.now(UTC))
 
 
 @router.post(
@@ -293,7 +306,7 @@ class _Buyer:
                 offer,
                 creator_bps=_creator_bps(deps, self.listing),
                 spender=spender,
-                pays_out_granted=deps.settings.pay_out_granted_credits,
+                sharing=deps.settings.sharing,
                 seen=self.wish.seen(),
                 command_id=self.once.command_id,
                 now=datetime.now(UTC),
@@ -459,9 +472,10 @@ def buying(deps: Deps, listing: Listing) -> Buying:
     return Buying(offer=listing.as_offer(), creator_bps=_creator_bps(deps, listing))
 
 
-def _shown(deps: Deps, actor: Actor, listing: Listing) -> OfferView:
+def _shown(deps: Deps, actor: Actor, listing: Listing, granted_minor: int | None = None) -> OfferView:
     sees_share = actor.is_platform or actor.org_id == listing.offer.org_id
-    return OfferView.of(listing, creator_bps=_creator_bps(deps, listing) if sees_share else None)
+    creator_bps = _creator_bps(deps, listing) if sees_share else None
+    return OfferView.of(listing, creator_bps=creator_bps, granted_minor=granted_minor)
 
 
 def _creator_bps(deps: Deps, listing: Listing) -> int:

@@ -89,6 +89,19 @@ class OfferView(ResponseModel):
         description="The price of a unit of each meter, in credits; null unless the model is usage."
     )
     included_uses: int | None = Field(description="How many uses the price includes; null for any number.")
+    accepts_granted_credits: bool = Field(
+        description=(
+            "Whether credits that nobody paid for can pay the agent. Where they cannot, the price and the uses are "
+            "paid from credits that were paid for, and from no others."
+        )
+    )
+    granted_amount: Exact | None = Field(
+        description=(
+            "How much of the price your organization would pay in granted credits now. The seller's share of it is not "
+            "paid out, unless the platform pays out granted credits. Null in lists, for your own agents, and unless "
+            "there is a price in credits."
+        )
+    )
     summary: str
     category: str | None
     status: OfferStatus
@@ -100,8 +113,8 @@ class OfferView(ResponseModel):
     changed_at: datetime
 
     @classmethod
-    def of(cls, listing: Listing, *, creator_bps: int | None) -> "OfferView":
-        """Show an offer; `creator_bps` to those who may see the share."""
+    def of(cls, listing: Listing, *, creator_bps: int | None, granted_minor: int | None = None) -> "OfferView":
+        """Show an offer; `creator_bps` to those who may see the share, `granted_minor` to who may buy it."""
         row = listing.offer
         return cls(
             agent_id=row.agent_id,
@@ -112,6 +125,8 @@ class OfferView(ResponseModel):
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
             included_uses=row.included_uses,
+            accepts_granted_credits=listing.accepts_granted,
+            granted_amount=_amount(granted_minor, row.currency),
             summary=row.summary,
             category=row.category,
             status=OfferStatus(row.status),
@@ -212,6 +227,11 @@ class AgentPurchaseView(ResponseModel):
         )
     )
     included_uses: int | None = Field(description="How many uses the price includes; null for any number.")
+    granted_amount: Exact | None = Field(
+        description=(
+            "The part of the seller's share that was paid in granted credits; null unless the price was in credits."
+        )
+    )
     used: Exact | None = Field(description="The part of the price that was used and therefore not refunded.")
     payment_id: str | None = Field(description="The payment of a price in money.")
     status: PurchaseStatus
@@ -238,6 +258,7 @@ class AgentPurchaseView(ResponseModel):
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
             included_uses=row.included_uses,
+            granted_amount=_amount(row.granted_minor, row.currency) if row.currency == CREDIT else None,
             used=_amount(row.used_minor or None, row.currency) if status is PurchaseStatus.REFUNDED else None,
             payment_id=row.payment_id,
             status=status,

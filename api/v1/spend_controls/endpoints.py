@@ -236,7 +236,7 @@ async def list_spend_control_versions(
 async def list_counted_spends(
     control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
 ) -> Response:
-    """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
+    """List the spends and escrows that count in a control, newest first. Keys of agents and members get their own only.
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.

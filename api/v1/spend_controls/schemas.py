@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -39,7 +40,8 @@ from domain.credits.spend.control import (
     shown_amount,
 )
 from domain.credits.spend.presentation import Counted, LimitState, limit_states
-from models.credits.spend import Spend, SpendRefusal
+from ledger.spends import FUND_ESCROW
+from models.credits.spend import EscrowCount, Spend, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 
 _Uses = Annotated[Whole, Field(ge=0, le=MAX_USES)]
@@ -298,16 +300,33 @@ class ControlVersionView(ResponseModel):
         )
 
 
-class CountedSpendView(ResponseModel):
-    """A spend that counts in a control."""
+class CountedType(StrEnum):
+    """What counts in a control: a charge or reservation of credits, or an escrow that was funded from them."""
 
-    id: str
-    status: str
+    SPEND = "spend"
+    ESCROW = "escrow"
+
+
+class CountedSpendView(ResponseModel):
+    """A spend, or an escrow, that counts in a control."""
+
+    id: str = Field(description="Of the spend (`spd_…`) or of the escrow (`esc_…`).")
+    type: CountedType
+    status: str = Field(
+        description=(
+            "Of an escrow: `reserved` while it holds credits, then `captured`, or `released` if it has paid nothing."
+        )
+    )
     action: str
     quantity: int
     amount: Exact = Field(description="The amount, in credits.")
-    captured: Exact = Field(description="In credits. `captured`, `released` and `refunded` are parts of `amount`.")
-    released: Exact
+    captured: Exact = Field(
+        description=(
+            "In credits; of an escrow, what it has paid out. `captured` and `released` are parts of `amount`, "
+            "`refunded` is one of `captured`."
+        )
+    )
+    released: Exact = Field(description="Of an escrow, what it has refunded.")
     refunded: Exact
     counted: Exact = Field(description="The amount that counted, in the control's currency.")
     agent_id: str | None
@@ -320,20 +339,27 @@ class CountedSpendView(ResponseModel):
     expires_at: datetime | None
 
     @classmethod
-    def of(cls, row: Spend, counted_minor: int, currency: str) -> "CountedSpendView":
+    def of(cls, row: Spend | EscrowCount, counted_minor: int, currency: str) -> "CountedSpendView":
         """Show a row."""
-        names = ("status", "action", "quantity", "agent_id", "department_id", "project_id", "run_id", "key_id")
+        shared = ("agent_id", "department_id", "project_id", "key_id", "principal", "at")
+        own: dict[str, Any]
+        if isinstance(row, Spend):
+            own = {"id": uuid_id("spd", row.id), "type": CountedType.SPEND, "expires_at": row.held_until}
+            own |= {name: getattr(row, name) for name in ("status", "action", "quantity", "run_id")}
+            parts = (row.captured, row.released, row.refunded)
+        else:
+            own = {"id": row.escrow_id, "type": CountedType.ESCROW, "expires_at": None, "run_id": None}
+            own |= {"status": row.status, "action": FUND_ESCROW, "quantity": 1}
+            parts = (row.spent, row.returned, 0)
+        captured, released, refunded = (format_amount(part, CREDIT) for part in parts)
         return cls(
-            id=uuid_id("spd", row.id),
             amount=format_amount(row.amount, CREDIT),
-            captured=format_amount(row.captured, CREDIT),
-            released=format_amount(row.released, CREDIT),
-            refunded=format_amount(row.refunded, CREDIT),
+            captured=captured,
+            released=released,
+            refunded=refunded,
             counted=format_amount(counted_minor, currency),
-            principal=row.principal,
-            at=row.at,
-            expires_at=row.held_until,
-            **{name: getattr(row, name) for name in names},
+            **own,
+            **{name: getattr(row, name) for name in shared},
         )
 
 

@@ -133,7 +133,7 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
             agreed,
             quantity=body.quantity,
             key=spend_key,
-            pays_out_granted=deps.settings.pay_out_granted_credits,
+            sharing=deps.settings.sharing,
             now=datetime.now(UTC),
         )
 

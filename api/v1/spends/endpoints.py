@@ -134,11 +134,6 @@ async def reserve_credits(
     expires_at = datetime.now(UTC) + body.expires_in
 
     async def reserve(org_id: str, spend: NewSpend) -> Spent:
-        if not spend.amount_minor:
-            raise Invalid(
-                "The action is free, so there is nothing to reserve. Use it without a reservation.",
-                extra={"field": "action"},
-            )
         return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
 
     done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), reserve)
@@ -165,7 +160,7 @@ async def capture_reservation(
         return _changed(await capture_use(deps, agreed, body, spend_key))
     if body.quantity is not None:
         raise Invalid("Only the use of an agent is captured in units. Send amount.", extra={"field": "quantity"})
-    amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT)
+    amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT, zero=True)
 
     async def capture(books: Spending) -> Changed:
         return await books.settle(

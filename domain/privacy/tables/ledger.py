@@ -109,10 +109,12 @@ TABLES: Mapping[str, Place] = {
         "what escrows count in what may be spent",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "escrow_id org_id counted_in",
+            IDENTIFIER: "escrow_id org_id id agent_id department_id project_id key_id counted_in",
+            CONTACT: "principal",
             FINANCIAL: "amount spent returned counted",
             TECHNICAL: "at changed_at",
         },
+        WHO_DECIDED,
     ),
     "ledger.refusals": Place(
         "which spends were refused, and why",

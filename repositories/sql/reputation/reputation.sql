@@ -358,24 +358,35 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_bad > 0 THEN 'dispute_lost' ELSE
 
 -- What a fact weighs (`weights.weight_e6`), without the standing of who caused it. Without a commission the value alone
 -- bounds it. With `escrow_id` both count by the part of the escrow's credits that was paid for: those of a subscription
--- whose bill was given up were not.
+-- whose bill was given up were not. With `list_price` the commission counts by what was kept of it in money, after it bore
+-- the discount of these credits (`ledger.payee_cost`).
 CREATE OR REPLACE FUNCTION reputation_weight(p_about jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
     v_value bigint := p_about ->> 'value_minor';
     v_commission bigint := p_about ->> 'commission_minor';
+    v_payee bigint := v_value - v_commission;
+    v_list jsonb := p_about -> 'list_price';
 BEGIN
     IF p_about ->> 'escrow_id' IS NOT NULL THEN
-        SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * paid, whole)
+        SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * kept, whole)
         INTO v_value, v_commission
-        FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0 AND NOT EXISTS (
-                  SELECT FROM ledger.lots l
-                  JOIN subscription_grants g ON g.lot_id = type_id('lot', l.root_id)
+        FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE is_paid), 0) AS paid,
+                  coalesce(sum(CASE WHEN l.paid_asset = v_list ->> 'asset' AND u.cost > 0 AND v_commission > 0
+                      THEN least(u.amount, div(
+                          u.amount * (u.cost - ledger.payee_cost(u.cost, u.amount, v_value, v_payee,
+                              (v_list ->> 'credits')::bigint, (v_list ->> 'money')::bigint))::numeric * v_value,
+                          u.cost::numeric * v_commission))
+                      ELSE u.amount END) FILTER (WHERE is_paid), 0) AS kept,
+                  coalesce(sum(u.amount), 1) AS whole
+              FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
+              JOIN ledger.lots l ON l.id = u.lot_id
+              CROSS JOIN LATERAL (SELECT u.cost > 0 AND NOT EXISTS (
+                  SELECT FROM subscription_grants g
                   JOIN subscription_bills b ON (b.subscription_id, b.bill_ref) = (g.subscription_id, g.bill_ref)
                   JOIN invoices i ON i.id = b.invoice_id AND i.status = 'uncollectible'
-                  WHERE l.id = u.lot_id AND l.source IN ('subscription', 'refund')
-              )), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
-              FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
+                  WHERE g.lot_id = type_id('lot', l.root_id) AND l.source IN ('subscription', 'refund')
+              ) AS is_paid) p
               WHERE v.escrow_id = p_about ->> 'escrow_id' AND v.kind = 'funded') used;
     END IF;
     RETURN least(
@@ -422,11 +433,11 @@ END $$;
 -- Takes facts about one agent, each once by its source and key, and returns how many were new.
 --
 -- p_about: {agent_id, agent_org_id, counterparty_org_id, source, actor, at, escrow_id, value_minor, commission_minor,
---   bad_commission_minor, typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days,
+--   bad_commission_minor, list_price, typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days,
 --   settles}. `settles` is the escrow whose money stands behind it. With `weight_e6` nothing is weighed. With `escrow_id`
 --   the value and the commission count by the part of the escrow's credits that was paid for. `bad_commission_minor` is
 --   the commission before a discount: it bounds what is bad of a dimension that is told more bad than good, and of the
---   client (`facts.increments`).
+--   client (`facts.increments`). `list_price` is that of credits where the commission bears their discount.
 -- p_facts: [{id, kind, key, subject, note, says: [{dimension, share_e4, good_e4}], is_rated, client_good_e4,
 --   client_bad_e4, is_end, is_success, response_ms}]. `is_rated` counts by the counterparty's standing.
 -- Every statement below finds rows by keys, so its plan does not depend on values, and planning anew takes a sixth of it all.
@@ -473,9 +484,10 @@ BEGIN
     END IF;
     IF v_weight IS NULL AND v_excluded IS NULL THEN
         v_weight := reputation_weight(p_about);
-        IF (p_about ->> 'bad_commission_minor')::bigint > (p_about ->> 'commission_minor')::bigint THEN
-            v_bad_weight := reputation_weight(
-                p_about || jsonb_build_object('commission_minor', p_about -> 'bad_commission_minor'));
+        IF (p_about ->> 'bad_commission_minor')::bigint > (p_about ->> 'commission_minor')::bigint
+           OR p_about ->> 'list_price' IS NOT NULL THEN
+            v_bad_weight := reputation_weight((p_about - 'list_price') || jsonb_build_object(
+                'commission_minor', coalesce(p_about -> 'bad_commission_minor', p_about -> 'commission_minor')));
         END IF;
         IF coalesce(v_bad_weight, v_weight) = 0 THEN
             v_excluded := 'unpaid';

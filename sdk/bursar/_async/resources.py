@@ -3309,7 +3309,7 @@ class AsyncMarketplace:
         )
 
     async def get_offer(self, agent_id: str) -> models.OfferView:
-        """Show the offer of an agent."""
+        """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
         return await self._caller.ask(
             models.OfferView, "marketplace.get_offer", "GET", f"/api/v1/marketplace/agents/{segment(agent_id)}"
         )
@@ -3957,7 +3957,7 @@ class AsyncSpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
-        """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
+        """List the spends and escrows that count in a control, newest first. Keys of agents and members get their own only.
 
         A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 

@@ -159,7 +159,10 @@ class Credits:
 
     def _capture(self, request: httpx2.Request, spend_id: str) -> Answer:
         body, spend = body_of(request), self._open(spend_id)
-        wanted = spend.held if body.get("amount") is None else positive(body["amount"])
+        asked = body.get("amount")
+        # A free action holds nothing, and is captured all the same.
+        is_free = asked is not None and amount(str(asked)) == spend.amount == 0
+        wanted = spend.held if asked is None or is_free else positive(asked)
         if wanted > spend.held:
             raise Refused(422, "request.invalid", "That is more than is held.", field="amount")
         spend.captured += wanted
