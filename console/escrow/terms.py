@@ -30,14 +30,14 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
         ("Review", f"{duration(contract['review_period'], prefs)}, then it is released"),
         ("Signatures", f"{needed} of {len(names)}: {joined(names)}"),
         ("Score", "releases nothing" if threshold is None else f"{percent(threshold, prefs)} or more releases it"),
-        ("Evidence", f"taken for {duration(contract['evidence_period'], prefs)}"),
+        ("Evidence", f"can be added for {duration(contract['evidence_period'], prefs)}"),
         ("Decision", f"within {duration(contract['decision_period'], prefs)} after that"),
         (
-            "Without a decision",
+            "If nobody decides",
             f"{percent(contract['dispute_default_payee_share'], prefs)} to the payee, "
             f"{duration(contract['default_grace'], prefs)} later",
         ),
-        ("Operators may sign", "yes, on behalf of a signatory" if contract["operator_approvals"] else "no"),
+        ("Platform staff may approve", "yes, on a signatory's behalf" if contract["operator_approvals"] else "no"),
     ]
     if contract["currency"] == CREDIT:
         pairs.append(("Granted credits", granted_of(contract)))

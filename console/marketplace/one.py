@@ -271,14 +271,14 @@ def why_not(offer: Mapping[str, Any], org_id: str) -> str:
 
 
 def _facts(offer: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
-    found = [("Price", price_of(offer, prefs)), ("Paid for", dict(MODELS).get(offer["model"], offer["model"]))]
+    found = [("Price", price_of(offer, prefs)), ("Pricing", dict(MODELS).get(offer["model"], offer["model"]))]
     if offer["included_uses"] is not None:
         found.append(("Uses in the price", count(offer["included_uses"], prefs)))
     if offer["category"]:
         found.append(("Category", offer["category"]))
     if offer["currency"] == CREDIT or offer["prices"]:
         found.append(("Granted credits", granted_of(offer)))
-    found.append(("Offered so since", moment(offer["changed_at"], prefs).text))
+    found.append(("Price since", moment(offer["changed_at"], prefs).text))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from domain.marketplace.offer import OfferModel
 FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")
 LABELS = {
     "text": "Text",
-    "model": "Paid for",
+    "model": "Pricing",
     "category": "Category",
     "currency": "Currency",
     "min_price": "At least",

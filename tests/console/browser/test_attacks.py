@@ -127,7 +127,7 @@ async def test_twenty_identical_submits_at_once_move_money_once(world, open_wind
         await owner.write("Price", "7.00")
         await owner.tick("Open the escrow and fund it from credits")
         await owner.press("Award")
-        await owner.sees("leaves your credits")
+        await owner.sees("will be moved from your credits")
         form = owner.main.locator("form.form")
         fields = await form.evaluate("form => Object.fromEntries(new FormData(form))")
         cookies = {each["name"]: each["value"] for each in await owner.window.context.cookies()}
