@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.escrow.signing import signer
-from repositories.common import approval
+from repositories.tenants import api_key as api_keys
 
 #: A principal's first key is its own, whoever issued it, unless a contract had named the principal before. Every other
 #: key that somebody else of the organization issued is also its issuer's. A key that a principal issued itself is also
@@ -71,7 +71,7 @@ async def _behind(session: AsyncSession, key_ids: Collection[str]) -> Mapping[st
         found.setdefault(row.own, set()).update(name for name in (row.name, row.issuer) if name is not None)
     # Keys of an organization lead back to no operator here.
     for key_id in set(key_ids) - found.keys():
-        of_operator = await approval.issued(session, key_id)
+        of_operator = await api_keys.issued(session, key_id)
         if of_operator is not None:
             found.setdefault(key_id, set()).update(of_operator.line)
     return {key_id: frozenset(names) for key_id, names in found.items()}

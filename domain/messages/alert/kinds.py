@@ -17,6 +17,8 @@ OWNERS: Ladder = (
 )
 #: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
 OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
+#: The escalation of alerts about somebody who may be an owner or an operator: both are called at once.
+BOTH: Ladder = (OWNERS[0], Step(role=Role.OPERATOR, after=timedelta()), *OWNERS_FIRST[1:])
 #: The platform's matter.
 OPERATORS: Ladder = tuple(
     Step(role=Role.OPERATOR, after=after)
@@ -50,13 +52,14 @@ _SENT = "the payout, sent or failed"
 _BY_HAND = Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS)
 _REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
 _DISPUTE = Kind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
+# Critical, because operators can switch off the notifications of warnings.
+_KEY = Kind(closed_by="an operator who is not in the key's line", severity=Severity.CRITICAL, ladder=BOTH)
 _TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
 
 #: Every kind that code raises, and the kinds of built-in rules that have an escalation.
 KINDS: Mapping[str, Kind] = {
-    # Critical, because operators can switch off the notifications of warnings.
-    "api_key.made_by_operator": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
-    "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "api_key.made_by_operator": _KEY,
+    "api_key.made_for_signatory": _KEY,
     "approval.requested": Kind(closed_by="its decision"),
     "billing.invoice_failed": Kind(closed_by=OPERATOR),
     "billing.other_currency": Kind(closed_by=OPERATOR),
