@@ -226,6 +226,13 @@ async def revoke(session: AsyncSession, key_id: str) -> bool:
     return (await session.scalars(statement)).one_or_none() is not None
 
 
+async def revoke_of_agent(session: AsyncSession, agent_id: str) -> list[str]:
+    """End all keys of an agent for good, and return their ids."""
+    whose = (ApiKey.agent_id == agent_id, ApiKey.revoked_at.is_(None))
+    ended = await session.scalars(update(ApiKey).where(*whose).values(revoked_at=func.now()).returning(ApiKey.id))
+    return sorted(ended)
+
+
 async def revoke_all(session: AsyncSession, org_id: str) -> None:
     """End all keys of an organization for good."""
     whose = (ApiKey.org_id == org_id, ApiKey.revoked_at.is_(None))

@@ -45,6 +45,7 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     Raises:
         NotFound: there is no such organization, or no such agent of it.
         OrganizationClosed: it has been closed.
+        AgentRetired: the agent is retired.
         Unauthenticated, SessionEnded: the actor's own key or session has ended.
         Forbidden: the key would outlive the actor's own, or avoid its spend control.
         Conflict: `principal.exists` or `api_key.limit_reached`.
@@ -56,6 +57,8 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     if org_id is not None:
         await organizations.refuse_closed(session, org_id)
     await _refuse_ended(session, actor, org_id)
+    if key.agent_id is not None:
+        await agents.refuse_retired(session, key.agent_id)
     await _refuse_to_outlive(session, actor, key)
     was_made = await made_by(session, ApiKey, key.command_id) is not None
     if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):

@@ -19,6 +19,7 @@ from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.billing.entitlement import EntitlementMissing
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
@@ -87,6 +88,7 @@ def _rules(deps: Deps) -> service.Rules:
         (Conflict, "api_key.limit_reached"),
         EntitlementMissing,
         OrganizationClosed,
+        AgentRetired,
     ),
 )
 async def create_api_key(

@@ -29,6 +29,7 @@ from api.v1.sessions.schemas import (
 from domain.billing.entitlement import EntitlementMissing
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
 from domain.tenants.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from models.tenants.session import SessionLink
@@ -75,6 +76,7 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
         (Conflict, "session.no_public_url"),
         EntitlementMissing,
         OrganizationClosed,
+        AgentRetired,
     ),
 )
 async def create_session_link(
