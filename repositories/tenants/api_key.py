@@ -127,7 +127,7 @@ async def add(
         # Otherwise a key with spend controls could issue itself one without.
         key.department_id, key.project_id = active[0].department_id, active[0].project_id
         key.principal = active[0].principal
-    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", *_ASKED)
+    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", "issued_by", *_ASKED)
     statement = insert(ApiKey).values({name: getattr(key, name) for name in columns}).returning(ApiKey)
     return (await session.scalars(statement)).one()
 
@@ -215,20 +215,32 @@ async def get(session: AsyncSession, key_id: str) -> ApiKey:
     return found
 
 
-async def revoke(session: AsyncSession, key_id: str) -> bool:
-    """End a key for good; False when it had ended before."""
+async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """End a key for good, and return it; None when it had ended before."""
     statement = (
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
         .values(revoked_at=func.now())
-        .returning(ApiKey.id)
+        .returning(ApiKey)
     )
-    return (await session.scalars(statement)).one_or_none() is not None
+    return (await session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
 
 
-async def revoke_of_agent(session: AsyncSession, agent_id: str) -> list[str]:
+async def issued_with(session: AsyncSession, key_id: str, *, besides: str | None) -> Sequence[ApiKey]:
+    """Return the active keys that a key issued, directly or through others, newest first.
+
+    `besides` is the caller's key: it and what it issued are left out.
+    """
+    made = select(ApiKey.id).where(ApiKey.issued_by == key_id, ApiKey.id != (besides or "")).cte(recursive=True)
+    made = made.union(select(ApiKey.id).join(made, ApiKey.issued_by == made.c.id).where(ApiKey.id != (besides or "")))
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    query = select(ApiKey).where(ApiKey.id.in_(select(made.c.id)), *active)
+    return (await session.scalars(query.order_by(ApiKey.id.desc()))).all()
+
+
+async def revoke_of_agent(session: AsyncSession, org_id: str, agent_id: str) -> list[str]:
     """End all keys of an agent for good, and return their ids."""
-    whose = (ApiKey.agent_id == agent_id, ApiKey.revoked_at.is_(None))
+    whose = (ApiKey.org_id == org_id, ApiKey.agent_id == agent_id, ApiKey.revoked_at.is_(None))
     ended = await session.scalars(update(ApiKey).where(*whose).values(revoked_at=func.now()).returning(ApiKey.id))
     return sorted(ended)
 

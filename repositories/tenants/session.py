@@ -201,10 +201,10 @@ async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
 
 
-async def end_of_agent(session: AsyncSession, agent_id: str, by: str) -> None:
+async def end_of_agent(session: AsyncSession, org_id: str, agent_id: str, by: str) -> None:
     """End every session and link of an agent; needs a platform session."""
     for row in (SessionLink, Session):
-        whose = (row.agent_id == agent_id, row.ended_at.is_(None))
+        whose = (row.org_id == org_id, row.agent_id == agent_id, row.ended_at.is_(None))
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
 
 

@@ -69,8 +69,8 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
         _retire_offer(offer, actor, now)
     await session.flush()
     await session.refresh(row)
-    ended = await keys.revoke_of_agent(session, agent_id)
-    await sessions.end_of_agent(session, agent_id, actor.qualified())
+    ended = await keys.revoke_of_agent(session, row.org_id, agent_id)
+    await sessions.end_of_agent(session, row.org_id, agent_id, actor.qualified())
     await audit.record(session, actor, "agent.retire", row.id, {"name": row.name, "keys": ended}, row.org_id)
     data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
     await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])

@@ -57,7 +57,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     If the principal has a key, the actor must be allowed to issue it a second one. A principal has one role.
 
     Args:
-        session: of the organization or the platform.
+        session: of the platform: a tenant's writes no link.
         actor: who makes it, and may issue keys of its role.
         link: the new row.
         plans: for the limit of seats; None if seats are not limited.

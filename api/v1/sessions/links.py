@@ -109,7 +109,7 @@ async def create_session_link(
             expires_at=datetime.now(UTC) + body.expires_in,
         )
         plans = deps.settings.plan_book if deps.settings.limit_seats else None
-        async with deps.session_for(actor) as session:
+        async with deps.database.platform() as session:
             made = await links.make_link(session, actor, link, plans)
             return LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}")
 
@@ -146,6 +146,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
         permit(actor, Permission.MANAGE_KEYS)
         if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not end links for the role {row.role}.")
+    async with deps.database.platform() as session:
         await links.end_link(session, actor, row)
 
 
