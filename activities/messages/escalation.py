@@ -88,8 +88,7 @@ class EscalationActivities:
                 try:
                     await alert.refuse_own_key(session, message.actor, row)
                 except Forbidden as refusal:
-                    declined = Declined(code=refusal.error_code, detail=refusal.detail)
-                    return AcknowledgedAlert(declined=declined, called=called)
+                    return AcknowledgedAlert(declined=Declined.of(refusal), called=called)
             await alert.acknowledge(session, message.actor, message.alert_id)
         return AcknowledgedAlert(called=called)
 
