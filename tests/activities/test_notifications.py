@@ -125,7 +125,7 @@ async def test_contracts_that_nobody_agreed_to_come_in_digests_and_from_busy_cli
         named = {"visibility": "public", "pricing_model": "free", "created_by": "x", "command_id": agent}
         session.add(Agent(id=agent, org_id=payee, name="x", **named))
 
-    async def propose() -> dict[str, tuple[str, str | None]]:
+    async def propose() -> dict[str | None, tuple[str, str]]:
         """Return how each organization is told of a new proposal by mail: how that stands, and in which digest."""
         contract_id = new_id("ctr")
         async with db.platform() as session:

@@ -97,7 +97,7 @@ async def test_what_a_role_sets_for_itself_has_no_effect(fresh_database_urls: Da
             asked = f"SELECT current_setting('{setting}')"
             async with database.tenant_engine.connect() as connection:
                 assert await connection.scalar(text(asked)) == expected
-            assert await pool.read(lambda found, asked=asked: found.fetchval(asked)) == expected
+            assert await (await pool.get()).fetchval(asked) == expected
             assert await listener.fetchval(asked) == expected
     finally:
         await listener.close()
