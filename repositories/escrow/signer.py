@@ -54,6 +54,23 @@ _KEYS = text(
 _OF_SESSION = text("SELECT key_id FROM sessions WHERE id = :session_id")
 
 
+_LINKS = text(
+    """
+    SELECT s.key_id, lower(a.made_by) AS made_by FROM audit_log a LEFT JOIN sessions s ON s.id = a.session_id
+    WHERE a.action = 'escrow.approved' AND a.target = :escrow_id AND a.made_by IS NOT NULL
+    """
+)
+
+
+async def makers_of_links(session: AsyncSession, escrow_id: str) -> frozenset[str]:
+    """Return who is behind the signatures by link of an escrow: the makers of the links, and their keys' lines."""
+    found = set[str]()
+    for row in (await session.execute(_LINKS, {"escrow_id": escrow_id})).all():
+        issued = await api_keys.issued(session, row.key_id, first_is_own=True)
+        found |= {row.made_by} | (frozenset() if issued is None else issued.line)
+    return frozenset(found)
+
+
 async def people(session: AsyncSession, actor: Actor) -> frozenset[str]:
     """Return who may be giving an actor's signature, qualified and in lower case. Needs the platform's session."""
     key_id, by_link = actor.key_id, actor.key_id is None and actor.session_id is not None

@@ -12,7 +12,9 @@ from domain.common.access import Actor
 from domain.common.errors import Forbidden
 from domain.common.ids import is_id
 from domain.common.text import rfc3339
+from domain.messages.alert.kinds import SIGNED_BY_LINK
 from models.messages.alert import Alert
+from repositories.escrow import signer as signers
 from repositories.messages import alert
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit
@@ -37,7 +39,7 @@ async def snooze(session: AsyncSession, actor: Actor, alert_id: str, *, until: d
 
 
 async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> None:
-    """Refuse to silence an alert about a key to everybody in the line of the key.
+    """Refuse to silence an alert about a key, or about a signature by link, to everybody in the line of that key.
 
     In a line are the key's principal, its issuers, and everybody to whom one of these has issued a key. A signal that
     is not sealed does not prove who sends it. Needs the platform's session.
@@ -45,16 +47,23 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
     Raises:
         Forbidden: the actor is in the line, or is not verified.
     """
-    found = await keys.issued(session, row.subject, first_is_own=True) if is_id(row.subject, "key") else None
-    if found is None:
+    line = await _line_of(session, row)
+    if not line:
         return
     if actor.claimed:
         raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
-    if found.line & await keys.line_of(session, actor):
+    if line & await keys.line_of(session, actor):
         raise Forbidden(
             "The key of this alert and yours lead back to one person. Somebody with another key, such as another "
             "operator, answers the alert."
         )
+
+
+async def _line_of(session: AsyncSession, row: Alert) -> frozenset[str]:
+    if row.kind == SIGNED_BY_LINK:
+        return await signers.makers_of_links(session, row.subject)
+    found = await keys.issued(session, row.subject, first_is_own=True) if is_id(row.subject, "key") else None
+    return frozenset() if found is None else found.line
 
 
 async def _recorded(

@@ -383,7 +383,7 @@ async def test_key_that_is_issued_while_an_admin_makes_a_link_ends_it(company: T
         made_by=actor.qualified(),
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
-    async with deps.database.tenant(company.org_id) as session:
+    async with deps.database.platform() as session:
         await links.make_link(session, actor, link, None)
         issuing = asyncio.create_task(company.owner.post("/api-keys", {"principal": "maria", "role": "member"}))
         await somebody_waits(deps.database)

@@ -44,6 +44,8 @@ class Kind:
     ladder: Ladder = ()
 
 
+#: Of a signature in a session that somebody else's link opened; its subject is the escrow.
+SIGNED_BY_LINK = "escrow.signed_by_link"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -76,7 +78,7 @@ KINDS: Mapping[str, Kind] = {
     "escrow.api_was_away": _BY_HAND,
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
-    "escrow.signed_by_link": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    SIGNED_BY_LINK: _KEY,
     "escrow.start_refused": _BY_HAND,
     "fraud_suspected": _BY_HAND,
     "invoice.books_refused": _REFUSED,
