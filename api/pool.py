@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from runtime.database import plain_url
+from runtime.database import SESSION_SETTINGS, plain_url
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ class StatementPool:
                         min_size=1,
                         max_size=self._size,
                         reset=_keep,
+                        server_settings=SESSION_SETTINGS,
                         timeout=CONNECT_SECONDS,
                         command_timeout=self._timeout / 2,
                     )
@@ -67,7 +68,7 @@ class StatementPool:
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """Return a connection of its own, outside of the pool, for listening."""
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            self._url, timeout=CONNECT_SECONDS, command_timeout=self._timeout
+            self._url, timeout=CONNECT_SECONDS, command_timeout=self._timeout, server_settings=SESSION_SETTINGS
         )
         return connection
 

@@ -20,6 +20,7 @@ PERSONAS = {
     "studio": "Studio, author",
     "agent": "Studio, agent",
     "operator": "Platform, operator",
+    "second_operator": "Platform, second operator",
     "arbiter": "Platform, arbiter",
     "validator": "Platform, validator",
     "platform_auditor": "Platform, auditor",

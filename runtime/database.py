@@ -21,6 +21,9 @@ _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
+#: How every session begins. PostgreSQL prefers this to what `ALTER ROLE … SET` says, which a role may say of itself: a
+#: stolen `bursar_api` would have later sessions find functions of its own, or fail.
+SESSION_SETTINGS = {"search_path": "public, pg_temp", "role": "none", "row_security": "on"}
 #: Errors of a connection whose server is gone; a server that does not answer is a `TimeoutError`.
 _DIED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 #: The timeout of connecting, and of waiting for a free connection.
@@ -45,7 +48,7 @@ def make_engine(url: str, *, statement_timeout: timedelta | None = None, **optio
 
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            dsn, timeout=CONNECT_SECONDS, command_timeout=seconds
+            dsn, timeout=CONNECT_SECONDS, command_timeout=seconds, server_settings=SESSION_SETTINGS
         )
         return connection
 

@@ -19,7 +19,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, NoReturn, TypeGuard
 
 import structlog
@@ -31,7 +30,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.common.errors import DomainError, Invalid
+from domain.common.errors import DomainError, Invalid, class_of
 
 #: The Temporal header that carries the log context, and what may be in it.
 CONTEXT_HEADER = "bursar-log-context"
@@ -94,30 +93,7 @@ def _decoded(error: ApplicationError) -> DomainError | None:
     status, detail, extra = details
     if not isinstance(status, int) or not isinstance(detail, str) or not isinstance(extra, dict):
         return None
-    return _class_of(error.type, status, not error.non_retryable)(detail, code=error.type, extra=extra)
-
-
-@lru_cache(maxsize=512)
-def _class_of(code: str, status: int, retryable: bool) -> type[DomainError]:
-    """Return the class with the code, or else with the status, or else a new class."""
-    classes = list(_tree(DomainError))
-    for candidate in classes:
-        if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
-            return candidate
-    for candidate in classes:
-        if candidate.status == status and candidate.retryable == retryable and candidate is not DomainError:
-            return candidate
-    return type("RemoteDomainError", (DomainError,), {"code": code, "status": status, "retryable": retryable})
-
-
-def _tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
-    """Walk the classes breadth first, so a general class is met before its special cases."""
-    level = [root]
-    while level:
-        yield from level
-        level = [
-            child for parent in level for child in parent.__subclasses__() if child.__name__ != "RemoteDomainError"
-        ]
+    return class_of(error.type, status, retryable=not error.non_retryable)(detail, code=error.type, extra=extra)
 
 
 # Log context ----------------------------------------------------------------------------------------------------------

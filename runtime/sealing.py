@@ -29,12 +29,18 @@ OF_CHANNELS = b"bursar/notification_channel"
 
 
 def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:
-    """Return a JSON value with `change` applied to every client secret, given the object that holds it."""
+    """Return a JSON value with `change` applied to every client secret, given the object that holds it.
+
+    Metadata is left as it is: its names are a user's.
+    """
+
+    def changed(name: str, item: Any) -> Any:
+        if name == "metadata":
+            return item
+        return change(value, item) if name == SECRET and isinstance(item, str) else each_secret(item, change)
+
     if isinstance(value, Mapping):
-        return {
-            name: change(value, item) if name == SECRET and isinstance(item, str) else each_secret(item, change)
-            for name, item in value.items()
-        }
+        return {name: changed(name, item) for name, item in value.items()}
     return [each_secret(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.common.seals import Seals
+from contracts.escrow.escrow import Declined
 from contracts.messages.escalation import (
     AcknowledgeAlert,
     AcknowledgedAlert,
@@ -15,6 +16,7 @@ from contracts.messages.escalation import (
     TookStep,
 )
 from domain.common.access import Role
+from domain.common.errors import Forbidden
 from domain.messages.alert.escalation import Case, at_once, due_at
 from domain.messages.alert.life import AlertStatus, Severity
 from models.messages.alert import Alert
@@ -81,6 +83,12 @@ class EscalationActivities:
             return AcknowledgedAlert(declined=declined)
         async with self._database.platform() as session:
             called = await self._call_at_once(session, message.alert_id)
+            row = await alerts.find(session, message.alert_id)
+            if row is not None:
+                try:
+                    await alert.refuse_own_key(session, message.actor, row)
+                except Forbidden as refusal:
+                    return AcknowledgedAlert(declined=Declined.of(refusal), called=called)
             await alert.acknowledge(session, message.actor, message.alert_id)
         return AcknowledgedAlert(called=called)
 

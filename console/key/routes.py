@@ -10,7 +10,7 @@ from console.forms import Shown, blank, read_form
 from console.key import view
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
-from console.visit import Visit
+from console.visit import ShowAgain, Visit
 from domain.common.access import Permission
 
 _PATH = "/api-keys"
@@ -78,10 +78,20 @@ async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a key."""
-    form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key)
-    return await visit.concluded(form, answer, _listed(visit), "key.revoked", show=ask_to_revoke)
+    """Revoke a key, and on the next page, if asked to, those that it issued."""
+    return await revoke_at(visit, _listed(visit), ask_to_revoke)
+
+
+async def revoke_at(visit: Visit, listed: str, show: ShowAgain) -> Response:
+    """Revoke the key of the address, and offer to revoke what it issued; for organizations and for the platform."""
+    form = await read_form(visit.request, "with_issued")
+    query = {"with_issued": "true"} if form.maybe("with_issued") else None
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=query)
+    if answer.ok and answer.body["issued"]:
+        url = visit.request.url
+        page = view.revoking_issued(answer.body["issued"], f"{url.path}?{url.query}", listed)
+        return await visit.render("parts/asking.html", page)
+    return await visit.concluded(form, answer, listed, "key.revoked", show=show)
 
 
 ROUTES = (

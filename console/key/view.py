@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
-from console.forms import Shown
+from console.forms import Shown, blank
 from console.lists import Choice, Found, Listed
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
@@ -211,4 +211,27 @@ def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> 
             "The key is refused everywhere at once, and so are the sessions that were opened with it.",
             "This cannot be undone. Who needs access again needs a new key.",
         ),
+    )
+
+
+def revoking_issued(issued: Collection[Mapping[str, Any]], action: str, listed: str) -> Asking:
+    """Return the page that asks, after a key was revoked, whether the keys that it issued are revoked too.
+
+    Args:
+        issued: what the key issued and is active.
+        action: where the key was revoked.
+        listed: the address of the list.
+    """
+    return Asking(
+        title="Revoke the keys that it issued, too?",
+        back=listed,
+        action=action,
+        label="Revoke these keys",
+        form=blank(),
+        facts=tuple((each["principal"], f"{role_named(each['role'])}, {each['id']}") for each in issued),
+        effect=(
+            "The key is revoked. Whoever had it may know the secrets of the keys that it issued.",
+            "They are refused everywhere at once. This cannot be undone.",
+        ),
+        fields=(("with_issued", "true"),),
     )

@@ -9,15 +9,10 @@ from pydantic import Field, SkipValidation
 
 from contracts.common.base import Message, content_of
 from contracts.common.seal import Seal
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.common.access import Actor
-from domain.common.approval import ApprovalRequired
-from domain.common.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
+from domain.common.errors import DomainError, Invalid, class_of
 from domain.common.money import check_ratio
-from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
-from domain.payments.payment.fulfilment import PaymentUnderWay
-from domain.reputation.levels import ExposureLimit
 
 
 class EscrowInput(Message):
@@ -222,35 +217,22 @@ class NotedCommand(Message):
     noted_at: datetime
 
 
-#: Declines that have their own status.
-_DECLINES: tuple[type[DomainError], ...] = (
-    InsufficientFunds,
-    SpendLimitExceeded,
-    ExposureLimit,
-    ApprovalRequired,
-    AlreadySigned,
-    Forbidden,
-    WrongInvoiceState,
-    PaymentUnderWay,
-    WrongState,
-)
-
-
 class Declined(Message):
     """An expected refusal by the books, such as `ledger.insufficient_funds`."""
 
     code: str
     detail: str
+    status: int = Invalid.status
     extra: dict[str, object] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, refusal: DomainError) -> "Declined":
         """Return a refusal as a result for the caller."""
-        return cls(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
+        return cls(code=refusal.error_code, detail=refusal.detail, status=refusal.status, extra=refusal.extra)
 
     def error(self, *, state: str) -> DomainError:
         """Return the refusal again, with the state that it was decided on unless it names one itself."""
-        kind = next((it for it in _DECLINES if it.code == self.code), Invalid)
+        kind = class_of(self.code, self.status)
         return kind(self.detail, code=self.code, extra={"state": state, **self.extra})
 
 

@@ -44,8 +44,14 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> "Ports":
-        """Return the ports that the environment names, and the usual ones for the rest; 0 takes any free port."""
-        return cls(**{field.name: _port(variable(field.name), field.default) for field in fields(cls)}).settled()
+        """Return the ports that the environment names; the rest follow the API's at their usual distance.
+
+        So a second stack needs only another BURSAR_PORT. 0 takes any free port, and for the API's all that follow it.
+        """
+        usual = vars(cls())
+        api = _port("BURSAR_PORT", usual["api"])
+        follows = {name: api and api + port - usual["api"] for name, port in usual.items()}
+        return cls(**{name: _port(variable(name), port) for name, port in follows.items()}).settled()
 
     @classmethod
     def free(cls) -> "Ports":

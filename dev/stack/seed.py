@@ -1,7 +1,8 @@
 """What a fresh stack holds so that it can be used at once: two organizations, an agent, keys of every role, a grant.
 
-Everything goes over the HTTP API as any client would do it, except for the first operator's key, which no client could
-ask for, and the prices of models, which a command imports. What was made is kept in the data directory step by step,
+Everything goes over the HTTP API as any client would do it, except for the operators' keys, which no client could ask
+for, and the prices of models, which a command imports. A second operator is made, and approves, only where the settings
+ask for two. What was made is kept in the data directory step by step,
 and each step has an idempotency key of its own, so a seeding that was interrupted goes on where it stopped and a later
 start finds the same keys.
 """
@@ -21,7 +22,6 @@ import httpx2
 
 from dev.stack.migrate import ROOT
 from dev.stack.process import StackError
-from domain.billing.plan import FREE
 from domain.common.money import CREDIT, format_amount, parse_amount
 from runtime.settings import read_settings
 
@@ -30,6 +30,8 @@ STUDIO_ORGANIZATION = "Studio"
 AGENT = "Summariser"
 #: What the client begins with, in credits: its signup bonus, and a grant of the rest.
 CREDITS = 10_000
+#: The people of the client.
+PEOPLE = 3
 ATTEMPTS = 20
 PAUSE_SECONDS = 0.5
 
@@ -49,7 +51,8 @@ class Seed:
     """The seeded keys and ids of one data directory.
 
     Attributes:
-        keys: secrets by role: operator, arbiter, validator, client, finance, auditor, agent, studio.
+        keys: secrets by role: operator, arbiter, validator, platform_auditor, client, finance, auditor, agent, studio;
+            second_operator where the settings ask for two.
         ids: client_org, studio_org, agent.
     """
 
@@ -76,7 +79,19 @@ class Seed:
                 self._has_prices = True
                 self._save()
             post = self._poster(client)
-            await self._id("client_org", post, "/organizations", {"name": CLIENT_ORGANIZATION})
+            settings = read_settings(self._environment)
+            if settings.two_operators_above is not None and "second_operator" not in self.keys:
+                # Before the first request: a younger key cannot approve it.
+                secret_file = self._path.with_name("second-operator.key")
+                key = await asyncio.to_thread(operator_key, self._environment, secret_file, principal="second-operator")
+                self.keys["second_operator"] = key
+                self._save()
+            tier = next(
+                plan.name
+                for plan in settings.plan_book.all
+                if not settings.limit_seats or plan.seats is None or plan.seats >= PEOPLE
+            )
+            await self._id("client_org", post, "/organizations", {"name": CLIENT_ORGANIZATION, "tier": tier})
             await self._id("studio_org", post, "/organizations", {"name": STUDIO_ORGANIZATION})
             acme, studio = self.ids["client_org"], self.ids["studio_org"]
             await self._id("agent", post, "/agents", {"name": AGENT, "organization_id": studio})
@@ -93,7 +108,7 @@ class Seed:
                 post,
                 {"organization_id": studio, "principal": "summariser", "role": "agent", "agent_id": agent},
             )
-            rest = parse_amount(CREDITS, CREDIT) - read_settings(self._environment).signup_bonus_minor(FREE)
+            rest = parse_amount(CREDITS, CREDIT) - settings.signup_bonus_minor(tier)
             amount = format_amount(rest, CREDIT)
             grant = {"organization_id": acme, "amount": amount, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)
@@ -113,6 +128,10 @@ class Seed:
         self.keys = {"operator": await asyncio.to_thread(operator_key, self._environment, secret_file)}
         self._save()
 
+    async def _approve(self, client: httpx2.AsyncClient, approval_id: str) -> None:
+        headers = {"Authorization": f"Bearer {self.keys['second_operator']}"}
+        await client.post(f"/approvals/{approval_id}/approve", headers=headers)
+
     def _poster(self, client: httpx2.AsyncClient) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
         async def post(step: str, path: str, body: dict[str, str]) -> dict[str, Any]:
             headers = {
@@ -130,6 +149,9 @@ class Seed:
                         made: dict[str, Any] = answer.json()
                         return made
                     problem = f"{answer.status_code} {answer.text[:500]}"
+                    if answer.status_code == 403 and "approval_id" in answer.json():
+                        await self._approve(client, answer.json()["approval_id"])
+                        continue
                     if not _may_pass(answer):
                         break
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -168,9 +190,9 @@ def _may_pass(answer: httpx2.Response) -> bool:
     return answer.status_code >= 500 or answer.status_code == 429 or '"idempotency.in_flight"' in answer.text
 
 
-def operator_key(environment: Mapping[str, str], secret_file: Path) -> str:
-    """Put the operator's key into the database, by the command that a deployment uses, and return it."""
-    manage(environment, "operator-key", "--principal", "operator", "--secret-file", str(secret_file))
+def operator_key(environment: Mapping[str, str], secret_file: Path, *, principal: str = "operator") -> str:
+    """Put an operator's key into the database, by the command that a deployment uses, and return it."""
+    manage(environment, "operator-key", "--principal", principal, "--secret-file", str(secret_file))
     return secret_file.read_text().strip()
 
 

@@ -21,7 +21,8 @@ The tree is translated twice: to a problem document in `api/errors.py`, and to a
 code by the interceptor in `runtime/interceptors.py`. `docs/errors.md` explains every code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 
@@ -162,3 +163,26 @@ class Unavailable(DomainError):
     code = "service.unavailable"
     status = 503
     retryable = True
+
+
+@lru_cache(maxsize=512)
+def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainError]:
+    """Return the class with the code, or else with the status, or else a new class."""
+    classes = list(_tree(DomainError))
+    for candidate in classes:
+        if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
+            return candidate
+    for candidate in classes:
+        if candidate.status == status and candidate.retryable == retryable and candidate is not DomainError:
+            return candidate
+    return type("RemoteDomainError", (DomainError,), {"code": code, "status": status, "retryable": retryable})
+
+
+def _tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
+    """Walk the classes breadth first, so a general class is met before its special cases."""
+    level = [root]
+    while level:
+        yield from level
+        level = [
+            child for parent in level for child in parent.__subclasses__() if child.__name__ != "RemoteDomainError"
+        ]

@@ -96,6 +96,7 @@ CREATE TABLE api_keys (
     agent_id text,
     secret_hash bytea NOT NULL,
     created_by text NOT NULL,
+    issued_by text,
     command_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     expires_at timestamptz,
@@ -112,10 +113,12 @@ CREATE TABLE api_keys (
     CONSTRAINT ck_api_keys_platform_roles
         CHECK ((org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator', 'accountant', 'platform_auditor'))),
     CONSTRAINT ck_api_keys_spends CHECK (org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)),
+    CONSTRAINT fk_api_keys_issued_by_api_keys FOREIGN KEY (issued_by) REFERENCES api_keys,
     CONSTRAINT fk_api_keys_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
 );
 CREATE INDEX ix_api_keys_active ON api_keys (id) WHERE revoked_at IS NULL;
 CREATE INDEX ix_api_keys_department_id ON api_keys (department_id) WHERE department_id IS NOT NULL;
+CREATE INDEX ix_api_keys_issued_by ON api_keys (issued_by) WHERE issued_by IS NOT NULL;
 CREATE INDEX ix_api_keys_org_id ON api_keys (org_id, id);
 CREATE INDEX ix_api_keys_org_id_active ON api_keys (org_id, id) WHERE revoked_at IS NULL;
 -- Every key that a principal ever had: each new key asks for them, see `forget_recipient`.
@@ -125,8 +128,10 @@ CREATE UNIQUE INDEX uq_api_keys_platform_principal ON api_keys (lower(principal)
 CREATE UNIQUE INDEX uq_api_keys_principal ON api_keys (org_id, lower(principal), place)
     WHERE revoked_at IS NULL AND org_id IS NOT NULL;
 SELECT pg_temp.row_security('api_keys');
-CREATE POLICY tenant ON api_keys TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
-GRANT SELECT, INSERT, UPDATE (secret_hash, revoked_at) ON api_keys TO bursar_api;
+CREATE POLICY tenant ON api_keys FOR SELECT TO bursar_api USING (org_id = bursar_org());
+-- A tenant's session writes no key, and neither a session nor a link: it could clear `revoked_at` or `ended_at`, or
+-- write a secret that it knows.
+GRANT SELECT ON api_keys TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (secret_hash, revoked_at, last_used_at, department_id, project_id)
     ON api_keys TO bursar_platform;
 
@@ -158,8 +163,8 @@ CREATE INDEX ix_session_links_expires_at ON session_links (expires_at);
 CREATE INDEX ix_session_links_key_id ON session_links (key_id) WHERE ended_at IS NULL;
 CREATE INDEX ix_session_links_org_id ON session_links (org_id, id);
 SELECT pg_temp.row_security('session_links');
-CREATE POLICY tenant ON session_links TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
-GRANT SELECT, INSERT, UPDATE (ended_at, ended_by) ON session_links TO bursar_api;
+CREATE POLICY tenant ON session_links FOR SELECT TO bursar_api USING (org_id = bursar_org());
+GRANT SELECT ON session_links TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (used_at, ended_at, ended_by), DELETE ON session_links TO bursar_platform;
 
 CREATE TABLE sessions (
@@ -197,8 +202,8 @@ CREATE INDEX ix_sessions_key_id ON sessions (key_id) WHERE ended_at IS NULL;
 CREATE INDEX ix_sessions_org_id ON sessions (org_id, id);
 CREATE INDEX ix_sessions_principal ON sessions (org_id, lower(principal)) WHERE ended_at IS NULL;
 SELECT pg_temp.row_security('sessions');
-CREATE POLICY tenant ON sessions TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
-GRANT SELECT, INSERT, UPDATE (ended_at, ended_by) ON sessions TO bursar_api;
+CREATE POLICY tenant ON sessions FOR SELECT TO bursar_api USING (org_id = bursar_org());
+GRANT SELECT ON sessions TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (last_used_at, ended_at, ended_by), DELETE ON sessions TO bursar_platform;
 
 CREATE TABLE audit_log (

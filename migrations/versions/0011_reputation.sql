@@ -207,6 +207,7 @@ CREATE TABLE reputation_feedback (
     comment text,
     event_id text NOT NULL,
     given_by text NOT NULL,
+    by_agent boolean NOT NULL,
     command_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     changed_at timestamptz,
@@ -226,7 +227,7 @@ CREATE POLICY tenant_reads ON reputation_feedback FOR SELECT TO bursar_api
     USING (agent_org_id = bursar_org() OR org_id = bursar_org());
 SELECT pg_temp.refuse_deletes('reputation_feedback');
 GRANT SELECT ON reputation_feedback TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (ratings, comment, event_id, given_by, changed_at, change_command_id)
+GRANT SELECT, INSERT, UPDATE (ratings, comment, event_id, given_by, by_agent, changed_at, change_command_id)
     ON reputation_feedback TO bursar_platform;
 
 CREATE TABLE reputation_history (

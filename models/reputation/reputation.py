@@ -433,11 +433,14 @@ class ReputationRateRow(Base):
 class ReputationFeedbackRow(Base):
     """A client's feedback on an agent after a contract. It can be changed once, within a time window.
 
+    What an agent's key gave or changed, a person may change once more.
+
     Visible to the two organizations and the platform.
 
     Attributes:
         ratings: 1 to 5 by dimension.
         event_id: the event that counts; a change voids the one before.
+        by_agent: whether an agent's key gave it, as it is now.
     """
 
     __tablename__ = "reputation_feedback"
@@ -457,6 +460,7 @@ class ReputationFeedbackRow(Base):
     comment: Mapped[str | None] = mapped_column(Text)
     event_id: Mapped[str] = mapped_column(ForeignKey("reputation_events.id"))
     given_by: Mapped[str]
+    by_agent: Mapped[bool]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     changed_at: Mapped[datetime | None]

@@ -14,7 +14,8 @@ PLATFORM_ROLES = "('operator', 'arbiter', 'validator', 'accountant', 'platform_a
 class ApiKey(Base):
     """One key of a tenant, or of the platform where `org_id` is null.
 
-    Written by operators and by owners and admins for their own organization. `revoked_at` is set once and stays;
+    Written by operators and by owners and admins for their own organization, in the platform's session: a tenant's
+    session only reads keys. `issued_by` is the key that issued it. `revoked_at` is set once and stays;
     `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
     that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
     most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
@@ -48,6 +49,7 @@ class ApiKey(Base):
         Index("ix_api_keys_org_id", "org_id", "id"),
         Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
         Index("ix_api_keys_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
+        Index("ix_api_keys_issued_by", "issued_by", postgresql_where=text("issued_by IS NOT NULL")),
         Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
         Index("ix_api_keys_org_id_active", "org_id", "id", postgresql_where=text("revoked_at IS NULL")),
     )
@@ -63,6 +65,7 @@ class ApiKey(Base):
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_by: Mapped[str]
+    issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime | None]

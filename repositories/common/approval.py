@@ -1,9 +1,8 @@
 """Statements about acts of operators that another operator has to approve. Needs the platform's session."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, select, text
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.approval import ApprovalStatus
@@ -83,45 +82,3 @@ async def page(
         return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status)
 
     return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """How a key was issued.
-
-    Attributes:
-        line: the principals of the key and of its issuers, and their issuers, qualified and in lower case.
-        at: when it was issued.
-    """
-
-    line: frozenset[str]
-    at: datetime
-
-
-#: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
-#: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API.
-_LINE = text(
-    """
-    WITH RECURSIVE keys AS NOT MATERIALIZED (
-        SELECT id, lower(coalesce(org_id || '/', '') || principal) AS name, lower(created_by) AS issuer, created_at,
-            command_id = 'bootstrap:' || id AS is_first
-        FROM api_keys
-    ), line AS (
-        SELECT * FROM keys WHERE id = :key_id
-        UNION
-        SELECT k.* FROM line JOIN keys k ON k.name = line.issuer AND k.created_at <= line.created_at
-        WHERE NOT line.is_first
-    )
-    SELECT name, created_at, id = :key_id AS is_own, CASE WHEN NOT is_first THEN issuer END AS issuer FROM line
-    """
-)
-
-
-async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
-    """Return how a key was issued, of an operator or of an organization; None if there is no such key."""
-    rows = (await session.execute(_LINE, {"key_id": key_id})).all()
-    own = next((row.created_at for row in rows if row.is_own), None)
-    if own is None:
-        return None
-    line = {name for row in rows for name in (row.name, row.issuer) if name is not None}
-    return Issued(frozenset(line), own)

@@ -1,7 +1,7 @@
 """Contracts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,12 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def clients_of(session: AsyncSession, contract_ids: Collection[str]) -> dict[str, str]:
+    """Return the client's organization of each contract, by the contract's id."""
+    found = await session.execute(select(Contract.id, Contract.org_id).where(Contract.id.in_(contract_ids)))
+    return {row.id: row.org_id for row in found}
 
 
 async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: str) -> bool:

@@ -9,11 +9,12 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Role
+from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, IdempotencyConflict, NotFound
 from domain.common.ids import is_id
 from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
+from models.tenants.session import Session
 from repositories.common.command import lock_command, refuse_other
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 
@@ -126,7 +127,7 @@ async def add(
         # Otherwise a key with spend controls could issue itself one without.
         key.department_id, key.project_id = active[0].department_id, active[0].project_id
         key.principal = active[0].principal
-    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", *_ASKED)
+    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", "issued_by", *_ASKED)
     statement = insert(ApiKey).values({name: getattr(key, name) for name in columns}).returning(ApiKey)
     return (await session.scalars(statement)).one()
 
@@ -214,21 +215,102 @@ async def get(session: AsyncSession, key_id: str) -> ApiKey:
     return found
 
 
-async def revoke(session: AsyncSession, key_id: str) -> bool:
-    """End a key for good; False when it had ended before."""
+async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """End a key for good, and return it; None when it had ended before."""
     statement = (
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
         .values(revoked_at=func.now())
-        .returning(ApiKey.id)
+        .returning(ApiKey)
     )
-    return (await session.scalars(statement)).one_or_none() is not None
+    return (await session.scalars(statement, execution_options={"populate_existing": True})).one_or_none()
+
+
+async def issued_with(session: AsyncSession, key_id: str, *, besides: str | None) -> Sequence[ApiKey]:
+    """Return the active keys that a key issued, directly or through others, newest first.
+
+    `besides` is the caller's key: it and what it issued are left out.
+    """
+    made = select(ApiKey.id).where(ApiKey.issued_by == key_id, ApiKey.id != (besides or "")).cte(recursive=True)
+    made = made.union(select(ApiKey.id).join(made, ApiKey.issued_by == made.c.id).where(ApiKey.id != (besides or "")))
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    query = select(ApiKey).where(ApiKey.id.in_(select(made.c.id)), *active)
+    return (await session.scalars(query.order_by(ApiKey.id.desc()))).all()
+
+
+async def revoke_of_agent(session: AsyncSession, org_id: str, agent_id: str) -> list[str]:
+    """End all keys of an agent for good, and return their ids."""
+    whose = (ApiKey.org_id == org_id, ApiKey.agent_id == agent_id, ApiKey.revoked_at.is_(None))
+    ended = await session.scalars(update(ApiKey).where(*whose).values(revoked_at=func.now()).returning(ApiKey.id))
+    return sorted(ended)
 
 
 async def revoke_all(session: AsyncSession, org_id: str) -> None:
     """End all keys of an organization for good."""
     whose = (ApiKey.org_id == org_id, ApiKey.revoked_at.is_(None))
     await session.execute(update(ApiKey).where(*whose).values(revoked_at=func.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """How a key was issued.
+
+    Attributes:
+        line: the principals of the key and of its issuers, and their issuers, qualified and in lower case.
+        at: when it was issued.
+    """
+
+    line: frozenset[str]
+    at: datetime
+
+
+#: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
+#: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API. With `:own` it
+#: also ends at the first key of an organization, about which there was no alert: somebody of the platform has to issue
+#: it.
+_LINE = text(
+    """
+    WITH RECURSIVE keys AS NOT MATERIALIZED (
+        SELECT k.id, lower(coalesce(k.org_id || '/', '') || k.principal) AS name, lower(k.created_by) AS issuer,
+            k.created_at, k.command_id = 'bootstrap:' || k.id OR (:own AND k.org_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM api_keys o WHERE o.org_id = k.org_id AND o.created_at < k.created_at)
+                AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = 'api_key.made_by_operator:' || k.id)
+            ) AS is_first
+        FROM api_keys k
+    ), line AS (
+        SELECT * FROM keys WHERE id = :key_id
+        UNION
+        SELECT k.* FROM line JOIN keys k ON k.name = line.issuer AND k.created_at <= line.created_at
+        WHERE NOT line.is_first
+    )
+    SELECT name, created_at, id = :key_id AS is_own, CASE WHEN NOT is_first THEN issuer END AS issuer FROM line
+    """
+)
+
+
+async def issued(session: AsyncSession, key_id: str | None, *, first_is_own: bool = False) -> Issued | None:
+    """Return how a key was issued, of an operator or of an organization; None if there is no such key.
+
+    With `first_is_own` an organization's first key leads back to nobody of the platform.
+    """
+    rows = (await session.execute(_LINE, {"key_id": key_id, "own": first_is_own})).all()
+    own = next((row.created_at for row in rows if row.is_own), None)
+    if own is None:
+        return None
+    line = {name for row in rows for name in (row.name, row.issuer) if name is not None}
+    return Issued(frozenset(line), own)
+
+
+async def line_of(session: AsyncSession, actor: Actor) -> frozenset[str]:
+    """Return the principals of an actor's key and of its issuers, as `issued` does with `first_is_own`.
+
+    The key of a session that a link opened is the one that the link was made with. Needs the platform's session.
+    """
+    key_id = actor.key_id
+    if key_id is None and actor.session_id is not None:
+        key_id = await session.scalar(select(Session.key_id).where(Session.id == actor.session_id))
+    found = await issued(session, key_id, first_is_own=True)
+    return (frozenset() if found is None else found.line) | {actor.qualified().lower()}
 
 
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))

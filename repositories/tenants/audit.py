@@ -75,6 +75,14 @@ async def since(
     return [(at, details) for at, details in await session.execute(query.order_by(row.at, row.id))]
 
 
+async def is_above(session: AsyncSession, org_id: str, action: str, moment: datetime, *, most: int) -> bool:
+    """Return whether there were more than `most` of an action concerning an organization after a time."""
+    row = AuditEntry
+    newest = select(row.at).where(row.org_id == org_id, row.action == action).order_by(row.id.desc())
+    at = await session.scalar(newest.offset(most).limit(1))
+    return at is not None and at > moment
+
+
 _LIST = Listing(of=AuditEntry, order=[AuditEntry.id], created="at", searched=("principal", "action", "target"))
 #: Longer than any transaction is open; bounds the difference between the number of an entry and its time.
 _LONGEST = timedelta(hours=1)

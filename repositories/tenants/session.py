@@ -201,6 +201,13 @@ async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
 
 
+async def end_of_agent(session: AsyncSession, org_id: str, agent_id: str, by: str) -> None:
+    """End every session and link of an agent; needs a platform session."""
+    for row in (SessionLink, Session):
+        whose = (row.org_id == org_id, row.agent_id == agent_id, row.ended_at.is_(None))
+        await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
+
+
 async def end_beside(session: AsyncSession, key: ApiKey) -> None:
     """End links and link sessions of a key's principal that could not be created now that the key exists.
 

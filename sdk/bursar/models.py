@@ -496,6 +496,13 @@ class ApiKeyPage(Model):
     next_cursor: str | None = None
 
 
+class ApiKeyRevoked(Model):
+    """What the revocation of a key has ended, and what is left of what the key issued."""
+
+    revoked: list[ApiKeyView] = NOT_SENT
+    issued: list[ApiKeyView] = NOT_SENT
+
+
 class ApiKeyView(Model):
     """A key, without its secret."""
 

@@ -25,6 +25,7 @@ from domain.common.text import rfc3339
 from models.common.approval import Approval
 from repositories.common import approval
 from repositories.messages import alert
+from repositories.tenants import api_key as keys
 from repositories.tenants import audit
 from runtime.database import Database
 from runtime.identity import new_id
@@ -91,8 +92,13 @@ async def lacking(
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
         return _required(actor, None)
-    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.qualified()
+    waits = row.status == ApprovalStatus.REQUESTED and not _approves(actor, row)
     return _required(actor, row) if waits else None
+
+
+def _approves(actor: Actor, row: Approval) -> bool:
+    """Return whether a request of the same act approves it: operators alone do, also what an organization requested."""
+    return actor.is_platform and row.requested_by != actor.qualified()
 
 
 def _required(actor: Actor, waiting: Approval | None) -> ApprovalRequired:
@@ -125,8 +131,7 @@ async def _require(
     if row is None:
         return await _request(session, actor, action, subject, content, now)
     if row.status == ApprovalStatus.REQUESTED:
-        # Operators alone approve, also what an organization has requested.
-        if row.requested_by == actor.qualified() or not actor.is_platform:
+        if not _approves(actor, row):
             return row
         await _approve(session, actor, row, now)
     await _used(session, row, command_id, now)
@@ -235,7 +240,7 @@ async def _request(
 
 
 async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: datetime) -> None:
-    mine, theirs = await approval.issued(session, actor.key_id), await approval.issued(session, row.requested_key)
+    mine, theirs = await keys.issued(session, actor.key_id), await keys.issued(session, row.requested_key)
     check_second(
         requested_by=row.requested_by,
         requested_at=row.requested_at,

@@ -14,8 +14,10 @@ from models.marketplace.marketplace import MarketplaceOffer
 from repositories.marketplace import agent as agents
 from repositories.marketplace import marketplace
 from repositories.messages import event
+from repositories.tenants import api_key as keys
 from repositories.tenants import audit, metadata
 from repositories.tenants import organization as organizations
+from repositories.tenants import session as sessions
 
 
 async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:
@@ -50,12 +52,14 @@ async def categorise(session: AsyncSession, actor: Actor, agent_id: str, categor
 async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: datetime) -> Agent:
     """Retire an agent: nothing new is started with it and it is no longer sold; running work continues. Idempotent.
 
-    Making a contract or listing an offer takes the agent's lock too, so either comes before or after. Needs the
-    platform's session.
+    Its keys, sessions and links end; its organization's members deliver what is left. Making a contract or listing an
+    offer takes the agent's lock too, so either comes before or after. Needs the platform's session.
 
     Raises:
         NotFound: there is no such agent.
     """
+    # Before the agent, as in everything that issues a key or a link.
+    await keys.lock(session, (await agents.get(session, agent_id)).org_id)
     row = await agents.lock(session, agent_id)
     if row.retired_at is not None:
         return row
@@ -65,7 +69,9 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
         _retire_offer(offer, actor, now)
     await session.flush()
     await session.refresh(row)
-    await audit.record(session, actor, "agent.retire", row.id, {"name": row.name}, row.org_id)
+    ended = await keys.revoke_of_agent(session, row.org_id, agent_id)
+    await sessions.end_of_agent(session, row.org_id, agent_id, actor.qualified())
+    await audit.record(session, actor, "agent.retire", row.id, {"name": row.name, "keys": ended}, row.org_id)
     data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
     await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])
     return row

@@ -9,9 +9,14 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
+from domain.common.errors import Forbidden
+from domain.common.ids import is_id
 from domain.common.text import rfc3339
+from domain.messages.alert.kinds import SIGNED_BY_LINK
 from models.messages.alert import Alert
+from repositories.escrow import signer as signers
 from repositories.messages import alert
+from repositories.tenants import api_key as keys
 from repositories.tenants import audit
 
 
@@ -31,6 +36,34 @@ async def snooze(session: AsyncSession, actor: Actor, alert_id: str, *, until: d
     """Snooze an alert, for operators or for its organization."""
     changed = await alert.snooze(session, alert_id, until, for_organization=not actor.is_platform)
     return await _recorded(session, actor, "snooze", *changed, until=rfc3339(until))
+
+
+async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> None:
+    """Refuse to silence an alert about a key, or about a signature by link, to everybody in the line of that key.
+
+    In a line are the key's principal, its issuers, and everybody to whom one of these has issued a key. A signal that
+    is not sealed does not prove who sends it. Needs the platform's session.
+
+    Raises:
+        Forbidden: the actor is in the line, or is not verified.
+    """
+    line = await _line_of(session, row)
+    if not line:
+        return
+    if actor.claimed:
+        raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
+    if line & await keys.line_of(session, actor):
+        raise Forbidden(
+            "The key of this alert and yours lead back to one person. Somebody with another key, such as another "
+            "operator, answers the alert."
+        )
+
+
+async def _line_of(session: AsyncSession, row: Alert) -> frozenset[str]:
+    if row.kind == SIGNED_BY_LINK:
+        return await signers.makers_of_links(session, row.subject)
+    found = await keys.issued(session, row.subject, first_is_own=True) if is_id(row.subject, "key") else None
+    return frozenset() if found is None else found.line
 
 
 async def _recorded(

@@ -7,7 +7,7 @@ the alert. A unique key allows one notification for each source, principal and c
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +16,7 @@ from domain.common.access import Role
 from domain.common.mail import Purpose
 from domain.messages.alert.life import AlertStatus, Severity
 from domain.messages.notification.channel import INBOX
-from domain.messages.notification.due import Cadence, due
+from domain.messages.notification.due import Cadence, due, no_sooner
 from domain.messages.notification.preferences import Person
 from domain.messages.notification.types import (
     BY_FACT,
@@ -25,18 +25,24 @@ from domain.messages.notification.types import (
     TOLD_BY_EVENT,
     NotificationType,
     is_covered_by_alert,
+    is_uninvited,
     type_of_alert,
 )
 from models.messages.alert import Alert
 from models.messages.event import EventRow
+from repositories.escrow import contract as contracts
 from repositories.messages import alert as alerts
 from repositories.messages import alert_rule as alert_rules
 from repositories.messages import event
 from repositories.messages import notification as notifications
 from repositories.messages.event import Position
 from repositories.messages.notification import New
-from repositories.tenants import contact
+from repositories.tenants import audit, contact
 from runtime.identity import new_id
+
+DAY = timedelta(days=1)
+#: Above so many contracts of a client within a day, people who have not agreed to them hear of them once a day.
+CONTRACTS_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,17 +173,40 @@ async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) 
     if not rows:
         return NotifiedPage(0, 0, more=False)
     people = await notifications.people(session, {row.org_id for row in rows})
-    contacts = Contacts(session)
+    contacts, least = Contacts(session), await _least(session, rows, now)
     found: list[New] = []
     for row in rows:
         if is_covered_by_alert(row.type, row.data):
             continue
         about = about_event(row)
-        for person, ways in recipients(about, people[row.org_id]):
+        for person, chosen in recipients(about, people[row.org_id]):
+            ways = {
+                channel: cadence if channel == INBOX else no_sooner(cadence, least.get(row.id, Cadence.INSTANT))
+                for channel, cadence in chosen.items()
+            }
             found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
     written = await notifications.add(session, found)
     await notifications.move_cursor(session, Position(rows[-1].written_in, rows[-1].id))
     return NotifiedPage(len(rows), written, more=len(rows) == limit)
+
+
+async def _least(session: AsyncSession, rows: Sequence[EventRow], now: datetime) -> Mapping[str, Cadence]:
+    """Return the soonest cadence outside of the inbox of events that another organization causes unasked, by their ids.
+
+    They come in hourly digests; those of a client that made many contracts within a day in daily ones.
+    """
+    # An escrow has the number of its contract.
+    about = {row.id: f"ctr_{row.subject.partition('_')[2]}" for row in rows if is_uninvited(row.type, row.data)}
+    clients = await contracts.clients_of(session, set(about.values())) if about else {}
+    busy = {
+        org_id
+        for org_id in set(clients.values())
+        if await audit.is_above(session, org_id, "contract.create", now - DAY, most=CONTRACTS_A_DAY)
+    }
+    return {
+        event_id: Cadence.DAILY if clients.get(contract_id) in busy else Cadence.HOURLY
+        for event_id, contract_id in about.items()
+    }
 
 
 async def notify_of_alerts(

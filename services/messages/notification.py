@@ -24,7 +24,7 @@ from domain.messages.notification.channel import (
     digest_of,
     shown,
 )
-from domain.messages.notification.due import DIGESTS, Cadence
+from domain.messages.notification.due import DIGESTS, Cadence, no_sooner
 from domain.messages.notification.preferences import (
     OnlyRecipient,
     Preferences,
@@ -33,7 +33,7 @@ from domain.messages.notification.preferences import (
     checked_defaults,
     recipient_of,
 )
-from domain.messages.notification.types import BY_NAME, CODE, TYPES, NotificationType
+from domain.messages.notification.types import BY_NAME, CODE, TYPES, UNINVITED, NotificationType
 from domain.messages.slack import HOOKS
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel
@@ -342,12 +342,17 @@ async def _set(
 async def _in_digests(
     session: AsyncSession, org_id: str | None, principal: str, channel_id: str, cadence: Cadence
 ) -> list[str]:
-    """Return the types that a channel gets in digests of a cadence."""
+    """Return the types that a channel gets in digests of a cadence, and those that come sooner when agreed."""
     people = (await notifications.people(session, [org_id]))[org_id]
     person = next((each for each in people if each.principal == principal.lower()), None)
     if person is None:
         return []
-    return [kind.name for kind in TYPES if person.preferences.cadence(kind, channel_id, person.role) is cadence]
+    chosen = {kind.name: person.preferences.cadence(kind, channel_id, person.role) for kind in TYPES}
+    return [
+        name
+        for name, own in chosen.items()
+        if own is cadence or (name in UNINVITED and cadence is not Cadence.WEEKLY and no_sooner(own, cadence) != own)
+    ]
 
 
 async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> NotificationChannel:

@@ -1,7 +1,8 @@
 """Checks of refunds: whether the provider can refund the amount, and whether it needs a second operator.
 
 Above a setting, a refund that an operator requests needs two operators. A session that was opened by an operator's link
-counts as that operator.
+counts as that operator, and so does a key of an organization in whose line an operator is: except for the first key of
+an organization, it was issued by one, or by such a key.
 
 All refunds of the payment count together with all that the organization was refunded within a day, whoever requested
 them, so a refund cannot avoid the limit by being split.
@@ -25,6 +26,7 @@ from providers.payments import limits
 from repositories.billing import invoice
 from repositories.credits import credit_lot
 from repositories.payments import payment
+from repositories.tenants import api_key
 from services.billing import credit_note
 from services.common import approval
 from services.credits.credit_lot import ByHand, is_for_two
@@ -127,7 +129,7 @@ async def content_for_two(
         with_credit_note: whether the invoice is credited with it.
         now: the time.
     """
-    if by_hand.two_above is None or actor is None or not actor.is_operators:
+    if by_hand.two_above is None or actor is None:
         return None
     before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
     at_stake = before + amount_minor
@@ -140,6 +142,8 @@ async def content_for_two(
         credits
         and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)
     ):
+        return None
+    if not actor.is_operators and all("/" in name for name in await api_key.line_of(session, actor)):
         return None
     content: dict[str, object] = {
         "amount": ALL if is_all else format_amount(amount_minor, terms.currency),

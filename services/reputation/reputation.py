@@ -7,8 +7,8 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow.escrow import RecordEscrowEvent
-from domain.common.access import Actor
-from domain.common.errors import Conflict, NotFound, other_request
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict, Forbidden, NotFound, other_request
 from domain.common.ids import escrow_id_of
 from domain.common.money import CREDIT, parse_ratio
 from domain.common.text import rfc3339
@@ -201,7 +201,7 @@ async def give_feedback(
     """Record a client's feedback on a settled contract, once. Needs the platform's session.
 
     Raises:
-        NotFound: there is no such contract for the actor.
+        NotFound: there is no such contract for the actor, or an agent's key is not named in it.
         Conflict: `reputation.own_agent`, `reputation.related`, `reputation.not_settled`, `reputation.already_given`,
             `reputation.window_closed`.
         OrganizationSuspended, OrganizationClosed: the client's organization.
@@ -214,6 +214,8 @@ async def give_feedback(
         raise NotFound(NO_CONTRACT)
     if actor.org_id == contract.payee_org_id:
         raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
+    if not _is_of(actor, contract):
+        raise NotFound(NO_CONTRACT)
     # Concurrent feedback on the contract waits here, and then finds that it was given.
     await lock_command(session, f"feedback:{contract_id}")
     made = await reputation.feedback_by(session, command_id)
@@ -252,6 +254,7 @@ async def give_feedback(
         comment=comment,
         event_id=event.id,
         given_by=actor.qualified(),
+        by_agent=actor.role is Role.AGENT,
         command_id=command_id,
         created_at=now,
     )
@@ -284,8 +287,11 @@ async def change_feedback(
 ) -> ReputationFeedbackRow:
     """Change feedback, once: the earlier feedback is voided. Needs the platform's session.
 
+    A person replaces an agent's feedback also after the agent changed it.
+
     Raises:
-        NotFound: there is no such feedback of the actor's organization.
+        NotFound: there is no such feedback of the actor's organization, or an agent's key is not named in its contract.
+        Forbidden: an agent's key would replace a person's feedback.
         Conflict: `reputation.window_closed`, its window is over, it was changed before, or it was voided.
         OrganizationSuspended, OrganizationClosed: the client's organization.
         Invalid: a rating or a dimension, see `facts.feedback`.
@@ -293,7 +299,8 @@ async def change_feedback(
     """
     said = facts.feedback(ratings)
     row = await reputation.feedback(session, feedback_id)
-    if row.org_id != actor.org_id:
+    contract = await contracts.get(session, row.contract_id)
+    if row.org_id != actor.org_id or not _is_of(actor, contract):
         raise NotFound(reputation.NO_FEEDBACK)
     connection, by = await driver_connection(session), actor.qualified()
     await recalls.hold(connection, escrow_id_of(row.contract_id))
@@ -303,11 +310,13 @@ async def change_feedback(
             raise other_request()
         return row
     await organizations.refuse_stopped(session, row.org_id)
-    if row.changed_at is not None:
+    by_agent = actor.role is Role.AGENT
+    if by_agent and not row.by_agent:
+        raise Forbidden("A person gave this feedback, so an agent's key cannot change it.")
+    if row.changed_at is not None and (by_agent or not row.by_agent):
         raise Conflict(
             "This feedback was changed before. It can be changed only once.", code="reputation.window_closed"
         )
-    contract = await contracts.get(session, row.contract_id)
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     voided = await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
@@ -317,10 +326,10 @@ async def change_feedback(
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
             raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
-    event = _feedback(row.contract_id, 2, said, comment, escrow, found)
+    event = _feedback(row.contract_id, 2 if row.changed_at is None else 3, said, comment, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
-    row.changed_at, row.change_command_id = now, command_id
+    row.by_agent, row.changed_at, row.change_command_id = by_agent, now, command_id
     await session.flush()
     return row
 
@@ -356,6 +365,12 @@ async def report(
     return found
 
 
+def _is_of(actor: Actor, contract: Contract) -> bool:
+    """Return whether an agent's key of the client is named in the contract; people act for their organization."""
+    named = {f"{contract.org_id}/{each}" for each in contract.signatories} | {contract.created_by}
+    return actor.role is not Role.AGENT or actor.qualified().lower() in {each.lower() for each in named}
+
+
 async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
     given = await reputation.feedback_on(session, contract_id)
     if given is not None:
@@ -369,7 +384,7 @@ async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
 def _feedback(
     contract_id: str, number: int, said: tuple[Says, ...], comment: str | None, escrow: Escrow, found: Settled
 ) -> Fact:
-    """Return the first feedback on a contract as evidence, or its change, the second."""
+    """Return feedback on a contract as evidence: the first is 1, each change has the next number."""
     return Fact(
         id=new_id("rev"),
         kind=FactKind.FEEDBACK.value,

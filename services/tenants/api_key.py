@@ -1,5 +1,6 @@
 """API keys: issued within one's own reach, with alerts on those that somebody else could misuse, and revoked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,6 +46,7 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     Raises:
         NotFound: there is no such organization, or no such agent of it.
         OrganizationClosed: it has been closed.
+        AgentRetired: the agent is retired.
         Unauthenticated, SessionEnded: the actor's own key or session has ended.
         Forbidden: the key would outlive the actor's own, or avoid its spend control.
         Conflict: `principal.exists` or `api_key.limit_reached`.
@@ -56,6 +58,8 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     if org_id is not None:
         await organizations.refuse_closed(session, org_id)
     await _refuse_ended(session, actor, org_id)
+    if key.agent_id is not None:
+        await agents.refuse_retired(session, key.agent_id)
     await _refuse_to_outlive(session, actor, key)
     was_made = await made_by(session, ApiKey, key.command_id) is not None
     if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
@@ -79,10 +83,31 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     return row
 
 
-async def revoke(session: AsyncSession, actor: Actor, row: ApiKey) -> None:
-    """Revoke a key for good. Idempotent."""
-    if await keys.revoke(session, row.id):
-        await audit.record(session, actor, "api_key.revoke", row.id, {"principal": row.principal}, row.org_id)
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The keys that a call has ended, and the active ones that a key issued and the caller may end."""
+
+    keys: Sequence[ApiKey]
+    issued: Sequence[ApiKey]
+
+
+async def revoke(session: AsyncSession, actor: Actor, row: ApiKey, *, with_issued: bool) -> Revoked:
+    """Revoke a key for good, and with `with_issued` those that it issued, directly or through others. Idempotent.
+
+    The caller's own key and those that it issued stay, and so do keys of roles that the caller may not revoke. Needs
+    the platform's session: a tenant's writes no keys.
+    """
+    # What it issues at this moment is then there, or refused.
+    await keys.lock(session, row.org_id)
+    found = await keys.issued_with(session, row.id, besides=actor.key_id)
+    issued = [each for each in found if actor.may_revoke(Role(each.role))]
+    ended = []
+    for each in (row, *(issued if with_issued else ())):
+        revoked = await keys.revoke(session, each.id)
+        if revoked is not None:
+            await audit.record(session, actor, "api_key.revoke", each.id, {"principal": each.principal}, each.org_id)
+            ended.append(revoked)
+    return Revoked(ended, [] if with_issued else issued)
 
 
 async def _check_references(session: AsyncSession, org_id: str | None, agent_id: str | None) -> None:

@@ -57,7 +57,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     If the principal has a key, the actor must be allowed to issue it a second one. A principal has one role.
 
     Args:
-        session: of the organization or the platform.
+        session: of the platform: a tenant's writes no link.
         actor: who makes it, and may issue keys of its role.
         link: the new row.
         plans: for the limit of seats; None if seats are not limited.
@@ -65,6 +65,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     Raises:
         NotFound: there is no such organization, or no such agent of it.
         OrganizationClosed: it has been closed.
+        AgentRetired: the agent is retired.
         Conflict: `principal.exists`.
         EntitlementMissing: the principal has no key, and all seats of the plan are taken.
     """
@@ -72,8 +73,10 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     await organizations.refuse_closed(session, link.org_id)
     # Locked, because a key that is issued to the principal meanwhile would end its links.
     await keys.lock(session, link.org_id)
-    if link.agent_id is not None and (await agents.get(session, link.agent_id)).org_id != link.org_id:
-        raise NotFound(agents.MISSING)
+    if link.agent_id is not None:
+        if (await agents.get(session, link.agent_id)).org_id != link.org_id:
+            raise NotFound(agents.MISSING)
+        await agents.refuse_retired(session, link.agent_id)
     held = await _held(session, link)
     own = (actor.org_id, actor.principal.lower()) == (link.org_id, link.principal.lower())
     if held and not own and actor.role not in SECOND_KEYS:

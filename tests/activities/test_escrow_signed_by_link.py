@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from activities.escrow.escrow import EscrowActivities
+from domain.common.access import Actor, Role
 from domain.common.errors import Forbidden
 from domain.escrow import commands as rules
 from models.messages.alert import Alert
 from models.tenants.audit import AuditEntry
 from runtime.database import Database
 from runtime.identity import new_id
+from services.messages.alert import refuse_own_key
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Stage
 
@@ -49,6 +51,11 @@ async def test_signature_by_link_is_given_on_behalf_and_told(database: Database)
         ).one()
     assert (told.kind, told.org_id, told.shared) == ("escrow.signed_by_link", job.terms.payer_org_id, True)
     assert (entry.principal, entry.made_by, entry.session_id) == ("finance", "kim", by_link.session_id)
+    # Whoever made the link does not close the alert about it.
+    async with database.platform() as session:
+        with pytest.raises(Forbidden):
+            await refuse_own_key(session, Actor(principal="Kim", role=Role.OPERATOR), told)
+        await refuse_own_key(session, Actor(principal="nora", role=Role.OPERATOR), told)
 
 
 async def test_contract_can_exclude_signatures_by_link(database: Database) -> None:

@@ -7,26 +7,27 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.messages.notification import PAGES_AT_ONCE, NotificationActivities
 from contracts.messages.notification import DigestInput, FanOut
 from contracts.runs import digest_run
-from domain.common.access import Role
+from domain.common.access import Actor, Role
 from domain.common.mail import Contact, Purpose
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.notification.channel import INBOX, ChannelKind
 from domain.messages.notification.due import Cadence, Clock
 from domain.messages.notification.preferences import Person, Preferences, recipient_of
+from models.marketplace.agent import Agent
 from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from models.messages.notification import NotificationRow
 from models.tenants.api_key import ApiKey
 from repositories.messages import alert, event
 from repositories.messages import notification as notifications
-from repositories.tenants import contact
+from repositories.tenants import audit, contact
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import fan_out
@@ -102,6 +103,55 @@ async def test_event_is_told_once_to_those_whose_role_it_is_for_over_their_verif
     await read_on(db)
     assert await told(db, org, paid) == {("ann", INBOX): "sent", ("ann", mail): "queued", ("fin", INBOX): "sent"}
     assert pending
+
+
+PROPOSE = text("""
+    INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
+        signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
+        decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, commission_from, milestones,
+        created_by, command_id, outside_listing, accept_by)
+    VALUES (:id, :client, :payee, :agent, 'x', 1, 'CREDIT', '{a}', ARRAY[CAST(:signs AS text)], 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 'usual', '[]', 'x', :id, '{price}', now() + interval '1 day')
+""")
+
+
+async def test_contracts_that_nobody_agreed_to_come_in_digests_and_from_busy_clients_once_a_day(db: Database) -> None:
+    client, payee, signs = [await an_organization(db) for _ in range(3)]
+    for org in (client, payee, signs):
+        await a_principal(db, org, "ann", Role.OWNER)
+        await a_channel(db, org, "ann")
+    agent = new_id("agt")
+    async with db.platform() as session:
+        named = {"visibility": "public", "pricing_model": "free", "created_by": "x", "command_id": agent}
+        session.add(Agent(id=agent, org_id=payee, name="x", **named))
+
+    async def propose() -> dict[str | None, tuple[str, str]]:
+        """Return how each organization is told of a new proposal by mail: how that stands, and in which digest."""
+        contract_id = new_id("ctr")
+        async with db.platform() as session:
+            named = {"id": contract_id, "client": client, "payee": payee, "agent": agent, "signs": signs}
+            await session.execute(PROPOSE, named)
+            actor = Actor(principal="ann", role=Role.OWNER, org_id=client)
+            await audit.record(session, actor, "contract.create", contract_id)
+        await past_others(db)
+        await read_on(db)
+        row, found = NotificationRow, {}
+        async with db.platform() as session:
+            for each in await session.scalars(select(row).where(row.subject == contract_id)):
+                if each.channel != INBOX:
+                    found[each.org_id] = (each.status, (each.digest or "").partition("-")[0])
+                else:
+                    assert each.status == "sent"
+        return found
+
+    told_now = await propose()
+    assert told_now == {client: ("queued", ""), payee: ("waiting", "hourly"), signs: ("waiting", "hourly")}
+    async with db.platform() as session:
+        for _ in range(fan_out.CONTRACTS_A_DAY):
+            actor = Actor(principal="ann", role=Role.OWNER, org_id=client)
+            await audit.record(session, actor, "contract.create", new_id("ctr"))
+    told_later = await propose()
+    assert told_later == {client: ("queued", ""), payee: ("waiting", "daily"), signs: ("waiting", "daily")}
 
 
 async def test_failed_charge_of_an_invoice_is_left_to_its_alert(db: Database) -> None:

@@ -5,15 +5,18 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from api.app import create_app
 from domain.common.access import Actor, Role
 from domain.marketplace.agent import AgentRetired
 from repositories.marketplace import agent as agents
 from runtime.database import Database
 from services.marketplace.agent import retire
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between
+from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 from tests.support.outbox import past_others
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -50,6 +53,32 @@ async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
     (event,) = good(await seller.owner.get(f"/events?type=agent.retired&subject={agent}"))["data"]
     assert len(entries) == 1
     assert event["data"] == {"agent_id": agent, "external_id": None, "retired_at": first["retired_at"]}
+
+
+async def test_keys_sessions_and_links_of_an_agent_end_with_it(
+    new_tenant: Callable[..., Awaitable[Tenant]], database_urls: DatabaseUrls
+) -> None:
+    seller = await new_tenant("owner", "agent")
+    async with client_of(create_app(settings_for(database_urls, public_url="https://pay.example.com"))) as http:
+        await end_with_it(seller, Caller(http, seller.owner.token), Caller(http, seller.agent.token))
+
+
+async def end_with_it(seller: Tenant, owner: Caller, by_key: Caller) -> None:
+    session = good(await by_key.post("/sessions", {}), 201)
+    body = {"role": "agent", "agent_id": seller.agent_id}
+    links = [good(await owner.post("/sessions/links", {**body, "principal": f"bot-{n}"}), 201) for n in (1, 2)]
+    tokens = [link["url"].rpartition("/")[2] for link in links]
+    by_link = Caller(by_key.http, good(await by_key.post("/sessions/redeem", {"token": tokens[0]}), 201)["token"])
+    by_session = Caller(by_key.http, session["token"])
+    for caller in (by_key, by_session, by_link):
+        good(await caller.get("/me"))
+    good(await owner.post(f"/agents/{seller.agent_id}/retire", None))
+    for caller in (by_key, by_session, by_link):
+        assert (await caller.get("/me")).status_code == 401
+    assert (await by_key.post("/sessions/redeem", {"token": tokens[1]})).is_client_error
+    refused(await owner.post("/api-keys", {**body, "principal": "bot-3"}), 409, "agent.retired")
+    refused(await owner.post("/sessions/links", {**body, "principal": "bot-3"}), 409, "agent.retired")
+    good(await owner.get("/me"))
 
 
 async def test_only_who_manages_agents_retires_them(customer: Tenant, stranger: Tenant) -> None:

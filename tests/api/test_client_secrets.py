@@ -139,6 +139,17 @@ async def test_answer_that_names_a_payment_of_somebody_else_tells_nothing_of_it(
     assert (await answered(bench, tenant, key, {}))["client_secret"] is None
 
 
+async def test_repeated_answer_has_its_metadata_whatever_its_names_and_values_are(
+    bench: Bench, sealing: Database, tenant: Tenant
+) -> None:
+    theirs = await Written(sealing, tenant.org_id).begin()
+    for number, value in enumerate(("mine", "sealed:k1:x", f"kept-with:{theirs.terms.payment_id}")):
+        key = f"metadata-{number}-{theirs.terms.payment_id}"
+        answer = {"id": "agt_1", "metadata": {"client_secret": value, "payment_id": theirs.terms.payment_id}}
+        assert await answered(bench, tenant, key, answer) == answer
+        assert await answered(bench, tenant, key, {}) == answer
+
+
 @pytest.mark.parametrize("way", ["spend", "event"])
 async def test_what_is_sealed_is_opened_for_nobody_who_sends_it_as_their_own(
     way: str, operator: Caller, new_tenant: Any, sealing: Database, database_urls: DatabaseUrls

@@ -88,7 +88,7 @@ async def test_key_is_replaced_without_a_gap_and_a_third_is_refused(tenant: Tena
     refused(await tenant.owner.post("/api-keys", body), 409, "principal.exists")
     for made in (first, second):
         good(await Caller(tenant.owner.http, made["secret"]).get("/agents"))
-    assert (await tenant.owner.delete(f"/api-keys/{first['id']}")).status_code == 204
+    assert (await tenant.owner.delete(f"/api-keys/{first['id']}")).status_code == 200
     good(await Caller(tenant.owner.http, second["secret"]).get("/agents"))
     good(await tenant.owner.post("/api-keys", body), 201)
 
@@ -122,7 +122,7 @@ async def test_organization_has_as_many_active_keys_as_the_setting_says(
         made = [good(await few.post("/api-keys", {"principal": f"few-{n}", "role": "member"}), 201) for n in (1, 2)]
         third = {"principal": "few-3", "role": "member"}
         assert refused(await few.post("/api-keys", third), 409, "api_key.limit_reached")["limit"] == 3
-        assert (await few.delete(f"/api-keys/{made[0]['id']}")).status_code == 204
+        assert (await few.delete(f"/api-keys/{made[0]['id']}")).status_code == 200
         good(await few.post("/api-keys", third), 201)
 
 
@@ -158,11 +158,40 @@ async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Ca
     made = good(await tenant.owner.post("/api-keys", {"principal": "leaving", "role": "member"}), 201)
     leaving = Caller(tenant.owner.http, made["secret"])
     good(await leaving.get("/agents"))
-    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 200
     refused(await leaving.get("/agents"), 401, "auth.invalid")
-    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 200
     listed = good(await tenant.owner.get("/api-keys?active=true&limit=200"))["data"]
     assert made["id"] not in {item["id"] for item in listed}
+
+
+async def test_revoking_a_key_says_what_it_issued_and_ends_that_when_asked(
+    new_tenant: Callable[..., Awaitable[Tenant]],
+) -> None:
+    company = await new_tenant("owner", "admin")
+
+    async def made(by: Caller, principal: str, role: str) -> tuple[Caller, str]:
+        key = good(await by.post("/api-keys", {"principal": principal, "role": role}), 201)
+        return Caller(by.http, key["secret"]), key["id"]
+
+    def ids(listed: list[Any]) -> list[str]:
+        return [each["id"] for each in listed]
+
+    thief, first = await made(company.owner, "thief", "owner")
+    helper, second = await made(thief, "helper", "admin")
+    _, third = await made(helper, "clerk", "member")
+    honest, fourth = await made(thief, "honest", "owner")
+    _, fifth = await made(honest, "friend", "member")
+    once = good(await company.owner.delete(f"/api-keys/{first}"))
+    assert ids(once["revoked"]) == [first]
+    assert ids(once["issued"]) == [fifth, fourth, third, second]
+    assert once["revoked"][0]["revoked_at"] is not None
+    # Who revokes keeps the own key, and what that issued.
+    again = good(await honest.delete(f"/api-keys/{first}?with_issued=true"))
+    assert (ids(again["revoked"]), again["issued"]) == ([third, second], [])
+    refused(await helper.get("/me"), 401, "auth.invalid")
+    good(await honest.get("/me"))
+    assert ids(good(await honest.delete(f"/api-keys/{first}"))["issued"]) == []
 
 
 @pytest.mark.parametrize("by_session", [False, True], ids=["key", "session"])
@@ -179,7 +208,7 @@ async def test_file_that_is_being_read_ends_with_its_key(
         pass
 
     async def revoke() -> None:
-        assert (await tenant.owner.delete(f"/api-keys/{made['id']}")).status_code == 204
+        assert (await tenant.owner.delete(f"/api-keys/{made['id']}")).status_code == 200
 
     whole = await file_of(app, "/api-keys", token, nothing)
     assert len(whole.splitlines()) > 3
@@ -204,7 +233,7 @@ async def test_nobody_issues_a_key_above_their_own_role(granter: Role, role: Rol
 async def test_admin_revokes_keys_of_finance_and_issues_none(tenant: Tenant) -> None:
     body = {"principal": "treasurer", "role": "finance"}
     made = good(await tenant.owner.post("/api-keys", body), 201)
-    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 200
     refused(await tenant.admin.post("/api-keys", body), 403, "auth.forbidden")
 
 

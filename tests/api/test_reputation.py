@@ -341,14 +341,30 @@ async def test_who_may_not_rate_is_refused(operator, database, parties, stranger
     assert listed["data"] == []
 
 
-async def test_agents_of_the_client_give_feedback_as_people_do(operator, database, parties) -> None:
+async def test_an_agents_key_rates_contracts_that_name_it_and_replaces_no_persons_feedback(
+    operator, database, parties
+) -> None:
     client, studio = parties
-    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
-    body = {"contract_id": contract_id, "ratings": {"quality": 2}}
-    refused(await studio.agent.post("/reputation/feedback", body), 409, "reputation.own_agent")
-    made = good(await client.agent.post("/reputation/feedback", body), 201)
-    path = f"/reputation/feedback/{made['id']}"
-    assert good(await client.agent.ask("PUT", path, json={"ratings": {"quality": 4}}))["ratings"] == {"quality": 4}
+    me = good(await client.agent.get("/me"))["principal"]
+    path, now = "/reputation/feedback", datetime.now(UTC)
+    await buy(database, client)
+    another = await work(operator, database, client, studio, at=now)
+    own = await work(operator, database, client, studio, at=now, signatories=["procurement", me.upper()])
+    body = {"contract_id": own, "ratings": {"quality": 2}}
+    refused(await studio.agent.post(path, body), 409, "reputation.own_agent")
+    refused(await client.agent.post(path, body | {"contract_id": another}), 404, "not_found")
+    of_person = good(await client.owner.post(path, body | {"contract_id": another}), 201)
+    refused(
+        await client.agent.ask("PUT", f"{path}/{of_person['id']}", json={"ratings": {"quality": 1}}), 404, "not_found"
+    )
+
+    made = f"{path}/{good(await client.agent.post(path, body), 201)['id']}"
+    good(await client.agent.ask("PUT", made, json={"ratings": {"quality": 1}}))
+    refused(await client.agent.ask("PUT", made, json={"ratings": {"quality": 5}}), 409, "reputation.window_closed")
+    # A person replaces what an agent gave, however often the agent has changed it; then it is the person's.
+    assert good(await client.owner.ask("PUT", made, json={"ratings": {"quality": 4}}))["ratings"] == {"quality": 4}
+    refused(await client.agent.ask("PUT", made, json={"ratings": {"quality": 1}}), 403, "auth.forbidden")
+    refused(await client.owner.ask("PUT", made, json={"ratings": {"quality": 5}}), 409, "reputation.window_closed")
 
 
 async def test_feedback_is_not_changed_after_its_window(operator, database, parties) -> None:

@@ -145,7 +145,7 @@ async def test_link_and_its_session_end_with_the_key_of_its_maker(company: Tenan
     leaving = Caller(company.owner.http, key["secret"], company.org_id)
     unused, used = await linked(leaving, role="member"), await linked(leaving, "pia", "member")
     browser = await redeemed(leaving, used)
-    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 200
     gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(unused)})
     assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
     refused(await browser.get("/me"), 401, "session.ended")
@@ -154,7 +154,7 @@ async def test_link_and_its_session_end_with_the_key_of_its_maker(company: Tenan
 async def test_revoking_a_principals_key_ends_what_others_opened_for_it(company: Tenant) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
     browser = await redeemed(company.owner, await linked(company.owner))
-    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+    assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 200
     refused(await browser.get("/me"), 401, "session.ended")
 
 
@@ -383,7 +383,7 @@ async def test_key_that_is_issued_while_an_admin_makes_a_link_ends_it(company: T
         made_by=actor.qualified(),
         expires_at=datetime.now(UTC) + timedelta(hours=1),
     )
-    async with deps.database.tenant(company.org_id) as session:
+    async with deps.database.platform() as session:
         await links.make_link(session, actor, link, None)
         issuing = asyncio.create_task(company.owner.post("/api-keys", {"principal": "maria", "role": "member"}))
         await somebody_waits(deps.database)

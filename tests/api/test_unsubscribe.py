@@ -150,6 +150,20 @@ async def test_the_link_in_a_digest_switches_off_what_came_by_it_and_keeps_what_
         assert found == {"payout": "off", "contract": "weekly", "chargeback": "daily"}
 
 
+async def test_the_link_in_a_digest_ends_contracts_that_came_by_it_although_they_are_told_at_once_when_agreed(
+    server: httpx2.AsyncClient, told: tuple[Caller, Unsubscription]
+) -> None:
+    owner, wanted = told
+    types = {kind: {wanted.channel_id: way} for kind, way in {"contract": "instant", "escrow": "weekly"}.items()}
+    good(await owner.ask("PUT", "/notifications/preferences", json={"types": types}))
+    at = {"org_id": wanted.org_id, "principal": wanted.principal, "channel": wanted.channel_id}
+    link = LINKS.link_in(NotificationRow(kind=DIGEST, subject="hourly-2026-11-22T10", **at))
+    assert link is not None
+    assert (await server.post(link, **ONE_CLICK)).status_code == 200
+    found = {kind: await way(owner, replace(wanted, kind=kind)) for kind in ("contract", "escrow")}
+    assert found == {"contract": "off", "escrow": "weekly"}
+
+
 def test_a_link_names_what_it_ends_and_needs_an_address_and_a_key() -> None:
     wanted = Unsubscription(org_id=None, principal="kim+é@x", channel_id="nch_1", kind="payout")
     link = LINKS.link(wanted)

@@ -119,6 +119,24 @@ async def test_revoked_key_ends_its_session(owner: Visitor, tenant: Tenant, app:
     await member.browser.aclose()
 
 
+async def test_after_a_key_its_own_keys_are_offered_to_be_revoked(owner: Visitor, tenant: Tenant) -> None:
+    _, secret = await issued(owner, tenant, "revoked-with")
+    thief = Caller(tenant.owner.http, secret)
+    second = good(await thief.post("/api-keys", {"principal": "revoked-with", "role": "member"}), 201)
+    keys = good(await tenant.owner.get("/api-keys", params={"q": "revoked-with"}))["data"]
+    (first,) = [key["id"] for key in keys if key["id"] != second["id"]]
+    page = f"/console/{tenant.org_id}/settings/keys/{first}/revoke?q=revoked-with"
+    asked = await owner.post(page, {"command": await owner.form(page)})
+    assert asked.status_code == 200
+    assert second["id"] in asked.text
+    assert f'action="{page}"' in asked.text
+    assert 'name="with_issued" value="true"' in asked.text
+    (command,) = re.findall(r'name="command" value="([^"]+)"', asked.text)
+    done = await owner.post(page, {"command": command, "with_issued": "true"})
+    assert done.headers["location"].endswith("?notice=key.revoked")
+    assert good(await tenant.owner.get("/api-keys?active=true&q=revoked-with"))["data"] == []
+
+
 async def test_ended_session_has_to_sign_in_again(owner: Visitor, tenant: Tenant, app: FastAPI) -> None:
     member = await signed_in(app, "member", tenant.member.token)
     mine = (await member.get(f"/console/{tenant.org_id}/settings/sessions")).text

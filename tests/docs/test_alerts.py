@@ -6,13 +6,13 @@ from pathlib import Path
 
 from activities.payouts.payout import ALERTED as OF_PAYOUTS
 from domain.credits.spend.alerts import AlertKind
-from domain.messages.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
+from domain.messages.alert.kinds import BOTH, KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from services.payments.payment_alerts import ALERTED as OF_PAYMENTS
 from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/alerts.md").read_text("utf-8")
-LADDERS = {"": (), "owners": OWNERS, "owners first": OWNERS_FIRST, "operators": OPERATORS}
+LADDERS = {"": (), "owners": OWNERS, "owners first": OWNERS_FIRST, "both": BOTH, "operators": OPERATORS}
 #: Of rules, which raise their kinds under the name of the rule.
 BY_RULES = {"fraud_suspected", "probe_failed", "provider_down"}
 

@@ -1,14 +1,18 @@
 """Connections of the pool: one that died there is replaced before anybody meets it."""
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 from sqlalchemy import text
 
-from runtime.database import Database
+from api.pool import StatementPool
+from runtime.database import SESSION_SETTINGS, Database
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
+TIMEOUT = timedelta(minutes=1)
 MINE = text("SELECT pg_backend_pid()")
 
 
@@ -74,4 +78,28 @@ async def test_a_transaction_whose_connection_dies_gives_none_back_to_the_pool(d
             assert await books.driver.fetchval("SELECT pg_backend_pid()") not in died
     finally:
         await owner.close()
+        await database.close()
+
+
+async def test_what_a_role_sets_for_itself_has_no_effect(fresh_database_urls: DatabaseUrls) -> None:
+    urls = fresh_database_urls
+    thief = await asyncpg.connect(urls.tenant)
+    name = await thief.fetchval("SELECT current_database()")
+    own = {"search_path": "evil, public", "row_security": "off", "role": "bursar_api"}
+    for setting, value in own.items():
+        literal = value if setting == "search_path" else f"'{value}'"
+        await thief.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" SET {setting} = {literal}')
+    await thief.close()
+    database, pool = Database(urls.tenant, urls.platform), StatementPool(urls.tenant, size=1, timeout=TIMEOUT)
+    listener = await pool.connect()
+    try:
+        for setting, expected in SESSION_SETTINGS.items():
+            asked = f"SELECT current_setting('{setting}')"
+            async with database.tenant_engine.connect() as connection:
+                assert await connection.scalar(text(asked)) == expected
+            assert await (await pool.get()).fetchval(asked) == expected
+            assert await listener.fetchval(asked) == expected
+    finally:
+        await listener.close()
+        await pool.close()
         await database.close()

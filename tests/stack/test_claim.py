@@ -83,10 +83,12 @@ def test_port_given_twice_names_both_variables() -> None:
 def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BURSAR_PORT", "18000")
     monkeypatch.setenv("BURSAR_TEMPORAL_PORT", "0")
-    monkeypatch.delenv("BURSAR_TEMPORAL_UI_PORT", raising=False)
+    monkeypatch.setenv("BURSAR_SLACK_SANDBOX_PORT", "8010")
+    for name in ("BURSAR_TEMPORAL_UI_PORT", "BURSAR_WORKER_METRICS_PORT"):
+        monkeypatch.delenv(name, raising=False)
     ports = Ports.from_environment()
-    assert (ports.api, ports.temporal_ui) == (18000, 8233)
-    assert ports.temporal not in {0, 7233}
+    assert (ports.api, ports.temporal_ui, ports.worker_metrics, ports.slack_sandbox) == (18000, 18233, 18001, 8010)
+    assert ports.temporal not in {0, 7233, 17233}
     monkeypatch.setenv("BURSAR_PORT", "http")
     with pytest.raises(StackError, match="BURSAR_PORT=http is not a port"):
         Ports.from_environment()

@@ -113,6 +113,26 @@ async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends:
     return replace(actor, key_id=key_id)
 
 
+async def with_session(job: Job, maker: Actor) -> str:
+    """Return a session of finance that a link opened, which was made with a key."""
+    session_id = new_id("ses")
+    async with job.stage.database.platform() as session:
+        session.add(
+            Session(
+                id=session_id,
+                secret_hash=b"0" * 32,
+                key_id=maker.key_id,
+                org_id=maker.org_id,
+                principal="finance",
+                role="finance",
+                browser="",
+                idle_seconds=60,
+                expires_at=datetime.now(UTC) + timedelta(days=1),
+            )
+        )
+    return session_id
+
+
 async def refused_as_one(job: Job, first: Actor, second: Actor) -> None:
     await job.send("approve", first)
     with pytest.raises(Conflict) as refused:
@@ -159,22 +179,26 @@ async def test_link_made_with_an_issued_key_is_its_issuers_too(award):
     ben = Actor(principal="ben", role=Role.OWNER, org_id=job.terms.payer_org_id)
     await with_key(job, ben, by=None, days=8, ends=2)
     slipped = await with_key(job, ben, by=owner, days=1)
-    session_id = new_id("ses")
-    async with job.stage.database.platform() as session:
-        session.add(
-            Session(
-                id=session_id,
-                secret_hash=b"0" * 32,
-                key_id=slipped.key_id,
-                org_id=ben.org_id,
-                principal="finance",
-                role="finance",
-                browser="",
-                idle_seconds=60,
-                expires_at=datetime.now(UTC) + timedelta(days=1),
-            )
-        )
+    session_id = await with_session(job, slipped)
     await refused_as_one(job, replace(job.finance, session_id=session_id, made_by=ben.qualified()), owner)
+
+
+@pytest.mark.parametrize("shape", ["key", "rotated", "two between", "link"])
+async def test_names_in_between_make_nobody_another_person(award, shape):
+    job = await (await award()).delivered()
+    org_id = job.terms.payer_org_id
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    made_up = await with_key(job, Actor(principal="made-up", role=Role.OWNER, org_id=org_id), by=owner, days=8)
+    if shape == "rotated":
+        made_up = await with_key(job, made_up, by=made_up, days=7, ends=0)
+    if shape == "two between":
+        made_up = await with_key(job, Actor(principal="another", role=Role.OWNER, org_id=org_id), by=made_up, days=7)
+    if shape == "link":
+        slipped = replace(job.finance, session_id=await with_session(job, made_up), made_by=made_up.qualified())
+    else:
+        await with_key(job, job.finance, by=None, days=6, ends=5)
+        slipped = await with_key(job, job.finance, by=made_up, days=4)
+    await refused_as_one(job, slipped, owner)
 
 
 async def test_first_keys_and_keys_by_operators_are_their_principals(award):

@@ -15,10 +15,11 @@ from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
-from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
+from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
 from domain.billing.entitlement import EntitlementMissing
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
@@ -87,6 +88,7 @@ def _rules(deps: Deps) -> service.Rules:
         (Conflict, "api_key.limit_reached"),
         EntitlementMissing,
         OrganizationClosed,
+        AgentRetired,
     ),
 )
 async def create_api_key(
@@ -118,6 +120,7 @@ async def create_api_key(
             permissions=sorted({each.value for each in body.permissions}),
             secret_hash=hash_of(secret),
             created_by=actor.qualified(),
+            issued_by=actor.key_id,
             command_id=command.command_id,
             expires_at=body.expires_at,
         )
@@ -163,13 +166,29 @@ async def list_api_keys(
     return await asked.answer(read)
 
 
-@router.delete("/api-keys/{key_id}", status_code=204, responses=errors(NotFound))
-async def revoke_api_key(key_id: str, deps: DepsDep, actor: ActorDep) -> None:
-    """Revoke a key permanently and immediately. Revoking it again changes nothing."""
+@router.delete("/api-keys/{key_id}", response_model=ApiKeyRevoked, responses=errors(NotFound))
+async def revoke_api_key(
+    key_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    *,
+    with_issued: Annotated[
+        bool, Query(description="Also revoke the keys that it issued, directly or through others.")
+    ] = False,
+) -> ApiKeyRevoked:
+    """Revoke a key permanently and immediately. Revoking it again changes nothing.
+
+    The response lists the active keys that it issued. Your own key and those that it issued are left out.
+    """
     async with deps.session_for(actor) as session:
         row = await keys.get(session, key_id)
         permit(actor, Permission.MANAGE_KEYS)
         if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not revoke keys of the role {row.role}.")
-        await service.revoke(session, actor, row)
-    deps.keyring.forget(key_id)
+    async with deps.database.platform() as session:
+        done = await service.revoke(session, actor, row, with_issued=with_issued)
+    for each in done.keys:
+        deps.keyring.forget(each.id)
+    return ApiKeyRevoked(
+        revoked=[ApiKeyView.of(each) for each in done.keys], issued=[ApiKeyView.of(each) for each in done.issued]
+    )

@@ -60,6 +60,18 @@ class ApiKeyCreated(ApiKeyView):
         return cls(**_fields(row), secret=secret)
 
 
+class ApiKeyRevoked(ResponseModel):
+    """What the revocation of a key has ended, and what is left of what the key issued."""
+
+    revoked: list[ApiKeyView] = Field(
+        description="The keys that this request revoked. Empty if the key was revoked before."
+    )
+    issued: list[ApiKeyView] = Field(
+        description="Active keys that the key issued, directly or through others, and that you may revoke. Repeat the "
+        "request with `with_issued=true` to revoke them."
+    )
+
+
 def _fields(row: ApiKey) -> dict[str, object]:
     return {
         "id": row.id,

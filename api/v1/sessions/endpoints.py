@@ -110,7 +110,7 @@ async def create_session(
 
     async def create() -> SessionCreated:
         now, secret = datetime.now(UTC), new_secret()
-        async with deps.session_for(actor) as session:
+        async with deps.database.platform() as session:
             key = await keys.get(session, key_id)
             span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
             row = Session(
@@ -179,5 +179,6 @@ async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
                 raise NotFound(sessions.MISSING)
             if not actor.may_revoke(Role(row.role)):
                 raise Forbidden(f"The role {actor.role.value} may not end sessions of the role {row.role}.")
+    async with deps.database.platform() as session:
         await service.end(session, actor, row)
     deps.keyring.forget(session_id)

@@ -29,6 +29,7 @@ from api.v1.sessions.schemas import (
 from domain.billing.entitlement import EntitlementMissing
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
 from domain.tenants.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from models.tenants.session import SessionLink
@@ -75,6 +76,7 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
         (Conflict, "session.no_public_url"),
         EntitlementMissing,
         OrganizationClosed,
+        AgentRetired,
     ),
 )
 async def create_session_link(
@@ -107,7 +109,7 @@ async def create_session_link(
             expires_at=datetime.now(UTC) + body.expires_in,
         )
         plans = deps.settings.plan_book if deps.settings.limit_seats else None
-        async with deps.session_for(actor) as session:
+        async with deps.database.platform() as session:
             made = await links.make_link(session, actor, link, plans)
             return LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}")
 
@@ -144,6 +146,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
         permit(actor, Permission.MANAGE_KEYS)
         if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not end links for the role {row.role}.")
+    async with deps.database.platform() as session:
         await links.end_link(session, actor, row)
 
 

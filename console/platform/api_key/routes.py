@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
+from console.key.routes import revoke_at
 from console.platform.api_key import view
 from console.platform.api_key.view import FILTERS, PLACE
 from console.platform.desk import shown_to
@@ -46,9 +47,7 @@ async def issue(visit: Visit) -> Response:
 
 async def revoke(visit: Visit) -> Response:
     """Revoke a key permanently."""
-    form = await read_form(visit.request)
-    answer = await visit.order("DELETE", f"/api-keys/{visit.path('id')}", None, form.key)
-    return await visit.concluded(form, answer, lists.back(visit, PLACE), "key.revoked", show=show)
+    return await revoke_at(visit, lists.back(visit, PLACE), show)
 
 
 ROUTES = (

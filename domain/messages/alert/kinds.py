@@ -17,6 +17,8 @@ OWNERS: Ladder = (
 )
 #: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
 OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
+#: The escalation of alerts about somebody who may be an owner or an operator: both are called at once.
+BOTH: Ladder = (OWNERS[0], Step(role=Role.OPERATOR, after=timedelta()), *OWNERS_FIRST[1:])
 #: The platform's matter.
 OPERATORS: Ladder = tuple(
     Step(role=Role.OPERATOR, after=after)
@@ -42,6 +44,8 @@ class Kind:
     ladder: Ladder = ()
 
 
+#: Of a signature in a session that somebody else's link opened; its subject is the escrow.
+SIGNED_BY_LINK = "escrow.signed_by_link"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -50,13 +54,14 @@ _SENT = "the payout, sent or failed"
 _BY_HAND = Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS)
 _REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
 _DISPUTE = Kind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
+# Critical, because operators can switch off the notifications of warnings.
+_KEY = Kind(closed_by="an operator who is not in the key's line", severity=Severity.CRITICAL, ladder=BOTH)
 _TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
 
 #: Every kind that code raises, and the kinds of built-in rules that have an escalation.
 KINDS: Mapping[str, Kind] = {
-    # Critical, because operators can switch off the notifications of warnings.
-    "api_key.made_by_operator": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
-    "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "api_key.made_by_operator": _KEY,
+    "api_key.made_for_signatory": _KEY,
     "approval.requested": Kind(closed_by="its decision"),
     "billing.invoice_failed": Kind(closed_by=OPERATOR),
     "billing.other_currency": Kind(closed_by=OPERATOR),
@@ -74,7 +79,7 @@ KINDS: Mapping[str, Kind] = {
     "escrow.api_was_away": _BY_HAND,
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
-    "escrow.signed_by_link": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    SIGNED_BY_LINK: _KEY,
     "escrow.start_refused": _BY_HAND,
     "fraud_suspected": _BY_HAND,
     "invoice.books_refused": _REFUSED,

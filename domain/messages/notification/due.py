@@ -33,6 +33,15 @@ class Cadence(StrEnum):
 DIGESTS = frozenset({Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY})
 
 
+#: From the soonest to the latest.
+_SOONEST_FIRST = (Cadence.INSTANT, Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.OFF)
+
+
+def no_sooner(cadence: Cadence, least: Cadence) -> Cadence:
+    """Return the later one of two cadences."""
+    return max(cadence, least, key=_SOONEST_FIRST.index)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
     """Hours of every day in which nothing is sent, in local time; over midnight if they end before they begin."""

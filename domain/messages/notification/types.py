@@ -394,6 +394,19 @@ _MORE = {"en": "And {count} more, which your inbox has.", "de": "Und {count} wei
 SPELT_OUT = 50
 
 
+#: The types with facts of `is_uninvited`.
+UNINVITED = frozenset({"contract", "escrow"})
+
+
+def is_uninvited(fact: str, data: Mapping[str, JSON]) -> bool:
+    """Return whether a fact comes to an organization that has not agreed to be told.
+
+    It is a signatory of somebody else's contract, or a payee that has not accepted the contract.
+    """
+    role = data.get("role")
+    return role == "signatory" or (role == "payee" and fact in {"contract.proposed", "contract.expired"})
+
+
 def type_of_alert(kind: str, severity: str) -> NotificationType:
     """Return the type for an alert: its kind's own, or that of its severity."""
     return _BY_ALERT.get(kind) or BY_NAME[f"alert_{severity}"]

@@ -47,7 +47,7 @@ TABLES: Mapping[str, Place] = {
         "who a request comes from",
         "until the key ends, then as long as the acts that name it",
         {
-            IDENTIFIER: "id org_id agent_id department_id project_id command_id",
+            IDENTIFIER: "id org_id agent_id department_id project_id issued_by command_id",
             CONTACT: "principal created_by",
             SECRET: "secret_hash",
             TECHNICAL: "place role permissions created_at expires_at revoked_at last_used_at",

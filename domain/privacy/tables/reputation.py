@@ -65,7 +65,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id contract_id agent_id agent_org_id org_id event_id command_id change_command_id",
             CONTACT: "given_by",
             FREE_TEXT: "comment",
-            TECHNICAL: "ratings created_at changed_at",
+            TECHNICAL: "ratings by_agent created_at changed_at",
         },
         WHO_DECIDED,
     ),

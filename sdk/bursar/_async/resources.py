@@ -3725,9 +3725,18 @@ class AsyncApiKeys:
             },
         )
 
-    async def revoke(self, key_id: str) -> None:
-        """Revoke a key permanently and immediately. Revoking it again changes nothing."""
-        await self._caller.send("api_keys.revoke", "DELETE", f"/api/v1/api-keys/{segment(key_id)}")
+    async def revoke(self, key_id: str, *, with_issued: bool | Omitted = OMITTED) -> models.ApiKeyRevoked:
+        """Revoke a key permanently and immediately. Revoking it again changes nothing.
+
+        The response lists the active keys that it issued. Your own key and those that it issued are left out.
+        """
+        return await self._caller.ask(
+            models.ApiKeyRevoked,
+            "api_keys.revoke",
+            "DELETE",
+            f"/api/v1/api-keys/{segment(key_id)}",
+            query={"with_issued": with_issued},
+        )
 
 
 class AsyncSpendControls:
