@@ -10,6 +10,7 @@ from domain.billing.plan import FREE, PREMIUM
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
 from domain.messages.slack import HOOKS
+from domain.payments.cost_price import cheapest
 from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
 from domain.reputation.policy import EvidencePolicy
@@ -119,6 +120,13 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             )
         if (self.stripe_api_key or self.paypal_client_id) and self.trait_key is None:
             found.append(f"BURSAR_TRAIT_KEY is not set: {_STRANGERS}")
+        lowest, sold = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        whole = self.price_of_credits.price
+        if self.commission_bears_discounts and lowest < whole * (10_000 - self.commission_bps) / 10_000:
+            found.append(
+                f"BURSAR_COMMISSION_BEARS_DISCOUNTS is on, and {sold} sells a credit for {lowest.normalize():f} of "
+                f"{whole.normalize():f}: no commission is left of what is paid in such credits."
+            )
         return tuple(found)
 
     @property

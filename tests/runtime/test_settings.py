@@ -8,6 +8,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -376,7 +377,16 @@ def test_real_cards_that_relate_nobody_are_refused(
 )
 def test_cards_that_relate_nobody_are_warned_of(given: dict[str, str], is_warned: bool) -> None:
     warnings = read_settings(given).warnings
-    assert [line.startswith("BURSAR_TRAIT_KEY is not set") for line in warnings] == [True] * is_warned
+    assert any(line.startswith("BURSAR_TRAIT_KEY is not set") for line in warnings) == is_warned
+
+
+def test_commission_that_discounts_use_up_is_warned_of() -> None:
+    def warned(**given: Any) -> bool:
+        return any("BURSAR_COMMISSION_BEARS_DISCOUNTS" in line for line in Settings(**given).warnings)
+
+    assert warned()
+    assert not warned(commission_bears_discounts=False)
+    assert not warned(commission_bps=8_000)
 
 
 def test_evidence_counts_credits_at_their_price() -> None:
