@@ -56,7 +56,8 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
     await grant(operator, tenant.org_id, "70")
     shown = good(await tenant.owner.get("/billing/invoices/upcoming"))
     names = ("net", "granted_credits", "taxed_credits", "subtotal", "tax", "total", "applied_credits", "due")
-    assert [shown[name] for name in names] == ["107.00", "7.00", "0.00", "100.00", "0.00", "100.00", "0.00", "100.00"]
+    # Credits pay cost at the price of cost, and the rest at the list price.
+    assert [shown[name] for name in names] == ["107.00", "5.46", "0.00", "101.54", "0.00", "101.54", "0.00", "101.54"]
     assert good(await tenant.owner.get("/billing/invoices"))["data"] == []
     [logged] = good(await tenant.owner.get("/usage/logs"))["data"]
     assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)

@@ -21,7 +21,7 @@ MEANS = {"provider": "stripe", "return_url": "https://client.test"}
 TOP_UP = ("/payments/credits/purchase", {**MEANS, "amount": "100"})
 PACKAGE = (
     "/billing/credits/purchase",
-    {"provider": "stripe", "package": "medium", "return_url": "https://client.test"},
+    {"provider": "stripe", "package": "pack_100", "return_url": "https://client.test"},
 )
 MONEY = ("/payments", {**MEANS, "purpose": "credits", "amount": "10.00", "currency": "USD"})
 BALANCE = ("/payments", {**MEANS, "purpose": "balance", "amount": "10.00", "currency": "USD"})

@@ -80,7 +80,7 @@ RECIPES = {
         "409 escrow.wrong_state released",
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
-    "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
+    "give-an-auditor-access": ["api_key.create", "200", "401 auth.invalid"],
     "close-a-month": ["CREDIT ", "balance Liabilities:Customers:Credits", "*JournalNo,*JournalDate,*AccountName"],
     "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
     "top-up-credits": [
