@@ -12,6 +12,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, send
 from tests.api.spending import grant, reserve, use
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -185,8 +186,9 @@ async def test_search_finds_no_spend_no_limit_and_no_name_of_another_department(
         assert found["sales"] == []
 
 
-async def test_department_reads_events_of_its_own_reservations_and_limits(firm: Firm) -> None:
+async def test_department_reads_events_of_its_own_reservations_and_limits(firm: Firm, database: Database) -> None:
     held = {who: (await reserve(firm.callers[who], "1"))["id"] for who in ("sales", "support")}
+    await past_others(database)
     for who, own in {"owner": {"sales", "support"}, "sales": {"sales"}, "support": {"support"}}.items():
         listed, place = set(), ""
         while place is not None:
@@ -209,6 +211,7 @@ async def test_department_reads_alerts_of_its_own_limits(firm: Firm, database: D
                 org_id=firm.tenant.org_id,
                 shared=True,
             )
+    await past_others(database)
     own = {"owner": {"sales", "field sales", "support"}, "sales": {"sales", "field sales"}, "support": {"support"}}
     for who, names in own.items():
         wanted = {firm.controls[name] for name in names}
@@ -219,13 +222,14 @@ async def test_department_reads_alerts_of_its_own_limits(firm: Firm, database: D
 
 
 async def test_agent_reads_its_own_contracts_and_events(
-    firm: Firm, new_tenant: Callable[..., Awaitable[Tenant]]
+    firm: Firm, new_tenant: Callable[..., Awaitable[Tenant]], database: Database
 ) -> None:
     client = await new_tenant("owner")
     made: dict[str, dict[str, Any]] = {}
     for name, agent_id in firm.agents.items():
         body = {"agent_id": agent_id, "title": f"for {name}", "price": "1"}
         made[name] = good(await client.owner.post("/contracts", body, key=new_key()), 201)
+    await past_others(database)
 
     for name, other in (("agent", "other"), ("other", "agent")):
         caller = firm.callers[name]
