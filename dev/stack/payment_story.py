@@ -132,7 +132,7 @@ class PaymentStory:
         self._narrator.say("     the same request once more: the first answer, and no second charge")
 
     async def _by_hosted_checkout(self) -> None:
-        made = await self._narrator.post(CUSTOMER, "/billing/credits/purchase", {"package": "medium"})
+        made = await self._narrator.post(CUSTOMER, "/billing/credits/purchase", {"package": "pack_100"})
         self._top_ups["checkout"] = made["payment_id"]
         self._narrator.say(f"     pay here  {made['url']}")
         session = made["url"].rpartition("/")[2]

@@ -45,9 +45,8 @@ async def test_run_tells_in_words_who_owes_whom_and_until_when(world: World, tem
     escrow = await world.escrow("delivered")
     described = await temporal.get_workflow_handle(escrow["workflow_id"]).describe()
     summary = await described.static_summary()
-    assert (
-        summary == f"{escrow['payer_org_id']} pays {escrow['payee_agent_id']} 5.00 CREDIT under {escrow['contract_id']}"
-    )
+    payer, agent = f"Acme ({escrow['payer_org_id']})", f"Summariser ({escrow['payee_agent_id']})"
+    assert summary == f"{payer} pays {agent} 5.00 CREDIT under {escrow['contract_id']}"
     details = await temporal.get_workflow_handle(escrow["workflow_id"]).query("__temporal_workflow_metadata")
     shown = str(details)
     assert "5.00 CREDIT" in shown
