@@ -216,7 +216,7 @@ def _spent(spent: Answer, usage: str, prefs: Prefs) -> tuple[Card, ...]:
         change = f", {percent(f'{ratio.copy_abs():f}', prefs)} {'more' if ratio > 0 else 'less'}" if ratio else ""
         note = f"{before} from {days}{change}. Days are UTC."
     else:
-        note = f"Nothing from {days}. Days are UTC."
+        note = f"No spending from {days} (UTC)."
     return (Card(label="Spent this month", amount=now, href=usage, note=note),)
 
 

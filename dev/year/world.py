@@ -46,8 +46,8 @@ GRAIN = timedelta(hours=8)
 #: A bill is a draft for an hour before it is paid. The calendar stops in that hour, so that the product sees the draft
 #: and hears of the payment later, as from Stripe.
 RENEWAL, DRAFT = "subscriptions.renew", timedelta(minutes=30)
-#: The task with which the sandbox asks for payment.
-PAYING = "invoices.finalize"
+#: The tasks with which the sandbox asks for payment, at first and again.
+PAYING = ("invoices.finalize", "invoices.retry")
 #: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, alert rules,
 #: meters, automatic top-ups or endpoints of webhooks, no run is ever lost, and scores are not part of the books. A run
 #: that looks for webhooks, or for whom to notify, lasts a minute of everybody's time.
@@ -181,8 +181,8 @@ class World:
     async def _next(self, until: datetime) -> datetime | None:
         """Return the next stop: when something is due, a little later so that more is, or while a bill is a draft."""
         due_at_stripe = await self.stripe("due")
-        renewal, paying = (self._at_stripe(due_at_stripe.get(name)) for name in (RENEWAL, PAYING))
-        timers = [self.calendar.next_timer(), paying, *(self._occurrence(job, self.now()) for job in self._jobs)]
+        renewal, *paying = (self._at_stripe(due_at_stripe.get(name)) for name in (RENEWAL, *PAYING))
+        timers = [self.calendar.next_timer(), *paying, *(self._occurrence(job, self.now()) for job in self._jobs)]
         stops = [max(moment, self.now()) + GRAIN for moment in timers if moment is not None and moment <= until]
         if renewal is not None and renewal + DRAFT <= until:
             stops.append(max(renewal + DRAFT, self.now()))

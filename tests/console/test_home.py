@@ -117,7 +117,7 @@ def test_short_month_counts_whole_against_the_end_of_a_longer_one() -> None:
 
 def test_month_after_one_without_spending_says_so() -> None:
     card = home(said(SUMMARY), spent=spent(date(2026, 3, 1), {date(2026, 3, 1): "2"})).cards[-1]
-    assert (card.amount.number, card.note) == ("2.00", "Nothing from Feb 1 to Feb 1. Days are UTC.")
+    assert (card.amount.number, card.note) == ("2.00", "No spending from Feb 1 to Feb 1 (UTC).")
 
 
 def test_chart_of_spending_has_its_thirty_days_and_no_service_of_before() -> None:
