@@ -128,6 +128,12 @@ def blank(**values: str) -> Shown:
     return Shown(key=new_key(), values=values)
 
 
+def query_form(values: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Shown:
+    """Return a form that is sent by GET, which gives no command, with what is wrong at its fields and on top."""
+    errors = errors or {}
+    return Shown(key="", values=values, errors=errors, summary=tuple(errors.items()))
+
+
 def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *, same_key: bool = False) -> Shown:
     """Return the form with everything kept and the refusal at its fields.
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from console.arrival import came_from
 from console.format import Prefs, count
-from console.forms import Shown, at_fields
+from console.forms import Shown, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
@@ -95,7 +95,7 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
         path=visit.request.url.path,
         given=given,
         query={**query, **cursor, "limit": ROWS, **visit.scope},
-        form=Shown(key="", values=given, errors=errors, summary=tuple(errors.items())),
+        form=query_form(given, errors),
         zone=zone,
         at_start=not cursor,
     )

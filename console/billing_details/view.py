@@ -7,6 +7,7 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Form, Shown
 from console.gateway import Answer
+from console.notification.view import LANGUAGES
 from console.sections import unanswered
 from console.widgets import Failed, Tab
 
@@ -14,7 +15,6 @@ from console.widgets import Failed, Tab
 PROFILE = ("legal_name", "line1", "line2", "postal_code", "city", "region", "country", "vat_id", "email")
 #: The fields of the contacts: addresses by the purpose of the mails, one a line.
 PURPOSES = ("billing", "security")
-LANGUAGES = (("en", "English"), ("de", "German"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from console import lists
 from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
-from console.forms import Shown, at_fields, blank, read_form, with_summary
+from console.forms import Shown, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -134,7 +134,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         visit.choices.prefs,
         f"{_base(visit)}/{escrow_id}",
         chosen=sent,
-        entry=None if is_known and not wrong else _entry(parameter, sent, wrong),
+        entry=None if is_known and not wrong else query_form({parameter: sent}, {parameter: wrong} if wrong else {}),
         balance=balance.body if balance is not None and balance.ok else None,
         ways=ways,
         quote=await _quote(visit, escrow) if ways and escrow["currency"] == CREDIT else None,
@@ -161,11 +161,6 @@ def _all(escrow: Mapping[str, Any], action: Mapping[str, Any], name: EscrowActio
     if name is A.RESOLVE and escrow["dispute"]:
         return str(escrow["dispute"]["default_payee_share"])
     return str(action["effect"]["to_payer"]) if name is A.REFUND else ""
-
-
-def _entry(parameter: str, value: str, wrong: str) -> Shown:
-    errors = {parameter: wrong} if wrong else {}
-    return Shown(key="", values={parameter: value}, errors=errors, summary=tuple(errors.items()))
 
 
 def _named(answer: Answer, name: EscrowAction) -> dict[str, Any]:

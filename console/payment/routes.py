@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console import lists
-from console.forms import Shown, at_fields, blank, new_key, read_form
-from console.gateway import Answer, Refused
+from console.forms import Shown, at_fields, blank, new_key, query_form, read_form
+from console.gateway import BACKGROUND, Answer, Refused
 from console.payment import acts as commands
 from console.payment import one, view, way
 from console.payment.acts import PATHS, PREVIEWED
@@ -125,11 +125,13 @@ async def go(visit: Visit) -> Response:
 async def come_back(visit: Visit) -> Response:
     """Show the returning payer the payment's state in the books, not what the address claims.
 
-    The webhook may come later than the payer, so the provider is asked first: who has just paid is not asked again.
+    The webhook may come later than the payer, so the provider is asked first: who has just paid is not asked again. A
+    page that follows what changes asks nobody.
     """
     path = f"{_PATH}/{visit.path('id')}"
     answer = await visit.ask(path)
-    if visit.theirs(answer.need())["status"] in _PAID_ELSEWHERE and visit.may(Permission.PAY):
+    awaits = visit.theirs(answer.need())["status"] in _PAID_ELSEWHERE and BACKGROUND not in visit.request.headers
+    if awaits and visit.may(Permission.PAY):
         await visit.order("POST", f"{path}/confirm", None, new_key())
         answer = await visit.ask(path)
     return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
@@ -155,9 +157,9 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
     if not found["effect"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     sent = chosen or _all(visit, found, name)
-    entry = None if is_known else Shown(key="", values={"amount": sent})
+    entry = None if is_known else query_form({"amount": sent})
     if wrong:
-        entry, status = Shown(key="", values={"amount": chosen}, errors={"amount": wrong}), 422
+        entry, status = query_form({"amount": chosen}, {"amount": wrong}), 422
     here = f"{visit.base}{_PATH}/{payment_id}"
     page = commands.asking(found, payment, form or blank(), visit.choices.prefs, here, sent=sent, entry=entry)
     return await visit.render("payment/ask.html", page, status)

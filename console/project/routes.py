@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, at_fields, blank, read_form
+from console.forms import Shown, at_fields, blank, query_form, read_form
 from console.gateway import Answer
 from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -123,7 +123,7 @@ async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200)
         quote, errors = (answer.body, {}) if answer.ok else (None, _refused(answer))
     if errors and status == 200:
         status = 422
-    pick = Shown(key="", values=given, errors=errors, summary=tuple(errors.items()))
+    pick = query_form(given, errors)
     page = view.slots(answers, quote, ways, pick, form or blank(), visit.choices.prefs, _here(visit))
     return await visit.render("project/slots.html", page, status)
 

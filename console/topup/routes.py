@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from console.forms import Form, Shown, at_fields, blank, read_form, with_summary
+from console.forms import Form, Shown, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer
 from console.paying import COIN, NAMES, STORED, payment_options, seen
 from console.problems import Reaction, reaction_to
@@ -41,7 +41,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
             answer.need()
     if errors and status == 200:
         status = 422
-    pick = Shown(key="", values=given, errors=errors, summary=tuple(errors.items()))
+    pick = query_form(given, errors)
     page = view.page(answers, pick, form or blank(), visit.choices.prefs, visit.request.url.path, quoted=quoted)
     return await visit.render("topup/page.html", page, status)
 

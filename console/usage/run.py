@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, count, moment
-from console.forms import Shown
+from console.forms import Shown, query_form
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
@@ -104,7 +104,7 @@ def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, 
         crumbs=(Link(label="Usage", href=of.path),),
         path=here,
         month=of.month,
-        form=Shown(key="", values={"run": name}, errors=errors, summary=tuple(errors.items())),
+        form=query_form({"run": name}, errors),
         tabs=tabs,
         run=_run(known.body, of, naming) if known is not None and known.ok else None,
         run_failed=unanswered("The run", known, again) if known is not None else None,

@@ -10,7 +10,7 @@ from typing import Any
 
 from console.charts import Chart, Series, Unit, stacked
 from console.format import Amount, Ident, Prefs, amount, count, ident, month, short_day
-from console.forms import Shown
+from console.forms import Shown, query_form
 from console.gateway import Answer
 from console.sections import unanswered
 from console.widgets import Failed, Link, Tab, address
@@ -106,7 +106,7 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
         first=first,
         last=first.replace(day=monthrange(first.year, first.month)[1]),
         today=today,
-        form=Shown(key="", values={"month": wanted or shown}, errors=errors, summary=tuple(errors.items())),
+        form=query_form({"month": wanted or shown}, errors),
     )
 
 

@@ -126,7 +126,7 @@ async def test_contracts_that_nobody_agreed_to_come_in_digests_and_from_busy_cli
         session.add(Agent(id=agent, org_id=payee, name="x", **named))
 
     async def propose() -> dict[str | None, tuple[str, str]]:
-        """Return how each organization is told of a new proposal by mail: how that stands, and in which digest."""
+        """Return for each organization the status and the digest of its mail about a new proposal."""
         contract_id = new_id("ctr")
         async with db.platform() as session:
             named = {"id": contract_id, "client": client, "payee": payee, "agent": agent, "signs": signs}

@@ -181,6 +181,11 @@ async def test_who_has_just_paid_is_not_asked_to_pay_again() -> None:
         await client.get(f"{HERE}/return")
     assert "Not paid yet" not in page.text
     assert "Bought" in page.text
+    # A page that is open asks for itself again and again, and nothing of the provider.
+    waiting = FakeApi(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, "status": "requires_action"})})
+    async with browser(waiting, signed_in=True) as client:
+        await client.get(f"{HERE}/return", headers={"X-Background": "1"})
+    assert waiting.commands() == []
     assert api.commands() == [f"POST /payments/{PAY}/confirm"]
 
 
