@@ -1,8 +1,8 @@
 -- Two-phase movements: a hold is pending, then posted, voided or expired, once.
 
--- Sets an amount aside, which is zero for what is free, and answers what became of the hold since when its key is replayed. BU001: not available.
--- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account. p_lots stands with
--- `ledger.pin_lots`.
+-- Sets an amount aside, which is zero for what is free, and answers what became of the hold since when its key is
+-- replayed. BU001: not available. BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account.
+-- p_lots stands with `ledger.pin_lots`.
 CREATE OR REPLACE FUNCTION ledger.hold(
     p_key text, p_account bigint, p_amount bigint, p_expires_at timestamptz, p_reference text, p_held_at timestamptz,
     p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
