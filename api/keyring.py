@@ -99,7 +99,7 @@ class Identity:
             that of its maker.
         session: None for a key.
         added: the permissions of the key beyond those of its role.
-        names: the keys and the session with whose change this is doubted.
+        names: the keys, the session, the agent and the organization with whose end this is doubted.
     """
 
     key_id: str
@@ -142,6 +142,10 @@ def _known(permissions: Collection[str]) -> frozenset[Permission]:
 
 def _share_of(org_id: str | None, principal: str) -> str:
     return f"{org_id or 'platform'}/{principal.lower()}"
+
+
+def _names(*ids: str | None) -> tuple[str, ...]:
+    return tuple({each for each in ids if each is not None})
 
 
 class KeyRing(Recurring):
@@ -234,7 +238,7 @@ class KeyRing(Recurring):
             department_id=record.department_id,
             project_id=record.project_id,
             share=record.agent_id or _share_of(record.org_id, record.principal),
-            names=(key_id,),
+            names=_names(key_id, record.agent_id, record.org_id),
             added=_known(record.permissions),
         )
         return identity, record.expires_at
@@ -263,14 +267,14 @@ class KeyRing(Recurring):
             project_id=record.project_id,
             share=record.agent_id
             or (_share_of(record.org_id, record.principal) if record.made_by is None else session_id),
-            names=tuple({record.key_id, record.spends_as, session_id}),
+            names=_names(record.key_id, record.spends_as, session_id, record.agent_id, record.org_id),
             session=SessionOf(session_id, record.made_by, span, now if is_use else last_used_at),
             added=_known(record.permissions),
         )
         return identity, record.expires_at
 
     def forget(self, name: str) -> None:
-        """Drop a key or a session from the memory of this process; with a key, the sessions that hang on it."""
+        """Drop from the memory of this process a key, a session, or all of an agent or an organization."""
         self._generation += 1
         for digest in self._by_name.pop(name, ()):
             self._drop(digest)

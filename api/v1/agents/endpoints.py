@@ -182,7 +182,10 @@ async def retire_agent(
     async def act() -> AgentView:
         async with deps.database.platform() as session:
             row = await service.retire(session, actor, agent_id, now=datetime.now(UTC))
-            return AgentView.of(row, await metadata.get(session, row.id, row.org_id))
+            shown = AgentView.of(row, await metadata.get(session, row.id, row.org_id))
+        # This process does not wait for the announcement of its own change.
+        deps.keyring.forget(agent_id)
+        return shown
 
     return await command.run(act)
 

@@ -115,6 +115,7 @@ async def close_organization(
                 session, actor, organization_id, reason=body.reason if body else None, now=datetime.now(UTC)
             )
             view, hooks = await _view(session, row), await webhook_endpoints.of(session, organization_id)
+        deps.keyring.forget(organization_id)
         for each in hooks:
             signal_endpoint(deps, each)
         return view
