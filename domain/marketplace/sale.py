@@ -12,6 +12,7 @@ from domain.marketplace.revenue_share import ALL_BPS
 #: The action of the spends that pay for purchases.
 PURCHASE = "marketplace.purchase"
 
+
 class PurchaseStatus(StrEnum):
     """Whether a purchase gives access.
 

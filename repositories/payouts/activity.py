@@ -70,16 +70,18 @@ _CLAUSES = {
     "nouns": f"(CASE WHEN s.action = '{PURCHASE}' THEN 'marketplace' ELSE split_part(t.kind, '.', 1) END"
     " = ANY(CAST(:nouns AS text[]))) = :is_named",
 }
+#: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
+_NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
 #: What is sold passes through an account of sales in two transfers; the first one, on it alone, is no fact of the
 #: seller's. `looked` walks from transfer to transfer, so that a transfer of a thousand entries is one step.
 _PAGE = """
 WITH RECURSIVE looked AS (
     (SELECT e.transfer_id, 1 AS place FROM ledger.entries e
-     WHERE e.org_id = :org_id {after} ORDER BY e.transfer_id DESC LIMIT 1)
+     WHERE e.org_id = :org_id {after} ORDER BY {newest} LIMIT 1)
     UNION ALL
     SELECT n.transfer_id, l.place + 1 FROM looked l CROSS JOIN LATERAL (
         SELECT e.transfer_id FROM ledger.entries e
-        WHERE e.org_id = :org_id AND e.transfer_id < l.transfer_id ORDER BY e.transfer_id DESC LIMIT 1
+        WHERE e.org_id = :org_id AND e.transfer_id < l.transfer_id ORDER BY {newest} LIMIT 1
     ) n
     WHERE l.place < :window
 ), chosen AS MATERIALIZED (
@@ -159,7 +161,9 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: tuple[UUID] | No
     if after is not None:
         values["after"] = after[0]
     statement = _PAGE.format(
-        after="" if after is None else "AND e.transfer_id < :after", filters=" AND ".join(filters) or "true"
+        newest=_NEWEST,
+        after="" if after is None else "AND e.transfer_id < :after",
+        filters=" AND ".join(filters) or "true",
     )
     answer = (await session.execute(text(statement), values)).mappings().all()
     found = [row for row in answer if row["id"] is not None]
@@ -183,9 +187,9 @@ def _values(wanted: Wanted) -> dict[str, Any]:
 async def _facts(session: AsyncSession, org_id: str, rows: Sequence[Any]) -> list[Fact]:
     if not rows:
         return []
-    named = {row["reference"] for row in rows} | {_paid_agent(row) for row in rows}
+    named: set[str | None] = {row["reference"] for row in rows} | {_paid_agent(row) for row in rows}
     asked = {
-        "ids": sorted(named - {None}),
+        "ids": sorted(filter(None, named)),
         "spends": [row["spend_id"] for row in rows if row["spend_id"] is not None],
         "transfers": [row["id"] for row in rows],
         "org_id": org_id,
@@ -193,8 +197,9 @@ async def _facts(session: AsyncSession, org_id: str, rows: Sequence[Any]) -> lis
     causes = {row.key: row for row in await session.execute(_CAUSES, asked) if row.key is not None}
     acted = {row.transfer_id: row.actor for row in await session.execute(_ACTORS, asked)}
     facts = [_fact(org_id, row, causes, acted.get(row["id"])) for row in rows]
-    agents = {id for fact in facts for id in (fact.agent_id, fact.cause and fact.cause.payee_agent_id)} - {None}
-    names = {row.id: row.name for row in await session.execute(_AGENTS, {"ids": sorted(agents)})} if agents else {}
+    payees = {fact.cause.payee_agent_id for fact in facts if fact.cause}
+    agents = sorted(filter(None, payees | {fact.agent_id for fact in facts}))
+    names = {row.id: row.name for row in await session.execute(_AGENTS, {"ids": agents})} if agents else {}
     return [replace(fact, agents=names) for fact in facts]
 
 

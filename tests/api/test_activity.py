@@ -109,7 +109,9 @@ async def test_escrow_is_named_by_its_title_to_both_parties(
 
 
 async def test_sale_is_a_purchase_to_the_buyer_and_earnings_of_its_agent_to_the_seller(
-    operator: Caller, new_tenant: Any, site: httpx2.AsyncClient  # noqa: F811
+    operator: Caller,
+    new_tenant: Any,
+    site: httpx2.AsyncClient,  # noqa: F811
 ) -> None:
     buyer, seller = await made(new_tenant, site), await made(new_tenant, site)
     await grant(operator, buyer.org_id)
@@ -131,6 +133,11 @@ async def test_sale_is_a_purchase_to_the_buyer_and_earnings_of_its_agent_to_the_
     assert use_fact["object"]["id"].partition("_")[2] == used["id"].partition("_")[2]
     assert (use_fact["payee_agent_id"], use_fact["payee_agent_name"]) == (id, "Reader")
     assert changed(use_fact) == {"CREDIT": {"available": "-6.00"}}
+    shown = good(await buyer.owner.get(f"/credits/spends/{use_fact['object']['id']}"))
+    assert [shown[name] for name in ("meter", "quantity", "unit_amount", "payee_agent_name")] == [
+        *("page", 3, "2.00", "Reader")
+    ]
+    assert shown["purchase_id"] == bought["purchase"]["id"]
     of_use, of_sale = await facts(seller.owner)
     assert about(of_sale) == ("marketplace", "agent", "Writer")
     assert (of_sale["object"]["id"], of_use["object"]["id"]) == (writer, id)
