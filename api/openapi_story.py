@@ -168,7 +168,12 @@ SCHEMAS: dict[str, Json] = {
     },
     "FactView": {
         **{"kind": "escrow.funded", "category": "escrow", "agent_id": None, "agent_name": None},
-        "object": {"type": "escrow", "id": f"esc_{SUFFIX}", "name": "Summarise the report"},
+        "object": {
+            "type": "escrow",
+            "id": f"esc_{SUFFIX}",
+            "name": "Summarise the report",
+            **_money("50.00", "CREDIT"),
+        },
     },
     "TransferView": {
         **{"kind": "escrow.fund", "cause": {"type": "escrow", "id": f"esc_{SUFFIX}"}},

@@ -24,11 +24,13 @@ LOOKED_AT = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What a transfer was for: an id that its organization may read, what it is called, and the agent that it pays."""
+    """What a transfer was for: an id that its organization may read, its name and price, and the agent that it pays."""
 
     id: str
     name: str | None = None
     payee_agent_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,23 +122,26 @@ ORDER BY c.place
 #: Each part reads by a primary key, or a unique one. What is another organization's is not found, whatever the session
 #: sees: who is paid by a purchase sees its transfer, and not the purchase.
 _CAUSES = text("""
-    SELECT e.id AS key, e.id, c.title AS name, e.agent_id FROM escrows e JOIN contracts c ON c.id = e.contract_id
+    SELECT e.id AS key, e.id, c.title AS name, e.agent_id, e.amount_minor, e.currency
+    FROM escrows e JOIN contracts c ON c.id = e.contract_id
     WHERE e.id = ANY(:ids) AND :org_id IN (e.org_id, e.payee_org_id)
-    UNION ALL SELECT id, id, purpose, NULL FROM payments WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, coalesce(lines -> 0 ->> 'description', number), NULL FROM invoices
+    UNION ALL SELECT id, id, purpose, NULL, amount_minor, currency FROM payments
     WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, plan, NULL FROM subscriptions WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, name, NULL FROM projects WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, source, NULL FROM credit_lots WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, NULL, NULL FROM payouts WHERE id = ANY(:ids) AND org_id = :org_id
-    UNION ALL SELECT id, id, name, id FROM agents WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, coalesce(lines -> 0 ->> 'description', number), NULL, total_minor, currency FROM invoices
+    WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, plan, NULL, NULL, NULL FROM subscriptions WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, name, NULL, NULL, NULL FROM projects WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, source, NULL, amount_minor, 'CREDIT' FROM credit_lots
+    WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, NULL, NULL, amount_minor, currency FROM payouts WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, name, id, NULL, NULL FROM agents WHERE id = ANY(:ids) AND org_id = :org_id
     UNION ALL
-    SELECT k.key, p.id, a.name, p.agent_id
+    SELECT k.key, p.id, a.name, p.agent_id, p.price_minor, p.currency
     FROM marketplace_purchases p LEFT JOIN agents a ON a.id = p.agent_id,
         LATERAL unnest(ARRAY[p.id, p.spend_id::text]) AS k (key)
     WHERE p.org_id = :org_id AND (p.id = ANY(:ids) OR p.spend_id = ANY(CAST(:spends AS uuid[])))
     UNION ALL
-    SELECT u.id, u.spend_id::text, a.name, u.agent_id FROM marketplace_uses u LEFT JOIN agents a ON a.id = u.agent_id
+    SELECT u.id, u.spend_id::text, u.meter, u.agent_id, u.price_minor, 'CREDIT' FROM marketplace_uses u
     WHERE u.id = ANY(:ids) AND u.org_id = :org_id
     """)
 _ACTORS = text("""
@@ -229,7 +234,13 @@ def _cause(row: Any, causes: Mapping[str, Any]) -> Cause | None:
     found = next((causes[each] for each in named if each in causes), None)
     if found is not None:
         id = found.id if "_" in found.id else uuid_id("spd", UUID(found.id))
-        return Cause(id=id, name=found.name, payee_agent_id=found.agent_id)
+        return Cause(
+            id=id,
+            name=found.name,
+            payee_agent_id=found.agent_id,
+            amount_minor=found.amount_minor,
+            currency=found.currency,
+        )
     if row["spend_id"] is not None:
         id, payee = uuid_id("hold" if row["is_reservation"] else "spd", row["spend_id"]), row["payee_agent_id"]
         # What pays for the use of an agent has one action; what was used is the meter.

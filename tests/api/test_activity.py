@@ -54,6 +54,7 @@ async def test_top_up_grant_and_invoice_are_one_fact_each(
     assert changed(granted) == {"CREDIT": {"available": "12.50"}}
     assert about(topped_up) == ("payment", "payment", "credits")
     assert topped_up["object"]["id"] == paid.terms.payment_id
+    assert topped_up["object"]["currency"] == paid.terms.currency
     [change] = topped_up["changes"]
     assert (change["available"], change["in_payments"]) == (change["total"], "0.00")
     assert about(billed)[:2] == ("billing", "invoice")

@@ -62,11 +62,20 @@ class FactObjectView(ResponseModel):
         "of an invoice, the plan of a subscription, what a payment was for (`credits`, `invoice`, …), or the source of "
         "a grant."
     )
+    amount: Exact | None = Field(description="What it is over as a whole; null for what has no amount of its own.")
+    currency: str | None
 
     @classmethod
     def of(cls, cause: Cause) -> Self:
         """Show what a fact was about."""
-        return cls(type=CAUSES[cause.id.rpartition("_")[0]], id=cause.id, name=cause.name)
+        priced = cause.amount_minor is not None and cause.currency is not None
+        return cls(
+            type=CAUSES[cause.id.rpartition("_")[0]],
+            id=cause.id,
+            name=cause.name,
+            amount=format_amount(cause.amount_minor or 0, cause.currency or "") if priced else None,
+            currency=cause.currency,
+        )
 
 
 class FactView(ResponseModel):
