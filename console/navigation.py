@@ -73,7 +73,7 @@ TENANT: Groups = (
     (
         "Money",
         (
-            Entry("Transactions", "/transactions", "list", Permission.READ_BILLING, letter="t"),
+            Entry("Activity", "/transactions", "list", Permission.READ_BILLING, letter="t"),
             Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
             Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
             Entry("Automatic top-up", "/auto-top-up", "refresh", Permission.PAY),

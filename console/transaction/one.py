@@ -64,7 +64,7 @@ def page(
     cause, prefs = transfer["cause"], naming.prefs
     return Transfer(
         title=words_of(transfer["kind"]),
-        crumbs=(Link(label="Transactions", href=f"{base}/transactions"),),
+        crumbs=(Link(label="Activity", href=f"{base}/transactions"),),
         id=ident(transfer["id"]),
         kind=words_of(transfer["kind"]),
         # It stands there already, as what the transfer was for.
@@ -94,7 +94,7 @@ def _for_operators(transfer: Mapping[str, Any], org_id: str, has_page: Callable[
     kind, id = transfer["cause"]["type"], transfer["cause"]["id"]
     if kind in _OF_ALL:
         return f"/console/platform/{kind}s/{id}"
-    if kind == "purchase":
+    if kind in {"purchase", "reservation", "spend"}:
         paths = (entry["account"].split("/") for entry in transfer["entries"])
         buyer = next((path[1] for path in paths if path[0] == "org"), None)
         return page_of(kind, id, buyer, is_platform=True, exists=has_page) or f"/console/search?q={id}"

@@ -9,7 +9,7 @@ from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from domain.common.ids import is_id
 
-FILTERS = ("q", "kind", "account", "reference", "currency")
+FILTERS = ("show", "q", "kind", "account", "reference", "currency")
 LABELS = {
     "q": "Text",
     "kind": "Kind",
@@ -37,9 +37,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transactions:
-    """The list."""
+    """The list; `activity` is where its facts are."""
 
     title: str
+    activity: str
     listed: Listed
     rows: tuple[Row, ...]
 
@@ -52,9 +53,11 @@ def page(found: Found, naming: Naming, href: str) -> Transactions:
         naming: how accounts and references are written.
         href: the address of a transfer's page with `{id}` in it.
     """
+    path = found.asked.path
     return Transactions(
-        title="Transactions",
-        listed=found.listed("Transactions", LABELS),
+        title="Ledger entries",
+        activity=path,
+        listed=replace(found.listed("Ledger entries", LABELS, tabbed=("show",)), clear=f"{path}?show=entries"),
         rows=tuple(row(each, naming, href) for each in found.rows),
     )
 
