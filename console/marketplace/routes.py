@@ -1,5 +1,6 @@
 """The pages of the marketplace."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -39,7 +40,10 @@ async def show(visit: Visit) -> Response:
     """Show what is for sale, as the address asks for it."""
     # What is for sale is of no organization, so none is named by operators either.
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed={"organization_id": None})
-    return await visit.render("marketplace/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
+    page = view.page(found, visit.choices.prefs, visit.base)
+    if visit.me.is_platform and not visit.may(Permission.INSPECT):
+        page = replace(page, library="")
+    return await visit.render("marketplace/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

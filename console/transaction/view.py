@@ -71,22 +71,24 @@ def row(movement: Mapping[str, Any], naming: Naming, href: str) -> Row:
         kind=words_of(movement["kind"]),
         at=moment(movement["effective_at"], prefs),
         account=account(movement["account"], naming.names),
-        reference=_reference(movement, naming),
+        reference=reference_of(movement["reference"], naming, is_buyer=movement["account"].startswith("org/")),
         amount=amount(movement["amount"], movement["currency"], prefs, signed=True),
         balance=amount(movement["balance_after"], movement["currency"], prefs),
     )
 
 
-def _reference(movement: Mapping[str, Any], naming: Naming) -> Sentence:
-    """Return what a movement was for. Who sells sees it too, but the payment and the purchase are the buyer's alone."""
-    parts = naming(movement["reference"])
-    if movement["account"].startswith("org/"):
-        return parts
-    return tuple(replace(part, href="") if part.id and _is_of_buyer(part.id.whole) else part for part in parts)
+def reference_of(reference: str | None, naming: Naming, *, is_buyer: bool) -> Sentence:
+    """Return what money moved for. Who sells sees it too, but payment, purchase and use are the buyer's alone."""
+    parts = naming(reference)
+    return (
+        parts
+        if is_buyer
+        else tuple(replace(part, href="") if part.id and _is_of_buyer(part.id.whole) else part for part in parts)
+    )
 
 
 def _is_of_buyer(id: str) -> bool:
-    return is_id(id, "pay") or is_id(id, "pur")
+    return any(is_id(id, kind) for kind in ("hold", "pay", "pur", "spd"))
 
 
 def words_of(kind: str) -> str:

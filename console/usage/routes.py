@@ -99,8 +99,7 @@ async def show_use(visit: Visit) -> Response:
     answers = await visit.ask_all(spend=(path, {}), refunds=(f"{path}/refunds", {"limit": _REFUNDS}))
     spend = visit.theirs(answers["spend"].need())
     naming = await visit.naming([spend], "agent_id", "department_id", "project_id")
-    reads_money = visit.may(Permission.READ_BILLING) or visit.me.is_platform
-    page = use.page(spend, answers["refunds"], naming, visit.base, reads_money=reads_money)
+    page = use.page(spend, answers["refunds"], naming, visit.base, reads_money=visit.reads_money)
     return await visit.render("usage/use.html", page)
 
 
