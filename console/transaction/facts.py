@@ -165,7 +165,8 @@ def row(fact: Mapping[str, Any], pages: Pages, prefs: Prefs) -> FactRow:
         href=about or transfer,
         title=_title(fact),
         about=_about(fact, prefs),
-        by=fact["agent_name"] or actor_named(fact["principal"] or ""),
+        # An agent that spent has not caused the refund, which is nobody's of the organization.
+        by=actor_named(fact["agent_name"] or fact["principal"]) if fact["principal"] else "",
         at=moment(fact["effective_at"], prefs),
         moved=_moved(fact, prefs),
         entries=transfer if about else "",
@@ -212,6 +213,7 @@ def _moved(fact: Mapping[str, Any], prefs: Prefs) -> tuple[Moved, ...]:
             if value:
                 shown = f"{-value if part in _AGAINST else value:f}"
                 written = amount(shown, change["currency"], prefs, signed=True)
-                found.append(Moved(amount=written, note=_NOTES.get(fact["kind"], note)))
+                known = _NOTES.get(fact["kind"], note) if part in {"available", "in_escrow"} else note
+                found.append(Moved(amount=written, note=known))
                 break
     return tuple(found)

@@ -74,8 +74,8 @@ _CLAUSES = {
 }
 #: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
 _NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
-#: What is sold passes through an account of sales in two transfers; the first one, on it alone, is no fact of the
-#: seller's. `looked` walks from transfer to transfer, so that a transfer of a thousand entries is one step.
+#: What is sold passes through an account of sales in two transfers. That account is left out, and so is the first one,
+#: which is on it alone: the seller's fact is what it has earned. `looked` walks from transfer to transfer, so that a transfer of a thousand entries is one step.
 _PAGE = """
 WITH RECURSIVE looked AS (
     (SELECT e.transfer_id, 1 AS place FROM ledger.entries e
@@ -114,7 +114,8 @@ SELECT c.*, last.transfer_id AS last_id, last.place AS looked,
     ARRAY(
         SELECT jsonb_build_array(a.path, e.asset, sum(e.amount)) FROM ledger.entries e
         JOIN ledger.accounts a ON a.id = e.account_id
-        WHERE e.org_id = :org_id AND e.transfer_id = c.id GROUP BY a.path, e.asset
+        WHERE e.org_id = :org_id AND e.transfer_id = c.id AND a.path NOT LIKE 'agent/%/sales/%'
+        GROUP BY a.path, e.asset
     ) AS entries
 FROM (SELECT transfer_id, place FROM looked ORDER BY place DESC LIMIT 1) last LEFT JOIN chosen c ON true
 ORDER BY c.place
@@ -221,7 +222,8 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         effective_at=row["effective_at"],
         recorded_at=row["recorded_at"],
         cause=_cause(row, causes),
-        principal=row["principal"] or (principal if whose == org_id else None),
+        # A refund of a use is the platform's, and nobody's of the organization.
+        principal=row["principal"] if row["kind"] == "use" else principal if whose == org_id else None,
         agent_id=row["agent_id"],
         changes=changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
         agents={},

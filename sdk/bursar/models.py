@@ -1848,6 +1848,8 @@ class FactObjectView(Model):
     type: str = NOT_SENT
     id: str
     name: str | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
 
 
 class FactPage(Model):

@@ -1521,7 +1521,7 @@ class AsyncPayments:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PaymentEventView]:
-        """Show each step of a payment: who, when, and the ledger transfer behind it.
+        """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
