@@ -75,7 +75,8 @@ _CLAUSES = {
 #: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
 _NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
 #: What is sold passes through an account of sales in two transfers. That account is left out, and so is the first one,
-#: which is on it alone: the seller's fact is what it has earned. `looked` walks from transfer to transfer, so that a transfer of a thousand entries is one step.
+#: which is on it alone: the seller's fact is what it has earned. `looked` walks from transfer to transfer, so that a
+#: transfer of a thousand entries is one step.
 _PAGE = """
 WITH RECURSIVE looked AS (
     (SELECT e.transfer_id, 1 AS place FROM ledger.entries e

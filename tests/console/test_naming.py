@@ -175,7 +175,7 @@ async def test_sudden_change_of_a_score_is_a_sentence_with_the_name_of_its_agent
     alert = {"id": "alr_1", "kind": "reputation_anomaly", "organization_id": OTHER, "severity": "warning"}
     alert |= {"created_at": AT, "detail": f"The score of {AGENT} fell by 2."}
     page, _ = await shown(f"{PLATFORM}/reputation", "/alerts", {**alert, "names": NAMES})
-    assert f'href="/console/{OTHER}/agents/{AGENT}"' in page
+    assert f'href="{PLATFORM}/reputation/{AGENT}"' in page
     assert "<bdi>Scribe</bdi>" in page
     assert "Part(" not in page
 
