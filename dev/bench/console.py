@@ -22,6 +22,7 @@ from console.gateway import Answer
 from console.home import view as home
 from console.mentions import Naming
 from console.pages import html, make_environment
+from console.transaction.facts import Pages
 from console.who import Me
 from dev.bench.escrow import Escrows
 from dev.bench.http import load, measure
