@@ -1,6 +1,6 @@
 """One simulated calendar for everything that asks what time it is: Python, PostgreSQL, Temporal and the sandbox.
 
-The simulated time is the machine's own, moved ahead by whole seconds. Each of the four gets it in its own way:
+The simulated time is the machine's own, moved ahead (or, for a history up to today, back) by whole seconds. Each of the four gets it in its own way:
 
 - Python: the modules of the product ask `datetime.now`; they are handed a `datetime` that knows the calendar.
 - PostgreSQL: `now()` and `clock_timestamp()` of the simulated database add what is in `simulated.clock`. The functions
@@ -41,10 +41,23 @@ CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANG
     'SELECT simulated.at(pg_catalog.timeofday()::timestamptz)';
 """
 
+_OUT_OF_POSTGRESQL = """
+CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz
+    LANGUAGE internal STABLE PARALLEL SAFE STRICT AS 'now';
+CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz
+    LANGUAGE internal VOLATILE PARALLEL SAFE STRICT AS 'clock_timestamp';
+DROP SCHEMA simulated CASCADE;
+"""
+
 
 async def install(owner: asyncpg.Connection) -> None:
-    """Have one database follow the calendar; it is of no other use from then on."""
+    """Have one database follow the calendar until `remove`."""
     await owner.execute(_IN_POSTGRESQL)
+
+
+async def remove(owner: asyncpg.Connection) -> None:
+    """Give a database PostgreSQL's own clock back."""
+    await owner.execute(_OUT_OF_POSTGRESQL)
 
 
 @dataclass
