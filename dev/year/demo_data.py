@@ -96,7 +96,7 @@ def main() -> int:
         asyncio.run(fill(data_dir, given.seed))
         asyncio.run(begin_runs(data_dir))
     except (StackError, YearError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 1
     say(f"\nReady after {time.monotonic() - began:.0f} s. Start the stack with `make run`, and open its console.")
     return 0

@@ -57,7 +57,10 @@ COMMENTS = ("Careful work, on time.", "Good, with two small mistakes.", "Exactly
 ENDS = ("scored", "signed", "scored", "scored", "split", "signed", "scored", "refunded")
 #: The jobs of these last days stay as they are: one of each.
 OPEN = ("funded", "delivered", "disputed")
-WORK: Json = {"artifacts": [{"uri": "https://files.example/result.zip", "sha256": "5e" * 32}], "note": "Ready for review"}
+WORK: Json = {
+    "artifacts": [{"uri": "https://files.example/result.zip", "sha256": "5e" * 32}],
+    "note": "Ready for review",
+}
 
 Act = Callable[[], Awaitable[object]]
 
@@ -228,7 +231,10 @@ class History:
             return  # its limit, which is part of the history
         spend = good(answer)
         now = self.world.now().isoformat()
-        usage = {"input_tokens": count * self.draw.randint(300, 900), "output_tokens": count * self.draw.randint(80, 300)}
+        usage = {
+            "input_tokens": count * self.draw.randint(300, 900),
+            "output_tokens": count * self.draw.randint(80, 300),
+        }
         data = {"agent_id": agent.id, "department_id": department, "project_id": project, "model": model}
         event = {
             "specversion": "1.0",
@@ -250,7 +256,12 @@ class History:
         seller = self.draw.choice(self.sellers)
         price = f"{self.draw.randint(6, 30) * 10}.00"
         by_card = payer is self.acme
-        terms: Json = {"agent_id": seller.id, "title": title, "price": price, "currency": "USD" if by_card else "CREDIT"}
+        terms: Json = {
+            "agent_id": seller.id,
+            "title": title,
+            "price": price,
+            "currency": "USD" if by_card else "CREDIT",
+        }
         terms["required_signatures"] = 1
         contract = await payer.post("/contracts", terms)
         escrow = await payer.post("/escrows", {"contract_id": contract["id"]})
