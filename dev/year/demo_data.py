@@ -24,7 +24,7 @@ from dev.stack.process import StackError
 from dev.stack.seed import Seed
 from dev.stack.supervisor import DATABASE, SEED, Stack, delete_data
 from dev.year import calendar
-from dev.year.history import DAYS, History
+from dev.year.history import History
 from dev.year.world import IDLE_JOBS, YearError, running, stripe_time
 from runtime.environment import forget_others
 
@@ -33,14 +33,14 @@ NEEDED = frozenset({"reputation-decay", "spend-days", "usage-charges"})
 OWNER, TENANT, PLATFORM = "postgres", "bursar_api", "bursar_platform"
 
 
-async def fill(data_dir: Path, seed: int) -> None:
+async def fill(data_dir: Path, seed: int, days: int) -> None:
     """Play the history on the cluster of a data directory that has none."""
     stack = Stack(data_dir, parts=("postgres",))
     await stack.start()
     try:
         owner, *others = (stack.postgres.url(role, DATABASE) for role in (OWNER, TENANT, PLATFORM))
-        draw, ends_at = random.Random(seed), datetime.now(UTC)
-        begins_at = ends_at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        begins_at = midnight - timedelta(days=days)
         settings = stack.environment()
         idle = IDLE_JOBS - NEEDED
         urls = (owner, others[0], others[1])
@@ -48,7 +48,7 @@ async def fill(data_dir: Path, seed: int) -> None:
             made = Seed(data_dir / SEED, str(world.http.base_url).rstrip("/"), settings)
             made.keys["operator"] = world.operator.token
             await made.ensure()
-            history = History(world, made.keys, made.ids, draw, ends_at)
+            history = History(world, made.keys, made.ids, random.Random(seed), begins_at, days)
             await history.cast()
             await history.play(say)
         await _to_the_present(owner, data_dir)
@@ -65,14 +65,14 @@ async def _to_the_present(owner: str, data_dir: Path) -> None:
     stripe_time(data_dir, timedelta(0))
 
 
-async def begin_runs(data_dir: Path) -> None:
-    """Start the stack, begin the runs of what is open from the books, and stop it."""
-    stack = Stack(data_dir, Ports.from_environment(), say=say)
+async def begin_runs(data_dir: Path, ports: Ports) -> None:
+    """Start the stack, begin the runs of what is open from the books, prove the books, and stop it."""
+    stack = Stack(data_dir, ports, say=say)
     await stack.start()
     try:
-        code = await asyncio.to_thread(on_the_books, data_dir, "resume", ["--apply", "--look"])
-        if code:
-            raise StackError("Not every run could be begun from the books: see above.")
+        for command, arguments in (("resume", ["--apply", "--look"]), ("verify", [])):
+            if await asyncio.to_thread(on_the_books, data_dir, command, arguments):
+                raise StackError(f"`manage {command}` is not content with the history: see above.")
     finally:
         await stack.stop()
 
@@ -82,6 +82,9 @@ def main() -> int:
     forget_others(os.environ)
     parser = argparse.ArgumentParser(prog="python -m dev.year.demo_data", description=__doc__)
     parser.add_argument("--new", action="store_true", help="delete the data that is there")
+    parser.add_argument(
+        "--days", type=int, default=90, choices=range(14, 366), metavar="14…365", help="of history (90)"
+    )
     parser.add_argument("--seed", type=int, default=52, help="draws another history")
     given = parser.parse_args()
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
@@ -92,9 +95,9 @@ def main() -> int:
             delete_data(data_dir)
         if (data_dir / SEED).exists():
             raise StackError(f"{data_dir} has data already. `make demo-data ARGS=--new` deletes it first.")
-        say(f"{DAYS} days of three organizations, up to now, in {data_dir}")
-        asyncio.run(fill(data_dir, given.seed))
-        asyncio.run(begin_runs(data_dir))
+        say(f"{given.days} days of three organizations, up to now, in {data_dir}")
+        asyncio.run(fill(data_dir, given.seed, given.days))
+        asyncio.run(begin_runs(data_dir, Ports.from_environment()))
     except (StackError, YearError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -1,4 +1,4 @@
-"""What three organizations did in the last 90 days: a plan that is drawn from a seed, in the order of time.
+"""What three organizations did in the last weeks: a plan that is drawn from a seed, in the order of time.
 
 Acme has agents that spend credits by department and pays a studio for jobs by card, Studio sells work and agents, and
 Meridian buys both with credits and has a plan. Acme and Studio are those of the stack's seed.
@@ -15,7 +15,6 @@ from functools import partial
 from dev.year.market import BANK, EARLY_CARD, GOOD_CARD
 from dev.year.world import Caller, Json, World, YearError, good
 
-DAYS = 90
 THIRD = "Meridian"
 COSTS = {"generate_content": "1.50", "web_search": "0.20", "classify_ticket": "0.35"}
 #: Acme's agents: name, department, action, usual uses on a working day, model.
@@ -55,7 +54,7 @@ TITLES = (
 COMMENTS = ("Careful work, on time.", "Good, with two small mistakes.", "Exactly what we needed.", "Quick answer.")
 #: What becomes of jobs, in turn: most are scored well.
 ENDS = ("scored", "signed", "scored", "scored", "split", "signed", "scored", "refunded")
-#: The jobs of these last days stay as they are: one of each.
+#: The jobs of the last day stay as they are: one of each.
 OPEN = ("funded", "delivered", "disputed")
 WORK: Json = {
     "artifacts": [{"uri": "https://files.example/result.zip", "sha256": "5e" * 32}],
@@ -82,7 +81,8 @@ class History:
     keys: dict[str, str]
     ids: dict[str, str]
     draw: random.Random
-    ends_at: datetime
+    begins_at: datetime
+    days: int
     acts: list[tuple[datetime, int, Act]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -100,18 +100,13 @@ class History:
         self.own: dict[str, tuple[Agent, str, str]] = {}
         self.offers: dict[str, str] = {}
 
-    @property
-    def begins_at(self) -> datetime:
-        """Return the midnight with which the history begins."""
-        return self.ends_at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
-
     async def cast(self) -> None:
         """Register everybody, and plan what they do."""
         await self._costs()
         await self._acme()
         await self._studio()
         await self._meridian()
-        for day in range(1, DAYS + 1):
+        for day in range(1, self.days + 1):
             self._day(day)
         self._jobs()
         self._milestones()
@@ -119,7 +114,7 @@ class History:
     async def play(self, say: Callable[[str], None]) -> None:
         """Let time pass until now, and say at each week how far it is."""
         week = self.begins_at + timedelta(days=7)
-        while self.acts and self.acts[0][0] < self.ends_at:
+        while self.acts and self.acts[0][0] < datetime.now(UTC):
             at, _, act = heapq.heappop(self.acts)
             if at >= week:
                 say(f"  {week:%d %B}")
@@ -138,6 +133,7 @@ class History:
     async def _acme(self) -> None:
         acme = self.acme
         await acme.put("/billing/profile", _profile("Acme GmbH", "Lindenstrasse 12", "Hamburg", "20095", "DE"))
+        await self._contact(acme, "billing@acme.example")
         await self._store_card(acme)
         await acme.post("/billing/subscription", {"plan": "professional"})
         await self.world.settle()
@@ -163,6 +159,7 @@ class History:
             agent = await studio.post("/agents", {"name": name, "description": description})
             await studio.put(f"/marketplace/agents/{agent['id']}", offer)
             self.offers[name] = agent["id"]
+        await self._contact(studio, "billing@studio.example")
         made = await studio.post("/billing/connect", {"country": "FR", "return_url": "https://example.com/earnings"})
         await self.world.http.get(made["onboarding_url"])
         await self.world.http.post(made["onboarding_url"], data={"number": BANK})
@@ -175,7 +172,12 @@ class History:
         secret = (await self.operator.post("/api-keys", key))["secret"]
         self.meridian = Caller(self.world.http, secret, made["id"])
         await self.meridian.put("/billing/profile", _profile("Meridian Ltd", "4 Quay Street", "Cork", "T12", "IE"))
+        await self._contact(self.meridian, "billing@meridian.example")
         await self._store_card(self.meridian)
+
+    async def _contact(self, owner: Caller, address: str) -> None:
+        contacts = [{"email": address, "purposes": ["billing", "security"]}]
+        await owner.put(f"/organizations/{owner.org_id}/contacts", {"contacts": contacts})
 
     async def _store_card(self, owner: Caller) -> None:
         customer = (await owner.post("/billing/customer"))["customer_id"]
@@ -200,18 +202,18 @@ class History:
 
     def _jobs(self) -> None:
         titles, ends = itertools.cycle(TITLES), itertools.cycle(ENDS)
-        for day in range(3, DAYS - 8, 3):
+        for day in range(3, self.days - 8, 3):
             payer = self.acme if self.draw.random() < 0.5 else self.meridian
             self._on(day, 10, partial(self._award, payer, next(titles), next(ends), day))
         for number, left in enumerate(OPEN, 1):
-            self._on(DAYS - 1, 8 + number, partial(self._award, self.acme, next(titles), left, DAYS - 1))
+            self._on(self.days - 1, 8 + number, partial(self._award, self.acme, next(titles), left, self.days - 1))
 
     def _milestones(self) -> None:
         """Plan top-ups, plans, purchases and money back."""
         meridian, acme = self.meridian, self.acme
-        for day in range(2, DAYS, 10):
+        for day in range(2, self.days, 10):
             self._on(day, 9, partial(self._top_up, meridian, self.draw.choice(("250.00", "500.00"))))
-        for day in range(6, DAYS, 14):
+        for day in range(6, self.days, 14):
             self._on(day, 9, partial(self._top_up, acme, "500.00"))
         self._on(4, 11, partial(meridian.post, "/billing/subscription", {"plan": "starter"}))
         self._on(43, 11, partial(meridian.put, "/billing/subscription", {"plan": "professional"}))
