@@ -79,7 +79,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "agent_id",
-            TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden",
+            TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden dimensions_e6",
         },
     ),
     "reputation_peers": Place(
