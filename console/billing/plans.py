@@ -21,13 +21,15 @@ EVERY: Mapping[str, str] = {Interval.MONTH: "a month", Interval.YEAR: "a year"}
 class Price:
     """What a plan costs; `href` leads to what choosing it would do, and is empty if the reader may not.
 
-    `saved` says what a year's price saves against twelve months; it is empty where that is nothing.
+    `saved` says what a year's price saves against twelve months, and `part` how much of them; both are empty where
+    that is nothing.
     """
 
     amount: Amount
     every: str
     agreed: bool
     saved: str
+    part: str
     label: str
     href: str
 
@@ -40,7 +42,7 @@ class Plan:
     current: bool
     price: Price | None
     prices: tuple[Price, ...]
-    credits: Amount
+    credits: str
     projects: str
     deployments: str
     seats: str
@@ -209,13 +211,14 @@ def _plan(
     limits, days, by_seat = plan["limits"], plan["trial_days"], plan["per_seat"]
     costs = prices_of(plan, terms, currency)
     own = None if held is None or held["plan"] != plan["id"] else held["interval"]
-    saved = _saved(costs, currency, prefs)
+    saved, part = _saved(costs, currency, prefs)
     prices = {
         each: Price(
             amount=amount(cost, currency, prefs),
             every=f"a seat {EVERY[each]}" if by_seat else EVERY[each],
             agreed=agreed,
             saved=saved if each == Interval.YEAR else "",
+            part=part if each == Interval.YEAR else "",
             label=_label(plan["name"], each, own),
             # What one has is chosen again for another number of seats only.
             href=f"{choose}?plan={plan['id']}&interval={each}" if choose and (by_seat or own != each) else "",
@@ -227,7 +230,7 @@ def _plan(
         current=plan["id"] == current,
         price=prices.get(interval) or next(iter(prices.values()), None),
         prices=tuple(prices.values()),
-        credits=amount(plan["credits_per_month"], "CREDIT", prefs),
+        credits=digits_of(decimal(plan["credits_per_month"]), prefs),
         projects=_limit(limits["projects"], prefs),
         deployments=_limit(limits["deploys"], prefs),
         seats=_limit(limits["seats"], prefs, "Up to " if by_seat else ""),
@@ -243,13 +246,13 @@ def _label(name: str, interval: str, own: str | None) -> str:
     return "Change the seats" if own == interval else f"Pay {name} by the {interval}"
 
 
-def _saved(costs: Mapping[str, tuple[str, bool]], currency: str, prefs: Prefs) -> str:
-    """Say what the year's price saves against twelve months."""
+def _saved(costs: Mapping[str, tuple[str, bool]], currency: str, prefs: Prefs) -> tuple[str, str]:
+    """Return what the year's price saves against twelve months, as an amount and as a part of them."""
     if not {Interval.MONTH, Interval.YEAR} <= costs.keys():
-        return ""
+        return "", ""
     month, year = (decimal(costs[each][0]) for each in (Interval.MONTH, Interval.YEAR))
     part = saving(year, 12 * month, prefs)
-    return f"Save {money(f'{12 * month - year:f}', currency, prefs)} ({part})" if part else ""
+    return (f"{money(f'{12 * month - year:f}', currency, prefs)} less than 12 months", part) if part else ("", "")
 
 
 def _limit(limit: int | None, prefs: Prefs, before: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from console.agent.view import state_of
 from console.charts import Chart
 from console.charts import Meter as Bar
-from console.format import Amount, Prefs, amount, count, duration, moment, money, number, percent, titled
+from console.format import Amount, Prefs, amount, count, day, duration, money, number, percent, titled
 from console.forms import Shown
 from console.gateway import Answer
 from console.marketplace.view import FIND, Face, Meter, agent_card, face_of, job_price, meters_of, price_of
@@ -153,7 +153,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
         stars=card.stars,
         ratings=card.ratings,
         jobs=count(agent["jobs_done"], prefs),
-        success=f"{number(str(score.body['task_success_rate']), prefs)}% ended well" if is_known else "",
+        success=f"{number(str(score.body['task_success_rate']), prefs)}% of jobs ended well" if is_known else "",
         bars=bars_of(score.body["dimensions"], prefs) if is_known else (),
         score_failed=unanswered("Reputation", score, here),
         history=by_dimension(nights, prefs) if nights else None,
@@ -307,10 +307,8 @@ def why_not(offer: Mapping[str, Any], org_id: str) -> str:
 
 
 def _facts(agent: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
-    found = [("By", agent["organization_name"])]
-    if agent["category"]:
-        found.append(("Category", titled(agent["category"])))
-    return (*found, ("Since", moment(agent["created_at"], prefs).text))
+    category = (("Category", titled(agent["category"])),) if agent["category"] else ()
+    return (*category, ("Listed since", day(agent["created_at"], prefs)))
 
 
 def _costs(

@@ -151,8 +151,11 @@ def counted(number: int, noun: str, prefs: Prefs) -> str:
 
 def job_price(agent: Mapping[str, Any], prefs: Prefs) -> str:
     """Write what a job of an agent costs: its listed price, else the lowest one that it takes unasked."""
-    if agent["pricing"]["amount"] is not None:
-        return listed_price(agent["pricing"], prefs)
+    pricing = agent["pricing"]
+    if pricing["amount"] is not None and pricing["model"] == OfferModel.ONE_TIME:
+        return money(pricing["amount"], pricing["currency"], prefs)
+    if pricing["amount"] is not None:
+        return listed_price(pricing, prefs)
     bounds = agent["terms"].get("price")
     if bounds and bounds["min"] is not None:
         return f"From {money(bounds['min'], bounds['currency'], prefs)}"

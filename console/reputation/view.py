@@ -1,7 +1,7 @@
 """What the page of an agent's standing shows. Scores are 0 to 10, with between what they lie nine times out of ten."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -205,7 +205,10 @@ def by_dimension(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
         Series(label=label, values=tuple(exact(each["dimensions"][name]) for each in rows))
         for name, label in DIMENSIONS.items()
     )
-    return line("Scores by day", [short_day(each["day"], prefs) for each in rows], series, Unit(prefs=prefs))
+    days = [short_day(each["day"], prefs) for each in rows]
+    drawn = line("Scores by dimension and day", days, series, Unit(prefs=prefs))
+    # A sentence for each of five lines would hide the picture; the table below it has every value.
+    return replace(drawn, sentence=f"Scores of 0 to 10 by dimension, from {days[0]} to {days[-1]}.")
 
 
 def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Prefs, amount, percent, saving
+from console.format import Amount, Prefs, amount, digits_of, percent, saving
 from console.forms import Shown
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
@@ -106,7 +106,7 @@ def _packages(
         if credit and credit["currency"] == price["currency"]:
             saved = saving(Decimal(price["amount"]), number * Decimal(credit["amount"]), prefs)
         words = str(amount(price["amount"], price["currency"], prefs))
-        title = f"{package_named(each['name'])}: {amount(each['credits'], 'CREDIT', prefs)}"
+        title = f"{package_named(each['name'])}: {digits_of(number, prefs)} credits"
         found.append((each["id"], title, f"{words}. Save {saved}" if saved else words))
     return (*found, (OWN, "Another number of credits", "Enter the number below"))
 

@@ -111,10 +111,15 @@ def test_what_is_left_empty_is_left_to_the_api() -> None:
 
 def test_review_sends_the_same_again_under_the_same_key() -> None:
     form = Form(values={"title": "T", "price": "5", "fund": "credits"}, key="con_key")
-    page = award.review(form, BASE, Prefs())
+    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
+    page = award.review(form, agent, BASE, Prefs())
     assert page.form.key == "con_key"
     assert dict(page.fields) == form.values
     assert page.price.number == "5.00"
+    # People read who is hired, and never an id.
+    assert page.title == "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?"
+    assert (page.face.name, page.face.author) == ("Summariser", "Studio")
+    assert not [fact.value for fact in page.facts if "agt_" in fact.value]
 
 
 def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:
