@@ -20,7 +20,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "agent_id board",
             TECHNICAL: (
-                "started_on evidence_count evidence_e6 ended succeeded response_count response_total_ms "
+                "started_on evidence_count evidence_e6 ended succeeded rated response_count response_total_ms "
                 "response_buckets stars_e6 rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on "
                 "category band stale_at"
             ),
