@@ -26,6 +26,7 @@ async def test_an_agent_is_found_and_hired_by_its_name(world, open_window):
         await owner.write("Price", "40.00")
         await owner.press("Hire")
         await owner.sees(f"Hire {name} and pay 40.00 credits into escrow?", f"by {seller.name}")
+        assert await owner.window.findings() == []
         assert not re.search(r"(agt|org|esc|ctr)_\w{20}", await owner.text())
         assert owner.window.heard.complaints == []
     assert good(await buyer.people["owner"].get("/contracts"))["data"] == []
