@@ -57,7 +57,7 @@ def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
 
 def test_contract_that_waited_too_long_offers_no_escrow() -> None:
     page = shown(refused(404, "not_found"), open_by=NOW.isoformat())
-    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Award the work again.")
+    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Hire the agent again.")
 
 
 def listed(escrows: Answer | None) -> view.Contracts:
