@@ -144,7 +144,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
         status=state_of(agent) if agent["retired_at"] else None,
         face=card.face,
         lead=offer["summary"] if offer else "",
-        hire=f"{around.base}/escrows/new?agent={agent['id']}" if around.may_hire and not agent["retired_at"] else "",
+        hire=f"{around.base}/escrows/new?agent={agent['id']}" if around.may_hire and agent["can_be_hired"] else "",
         description=agent["description"] or "",
         facts=_facts(agent, prefs),
         costs=_costs(agent, offer, answers.get("price"), prefs),

@@ -123,7 +123,8 @@ def face_of(agent_id: str, shown: Mapping[str, Any]) -> Face:
 
 def agent_card(agent: Mapping[str, Any], prefs: Prefs, here: str) -> Card:
     """Return the card of an agent that can be hired."""
-    return _card(agent["id"], agent, agent["description"] or "", job_price(agent, prefs), prefs, here)
+    price = job_price(agent, prefs) if agent["can_be_hired"] else "Cannot be hired now"
+    return _card(agent["id"], agent, agent["description"] or "", price, prefs, here)
 
 
 def offer_card(offer: Mapping[str, Any], prefs: Prefs, here: str) -> Card:

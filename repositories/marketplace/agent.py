@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import and_, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.common.text import rfc3339
 from domain.marketplace.agent import AgentRetired
+from domain.tenants.organization import OrganizationStatus
 from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.tenants.organization import Organization
@@ -64,10 +65,12 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
 class Card:
     """What people choose an agent by: who offers it, and what its settled work earned it.
 
-    `stars_e6` is its mean score in millionths, None without evidence; `ratings` and `jobs_done` are what counted.
+    `stars_e6` is its mean score in millionths, None without evidence; `ratings` and `jobs_done` are what counted. With
+    `can_be_hired` neither is the agent retired nor its organization suspended or closed.
     """
 
     organization_name: str
+    can_be_hired: bool
     stars_e6: int | None
     ratings: int
     jobs_done: int
@@ -75,16 +78,18 @@ class Card:
 
 async def cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, Card]:
     """Return the cards of agents by their ids, in one statement. Needs the platform's session, or their owner's."""
-    scored = ReputationAgentRow
+    scored, author = ReputationAgentRow, Organization
+    can_be_hired = and_(Agent.retired_at.is_(None), author.status == OrganizationStatus.ACTIVE)
+    counted = (scored.stars_e6, scored.evidence_count, scored.rated, scored.succeeded)
     query = (
-        select(Agent.id, Organization.name, scored.stars_e6, scored.evidence_count, scored.rated, scored.succeeded)
-        .join(Organization, Organization.id == Agent.org_id)
+        select(Agent.id, author.name, can_be_hired, *counted)
+        .join(author, author.id == Agent.org_id)
         .outerjoin(scored, scored.agent_id == Agent.id)
         .where(Agent.id.in_(agent_ids))
     )
     return {
-        id_: Card(name, stars if evidence else None, rated or 0, succeeded or 0)
-        for id_, name, stars, evidence, rated, succeeded in await session.execute(query)
+        id_: Card(name, can, stars if evidence else None, rated or 0, succeeded or 0)
+        for id_, name, can, stars, evidence, rated, succeeded in await session.execute(query)
     }
 
 

@@ -386,6 +386,7 @@ class AgentView(Model):
     stars: Decimal | None = NOT_SENT
     ratings: int = NOT_SENT
     jobs_done: int = NOT_SENT
+    can_be_hired: bool = NOT_SENT
     id: str
     name: str = NOT_SENT
     description: str | None = NOT_SENT
@@ -2484,6 +2485,7 @@ class OfferView(Model):
     stars: Decimal | None = NOT_SENT
     ratings: int = NOT_SENT
     jobs_done: int = NOT_SENT
+    can_be_hired: bool = NOT_SENT
     agent_id: str = NOT_SENT
     name: str = NOT_SENT
     organization_id: str = NOT_SENT

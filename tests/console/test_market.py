@@ -20,7 +20,13 @@ from tests.console.fake import ORG, OWN, FakeApi, browser, problem
 
 KEY = "con_market_0123456789"
 AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
-CARD: dict[str, Any] = {"organization_name": "Studio", "stars": None, "ratings": 0, "jobs_done": 0}
+CARD: dict[str, Any] = {
+    "organization_name": "Studio",
+    "stars": None,
+    "ratings": 0,
+    "jobs_done": 0,
+    "can_be_hired": True,
+}
 HIRED: dict[str, Any] = {
     "id": AGENT,
     "name": "Summariser",
@@ -160,6 +166,7 @@ def test_card_says_who_offers_the_agent_how_good_it_is_and_what_it_costs() -> No
     free = {**HIRED, "pricing": {"model": "free", "amount": None, "currency": None}}
     assert view.agent_card(free, Prefs(), HERE).price == "From 5.00\N{NO-BREAK SPACE}credits"
     assert view.agent_card({**free, "terms": {}}, Prefs(), HERE).price == "Price by agreement"
+    assert view.agent_card({**HIRED, "can_be_hired": False}, Prefs(), HERE).price == "Cannot be hired now"
 
 
 @pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])

@@ -315,6 +315,9 @@ class CardView(ResponseModel):
     stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
     ratings: int = Field(description="The number of feedbacks of clients that count.")
     jobs_done: int = Field(description="The number of contracts that ended well and count.")
+    can_be_hired: bool = Field(
+        description="Whether work can begin: the agent is not retired, and its organization not suspended or closed."
+    )
 
 
 def card(found: Card) -> dict[str, Any]:
@@ -324,6 +327,7 @@ def card(found: Card) -> dict[str, Any]:
         "stars": None if found.stars_e6 is None else points(found.stars_e6) / 2,
         "ratings": found.ratings,
         "jobs_done": found.jobs_done,
+        "can_be_hired": found.can_be_hired,
     }
 
 
