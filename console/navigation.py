@@ -63,10 +63,10 @@ TENANT: Groups = (
         (
             Entry("Escrows", "/escrows", "escrow", letter="e"),
             Entry("Contracts", "/contracts", "contract", letter="c"),
-            Entry("Agents", "/agents", "agent", letter="n"),
+            Entry("Find agents", "/marketplace", "market", letter="f"),
+            Entry("Your agents", "/agents", "agent", letter="n"),
             Entry("Earnings", "/earnings", "earnings"),
             Entry("Projects", "/projects", "project", letter="j"),
-            Entry("Marketplace", "/marketplace", "market"),
             Entry("Library", "/library", "library"),
         ),
     ),
