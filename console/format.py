@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -190,6 +190,12 @@ def percent(ratio: str, prefs: Prefs = DEFAULT) -> str:
     assert isinstance(exponent, int)
     shifted = Decimal((0, digits, exponent + 2))
     return f"{MINUS if sign and exact else ''}{digits_of(shifted, prefs)}%"
+
+
+def saving(price: Decimal, usual: Decimal, prefs: Prefs = DEFAULT) -> str:
+    """Write how much less a price is than the usual one, in whole percent rounded down; empty below one."""
+    part = ((usual - price) / usual).quantize(Decimal("0.01"), ROUND_DOWN) if usual > 0 else Decimal(0)
+    return percent(f"{part:f}", prefs) if part > 0 else ""
 
 
 def moment(iso: str | datetime, prefs: Prefs = DEFAULT) -> Moment:

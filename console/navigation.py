@@ -65,10 +65,10 @@ TENANT: Groups = (
         (
             Entry("Escrows", "/escrows", "escrow", letter="e", visits=Permission.READ),
             Entry("Contracts", "/contracts", "contract", letter="c", visits=Permission.READ),
-            Entry("Agents", "/agents", "agent", letter="n", visits=Permission.READ),
+            Entry("Find agents", "/marketplace", "market", letter="f", visits=Permission.READ),
+            Entry("Your agents", "/agents", "agent", letter="n", visits=Permission.READ),
             Entry("Earnings", "/earnings", "earnings"),
             Entry("Projects", "/projects", "project", letter="j"),
-            Entry("Marketplace", "/marketplace", "market", visits=Permission.READ),
             Entry("Library", "/library", "library"),
         ),
     ),

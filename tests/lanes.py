@@ -72,6 +72,7 @@ SLOW = {
         "tests/repositories/test_usage_log.py",
         "tests/sdk/test_killed.py",
         "tests/stack/test_bench.py",
+        "tests/stack/test_demo_data.py",
         "tests/stack/test_postgres.py",
         "tests/stack/test_run.py",
         "tests/stack/test_supervisor.py",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.agent.view import MODELS, VISIBILITIES, Options
+from console.agent.view import MODELS, OWN, VISIBILITIES, Options
 from console.forms import Form, Shown, written
 from console.status import Status, status_of
 from console.widgets import Link
@@ -50,7 +50,7 @@ class Offer:
 
 
 def _crumbs(agent: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
-    return (Link(label="Agents", href=listed), Link(label=agent["name"], href=f"{listed}/{agent['id']}"))
+    return (Link(label=OWN, href=listed), Link(label=agent["name"], href=f"{listed}/{agent['id']}"))
 
 
 def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Shown, listed: str) -> Change:
@@ -99,7 +99,7 @@ def offer(
     """
     here = f"{listed}/{agent['id']}"
     return Offer(
-        title="Offer on the marketplace",
+        title="Offer for sale",
         crumbs=_crumbs(agent, listed),
         action=f"{here}/offer",
         back=here,

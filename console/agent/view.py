@@ -14,6 +14,8 @@ from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link, Tab
 from domain.common.money import CREDIT
 
+#: The list of an organization's own, beside the directory of those of others.
+OWN = "Your agents"
 FILTERS = ("q", "visibility", "active")
 LABELS = {"q": "Name", "visibility": "Seen by", "from": "From", "to": "To"}
 VISIBILITIES = (("public", "Everybody"), ("private", "Your organization"))
@@ -102,6 +104,7 @@ class Agent:
     price: str
     reputation: str
     stars: str
+    profile: str
     change: str
     offer: str
     retire: str
@@ -122,7 +125,7 @@ def page(found: Found, prefs: Prefs, create: str) -> Agents:
     asked = found.asked
     active = asked.given.get("active", "")
     return Agents(
-        title="Agents",
+        title=OWN,
         listed=found.listed("Agents", LABELS),
         states=(
             Tab(label="All", href=asked.address(active=""), current=not active),
@@ -176,7 +179,7 @@ def create(form: Shown, listed: str) -> Create:
     """Return the form that makes an agent."""
     return Create(
         title="New agent",
-        crumbs=(Link(label="Agents", href=listed),),
+        crumbs=(Link(label=OWN, href=listed),),
         action=f"{listed}/new",
         form=form,
         visibilities=VISIBILITIES,
@@ -215,7 +218,7 @@ def one(
     escrows, earnings, score = answers.get("escrows"), answers["earnings"], answers["score"]
     return Agent(
         title=agent["name"],
-        crumbs=(Link(label="Agents", href=listed),),
+        crumbs=(Link(label=OWN, href=listed),),
         status=state_of(agent),
         id=ident(agent["id"]),
         description=agent["description"] or "",
@@ -226,6 +229,7 @@ def one(
         price=price_of(pricing, prefs),
         reputation=f"{again}/reputation",
         stars=_stars(score, prefs),
+        profile=f"{listed.removesuffix('/agents')}/marketplace/{agent['id']}",
         change=f"{again}/change" if may_change and active else "",
         offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",

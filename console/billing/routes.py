@@ -50,7 +50,13 @@ async def compare(visit: Visit) -> Response:
         terms=(f"/organizations/{visit.org_id}/billing-terms", {}),
         entitlements=("/billing/entitlements", visit.scope),
     )
-    page = plans.page(answers, visit.choices.prefs, _here(visit), may_change=visit.may(Permission.MANAGE_BILLING))
+    page = plans.page(
+        answers,
+        visit.choices.prefs,
+        _here(visit),
+        may_change=visit.may(Permission.MANAGE_BILLING),
+        interval=visit.chosen("interval").get("interval", ""),
+    )
     return await visit.render("billing/plans.html", page)
 
 

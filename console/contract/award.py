@@ -8,10 +8,11 @@ from typing import Any
 
 from console.escrow.terms import Fact
 from console.format import Amount, Prefs, amount, count
-from console.forms import Form, Shown, period
-from console.lists import Choice
+from console.forms import Form, Shown, period, written
+from console.marketplace.view import FIND, Face, face_of, job_price
 from console.widgets import Link
 from domain.common.money import CREDIT
+from domain.marketplace.offer import OfferModel
 
 #: The periods of a contract, by their names in the API, and their words.
 PERIODS = {
@@ -46,8 +47,9 @@ class Award:
     crumbs: tuple[Link, ...]
     path: str
     form: Shown
-    agents: tuple[tuple[str, str], ...]
-    more_agents: bool
+    face: Face
+    price: str
+    others: str
     signatory: str
     periods: tuple[Period, ...]
     share: str
@@ -62,35 +64,50 @@ class Review:
     crumbs: tuple[Link, ...]
     path: str
     form: Shown
+    face: Face
     price: Amount
     source: str
     facts: tuple[Fact, ...]
     fields: tuple[tuple[str, str], ...]
     back: str
+    label: str
 
 
-def page(form: Shown, agents: Choice, base: str, prefs: Prefs, defaults: Mapping[str, Any], me: str) -> Award:
+def first(agent: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the form has before anything is typed: the listed price, unless it is for a month."""
+    pricing = agent["pricing"]
+    is_of_job = pricing["amount"] is not None and pricing["model"] != OfferModel.MONTHLY
+    currency = pricing["currency"] if is_of_job else CREDIT
+    return {
+        "agent_id": agent["id"],
+        "price": written(pricing["amount"]) if is_of_job else "",
+        "currency": currency,
+        "validation_threshold": "0.80",
+        "operator_approvals": "on",
+        "fund": "credits" if currency == CREDIT else "outside",
+    }
+
+
+def page(form: Shown, agent: Mapping[str, Any], base: str, prefs: Prefs, defaults: Mapping[str, Any], me: str) -> Award:
     """Return the form.
 
     Args:
         form: as it is shown.
-        agents: that can be hired.
+        agent: that is hired.
         base: where the organization's pages begin.
         prefs: how the reader reads.
         defaults: periods and share that apply where nothing is said, by their names in the API.
         me: the default signatory; empty for an operator.
     """
-    listed = {each["id"]: _agent_words(each, prefs) for each in agents.rows}
-    chosen = form.value("agent_id")
-    if chosen and chosen not in listed:
-        listed = {chosen: chosen, **listed}
+    others = f"{base}/marketplace"
     return Award(
-        title="Award work",
-        crumbs=(Link(label="Escrows", href=f"{base}/escrows"),),
+        title=f"Hire {agent['name']}",
+        crumbs=(Link(label=FIND, href=others), Link(label=agent["name"], href=f"{others}/{agent['id']}")),
         path=f"{base}/escrows/new",
         form=form,
-        agents=(("", "Choose an agent"), *listed.items()),
-        more_agents=agents.more,
+        face=face_of(agent["id"], agent),
+        price=job_price(agent, prefs),
+        others=others,
         signatory=me,
         periods=tuple(
             Period(name=name, label=label, hint=f"Left empty: {in_words(defaults[name], prefs)}.")
@@ -98,29 +115,32 @@ def page(form: Shown, agents: Choice, base: str, prefs: Prefs, defaults: Mapping
         ),
         share=str(defaults["dispute_default_payee_share"]),
         ways=(
-            ("", "Open the escrow", "No money moves. You fund it on its page."),
-            ("credits", "Open the escrow and fund it from credits", "You see the amount before anything is done."),
-            ("balance", "Open the escrow and fund it from the balance", "For prices in money; you see the amount."),
-            ("outside", "Open the escrow and pay for it", "By card, PayPal or coins, on the page that follows."),
+            ("credits", "Pay into escrow from credits", "You confirm the amount on the next page."),
+            ("balance", "Pay into escrow from the balance", "For prices in money. You confirm the amount first."),
+            ("outside", "Pay by card, PayPal or coins", "On the page that follows."),
+            ("", "Pay later", "No money moves now. You pay on the page of the escrow."),
         ),
     )
 
 
-def review(form: Form, base: str, prefs: Prefs) -> Review:
+def review(form: Form, agent: Mapping[str, Any], base: str, prefs: Prefs) -> Review:
     """Return what is asked before an escrow is funded; the price is a plain decimal number."""
     currency = form.text("currency") or CREDIT
     price = amount(form.number("price"), currency, prefs)
-    shown = (("Work", "title"), ("Agent", "agent_id"), ("Signatories", "signatories"), ("Milestones", "milestones"))
+    back = f"{base}/escrows/new?agent={agent['id']}"
+    shown = (("Work", "title"), ("Signatories", "signatories"), ("Milestones", "milestones"))
     return Review(
-        title="Award and fund",
-        crumbs=(Link(label="Award work", href=f"{base}/escrows/new"),),
+        title=f"Hire {agent['name']} and pay {price} into escrow?",
+        crumbs=(Link(label=FIND, href=f"{base}/marketplace"), Link(label=f"Hire {agent['name']}", href=back)),
         path=f"{base}/escrows/new",
         form=Shown(key=form.key),
+        face=face_of(agent["id"], agent),
         price=price,
         source="your credits" if form.text("fund") == "credits" else f"your balance in {currency}",
         facts=tuple(Fact(label=label, value=form.text(name)) for label, name in shown if form.text(name)),
         fields=tuple((name, value) for name, value in form.values.items() if name != "confirmed"),
-        back=f"{base}/escrows/new",
+        back=back,
+        label=f"Hire and pay {price}",
     )
 
 
@@ -159,10 +179,3 @@ def in_words(period: timedelta, prefs: Prefs) -> str:
             number = minutes // size
             return f"{count(number, prefs)} {word}{'' if number == 1 else 's'}"
     return f"{count(minutes, prefs)} minutes"
-
-
-def _agent_words(agent: Mapping[str, Any], prefs: Prefs) -> str:
-    pricing = agent["pricing"]
-    if pricing["amount"] is None or pricing["currency"] is None:
-        return str(agent["name"])
-    return f"{agent['name']}, {amount(pricing['amount'], pricing['currency'], prefs)}"

@@ -1,6 +1,7 @@
 """The pages of contracts, and the form whose steps award work, open its escrow and fund it."""
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -85,21 +86,17 @@ async def open_escrow(visit: Visit) -> Response:
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that awards work; `agent` in the address chooses one."""
-    if not visit.may(Permission.AWARD):
-        raise Refused(forbidden(visit.request))
+    """Show the form that hires the agent that the address names; without one, lead to where it is chosen."""
+    visit.need(Permission.AWARD)
+    chosen = form.value("agent_id") if form else visit.chosen("agent").get("agent", "")
+    if not chosen:
+        return visit.done(f"{visit.base}/marketplace")
     settings = console_of(visit.request).settings
     defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
-    first = blank(
-        agent_id=visit.chosen("agent").get("agent", ""),
-        currency="CREDIT",
-        validation_threshold="0.80",
-        operator_approvals="on",
-    )
-    shown = form or first
+    agent = (await visit.ask(_agent(chosen))).need()
     page = award.page(
-        shown,
-        await lists.choice(visit, "agents", shown.value("agent_id"), active="true"),
+        form or blank(**award.first(agent)),
+        agent,
         visit.base,
         visit.choices.prefs,
         defaults,
@@ -108,9 +105,16 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("contract/award.html", page, status)
 
 
+def _agent(chosen: str) -> str:
+    """Return where an agent is read; what is typed into an address goes no further than that."""
+    return f"/agents/{quote(chosen, safe='')}"
+
+
 async def give(visit: Visit) -> Response:
     """Award, open and fund: each step has a key of its own that follows from the form's, so all can be repeated."""
     form = await read_form(visit.request, *award.FIELDS)
+    if not form.text("agent_id"):
+        return visit.done(f"{visit.base}/marketplace")
     # What is paid from outside is confirmed on the page that follows.
     if form.text("fund") not in {"", "outside"} and form.text("confirmed") != "yes":
         try:
@@ -118,7 +122,8 @@ async def give(visit: Visit) -> Response:
         except ValueError:
             shown = corrected(form, {"price": "Write the price as a plain number, such as 50.00."})
             return await show_new(visit, shown, 422)
-        page = award.review(form, visit.base, visit.choices.prefs)
+        agent = (await visit.ask(_agent(form.text("agent_id")))).need()
+        page = award.review(form, agent, visit.base, visit.choices.prefs)
         return await visit.render("contract/review.html", page)
     made = await visit.order("POST", "/contracts", {**award.body(form), **visit.scope}, f"{form.key}.award")
     if not made.ok:

@@ -1,5 +1,7 @@
 """Earnings of an organization, its account for payouts, and its statements."""
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from console.earnings import conversion, view
@@ -39,6 +41,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         form or blank(country="US"),
         visit.choices.prefs,
         visit.base,
+        datetime.now(UTC),
         may_pay_out=may,
         may_convert=visit.may(Permission.CONVERT_EARNINGS),
     )

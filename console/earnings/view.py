@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -101,7 +102,14 @@ class Connect:
 
 
 def page(
-    answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_pay_out: bool, may_convert: bool
+    answers: Mapping[str, Answer],
+    form: Shown,
+    prefs: Prefs,
+    base: str,
+    now: datetime,
+    *,
+    may_pay_out: bool,
+    may_convert: bool,
 ) -> Earnings:
     """Return the page.
 
@@ -111,6 +119,7 @@ def page(
         form: what connects the account.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
+        now: the time; a hold that is over is not shown.
         may_pay_out: whether the reader may say where money leaves to.
         may_convert: whether the reader may convert earnings into credits.
     """
@@ -126,7 +135,7 @@ def page(
         rows=tuple(_row(each, prefs, base) for each in whole["data"]),
         next=f"{here}?{urlencode({'cursor': whole['next_cursor']})}" if whole["next_cursor"] else "",
         earnings_failed=unanswered("Earnings", earnings, here),
-        account=_account(said["account"], prefs) if said["account"] else None,
+        account=_account(said["account"], prefs, now) if said["account"] else None,
         asks_payouts=preview is not None,
         preview_failed=unanswered("Payouts", preview, here) if preview else None,
         refused=_WHY_NOT.get(said["refused"], said["detail"] or "") if said["refused"] else "",
@@ -166,7 +175,8 @@ def _payout(body: Mapping[str, Any], prefs: Prefs) -> Payout:
     )
 
 
-def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
+def _account(body: Mapping[str, Any], prefs: Prefs, now: datetime) -> Account:
+    held = body["held_until"]
     last, currency = body["destination_last4"], body["destination_currency"] or ""
     return Account(
         provider=company(body["provider"]),
@@ -174,7 +184,7 @@ def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
         ready=body["transfers_enabled"] and body["payouts_enabled"],
         destination=f"•••• {last} {currency}".strip() if last else "",
         requirements=tuple(each.replace("_", " ").replace(".", ": ") for each in body["requirements"]),
-        held_until=moment(body["held_until"], prefs) if body["held_until"] else None,
+        held_until=moment(held, prefs) if held and datetime.fromisoformat(held) > now else None,
     )
 
 

@@ -72,7 +72,7 @@ def page(found: Found, prefs: Prefs, base: str) -> Library:
         title="Library",
         listed=found.listed("Library", {}),
         rows=tuple(row(each, prefs, found.asked.path) for each in found.rows),
-        marketplace=f"{base}/marketplace",
+        marketplace=f"{base}/marketplace/offers",
     )
 
 
@@ -115,7 +115,7 @@ def one(
     refused = known.get("refund", {}).get("reason")
     links = []
     if offered:
-        links.append(Link(label="On the marketplace", href=f"{base}/marketplace/{purchase['agent_id']}"))
+        links.append(Link(label="Its profile", href=f"{base}/marketplace/{purchase['agent_id']}"))
     if purchase["payment_id"]:
         links.append(Link(label="Its payment", href=f"{base}/payments/{purchase['payment_id']}"))
     return Purchase(

@@ -1,1 +1,1 @@
-"""The marketplace: agents that are for sale, one of them, and buying it."""
+"""Agents of others: found, hired for a job, and bought."""

@@ -1,17 +1,19 @@
-"""What the page of one agent that is for sale shows, and the page that asks before it is bought."""
+"""What the profile of an agent shows, to those who may hire or buy it, and the page that asks before it is bought."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from console.agent.view import granted_of
-from console.format import Amount, Prefs, amount, count, moment, money, number, percent
+from console.agent.view import state_of
+from console.charts import Chart
+from console.charts import Meter as Bar
+from console.format import Amount, Prefs, amount, count, day, duration, money, number, percent, titled
 from console.forms import Shown
 from console.gateway import Answer
-from console.marketplace.view import MODELS, Meter, meters_of, price_of, stars_of
+from console.marketplace.view import FIND, Face, Meter, agent_card, face_of, job_price, meters_of, price_of
 from console.paying import Way
-from console.reputation.view import points
+from console.reputation.view import Feedback, bars_of, by_dimension, exact, feedback_of
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Failed, Link
@@ -19,6 +21,7 @@ from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
 _AT_ONCE = "It is in the library at once."
+_PRICES, _ENDS = ("base_price", "adjusted_price"), ("min", "max")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +56,42 @@ class Buying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Profile:
     """One agent. `owned` is how the organization has it, None if it does not; `why` is why it cannot be bought.
 
     Attributes:
-        score: pairs of what is known of its work; empty without evidence.
+        hire: leads to the form that awards it a job; empty if the reader cannot.
+        costs: what it costs, in sentences.
+        stars: empty without evidence, as `bars` is.
+        bars: its scores by dimension; `history` draws them over time.
     """
 
     title: str
     crumbs: tuple[Link, ...]
-    status: Status
-    summary: str
+    status: Status | None
+    face: Face
+    lead: str
+    hire: str
     description: str
     facts: tuple[tuple[str, str], ...]
+    costs: tuple[str, ...]
     meters: tuple[Meter, ...]
+    price: str
     stars: str
-    score: tuple[tuple[str, str], ...]
+    ratings: str
+    jobs: str
+    success: str
+    bars: tuple[Bar, ...]
     score_failed: Failed | None
+    history: Chart | None
+    history_failed: Failed | None
+    feedback: tuple[Feedback, ...]
+    feedback_failed: Failed | None
     owned: Status | None
     owned_href: str
     own_href: str
     why: str
-    buying: Buying
+    buying: Buying | None
     form: Shown
 
 
@@ -84,6 +101,7 @@ class Asking:
 
     title: str
     crumbs: tuple[Link, ...]
+    face: Face
     back: str
     buying: Buying
     meters: tuple[Meter, ...]
@@ -99,37 +117,54 @@ class Around:
     org_id: str
     by_credits: bool
     by_money: bool
+    may_hire: bool = False
 
 
-def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Offered:
+def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
     """Return the page.
 
     Args:
-        answers: `offer`, `agent`, `score`, `library`.
+        answers: `agent`, `offer` (404 if it has none), `score`, `history`, `feedback`, `library`, and `price` where it
+            was asked for.
         form: of the dialog, or of a command that was refused.
         around: what it is made with.
     """
-    offer, agent, score = answers["offer"].need(), answers["agent"], answers["score"]
-    here = f"{around.base}/marketplace/{offer['agent_id']}"
+    agent, prefs, found = answers["agent"].need(), around.prefs, answers["offer"]
+    offer = None if found.status == 404 else found.need()
+    score, history, feedback = answers["score"], answers["history"], answers["feedback"]
+    here = f"{around.base}/marketplace/{agent['id']}"
     held = owned_by(answers["library"])
-    own = offer["organization_id"] == around.org_id
-    buying = buying_of(offer, around, held=held, have=None, ways=())
-    return Offered(
-        title=offer["name"],
-        crumbs=(Link(label="Marketplace", href=f"{around.base}/marketplace"),),
-        status=status_of("offer", offer["status"]),
-        summary=offer["summary"],
-        description=(agent.body["description"] or "") if agent.ok else "",
-        facts=_facts(offer, around.prefs),
-        meters=meters_of(offer, around.prefs),
-        stars=stars_of(offer["stars"], around.prefs),
-        score=_score(score.body, around.prefs) if score.ok else (),
-        score_failed=None if score.ok else unanswered("Reputation", score, here),
+    is_own = agent["organization_id"] == around.org_id
+    card = agent_card(agent, prefs, f"{around.base}/marketplace")
+    nights = history.body["data"] if history.ok else ()
+    is_known = score.ok and score.body["evidence_count"] > 0
+    return Profile(
+        title=agent["name"],
+        crumbs=(Link(label=FIND, href=f"{around.base}/marketplace"),),
+        status=state_of(agent) if agent["retired_at"] else None,
+        face=card.face,
+        lead=offer["summary"] if offer else "",
+        hire=f"{around.base}/escrows/new?agent={agent['id']}" if around.may_hire and agent["can_be_hired"] else "",
+        description=agent["description"] or "",
+        facts=_facts(agent, prefs),
+        costs=_costs(agent, offer, answers.get("price"), prefs),
+        meters=meters_of(offer, prefs) if offer else (),
+        price=card.price,
+        stars=card.stars,
+        ratings=card.ratings,
+        jobs=count(agent["jobs_done"], prefs),
+        success=f"{number(str(score.body['task_success_rate']), prefs)}% of jobs ended well" if is_known else "",
+        bars=bars_of(score.body["dimensions"], prefs) if is_known else (),
+        score_failed=unanswered("Reputation", score, here),
+        history=by_dimension(nights, prefs) if nights else None,
+        history_failed=unanswered("Reputation over time", history, here),
+        feedback=tuple(feedback_of(each, prefs) for each in (feedback.body["data"] if feedback.ok else ())),
+        feedback_failed=unanswered("Feedback", feedback, here),
         owned=status_of("purchase", held["status"]) if held else None,
         owned_href=f"{around.base}/library/{held['id']}" if held else "",
-        own_href=f"{around.base}/agents/{offer['agent_id']}" if own else "",
-        why=why_not(offer, around.org_id),
-        buying=buying,
+        own_href=f"{around.base}/agents/{agent['id']}" if is_own else "",
+        why=why_not(offer, around.org_id) if offer else "",
+        buying=buying_of(offer, around, held=held, have=None, ways=()) if offer else None,
         form=form,
     )
 
@@ -159,9 +194,10 @@ def asking(
     return Asking(
         title=f"{buying.label or 'Buy'}: {offer['name']}",
         crumbs=(
-            Link(label="Marketplace", href=f"{around.base}/marketplace"),
+            Link(label=FIND, href=f"{around.base}/marketplace"),
             Link(label=offer["name"], href=f"{around.base}/marketplace/{offer['agent_id']}"),
         ),
+        face=face_of(offer["agent_id"], offer),
         back=f"{around.base}/marketplace/{offer['agent_id']}",
         buying=buying,
         meters=meters_of(offer, around.prefs),
@@ -270,24 +306,43 @@ def why_not(offer: Mapping[str, Any], org_id: str) -> str:
     return ""
 
 
-def _facts(offer: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
-    found = [("Price", price_of(offer, prefs)), ("Pricing", dict(MODELS).get(offer["model"], offer["model"]))]
-    if offer["included_uses"] is not None:
-        found.append(("Uses in the price", count(offer["included_uses"], prefs)))
-    if offer["category"]:
-        found.append(("Category", offer["category"]))
-    if offer["currency"] == CREDIT or offer["prices"]:
-        found.append(("Granted credits", granted_of(offer)))
-    found.append(("Price since", moment(offer["changed_at"], prefs).text))
-    return tuple(found)
+def _facts(agent: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
+    category = (("Category", titled(agent["category"])),) if agent["category"] else ()
+    return (*category, ("Listed since", day(agent["created_at"], prefs)))
 
 
-def _score(score: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...]:
-    if not score["evidence_count"]:
-        return ()
-    return (
-        ("Score", f"{points(score['overall_score'], prefs)} of 10"),
-        ("Between", f"{points(score['low'], prefs)} and {points(score['high'], prefs)}, nine times out of ten"),
-        ("Jobs that ended well", f"{number(str(score['task_success_rate']), prefs)}%"),
-        ("Events that count", count(score["evidence_count"], prefs)),
-    )
+def _costs(
+    agent: Mapping[str, Any], offer: Mapping[str, Any] | None, price: Answer | None, prefs: Prefs
+) -> tuple[str, ...]:
+    """Say what an agent costs by the job and, where it is sold, to buy."""
+    pricing, terms = agent["pricing"], agent["terms"]
+    listed = "" if pricing["amount"] is None else f"Listed at {job_price(agent, prefs)}. "
+    found = [f"{listed}You agree on the price of your job before any money moves."]
+    if (bounds := terms.get("price")) and (said := _between(bounds, prefs)):
+        found.append(f"It accepts jobs {said} at once, and others when its author agrees.")
+    if (within := terms.get("deliver_within")) and within["min"]:
+        found.append(f"It needs at least {duration(within['min'], prefs)} to deliver.")
+    if price is not None and price.ok and price.body["adjustments"] and pricing["currency"]:
+        base, adjusted = (money(price.body[each], pricing["currency"], prefs) for each in _PRICES)
+        found += [
+            f"{line['description']}: {_changed(line['multiplier'], prefs)}." for line in price.body["adjustments"]
+        ]
+        found.append(f"Your price today is {adjusted}; the listed one is {base}.")
+    if offer and offer["status"] == OfferStatus.LISTED:
+        uses = f", with {count(offer['included_uses'], prefs)} uses" if offer["included_uses"] is not None else ""
+        found.append(f"To buy: {price_of(offer, prefs)}{uses}.")
+    granted = "accepted" if agent["accepts_granted_credits"] else "not accepted"
+    return (*found, f"Granted credits are {granted}.")
+
+
+def _between(bounds: Mapping[str, Any], prefs: Prefs) -> str:
+    low, high = (None if bounds[end] is None else money(bounds[end], bounds["currency"], prefs) for end in _ENDS)
+    if low and high:
+        return f"between {low} and {high}"
+    return f"from {low}" if low else f"up to {high}" if high else ""
+
+
+def _changed(times: float, prefs: Prefs) -> str:
+    """Write a multiplier of a price as a part of it."""
+    change = exact(times) - 1
+    return f"{percent(f'{change.copy_abs():f}', prefs)} {'less' if change < 0 else 'more'}"

@@ -1,20 +1,25 @@
-"""The pages of the marketplace."""
+"""The pages on which agents are found, hired and bought."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
 
 from console import lists
 from console.forms import Form, Shown, blank, read_form, with_summary
-from console.gateway import Answer, Refused
+from console.gateway import Answer, Refused, Wanted
 from console.marketplace import one, view
 from console.paying import NAMES, lead_on, options, payment_options
-from console.routing import COMMAND, tenant
+from console.routing import COMMAND, console_of, tenant
 from console.visit import Visit
 from domain.common.access import Permission
 
 _PATH = "/marketplace/agents"
+#: Who is not seen by all, or is retired, is hired by nobody else.
+_HIRED = {"visibility": "public", "active": "true"}
+#: So much of the history, and so much feedback, a profile shows.
+_HISTORY, _NIGHTS, _FEEDBACK = timedelta(days=90), 91, 5
 #: So many purchases of one agent are looked through for the one that gives access; it is among the latest.
 _PURCHASES = 20
 #: What the form says was shown.
@@ -33,22 +38,38 @@ def _around(visit: Visit) -> one.Around:
         org_id=visit.org_id,
         by_credits=own and visit.may(Permission.USE_CREDITS),
         by_money=own and visit.may(Permission.PAY),
+        may_hire=visit.may(Permission.AWARD),
     )
 
 
 async def show(visit: Visit) -> Response:
-    """Show what is for sale, as the address asks for it."""
-    # What is for sale is of no organization, so none is named by operators either.
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed={"organization_id": None})
-    page = view.page(found, visit.choices.prefs, visit.base)
-    if visit.me.is_platform and not visit.may(Permission.INSPECT):
-        page = replace(page, library="")
+    """Show the agents that can be hired, as the address asks for them."""
+    return await _list(visit, "/agents", view.FILTERS, _HIRED, is_for_sale=False)
+
+
+async def show_offers(visit: Visit) -> Response:
+    """Show the agents whose use is sold, as the address asks for them."""
+    return await _list(visit, _PATH, view.OFFER_FILTERS, {}, is_for_sale=True)
+
+
+async def _list(
+    visit: Visit, path: str, names: tuple[str, ...], fixed: Mapping[str, str], *, is_for_sale: bool
+) -> Response:
+    # They are of no organization, so none is named by operators either.
+    found = await lists.find(visit, path, *names, days=False, fixed={**fixed, "organization_id": None})
+    categories = console_of(visit.request).settings.categories
+    page = view.page(found, visit.choices.prefs, visit.base, categories, is_for_sale=is_for_sale)
     return await visit.render("marketplace/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "marketplace", *view.FILTERS, days=False, organization_id=None)
+    """Answer with all of those that can be hired as CSV."""
+    return await lists.csv(visit, "/agents", "agents", *view.FILTERS, days=False, organization_id=None, **_HIRED)
+
+
+async def download_offers(visit: Visit) -> Response:
+    """Answer with all of those whose use is sold as CSV."""
+    return await lists.csv(visit, _PATH, "marketplace", *view.OFFER_FILTERS, days=False, organization_id=None)
 
 
 def _library(visit: Visit) -> dict[str, Any]:
@@ -56,13 +77,19 @@ def _library(visit: Visit) -> dict[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one agent that is for sale."""
+    """Show the profile of an agent, its own organization's too."""
     agent_id = visit.path("id")
+    since = (datetime.now(UTC) - _HISTORY).date().isoformat()
+    # What a unit costs is the reader's own price: the platform has none.
+    price: dict[str, Wanted] = {} if visit.me.is_platform else {"price": (f"/payments/pricing/{agent_id}", {})}
     answers = await visit.ask_all(
         offer=(f"{_PATH}/{agent_id}", {}),
         agent=(f"/agents/{agent_id}", {}),
         score=(f"/reputation/score/{agent_id}", {}),
+        history=(f"/reputation/history/{agent_id}", {"from": since, "limit": _NIGHTS}),
+        feedback=("/reputation/feedback", {"agent_id": agent_id, "limit": _FEEDBACK}),
         library=("/marketplace/library", _library(visit)),
+        **price,
     )
     page = one.page(answers, form or blank(), _around(visit))
     return await visit.render("marketplace/page.html", page, status)
@@ -144,6 +171,8 @@ def _bought(visit: Visit, answer: Answer) -> Response:
 ROUTES = (
     tenant("/marketplace", show),
     tenant("/marketplace.csv", download),
+    tenant("/marketplace/offers", show_offers),
+    tenant("/marketplace/offers.csv", download_offers),
     tenant("/marketplace/{id}", show_one),
     tenant("/marketplace/{id}/buy", ask),
     tenant("/marketplace/{id}/buy", buy, COMMAND),

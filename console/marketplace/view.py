@@ -1,17 +1,22 @@
-"""What the list of agents for sale shows, and how offers are written everywhere."""
+"""What the directory of agents shows: those to hire, and those whose use is sold; and how prices are written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
-from console.format import Amount, Prefs, amount, money
+from console.agent.view import price_of as listed_price
+from console.format import Amount, Prefs, amount, count, money, titled
 from console.lists import Found, Listed
 from console.reputation.view import rating
+from console.widgets import Link, Tab
 from domain.marketplace.offer import OfferModel
 
-FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")
+FILTERS = ("q", "category", "min_stars")
+OFFER_FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")
 LABELS = {
-    "text": "Text",
+    "q": "Search",
+    "text": "Search",
     "model": "Pricing",
     "category": "Category",
     "currency": "Currency",
@@ -19,6 +24,8 @@ LABELS = {
     "max_price": "At most",
     "min_stars": "Stars",
 }
+#: Where agents of others are found.
+FIND = "Find agents"
 #: How an agent is paid for.
 MODELS = (
     (OfferModel.FREE.value, "Free"),
@@ -27,30 +34,49 @@ MODELS = (
     (OfferModel.USAGE.value, "By use"),
 )
 _STARS = (("", "Any"), ("3", "3 or more"), ("4", "4 or more"), ("4.5", "4.5 or more"))
+#: So many colours the discs with initials have.
+_COLOURS = 6
+Options = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One agent that is for sale."""
+class Face:
+    """What people know an agent by before they know more: its initials in a colour of its own, its name, its author."""
+
+    initials: str
+    colour: str
+    name: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One agent; `stars` is empty without evidence."""
 
     href: str
-    name: str
-    summary: str
+    face: Face
+    text: str
     category: str
-    price: str
     stars: str
+    ratings: str
+    jobs: str
+    price: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marketplace:
-    """The list."""
+class Directory:
+    """The agents that can be hired, or with `is_for_sale` those whose use is sold."""
 
     title: str
+    lead: str
+    tabs: tuple[Tab, ...]
+    is_for_sale: bool
     listed: Listed
-    models: tuple[tuple[str, str], ...]
-    stars: tuple[tuple[str, str], ...]
-    rows: tuple[Row, ...]
-    library: str
+    models: Options
+    stars: Options
+    categories: Options
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +87,80 @@ class Meter:
     price: Amount
 
 
-def page(found: Found, prefs: Prefs, base: str) -> Marketplace:
-    """Return the list for what the API has."""
-    return Marketplace(
-        title="Marketplace",
-        listed=found.listed("Marketplace", LABELS),
+def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
+    """Return the directory for what the API answered to `GET /agents`, or to `GET /marketplace/agents`."""
+    here = f"{base}/marketplace"
+    card = offer_card if is_for_sale else agent_card
+    return Directory(
+        title=FIND,
+        lead="Buy or subscribe: your organization uses the agent as often as the price allows."
+        if is_for_sale
+        else "Hire an agent for a job: your money waits in escrow until the work is accepted.",
+        tabs=(
+            Tab(label="Hire for a job", href=here, current=not is_for_sale),
+            Tab(label="Buy or subscribe", href=f"{here}/offers", current=is_for_sale),
+        ),
+        is_for_sale=is_for_sale,
+        listed=found.listed("Agents", LABELS),
         models=(("", "Any"), *MODELS),
         stars=_STARS,
-        rows=tuple(row(each, prefs, found.asked.path) for each in found.rows),
-        library=f"{base}/library",
+        categories=(("", "Any"), *((each, titled(each)) for each in categories)),
+        cards=tuple(card(each, prefs, here) for each in found.rows),
+        links=(Link(label="Library", href=f"{base}/library"), Link(label="Your agents", href=f"{base}/agents")),
     )
 
 
-def row(offer: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
-    """Return one offer of the API as it is listed."""
-    return Row(
-        href=f"{path}/{offer['agent_id']}",
-        name=offer["name"],
-        summary=offer["summary"],
-        category=offer["category"] or "",
-        price=price_of(offer, prefs),
-        stars=stars_of(offer["stars"], prefs),
+def face_of(agent_id: str, shown: Mapping[str, Any]) -> Face:
+    """Return the face of an agent, or of an offer of it."""
+    words = [word for word in shown["name"].split() if word[0].isalnum()] or ["?"]
+    return Face(
+        initials="".join(word[0] for word in words[:2]).upper(),
+        colour=f"f{crc32(agent_id.encode()) % _COLOURS + 1}",
+        name=shown["name"],
+        author=shown["organization_name"],
     )
+
+
+def agent_card(agent: Mapping[str, Any], prefs: Prefs, here: str) -> Card:
+    """Return the card of an agent that can be hired."""
+    price = job_price(agent, prefs) if agent["can_be_hired"] else "Cannot be hired now"
+    return _card(agent["id"], agent, agent["description"] or "", price, prefs, here)
+
+
+def offer_card(offer: Mapping[str, Any], prefs: Prefs, here: str) -> Card:
+    """Return the card of an agent whose use is sold."""
+    return _card(offer["agent_id"], offer, offer["summary"], price_of(offer, prefs), prefs, here)
+
+
+def _card(agent_id: str, shown: Mapping[str, Any], text: str, price: str, prefs: Prefs, here: str) -> Card:
+    return Card(
+        href=f"{here}/{agent_id}",
+        face=face_of(agent_id, shown),
+        text=text,
+        category=titled(shown["category"]) if shown["category"] else "",
+        stars="" if shown["stars"] is None else rating(shown["stars"], prefs),
+        ratings=counted(shown["ratings"], "rating", prefs),
+        jobs=f"{counted(shown['jobs_done'], 'job', prefs)} done",
+        price=price,
+    )
+
+
+def counted(number: int, noun: str, prefs: Prefs) -> str:
+    """Write a number of things."""
+    return f"{count(number, prefs)} {noun}{'' if number == 1 else 's'}"
+
+
+def job_price(agent: Mapping[str, Any], prefs: Prefs) -> str:
+    """Write what a job of an agent costs: its listed price, else the lowest one that it takes unasked."""
+    pricing = agent["pricing"]
+    if pricing["amount"] is not None and pricing["model"] == OfferModel.ONE_TIME:
+        return money(pricing["amount"], pricing["currency"], prefs)
+    if pricing["amount"] is not None:
+        return listed_price(pricing, prefs)
+    bounds = agent["terms"].get("price")
+    if bounds and bounds["min"] is not None:
+        return f"From {money(bounds['min'], bounds['currency'], prefs)}"
+    return "Price by agreement"
 
 
 def price_of(offer: Mapping[str, Any], prefs: Prefs) -> str:
@@ -106,8 +184,3 @@ def meters_of(offer: Mapping[str, Any], prefs: Prefs) -> tuple[Meter, ...]:
     """Return what units cost, by their names."""
     prices = offer["prices"] or {}
     return tuple(Meter(name=name, price=amount(prices[name], "CREDIT", prefs)) for name in sorted(prices))
-
-
-def stars_of(stars: float | None, prefs: Prefs) -> str:
-    """Write a score of five stars; that there is no evidence, where there is none."""
-    return "No evidence yet" if stars is None else f"{rating(stars, prefs)} of 5"

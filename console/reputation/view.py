@@ -1,7 +1,7 @@
 """What the page of an agent's standing shows. Scores are 0 to 10, with between what they lie nine times out of ten."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -110,6 +110,7 @@ class Reputation:
     peers: str
     peers_failed: Failed | None
     history: Chart | None
+    by_dimension: Chart | None
     history_failed: Failed | None
     feedback: tuple[Feedback, ...]
     feedback_failed: Failed | None
@@ -132,7 +133,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
     price = answers.get("price")
     return Reputation(
         title="Reputation",
-        crumbs=(Link(label="Agents", href=listed), Link(label=agent["name"], href=here)),
+        crumbs=(Link(label="Your agents", href=listed), Link(label=agent["name"], href=here)),
         stars=rating(score["stars"], prefs),
         score=points(score["overall_score"], prefs),
         between=_between(score, prefs),
@@ -141,11 +142,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
         trend=_TRENDS[score["trend"]],
         changed=signed(score["change"], prefs),
         moved=tuple(_moved(each, prefs) for each in score["moved_most"]),
-        bars=tuple(
-            meter_of(label, score["dimensions"][name], prefs)
-            for name, label in DIMENSIONS.items()
-            if name in score["dimensions"]
-        ),
+        bars=bars_of(score["dimensions"], prefs),
         dimensions=tuple(
             Dimension(
                 label=label,
@@ -160,8 +157,9 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
         peers=_peers(places),
         peers_failed=unanswered("Peers", peers, again),
         history=chart(history.body["data"], prefs) if history.ok and history.body["data"] else None,
+        by_dimension=by_dimension(history.body["data"], prefs) if history.ok and history.body["data"] else None,
         history_failed=unanswered("Trend", history, again),
-        feedback=tuple(_feedback(each, prefs) for each in (feedback.body["data"] if feedback.ok else ())),
+        feedback=tuple(feedback_of(each, prefs) for each in (feedback.body["data"] if feedback.ok else ())),
         feedback_failed=unanswered("Feedback", feedback, again),
         price=_price(price.body, agent["pricing"]["currency"], prefs) if price is not None and price.ok else None,
     )
@@ -193,6 +191,24 @@ def meter_of(label: str, score: Mapping[str, Any], prefs: Prefs) -> Meter:
     """Return the bar of a score; a full one is good, which a full limit is not."""
     drawn = meter(label, exact(score["score"]), _BEST, f"{points(score['score'], prefs)} of 10")
     return Meter(label=drawn.label, text=drawn.text, width=drawn.width, tone="c1")
+
+
+def bars_of(dimensions: Mapping[str, Any], prefs: Prefs) -> tuple[Meter, ...]:
+    """Return the bars of the scores by dimension."""
+    return tuple(meter_of(label, dimensions[name], prefs) for name, label in DIMENSIONS.items() if name in dimensions)
+
+
+def by_dimension(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
+    """Draw the scores by dimension and day, oldest first."""
+    rows = sorted(nights, key=lambda each: str(each["day"]))
+    series = tuple(
+        Series(label=label, values=tuple(exact(each["dimensions"][name]) for each in rows))
+        for name, label in DIMENSIONS.items()
+    )
+    days = [short_day(each["day"], prefs) for each in rows]
+    drawn = line("Scores by dimension and day", days, series, Unit(prefs=prefs))
+    # A sentence for each of five lines would hide the picture; the table below it has every value.
+    return replace(drawn, sentence=f"Scores of 0 to 10 by dimension, from {days[0]} to {days[-1]}.")
 
 
 def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
@@ -231,7 +247,8 @@ def _peers(places: Mapping[str, Any]) -> str:
     return f"Better than {places['percentile']} of 100 of {places['peers']} others, none of whom is named."
 
 
-def _feedback(entry: Mapping[str, Any], prefs: Prefs) -> Feedback:
+def feedback_of(entry: Mapping[str, Any], prefs: Prefs) -> Feedback:
+    """Return feedback of the API as it is shown."""
     ratings = (f"{DIMENSIONS.get(name, name)} {given}" for name, given in entry["ratings"].items())
     return Feedback(
         ratings=", ".join(ratings),

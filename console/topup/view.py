@@ -1,11 +1,11 @@
 """What the top-up page shows: packages, a number of one's own, ways to pay, and what the choice costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Prefs, amount, percent
+from console.format import Amount, Prefs, amount, digits_of, percent, saving
 from console.forms import Shown
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
@@ -85,7 +85,7 @@ def page(
         path=path,
         available=amount(balance.body["available"], balance.body["currency"], prefs) if balance.ok else None,
         credit_price=amount(price["amount"], price["currency"], prefs) if price else None,
-        packages=_packages(config.body["packages"], prefs) if config.ok else (),
+        packages=_packages(config.body["packages"], price, prefs) if config.ok else (),
         payment_options=ways,
         pick=pick,
         pay=pay,
@@ -95,13 +95,19 @@ def page(
     )
 
 
-def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, ...]:
+def _packages(
+    packages: Sequence[Mapping[str, Any]], credit: Mapping[str, Any] | None, prefs: Prefs
+) -> tuple[Option, ...]:
+    """Return every package that is sold, the smallest first, with what it saves against the price of single credits."""
     found = []
-    for each in sorted(packages, key=lambda each: Decimal(each["credits"])):
-        title = package_named(each["name"])
-        credits = amount(each["credits"], "CREDIT", prefs)
-        price = amount(each["price"]["amount"], each["price"]["currency"], prefs)
-        found.append((each["id"], f"{title}: {credits}", str(price)))
+    for each in sorted(packages, key=lambda each: (Decimal(each["credits"]), Decimal(each["price"]["amount"]))):
+        number, price = Decimal(each["credits"]), each["price"]
+        saved = ""
+        if credit and credit["currency"] == price["currency"]:
+            saved = saving(Decimal(price["amount"]), number * Decimal(credit["amount"]), prefs)
+        words = str(amount(price["amount"], price["currency"], prefs))
+        title = f"{package_named(each['name'])}: {digits_of(number, prefs)} credits"
+        found.append((each["id"], title, f"{words}. Save {saved}" if saved else words))
     return (*found, (OWN, "Another number of credits", "Enter the number below"))
 
 

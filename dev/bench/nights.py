@@ -47,7 +47,8 @@ UPDATE reputation_agents SET evidence_e6 = evidence_count * 1000000;
 UPDATE reputation_scores SET evidence_e6 = evidence_count * 1000000;
 SELECT open_reputation_months('{first}'::date - 31, '{first}'::date + 60);
 INSERT INTO reputation_history
-SELECT '{first}'::date - 30, agent_id, 500000, 400000, 600000, rank_e6, 0, evidence_count, false FROM reputation_agents;
+SELECT '{first}'::date - 30, agent_id, 500000, 400000, 600000, rank_e6, 0, evidence_count, false,
+    array_fill(500000, ARRAY[5]) FROM reputation_agents;
 RESET session_replication_role;
 """
 # As many rows and columns, and the indices that they are in, without anything to work out.
@@ -58,7 +59,10 @@ AGENT_ROWS = """
 UPDATE reputation_agents SET stars_e6 = stars_e6 - 1, rank_e6 = rank_e6 - 1, night_on = $1, night_stars_e6 = stars_e6,
     night_low_e6 = rank_e6, night_high_e6 = stars_e6
 """
-HISTORY = "INSERT INTO reputation_history SELECT $1, agent_id, 1, 1, 1, 1, 1, 1, false FROM reputation_agents"
+HISTORY = """
+INSERT INTO reputation_history
+SELECT $1, agent_id, 1, 1, 1, 1, 1, 1, false, ARRAY[1, 1, 1, 1, 1] FROM reputation_agents
+"""
 
 
 async def _filled(server: Server) -> None:

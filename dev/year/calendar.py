@@ -1,10 +1,12 @@
 """One simulated calendar for everything that asks what time it is: Python, PostgreSQL, Temporal and the sandbox.
 
-The simulated time is the machine's own, moved ahead by whole seconds. Each of the four gets it in its own way:
+The simulated time is the machine's own, moved ahead by whole seconds, or back for a history up to today. Each of the
+four gets it in its own way:
 
-- Python: the modules of the product ask `datetime.now`; they are handed a `datetime` that knows the calendar.
-- PostgreSQL: `now()` and `clock_timestamp()` of the simulated database add what is in `simulated.clock`. The functions
-  keep their identity, so column defaults and the ledger's own functions follow.
+- Python: the modules of the product ask `datetime.now`; they are handed a `datetime` that knows the calendar. The time
+  in ids follows it too.
+- PostgreSQL: `now()`, `clock_timestamp()` and the time in `uuidv7()` of the simulated database add what is in
+  `simulated.clock`. The functions keep their identity, so column defaults and the ledger's own functions follow.
 - Temporal: a run's timers pass by the server's time skipping, `fast_forward`, each when the calendar comes to it. A run
   that is started late in the year would begin at the machine's time, so the worker adds what the calendar is ahead to
   the time of each task, the same again when the task is replayed.
@@ -12,6 +14,7 @@ The simulated time is the machine's own, moved ahead by whole seconds. Each of t
 """
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +23,8 @@ from typing import Any
 
 import asyncpg
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+from runtime import identity
 
 #: Whose modules ask for the time.
 PRODUCT = ("activities", "api", "commands", "composition", "providers", "repositories", "services")
@@ -34,17 +39,41 @@ CREATE FUNCTION simulated.at(moment timestamptz) RETURNS timestamptz LANGUAGE pl
     'BEGIN RETURN moment + (SELECT ahead FROM simulated.clock); END';
 GRANT USAGE ON SCHEMA simulated TO PUBLIC;
 GRANT SELECT ON simulated.clock TO PUBLIC;
-GRANT EXECUTE ON FUNCTION simulated.at TO PUBLIC;
 CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz LANGUAGE sql STABLE AS
     'SELECT simulated.at(pg_catalog.transaction_timestamp())';
 CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
     'SELECT simulated.at(pg_catalog.timeofday()::timestamptz)';
+CREATE FUNCTION simulated.id(shift interval) RETURNS uuid LANGUAGE internal VOLATILE STRICT AS 'uuidv7_interval';
+CREATE FUNCTION simulated.id_at(shift interval) RETURNS uuid LANGUAGE plpgsql VOLATILE AS
+    'BEGIN RETURN simulated.id(shift + (SELECT ahead FROM simulated.clock)); END';
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA simulated TO PUBLIC;
+CREATE OR REPLACE FUNCTION pg_catalog.uuidv7() RETURNS uuid LANGUAGE sql VOLATILE AS
+    $$SELECT simulated.id_at(interval '0')$$;
+CREATE OR REPLACE FUNCTION pg_catalog.uuidv7(shift interval) RETURNS uuid LANGUAGE sql VOLATILE AS
+    'SELECT simulated.id_at($1)';
+"""
+
+_OUT_OF_POSTGRESQL = """
+CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz
+    LANGUAGE internal STABLE PARALLEL SAFE STRICT AS 'now';
+CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz
+    LANGUAGE internal VOLATILE PARALLEL SAFE STRICT AS 'clock_timestamp';
+CREATE OR REPLACE FUNCTION pg_catalog.uuidv7() RETURNS uuid
+    LANGUAGE internal VOLATILE PARALLEL SAFE STRICT LEAKPROOF AS 'uuidv7';
+CREATE OR REPLACE FUNCTION pg_catalog.uuidv7(shift interval) RETURNS uuid
+    LANGUAGE internal VOLATILE PARALLEL SAFE STRICT LEAKPROOF AS 'uuidv7_interval';
+DROP SCHEMA simulated CASCADE;
 """
 
 
 async def install(owner: asyncpg.Connection) -> None:
-    """Have one database follow the calendar; it is of no other use from then on."""
+    """Have one database follow the calendar until `remove`."""
     await owner.execute(_IN_POSTGRESQL)
+
+
+async def remove(owner: asyncpg.Connection) -> None:
+    """Give a database PostgreSQL's own clock back."""
+    await owner.execute(_OUT_OF_POSTGRESQL)
 
 
 @dataclass
@@ -133,11 +162,23 @@ class Calendar:
         ]
         for module in asking:
             vars(module)["datetime"] = Simulated
+        vars(identity)["time"] = _Time(calendar)
         try:
             yield
         finally:
+            vars(identity)["time"] = time
             for module in asking:
                 vars(module)["datetime"] = datetime
+
+
+@dataclass
+class _Time:
+    """The one function of `time` that ids are made with."""
+
+    calendar: Calendar
+
+    def time_ns(self) -> int:
+        return time.time_ns() + self.calendar.ahead // timedelta(microseconds=1) * 1000
 
 
 class OnCalendar(WorkflowRunner):

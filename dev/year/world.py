@@ -6,7 +6,7 @@ import itertools
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from api.bootstrap import operator_key
 from composition import make_metering, make_price_book, make_providers, spend_log_client
 from contracts.common import search_attributes
 from contracts.common.queues import TASK_QUEUE
+from dev.sandbox.stripe.store import Store
 from dev.stack.claim import Ports
 from dev.stack.process import START_SECONDS, Process
 from dev.stack.sandboxes import Sandboxes
@@ -77,27 +78,28 @@ class Caller:
 
     def __init__(self, http: httpx2.AsyncClient, token: str, org_id: str | None = None) -> None:
         """Take the client, the key and the organization that it is of."""
-        self._http, self._token, self.org_id = http, token, org_id
+        self._http, self.token, self.org_id = http, token, org_id
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> httpx2.Response:
         """Send a request and return the answer."""
-        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"year-{next(self._numbers)}"}
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f"year-{next(self._numbers)}"}
         return await self._http.request(method, f"/api/v1{path}", headers=headers, json=body)
 
     async def get(self, path: str) -> Json:
         """Return what is there."""
-        return _good(await self.ask("GET", path))
+        return good(await self.ask("GET", path))
 
     async def post(self, path: str, body: Json | None = None) -> Json:
         """Give a command that must be taken."""
-        return _good(await self.ask("POST", path, body))
+        return good(await self.ask("POST", path, body))
 
     async def put(self, path: str, body: Json | None = None) -> Json:
         """Give a command that must be taken."""
-        return _good(await self.ask("PUT", path, body))
+        return good(await self.ask("PUT", path, body))
 
 
-def _good(answer: httpx2.Response) -> Json:
+def good(answer: httpx2.Response) -> Json:
+    """Return what an answer holds; raises YearError if it is a refusal."""
     if not answer.is_success:
         raise YearError(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:600]}")
     return cast("Json", answer.json())
@@ -107,15 +109,22 @@ class World:
     """Everything that runs, and the one way to let time pass in all of it."""
 
     def __init__(
-        self, calendar: Calendar, env: WorkflowEnvironment, client: Client, settings: Settings, *, job_days: int
+        self,
+        calendar: Calendar,
+        env: WorkflowEnvironment,
+        client: Client,
+        settings: Settings,
+        *,
+        job_days: int,
+        idle: Collection[str],
     ) -> None:
-        """Take what was started, and every how many days jobs run that are due daily; see `running`."""
+        """Take what was started, and which jobs run how often; see `running`."""
         self._job_days = job_days
         self.calendar, self.env, self.client, self.settings = calendar, env, client, settings
         self.http: httpx2.AsyncClient
         self.operator: Caller
         self.books: asyncpg.Connection
-        self._jobs = [job for job in (*SCHEDULES, invoicing_on(settings.usage_invoice_day)) if job.id not in IDLE_JOBS]
+        self._jobs = [job for job in (*SCHEDULES, invoicing_on(settings.usage_invoice_day)) if job.id not in idle]
         self._numbers = itertools.count(1)
         self._under_way: set[asyncio.Task[Any]] = set()
         self.skips = 0
@@ -263,7 +272,7 @@ class World:
 
     async def stripe(self, control: str, body: Json | None = None) -> Json:
         """Steer the sandbox."""
-        return _good(await self.steer(control, body or {}))
+        return good(await self.steer(control, body or {}))
 
     async def steer(self, control: str, body: Json) -> httpx2.Response:
         """Control the sandbox, and return its answer."""
@@ -275,8 +284,8 @@ class World:
         headers = {"Authorization": f"Bearer {self.settings.stripe_api_key.get_secret_value()}"}
         url = f"{self.settings.stripe_api_base}/v1/{path}"
         if method == "GET":
-            return _good(await self.http.get(url, headers=headers, params=data))
-        return _good(await self.http.post(url, headers=headers, data=data))
+            return good(await self.http.get(url, headers=headers, params=data))
+        return good(await self.http.post(url, headers=headers, data=data))
 
     async def all_at_stripe(self, kind: str, **query: str) -> list[Json]:
         """List every object of a kind at the sandbox."""
@@ -296,9 +305,16 @@ class _Server(uvicorn.Server):
         yield
 
 
+def stripe_time(data_dir: Path, ahead: timedelta) -> None:
+    """Set how far the clock of Stripe's sandbox is ahead; the sandbox does not run, and itself only moves it on."""
+    Store(data_dir / "stripe" / "stripe.sqlite").keep("clock_offset", int(ahead.total_seconds()))
+
+
 @asynccontextmanager
-async def _sandboxes(data_dir: Path, ports: Ports) -> AsyncIterator[dict[str, str]]:
-    """Run the sandboxes of Stripe and of mail, and return the settings that point at them."""
+async def _sandboxes(data_dir: Path, ports: Ports, back: timedelta) -> AsyncIterator[dict[str, str]]:
+    """Run the sandboxes of Stripe and of mail, so far back, and return the settings that point at them."""
+    if back:
+        stripe_time(data_dir, -back)
     wanted = Sandboxes(data_dir, ports, f"http://127.0.0.1:{ports.api}", frozenset({"stripe", "mail"}), {})
     (data_dir / "logs").mkdir(parents=True, exist_ok=True)
     running: list[Process] = []
@@ -324,8 +340,10 @@ async def running(
     changes: Mapping[str, str],
     *,
     job_days: int = JOB_DAYS,
+    idle: Collection[str] = IDLE_JOBS,
+    operator: str | None = None,
 ) -> AsyncIterator[World]:
-    """Run the product on a calendar that begins at a moment to come, for as long as the block lasts.
+    """Run the product on a calendar that begins at a moment to come or past, for as long as the block lasts.
 
     Args:
         data_dir: where the sandboxes keep their state.
@@ -333,14 +351,19 @@ async def running(
         start: the simulated time to begin at.
         changes: settings by environment variable.
         job_days: every how many days jobs run that are due daily or more often.
+        idle: the jobs that do not run.
+        operator: the principal of the operator's key; one of its own if there are others in the database.
     """
     owner_url, tenant_url, platform_url = urls
     ports, calendar = Ports.free(), Calendar()
     owner = await asyncpg.connect(owner_url)
     await install(owner)
+    back = max(datetime.now(UTC) - start, timedelta(0)).total_seconds() // 1
+    calendar.ahead = -timedelta(seconds=back)
+    await owner.execute("UPDATE simulated.clock SET ahead = $1", calendar.ahead)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(owner.close)
-        pointing = await stack.enter_async_context(_sandboxes(data_dir, ports))
+        pointing = await stack.enter_async_context(_sandboxes(data_dir, ports, -calendar.ahead))
         settings = read_settings(
             {
                 "BURSAR_DATABASE_URL": tenant_url,
@@ -389,7 +412,7 @@ async def running(
             settings=settings,
         )
         stack.enter_context(calendar.in_python())
-        world = World(calendar, env, client, settings, job_days=job_days)
+        world = World(calendar, env, client, settings, job_days=job_days, idle=idle)
         world.books = owner
         listening = stack.enter_context(socket.create_server(("127.0.0.1", ports.api)))
         server = _Server(uvicorn.Config(app, log_config=None, access_log=False, loop="none", ws="none"))
@@ -405,7 +428,7 @@ async def running(
             httpx2.AsyncClient(base_url=f"http://127.0.0.1:{ports.api}", trust_env=False, timeout=60)
         )
         async with database.platform() as session:
-            token = await operator_key(session, f"operator-{secrets.token_hex(4)}", None)
+            token = await operator_key(session, operator or f"operator-{secrets.token_hex(4)}", None)
         world.operator = Caller(world.http, token)
         await world.begin(start.astimezone(UTC))
         yield world

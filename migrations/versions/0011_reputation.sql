@@ -67,6 +67,7 @@ CREATE TABLE reputation_agents (
     evidence_count bigint DEFAULT 0 NOT NULL,
     ended bigint DEFAULT 0 NOT NULL,
     succeeded bigint DEFAULT 0 NOT NULL,
+    rated bigint DEFAULT 0 NOT NULL,
     response_count bigint DEFAULT 0 NOT NULL,
     response_total_ms bigint DEFAULT 0 NOT NULL,
     response_buckets bigint[] NOT NULL,
@@ -240,6 +241,7 @@ CREATE TABLE reputation_history (
     moved_e6 bigint NOT NULL,
     evidence_count bigint NOT NULL,
     is_sudden boolean NOT NULL,
+    dimensions_e6 bigint[] NOT NULL,
     CONSTRAINT pk_reputation_history PRIMARY KEY (day, agent_id)
 ) PARTITION BY RANGE (day);
 SELECT pg_temp.row_security('reputation_history');

@@ -158,6 +158,7 @@ class ReputationAgentRow(Base):
         started_on: the date of its first event, from which its rows begin.
         evidence_e6: what events counted for in the dimension in which each counted most, one unit at most for each.
         ended, succeeded: contracts that counted, and how many of them ended well.
+        rated: feedback of clients that counted.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
         stars_e6, rank_e6: the overall score and rank, of the five rows.
         stale_at: since when the scores contain evidence that has been voided; null if they contain none.
@@ -180,6 +181,7 @@ class ReputationAgentRow(Base):
     evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     ended: Mapped[int] = mapped_column(server_default=_ZERO)
     succeeded: Mapped[int] = mapped_column(server_default=_ZERO)
+    rated: Mapped[int] = mapped_column(server_default=_ZERO)
     response_count: Mapped[int] = mapped_column(server_default=_ZERO)
     response_total_ms: Mapped[int] = mapped_column(server_default=_ZERO)
     response_buckets: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
@@ -226,6 +228,7 @@ class ReputationHistoryRow(Base):
         moved_e6: by how much it differs from that of the night before; from a newcomer's, in the first.
         evidence_count: events that counted until then.
         is_sudden: whether it changed so much that an operator should look (`domain.reputation.moves.is_sudden`).
+        dimensions_e6: the scores by dimension, in the order of `domain.reputation.evidence.Dimension`.
     """
 
     __tablename__ = "reputation_history"
@@ -240,6 +243,7 @@ class ReputationHistoryRow(Base):
     moved_e6: Mapped[int]
     evidence_count: Mapped[int]
     is_sudden: Mapped[bool]
+    dimensions_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
 
 
 class ReputationSeasonedRow(Base):

@@ -1,16 +1,20 @@
 """Agents."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import and_, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.common.text import rfc3339
 from domain.marketplace.agent import AgentRetired
+from domain.tenants.organization import OrganizationStatus
 from models.marketplace.agent import Agent
+from models.reputation.reputation import ReputationAgentRow
+from models.tenants.organization import Organization
 from repositories.common.command import add_once, refuse_other
 from repositories.common.listing import Found, Listing, Part, Position, Wanted
 from repositories.marketplace import marketplace
@@ -57,6 +61,38 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
     return {row.id: row.name for row in await session.execute(query)}
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What people choose an agent by: who offers it, and what its settled work earned it.
+
+    `stars_e6` is its mean score in millionths, None without evidence; `ratings` and `jobs_done` are what counted. With
+    `can_be_hired` neither is the agent retired nor its organization suspended or closed.
+    """
+
+    organization_name: str
+    can_be_hired: bool
+    stars_e6: int | None
+    ratings: int
+    jobs_done: int
+
+
+async def cards(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, Card]:
+    """Return the cards of agents by their ids, in one statement. Needs the platform's session, or their owner's."""
+    scored, author = ReputationAgentRow, Organization
+    can_be_hired = and_(Agent.retired_at.is_(None), author.status == OrganizationStatus.ACTIVE)
+    counted = (scored.stars_e6, scored.evidence_count, scored.rated, scored.succeeded)
+    query = (
+        select(Agent.id, author.name, can_be_hired, *counted)
+        .join(author, author.id == Agent.org_id)
+        .outerjoin(scored, scored.agent_id == Agent.id)
+        .where(Agent.id.in_(agent_ids))
+    )
+    return {
+        id_: Card(name, can, stars if evidence else None, rated or 0, succeeded or 0)
+        for id_, name, can, stars, evidence, rated, succeeded in await session.execute(query)
+    }
+
+
 async def lock(session: AsyncSession, agent_id: str) -> Agent:
     """Lock the agent until the transaction ends, and return it as it is now.
 
@@ -98,16 +134,22 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
     await marketplace.categorise(session, agent.id, category)
 
 
-_LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name",))
+_LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name", "description"))
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, viewer: str | None, after: Position | None, limit: int
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    viewer: str | None,
+    least_stars_e6: int | None = None,
+    after: Position | None,
+    limit: int,
 ) -> Found[Agent]:
     """Return a page of agents, newest first: those of an organization, or all that the session may see.
 
-    `viewer` is the organization that the session works for, null for the platform. It sees its own agents, and of
-    others the public ones.
+    `least_stars_e6` is the minimum mean score, in millionths. `viewer` is the organization that the session works for,
+    null for the platform. It sees its own agents, and of others the public ones.
     """
     # Written out, because no plan for any visibility uses the index of the public ones.
     public, org_id = Agent.visibility == literal_column("'public'"), wanted.org_id
@@ -122,4 +164,11 @@ async def page(
     if wanted.written:
         owner = viewer or org_id
         parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted.written)) for part in parts]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(
+        session,
+        wanted,
+        parts,
+        after=after,
+        limit=limit,
+        besides=None if least_stars_e6 is None else lambda row: marketplace.stars_of(row.id) >= least_stars_e6,
+    )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, literal_column, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.common.accounts import Account
 from domain.common.errors import NotFound
@@ -29,12 +30,11 @@ _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """An offer with its agent: the name, whether it accepts granted credits, and the mean score in millionths."""
+    """An offer with its agent: the name, and whether it accepts granted credits."""
 
     offer: MarketplaceOffer
     name: str
     accepts_granted: bool
-    stars_e6: int | None
 
     def as_offer(self) -> Offer:
         """Return the offer as the domain reads it."""
@@ -124,7 +124,7 @@ async def page(
         after=place,
         limit=limit,
         served=wanted.equal,
-        besides=None if least_stars_e6 is None else lambda seen: _stars(seen) >= least_stars_e6,
+        besides=None if least_stars_e6 is None else lambda seen: stars_of(seen.agent_id) >= least_stars_e6,
     )
     ids = [offer.agent_id for offer in found.rows]
     shown = {one[0].agent_id: _listing(one) for one in await session.execute(_listings(row.agent_id.in_(ids)))}
@@ -307,18 +307,19 @@ async def library(
     )
 
 
-def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, bool, int | None]:
+def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, bool]:
     offer = MarketplaceOffer
-    shown = select(offer, Agent.name, Agent.accepts_granted, _stars())
+    shown = select(offer, Agent.name, Agent.accepts_granted)
     return shown.join(Agent, Agent.id == offer.agent_id).where(*conditions)
 
 
-def _stars(offer: type[MarketplaceOffer] = MarketplaceOffer) -> ScalarSelect[int]:
+def stars_of(agent_id: InstrumentedAttribute[str]) -> ScalarSelect[int]:
+    """Return the mean score of the agent of a row in millionths; null without evidence."""
     scored = ReputationAgentRow
-    of_agent = (scored.agent_id == offer.agent_id, scored.evidence_count > 0)
-    return select(scored.stars_e6).where(*of_agent).correlate(offer).scalar_subquery()
+    of_agent = (scored.agent_id == agent_id, scored.evidence_count > 0)
+    return select(scored.stars_e6).where(*of_agent).correlate_except(scored).scalar_subquery()
 
 
-def _listing(found: Row[MarketplaceOffer, str, bool, int | None]) -> Listing:
-    offer, name, accepts_granted, stars = found
-    return Listing(offer=offer, name=name, accepts_granted=accepts_granted, stars_e6=stars)
+def _listing(found: Row[MarketplaceOffer, str, bool]) -> Listing:
+    offer, name, accepts_granted = found
+    return Listing(offer=offer, name=name, accepts_granted=accepts_granted)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
@@ -444,8 +444,26 @@ async def events_of(
 
 
 async def feedback_of(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
+    session: AsyncSession, wanted: Wanted, *, viewer: str | None, after: Position | None, limit: int
 ) -> Found[ReputationFeedbackRow]:
-    """Return a page of the feedback on an agent that the session may see, newest first."""
+    """Return a page of the feedback on an agent, newest first. Needs the platform's session.
+
+    `viewer` is the organization that reads, which sees the agent. Of feedback that it neither gave nor got it sees what
+    counts; None, the platform, sees all.
+    """
     part = (ReputationFeedbackRow.agent_id == wanted.equal["agent_id"],)
-    return await _FEEDBACK.page(session, wanted, [part], after=after, limit=limit, served=["agent_id"])
+    event = ReputationEventRow
+
+    def shown(row: type[ReputationFeedbackRow]) -> ColumnElement[bool]:
+        counts = (event.id == row.event_id, event.voided_at.is_(None), event.excluded.is_(None))
+        return or_(row.org_id == viewer, row.agent_org_id == viewer, select(event.id).where(*counts).exists())
+
+    return await _FEEDBACK.page(
+        session,
+        wanted,
+        [part],
+        after=after,
+        limit=limit,
+        served=["agent_id"],
+        besides=None if viewer is None else shown,
+    )

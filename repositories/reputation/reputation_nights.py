@@ -67,12 +67,12 @@ WHERE s.agent_id > $3 AND s.agent_id <= $4 AND s.through < $2::date
 # ten-thousandth.
 _AGENTS = """
 WITH known AS (
-    SELECT agent_id, reputation_share(dimension) AS share, stars_e6, rank_e6, held_e6, since,
+    SELECT agent_id, dimension, reputation_share(dimension) AS share, stars_e6, rank_e6, held_e6, since,
         (good_e6 / 1000000 * factor + good_e6 % 1000000 * factor / 1000000) / 1000000 AS good
     FROM reputation_scores, LATERAL (SELECT coalesce(($1::bigint[])[through - since + 1], 0) AS factor) power
     WHERE agent_id > $3 AND agent_id <= $4
 ), spread AS (
-    SELECT agent_id, share, stars_e6, rank_e6, since,
+    SELECT agent_id, dimension, share, stars_e6, rank_e6, since,
         stars_e6 - greatest(0, stars_e6 - floor(sqrt(
             (26896 * stars_e6 * (1000000 - stars_e6) * 100 / (good + held_e6 + 3000000))::float8))::bigint) AS below,
         1000000 - stars_e6 - greatest(0, poor - floor(sqrt(
@@ -81,7 +81,8 @@ WITH known AS (
 ), found AS (
     SELECT agent_id, sum(share * stars_e6)::bigint / 10000 AS stars, sum(share * rank_e6)::bigint / 10000 AS rank,
         floor(sqrt(sum((share * below)::float8 ^ 2)))::bigint / 10000 AS below,
-        floor(sqrt(sum((share * over)::float8 ^ 2)))::bigint / 10000 AS over, max(since) AS since
+        floor(sqrt(sum((share * over)::float8 ^ 2)))::bigint / 10000 AS over, max(since) AS since,
+        array_agg(stars_e6 ORDER BY array_position($8::text[], dimension)) AS dimensions
     FROM spread GROUP BY agent_id
 ), taken AS (
     UPDATE reputation_agents a
@@ -90,15 +91,16 @@ WITH known AS (
     FROM found f
     WHERE a.agent_id = f.agent_id AND (a.night_on IS NULL OR a.night_on < $2)
     RETURNING a.agent_id, new.stars_e6, new.night_low_e6, new.night_high_e6, new.rank_e6, new.evidence_count,
-        coalesce(old.night_stars_e6, $5) AS before,
+        f.dimensions, coalesce(old.night_stars_e6, $5) AS before,
         old.night_on IS NULL OR f.since >= old.night_on
             OR (old.stars_e6, old.rank_e6) IS DISTINCT FROM (new.stars_e6, new.rank_e6) AS is_changed,
         abs(stars - coalesce(old.night_stars_e6, $5)) >= 100000
             AND stars NOT BETWEEN coalesce(old.night_low_e6, $6) AND coalesce(old.night_high_e6, $7) AS is_sudden
 ), kept AS (
     INSERT INTO reputation_history
-        (day, agent_id, stars_e6, low_e6, high_e6, rank_e6, moved_e6, evidence_count, is_sudden)
-    SELECT $2, agent_id, stars_e6, night_low_e6, night_high_e6, rank_e6, stars_e6 - before, evidence_count, is_sudden
+        (day, agent_id, stars_e6, low_e6, high_e6, rank_e6, moved_e6, evidence_count, is_sudden, dimensions_e6)
+    SELECT $2, agent_id, stars_e6, night_low_e6, night_high_e6, rank_e6, stars_e6 - before, evidence_count, is_sudden,
+        dimensions
     FROM taken WHERE is_changed
 )
 SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
@@ -132,9 +134,8 @@ async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: 
     proven = {row["dimension"]: row["proven_e6"] for row in known}
     low: list[list[int | None]] = [[of.get(each) for each in _DIMENSIONS] for of in (newcomers, proven)]
     await connection.execute(_SCORES, powers, day, after, page["last"], _DIMENSIONS, *low)
-    sudden = await connection.fetch(
-        _AGENTS, powers, day, after, page["last"], NEWCOMER.mean_e6, NEWCOMER.low_e6, NEWCOMER.high_e6
-    )
+    newcomer = (NEWCOMER.mean_e6, NEWCOMER.low_e6, NEWCOMER.high_e6)
+    sudden = await connection.fetch(_AGENTS, powers, day, after, page["last"], *newcomer, _DIMENSIONS)
     await connection.execute(_SEASONED, day, after, page["last"])
     return Page(page["agents"], page["last"], [Sudden(*row) for row in sudden])
 

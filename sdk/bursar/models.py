@@ -385,6 +385,11 @@ class AgentView(Model):
 
     external_id: str | None = NOT_SENT
     metadata: dict[str, str] = NOT_SENT
+    organization_name: str = NOT_SENT
+    stars: Decimal | None = NOT_SENT
+    ratings: int = NOT_SENT
+    jobs_done: int = NOT_SENT
+    can_be_hired: bool = NOT_SENT
     id: str
     name: str = NOT_SENT
     description: str | None = NOT_SENT
@@ -1891,15 +1896,15 @@ class FeedbackPage(Model):
 
 
 class FeedbackView(Model):
-    """Feedback, as its two parties and operators see it."""
+    """Feedback. Only its two parties and the platform see who gave it, and on which contract."""
 
     id: str
-    contract_id: str = NOT_SENT
+    contract_id: str | None = NOT_SENT
     agent_id: str = NOT_SENT
-    organization_id: str = NOT_SENT
+    organization_id: str | None = NOT_SENT
     ratings: dict[str, int] = NOT_SENT
     comment: str | None = NOT_SENT
-    event_id: str = NOT_SENT
+    event_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
     changed_at: datetime | None = NOT_SENT
 
@@ -1962,6 +1967,7 @@ class HistoryView(Model):
     change: Decimal = NOT_SENT
     rank_score: Decimal = NOT_SENT
     evidence_count: int = NOT_SENT
+    dimensions: dict[str, Decimal] = NOT_SENT
     is_sudden: bool = NOT_SENT
 
 
@@ -2530,6 +2536,11 @@ class OfferPage(Model):
 class OfferView(Model):
     """The offer of an agent."""
 
+    organization_name: str = NOT_SENT
+    stars: Decimal | None = NOT_SENT
+    ratings: int = NOT_SENT
+    jobs_done: int = NOT_SENT
+    can_be_hired: bool = NOT_SENT
     agent_id: str = NOT_SENT
     name: str = NOT_SENT
     organization_id: str = NOT_SENT
@@ -2543,7 +2554,6 @@ class OfferView(Model):
     summary: str = NOT_SENT
     category: str | None = NOT_SENT
     status: OfferStatus = NOT_SENT
-    stars: Decimal | None = NOT_SENT
     creator_share: Amount | None = NOT_SENT
     created_at: datetime = NOT_SENT
     changed_at: datetime = NOT_SENT

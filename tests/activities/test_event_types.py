@@ -338,7 +338,10 @@ async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audience
     await by_hand(named, id=sold.agent, org=sold.studio, theirs=f"id-of-{sold.agent}")
     await by_hand(named, id=stopped, org=stopped, theirs=f"id-of-{stopped}")
     night = {"day": NOW.date(), "agent": sold.agent}
-    history = "INSERT INTO reputation_history VALUES (:day, :agent, 4200000, 4100000, 4300000, 1, -150000, 3, false)"
+    history = (
+        "INSERT INTO reputation_history VALUES"
+        " (:day, :agent, 4200000, 4100000, 4300000, 1, -150000, 3, false, ARRAY[1, 1, 1, 1, 1])"
+    )
     await by_hand(history, **night)
     async with database.platform() as session:
         await agents.retire(session, owner, sold.agent, now=NOW)

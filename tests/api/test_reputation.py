@@ -292,6 +292,33 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         assert [row["id"] for row in listed] == [made["id"]]
 
 
+async def test_whoever_sees_an_agent_reads_feedback_that_counts_and_not_whose_it_is(
+    operator, database, parties, stranger: Tenant
+) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    asked = {"contract_id": contract_id, "ratings": {"quality": 4}, "comment": "Good work."}
+    given = good(await client.owner.post("/reputation/feedback", asked), 201)
+    path = f"/reputation/feedback?agent_id={studio.agent_id}"
+    (shown,) = good(await stranger.owner.get(path))["data"]
+    assert (shown["comment"], shown["ratings"]) == ("Good work.", {"quality": 4})
+    whose = ("contract_id", "organization_id", "event_id")
+    assert [shown[name] for name in whose] == [None, None, None]
+    for reader in (client.owner, studio.owner, operator):
+        (row,) = good(await reader.get(path))["data"]
+        assert [row[name] for name in whose] == [given[name] for name in whose]
+    (card,) = good(await stranger.owner.get("/agents", params={"organization_id": studio.org_id}))["data"]
+    author = good(await operator.get(f"/organizations/{studio.org_id}"))["name"]
+    assert (card["organization_name"], card["ratings"], card["jobs_done"]) == (author, 1, 1)
+    stars = card["stars"]
+    found = [good(await stranger.owner.get("/agents", params={"min_stars": each}))["data"] for each in ("5", "0.01")]
+    assert [studio.agent_id in {row["id"] for row in rows} for rows in found] == [False, stars >= 0.01]
+    good(await operator.post(f"/reputation/events/{given['event_id']}/void", {"reason": "An insult."}))
+    assert good(await stranger.owner.get(path))["data"] == []
+    assert len(good(await client.owner.get(path))["data"]) == 1
+    assert good(await stranger.owner.get(f"/agents/{studio.agent_id}"))["ratings"] == 0
+
+
 async def test_feedback_that_is_given_twice_at_once_is_given_once(operator, database, parties) -> None:
     client, studio = parties
     contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
@@ -337,8 +364,6 @@ async def test_who_may_not_rate_is_refused(operator, database, parties, stranger
     path = f"/reputation/feedback/{made['id']}"
     refused(await stranger.owner.ask("PUT", path, json={"ratings": {"quality": 1}}), 404, "not_found")
     refused(await studio.owner.ask("PUT", path, json={"ratings": {"quality": 1}}), 404, "not_found")
-    listed = good(await stranger.owner.get(f"/reputation/feedback?agent_id={studio.agent_id}"))
-    assert listed["data"] == []
 
 
 async def test_an_agents_key_rates_contracts_that_name_it_and_replaces_no_persons_feedback(
@@ -619,7 +644,9 @@ async def test_agents_of_a_suspended_organization_leave_the_public_leaderboard_u
 
     async def listed(query: str) -> bool:
         found = good(await client.owner.get(f"/reputation/leaderboard?limit=100{query}"))["data"]
-        return studio.agent_id in {each["agent_id"] for each in found}
+        is_listed: bool = studio.agent_id in {each["agent_id"] for each in found}
+        assert good(await client.owner.get(f"/agents/{studio.agent_id}"))["can_be_hired"] is is_listed
+        return is_listed
 
     async def act(what: str) -> None:
         good(await operator.post(f"/organizations/{studio.org_id}/{what}", {"reason": "Looked at."}))
@@ -683,7 +710,8 @@ async def test_history_is_read_in_pages(operator, database, parties) -> None:
         await connection.execute("SELECT open_reputation_months($1, $2)", days[-1], today)
         for day in days:
             await connection.execute(
-                "INSERT INTO reputation_history VALUES ($1, $2, 660000, 500000, 800000, 400000, -10000, 3, false)",
+                "INSERT INTO reputation_history VALUES ($1, $2, 660000, 500000, 800000, 400000, -10000, 3, false,"
+                " ARRAY[900000, 500000, 600000, 700000, 800000])",
                 day,
                 studio.agent_id,
             )
@@ -694,6 +722,8 @@ async def test_history_is_read_in_pages(operator, database, parties) -> None:
     assert second["next_cursor"] is None
     shown = first["data"][0]
     assert (shown["score"], shown["low"], shown["high"], shown["change"]) == (6.6, 5.0, 8.0, -0.1)
+    dimensions = {"task_success": 9, "response_time": 5, "reliability": 6, "collaboration": 7, "quality": 8}
+    assert shown["dimensions"] == dimensions
     assert len(good(await studio.owner.get(f"{path}?from={days[1]}&to={days[1]}"))["data"]) == 1
     for wrong in ("from=2026-01-02&to=2026-01-01", "from=2020-01-01", "to=0001-01-01", "cursor=x", "from=x"):
         refused(await studio.owner.get(f"{path}?{wrong}"), 422, "request.invalid")

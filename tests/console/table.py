@@ -98,7 +98,7 @@ PAGES = (
     Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", ESCROWS),
     Page("/console/{org}/escrows/{escrow}", ESCROWS),
     Page("/console/{org}/escrows/{disputed}", ESCROWS),
-    Page("/console/{org}/escrows/new", ("owner", "admin", "member", "operator")),
+    Page("/console/{org}/escrows/new?agent={own_agent}", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/contracts", ESCROWS),
     Page("/console/{org}/contracts?status=accepted&q=Job", ESCROWS),
     Page("/console/{org}/contracts/{contract}", ESCROWS),
@@ -132,6 +132,7 @@ PAGES = (
     Page("/console/{org}/earnings/payouts/new", ("owner", "finance")),
     Page("/console/{org}/billing", BILLED),
     Page("/console/{org}/billing/plans", BILLED),
+    Page("/console/{org}/billing/plans?interval=year", BILLED),
     Page("/console/{org}/billing/change", ("owner", "admin", "finance")),
     Page("/console/{org}/billing/change?plan=starter&interval=month", ("owner", "admin", "finance")),
     # Nothing is subscribed to here, so there is nothing to cancel.
@@ -139,7 +140,9 @@ PAGES = (
     Page("/console/{org}/billing/end", ()),
     Page("/console/{org}/billing/resume", ()),
     Page("/console/{org}/marketplace", ESCROWS),
-    Page("/console/{org}/marketplace?text=reads&model=one_time&currency=CREDIT&min_stars=4", ESCROWS),
+    Page("/console/{org}/marketplace?q=reads&category=research&min_stars=4", ESCROWS),
+    Page("/console/{org}/marketplace/offers", ESCROWS),
+    Page("/console/{org}/marketplace/offers?text=reads&model=one_time&currency=CREDIT&min_stars=4", ESCROWS),
     Page("/console/{org}/marketplace/{offered}", ESCROWS),
     Page("/console/{org}/marketplace/{offered}/buy", ("owner", "admin", "member", "agent")),
     Page("/console/{org}/marketplace/{sold}/buy", PAYERS),
@@ -247,7 +250,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|amount|plan|status=success|organization_id|show=entries$|type=volume)).*",
+    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|show=entries$|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.

@@ -15,10 +15,11 @@ from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer
 from console.project import view as projects
+from console.topup import view as topup
 from runtime.database import Database
 from tests.api.conftest import Tenant
 from tests.api.test_subscriptions import on
-from tests.console.answering import said
+from tests.console.answering import refused, said
 from tests.console.conftest import signed_in
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
 
@@ -145,6 +146,52 @@ def test_comparison_shows_the_price_that_was_agreed() -> None:
     assert (starter.current, starter.prices[0].href) == (True, "")
     assert (str(professional.prices[0].amount), professional.prices[0].agreed) == ("80.00\N{NO-BREAK SPACE}USD", True)
     assert professional.prices[0].href == f"{HERE}/change?plan=professional&interval=month"
+
+
+def test_switch_shows_the_prices_of_a_year_with_what_they_save() -> None:
+    yearly = plan("starter", "Starter", "29.00")
+    yearly["prices"].append({"interval": "year", "price": usd("290.00")})
+    answers = {name: said(body) for name, body in (("config", {"plans": [yearly]}), ("terms", TERMS))}
+    answers |= {"subscription": said(HELD), "entitlements": said({"plan": "starter"})}
+    by_month, by_year = [
+        plans.page(answers, PREFS, HERE, may_change=True, interval=each) for each in ("anything", "year")
+    ]
+    assert [tab.label for tab in by_year.intervals if tab.current] == ["Yearly"]
+    assert by_year.intervals[1].href == f"{HERE}/plans?interval=year"
+    (price,) = [each.price for each in by_year.plans]
+    assert price is not None
+    assert (price.amount.number, price.saved, price.part) == (
+        "290.00",
+        "58.00\N{NO-BREAK SPACE}USD less than 12 months",
+        "16%",
+    )
+    assert (price.label, price.href) == ("Pay Starter by the year", f"{HERE}/change?plan=starter&interval=year")
+    (price,) = [each.price for each in by_month.plans]
+    assert price is not None
+    assert (price.amount.number, price.saved, price.href) == ("29.00", "", "")
+
+
+def test_plans_of_which_the_cheaper_one_has_more_of_something_are_told_apart() -> None:
+    premium = {**plan("premium", "Premium", "5.00"), "credits_per_month": "0.00"}
+    starter = {**plan("starter", "Starter", "29.00"), "limits": {**LIMITS, "projects": 1, "deploys": 1}}
+    largest = {**plan("whole", "Whole", "99.00"), "limits": dict.fromkeys(LIMITS)}
+    assert plans.differences([premium, starter, largest], PREFS) == (
+        "Premium has more projects (5 instead of 1) and deployments (5 instead of 1);"
+        " Starter has more credits a month (500 instead of 0).",
+    )
+
+
+def test_every_package_that_is_sold_is_offered_once_with_what_it_saves() -> None:
+    sold = [("large", "2000.00", "149.90"), ("pack_100", "100.00", "10.00"), ("small", "100.00", "9.90")]
+    packages = [{"id": name, "name": name, "credits": credits, "price": usd(cost)} for name, credits, cost in sold]
+    config = {**PAYABLE, "packages": packages}
+    answers = {"config": said(config), "methods": said({"data": []}), "balance": refused(503, "internal")}
+    page = topup.page(answers, blank(), blank(), PREFS, "/top-up", quoted=None)
+    assert [(name, more.replace("\N{NO-BREAK SPACE}", " ")) for name, _, more in page.packages[:-1]] == [
+        ("small", "9.90 USD. Save 1%"),
+        ("pack_100", "10.00 USD"),
+        ("large", "149.90 USD. Save 25%"),
+    ]
 
 
 def asked(

@@ -57,7 +57,7 @@ def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
 
 def test_contract_that_waited_too_long_offers_no_escrow() -> None:
     page = shown(refused(404, "not_found"), open_by=NOW.isoformat())
-    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Award the work again.")
+    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Hire the agent again.")
 
 
 def listed(escrows: Answer | None) -> view.Contracts:
@@ -111,10 +111,15 @@ def test_what_is_left_empty_is_left_to_the_api() -> None:
 
 def test_review_sends_the_same_again_under_the_same_key() -> None:
     form = Form(values={"title": "T", "price": "5", "fund": "credits"}, key="con_key")
-    page = award.review(form, BASE, Prefs())
+    agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
+    page = award.review(form, agent, BASE, Prefs())
     assert page.form.key == "con_key"
     assert dict(page.fields) == form.values
     assert page.price.number == "5.00"
+    # People read who is hired, and never an id.
+    assert page.title == "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?"
+    assert (page.face.name, page.face.author) == ("Summariser", "Studio")
+    assert not [fact.value for fact in page.facts if "agt_" in fact.value]
 
 
 def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:

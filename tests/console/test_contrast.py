@@ -26,6 +26,8 @@ WORDS = [
     *product(TONES, ("ground", "surface")),
     *((tone, f"{tone}-soft") for tone in TONES),
     *product(("on-accent",), ("accent", "accent-strong")),
+    # The initials of agents.
+    *product(("on-disc",), SERIES),
     *product(("on-danger",), ("danger", "danger-strong")),
     ("danger", "surface"),
 ]

@@ -65,14 +65,12 @@ async def test_row_is_found_behind_any_number_of_those_whose_principal_is_like_i
 
 
 ABLE = {**ME, "permissions": ["read", "read_billing", "manage_keys", "award"]}
-CHOSEN = "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
 
 
-@pytest.mark.parametrize("path", ["settings/keys/new", "escrows/new"])
-async def test_form_reads_one_page_of_agents_and_takes_the_id_of_any_other(path: str) -> None:
+async def test_form_reads_one_page_of_agents_and_takes_the_id_of_any_other() -> None:
     api = Many(answers={"GET /me": (200, ABLE)})
     async with browser(api, signed_in=True) as client:
-        page = await client.get(f"{HERE}/{path}")
+        page = await client.get(f"{HERE}/settings/keys/new")
     assert page.status_code == 200
     assert [name for name, _, _ in api.asked].count("GET /agents") == 1
     assert '<option value="row_0">Agent 0</option>' in page.text
@@ -86,15 +84,6 @@ async def test_form_of_a_limit_chooses_among_as_many_as_other_forms_do() -> None
     assert '<option value="agent:row_0">Agent: Agent 0</option>' in page.text
     queries = {name: query["limit"] for name, _, query in api.asked if name in {"GET /agents", "GET /departments"}}
     assert queries == {"GET /agents": "50", "GET /departments": "50"}
-
-
-async def test_agent_that_was_chosen_is_named_though_it_is_not_among_the_newest() -> None:
-    agent = {**AGENT, "id": CHOSEN, "name": "Scribe"}
-    api = Many(answers={"GET /me": (200, ABLE), f"GET /agents/{CHOSEN}": (200, agent)})
-    async with browser(api, signed_in=True) as client:
-        page = await client.get(f"{HERE}/escrows/new?agent={CHOSEN}")
-    assert f'value="{CHOSEN}"' in page.text
-    assert "Scribe. These are the newest agents." in page.text
 
 
 async def test_earnings_are_shown_page_by_page_with_the_totals_of_all_agents() -> None:

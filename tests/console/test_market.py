@@ -12,13 +12,34 @@ from console.agent import selling
 from console.format import Prefs
 from console.forms import Form
 from console.library import view as library
-from console.marketplace import one
+from console.marketplace import one, view
+from console.reputation import view as reputation
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.console.conftest import Visitor, signed_in
 from tests.console.fake import ORG, OWN, FakeApi, browser, problem
 
 KEY = "con_market_0123456789"
 AGENT = "agt_01kar6h2d8e4wvq3r5s7t9x1za"
+CARD: dict[str, Any] = {
+    "organization_name": "Studio",
+    "stars": None,
+    "ratings": 0,
+    "jobs_done": 0,
+    "can_be_hired": True,
+}
+HIRED: dict[str, Any] = {
+    "id": AGENT,
+    "name": "Summariser",
+    "organization_id": "org_01kar6h2d8e4wvq3r5s7t9x1zb",
+    "description": "Sums up reports.",
+    "category": "research",
+    "pricing": {"model": "one_time", "amount": "10.00", "currency": "CREDIT"},
+    "terms": {"price": {"min": "5.00", "max": None, "currency": "CREDIT"}},
+    "accepts_granted_credits": True,
+    "created_at": "2026-11-20T00:00:00Z",
+    "retired_at": None,
+    **CARD,
+}
 OFFER: dict[str, Any] = {
     "agent_id": AGENT,
     "name": "Summariser",
@@ -33,7 +54,7 @@ OFFER: dict[str, Any] = {
     "summary": "Sums up.",
     "category": None,
     "status": "listed",
-    "stars": None,
+    **CARD,
     "creator_share": None,
     "changed_at": "2026-11-20T00:00:00Z",
 }
@@ -108,9 +129,11 @@ def test_month_that_was_paid_says_what_becomes_of_it() -> None:
 def market(**answers: Any) -> FakeApi:
     known = {
         f"GET /marketplace/agents/{AGENT}": (200, OFFER),
-        f"GET /agents/{AGENT}": problem(404, "not_found"),
+        f"GET /agents/{AGENT}": (200, HIRED),
         f"GET /reputation/score/{AGENT}": (200, {"evidence_count": 0}),
         "GET /marketplace/library": (200, {"data": [], "next_cursor": None}),
+        f"GET /reputation/history/{AGENT}": (200, {"data": [], "next_cursor": None}),
+        "GET /reputation/feedback": (200, {"data": [], "next_cursor": None}),
         "GET /billing/config": (200, {"providers": [{"name": "stripe"}, {"name": "crypto"}], "crypto_assets": ["BTC"]}),
         "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
     }
@@ -122,6 +145,101 @@ def market(**answers: Any) -> FakeApi:
     }
     who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
     return FakeApi(answers={**known, "GET /me": (200, {**me, **who}), **answers})
+
+
+HERE = f"/console/{ORG}/marketplace"
+KNOWN = {**HIRED, "stars": 4.56, "ratings": 1, "jobs_done": 12}
+
+
+async def seen(api: FakeApi, path: str) -> str:
+    async with browser(api, signed_in=True) as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.unescape(answer.text)).replace("\N{NO-BREAK SPACE}", " "))
+
+
+def test_card_says_who_offers_the_agent_how_good_it_is_and_what_it_costs() -> None:
+    card = view.agent_card(KNOWN, Prefs(), HERE)
+    assert (card.href, card.face.author, card.face.initials) == (f"{HERE}/{AGENT}", "Studio", "S")
+    assert (card.stars, card.ratings, card.jobs, card.category) == ("4.6", "1 rating", "12 jobs done", "Research")
+    assert card.price == "10.00\N{NO-BREAK SPACE}credits"
+    free = {**HIRED, "pricing": {"model": "free", "amount": None, "currency": None}}
+    assert view.agent_card(free, Prefs(), HERE).price == "From 5.00\N{NO-BREAK SPACE}credits"
+    assert view.agent_card({**free, "terms": {}}, Prefs(), HERE).price == "Price by agreement"
+    assert view.agent_card({**HIRED, "can_be_hired": False}, Prefs(), HERE).price == "Cannot be hired now"
+
+
+@pytest.mark.parametrize(("name", "initials"), [("Research desk two", "RD"), ("écrivain", "É"), ("<b> !", "?")])
+def test_initials_are_of_words_and_colours_of_the_id(name: str, initials: str) -> None:
+    one, other = [view.face_of(AGENT, {**CARD, "name": each}) for each in (name, "Other")]
+    assert one.initials == initials
+    assert one.colour == other.colour
+    assert one.colour in {f"f{number}" for number in range(1, 7)}
+
+
+async def test_directory_has_agents_to_hire_of_all_organizations_and_filters_that_stay_folded() -> None:
+    listed = (200, {"data": [KNOWN], "next_cursor": None})
+    api = market(**{"GET /agents": listed})
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}?q=sums&category=research")).text
+    (query,) = [query for name, _, query in api.asked if name == "GET /agents"]
+    hired = {"visibility": "public", "active": "true", "q": "sums", "category": "research", "limit": "50"}
+    assert query == hired
+    assert "<details><summary>Filters</summary>" in page
+    assert f'href="{HERE}/{AGENT}"' in page
+    assert f'href="{HERE}/offers"' in page
+
+
+async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
+    me = {"principal": "kim", "role": "owner", "permissions": ["read", "award"], "environment": "sandbox"}
+    who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
+    line = {"rule": "loyal", "description": "You hire it often", "multiplier": 0.9}
+    given = {"id": "fbk_1", "ratings": {"quality": 4}, "comment": "On time.", "created_at": "2026-11-20T00:00:00Z"}
+    night = {"day": "2026-11-20", "dimensions": dict.fromkeys(reputation.DIMENSIONS, 8.5)}
+    api = market(
+        **{
+            "GET /me": (200, {**me, **who}),
+            f"GET /agents/{AGENT}": (200, KNOWN),
+            f"GET /marketplace/agents/{AGENT}": problem(404, "not_found"),
+            f"GET /reputation/history/{AGENT}": (200, {"data": [night], "next_cursor": None}),
+            "GET /reputation/feedback": (200, {"data": [{**given, "changed_at": None}], "next_cursor": None}),
+            f"GET /payments/pricing/{AGENT}": (
+                200,
+                {"base_price": "10.00", "adjusted_price": "9.00", "adjustments": [line]},
+            ),
+        }
+    )
+    page = await seen(api, f"{HERE}/{AGENT}")
+    for words in (
+        "You hire it often: 10% less.",
+        "Your price today is 9.00 credits; the listed one is 10.00 credits.",
+        "It accepts jobs from 5.00 credits at once, and others when its author agrees.",
+        "Quality 4 On time.",
+        "by Studio",
+    ):
+        assert words in page
+    async with browser(api, signed_in=True) as client:
+        text = (await client.get(f"{HERE}/{AGENT}")).text
+    assert f'href="/console/{ORG}/escrows/new?agent={AGENT}"' in text
+    assert f"{HERE}/{AGENT}/buy" not in text
+
+
+async def test_job_is_awarded_to_an_agent_that_was_chosen_and_the_form_names_it() -> None:
+    me = {"principal": "kim", "role": "owner", "permissions": ["read", "award"], "environment": "sandbox"}
+    who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
+    api = market(**{"GET /me": (200, {**me, **who})})
+    path = f"/console/{ORG}/escrows/new"
+    async with browser(api, signed_in=True) as client:
+        for answer in (await client.get(path), await client.post(path, data={"command": KEY}, headers=OWN)):
+            assert (answer.status_code, answer.headers["location"]) == (303, HERE)
+        page = (await client.get(f"{path}?agent={AGENT}")).text
+        sent = {"command": KEY, "agent_id": AGENT, "title": "Read", "price": "5", "currency": "CREDIT"}
+        review = (await client.post(path, data={**sent, "fund": "credits"}, headers=OWN)).text
+    assert "Hire Summariser" in page
+    assert 'name="price" type="text" value="10.00"' in page
+    assert "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?" in review
+    assert AGENT not in re.sub(r"<[^>]+>", "", review)
+    assert api.commands() == []
 
 
 PATH = f"/console/{ORG}/marketplace/{AGENT}/buy"
@@ -233,7 +351,7 @@ async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
     fields |= {"included_uses": "19", "summary": "Reads.", "status": "listed", "command": f"{KEY}2"}
     assert (await seller.post(offer, fields)).headers["location"].endswith("agent.offered")
     page = f"/console/{buyer.org_id}/marketplace/{made}"
-    listed = (await owner.get(f"/console/{buyer.org_id}/marketplace?text=reads&currency=CREDIT")).text
+    listed = (await owner.get(f"/console/{buyer.org_id}/marketplace/offers?text=reads&currency=CREDIT")).text
     assert page in listed
     sent = {"command": await owner.form(f"{page}/buy"), "price": "9.50", "currency": "CREDIT"}
     first, again = [await owner.post(f"{page}/buy", sent) for _ in range(2)]

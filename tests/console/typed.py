@@ -334,10 +334,10 @@ FORMS = (
         checked=each("principal", "path", "return_url"),
     ),
     Typed(
-        "/console/{org}/escrows/new",
+        "/console/{org}/escrows/new?agent={offered}",
         "/{org}/escrows/new",
         "owner",
-        whole={"agent_id": "{offered}", "title": "Read #", "price": "5.00", "currency": "CREDIT"},
+        whole={"title": "Read #", "price": "5.00", "currency": "CREDIT", "fund": ""},
         # An escrow is opened by a run, which there is not here: the award before it is written.
         shown={"title": "/console/{org}/contracts"},
         checked=each(

@@ -68,7 +68,7 @@ async def test_work_is_awarded_funded_delivered_signed_twice_and_released(
         "required_signatures": "2",
         "fund": "credits",
         "operator_approvals": "on",
-        "command": await client.form(new),
+        "command": await client.form(f"{new}?agent={world.running.ids['agent']}"),
     }
     reviewed = await client.post(new, work)
     assert reviewed.status_code == 200

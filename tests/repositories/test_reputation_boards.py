@@ -52,7 +52,7 @@ SELECT agent_id, d, 0, 0, latest_on, 0, 0, 500000, '2026-03-02', stars_e6, rank_
 FROM reputation_agents, unnest($2::text[]) d WHERE agent_id = ANY ($1)
 """
 HISTORY = """
-INSERT INTO reputation_history SELECT day::date, id, 500000, 1, 2, 3, 50000, 4, false
+INSERT INTO reputation_history SELECT day::date, id, 500000, 1, 2, 3, 50000, 4, false, ARRAY[1, 1, 1, 1, 1]
 FROM unnest($1::text[]) id, generate_series(DATE '2026-02-01', DATE '2026-02-20', interval '2 days') day
 """
 TAKEN = """

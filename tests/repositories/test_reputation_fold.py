@@ -59,7 +59,7 @@ READ = {
         FROM reputation_given
     """,
     "agents": """
-        SELECT agent_id AS key, stars_e6, rank_e6, evidence_count, evidence_e6, ended, succeeded, latest_on
+        SELECT agent_id AS key, stars_e6, rank_e6, evidence_count, evidence_e6, ended, succeeded, rated, latest_on
         FROM reputation_agents WHERE $1::date IS NOT NULL
     """,
     "clients": """

@@ -100,6 +100,7 @@ class World:
             before = self.before[agent_id] or NEWCOMER
             assert history["moved_e6"] == shown.mean_e6 - before.mean_e6
             assert history["is_sudden"] == is_sudden(before, shown)
+            assert history["dimensions_e6"] == [stars(expected[each]).mean_e6 for each in Dimension]
             assert (history["low_e6"], history["high_e6"], history["rank_e6"]) == (shown.low_e6, shown.high_e6, rank)
 
 

@@ -21,6 +21,7 @@ VERBS = [
         "bench",
         "faults",
         "year",
+        "demo-data",
         "screens",
         "migrate",
         "openapi",

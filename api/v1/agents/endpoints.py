@@ -1,10 +1,12 @@
 """Agents: created by their organization, public ones seen by every tenant."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -17,11 +19,21 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
 from api.routing import Resource
 from api.tenancy import acting_organization
-from api.v1.agents.schemas import AgentCreate, AgentUpdate, AgentView, CategorySet, Visibility, check_category
+from api.v1.agents.schemas import (
+    AgentCreate,
+    AgentUpdate,
+    AgentView,
+    CategorySet,
+    MinStars,
+    Visibility,
+    check_category,
+    stars_e6,
+)
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.tenants.metadata import ExternalIdTaken
 from models.marketplace.agent import Agent
+from models.tenants.metadata import ObjectMetadata
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime.identity import new_id
@@ -59,7 +71,7 @@ async def create_agent(
         async with deps.session_for(actor) as session:
             row = await service.create(session, actor, agent, body.own())
             command.version = row.version
-            return AgentView.of(row, await metadata.get(session, row.id, org_id))
+            return await _view(session, row, await metadata.get(session, row.id, org_id))
 
     return await command.run(create, status_code=201)
 
@@ -74,6 +86,7 @@ _LIST = ListOf(
     visibility=Annotated[Visibility | None, Query(description="Only public or private ones.")],
     category=Annotated[SearchText | None, Query(description="Only of this category.")],
     active=Annotated[bool, Query(description="Exclude retired agents.")],
+    min_stars=MinStars,
 )
 
 
@@ -85,17 +98,28 @@ async def list_agents(
 ) -> Response:
     """List agents, newest first. A tenant sees the public ones and its own.
 
+    With `q` or `min_stars` a page may be short or empty although more pages follow: continue until `next_cursor` is
+    null.
+
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(asked.organization_id, without=["active"])
+    wanted = asked.wanted(asked.organization_id, without=["active", "min_stars"])
     if asked.get("active"):
         wanted = replace(wanted, equal={**wanted.equal, "retired_at": None})
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await agents.page(session, wanted, viewer=actor.org_id, after=after, limit=limit)
+            found = await agents.page(
+                session,
+                wanted,
+                viewer=actor.org_id,
+                least_stars_e6=stars_e6(asked.get("min_stars")),
+                after=after,
+                limit=limit,
+            )
             own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-        return items_of(found, lambda row: AgentView.of(row, own.get(row.id)))
+        known = await cards_of(deps, *(row.id for row in found.rows))
+        return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
 
     return await asked.answer(read)
 
@@ -107,7 +131,18 @@ async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
         row = await agents.get(session, agent_id)
         permit(actor, Permission.READ)
         response.headers.update(etag(row.version))
-        return AgentView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))
+        own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
+    return AgentView.of(row, (await cards_of(deps, agent_id))[agent_id], own)
+
+
+async def cards_of(deps: Deps, *agent_ids: str) -> Mapping[str, agents.Card]:
+    """Return the cards of agents that the caller sees: the names of other organizations are the platform's to read."""
+    async with deps.database.platform() as session:
+        return await agents.cards(session, agent_ids) if agent_ids else {}
+
+
+async def _view(session: AsyncSession, row: Agent, own: ObjectMetadata | None) -> AgentView:
+    return AgentView.of(row, (await agents.cards(session, [row.id]))[row.id], own)
 
 
 async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
@@ -164,7 +199,7 @@ async def update_agent(
             if "category" in changed.names:
                 await agents.categorise(session, row, body.category)
             command.version = changed.version
-            return AgentView.of(row, changed.own)
+            return await _view(session, row, changed.own)
 
     return await command.run(act)
 
@@ -182,7 +217,7 @@ async def retire_agent(
     async def act() -> AgentView:
         async with deps.database.platform() as session:
             row = await service.retire(session, actor, agent_id, now=datetime.now(UTC))
-            shown = AgentView.of(row, await metadata.get(session, row.id, row.org_id))
+            shown = await _view(session, row, await metadata.get(session, row.id, row.org_id))
         # This process does not wait for the announcement of its own change.
         deps.keyring.forget(agent_id)
         return shown
@@ -197,4 +232,4 @@ async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: A
     check_category(body.category, deps.settings.categories)
     async with deps.database.platform() as session:
         row = await service.categorise(session, actor, agent_id, body.category)
-        return AgentView.of(row, await metadata.get(session, row.id, row.org_id))
+        return await _view(session, row, await metadata.get(session, row.id, row.org_id))

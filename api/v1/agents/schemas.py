@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
+from fastapi import Query
 from pydantic import Field
 
 from api.fields import (
@@ -25,11 +27,13 @@ from api.fields import (
     period_text,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.v1.reputation.schemas import points
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.escrow.contract import Bounds, Term
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
+from repositories.marketplace.agent import Card
 
 #: Terms that are shares of one, and terms that are counted.
 SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})
@@ -291,7 +295,43 @@ def _bounds_view(name: str, stored: dict[str, Any]) -> BoundsView:
     return BoundsView(min=text(stored.get("least")), max=text(stored.get("most")), currency=currency)
 
 
-class AgentView(MetadataView):
+#: What a star of five is of a score in millionths.
+STAR_E6 = 200_000
+MinStars = Annotated[
+    Decimal | None,
+    Query(ge=0, le=5, max_digits=3, decimal_places=2, description="Only agents that have at least this score."),
+]
+
+
+def stars_e6(stars: Decimal | None) -> int | None:
+    """Return a score of five stars in millionths."""
+    return None if stars is None else int(stars * STAR_E6)
+
+
+class CardView(ResponseModel):
+    """What people choose an agent by."""
+
+    organization_name: str
+    stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
+    ratings: int = Field(description="The number of feedbacks of clients that count.")
+    jobs_done: int = Field(description="The number of contracts that ended well and count.")
+    can_be_hired: bool = Field(
+        description="Whether work can begin: the agent is not retired, and its organization not suspended or closed."
+    )
+
+
+def card(found: Card) -> dict[str, Any]:
+    """Return the fields of a `CardView`."""
+    return {
+        "organization_name": found.organization_name,
+        "stars": None if found.stars_e6 is None else points(found.stars_e6) / 2,
+        "ratings": found.ratings,
+        "jobs_done": found.jobs_done,
+        "can_be_hired": found.can_be_hired,
+    }
+
+
+class AgentView(CardView, MetadataView):
     """An agent and its listing."""
 
     id: str
@@ -316,8 +356,8 @@ class AgentView(MetadataView):
     )
 
     @classmethod
-    def of(cls, row: Agent, own: ObjectMetadata | None) -> "AgentView":
-        """Show a row, and what its organization has written on it where it is the caller's."""
+    def of(cls, row: Agent, found: Card, own: ObjectMetadata | None) -> "AgentView":
+        """Show a row, its card, and what its organization has written on it where it is the caller's."""
         priced = row.price_minor is not None and row.price_currency is not None
         return cls(
             id=row.id,
@@ -335,5 +375,6 @@ class AgentView(MetadataView):
             accepts_granted_credits=row.accepts_granted,
             created_at=row.created_at,
             retired_at=row.retired_at,
+            **card(found),
             **shown(own),
         )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Query
@@ -21,6 +20,8 @@ from api.metadata import GivenPreconditionDep, own_of
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import listed_organization
+from api.v1.agents.endpoints import cards_of
+from api.v1.agents.schemas import MinStars, stars_e6
 from api.v1.marketplace.schemas import (
     AgentCancel,
     AgentPurchase,
@@ -67,8 +68,6 @@ router = Resource(tags=["marketplace"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-#: What a star of five is of a score in millionths.
-STAR_E6 = 200_000
 _OFFERS = ListOf(
     "offers",
     OfferView,
@@ -81,10 +80,7 @@ _OFFERS = ListOf(
     ],
     min_price=Annotated[Amount | None, Query(description="The lowest price, in `currency`.")],
     max_price=Annotated[Amount | None, Query(description="The highest price, in `currency`.")],
-    min_stars=Annotated[
-        Decimal | None,
-        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="Only agents that have at least this score."),
-    ],
+    min_stars=MinStars,
 )
 _LIBRARY = ListOf(
     "library",
@@ -161,8 +157,9 @@ async def offer_agent(
                 now=datetime.now(UTC),
             )
             listing = await marketplace.get(session, found.id)
+            known = await agents.cards(session, [found.id])
         command.version = listing.offer.version
-        return _shown(deps, actor, listing)
+        return _shown(deps, actor, listing, known[found.id])
 
     return await command.run(act)
 
@@ -178,8 +175,7 @@ async def list_offers(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted, named, stars = _narrowed(asked), words(asked.get("text")), asked.get("min_stars")
-    least_e6 = None if stars is None else int(stars * STAR_E6)
+    wanted, named, least_e6 = _narrowed(asked), words(asked.get("text")), stars_e6(asked.get("min_stars"))
 
     async def read(after: After, limit: int) -> Items:
         if (asked.get("text") or "").strip() and not named:
@@ -189,7 +185,8 @@ async def list_offers(
             rows, following = await marketplace.page(
                 session, wanted, words=named, least_stars_e6=least_e6, after=after, limit=limit
             )
-        return [_shown(deps, actor, row) for row in rows], following
+        known = await cards_of(deps, *(row.offer.agent_id for row in rows))
+        return [_shown(deps, actor, row, known[row.offer.agent_id]) for row in rows], following
 
     return await asked.answer(read)
 
@@ -210,7 +207,8 @@ async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
         listing = await marketplace.get(session, agent_id)
     permit(actor, Permission.READ)
     response.headers.update(etag(listing.offer.version))
-    return _shown(deps, actor, listing, await _granted(deps, actor, listing))
+    known = await cards_of(deps, agent_id)
+    return _shown(deps, actor, listing, known[agent_id], await _granted(deps, actor, listing))
 
 
 async def _granted(deps: Deps, actor: Actor, listing: Listing) -> int | None:
@@ -472,10 +470,12 @@ def buying(deps: Deps, listing: Listing) -> Buying:
     return Buying(offer=listing.as_offer(), creator_bps=_creator_bps(deps, listing))
 
 
-def _shown(deps: Deps, actor: Actor, listing: Listing, granted_minor: int | None = None) -> OfferView:
+def _shown(
+    deps: Deps, actor: Actor, listing: Listing, found: agents.Card, granted_minor: int | None = None
+) -> OfferView:
     sees_share = actor.is_platform or actor.org_id == listing.offer.org_id
     creator_bps = _creator_bps(deps, listing) if sees_share else None
-    return OfferView.of(listing, creator_bps=creator_bps, granted_minor=granted_minor)
+    return OfferView.of(listing, found, creator_bps=creator_bps, granted_minor=granted_minor)
 
 
 def _creator_bps(deps: Deps, listing: Listing) -> int:

@@ -8,8 +8,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, Whole, example
 from api.metadata import WithMetadata
+from api.v1.agents.schemas import CardView, card
 from api.v1.payments.schemas import PaymentOptions, PaymentView
-from api.v1.reputation.schemas import points
 from api.v1.spends.schemas import ActionName
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.metered import MAX_INCLUDED
@@ -18,6 +18,7 @@ from domain.marketplace.offer import Seen as SeenOffer
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from models.marketplace.marketplace import MarketplacePurchase
+from repositories.marketplace.agent import Card
 from repositories.marketplace.marketplace import Listing
 from services.marketplace.marketplace import NewOffer, shown_prices
 
@@ -76,7 +77,7 @@ class OfferSet(RequestModel):
         return None if self.creator_share is None else parse_ratio(self.creator_share, "creator_share")
 
 
-class OfferView(ResponseModel):
+class OfferView(CardView):
     """The offer of an agent."""
 
     agent_id: str
@@ -105,7 +106,6 @@ class OfferView(ResponseModel):
     summary: str
     category: str | None
     status: OfferStatus
-    stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
     creator_share: Exact | None = Field(
         description="The creator's share of each sale. Only the agent's organization and the platform see it."
     )
@@ -113,7 +113,9 @@ class OfferView(ResponseModel):
     changed_at: datetime
 
     @classmethod
-    def of(cls, listing: Listing, *, creator_bps: int | None, granted_minor: int | None = None) -> "OfferView":
+    def of(
+        cls, listing: Listing, found: Card, *, creator_bps: int | None, granted_minor: int | None = None
+    ) -> "OfferView":
         """Show an offer; `creator_bps` to those who may see the share, `granted_minor` to who may buy it."""
         row = listing.offer
         return cls(
@@ -130,10 +132,10 @@ class OfferView(ResponseModel):
             summary=row.summary,
             category=row.category,
             status=OfferStatus(row.status),
-            stars=None if listing.stars_e6 is None else points(listing.stars_e6) / 2,
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
             created_at=row.created_at,
             changed_at=row.changed_at,
+            **card(found),
         )
 
 

@@ -336,7 +336,10 @@ async def change_feedback(
 async def list_feedback(
     deps: DepsDep, asked: Annotated[Asked, _FEEDBACK.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List feedback on an agent, newest first. A tenant sees the feedback that it gave and that its own agents got.
+    """List feedback on an agent, newest first.
+
+    Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the
+    contract and the platform see all.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -345,7 +348,9 @@ async def list_feedback(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             await agents.get(session, asked.get("agent_id"))
-            return items_of(await store.feedback_of(session, wanted, after=after, limit=limit), FeedbackView.of)
+        async with deps.database.platform() as session:
+            found = await store.feedback_of(session, wanted, viewer=actor.org_id, after=after, limit=limit)
+        return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
 
     return await asked.answer(read)
 

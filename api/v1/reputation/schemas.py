@@ -206,6 +206,7 @@ class HistoryView(ResponseModel):
     change: float = Field(description="By how many points it differs from the last score before.")
     rank_score: float
     evidence_count: int
+    dimensions: dict[Dimension, float] = Field(description="The scores by dimension.")
     is_sudden: bool = Field(description="Whether operators got an alert about the change.")
 
     @classmethod
@@ -219,6 +220,7 @@ class HistoryView(ResponseModel):
             change=change(row["moved_e6"]),
             rank_score=points(row["rank_e6"]),
             evidence_count=row["evidence_count"],
+            dimensions={each: points(value) for each, value in zip(Dimension, row["dimensions_e6"], strict=True)},
             is_sudden=row["is_sudden"],
         )
 
@@ -274,7 +276,7 @@ class FeedbackChange(RequestModel):
 
 
 class FeedbackCreate(RequestModel):
-    """A client's feedback on a settled contract."""
+    """A client's feedback on a settled contract. Whoever sees the agent reads it, without the client's name."""
 
     model_config = example(
         contract_id="ctr_01h455vb4pex5vsknk084sn02q",
@@ -288,29 +290,30 @@ class FeedbackCreate(RequestModel):
 
 
 class FeedbackView(ResponseModel):
-    """Feedback, as its two parties and operators see it."""
+    """Feedback. Only its two parties and the platform see who gave it, and on which contract."""
 
     id: str
-    contract_id: str
+    contract_id: str | None = Field(description="Null for others than the two parties.")
     agent_id: str
-    organization_id: str = Field(description="The client's organization.")
+    organization_id: str | None = Field(description="The client's organization; null for others.")
     ratings: dict[Dimension, int]
     comment: str | None
-    event_id: str
+    event_id: str | None = Field(description="The event that counts; null for others.")
     created_at: datetime
     changed_at: datetime | None
 
     @classmethod
-    def of(cls, row: ReputationFeedbackRow) -> "FeedbackView":
-        """Show a row."""
+    def of(cls, row: ReputationFeedbackRow, viewer: str | None = None) -> "FeedbackView":
+        """Show a row to an organization; None for one of its parties or the platform."""
+        is_named = viewer in {None, row.org_id, row.agent_org_id}
         return cls(
             id=row.id,
-            contract_id=row.contract_id,
+            contract_id=row.contract_id if is_named else None,
             agent_id=row.agent_id,
-            organization_id=row.org_id,
+            organization_id=row.org_id if is_named else None,
             ratings={Dimension(name): rating for name, rating in row.ratings.items()},
             comment=row.comment,
-            event_id=row.event_id,
+            event_id=row.event_id if is_named else None,
             created_at=row.created_at,
             changed_at=row.changed_at,
         )

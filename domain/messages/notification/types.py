@@ -275,24 +275,31 @@ TYPES: Sequence[NotificationType] = (
     ),
     NotificationType(
         name="escrow",
-        sentence="An escrow was delivered, disputed, or has ended.",
+        sentence="Work for an escrow was delivered, or the escrow is disputed or has ended.",
         audience=_PEOPLE,
         defaults={**_all(_D, Role.OWNER), **_all(_I, Role.MEMBER)},
         facts={
-            f"escrow.{state}": _words(
-                f"Escrow of {{amount}} {en}",
-                f"The escrow of {{amount}} {en_text}.",
-                f"Treuhand über {{amount}} {de}",
-                f"Die Treuhand über {{amount}} {de_text}.",
-            )
-            for state, en, en_text, de, de_text in (
-                ("delivered", "delivered", "was delivered", "geliefert", "wurde geliefert"),
-                ("disputed", "disputed", "is disputed", "strittig", "ist strittig"),
-                ("released", "released", "was released", "ausgezahlt", "wurde ausgezahlt"),
-                ("refunded", "refunded", "was refunded", "erstattet", "wurde erstattet"),
-                ("split", "split", "was split", "geteilt", "wurde geteilt"),
-                ("expired", "expired", "has expired", "abgelaufen", "ist abgelaufen"),
-            )
+            "escrow.delivered": _words(
+                "Work delivered for {amount}",
+                "Work was delivered for the escrow of {amount}.",
+                "Arbeit für {amount} geliefert",
+                "Für die Treuhand über {amount} wurde Arbeit geliefert.",
+            ),
+            **{
+                f"escrow.{state}": _words(
+                    f"Escrow of {{amount}} {en}",
+                    f"The escrow of {{amount}} {en_text}.",
+                    f"Treuhand über {{amount}} {de}",
+                    f"Die Treuhand über {{amount}} {de_text}.",
+                )
+                for state, en, en_text, de, de_text in (
+                    ("disputed", "disputed", "is disputed", "strittig", "ist strittig"),
+                    ("released", "released", "was released", "ausgezahlt", "wurde ausgezahlt"),
+                    ("refunded", "refunded", "was refunded", "erstattet", "wurde erstattet"),
+                    ("split", "split", "was split", "geteilt", "wurde geteilt"),
+                    ("expired", "expired", "has expired", "abgelaufen", "ist abgelaufen"),
+                )
+            },
         },
     ),
     NotificationType(

@@ -20,7 +20,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "agent_id board",
             TECHNICAL: (
-                "started_on evidence_count evidence_e6 ended succeeded response_count response_total_ms "
+                "started_on evidence_count evidence_e6 ended succeeded rated response_count response_total_ms "
                 "response_buckets stars_e6 rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on "
                 "category band stale_at"
             ),
@@ -79,7 +79,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "agent_id",
-            TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden",
+            TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden dimensions_e6",
         },
     ),
     "reputation_peers": Place(

@@ -292,6 +292,7 @@ BEGIN
             latest_on = e.day,
             ended = a.ended + e.is_end::int,
             succeeded = a.succeeded + e.is_success::int,
+            rated = a.rated + (e.source = 'feedback')::int,
             stars_e6 = o.stars_e6,
             rank_e6 = o.rank_e6
         FROM (SELECT div(sum(reputation_share(dimension) * stars_e6), 10000) AS stars_e6,
@@ -743,7 +744,7 @@ BEGIN
     UPDATE reputation_agents a
     SET stars_e6 = o.stars_e6, rank_e6 = o.rank_e6, stale_at = NULL, latest_on = coalesce(n.latest_on, a.latest_on),
         evidence_count = n.counted, evidence_e6 = w.heavy, ended = n.ended,
-        succeeded = n.succeeded, response_count = n.responses, response_total_ms = n.total_ms,
+        succeeded = n.succeeded, rated = n.rated, response_count = n.responses, response_total_ms = n.total_ms,
         response_buckets = ARRAY(
             SELECT count(b.bucket) FROM generate_series(1, 116) place
             LEFT JOIN (SELECT reputation_bucket(response_ms) AS bucket FROM reputation_events
@@ -753,7 +754,8 @@ BEGIN
                  div(sum(reputation_share(dimension) * rank_e6), 10000) AS rank_e6
           FROM reputation_scores WHERE agent_id = p_agent) o,
          (SELECT count(*) AS counted, max(day) AS latest_on, count(*) FILTER (WHERE is_end) AS ended,
-                 count(*) FILTER (WHERE is_success) AS succeeded, count(response_ms) AS responses,
+                 count(*) FILTER (WHERE is_success) AS succeeded,
+                 count(*) FILTER (WHERE source = 'feedback') AS rated, count(response_ms) AS responses,
                  coalesce(sum(response_ms), 0) AS total_ms
           FROM reputation_events
           WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL

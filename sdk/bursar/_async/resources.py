@@ -3175,12 +3175,15 @@ class AsyncAgents:
         visibility: Literal["public", "private"] | str | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
+        min_stars: AmountLike | str | None | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.AgentView]:
         """List agents, newest first. A tenant sees the public ones and its own.
+
+        With `q` or `min_stars` a page may be short or empty although more pages follow: continue until `next_cursor` is null.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3197,6 +3200,7 @@ class AsyncAgents:
                 "visibility": visibility,
                 "category": category,
                 "active": active,
+                "min_stars": min_stars,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -6670,7 +6674,9 @@ class AsyncReputation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FeedbackView]:
-        """List feedback on an agent, newest first. A tenant sees the feedback that it gave and that its own agents got.
+        """List feedback on an agent, newest first.
+
+        Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the contract and the platform see all.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """

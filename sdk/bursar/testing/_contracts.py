@@ -25,7 +25,9 @@ from bursar.testing._written import Written
 
 _NAME = "Fake"
 _AGENTS = Filters.of(
-    *("organization_id", "visibility", "category", "external_id"), searched=("name",), ended={"active": "retired_at"}
+    *("organization_id", "visibility", "category", "external_id"),
+    searched=("name", "description"),
+    ended={"active": "retired_at"},
 )
 _CONTRACTS = Filters.of(
     *("organization_id", "agent_id", "status", "currency", "external_id"), searched=("title",), amount="price"
@@ -88,6 +90,8 @@ class Contracts:
             "name": required(body, "name"),
             "description": body.get("description"),
             "organization_id": ORGANIZATION,
+            **{"organization_name": "Fake", "stars": None, "ratings": 0, "jobs_done": 0},
+            "can_be_hired": True,
             "visibility": body.get("visibility", "public"),
             "category": body.get("category"),
             "pricing": _pricing(body.get("pricing") or {}),
@@ -114,7 +118,8 @@ class Contracts:
         agent = known(self.agents, agent_id)
         if agent["retired_at"] is None:
             # A copy: answers that were given stay as they were.
-            agent = self.agents[agent_id] = {**agent, "retired_at": time_of(datetime.now(UTC))}
+            retired = {"can_be_hired": False, "retired_at": time_of(datetime.now(UTC))}
+            agent = self.agents[agent_id] = {**agent, **retired}
         return Answer(200, agent)
 
     def _create_contract(self, request: httpx2.Request) -> Answer:

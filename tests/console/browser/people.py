@@ -84,6 +84,10 @@ class Person:
         control = self.main.get_by_role("link" if link else "button", name=name, exact=True)
         await self.hands.press(control.first)
 
+    async def unfold(self, words: str) -> None:
+        """Open what is folded under these words."""
+        await self.hands.press(self.main.locator("summary", has_text=words))
+
     async def write(self, label: str, text: str) -> None:
         await self.hands.write(self.main.get_by_label(label, exact=True), text)
 

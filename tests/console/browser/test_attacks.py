@@ -46,13 +46,13 @@ async def test_what_somebody_writes_stays_text_wherever_it_is_shown(world, open_
 async def test_marks_that_turn_what_is_read_are_refused_at_their_field_and_kept(world, open_window):
     text = PAYLOADS["turned"]
     buyer, seller = await company(world, "owner"), await company(world, "owner")
-    _, agent = await agent_of(seller)
+    agent, _ = await agent_of(seller)
     async with people_at(open_window, POINTER) as at:
-        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
-        await owner.choose("Agent", agent)
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new?agent={agent}")
         await owner.write("Work", text)
         await owner.write("Price", "5.00")
-        await owner.press("Award")
+        await owner.tick("Pay later")
+        await owner.press("Hire")
         await owner.sees("This needs a correction")
         assert await owner.page.get_by_label("Work", exact=True).input_value() == text
     assert good(await buyer.people["owner"].get("/contracts"))["data"] == []
@@ -119,14 +119,13 @@ async def test_no_other_site_shows_the_console_in_a_frame(world, open_window, el
 
 async def test_twenty_identical_submits_at_once_move_money_once(world, open_window):
     buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
-    _, agent = await agent_of(seller)
+    agent, _ = await agent_of(seller)
     async with people_at(open_window, POINTER) as at:
-        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
-        await owner.choose("Agent", agent)
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new?agent={agent}")
         await owner.write("Work", "Read it once")
         await owner.write("Price", "7.00")
-        await owner.tick("Open the escrow and fund it from credits")
-        await owner.press("Award")
+        await owner.tick("Pay into escrow from credits")
+        await owner.press("Hire")
         await owner.sees("will be moved from your credits")
         form = owner.main.locator("form.form")
         fields = await form.evaluate("form => Object.fromEntries(new FormData(form))")
@@ -138,7 +137,7 @@ async def test_twenty_identical_submits_at_once_move_money_once(world, open_wind
         # 503 says that the outcome is not known, 504 that a busy API has not answered yet.
         assert {answer.status_code for answer in answers} <= {303, 503, 504}
         # Both are asked again with the same key, as their page does by itself.
-        await owner.press("Award and fund")
+        await owner.press("Hire and pay 7.00\N{NO-BREAK SPACE}credits")
         await expect(owner.page.locator("[data-done]")).to_contain_text("This was done before")
     movements = good(await buyer.people["owner"].get("/billing/transactions", params={"q": "escrow"}))["data"]
     assert [each["amount"] for each in movements if each["amount"].startswith("-")] == ["-7.00"]

@@ -22,17 +22,19 @@ from tests.e2e.conftest import good
 async def test_work_is_paid_when_two_people_have_signed(world, open_window, way):
     buyer = await company(world, "owner", "admin", "finance", credits="100")
     seller = await company(world, "owner")
-    _, agent = await agent_of(seller)
+    agent, name = await agent_of(seller)
     async with people_at(open_window, way) as at:
-        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
-        await owner.choose("Agent", agent)
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new?agent={agent}")
         await owner.write("Work", "Read the quarter")
         await owner.write("Price", "40.00")
+        await owner.unfold("Approval and milestones")
         await owner.write("Who may sign", "admin\nfinance")
-        await owner.tick("Open the escrow and fund it from credits")
-        await owner.press("Award")
-        await owner.sees("Award and fund", "40.00 credits will be moved from your credits")
-        await owner.press("Award and fund")
+        await owner.tick("Pay into escrow from credits")
+        await owner.press("Hire")
+        await owner.sees(
+            f"Hire {name} and pay 40.00 credits into escrow?", "40.00 credits will be moved from your credits"
+        )
+        await owner.press("Hire and pay 40.00\N{NO-BREAK SPACE}credits")
         await owner.told("The money is in escrow.")
         path = path_of(owner.page)
         escrow = path.rpartition("/")[2]
@@ -72,21 +74,21 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
 @pytest.mark.slow
 async def test_an_escrow_is_funded_by_card_and_paid_by_milestones(world, open_window):
     buyer, seller = await company(world, "owner"), await company(world, "owner")
-    _, agent = await agent_of(seller)
+    agent, _ = await agent_of(seller)
     stripe = urlsplit(world.running.stripe_api_base).netloc
     async with people_at(open_window, TELEPHONE) as at:
-        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new")
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/new?agent={agent}")
         owner.window.heard.hosts.add(stripe)
         owner.window.heard.expected.add(422)
-        await owner.choose("Agent", agent)
         await owner.write("Work", "Write the chapters")
         await owner.write("Price", "30.00")
+        await owner.unfold("Approval and milestones")
         await owner.write("Milestones", "Draft 20.00\nFair copy 9.99")
-        await owner.tick("Open the escrow and pay for it")
-        await owner.press("Award")
+        await owner.tick("Pay by card, PayPal or coins")
+        await owner.press("Hire")
         await owner.sees("This needs a correction")
         await owner.write("Milestones", "Draft 20.00\nFair copy 10.00")
-        await owner.press("Award")
+        await owner.press("Hire")
         await owner.sees("Paid from outside it costs 3.00\N{NO-BREAK SPACE}USD")
         escrow = path_of(owner.page).split("/")[-2]
         await owner.tick("Card")
