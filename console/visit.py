@@ -107,9 +107,14 @@ class Visit:
         return {"organization_id": self.org_id} if self.me.is_platform and self.org_id else {}
 
     @property
+    def reads_all(self) -> bool:
+        """Whether the reader is of an organization or inspects it. Who decides or scores work reads only a part."""
+        return not self.me.is_platform or self.may(Permission.INSPECT)
+
+    @property
     def reads_money(self) -> bool:
         """Whether the reader has pages of transfers, payments and invoices."""
-        return self.may(Permission.INSPECT if self.me.is_platform else Permission.READ_BILLING)
+        return self.reads_all and (self.me.is_platform or self.may(Permission.READ_BILLING))
 
     @property
     def stripe_form(self) -> tuple[str, str] | None:

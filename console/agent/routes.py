@@ -28,7 +28,7 @@ async def show(visit: Visit) -> Response:
     found = await lists.find(visit, "/agents", *view.FILTERS, fixed={"organization_id": visit.org_id})
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_AGENTS) else ""
     page = view.page(found, visit.choices.prefs, create)
-    if visit.me.is_platform and not visit.may(Permission.INSPECT):
+    if not visit.reads_all:
         # Who decides and scores work reads how agents stand, and not what they earn.
         page = replace(page, rows=tuple(replace(row, href=f"{row.href}/reputation") for row in page.rows))
     return await visit.render("agent/list.html", page, found.status)

@@ -9,7 +9,6 @@ from console.refusals import not_found
 from console.reputation import view
 from console.routing import tenant
 from console.visit import Visit
-from domain.common.access import Permission
 
 #: So many nights of the history, and so many words of others, a page shows.
 _NIGHTS, _FEEDBACK = 90, 10
@@ -31,7 +30,7 @@ async def show(visit: Visit) -> Response:
     if answers["agent"].need()["organization_id"] != visit.org_id:
         raise Refused(not_found(visit.request))
     page = view.page(answers, visit.choices.prefs, f"{visit.base}/agents")
-    if visit.me.is_platform and not visit.may(Permission.INSPECT):
+    if not visit.reads_all:
         page = replace(page, crumbs=page.crumbs[:1])
     return await visit.render("reputation/page.html", page)
 
