@@ -69,6 +69,9 @@ _SPEND: Json = {
     **{"refunded": "0.00", "held": "0.00", "expires_at": None},
 }
 _HELD: Json = {"status": "reserved", "amount": "10.00", "captured": "0.00", "held": "10.00"}
+_NOT_BOUGHT: Json = {
+    **{"payee_agent_id": None, "payee_agent_name": None, "meter": None, "purchase_id": None, "usage_event": None},
+}
 _CAPTURED: Json = {"status": "captured", "captured": "6.00", "released": "4.00", "held": "0.00"}
 _TERMS: Json = {"price": {"amount": "49.00", "currency": "USD"}, "credits_per_month": "500.00", "net_days": 0}
 _QUOTED: Json = {
@@ -159,6 +162,19 @@ SCHEMAS: dict[str, Json] = {
         "data": [{"kind": "use", "amount": "-2.00", "balance": "440.00", "paid": [_money("0.20", "USD")]}],
     },
     "AccountBalanceView": {"balance": "440.00"},
+    "ChangeOfAssetView": {
+        **{"total": "0.00", "available": "-50.00", "in_use": "0.00", "in_escrow": "50.00", "in_payments": "0.00"},
+        **{"in_payouts": "0.00", "earnings": "0.00", "invoiced": "0.00"},
+    },
+    "FactView": {
+        **{"kind": "escrow.funded", "category": "escrow", "agent_id": None, "agent_name": None},
+        "object": {
+            "type": "escrow",
+            "id": f"esc_{SUFFIX}",
+            "name": "Summarise the report",
+            **_money("50.00", "CREDIT"),
+        },
+    },
     "TransferView": {
         **{"kind": "escrow.fund", "cause": {"type": "escrow", "id": f"esc_{SUFFIX}"}},
         "entries": [
@@ -177,7 +193,7 @@ SCHEMAS: dict[str, Json] = {
         **{"burn_days": 30, "days_left": 220},
     },
     "SpendView": _SPEND,
-    "SpendDetail": _SPEND | _HELD | {"expires_at": "2026-01-31T12:15:00Z"},
+    "SpendDetail": _SPEND | _HELD | {"expires_at": "2026-01-31T12:15:00Z", "unit_amount": "10.00"} | _NOT_BOUGHT,
     "CountedSpendView": {
         "amount": "2.00",
         "captured": "2.00",
@@ -392,7 +408,7 @@ OPERATIONS: dict[str, Json] = {
         **_HELD,
         **{"released": "0.00", "available": "440.00", "expires_at": "2026-01-31T12:30:00Z", "transfer_id": None},
     },
-    "credits.get_spend": _SPEND | {"expires_at": None, "id": f"spd_{SUFFIX}"},
+    "credits.get_spend": _SPEND | {"unit_amount": "2.00", "expires_at": None, "id": f"spd_{SUFFIX}"},
     "spend_controls.freeze": {"status": "frozen"},
     "spend_controls.close": {"status": "closed"},
     "departments.close": {"closed_at": "2026-02-01T12:00:00Z"},

@@ -23,7 +23,16 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
-    **{"waiver": "tr", "stuckrun": "esc", "cause": "esc", "subject": "org", "eventresult": "use", "itemanswer": "spd"},
+    **{
+        "fact": "tr",
+        "factobject": "esc",
+        "waiver": "tr",
+        "stuckrun": "esc",
+        "cause": "esc",
+        "subject": "org",
+        "eventresult": "use",
+        "itemanswer": "spd",
+    },
 }
 
 #: Numbers that are not 1, or their minimum, in any life.
@@ -61,7 +70,13 @@ WORDS: dict[str, str | None] = {
     **dict.fromkeys(("severity", "WebhookDeliveryView.error"), "warning"),
     **{"currency": "CREDIT", "asset": "CREDIT", "currencies": "USD", "country": "DE", "base": "EUR", "quote": "USD"},
     **{"language": "en", "zone": "Europe/Berlin", "email": "billing@acme.example", "cursor": "WyJlc2MiXQ"},
-    **{"name": "Acme", "payee_name": "Globex", "agent_name": "Summariser", "title": "Summarise the report"},
+    **{
+        "name": "Acme",
+        "payee_name": "Globex",
+        "agent_name": "Summariser",
+        "payee_agent_name": "Summariser",
+        "title": "Summarise the report",
+    },
     **{"external_id": "order-17", "payee_org_id": PAYEE, "payer_org_id": PAYER, "tier": "starter", "plan": "starter"},
     **{"description": "Summarise the report", "summary": "Summarises long reports.", "detail": "It is 50.00 short."},
     **{"account": f"org/{PAYER}/credits", "counterparties": "platform/usage", "account_id": "acct_1Q0PsIJvEtkwdCNY"},

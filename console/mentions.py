@@ -48,8 +48,8 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
 
 
 def _is_there(id: str, names: Mapping[str, str]) -> bool:
-    """Return whether an object has a page: a deleted webhook endpoint has none, nor another's agent, and no name."""
-    return id in names or not (is_id(id, "whe") or is_id(id, "agt"))
+    """Return whether an object has a page: without a name, webhook endpoints, agents and draft invoices have none."""
+    return id in names or not any(is_id(id, kind) for kind in ("agt", "inv", "whe"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

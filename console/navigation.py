@@ -19,6 +19,7 @@ class Entry:
         icon: in `icons.svg`.
         need: who does not have this permission does not see it.
         letter: `g` and this letter lead to it; empty for none.
+        visits: what one of the platform's own roles needs for it on the pages of an organization.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Entry:
     icon: str
     need: Permission = Permission.READ
     letter: str = ""
+    visits: Permission = Permission.INSPECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,10 @@ TENANT: Groups = (
     (
         "Work",
         (
-            Entry("Escrows", "/escrows", "escrow", letter="e"),
-            Entry("Contracts", "/contracts", "contract", letter="c"),
-            Entry("Find agents", "/marketplace", "market", letter="f"),
-            Entry("Your agents", "/agents", "agent", letter="n"),
+            Entry("Escrows", "/escrows", "escrow", letter="e", visits=Permission.READ),
+            Entry("Contracts", "/contracts", "contract", letter="c", visits=Permission.READ),
+            Entry("Find agents", "/marketplace", "market", letter="f", visits=Permission.READ),
+            Entry("Your agents", "/agents", "agent", letter="n", visits=Permission.READ),
             Entry("Earnings", "/earnings", "earnings"),
             Entry("Projects", "/projects", "project", letter="j"),
             Entry("Library", "/library", "library"),
@@ -73,7 +75,7 @@ TENANT: Groups = (
     (
         "Money",
         (
-            Entry("Transactions", "/transactions", "list", Permission.READ_BILLING, letter="t"),
+            Entry("Activity", "/transactions", "list", Permission.READ_BILLING, letter="t"),
             Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
             Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
             Entry("Automatic top-up", "/auto-top-up", "refresh", Permission.PAY),
@@ -85,7 +87,7 @@ TENANT: Groups = (
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
-    ("Account", (Entry("Settings", "/settings", "settings", letter="s"),)),
+    ("Account", (Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ),)),
 )
 
 PLATFORM: Groups = (
@@ -143,7 +145,7 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
     base = "/console/platform" if org_id is None else f"/console/{org_id}"
     shown = []
     for label, entries in PLATFORM if org_id is None else TENANT:
-        readable = [entry for entry in entries if me.may(entry.need) and exists(base + entry.path)]
+        readable = [entry for entry in entries if _may(me, entry, org_id) and exists(base + entry.path)]
         links = tuple(
             Link(entry.label, base + entry.path, entry.icon, entry.letter, _is_at(path, base, entry))
             for entry in readable
@@ -151,6 +153,10 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
         if links:
             shown.append(Group(label, links))
     return tuple(shown)
+
+
+def _may(me: Me, entry: Entry, org_id: str | None) -> bool:
+    return me.may(entry.need) and (org_id is None or not me.is_platform or me.may(entry.visits))
 
 
 def start_of(me: Me, exists: Exists) -> str:

@@ -1,7 +1,4 @@
-"""Where each kind of object has its page, for what is found by its id: by the search, and as what a transfer was for.
-
-Not there: uses and reservations of credits, which pages show many at a time and none by its id.
-"""
+"""Where each kind of object has its page, for what is found by its id: by the search, and as what a fact was about."""
 
 from collections.abc import Callable
 from urllib.parse import quote
@@ -22,6 +19,8 @@ OF_ORGANIZATIONS = {
     "payout": "/earnings",
     "project": "/projects",
     "purchase": "/library/{id}",
+    "reservation": "/usage/{id}",
+    "spend": "/usage/{id}",
     "subscription": "/billing",
     "transfer": "/transactions/{id}",
 }
@@ -40,6 +39,7 @@ KINDS = {
     "dep": "department",
     "dsp": "dispute",
     "esc": "escrow",
+    "hold": "reservation",
     "inv": "invoice",
     "key": "api_key",
     "org": "organization",
@@ -47,6 +47,7 @@ KINDS = {
     "po": "payout",
     "prj": "project",
     "pur": "purchase",
+    "spd": "spend",
     "sub": "subscription",
     "whe": "webhook_endpoint",
 }

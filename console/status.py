@@ -312,11 +312,13 @@ _NOTIFICATION: Mapping[str, Status] = {
     "dropped": _idle("Dropped", "It had no recipient by the time it was due."),
 }
 
-_RESERVATION: Mapping[str, Status] = {
-    "pending": _busy("Reserved", "The credits are held until it is captured, released or expired."),
-    "posted": _good("Captured", "What was used is charged."),
-    "voided": _idle("Released", "The credits are available again, and nothing was charged."),
+_SPEND: Mapping[str, Status] = {
+    "charged": _good("Used", "The credits were charged."),
+    "reserved": _busy("Reserved", "The credits are held until they are captured, released or expired."),
+    "captured": _good("Captured", "What was used of the reservation is charged."),
+    "released": _idle("Released", "The credits are available again, and nothing was charged."),
     "expired": _idle("Expired", "It expired, and the credits are available again."),
+    "refunded": _idle("Refunded", "All that was charged was returned."),
 }
 
 _AGENT: Mapping[str, Status] = {
@@ -412,10 +414,10 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "purchase": _PURCHASE,
     "referral": _REFERRAL,
     "refund": _REFUND,
-    "reservation": _RESERVATION,
     "reversal": _REVERSAL,
     "session": _SESSION,
     "severity": _SEVERITY,
+    "spend": _SPEND,
     "step": _STEP,
     "subscription": _SUBSCRIPTION,
     "usage": _BILLED,

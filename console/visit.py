@@ -107,6 +107,16 @@ class Visit:
         return {"organization_id": self.org_id} if self.me.is_platform and self.org_id else {}
 
     @property
+    def reads_all(self) -> bool:
+        """Whether the reader is of an organization or inspects it. Who decides or scores work reads only a part."""
+        return not self.me.is_platform or self.may(Permission.INSPECT)
+
+    @property
+    def reads_money(self) -> bool:
+        """Whether the reader has pages of transfers, payments and invoices."""
+        return self.reads_all and (self.me.is_platform or self.may(Permission.READ_BILLING))
+
+    @property
     def stripe_form(self) -> tuple[str, str] | None:
         """The script of Stripe's own form and the publishable key; None where pages have no such form."""
         script, key = self._console.settings.stripe_js, self._console.settings.stripe_publishable_key
@@ -159,6 +169,9 @@ class Visit:
         """
         if self.me.is_platform and is_id(id, "org"):
             return f"/console/platform/organizations/{id}"
+        if self.me.is_platform and is_id(id, "agt"):
+            # A text does not say whose agent it mentions.
+            return f"/console/platform/reputation/{id}" if self.may(Permission.INSPECT) else ""
         return named(id, f"/console/{org_id}" if org_id and not self._around else self.base, self.has_page)
 
     async def naming(self, rows: Iterable[Mapping[str, Any]], *fields: str) -> Naming:

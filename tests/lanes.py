@@ -38,6 +38,7 @@ SLOW = {
         "tests/console/browser/test_shortcuts.py",
         "tests/console/browser/test_standing.py",
         "tests/console/test_killed.py",
+        "tests/console/test_links.py",
         "tests/console/test_pages.py",
         "tests/console/test_typed.py",
         "tests/docs/test_add_a_purpose.py",

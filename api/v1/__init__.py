@@ -7,6 +7,7 @@ from api.routing import Resource
 from api.v1.account_statements.endpoints import router as account_statements
 from api.v1.accounting.endpoints import router as accounting
 from api.v1.action_costs.endpoints import router as action_costs
+from api.v1.activity.endpoints import router as activity
 from api.v1.agents.endpoints import router as agents
 from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
@@ -83,6 +84,7 @@ from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[Resource, ...] = (
     billing,
+    activity,
     spends,
     escrow_opening,
     escrows,

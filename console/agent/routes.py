@@ -1,5 +1,6 @@
 """Agents of an organization."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -26,7 +27,11 @@ async def show(visit: Visit) -> Response:
     """Show the agents that the address asks for: the organization's own."""
     found = await lists.find(visit, "/agents", *view.FILTERS, fixed={"organization_id": visit.org_id})
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_AGENTS) else ""
-    return await visit.render("agent/list.html", view.page(found, visit.choices.prefs, create), found.status)
+    page = view.page(found, visit.choices.prefs, create)
+    if not visit.reads_all:
+        # Who decides and scores work reads how agents stand, and not what they earn.
+        page = replace(page, rows=tuple(replace(row, href=f"{row.href}/reputation") for row in page.rows))
+    return await visit.render("agent/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:

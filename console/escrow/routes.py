@@ -80,9 +80,11 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         now=datetime.now(UTC),
         list=_base(visit),
         contract=_linked(visit, "contracts/{id}").replace("{id}", contract_id),
-        transfers=_linked(visit, "transactions/{id}")
         # Transfers are on the pages of an organization.
-        or f"/console/{answers['escrow'].body['payer_org_id']}/transactions/{{id}}",
+        transfers=_linked(visit, "transactions/{id}")
+        or f"/console/{answers['escrow'].body['payer_org_id']}/transactions/{{id}}"
+        if visit.reads_money
+        else "",
         reader="" if visit.me.is_platform else visit.org_id,
         run=run_of(visit, answers["escrow"].body["workflow_id"]),
     )

@@ -8,12 +8,13 @@ from console.gateway import Wanted
 from console.home import view
 from console.home.charts import first_day
 from console.routing import tenant
+from console.transaction.routes import pages_of
 from console.visit import Visit
 from domain.common.access import Permission
 
 
 async def show(visit: Visit) -> Response:
-    """Show all money of an organization, what waits for the reader, and what has moved last.
+    """Show all money of an organization, what waits for the reader, and what happened last.
 
     Who does not read the organization's money is shown what is available, and what their agent has spent.
     """
@@ -25,7 +26,7 @@ async def show(visit: Visit) -> Response:
     if visit.may(Permission.READ_BILLING):
         money = {
             "summary": ("/billing/summary", visit.scope),
-            "latest": ("/billing/transactions", {"limit": view.LATEST, **visit.scope}),
+            "latest": ("/billing/activity", {"limit": view.LATEST, **visit.scope}),
             "alerts": ("/alerts", {"status": "firing", "limit": view.LATEST, **visit.scope}),
             "balance": ("/series", {"metric": "balance", **clock, **visit.scope}),
         }
@@ -37,8 +38,8 @@ async def show(visit: Visit) -> Response:
     organization = visit.organization
     assert organization is not None
     has = {name: visit.has_page(f"{visit.base}/{name}") for name in view.PAGES}
-    naming = await visit.naming(view.mentioning(answers), "account", "title", "id")
-    page = view.page(organization.name, answers, visit.base, naming, has)
+    naming = await visit.naming(view.mentioning(answers), "title", "id")
+    page = view.page(organization.name, answers, visit.base, naming, has, pages_of(visit))
     return await visit.render("home/page.html", page)
 
 

@@ -12,12 +12,12 @@ from console.home.charts import balance_of, by_month, spending_of
 from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.transaction.view import Row, row
+from console.transaction.facts import FactRow, Pages, row
 from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.common.money import CREDIT
 
-#: How many movements home lists, and how many of everything else.
+#: How many facts home lists, and how many of everything else.
 LATEST = 5
 #: The pages that home leads to, where they exist.
 PAGES = (
@@ -91,19 +91,21 @@ class Home:
     spending: Chart | None
     spending_failed: Failed | None
     asks_latest: bool
-    latest: tuple[Row, ...]
+    latest: tuple[FactRow, ...]
     latest_href: str
     latest_failed: Failed | None
 
 
 def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
-    """Yield what home shows of other objects: movements, tasks, and escrows that hold money."""
-    for name, of in (("latest", "data"), ("tasks", "data"), ("summary", "escrows")):
+    """Yield what home shows of other objects: tasks, and escrows that hold money."""
+    for name, of in (("tasks", "data"), ("summary", "escrows")):
         if name in answers and answers[name].ok:
             yield from answers[name].body[of][:LATEST]
 
 
-def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool]) -> Home:
+def page(
+    name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool], pages: Pages
+) -> Home:
     """Return home.
 
     Args:
@@ -111,8 +113,9 @@ def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, ha
         answers: `summary`, `latest`, `alerts`, `balance`, `spent` from the first day of last month on; and `tasks`,
             but for those of the platform. `credits` instead of the first four for who does not read these.
         base: where the organization's pages begin.
-        naming: how what the movements and alerts mention is written.
+        naming: how what tasks and alerts mention is written.
         has: which of `PAGES` there are.
+        pages: where the objects of facts have theirs.
     """
     tasks, spent, prefs = answers.get("tasks"), answers["spent"], naming.prefs
     if "summary" not in answers:
@@ -137,11 +140,9 @@ def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, ha
         spending=spending_of(spent, prefs),
         spending_failed=unanswered("Spending by service, 30 days", spent, base),
         asks_latest=True,
-        latest=tuple(row(each, naming, f"{base}/transactions/{{id}}") for each in latest.body["data"])
-        if latest.ok
-        else (),
+        latest=tuple(row(each, pages, prefs) for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
-        latest_failed=unanswered("Latest movements", latest, base),
+        latest_failed=unanswered("Latest activity", latest, base),
     )
 
 

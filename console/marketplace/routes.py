@@ -1,6 +1,7 @@
 """The pages on which agents are found, hired and bought."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,7 @@ async def _list(
     found = await lists.find(visit, path, *names, days=False, fixed={**fixed, "organization_id": None})
     categories = console_of(visit.request).settings.categories
     page = view.page(found, visit.choices.prefs, visit.base, categories, is_for_sale=is_for_sale)
+    page = page if visit.reads_all else replace(page, links=())
     return await visit.render("marketplace/list.html", page, found.status)
 
 
@@ -92,6 +94,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         **price,
     )
     page = one.page(answers, form or blank(), _around(visit))
+    page = page if visit.reads_all else replace(page, own_href="")
     return await visit.render("marketplace/page.html", page, status)
 
 

@@ -1,5 +1,7 @@
 """The standing of an organization's agents."""
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from console.gateway import Refused, Wanted
@@ -28,6 +30,8 @@ async def show(visit: Visit) -> Response:
     if answers["agent"].need()["organization_id"] != visit.org_id:
         raise Refused(not_found(visit.request))
     page = view.page(answers, visit.choices.prefs, f"{visit.base}/agents")
+    if not visit.reads_all:
+        page = replace(page, crumbs=page.crumbs[:1])
     return await visit.render("reputation/page.html", page)
 
 

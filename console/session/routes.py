@@ -78,6 +78,11 @@ async def show_links(visit: Visit) -> Response:
     return await visit.render("session/links.html", shown, found.status)
 
 
+async def download_links(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _LINKS, "links", *view.FILTERS)
+
+
 async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that makes a link."""
     visit.need(Permission.MANAGE_KEYS)
@@ -116,6 +121,7 @@ async def end_link(visit: Visit) -> Response:
 ROUTES = (
     tenant("/settings/sessions", show),
     tenant("/settings/sessions.csv", download),
+    tenant("/settings/links.csv", download_links),
     tenant("/settings/sessions/{id}/end", ask_to_end),
     tenant("/settings/sessions/{id}/end", end, COMMAND),
     tenant("/settings/links", show_links),

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, account, amount, ident, moment, short_id
 from console.mentions import Naming, Sentence
 from console.objects import page_of
-from console.transaction.view import words_of
+from console.transaction.view import reference_of, words_of
 from console.widgets import Link
 
 #: What operators have pages of for all organizations together.
@@ -62,13 +62,18 @@ def page(
         is_platform: whether one of the platform's own roles looks.
     """
     cause, prefs = transfer["cause"], naming.prefs
+    is_buyer = any(entry["account"].startswith(f"org/{org_id}/") for entry in transfer["entries"])
     return Transfer(
         title=words_of(transfer["kind"]),
-        crumbs=(Link(label="Transactions", href=f"{base}/transactions"),),
+        crumbs=(Link(label="Activity", href=f"{base}/transactions"),),
         id=ident(transfer["id"]),
         kind=words_of(transfer["kind"]),
         # It stands there already, as what the transfer was for.
-        reference=naming(None if cause and transfer["reference"] == cause["id"] else transfer["reference"]),
+        reference=reference_of(
+            None if cause and transfer["reference"] == cause["id"] else transfer["reference"],
+            naming,
+            is_buyer=is_buyer,
+        ),
         cause_type=words_of(cause["type"]) if cause else "",
         cause=Ident(cause["id"], naming.names.get(cause["id"], short_id(cause["id"]))) if cause else None,
         cause_href=_cause(transfer, org_id, has_page, is_platform=is_platform) if cause else "",
@@ -94,7 +99,7 @@ def _for_operators(transfer: Mapping[str, Any], org_id: str, has_page: Callable[
     kind, id = transfer["cause"]["type"], transfer["cause"]["id"]
     if kind in _OF_ALL:
         return f"/console/platform/{kind}s/{id}"
-    if kind == "purchase":
+    if kind in {"purchase", "reservation", "spend"}:
         paths = (entry["account"].split("/") for entry in transfer["entries"])
         buyer = next((path[1] for path in paths if path[0] == "org"), None)
         return page_of(kind, id, buyer, is_platform=True, exists=has_page) or f"/console/search?q={id}"

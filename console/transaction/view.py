@@ -9,7 +9,7 @@ from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from domain.common.ids import is_id
 
-FILTERS = ("q", "kind", "account", "reference", "currency")
+FILTERS = ("show", "q", "kind", "account", "reference", "currency")
 LABELS = {
     "q": "Text",
     "kind": "Kind",
@@ -37,9 +37,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transactions:
-    """The list."""
+    """The list; `activity` is where its facts are."""
 
     title: str
+    activity: str
     listed: Listed
     rows: tuple[Row, ...]
 
@@ -52,9 +53,11 @@ def page(found: Found, naming: Naming, href: str) -> Transactions:
         naming: how accounts and references are written.
         href: the address of a transfer's page with `{id}` in it.
     """
+    path = found.asked.path
     return Transactions(
-        title="Transactions",
-        listed=found.listed("Transactions", LABELS),
+        title="Ledger entries",
+        activity=path,
+        listed=replace(found.listed("Ledger entries", LABELS, tabbed=("show",)), clear=f"{path}?show=entries"),
         rows=tuple(row(each, naming, href) for each in found.rows),
     )
 
@@ -68,22 +71,24 @@ def row(movement: Mapping[str, Any], naming: Naming, href: str) -> Row:
         kind=words_of(movement["kind"]),
         at=moment(movement["effective_at"], prefs),
         account=account(movement["account"], naming.names),
-        reference=_reference(movement, naming),
+        reference=reference_of(movement["reference"], naming, is_buyer=movement["account"].startswith("org/")),
         amount=amount(movement["amount"], movement["currency"], prefs, signed=True),
         balance=amount(movement["balance_after"], movement["currency"], prefs),
     )
 
 
-def _reference(movement: Mapping[str, Any], naming: Naming) -> Sentence:
-    """Return what a movement was for. Who sells sees it too, but the payment and the purchase are the buyer's alone."""
-    parts = naming(movement["reference"])
-    if movement["account"].startswith("org/"):
-        return parts
-    return tuple(replace(part, href="") if part.id and _is_of_buyer(part.id.whole) else part for part in parts)
+def reference_of(reference: str | None, naming: Naming, *, is_buyer: bool) -> Sentence:
+    """Return what money moved for. Who sells sees it too, but payment, purchase and use are the buyer's alone."""
+    parts = naming(reference)
+    return (
+        parts
+        if is_buyer
+        else tuple(replace(part, href="") if part.id and _is_of_buyer(part.id.whole) else part for part in parts)
+    )
 
 
 def _is_of_buyer(id: str) -> bool:
-    return is_id(id, "pay") or is_id(id, "pur")
+    return any(is_id(id, kind) for kind in ("hold", "pay", "pur", "spd"))
 
 
 def words_of(kind: str) -> str:

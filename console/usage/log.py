@@ -25,9 +25,10 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One event. `cost` is None if it has none of its own."""
+    """One event. `cost` is None if it has none of its own; `href` is the use of credits that paid for it, or empty."""
 
     at: Moment
+    href: str
     action: str
     type: str
     model: str
@@ -65,6 +66,7 @@ def page(found: Found, naming: Naming, usage: str) -> Log:
 
 def _row(event: Mapping[str, Any], naming: Naming, usage: str) -> Row:
     prefs = naming.prefs
+    spend = event["spend_id"] or (event["charge"] or {}).get("spend_id")
     used = event["usage"] or {}
     parts = [
         f"{count(used[name], prefs)} {word}"
@@ -73,6 +75,7 @@ def _row(event: Mapping[str, Any], naming: Naming, usage: str) -> Row:
     ]
     return Row(
         at=moment(event["occurred_at"], prefs),
+        href=f"{usage}/{spend}" if spend else "",
         action=event["action"],
         type=event["type"],
         model=event["model"] or "",

@@ -1,4 +1,4 @@
-"""Usage of an organization: a month of it, and the log of its events."""
+"""Usage of an organization: a month of it, the uses of its credits, and the log of its events."""
 
 from datetime import UTC, datetime
 
@@ -8,12 +8,15 @@ from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Wanted
 from console.routing import COMMAND, tenant
-from console.usage import log, run, view
+from console.usage import log, run, use, view
 from console.visit import Visit
 from domain.common.access import Permission
 
 _PATH = "/billing/usage"
 _LOG = "/billing/usage/logs"
+_USES = "/credits/usage"
+#: So many refunds of one use are shown.
+_REFUNDS = 100
 #: So many names of agents or departments are asked for.
 _NAMES = 100
 
@@ -77,6 +80,29 @@ async def download_log(visit: Visit) -> Response:
     return await lists.csv(visit, _LOG, "usage-events", *log.FILTERS)
 
 
+async def show_uses(visit: Visit) -> Response:
+    """Show the uses of credits that the address asks for."""
+    found = await lists.find(visit, _USES, *use.FILTERS)
+    naming = await visit.naming(found.rows, "agent_id")
+    page = use.listed(found, naming, f"{visit.base}/usage")
+    return await visit.render("usage/uses.html", page, found.status)
+
+
+async def download_uses(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _USES, "uses", *use.FILTERS)
+
+
+async def show_use(visit: Visit) -> Response:
+    """Show one use, with its refunds."""
+    path = f"/credits/spends/{visit.path('id')}"
+    answers = await visit.ask_all(spend=(path, {}), refunds=(f"{path}/refunds", {"limit": _REFUNDS}))
+    spend = visit.theirs(answers["spend"].need())
+    naming = await visit.naming([spend], "agent_id", "department_id", "project_id")
+    page = use.page(spend, answers["refunds"], naming, visit.base, reads_money=visit.reads_money)
+    return await visit.render("usage/use.html", page)
+
+
 async def sync(visit: Visit) -> Response:
     """Pull usage from the proxy, which is for operators."""
     form = await read_form(visit.request)
@@ -91,4 +117,7 @@ ROUTES = (
     tenant("/usage/log", show_log),
     tenant("/usage/log.csv", download_log),
     tenant("/usage/sync", sync, COMMAND),
+    tenant("/usage/uses", show_uses),
+    tenant("/usage/uses.csv", download_uses),
+    tenant("/usage/{id}", show_use),
 )

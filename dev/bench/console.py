@@ -22,6 +22,7 @@ from console.gateway import Answer
 from console.home import view as home
 from console.mentions import Naming
 from console.pages import html, make_environment
+from console.transaction.facts import Pages
 from console.who import Me
 from dev.bench.escrow import Escrows
 from dev.bench.http import load, measure
@@ -106,7 +107,7 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
         "me": "/me",
         "credits": "/billing/balance",
         "summary": "/billing/summary",
-        "latest": f"/billing/transactions?limit={home.LATEST}",
+        "latest": f"/billing/activity?limit={home.LATEST}",
         "alerts": f"/alerts?status=firing&limit={home.LATEST}",
         "balance": "/series?metric=balance",
         "spent": "/series?metric=spent&group_by=action",
@@ -134,7 +135,8 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
             back=None,
         )
         naming = Naming(names={}, prefs=choices.prefs, href=lambda _id, _org_id: "")
-        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True))
+        pages = Pages(base=base, org_id=world.ids["client_org"], has_page=lambda _path: True, is_platform=False)
+        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True), pages)
         html(request, environment, "home/page.html", page, around)
 
     async def drawn() -> float:

@@ -9,6 +9,9 @@ from domain.common.money import allocate
 from domain.common.text import rfc3339
 from domain.marketplace.revenue_share import ALL_BPS
 
+#: The action of the spends that pay for purchases.
+PURCHASE = "marketplace.purchase"
+
 
 class PurchaseStatus(StrEnum):
     """Whether a purchase gives access.

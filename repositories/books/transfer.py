@@ -1,6 +1,6 @@
 """One transfer of the ledger, with the entries that the session may see."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,6 +18,7 @@ _ENTRIES = text("""
     FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
     WHERE e.transfer_id = :id ORDER BY e.asset, e.amount, a.path, e.version LIMIT 1000
 """)
+_VISIBLE = text("SELECT DISTINCT transfer_id FROM ledger.entries WHERE transfer_id = ANY(CAST(:ids AS uuid[]))")
 #: A spend is found by its key, or by its number in the transfer's reference.
 _SPEND = text("""
     SELECT s.id, s.expires_at IS NOT NULL AS is_reservation FROM ledger.spends s
@@ -44,6 +45,12 @@ async def find(session: AsyncSession, transfer_id: UUID) -> Transfer | None:
         return None
     entries = (await session.execute(_ENTRIES, {"id": transfer_id})).mappings().all()
     return Transfer(row, entries) if entries else None
+
+
+async def visible(session: AsyncSession, transfer_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return those transfers that have an entry which the session may see."""
+    found = await session.execute(_VISIBLE, {"ids": list(transfer_ids)}) if transfer_ids else ()
+    return frozenset(row.transfer_id for row in found)
 
 
 async def spend_of(session: AsyncSession, transfer: Transfer) -> str | None:

@@ -13,6 +13,7 @@ from domain.common.accounts import Account
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
+from models.credits.spend import Spend
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
 from models.payments.chargeback import ChargebackRow
@@ -251,6 +252,36 @@ async def use_of(session: AsyncSession, spend_id: UUID, *, lock: bool = False) -
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return (await session.scalars(query)).one_or_none()
+
+
+#: A use has the id of what was agreed on before, and another quantity only.
+_BOUGHT_BY = text("""
+    SELECT DISTINCT b.purchase_id, b.agent_id, b.meter, a.name FROM (
+        SELECT id AS purchase_id, agent_id, NULL AS meter FROM marketplace_purchases
+        WHERE spend_id = :spend_id AND org_id = :org_id
+        UNION ALL SELECT purchase_id, agent_id, meter FROM marketplace_uses
+        WHERE spend_id = :spend_id AND org_id = :org_id
+        UNION ALL SELECT purchase_id, agent_id, meter FROM marketplace_agreed_uses
+        WHERE spend_id = :spend_id AND org_id = :org_id
+    ) b LEFT JOIN agents a ON a.id = b.agent_id
+    """)
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtBySpend:
+    """What a spend pays on the marketplace; `meter` is None for a purchase."""
+
+    purchase_id: str
+    agent_id: str
+    meter: str | None
+    agent_name: str | None
+
+
+async def bought_by(session: AsyncSession, spend: Spend) -> BoughtBySpend | None:
+    """Return what a spend has paid on the marketplace, or what it is reserved for."""
+    own = {"org_id": spend.org_id, "spend_id": spend.id}
+    row = (await session.execute(_BOUGHT_BY, own)).one_or_none()
+    return None if row is None else BoughtBySpend(row.purchase_id, row.agent_id, row.meter, row.name)
 
 
 async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgreedUse | None:

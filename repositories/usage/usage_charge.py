@@ -198,6 +198,20 @@ async def of_events(
     return {row.event: row for row in await session.scalars(query)}
 
 
+async def charged_event(
+    session: AsyncSession, org_id: str, event: UUID, spend_id: UUID
+) -> tuple[UsageEventRow, UsageChargeRow] | None:
+    """Return an event of an organization and its charge, if that is by this spend."""
+    charge, row = UsageChargeRow, UsageEventRow
+    query = (
+        select(row, charge)
+        .join(charge, and_(charge.org_id == row.org_id, charge.event == row.id, charge.occurred_at == row.occurred_at))
+        .where(charge.org_id == org_id, charge.event == event, charge.spend_id == spend_id)
+    )
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 async def is_use(session: AsyncSession, org_id: str, event: UUID) -> bool:
     """Return whether an event reports the use of an agent."""
     row = UsageChargeRow

@@ -15,6 +15,9 @@ AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
+Category: TypeAlias = (
+    Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"] | str
+)
 ChangeKind: TypeAlias = Literal["upgrade", "downgrade"] | str
 ChannelKind: TypeAlias = Literal["mail", "slack"] | str
 ClientFact: TypeAlias = Literal["paid", "payment_failed", "charged_back", "accepted", "dispute_lost", "cancelled"] | str
@@ -748,6 +751,24 @@ class CauseView(Model):
 
     type: str = NOT_SENT
     id: str
+
+
+class ChangeOfAssetView(Model):
+    """What a fact changed of what the organization has in one currency: the fields of `GET /billing/summary`.
+
+    `total` = `available` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings` - `owed` - `invoiced`.
+    """
+
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    available: Amount = NOT_SENT
+    in_use: Amount = NOT_SENT
+    in_escrow: Amount = NOT_SENT
+    in_payments: Amount = NOT_SENT
+    in_payouts: Amount = NOT_SENT
+    earnings: Amount = NOT_SENT
+    owed: Amount = NOT_SENT
+    invoiced: Amount = NOT_SENT
 
 
 class ChangePreview(Model):
@@ -1824,6 +1845,40 @@ class ExposureView(Model):
     limit: Amount = NOT_SENT
     unsettled: Amount = NOT_SENT
     left: Amount = NOT_SENT
+
+
+class FactObjectView(Model):
+    """What a fact was about, as far as the organization may read it."""
+
+    type: str = NOT_SENT
+    id: str
+    name: str | None = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+
+
+class FactPage(Model):
+    """FactPage."""
+
+    data: list[FactView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class FactView(Model):
+    """One fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+
+    id: str
+    kind: str = NOT_SENT
+    category: Category = NOT_SENT
+    object: FactObjectView | None = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    agent_name: str | None = NOT_SENT
+    payee_agent_id: str | None = NOT_SENT
+    payee_agent_name: str | None = NOT_SENT
+    principal: str | None = NOT_SENT
+    changes: list[ChangeOfAssetView] = NOT_SENT
+    effective_at: datetime = NOT_SENT
+    recorded_at: datetime = NOT_SENT
 
 
 class FailureView(Model):
@@ -3525,7 +3580,7 @@ class SlotsView(Model):
 
 
 class SpendDetail(Model):
-    """A use or a reservation of credits in its current state, and how it ended."""
+    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
 
     id: str
     status: SpendStatus = NOT_SENT
@@ -3546,7 +3601,14 @@ class SpendDetail(Model):
     principal: str | None = NOT_SENT
     expires_at: datetime | None = NOT_SENT
     metadata: dict[str, Any] | None = NOT_SENT
+    organization_id: str = NOT_SENT
     expired: bool = NOT_SENT
+    unit_amount: Amount | None = NOT_SENT
+    payee_agent_id: str | None = NOT_SENT
+    payee_agent_name: str | None = NOT_SENT
+    meter: str | None = NOT_SENT
+    purchase_id: str | None = NOT_SENT
+    usage_event: UsageEventView | None = NOT_SENT
 
 
 class SpendLimitView(Model):

@@ -26,7 +26,7 @@ from domain.marketplace.offer import (
     words,
 )
 from domain.marketplace.renewal import LEAD, is_over, period_of
-from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
+from domain.marketplace.sale import PURCHASE, PurchaseStatus, check_refundable, shares_of
 from domain.payments.payment.options import STRIPE
 from domain.payments.payment.purposes.purchase import is_disputed
 from domain.tenants.metadata import Precondition
@@ -44,9 +44,6 @@ from repositories.usage import usage_report
 from runtime.identity import new_id
 from services.common.provider_errors import provider_errors
 from services.marketplace.marketplace_sale import pay, refund_sale, refuse_recovered
-
-#: What spends of purchases are for.
-ACTION = "marketplace.purchase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,7 +337,7 @@ def price_spend(purchase: MarketplacePurchase, spender: Spender) -> NewSpend:
     """Return the spend that takes the price of a purchase."""
     assert purchase.price_minor is not None
     return NewSpend(
-        key=f"purchase:{purchase.command_id}", action=ACTION, amount_minor=purchase.price_minor, spender=spender
+        key=f"purchase:{purchase.command_id}", action=PURCHASE, amount_minor=purchase.price_minor, spender=spender
     )
 
 

@@ -367,6 +367,7 @@ OWN_DATA = {
     for path in (
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *(
+            "/billing/activity",
             "/billing/transactions",
             "/credits/transactions",
             "/credits/usage",
@@ -651,6 +652,7 @@ READ_BY_ID = (
 
 #: What reads the organization's money, which an agent's key reads with `read_billing` only.
 BILLING = (
+    "/billing/activity",
     "/billing/transactions",
     "/credits/transactions",
     "/credits/stats",

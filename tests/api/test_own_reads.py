@@ -142,7 +142,7 @@ async def test_department_reads_itself_and_its_parts_and_no_other(firm: Firm) ->
 
 
 async def test_department_reads_no_movements_of_others(firm: Firm) -> None:
-    for path in ("/billing/transactions", "/credits/transactions", "/billing/statement"):
+    for path in ("/billing/activity", "/billing/transactions", "/credits/transactions", "/billing/statement"):
         good(await firm.callers["owner"].get(path))
         for who in ("sales", "support"):
             refused(await firm.callers[who].get(path), 403, "auth.forbidden")

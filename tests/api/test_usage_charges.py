@@ -96,6 +96,13 @@ async def test_event_is_charged_once_by_the_price_of_its_meter(
     assert (await sweep(database)).charged >= 3
     assert await balance(payer.owner) == ("95.50", "0.00")
     assert (await charges(payer.owner))[first["id"]] == ("charged", "3.00")
+    [paid] = [each for each in await spends(payer.owner) if each["amount"] == "3.00"]
+    charged = good(await payer.owner.get(f"/credits/spends/{paid['id']}"))["usage_event"]
+    assert (charged["event_id"], charged["charge"]["spend_id"]) == (first["id"], paid["id"])
+    named = {"amount": "1", "metadata": {"usage_event": charged["id"]}}
+    claimed = good(await payer.owner.post("/credits/use", named, key=new_key()), 201)
+    assert good(await payer.owner.get(f"/credits/spends/{claimed['id']}"))["usage_event"] is None
+    good(await operator.post(f"/credits/spends/{claimed['id']}/refunds", {}, key=new_key()), 201)
     await send(payer.owner, first)
     await sweep(database, hours=5)
     assert await balance(payer.owner) == ("95.50", "0.00")

@@ -161,6 +161,7 @@ async def objects(
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
     ids |= await planted.difference(database)
     ids |= await _bought(tenant, stranger)
+    ids["use"] = await _used(tenant, operator)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}
@@ -189,6 +190,14 @@ async def _bought(tenant: Tenant, seller: Tenant) -> dict[str, str]:  # noqa: F8
         good(await seller.owner.ask("PUT", f"/marketplace/agents/{ids[name]}", json=offer))
     made = await tenant.owner.post(f"/marketplace/agents/{ids['used']}/purchase", {}, key=new_key())
     return ids | {"purchase": good(made, 201)["purchase"]["id"]}
+
+
+async def _used(tenant: Tenant, operator: Caller) -> str:  # noqa: F811
+    """Have the agent use credits, and return some of it."""
+    used = {"action": "generate_content", "amount": "4.50", "metadata": {"model": "gpt-4o", "topic": "<tides>"}}
+    use = good(await tenant.agent.post("/credits/use", used, key=new_key()), 201)["id"]
+    good(await operator.post(f"/credits/spends/{use}/refunds", {"amount": "1.50"}, key=new_key()), 201)
+    return str(use)
 
 
 async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811

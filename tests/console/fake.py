@@ -78,6 +78,7 @@ class FakeApi:
     def _answer(self, request: Request, name: str) -> Response:
         known = {
             "GET /billing/balance": (200, BALANCE),
+            "GET /billing/activity": (200, PAGE),
             "GET /billing/transactions": (200, PAGE),
             "GET /billing/summary": (200, {"assets": [], "expiring": [], "escrows": [], "invoices_due": []}),
             "GET /alerts": (200, PAGE),

@@ -197,8 +197,10 @@ PAGES = (
     Page("/console/{org}/payments/{authorized}/confirm", PAYERS),
     Page("/console/{org}/top-up", PAYERS),
     Page("/console/{org}/transactions", BILLED),
+    Page("/console/{org}/transactions?category=credits&from=2026-01-01", BILLED),
+    Page("/console/{org}/transactions?show=entries", BILLED),
+    Page("/console/{org}/transactions?show=entries&q=grant&from=2026-01-01", BILLED),
     Page("/console/{org}/transactions/{transfer}", BILLED),
-    Page("/console/{org}/transactions?q=grant&from=2026-01-01", BILLED),
     Page("/console/{org}/alerts", BILLED),
     Page("/console/{org}/alerts?status=resolved&q=x", BILLED),
     Page("/console/{org}/alerts/settings", HOOKED),
@@ -216,6 +218,9 @@ PAGES = (
     Page("/console/{org}/usage/runs", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, *READERS)),
+    Page("/console/{org}/usage/uses", (*TENANTS, *READERS)),
+    Page("/console/{org}/usage/uses?action=generate_content&status=charged", (*TENANTS, *READERS)),
+    Page("/console/{org}/usage/{use}", (*TENANTS, *READERS)),
     Page("/console/{org}/limits", (*TENANTS, *READERS)),
     Page("/console/{org}/limits?open=false&subject_type=agent", (*TENANTS, *READERS)),
     Page("/console/{org}/limits/new", MANAGERS),
@@ -245,7 +250,7 @@ READABLE = [page for page in PAGES if page.roles]
 #: What each of the pages left out of `SHOWN` has in common with one that is in it.
 ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
-    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|type=volume)).*",
+    r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|show=entries$|type=volume)).*",
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.

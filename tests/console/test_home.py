@@ -7,6 +7,7 @@ import pytest
 from console.gateway import Answer, Refused
 from console.home.charts import first_day
 from console.home.view import PAGES, Home, page
+from console.transaction.facts import Pages
 from tests.console.answering import refused, said
 from tests.console.fake import NAMING, ORG, PAGE, SERIES
 
@@ -22,6 +23,7 @@ SUMMARY = {
         {"id": f"inv_{ORG[4:]}", "number": "INV-1", "due": "9.99", "currency": "USD", "due_at": "2026-12-01T00:00:00Z"},
     ],
 }
+OBJECTS = Pages(base=BASE, org_id=ORG, has_page=lambda _: True, is_platform=False)
 EVERY_PAGE = dict.fromkeys(PAGES, True)
 TASK = {
     "object_id": f"esc_{ORG[4:]}",
@@ -46,7 +48,7 @@ def spent(until: date, *groups: dict[date, str]) -> Answer:
 def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE, **others: Answer) -> Home:
     beside = {"alerts": said(PAGE), "balance": said(SERIES), "spent": said(SERIES), "tasks": said(PAGE)}
     answers = {"summary": summary, "latest": latest or said(PAGE), **beside, **others}
-    return page("Acme", answers, BASE, NAMING, has)
+    return page("Acme", answers, BASE, NAMING, has, OBJECTS)
 
 
 def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
@@ -181,7 +183,7 @@ def test_chart_without_an_answer_says_so() -> None:
 
 def test_who_reads_no_billing_is_shown_what_is_available_and_spent() -> None:
     answers = {"credits": said({"available": "1.50", "currency": "CREDIT"}), "spent": said(SERIES), "tasks": said(PAGE)}
-    shown = page("Acme", answers, BASE, NAMING, EVERY_PAGE)
+    shown = page("Acme", answers, BASE, NAMING, EVERY_PAGE, OBJECTS)
     assert [(card.label, card.href) for card in shown.cards] == [("Available", ""), ("Spent this month", "")]
     assert not shown.asks_latest
     assert shown.asks_tasks

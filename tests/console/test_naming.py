@@ -138,7 +138,12 @@ async def shown(path: str, listed: str, row: dict[str, Any], *, names: dict[str,
 @for_each(
     "path, listed, row, said",
     [
-        (f"{HERE}/transactions", "/billing/transactions", MOVEMENT, ("Earnings of Scribe", "Night &lt;reports&gt;")),
+        (
+            f"{HERE}/transactions?show=entries",
+            "/billing/transactions",
+            MOVEMENT,
+            ("Earnings of Scribe", "Night &lt;reports&gt;"),
+        ),
         (f"{HERE}/settings/keys", "/api-keys", KEY, ("Scribe", "kim")),
         (f"{HERE}/settings/audit", "/audit", ENTRY, ("Night &lt;reports&gt;", "Scribe", "kim")),
         (f"{HERE}/payments", "/payments", PAID, ("Escrow Night &lt;reports&gt;, 1,500.00 credits",)),
@@ -170,7 +175,7 @@ async def test_sudden_change_of_a_score_is_a_sentence_with_the_name_of_its_agent
     alert = {"id": "alr_1", "kind": "reputation_anomaly", "organization_id": OTHER, "severity": "warning"}
     alert |= {"created_at": AT, "detail": f"The score of {AGENT} fell by 2."}
     page, _ = await shown(f"{PLATFORM}/reputation", "/alerts", {**alert, "names": NAMES})
-    assert f'href="/console/{OTHER}/agents/{AGENT}"' in page
+    assert f'href="{PLATFORM}/reputation/{AGENT}"' in page
     assert "<bdi>Scribe</bdi>" in page
     assert "Part(" not in page
 
@@ -182,12 +187,12 @@ async def test_agent_of_another_organization_has_no_name_and_leads_nowhere() -> 
 
 
 async def test_ids_stand_where_the_api_says_no_names_and_nothing_is_asked_for_none() -> None:
-    page, _ = await shown(f"{HERE}/transactions", "/billing/transactions", MOVEMENT, names={})
+    page, _ = await shown(f"{HERE}/transactions?show=entries", "/billing/transactions", MOVEMENT, names={})
     assert "Earnings of agt_01ka\N{HORIZONTAL ELLIPSIS}3s5c" in page
     account = {"account": f"org/{ORG}/credits", "reference": None}
     _, api = await shown(f"{HERE}/payments", "/payments", {**PAID, "description": "Credits"})
     assert asked(api) == []
-    page, _ = await shown(f"{HERE}/transactions", "/billing/transactions", {**MOVEMENT, **account})
+    page, _ = await shown(f"{HERE}/transactions?show=entries", "/billing/transactions", {**MOVEMENT, **account})
     assert ">Credits<" in page
 
 

@@ -168,13 +168,12 @@ async def test_operator_reads_the_pages_of_an_organization_with_a_band(
 
 async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], objects: dict[str, str]):
     path = f"/console/{objects['org']}/transactions"
-    answer = await visitors["owner"].get(f"{path}.csv?q=grant")
+    choice = "show=entries&q=grant"
+    answer = await visitors["owner"].get(f"{path}.csv?{choice}")
     assert answer.headers["content-type"].startswith("text/csv")
-    assert re.fullmatch(
-        r'attachment; filename="tenant-[0-9]+-transactions-utc\.csv"', answer.headers["content-disposition"]
-    )
+    assert re.fullmatch(r'attachment; filename="tenant-[0-9]+-entries-utc\.csv"', answer.headers["content-disposition"])
     assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
-    rows = (await visitors["owner"].get(f"{path}?q=grant")).text.count('<th scope="row"')
+    rows = (await visitors["owner"].get(f"{path}?{choice}")).text.count('<th scope="row"')
     assert len(answer.text.splitlines()) == rows + 1 > 1
 
 
@@ -187,6 +186,8 @@ async def test_csv_is_the_same_choice_as_the_list(visitors: dict[str, Visitor], 
         ("operator", "/console/{org}/marketplace/offers?model=usage"),
         ("owner", "/console/{org}/marketplace/offers?model=usage"),
         ("owner", "/console/{org}/marketplace?q=agent"),
+        ("owner", "/console/{org}/transactions?category=use"),
+        ("owner", "/console/{org}/usage/uses"),
         ("owner", "/console/{org}/library"),
         ("owner", "/console/{org}/limits?open=false"),
         ("owner", "/console/{org}/limits"),
@@ -214,7 +215,7 @@ async def test_pages_carry_the_name_of_their_request(visitors: dict[str, Visitor
 
 
 async def test_amounts_are_those_of_the_books(visitors: dict[str, Visitor], objects: dict[str, str]):
-    page = (await visitors["owner"].get(f"/console/{objects['org']}/transactions?q=grant")).text
+    page = (await visitors["owner"].get(f"/console/{objects['org']}/transactions")).text
     assert "+100.00" in page
 
 

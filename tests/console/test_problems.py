@@ -87,14 +87,14 @@ async def test_api_that_is_silent_leaves_the_rest_of_the_page() -> None:
     soon = timedelta(milliseconds=500)
     answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}", console_read_timeout=soon)
     assert answer.status_code == 200
-    assert "No transactions yet" in answer.text
+    assert "No activity yet" in answer.text
     assert "did not answer" in answer.text
     assert f'href="/console/{ORG}"' in answer.text
 
 
 async def test_role_that_may_not_is_told_what_it_needs() -> None:
     detail = "The role agent may not do this (read)."
-    answer = await page(FakeApi(answers={"GET /billing/transactions": problem(403, "auth.forbidden", detail)}))
+    answer = await page(FakeApi(answers={"GET /billing/activity": problem(403, "auth.forbidden", detail)}))
     assert answer.status_code == 403
     assert detail in answer.text
 
@@ -111,7 +111,8 @@ async def test_session_that_has_ended_leads_to_sign_in_and_back() -> None:
 async def test_wrong_filter_is_told_at_its_field_and_shows_no_list() -> None:
     refusal = problem(422, "request.invalid", errors=[{"field": "currency", "message": "There is no such currency."}])
     answer = await page(
-        FakeApi(answers={"GET /billing/transactions": refusal}), f"/console/{ORG}/transactions?currency=foo"
+        FakeApi(answers={"GET /billing/transactions": refusal}),
+        f"/console/{ORG}/transactions?show=entries&currency=foo",
     )
     assert answer.status_code == 422
     assert 'id="f-currency-error"' in answer.text
@@ -124,7 +125,7 @@ async def test_wrong_day_asks_the_api_nothing(query: str) -> None:
     api = FakeApi()
     answer = await page(api, f"/console/{ORG}/transactions?{query}")
     assert answer.status_code == 422
-    assert "GET /billing/transactions" not in [name for name, _, _ in api.asked]
+    assert "GET /billing/activity" not in [name for name, _, _ in api.asked]
 
 
 async def test_days_count_in_the_zone_of_the_reader() -> None:
@@ -132,7 +133,7 @@ async def test_days_count_in_the_zone_of_the_reader() -> None:
     async with browser(api, signed_in=True) as client:
         client.cookies.set("bursar_choices", "zone=Europe/Vienna")
         await client.get(f"/console/{ORG}/transactions?from=2026-03-29&to=2026-03-29")
-    query = next(asked for name, _, asked in api.asked if name == "GET /billing/transactions")
+    query = next(asked for name, _, asked in api.asked if name == "GET /billing/activity")
     assert (query["from"], query["to"]) == ("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00")
 
 
@@ -150,5 +151,5 @@ async def test_operator_sees_whose_pages_these_are() -> None:
     assert answer.status_code == 200
     assert "You look at Acme as operator" in answer.text
     asked = {name: query for name, _, query in api.asked}
-    assert asked["GET /billing/transactions"]["organization_id"] == OTHER
+    assert asked["GET /billing/activity"]["organization_id"] == OTHER
     assert asked["GET /billing/balance"]["organization_id"] == OTHER

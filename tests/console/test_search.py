@@ -28,7 +28,7 @@ HREFS = {
     "payout": f"{BASE}/earnings",
     "project": f"{BASE}/projects",
     "purchase": f"{BASE}/library/x_1",
-    "spend": "",
+    "spend": f"{BASE}/usage/x_1",
     "transfer": f"{BASE}/transactions/x_1",
 }
 

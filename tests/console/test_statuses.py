@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import domain
-import models.books.ledger
 import models.messages.notification  # noqa: F401
 from console.status import SHAPES, STATUSES, Tone, status_of
+from ledger.spends import SpendStatus
 from models.common.base import Base
 from tests.support.cases import for_each
 
@@ -50,9 +50,9 @@ OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: Statuses of what has no page.
 WITHOUT_A_PAGE = {"BillingRunStatus", "InvoiceItemStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "project", "session", "step"}
+OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "project", "session", "spend", "step"}
 #: Statuses that only a table lists.
-OF_TABLES = {"notification": "notifications", "reservation": "ledger.holds"}
+OF_TABLES = {"notification": "notifications"}
 
 
 def enums() -> dict[str, type[enum.StrEnum]]:
@@ -78,6 +78,10 @@ def test_every_status_of_the_domain_is_shown(noun):
 @pytest.mark.parametrize("noun", sorted(OF_TABLES))
 def test_every_status_of_a_table_is_shown(noun):
     assert set(STATUSES[noun]) == listed(OF_TABLES[noun])
+
+
+def test_every_status_of_a_spend_is_shown():
+    assert set(STATUSES["spend"]) == {status.value for status in SpendStatus}
 
 
 def test_a_new_status_of_the_domain_is_noticed():

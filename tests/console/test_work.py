@@ -1,5 +1,6 @@
 """Agents, their standing, earnings and transfers are shown as the API tells them."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.console.answering import said
 from tests.console.fake import NAMING
 from tests.support.cases import for_each
 
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
 SCORE = {"score": 7.25, "low": 6.0, "high": 8.5, "evidence_count": 3}
@@ -122,7 +124,7 @@ def earnings(**answers: Answer) -> Any:
         "payouts": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
-    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True, may_convert=True)
+    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, NOW, may_pay_out=True, may_convert=True)
 
 
 def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:

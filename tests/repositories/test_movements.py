@@ -1,4 +1,4 @@
-"""What a page of movements costs: it ends with its page, or where it has looked at as much as a page may."""
+"""What a page of movements or of activity costs: it ends with its page, or where it has looked at as much as it may."""
 
 import functools
 from collections.abc import AsyncIterator
@@ -11,6 +11,7 @@ from dev.stack.postgres import Postgres
 from repositories.books import movement
 from repositories.books.movement import Position
 from repositories.common.listing import Wanted
+from repositories.payouts import activity
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.books import NOW
@@ -52,21 +53,32 @@ CASES: list[tuple[str | None, Wanted, Position | None]] = [
     (BUSY, Wanted(org_id=BUSY, equal={"reference": "nothing"}), None),
     (BUSY, Wanted(org_id=BUSY, equal={"reference": "ref3"}), None),
     (RARE, Wanted(org_id=RARE, equal={"reference": "ref3"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy"}), MIDDLE),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "busy", "kind": "nothing"}), None),
-    (BUSY, Wanted(org_id=BUSY, equal={"account": "rare"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits"}), MIDDLE),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/busy/credits", "kind": "nothing"}), None),
+    (BUSY, Wanted(org_id=BUSY, equal={"account": "org/rare/credits"}), None),
     (None, Wanted(), None),
     (None, Wanted(), MIDDLE),
     (None, Wanted(org_id=RARE), None),
     (None, Wanted(equal={"kind": "nothing"}), None),
-    (None, Wanted(equal={"account": "platform"}), None),
+    (None, Wanted(equal={"account": "org/platform/credits"}), None),
+]
+#: The same for pages of activity, which are of one organization each.
+FACTS = [
+    *((Wanted(org_id=who), after) for who in (BUSY, RARE, NOBODY) for after in (None, MIDDLE)),
+    (Wanted(org_id=BUSY, equal={"category": "escrow"}), None),
+    (Wanted(org_id=BUSY, equal={"currency": "USD"}), MIDDLE),
+    (Wanted(org_id=BUSY, until=NOW), None),
 ]
 
 
 def name_of(who: str | None, wanted: Wanted, after: Position | None) -> str:
     asked = {name: getattr(wanted, name) for name in Wanted.__slots__ if getattr(wanted, name)}
     return f"{who or 'platform'} {asked}{' on' if after else ''}"
+
+
+def fact_of(wanted: Wanted, after: Position | None) -> str:
+    return f"facts of {name_of(wanted.org_id, wanted, after)}"
 
 
 async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
@@ -80,6 +92,13 @@ async def measured(database: Database) -> dict[str, int]:
             database, who, functools.partial(movement.page, wanted=wanted, after=after, limit=LIMIT)
         )
         for who, wanted, after in CASES
+    } | {
+        fact_of(wanted, after): await blocks_read(
+            database,
+            wanted.org_id,
+            functools.partial(activity.page, wanted=wanted, after=after and after[:1], limit=LIMIT),
+        )
+        for wanted, after in FACTS
     }
 
 
@@ -90,7 +109,7 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
         database = Database(urls.tenant, urls.platform)
         try:
             for name, number in ACCOUNTS.items():
-                path, org_id = name.removeprefix("org_"), None if name == "platform" else name
+                path, org_id = f"org/{name.removeprefix('org_')}/credits", None if name == "platform" else name
                 await owner.execute(
                     "INSERT INTO ledger.accounts (id, path, asset, org_id, kind)"
                     " VALUES ($1, $2, 'CREDIT', $3, 'asset')",
@@ -108,7 +127,7 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
         yield {name: (small[name], large[name]) for name in small}
 
 
-@for_each("name", [name_of(*case) for case in CASES])
+@for_each("name", [*(name_of(*case) for case in CASES), *(fact_of(*case) for case in FACTS)])
 def test_page_of_movements_ends(name: str, costs: dict[str, tuple[int, int]]) -> None:
     small, large = costs[name]
     # Look-ups of each row go one block deeper.

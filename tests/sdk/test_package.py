@@ -379,7 +379,7 @@ NEXT_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
 #: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
 NOT_PLAYED = {
     "agents": {"set_category"},
-    "billing": {"list_transactions", "get_config", "get_statement", "list_balances", "get_transfer"},
+    "billing": {"list_transactions", "list_activity", "get_config", "get_statement", "list_balances", "get_transfer"},
     "contracts": set(),
     "credits": {"summarise_usage", "list_lots", "get_stats"},
     "departments": {"get_limits", "set_limits"},

@@ -1,6 +1,5 @@
 """The payment endpoints: make one, look at it, and give its run one command."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -68,6 +67,7 @@ from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from models.payments.payment import PaymentRow
 from models.tenants.metadata import ObjectMetadata
+from repositories.books import transfer as transfers
 from repositories.common.command import other_request
 from repositories.payments import payment as payments
 from repositories.tenants import metadata
@@ -286,13 +286,21 @@ _TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
 async def get_payment_timeline(
     payment_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
 ) -> Response:
-    """Show each step of a payment: who, when, and the ledger transfer behind it.
+    """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
-    page = partial(payments.timeline_page, payment_id=payment_id)
-    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), event_view)
+    wanted = asked.wanted(None)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await payments.timeline_page(session, wanted, payment_id=payment_id, after=after, limit=limit)
+            moved = [row.transfer_id for row in found.rows if row.transfer_id is not None]
+            seen = await transfers.visible(session, moved)
+        return items_of(found, lambda row: event_view(row, seen))
+
+    return await asked.answer(read)
 
 
 @router.post("/payments/{payment_id}/confirm", response_model=PaymentView, responses=_CONFIRMING)

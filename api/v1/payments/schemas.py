@@ -1,8 +1,10 @@
 """What payments look like over HTTP."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
@@ -400,8 +402,8 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
     )
 
 
-def event_view(row: PaymentEventRow) -> PaymentEventView:
-    """Show a step to a client."""
+def event_view(row: PaymentEventRow, visible: Collection[UUID]) -> PaymentEventView:
+    """Show a step to a client; a transfer that is not visible moved only the platform's own money."""
     return PaymentEventView(
         number=row.number,
         kind=row.kind,
@@ -409,7 +411,7 @@ def event_view(row: PaymentEventRow) -> PaymentEventView:
         actor=row.actor,
         at=row.at,
         recorded_at=row.recorded_at,
-        transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None,
+        transfer_id=transfer_id(row.transfer_id) if row.transfer_id and row.transfer_id in visible else None,
         details=row.details,
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, current_actor, permit, require, spending_key
@@ -42,17 +43,21 @@ from api.v1.spends.schemas import (
     spent_document,
     summary_view,
 )
+from api.v1.usage.schemas import UsageEventView
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.ids import is_id, uuid_of
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.spend.scope import SpendingKey
 from domain.tenants.organization import OrganizationClosed
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
+from models.credits.spend import Spend
 from repositories.credits import spend as spends
 from repositories.credits import spend_day
 from repositories.credits.spend import Holder
 from repositories.marketplace import marketplace
+from repositories.usage import usage_bill, usage_charge
 
 router = Resource(tags=["credits"])
 
@@ -292,7 +297,22 @@ async def _shown(deps: Deps, actor: Actor, key: SpendingKey, spend_id: str) -> S
         permit(actor, Permission.INSPECT)
     async with deps.session_for(actor) as session:
         row = await readable(session, actor, key, spend_id)
-        return SpendDetail.ended(row, expired=await spends.has_expired(session, row))
+        expired, bought = await spends.has_expired(session, row), await marketplace.bought_by(session, row)
+        event = await _event_of(session, row)
+    return SpendDetail.ended(row, expired=expired, bought=bought, event=event)
+
+
+async def _event_of(session: AsyncSession, row: Spend) -> UsageEventView | None:
+    """Return the usage event that a spend charges, if it is one's; its name in the metadata alone proves nothing."""
+    named = (row.details or {}).get("usage_event")
+    if not isinstance(named, str) or not is_id(named, "uev"):
+        return None
+    found = await usage_charge.charged_event(session, row.org_id, uuid_of(named), row.id)
+    if found is None:
+        return None
+    event, charge = found
+    [billed] = await usage_bill.of_events(session, row.org_id, [event])
+    return UsageEventView.of(event, charge, billed)
 
 
 async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:

@@ -22,6 +22,7 @@ from api.fields import (
     Whole,
     example,
 )
+from api.v1.usage.schemas import UsageEventView
 from domain.common.ids import transfer_id, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import is_storable, rfc3339
@@ -30,6 +31,7 @@ from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
 from models.credits.spend import Spend, SpendChange
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.credits.spend import public_id
+from repositories.marketplace.marketplace import BoughtBySpend
 
 #: How long a reservation lasts unless the request says.
 RESERVATION_PERIOD = timedelta(minutes=10)
@@ -251,14 +253,34 @@ class SpendView(_SpendView):
 
 
 class SpendDetail(SpendView):
-    """A use or a reservation of credits in its current state, and how it ended."""
+    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
 
+    organization_id: str
     expired: bool = Field(description="Whether the reservation expired. What was captured before stays captured.")
+    unit_amount: Exact | None = Field(
+        description="`amount` by `quantity`; null where it is no whole number of the smallest unit."
+    )
+    payee_agent_id: str | None = Field(description="The agent of the marketplace that was used or bought.")
+    payee_agent_name: str | None
+    meter: str | None = Field(description="The unit by which `payee_agent_id` is paid, where it is paid by usage.")
+    purchase_id: str | None = Field(description="The purchase that was paid, or that entitles to the use.")
+    usage_event: UsageEventView | None = Field(description="The usage event that was charged, with its own cost.")
 
     @classmethod
-    def ended(cls, row: Spend, *, expired: bool) -> "SpendDetail":
+    def ended(cls, row: Spend, *, expired: bool, bought: BoughtBySpend | None, event: UsageEventView | None) -> Self:
         """Show a row, and whether it expired."""
-        return cls(**SpendView.of(row).model_dump(), expired=expired)
+        unit, rest = divmod(row.amount, row.quantity)
+        return cls(
+            **SpendView.of(row).model_dump(),
+            organization_id=row.org_id,
+            expired=expired,
+            unit_amount=None if rest else _credits(unit),
+            payee_agent_id=None if bought is None else bought.agent_id,
+            payee_agent_name=None if bought is None else bought.agent_name,
+            meter=None if bought is None else bought.meter,
+            purchase_id=None if bought is None else bought.purchase_id,
+            usage_event=event,
+        )
 
 
 class SpendRefundView(ResponseModel):

@@ -24,7 +24,7 @@ _PAGES = (
     ("/escrows", "Escrows"),
     ("/payments", "Payments"),
     ("/invoices", "Invoices"),
-    ("/transactions", "Transactions"),
+    ("/transactions", "Activity"),
     ("/agents", "Agents"),
     ("/usage", "Usage"),
     ("/limits", "Limits"),

@@ -71,6 +71,41 @@ class AsyncBilling:
             },
         )
 
+    def list_activity(
+        self,
+        *,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        category: Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"]
+        | str
+        | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.FactView]:
+        """List what happened to the organization's money, the newest recorded first: one row for each transfer.
+
+        Each row says what it was about, who caused it, and what it changed by currency. `GET /billing/transactions` lists the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
+
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.FactView,
+            "billing.list_activity",
+            "/api/v1/billing/activity",
+            {
+                "organization_id": organization_id,
+                "currency": currency,
+                "from": from_,
+                "to": to,
+                "category": category,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
     async def get_config(self) -> models.ConfigView:
         """Return the public settings for a front end: plans, packages, limits and shares. No API key is needed."""
         return await self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
@@ -1486,7 +1521,7 @@ class AsyncPayments:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PaymentEventView]:
-        """Show each step of a payment: who, when, and the ledger transfer behind it.
+        """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """

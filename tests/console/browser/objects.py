@@ -61,6 +61,14 @@ async def transfer(world: World) -> str:
     return moved
 
 
+async def use(world: World) -> str:
+    """Return a use by the agent of the stack, a part of which was refunded."""
+    used = {"action": "generate_content", "amount": "4.50", "metadata": {"model": "gpt-4o", "topic": "<tides>"}}
+    made = str(good(await world.client.post("/credits/use", used), 201)["id"])
+    good(await world.operator.post(f"/credits/spends/{made}/refunds", {"amount": "1.50"}), 201)
+    return made
+
+
 async def key(world: World) -> str:
     made: str = good(await world.client.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"]
     return made
@@ -199,6 +207,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "own_agent": own_agent,
     "project": project,
     "transfer": transfer,
+    "use": use,
     "key": key,
     "own_channel": own_channel,
     "session": session,

@@ -57,6 +57,11 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
             await side.sees("Signatures: 2 of 2", "Released")
             await side.stayed()
             await expect(side.page.locator("main .badge").first).to_contain_text("Released")
+        for side, whose, moved in ((owner, buyer, "\N{MINUS SIGN}40.00"), (author, seller, "+38.00")):
+            await side.go(f"{whose.base}/transactions")
+            await side.sees("Activity", moved)
+            await side.press("Read the quarter", link=True)
+            await side.page.wait_for_url(lambda address: urlsplit(address).path.endswith(f"/escrows/{escrow}"))
     settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
     assert (settled["status"], settled["released_amount"], settled["commission_amount"]) == (
         "released",
@@ -130,3 +135,19 @@ async def test_balance_in_the_header_follows_what_others_spend(world, open_windo
 
         await expect(await owner.credits()).to_contain_text("123.00")
         await owner.stayed()
+
+        used = {"action": "generate_content", "amount": "4.50", "quantity": 3, "metadata": {"model": "gpt-4o"}}
+        spend = good(await buyer.people["owner"].post("/credits/use", used), 201)["id"]
+        await owner.sees("Use of generate_content", "\N{MINUS SIGN}4.50")
+        await owner.stayed()
+        await owner.press("All activity", link=True)
+        await owner.press("Use of generate_content", link=True)
+        await owner.sees("How the price was made up", "1.50\N{NO-BREAK SPACE}credits", "gpt-4o", "owner")
+        await owner.stay()
+        good(await world.operator.post(f"/credits/spends/{spend}/refunds", {}), 201)
+        await owner.sees("Refunded", "+4.50")
+        await owner.stayed()
+        await owner.hands.press(owner.page.locator("#refunds a"))
+        await owner.press("Activity", link=True)
+        await owner.press("Show entries", link=True)
+        await owner.sees("Ledger entries", "Use refund")

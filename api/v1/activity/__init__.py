@@ -1,0 +1,1 @@
+"""What happened to an organization's money, one row for one fact."""

@@ -1,0 +1,118 @@
+"""What activity looks like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import Exact, ResponseModel
+from api.v1.transfers.schemas import CAUSES
+from domain.common.ids import transfer_id
+from domain.common.money import format_amount
+from domain.payouts.activity import Category, Change
+from domain.payouts.summary import Part
+from repositories.payouts.activity import Cause, Fact
+
+
+class ChangeOfAssetView(ResponseModel):
+    """What a fact changed of what the organization has in one currency: the fields of `GET /billing/summary`.
+
+    `total` = `available` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings` - `owed` - `invoiced`.
+    """
+
+    currency: str
+    total: Exact
+    available: Exact = Field(description="Credits, money or slots that can be spent; also what reservations hold.")
+    in_use: Exact
+    in_escrow: Exact
+    in_payments: Exact
+    in_payouts: Exact
+    earnings: Exact
+    owed: Exact
+    invoiced: Exact
+
+    @classmethod
+    def of(cls, change: Change) -> Self:
+        """Show a change."""
+
+        def shown(amount_minor: int) -> str:
+            return format_amount(amount_minor, change.asset)
+
+        return cls(
+            currency=change.asset,
+            total=shown(change.total),
+            available=shown(change.of(Part.WALLET)),
+            in_use=shown(change.of(Part.IN_USE)),
+            in_escrow=shown(change.of(Part.IN_ESCROW)),
+            in_payments=shown(change.of(Part.IN_PAYMENTS)),
+            in_payouts=shown(change.of(Part.IN_PAYOUTS)),
+            earnings=shown(change.of(Part.EARNINGS, Part.GRANTED_EARNINGS, Part.OWN_WORK)),
+            owed=shown(-change.of(Part.OWED)),
+            invoiced=shown(-change.of(Part.INVOICED)),
+        )
+
+
+class FactObjectView(ResponseModel):
+    """What a fact was about, as far as the organization may read it."""
+
+    type: str = Field(description="The kind of object, such as `escrow`, `payment`, `invoice` or `spend`.")
+    id: str
+    name: str | None = Field(
+        description="The title of an escrow, the action or meter of a spend, the agent of a purchase, the first line "
+        "of an invoice, the plan of a subscription, what a payment was for (`credits`, `invoice`, …), or the source of "
+        "a grant."
+    )
+    amount: Exact | None = Field(description="What it is over as a whole; null for what has no amount of its own.")
+    currency: str | None
+
+    @classmethod
+    def of(cls, cause: Cause) -> Self:
+        """Show what a fact was about."""
+        priced = cause.amount_minor is not None and cause.currency is not None
+        return cls(
+            type=CAUSES[cause.id.rpartition("_")[0]],
+            id=cause.id,
+            name=cause.name,
+            amount=format_amount(cause.amount_minor or 0, cause.currency or "") if priced else None,
+            currency=cause.currency,
+        )
+
+
+class FactView(ResponseModel):
+    """One fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+
+    id: str = Field(description="The id of the transfer.")
+    kind: str = Field(description="The kind of the transfer, such as `escrow.funded` or `use`.")
+    category: Category
+    object: FactObjectView | None = Field(
+        description="What it was about. A seller gets its agent in place of the buyer's purchase, use or payment."
+    )
+    agent_id: str | None = Field(description="The agent that spent credits.")
+    agent_name: str | None
+    payee_agent_id: str | None = Field(description="The agent that is paid: of an escrow, a purchase or a use.")
+    payee_agent_name: str | None
+    principal: str | None = Field(
+        description="Who caused it; null if that was another organization, a provider, an operator or a deadline."
+    )
+    changes: list[ChangeOfAssetView] = Field(description="One for each currency.")
+    effective_at: datetime
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, fact: Fact) -> Self:
+        """Show a fact."""
+        payee = None if fact.cause is None else fact.cause.payee_agent_id
+        return cls(
+            id=transfer_id(fact.transfer_id),
+            kind=fact.kind,
+            category=fact.category,
+            object=None if fact.cause is None else FactObjectView.of(fact.cause),
+            agent_id=fact.agent_id,
+            agent_name=fact.agents.get(fact.agent_id or ""),
+            payee_agent_id=payee,
+            payee_agent_name=fact.agents.get(payee or ""),
+            principal=fact.principal,
+            changes=[ChangeOfAssetView.of(change) for change in fact.changes],
+            effective_at=fact.effective_at,
+            recorded_at=fact.recorded_at,
+        )

@@ -1,0 +1,252 @@
+"""An organization's activity: its transfers, newest recorded first, with what each of them was for.
+
+A page finds the transfers of its organization one by one in the index of its entries, so it costs as much as it has
+rows, however long the history and however many entries a transfer has.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.ids import uuid_id
+from domain.marketplace.sale import PURCHASE
+from domain.payouts.activity import Category, Change, agent_in, category_of, changes, nouns_of
+from repositories.common.listing import Wanted
+
+#: The most transfers that a page with filters looks at.
+LOOKED_AT = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a transfer was for: an id that its organization may read, its name and price, and the agent that it pays."""
+
+    id: str
+    name: str | None = None
+    payee_agent_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One transfer of an organization.
+
+    Attributes:
+        cause: None where it was for nothing that the organization may read.
+        principal: the organization's own that caused it; None for others, a provider or a deadline.
+        agent_id: the agent that spent.
+        agents: the names of its agents that the session may read, by their ids.
+    """
+
+    transfer_id: UUID
+    kind: str
+    category: Category
+    effective_at: datetime
+    recorded_at: datetime
+    cause: Cause | None
+    principal: str | None
+    agent_id: str | None
+    changes: tuple[Change, ...]
+    agents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FactPage:
+    """The facts of a page, and the transfer after which the next one begins; None at the end."""
+
+    rows: Sequence[Fact]
+    following: tuple[UUID] | None
+
+
+_CLAUSES = {
+    "since": "t.effective_at >= :since",
+    "until": "t.effective_at < :until",
+    "currency": "EXISTS (SELECT FROM ledger.entries f WHERE f.org_id = :org_id AND f.transfer_id = t.id"
+    " AND f.asset = :currency)",
+    "nouns": f"(CASE WHEN s.action = '{PURCHASE}' THEN 'marketplace' ELSE split_part(t.kind, '.', 1) END"
+    " = ANY(CAST(:nouns AS text[]))) = :is_named",
+}
+#: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
+_NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
+#: What is sold passes through an account of sales in two transfers. That account is left out, and so is the first one,
+#: which is on it alone: the seller's fact is what it has earned. `looked` walks from transfer to transfer, so that a
+#: transfer of a thousand entries is one step.
+_PAGE = """
+WITH RECURSIVE looked AS (
+    (SELECT e.transfer_id, 1 AS place FROM ledger.entries e
+     WHERE e.org_id = :org_id {after} ORDER BY {newest} LIMIT 1)
+    UNION ALL
+    SELECT n.transfer_id, l.place + 1 FROM looked l CROSS JOIN LATERAL (
+        SELECT e.transfer_id FROM ledger.entries e
+        WHERE e.org_id = :org_id AND e.transfer_id < l.transfer_id ORDER BY {newest} LIMIT 1
+    ) n
+    WHERE l.place < :window
+), chosen AS MATERIALIZED (
+    SELECT l.place, t.*, s.id AS spend_id, s.expires_at IS NOT NULL AS is_reservation, s.action, s.agent_id,
+        s.principal, s.metadata ->> 'payee_agent_id' AS payee_agent_id, s.metadata ->> 'meter' AS meter
+    FROM looked l
+    CROSS JOIN LATERAL (
+        SELECT t.id, t.kind, t.reference, t.effective_at, t.recorded_at, t.idempotency_key FROM ledger.transfers t
+        WHERE t.id = l.transfer_id LIMIT 1
+    ) t
+    LEFT JOIN LATERAL (
+        SELECT u.* FROM ledger.spends u
+        WHERE u.org_id = :org_id AND u.id = CASE
+            WHEN t.kind NOT IN ('use', 'use_refund') THEN NULL
+            WHEN t.reference IS NOT NULL THEN CAST(t.reference AS uuid)
+            ELSE (SELECT k.id FROM ledger.spends k WHERE k.idempotency_key = t.idempotency_key)
+        END
+        LIMIT 1
+    ) s ON true
+    WHERE {filters} AND EXISTS (
+        SELECT FROM ledger.entries e
+        JOIN ledger.accounts a ON a.id = e.account_id
+        WHERE e.org_id = :org_id AND e.transfer_id = l.transfer_id AND a.path NOT LIKE 'agent/%/sales/%'
+    )
+    ORDER BY l.place LIMIT :limit
+)
+SELECT c.*, last.transfer_id AS last_id, last.place AS looked,
+    ARRAY(
+        SELECT jsonb_build_array(a.path, e.asset, sum(e.amount)) FROM ledger.entries e
+        JOIN ledger.accounts a ON a.id = e.account_id
+        WHERE e.org_id = :org_id AND e.transfer_id = c.id AND a.path NOT LIKE 'agent/%/sales/%'
+        GROUP BY a.path, e.asset
+    ) AS entries
+FROM (SELECT transfer_id, place FROM looked ORDER BY place DESC LIMIT 1) last LEFT JOIN chosen c ON true
+ORDER BY c.place
+"""
+#: Each part reads by a primary key, or a unique one. What is another organization's is not found, whatever the session
+#: sees: who is paid by a purchase sees its transfer, and not the purchase.
+_CAUSES = text("""
+    SELECT e.id AS key, e.id, c.title AS name, e.agent_id, e.amount_minor, e.currency
+    FROM escrows e JOIN contracts c ON c.id = e.contract_id
+    WHERE e.id = ANY(:ids) AND :org_id IN (e.org_id, e.payee_org_id)
+    UNION ALL SELECT id, id, purpose, NULL, amount_minor, currency FROM payments
+    WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, coalesce(lines -> 0 ->> 'description', number), NULL, total_minor, currency FROM invoices
+    WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, plan, NULL, NULL, NULL FROM subscriptions WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, name, NULL, NULL, NULL FROM projects WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, source, NULL, amount_minor, 'CREDIT' FROM credit_lots
+    WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, NULL, NULL, amount_minor, currency FROM payouts WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL SELECT id, id, name, id, NULL, NULL FROM agents WHERE id = ANY(:ids) AND org_id = :org_id
+    UNION ALL
+    SELECT k.key, p.id, a.name, p.agent_id, p.price_minor, p.currency
+    FROM marketplace_purchases p LEFT JOIN agents a ON a.id = p.agent_id,
+        LATERAL unnest(ARRAY[p.id, p.spend_id::text]) AS k (key)
+    WHERE p.org_id = :org_id AND (p.id = ANY(:ids) OR p.spend_id = ANY(CAST(:spends AS uuid[])))
+    UNION ALL
+    SELECT u.id, u.spend_id::text, u.meter, u.agent_id, u.price_minor, 'CREDIT' FROM marketplace_uses u
+    WHERE u.id = ANY(:ids) AND u.org_id = :org_id
+    """)
+_ACTORS = text("""
+    SELECT transfer_id, actor FROM escrow_events WHERE escrow_id = ANY(:ids) AND transfer_id = ANY(:transfers)
+    UNION ALL
+    SELECT transfer_id, actor FROM payment_events WHERE payment_id = ANY(:ids) AND transfer_id = ANY(:transfers)
+    UNION ALL
+    SELECT transfer_id, actor FROM payout_events WHERE payout_id = ANY(:ids) AND transfer_id = ANY(:transfers)
+    """)
+
+_AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: tuple[UUID] | None, limit: int) -> FactPage:
+    """List up to `limit` facts of an organization; times are business time.
+
+    A page with a filter may hold few or none although there are more.
+    """
+    values = _values(wanted)
+    filters = [clause for name, clause in _CLAUSES.items() if name in values]
+    values |= {"org_id": wanted.org_id, "limit": limit + 1, "window": LOOKED_AT if filters else 2 * limit + 1}
+    if after is not None:
+        values["after"] = after[0]
+    statement = _PAGE.format(
+        newest=_NEWEST,
+        after="" if after is None else "AND e.transfer_id < :after",
+        filters=" AND ".join(filters) or "true",
+    )
+    answer = (await session.execute(text(statement), values)).mappings().all()
+    found = [row for row in answer if row["id"] is not None]
+    rows = await _facts(session, str(wanted.org_id), found[:limit])
+    if len(found) > limit:
+        return FactPage(rows, (found[limit - 1]["id"],))
+    is_cut = bool(answer) and answer[0]["looked"] == values["window"]
+    return FactPage(rows, (answer[0]["last_id"],) if is_cut else None)
+
+
+def _values(wanted: Wanted) -> dict[str, Any]:
+    given = {"since": wanted.since, "until": wanted.until, "currency": wanted.equal.get("currency")}
+    values = {name: value for name, value in given.items() if value is not None}
+    category = wanted.equal.get("category")
+    if category is not None:
+        asked = Category(str(category))
+        values |= {"nouns": list(nouns_of(asked)), "is_named": asked is not Category.OTHER}
+    return values
+
+
+async def _facts(session: AsyncSession, org_id: str, rows: Sequence[Any]) -> list[Fact]:
+    if not rows:
+        return []
+    named: set[str | None] = {row["reference"] for row in rows} | {_paid_agent(row) for row in rows}
+    asked = {
+        "ids": sorted(filter(None, named)),
+        "spends": [row["spend_id"] for row in rows if row["spend_id"] is not None],
+        "transfers": [row["id"] for row in rows],
+        "org_id": org_id,
+    }
+    causes = {row.key: row for row in await session.execute(_CAUSES, asked) if row.key is not None}
+    acted = {row.transfer_id: row.actor for row in await session.execute(_ACTORS, asked)}
+    facts = [_fact(org_id, row, causes, acted.get(row["id"])) for row in rows]
+    payees = {fact.cause.payee_agent_id for fact in facts if fact.cause}
+    agents = sorted(filter(None, payees | {fact.agent_id for fact in facts}))
+    names = {row.id: row.name for row in await session.execute(_AGENTS, {"ids": agents})} if agents else {}
+    return [replace(fact, agents=names) for fact in facts]
+
+
+def _paid_agent(row: Any) -> str | None:
+    return agent_in(entry[0] for entry in row["entries"])
+
+
+def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -> Fact:
+    whose, _, principal = (actor or "").partition("/")
+    return Fact(
+        transfer_id=row["id"],
+        kind=row["kind"],
+        category=category_of(row["kind"], row["action"]),
+        effective_at=row["effective_at"],
+        recorded_at=row["recorded_at"],
+        cause=_cause(row, causes),
+        # A refund of a use is the platform's, and nobody's of the organization.
+        principal=row["principal"] if row["kind"] == "use" else principal if whose == org_id else None,
+        agent_id=row["agent_id"],
+        changes=changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
+        agents={},
+    )
+
+
+def _cause(row: Any, causes: Mapping[str, Any]) -> Cause | None:
+    """Return what a transfer was for: the purchase of its spend, its reference, its spend, or the agent it paid."""
+    named = (row["spend_id"] and str(row["spend_id"]), row["reference"])
+    found = next((causes[each] for each in named if each in causes), None)
+    if found is not None:
+        id = found.id if "_" in found.id else uuid_id("spd", UUID(found.id))
+        return Cause(
+            id=id,
+            name=found.name,
+            payee_agent_id=found.agent_id,
+            amount_minor=found.amount_minor,
+            currency=found.currency,
+        )
+    if row["spend_id"] is not None:
+        id, payee = uuid_id("hold" if row["is_reservation"] else "spd", row["spend_id"]), row["payee_agent_id"]
+        # What pays for the use of an agent has one action; what was used is the meter.
+        return Cause(id=id, name=row["meter"] if payee else row["action"], payee_agent_id=payee)
+    agent = causes.get(_paid_agent(row) or "")
+    return None if agent is None else Cause(id=agent.id, name=agent.name, payee_agent_id=agent.id)
