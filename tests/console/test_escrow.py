@@ -305,8 +305,25 @@ def test_buttons_that_move_money_name_the_amount() -> None:
     assert act("refund", to_payer="50.00").label == "Refund 50.00\N{NO-BREAK SPACE}credits"
     assert act("fund", funded="50.00").label == "Fund 50.00\N{NO-BREAK SPACE}credits"
     action = allowed("resolve", status="split", to_agent="28.50")
-    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, chosen="0.6", entry=None)
+    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, now=NOW, chosen="0.6", entry=None)
     assert page.act.label == "Decide: 60% to the payee"
+
+
+@for_each(
+    ("typed", "sent"),
+    [
+        ("60", "0.6"),
+        ("33.33", "0.3333"),
+        ("100", "1"),
+        ("0", "0"),
+        ("0.01", "0.0001"),
+        ("33.333", "0.33333"),
+        ("x", "x"),
+    ],
+)
+def test_share_in_percent_is_sent_exactly(typed: str, sent: str) -> None:
+    assert asking.shifted(typed, -2) == sent
+    assert asking.shifted(sent, 2) == typed
 
 
 def test_names_with_braces_are_text() -> None:
