@@ -143,7 +143,7 @@ async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, op
         owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         await owner.press("Sign and release", link=True)
         dialog = owner.page.locator("dialog[open]")
-        await expect(dialog).to_contain_text("You sign for the delivery of")
+        await expect(dialog).to_contain_text("You sign for delivery 1, of")
         here = re.compile(re.escape(escrow))
         # The second question begins when the first one has been dealt with.
         for _ in range(2):
