@@ -116,9 +116,18 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
 
+_TITLES = {
+    "billing_run.not_ended": "Month not finished",
+    "statement.not_over": "Month not finished",
+}
+
+
 def title_of(code: str) -> str:
-    """Write a code in words: `escrow.wrong_state` is "Escrow: wrong state"."""
-    return code.replace(".", ": ").replace("_", " ").capitalize()
+    """Write a code in words: `escrow.wrong_state` is "Escrow: wrong state", `request.invalid` "Invalid request"."""
+    noun, _, rest = code.partition(".")
+    if rest == "invalid":
+        return f"Invalid {noun.replace('_', ' ')}"
+    return _TITLES.get(code) or code.replace(".", ": ").replace("_", " ").capitalize()
 
 
 def problem_body(

@@ -26,7 +26,7 @@ _ESCROW: Json = {
     **{"refunded_amount": "0.00", "commission_amount": "2.50", "commission_bps": 500, "version": 5},
     **{"signatories": ["procurement"], "required_signatures": 1, "validation_threshold": None, "milestones": []},
     **{"signatures": [{"signatory": "procurement", "signed_by": "procurement"}], "validation_score": None},
-    **{"cancel_requested_by": None, "story": "Ended as released; nothing is held."},
+    **{"cancel_requested_by": None, "story": "Closed: the money was released to the agent."},
     "delivery": {"number": 1, "note": None, "artifacts": [{"uri": "https://example.com/report.pdf"}]},
     "deadlines": {"fund_by": None, "deliver_by": None, "review_by": None},
 }
@@ -331,15 +331,15 @@ SCHEMAS: dict[str, Json] = {
 _OPEN: Json = {
     **{"status": "open", "funded_amount": "0.00", "released_amount": "0.00", "commission_amount": "0.00"},
     **{"delivery": None, "signatures": [], "version": 1},
-    "story": "Nothing is funded yet. It waits for the payer to fund it.",
+    "story": "Nothing is funded yet. The payer has to fund it.",
 }
 _FUNDED: Json = _OPEN | {
     **{"status": "funded", "funded_amount": "50.00", "version": 2},
-    "story": "50.00 CREDIT held in escrow. It waits for the agent to deliver.",
+    "story": "50.00 CREDIT held in escrow. The agent has to deliver.",
 }
 _DELIVERED: Json = {
     **{"status": "delivered", "released_amount": "0.00", "commission_amount": "0.00", "signatures": [], "version": 3},
-    "story": "50.00 CREDIT held in escrow. It waits for validation or approvals.",
+    "story": "50.00 CREDIT held in escrow. The delivery is under review.",
 }
 _DISPUTE: Json = {
     **{"opened_by": "procurement", "reason": "The report is not complete.", "evidence": [], "resolved_by": None},
@@ -349,7 +349,7 @@ _DISPUTE: Json = {
 }
 _DISPUTED: Json = _DELIVERED | {
     **{"status": "disputed", "version": 4, "dispute": _DISPUTE},
-    "story": "50.00 CREDIT held in escrow. It waits for an arbiter to decide.",
+    "story": "50.00 CREDIT held in escrow. An arbiter has to decide.",
 }
 _DECIDED: Json = {
     **{"resolved_by": "arbiter", "payee_share": "0.50", "resolution_note": "Half of the report is there."},
@@ -371,13 +371,13 @@ OPERATIONS: dict[str, Json] = {
     "escrows.submit_evidence": _DISPUTED | {"version": 5, "dispute": _DISPUTE | {"evidence": [_STATEMENT]}},
     "escrows.resolve_dispute": {
         **{"status": "split", "released_amount": "23.75", "refunded_amount": "25.00", "commission_amount": "1.25"},
-        **{"story": "Ended as split; nothing is held.", "version": 5, "dispute": _DISPUTE | _DECIDED, "signatures": []},
+        **{"story": "Closed: the money was split.", "version": 5, "dispute": _DISPUTE | _DECIDED, "signatures": []},
     },
     "escrows.refund": {
         **{"status": "refunded", "released_amount": "0.00", "refunded_amount": "50.00", "commission_amount": "0.00"},
-        **{"story": "Ended as refunded; nothing is held.", "delivery": None, "signatures": [], "version": 3},
+        **{"story": "Closed: the money was refunded to the payer.", "delivery": None, "signatures": [], "version": 3},
     },
-    "escrows.cancel": _OPEN | {"status": "cancelled", "story": "Ended as cancelled; nothing is held.", "version": 2},
+    "escrows.cancel": _OPEN | {"status": "cancelled", "story": "Closed: it was cancelled.", "version": 2},
     "payments.create": {
         **{
             "status": "requires_action",

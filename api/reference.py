@@ -4,12 +4,18 @@ People paste keys here, so nothing comes from another host, and a policy forbids
 call no other server.
 """
 
+import re
+from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+
+from api.openapi import ALIASES
 
 router = APIRouter(include_in_schema=False)
 _read = partial(router.api_route, methods=["GET", "HEAD"])
@@ -32,9 +38,32 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="view
 <body><div id="swagger-ui"></div>
 <script src="docs/assets/swagger-ui.js"></script><script src="docs/assets/start.js"></script></body></html>"""
 
-_START = """SwaggerUIBundle({
-  url: "openapi.json",
+_START = """const SAID = ["summary", "description", "operationId"];
+const said = (of) => SAID.map((part) => of.getIn(["operation", part])).join(" ");
+const hit = (of, words) => {
+  const text = `${of.get("method")} ${of.get("path")} ${said(of)}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+};
+// Swagger UI's own filter knows tags alone; this one finds operations by path, name and description.
+const search = () => ({
+  fn: {
+    opsFilter: (tagged, phrase) => {
+      const words = phrase.toLowerCase().split(/\\s+/).filter(Boolean);
+      return tagged
+        .map((tag) => tag.set("operations", tag.get("operations").filter((of) => hit(of, words))))
+        .filter((tag) => tag.get("operations").size);
+    },
+  },
+});
+SwaggerUIBundle({
+  url: "docs/openapi.json",
   dom_id: "#swagger-ui",
+  filter: true,
+  plugins: [search],
+  onComplete: () => {
+    const box = document.querySelector(".operation-filter-input");
+    if (box) box.placeholder = box.ariaLabel = "Search by path, name or words";
+  },
   deepLinking: true,
   showExtensions: true,
   showCommonExtensions: true,
@@ -48,6 +77,38 @@ async def reference() -> HTMLResponse:
     """Show every operation, to read and to try."""
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
     return HTMLResponse(_PAGE, headers=headers)
+
+
+@_read("/docs/openapi.json")
+async def document(request: Request) -> Response:
+    """Serve the document with one entry for each operation."""
+    return JSONResponse(folded(request.app.openapi()), headers={"Cache-Control": "no-cache"})
+
+
+def folded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document whose operations name their alternative paths, which have no entries of their own.
+
+    An alternative path has the summary and the description of its operation, or its description names that.
+    """
+    every = [(method, path, of) for path, methods in document["paths"].items() for method, of in methods.items()]
+    own = [each for each in every if ALIASES not in each[2]["tags"]]
+    paths: dict[str, dict[str, Any]] = {}
+    for method, path, of in own:
+        paths.setdefault(path, {})[method] = dict(of)
+    # An alternative may have another method: `POST …/cancel` for `DELETE`.
+    alike = {words: paths[path][method] for method, path, of in own for words in (_words(of), _words(of, method))}
+    named = {f"{method.upper()} {path.removeprefix('/api/v1')}": paths[path][method] for method, path, _ in own}
+    for method, path, of in every:
+        if ALIASES in of["tags"]:
+            found = re.search(r"`([A-Z]+ /[^`]+)`", of.get("description", ""))
+            main = alike.get(_words(of, method)) or alike.get(_words(of)) or named[found[1] if found else ""]
+            main["description"] = f"{main.get('description', '')}\n\nAlso at `{method.upper()} {path}`.".strip()
+    tags = [tag for tag in document["tags"] if tag["name"] != ALIASES]
+    return {**document, "paths": paths, "tags": tags}
+
+
+def _words(operation: Mapping[str, Any], method: str = "") -> tuple[str, ...]:
+    return method, operation["summary"], operation.get("description", "")
 
 
 @_read("/docs/assets/start.js")

@@ -57,6 +57,14 @@ def zones() -> tuple[str, ...]:
     return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
 
 
+def zone_named(typed: str) -> str | None:
+    """Return the zone that a person means: by its name in any case, or by its city where one zone alone has it."""
+    wanted = typed.strip().replace(" ", "_").lower()
+    exact = [name for name in zones() if name.lower() == wanted]
+    found = exact or [name for name in zones() if name.lower().rpartition("/")[2] == wanted]
+    return found[0] if len(found) == 1 else None
+
+
 def read_choices(cookie: str | None) -> Choices:
     """Read the cookie; what cannot be right in it counts as not chosen."""
     said = parse_qs((cookie or "")[:500])

@@ -5,17 +5,18 @@ choice as CSV with `csv`.
 """
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from starlette.responses import Response
 
 from console.arrival import came_from
-from console.format import Prefs, count
+from console.format import Prefs, count, short_id
 from console.forms import Shown, at_fields, query_form
 from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.problems import Reaction, reaction_to
@@ -23,6 +24,7 @@ from console.refusals import not_found
 from console.visit import Visit
 from console.widgets import Chip, Failed, Pager
 from domain.common.ids import is_id
+from domain.common.money import CREDIT, SLOT
 
 ROWS = 50
 #: The most that the API lists at once, and how many of these one row is looked for in.
@@ -31,6 +33,12 @@ _MOST, _PAGES = 200, 20
 _CHOICES = 50
 #: What a form can have to choose from, and what their ids begin with.
 _CHOSEN = {"agents": "agt", "departments": "dep"}
+#: The filters that are an id, and where the names to choose from are; operators alone choose an organization.
+_NOUNS = {"agent_id": "agents", "organization_id": "organizations"}
+_WHOSE = "organization_id"
+_USUAL = (CREDIT, "USD", "EUR")
+#: Pairs of a value and its words.
+Options = tuple[tuple[str, str], ...]
 #: The filters by day. `to` is the last day that counts, as people say it; the API takes the moment after it.
 DAYS = ("from", "to")
 
@@ -103,7 +111,12 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer."""
+    """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer.
+
+    Attributes:
+        choices: what filters choose between, by their names; of those in `more` there are others, whose ids are typed.
+        filtered: whether there are rows that the filters leave out.
+    """
 
     path: str
     form: Shown
@@ -112,6 +125,8 @@ class Listed:
     pager: Pager
     filtered: bool
     failed: Failed | None = None
+    choices: Mapping[str, Options] = field(default_factory=dict)
+    more: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +140,10 @@ class Found:
     answer: Answer | None
     beside: Mapping[str, Answer]
     status: int
+    choices: Mapping[str, Options] = field(default_factory=dict)
+    more: frozenset[str] = frozenset()
+    #: Whether the list has no rows without its filters either.
+    is_bare: bool = False
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
@@ -141,7 +160,11 @@ class Found:
         """
         asked = self.asked
         chips = (
-            Chip(label=labels[name], value=value, remove=asked.address(**{name: ""}))
+            Chip(
+                label=labels[name],
+                value=dict(self.choices.get(name, ())).get(value, value),
+                remove=asked.address(**{name: ""}),
+            )
             for name, value in asked.given.items()
             if name in labels
         )
@@ -151,8 +174,10 @@ class Found:
             chips=tuple(chips),
             clear=asked.path,
             pager=self._pager(),
-            filtered=bool(asked.given.keys() - set(tabbed)) or not asked.at_start,
+            filtered=(bool(asked.given.keys() - set(tabbed)) or not asked.at_start) and not self.is_bare,
             failed=self._failed(title),
+            choices=self.choices,
+            more=self.more,
         )
 
     def _pager(self) -> Pager:
@@ -192,6 +217,7 @@ async def find(
     at: str = "",
     fixed: Query | None = None,
     beside: Mapping[str, Wanted] | None = None,
+    choices: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Found:
     """Ask for the rows that the address chooses, at once with what stands beside them.
 
@@ -203,6 +229,7 @@ async def find(
         at: the address of the page, where the request is a command's that shows it again.
         fixed: what the page always asks for.
         beside: what else the page shows, by a name of its own.
+        choices: the values of filters, and their words.
 
     Raises:
         Refused: the API refuses the list for another reason than its filters.
@@ -210,8 +237,11 @@ async def find(
     of = asked(visit, *names, days=days)
     of = replace(of, path=at) if at else of
     wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
+    nouns = {name: noun for name, noun in _NOUNS.items() if name in names and not (name == _WHOSE and visit.org_id)}
+    wanted |= {f"of {name}": (f"/{noun}", {"limit": _CHOICES}) for name, noun in nouns.items()}
     answers = await visit.ask_all(**wanted, **(beside or {}))
     answer, status = answers.pop("rows", None), 200 if of.ok else 422
+    found = {name: answers.pop(f"of {name}") for name in nouns}
     if answer is not None and answer.problem is not None:
         status = answer.status
         match reaction_to(answer.problem):
@@ -222,7 +252,39 @@ async def find(
                 status = 503
             case _:
                 answer.need()
-    return Found(asked=of, answer=answer, beside=answers, status=status)
+    rows = answer.body["data"] if answer is not None and answer.ok else ()
+    is_bare = False
+    if answer is not None and answer.ok and not rows and (of.given or not of.at_start):
+        bare = await visit.ask(path, **{**visit.scope, **(fixed or {}), "limit": 1})
+        is_bare = bare.ok and not bare.body["data"]
+    words = {name: _named(each, rows, name) for name, each in found.items()} | dict(choices or {})
+    if "currency" in names:
+        words["currency"] = _currencies(rows, of.given.get("currency", ""), visit.choices.prefs)
+    more = frozenset(name for name, each in found.items() if not each.ok or each.body["next_cursor"] is not None)
+    options = {name: _options(each, of.given.get(name, "")) for name, each in words.items()}
+    return Found(asked=of, answer=answer, beside=answers, status=status, choices=options, more=more, is_bare=is_bare)
+
+
+def _named(answer: Answer, rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Return the names of what a filter chooses between, by id, with those of the rows."""
+    called = {each["id"]: str(each["name"]) for each in (answer.body["data"] if answer.ok else ())}
+    title = f"{name.removesuffix('_id')}_name"
+    called |= {each[name]: str(each[title]) for each in rows if each.get(name) and each.get(title)}
+    return dict(sorted(called.items(), key=lambda pair: pair[1].casefold()))
+
+
+def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> dict[str, str]:
+    """Return the words of the usual currencies, of those of the rows, and of the one that is chosen."""
+    found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
+    known = Locale.parse(prefs.locale).currencies
+    words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
+    return words | {code: word for code, word in ((CREDIT, "Credits"), (SLOT, "Slots")) if code in words}
+
+
+def _options(words: Mapping[str, str], given: str) -> Options:
+    """Return what a filter chooses between, with what is chosen already."""
+    chosen = {given: short_id(given)} if given and given not in words else {}
+    return (("", "Any"), *words.items(), *chosen.items())
 
 
 async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True, **fixed: str | None) -> Response:

@@ -22,6 +22,7 @@ from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
 from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
+from console.platform.billing_run.routes import ROUTES as PLATFORM_BILLING_RUN
 from console.platform.book.routes import ROUTES as PLATFORM_BOOK
 from console.platform.credit.routes import ROUTES as PLATFORM_CREDIT
 from console.platform.organization.routes import ROUTES as PLATFORM_ORGANIZATION
@@ -62,6 +63,7 @@ _ALL = (
     *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,
     *PLATFORM_AUDIT,
+    *PLATFORM_BILLING_RUN,
     *PLATFORM_BOOK,
     *PLATFORM_CREDIT,
     *PLATFORM_ORGANIZATION,

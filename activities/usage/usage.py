@@ -184,8 +184,8 @@ class UsageActivities:
                     subject=SOURCE,
                     key=f"usage.not_counted:{SOURCE}:{message.at:%Y-%m-%d}",
                     detail=(
-                        f"{sync.invalid} calls of the spend log could not be counted and {sync.unassigned} name no "
-                        f"organization, or a closed one. {sync.why or ''}"
+                        f"LiteLLM calls could not be billed: {sync.invalid} are invalid, {sync.unassigned} name no "
+                        f"organization or a closed one. {sync.why or ''}"
                     ).strip(),
                 )
             if sync.differing:

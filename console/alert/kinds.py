@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.messages.alert.titles import TITLES, title_of
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -13,6 +15,8 @@ class Advice:
     label: str = ""
 
 
+#: The kinds of alerts, and what people call them.
+KINDS: Mapping[str, str] = dict(sorted(((kind, title_of(kind)) for kind in TITLES), key=lambda pair: pair[1]))
 _PLATFORM = "The platform's operators look at it. There is nothing for you to do."
 _LIMITS, _USAGE, _PAYMENTS = ("limits", "Limits"), ("usage", "Usage"), ("payments", "Payments")
 _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Chargebacks"), ("earnings", "Earnings")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from console import lists
 from console.alert import view
 from console.alert.commands import commands, listed
-from console.alert.kinds import TOP_UP
+from console.alert.kinds import KINDS, TOP_UP
 from console.forms import Shown, blank
 from console.routing import tenant
 from console.visit import Visit
@@ -23,7 +23,9 @@ def _status(visit: Visit) -> dict[str, str]:
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the alerts that the address asks for, the open ones where it names none."""
-    found = await lists.find(visit, _PATH, *view.FILTERS, at=listed(visit), fixed=_status(visit))
+    found = await lists.find(
+        visit, _PATH, *view.FILTERS, at=listed(visit), fixed=_status(visit), choices={"kind": KINDS}
+    )
     settings = f"{listed(visit)}/settings"
     page = view.page(
         found,

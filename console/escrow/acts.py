@@ -39,7 +39,7 @@ class Act:
         lines: the same in amounts; empty if nothing moves.
         href: its page, to which its form is sent.
         dialog: the id of its dialog; empty if it is asked for on its page alone.
-        delivery: the number of the delivery that it is about, which is that of its event; empty for none.
+        delivery: the number of the delivery that it is about; empty for none.
         delivered: when that was; None for none.
         milestones: pairs of a milestone that can be delivered and its words.
         form: as it is shown.

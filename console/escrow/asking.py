@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from console.escrow.acts import Act, act
-from console.format import Amount, Prefs, amount, percent
+from console.escrow.one import Dispute, dispute_of
+from console.format import Amount, Prefs, amount, decimal, percent
 from console.forms import Shown
 from console.paying import COIN, Way
 from console.widgets import Link
 from domain.common.money import COINS, CREDIT
 from domain.escrow.actions import EscrowAction
 
-#: What is asked for before anything is shown, and how the API calls it.
+#: What is asked for, and how the API calls it.
 ASKED: Mapping[EscrowAction, str] = {EscrowAction.RESOLVE: "payee_share", EscrowAction.REFUND: "amount"}
+#: The field that it is typed into.
+TYPED: Mapping[EscrowAction, str] = {EscrowAction.RESOLVE: "percent", EscrowAction.REFUND: "amount"}
+NO_PERCENT = "Enter a percentage from 0 to 100, with at most two decimals."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +27,13 @@ class Asking:
     """The page of one command.
 
     Attributes:
-        entry: the form that asks for the share or the amount, sent to the same address by GET; None once it is known.
-        change: where it is asked for again; empty for a command without.
+        entry: the form that asks for the share or the amount, sent to the same address by GET; None without one.
+        known: whether the command can be given: its share or amount is known and possible.
+        change: where an amount is asked for again; empty for a command without.
         chosen: the share or the amount that the effect is of, as it was typed.
-        shares: links to usual shares.
+        shares: usual shares in percent, with links to them.
+        dispute: what a decision is about; None for other commands.
+        parties: the names of payer and payee.
         sources: what an escrow is funded from: triples of a value, its words and a hint.
         costs: what credits for the escrow cost that are paid from outside; None if it is in money, or not known.
         total: the same, as it is sent with the form; empty if it is not known.
@@ -36,9 +45,12 @@ class Asking:
     act: Act
     back: str
     entry: Shown | None
+    known: bool
     change: str
     chosen: str
-    shares: tuple[Link, ...]
+    shares: tuple[tuple[str, Link], ...]
+    dispute: Dispute | None
+    parties: tuple[str, str]
     sources: tuple[Way, ...]
     costs: Amount | None
     total: str
@@ -52,8 +64,10 @@ def page(
     prefs: Prefs,
     here: str,
     *,
+    now: datetime,
     chosen: str = "",
     entry: Shown | None,
+    known: bool = True,
     balance: Mapping[str, Any] | None = None,
     ways: tuple[Way, ...] = (),
     quote: Mapping[str, Any] | None = None,
@@ -66,25 +80,31 @@ def page(
         form: the form as it is shown.
         prefs: how the reader reads.
         here: the address of the escrow's page.
+        now: the time.
         chosen: the share or the amount that the effect is of.
-        entry: the form that asks for it; None once it is known, and for a command without.
+        entry: the form that asks for it; None for a command without.
+        known: whether the command can be given.
         balance: the answer of `GET /billing/balance`.
         ways: how the escrow can be funded from outside.
         quote: the answer of `GET /billing/quote` for the credits of the escrow.
     """
     given = act(escrow, action, prefs, here, form)
     name = EscrowAction(given.name)
-    if name is EscrowAction.RESOLVE and entry is None:
+    decides = name is EscrowAction.RESOLVE
+    if decides and known:
         given = replace(given, label=f"Decide: {percent(chosen, prefs)} to the payee")
     return Asking(
-        title="Refund" if entry and name is EscrowAction.REFUND else given.label,
+        title="Decide the dispute" if decides else "Refund" if entry else given.label,
         crumbs=(Link(label=escrow["title"], href=here),),
         act=given,
         back=here,
         entry=entry,
-        change=given.href if name in ASKED else "",
+        known=known,
+        change=given.href if name is EscrowAction.REFUND else "",
         chosen=chosen,
-        shares=tuple(Link(label=label, href=f"{given.href}?payee_share={share}") for share, label in _SHARES),
+        shares=tuple((each, Link(label=label, href=f"{given.href}?percent={each}")) for each, label in _SHARES),
+        dispute=dispute_of(escrow, prefs, now) if decides and escrow["dispute"] else None,
+        parties=(escrow["payer_name"], escrow["payee_name"]),
         sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),
         costs=amount(quote["subtotal"], quote["currency"], prefs) if quote else None,
         total=quote["subtotal"] if quote else "",
@@ -92,7 +112,19 @@ def page(
     )
 
 
-_SHARES = (("0", "Nothing"), ("0.25", "25%"), ("0.5", "Half"), ("0.75", "75%"), ("1", "Everything"))
+_SHARES = (("0", "Nothing"), ("25", "25%"), ("50", "Half"), ("75", "75%"), ("100", "Everything"))
+
+
+def shifted(text: str, places: int) -> str:
+    """Return a number times a power of ten, exactly, for a share that is typed in percent; other text as it is."""
+    try:
+        sign, digits, exponent = decimal(text).as_tuple()
+    except ValueError:
+        return text
+    assert isinstance(exponent, int)
+    whole, mark, rest = f"{Decimal((sign, digits, exponent + places)):f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}{mark}{rest}" if rest else whole
 
 
 def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from console.charts import Segment, segments
-from console.charts.scale import EXACT
+from console.escrow import progress
 from console.escrow.acts import AWAITED, Act, acts
+from console.escrow.progress import Due, Stage
 from console.escrow.steps import steps, who
 from console.escrow.terms import Fact, terms
 from console.format import (
@@ -26,21 +27,11 @@ from console.format import (
 )
 from console.forms import Shown
 from console.gateway import Answer
-from console.mentions import shortened
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import External, Failed, Link, Step, external
-from domain.escrow.state import FINAL, EscrowStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """What happens by itself, and when: `then` is a sentence, `left` how long that is from now, also in seconds."""
-
-    at: Moment
-    left: str
-    left_seconds: int
-    then: str
+from domain.escrow.actions import EscrowAction
+from domain.escrow.state import FINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +53,9 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery."""
+    """The latest delivery, and its number among those of the escrow."""
 
+    number: int
     at: Moment
     note: str
     milestone: str
@@ -116,6 +108,7 @@ class One:
     crumbs: tuple[Link, ...]
     status: Status
     story: str
+    stages: tuple[Stage, ...]
     next: str
     for_me: bool
     due: tuple[Due, ...]
@@ -193,11 +186,11 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         id=ident(escrow["id"]),
         crumbs=(Link(label="Escrows", href=around.list),),
         status=status_of("escrow", escrow["status"]),
-        story=shortened(escrow["story"], prefs, {}),
-        next=_next(escrow),
-        # Another delivery is allowed while the payer reviews, and is not waited for.
-        for_me=any(act.name in AWAITED and act.kind for act in allowed),
-        due=_due(escrow, prefs, around.now),
+        story=escrow["story"] if escrow["status"] in FINAL else progress.summary(escrow, prefs),
+        stages=progress.stages(escrow, timeline.body["data"] if answered(timeline) else (), prefs),
+        next=progress.awaited(escrow, prefs, around.now),
+        for_me=any(_waits(act, escrow, around.now) for act in allowed),
+        due=progress.due(escrow, prefs, around.now),
         acts=allowed,
         form=form,
         price=amount(escrow["amount"], escrow["currency"], prefs),
@@ -223,7 +216,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         signed=f"{len(escrow['signatures'])} of {escrow['required_signatures']}",
         score=percent(score, prefs) if score is not None else "",
         threshold=percent(threshold, prefs) if threshold is not None else "",
-        dispute=_dispute(escrow, prefs, around.now) if escrow["dispute"] else None,
+        dispute=dispute_of(escrow, prefs, around.now) if escrow["dispute"] else None,
         timeline=_timeline(timeline, escrow, around),
         timeline_failed=_failed("What happened", timeline, here),
         terms=terms(contract.body, prefs) if answered(contract) else (),
@@ -233,51 +226,17 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
     )
 
 
+def _waits(act: Act, escrow: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether an escrow waits for who may give a command; a delivery that replaces another is not waited for."""
+    if act.name == EscrowAction.VALIDATE:
+        return escrow["validation_threshold"] is not None and escrow["validation_score"] is None
+    if act.name == EscrowAction.RESOLVE:
+        return not progress.takes_evidence(escrow, now)
+    return act.name in AWAITED and bool(act.kind)
+
+
 def _failed(title: str, answer: Answer, again: str) -> Failed | None:
     return None if answer.ok else Failed(title=title, request_id=answer.request_id, again=again)
-
-
-def _next(escrow: Mapping[str, Any]) -> str:
-    """Say who acts next."""
-    match escrow["status"]:
-        case EscrowStatus.OPEN:
-            return f"{escrow['payer_name']} has to fund it."
-        case EscrowStatus.FUNDED:
-            return f"{escrow['agent_name']} has to deliver."
-        case EscrowStatus.DELIVERED:
-            left = escrow["required_signatures"] - len(escrow["signatures"])
-            signing = f"{left} more {'signature' if left == 1 else 'signatures'} or " if left > 0 else ""
-            return f"{signing}a score at the threshold releases the money.".capitalize()
-        case EscrowStatus.DISPUTED:
-            return "An arbiter has to decide. Until then both sides can add evidence while it is taken."
-    return "Nothing is left to do."
-
-
-def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ...]:
-    """Return what happens automatically at deadlines, the next first."""
-    deadlines, dispute = escrow["deadlines"], escrow["dispute"]
-    found: list[tuple[str | None, str]] = []
-    match escrow["status"]:
-        case EscrowStatus.OPEN:
-            found = [(deadlines["fund_by"], "Not funded by then: it is cancelled.")]
-        case EscrowStatus.FUNDED:
-            found = [(deadlines["deliver_by"], f"Not delivered by then: what is held goes to {escrow['payer_name']}.")]
-        case EscrowStatus.DELIVERED:
-            found = [(deadlines["review_by"], "Without an objection by then the money is released.")]
-        case EscrowStatus.DISPUTED if dispute:
-            share, payee = dispute["default_payee_share"], escrow["payee_name"]
-            default = f"what is held is refunded to {escrow['payer_name']}"
-            if decimal(share):
-                default = f"{percent(share, prefs)} goes to {payee}"
-            found = [
-                (dispute["decide_by"], "Not decided by then: operators are alerted."),
-                (dispute["default_at"], f"Not decided by then: {default}."),
-            ]
-    return tuple(
-        Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then)
-        for at, then in found
-        if at
-    )
 
 
 def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
@@ -288,11 +247,9 @@ def _bar(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Segment, ...]:
 
     paid, fee = decimal(escrow["released_amount"]), decimal(escrow["commission_amount"])
     back = decimal(escrow["refunded_amount"])
-    with localcontext(EXACT):
-        held = decimal(escrow["funded_amount"]) - paid - fee - back
     return segments(
         (
-            part("Held", held, "busy"),
+            part("Held", progress.held(escrow), "busy"),
             part(f"To {escrow['agent_name']}", paid, "good"),
             part("Commission", fee, "idle"),
             part(f"Back to {escrow['payer_name']}", back, "warn"),
@@ -312,6 +269,7 @@ def _artifacts(listed: Sequence[Mapping[str, Any]]) -> tuple[Artifact, ...]:
 
 def _delivery(delivery: Mapping[str, Any], prefs: Prefs) -> Delivery:
     return Delivery(
+        number=delivery["number"],
         at=moment(delivery["delivered_at"], prefs),
         note=delivery["note"] or "",
         milestone=delivery["milestone"] or "",
@@ -330,7 +288,8 @@ def _signatories(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Signatory, ..
     return tuple(one(name) for name in escrow["signatories"])
 
 
-def _dispute(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
+def dispute_of(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
+    """Return the dispute of an escrow that has one."""
     dispute = escrow["dispute"]
 
     def evidence(*, is_payers: bool) -> tuple[Evidence, ...]:
@@ -351,7 +310,7 @@ def _dispute(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
         at=moment(dispute["opened_at"], prefs),
         reason=dispute["reason"],
         until=moment(dispute["evidence_until"], prefs),
-        until_left=relative(dispute["evidence_until"], now, prefs) if escrow["status"] not in FINAL else "",
+        until_left=relative(dispute["evidence_until"], now, prefs) if progress.takes_evidence(escrow, now) else "",
         until_seconds=seconds_until(dispute["evidence_until"], now),
         payer=evidence(is_payers=True),
         payee=evidence(is_payers=False),

@@ -103,9 +103,12 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     """Show what a command would do, and the form that gives it."""
     if status == 409:
         return await show_one(visit, form, status)
-    escrow_id, parameter = visit.path("id"), asking.ASKED.get(name, "")
-    is_known = form or not parameter or parameter in visit.request.query_params
-    chosen = form.value(parameter) if form else visit.chosen(parameter).get(parameter, "")
+    escrow_id, parameter, decides = visit.path("id"), asking.ASKED.get(name, ""), name is A.RESOLVE
+    typed = asking.TYPED.get(name, "")
+    is_known = form or decides or not parameter or typed in visit.request.query_params
+    chosen = form.value(parameter) if form else visit.chosen(typed).get(typed, "")
+    if decides and not form:
+        chosen = asking.shifted(chosen, -2)
     path, funds = f"/escrows/{escrow_id}/actions", name is A.FUND and bool(visit.org_id)
     answers = await visit.ask_all(
         escrow=(f"/escrows/{escrow_id}", {}),
@@ -123,7 +126,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     if not found["allowed"] and chosen and _named(answers["usual"], name)["allowed"]:
         found, wrong = _named(answers["usual"], name), found["reason"]["detail"]
     if wrong:
-        status = 422
+        status, wrong = 422, asking.NO_PERCENT if decides else wrong
     if not found["allowed"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     sent = chosen or _all(escrow, found, name)
@@ -135,8 +138,12 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         form or blank(),
         visit.choices.prefs,
         f"{_base(visit)}/{escrow_id}",
+        now=datetime.now(UTC),
         chosen=sent,
-        entry=None if is_known and not wrong else query_form({parameter: sent}, {parameter: wrong} if wrong else {}),
+        entry=query_form({typed: asking.shifted(sent, 2) if decides else sent}, {typed: wrong} if wrong else {})
+        if decides or wrong or not is_known
+        else None,
+        known=bool(is_known) and not wrong,
         balance=balance.body if balance is not None and balance.ok else None,
         ways=ways,
         quote=await _quote(visit, escrow) if ways and escrow["currency"] == CREDIT else None,

@@ -86,7 +86,7 @@ def _detail(details: Mapping[str, Any], prefs: Prefs) -> str:
 def who(actor: str, escrow: Mapping[str, Any]) -> str:
     """Name who acted: the principal and its organization, by the names that the escrow has for both sides."""
     if actor == "timer":
-        return "By itself"
+        return "Automatically"
     org_id, slash, principal = actor.rpartition("/")
     if principal.startswith("payment:"):
         return f"Payment {short_id(principal.removeprefix('payment:'))}"

@@ -167,7 +167,8 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
         crumbs=(Link(label="Payments", href=f"{around.base}/payments"),),
         status=status,
         sentence=status.sentence,
-        story=shortened(payment["story"], prefs, {}),
+        # Its first sentence is what the page says already.
+        story=shortened(payment["story"].partition(". ")[2], prefs, {}),
         acts=acts(actions.body, payment, prefs, here) if may_act else (),
         form=form,
         go=f"{here}/go" if payment["approval_url"] and payment["status"] in AWAITED else "",

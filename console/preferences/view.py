@@ -10,12 +10,12 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """The preferences page; each of the options is a pair of a value and its words."""
+    """The preferences page; themes and locales are values and their words."""
 
     title: str
     form: Shown
     themes: tuple[tuple[str, str, str], ...]
-    zones: Options
+    zones: tuple[str, ...]
     locales: Options
     shortcuts: bool
 
@@ -27,7 +27,7 @@ def page(choices: Choices, form: Shown | None = None) -> Preferences:
         title="Preferences",
         form=form or Shown(key="", values=values),
         themes=tuple((name, words, "") for name, words in THEMES.items()),
-        zones=tuple((name, name.replace("_", " ")) for name in zones()),
+        zones=zones(),
         locales=tuple(LOCALES.items()),
         shortcuts=choices.shortcuts,
     )

@@ -153,7 +153,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
-    """The form that sets or changes a limit. `subjects` is empty for a change; `kept` is what it keeps."""
+    """The form that sets or changes a limit.
+
+    Attributes:
+        subjects: empty for a change.
+        usual: the amounts of the short form: fields and labels.
+        more: whether anything beyond the short form is set.
+        kept: what a change keeps.
+    """
 
     title: str
     lead: str
@@ -162,7 +169,9 @@ class Set:
     label: str
     form: Shown
     subjects: tuple[tuple[str, str], ...]
+    usual: tuple[tuple[str, str], ...]
     windows: tuple[Field, ...]
+    more: bool
     kept: tuple[tuple[str, str], ...]
 
 
@@ -317,11 +326,25 @@ def _version(version: Mapping[str, Any], currency: str, prefs: Prefs) -> Version
     )
 
 
+_USUAL = tuple((f"{window}_amount", label) for window, label in terms.USUAL.items())
+
+
 def _windows() -> tuple[Field, ...]:
     return tuple(
-        Field(label=label, amount=f"{window}_amount", uses=f"{window}_uses", soft=f"{window}_soft")
+        Field(
+            label=label,
+            amount="" if window in terms.USUAL else f"{window}_amount",
+            uses=f"{window}_uses",
+            soft=f"{window}_soft",
+        )
         for window, label in terms.WINDOWS.items()
     )
+
+
+def _has_more(form: Shown) -> bool:
+    """Return whether anything is set beyond the short form, and what it begins with."""
+    short = {*dict(_USUAL), "thresholds", "reason"}
+    return any(form.value(name) for name in (*terms.FIELDS, "subject_id") if name not in short)
 
 
 def create(form: Shown, departments: Choice, agents: Choice, listed: str) -> Set:
@@ -340,7 +363,9 @@ def create(form: Shown, departments: Choice, agents: Choice, listed: str) -> Set
         label="Set the limit",
         form=form,
         subjects=(("organization", "The whole organization"), *chosen, *typed),
+        usual=_USUAL,
         windows=_windows(),
+        more=_has_more(form),
         kept=(),
     )
 
@@ -357,7 +382,9 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
         label="Change the limit",
         form=form,
         subjects=(),
+        usual=_USUAL,
         windows=_windows(),
+        more=_has_more(form),
         kept=kept,
     )
 

@@ -154,8 +154,7 @@ def deliver(
             note=note,
             milestone=milestone,
             delivered_at=given_at or now,
-            number=escrow.version + 1,
-            is_first=escrow.delivery is None,
+            number=escrow.delivery.number + 1 if escrow.delivery else 1,
         ),
         signatures=(),
         validation_score_e4=None,
@@ -176,7 +175,7 @@ def validate(
 ) -> Outcome:
     """Record a validator's score; at or above the contract's threshold the delivery is released.
 
-    `delivery` is the event number of the delivery that was looked at, and the score counts for no other one. It may be
+    `delivery` is the number of the delivery that was looked at, and the score counts for no other one. It may be
     left out for the first.
     """
     _require(actor.may(Permission.VALIDATE), "Only a validator of the platform may score a delivery.")
@@ -203,7 +202,7 @@ def approve(
 ) -> Outcome:
     """Sign for the delivery under review, once for each signatory and person; the k-th of n signatures releases it.
 
-    `delivery` is the event number of the delivery that was looked at, and the signature counts for no other one. It may
+    `delivery` is the number of the delivery that was looked at, and the signature counts for no other one. It may
     be left out for the first. An actor of the platform signs on behalf of the signatory, where the contract does not
     exclude it; so does whoever made the link that opened the actor's session.
     """

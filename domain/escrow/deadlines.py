@@ -23,15 +23,15 @@ class Deadline:
 def next_deadline(escrow: Escrow) -> Deadline | None:
     """Return the next timed exit; every state that is not final has one."""
     if escrow.status is S.OPEN and escrow.fund_by:
-        return Deadline(at=escrow.fund_by, what="if not funded by then: cancel")
+        return Deadline(at=escrow.fund_by, what="if not funded by then, it is cancelled")
     if escrow.status is S.FUNDED and escrow.deliver_by:
-        return Deadline(at=escrow.deliver_by, what="if not delivered by then: refund what is held")
+        return Deadline(at=escrow.deliver_by, what="if not delivered by then, the money is refunded")
     if escrow.status is S.DELIVERED and escrow.review_by:
-        return Deadline(at=escrow.review_by, what="if nobody decides by then: release")
+        return Deadline(at=escrow.review_by, what="if nobody decides by then, the money is released")
     if escrow.status is S.DISPUTED and escrow.dispute:
         if not escrow.dispute.overdue_alerted:
-            return Deadline(at=escrow.dispute.decide_by, what="if not decided by then: alert operators")
-        return Deadline(at=escrow.dispute.default_at, what=f"if not decided by then: {_default(escrow)}")
+            return Deadline(at=escrow.dispute.decide_by, what="if not decided by then, operators are alerted")
+        return Deadline(at=escrow.dispute.default_at, what=f"if not decided by then, {_default(escrow)}")
     return None
 
 
@@ -83,5 +83,9 @@ def _default(escrow: Escrow) -> str:
     """Say what happens to what is held when nobody decides the dispute."""
     share = format_ratio(escrow.default_share_e4)
     if escrow.default_share_e4 == escrow.terms.dispute_default_share_e4:
-        return f"split by the contract's default, {share} to the payee"
-    return f"split, {share} to the payee for what it delivered" if escrow.default_share_e4 else "refund what is held"
+        return f"it is split by the contract's default, {share} to the payee"
+    return (
+        f"it is split, {share} to the payee for what it delivered"
+        if escrow.default_share_e4
+        else "the money is refunded"
+    )

@@ -17,10 +17,17 @@ S = EscrowStatus
 MAX_SUMMARY_BYTES = 200
 
 _WAITS_FOR = {
-    S.OPEN: "the payer to fund it",
-    S.FUNDED: "the agent to deliver",
-    S.DELIVERED: "validation or approvals",
-    S.DISPUTED: "an arbiter to decide",
+    S.OPEN: "The payer has to fund it",
+    S.FUNDED: "The agent has to deliver",
+    S.DELIVERED: "The delivery is under review",
+    S.DISPUTED: "An arbiter has to decide",
+}
+_CLOSED = {
+    S.RELEASED: "the money was released to the agent",
+    S.REFUNDED: "the money was refunded to the payer",
+    S.SPLIT: "the money was split",
+    S.CANCELLED: "it was cancelled",
+    S.EXPIRED: "what was not delivered in time was refunded",
 }
 
 #: What an operator can send as a signal in each state: the members beside what every signal has.
@@ -93,10 +100,10 @@ def details(escrow: Escrow) -> str:
 def story(escrow: Escrow) -> str:
     """Return one or two sentences: the amount held, who has to act, and the next automatic step with its time."""
     if escrow.is_final:
-        return f"Ended as {escrow.status}; nothing is held."
+        return f"Closed: {_CLOSED[escrow.status]}."
     deadline = next_deadline(escrow)
-    waits = f"It waits for {_WAITS_FOR[escrow.status]}."
-    until = f" Next deadline {deadline.at:%Y-%m-%d %H:%M:%S} UTC, {deadline.what}." if deadline else ""
+    waits = f"{_WAITS_FOR[escrow.status]}."
+    until = f" Due {deadline.at:%Y-%m-%d %H:%M:%S} UTC; {deadline.what}." if deadline else ""
     if escrow.status is S.OPEN:
         return f"Nothing is funded yet. {waits}{until}"
     held = format_amount(escrow.held_minor, escrow.terms.currency)

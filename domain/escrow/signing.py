@@ -34,7 +34,7 @@ def require_delivery(escrow: Escrow, delivery: int | None) -> None:
     assert escrow.delivery is not None
     under_review = escrow.delivery.number
     extra = {"state": escrow.status.value, "delivery": under_review}
-    if delivery is None and not escrow.delivery.is_first:
+    if delivery is None and under_review > 1:
         raise DeliveryRequired(
             f"This escrow has had other deliveries. Delivery {under_review} is under review: look at it, then "
             f'send "delivery": {under_review}.',

@@ -121,7 +121,7 @@ class Artifact:
 class Delivery:
     """The latest delivery; a new one before the review ends replaces it.
 
-    `number` is that of its event; `is_first` says that the escrow had no other delivery before.
+    `number` counts the deliveries of the escrow, of all its milestones: 1 is the first.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -129,7 +129,6 @@ class Delivery:
     milestone: str | None
     delivered_at: datetime
     number: int
-    is_first: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

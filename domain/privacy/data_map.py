@@ -90,7 +90,7 @@ MESSAGES = Place(
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "extended_until extended_from review_extended_from default_extended_from evidence_extended_from "
-            "is_first is_own "
+            "is_own "
             "signed_at since source spares_under_way started state status submitted_at through "
             "unhandled until updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds differing duplicates following invalid refused_at settle_seconds unassigned "

@@ -268,7 +268,7 @@ def _is_late(escrow: Escrow) -> bool:
     milestones after the first it says nothing.
     """
     delivery, terms = escrow.delivery, escrow.terms
-    if delivery is None or escrow.milestones_released or delivery.is_first:
+    if delivery is None or escrow.milestones_released or delivery.number == 1:
         return False
     return delivery.delivered_at > escrow.opened_at + timedelta(seconds=terms.fund_seconds + terms.deliver_seconds)
 

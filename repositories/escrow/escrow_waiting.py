@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, func, literal, or_
+from sqlalchemy import ColumnElement, DateTime, Text, and_, case, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.common.access import Actor, Permission
@@ -35,7 +35,7 @@ def waiting_for(actor: Actor) -> list[Waiting]:
         if actor.may(Permission.VALIDATE):
             found.append(Waiting("to_score", EscrowStatus.DELIVERED, _unscored))
         if actor.may(Permission.ARBITRATE):
-            found.append(Waiting("to_decide", EscrowStatus.DISPUTED, lambda row: row.status == "disputed"))
+            found.append(Waiting("to_decide", EscrowStatus.DISPUTED, _argued))
         return found
     if actor.may(Permission.FUND):
         found.append(Waiting("to_fund", EscrowStatus.OPEN, lambda row: row.org_id == org_id))
@@ -58,6 +58,11 @@ def _is_paid(row: Row, actor: Actor) -> ColumnElement[bool]:
 def _unscored(row: Row) -> ColumnElement[bool]:
     threshold, score = row.state["terms"]["validation_threshold_e4"].astext, row.state["validation_score_e4"].astext
     return and_(threshold.is_not(None), score.is_(None))
+
+
+def _argued(row: Row) -> ColumnElement[bool]:
+    """Return the condition that no evidence can come any more: until then a dispute waits for its parties."""
+    return cast(row.state["dispute"]["evidence_until"].astext, DateTime(timezone=True)) <= func.now()
 
 
 def _unsigned(row: Row, actor: Actor) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    exists,
     func,
     literal,
     null,
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor, Permission
 from domain.payments.payment.snapshot import DisputeStatus
 from models.billing.invoice import InvoiceRow
+from models.billing.invoice_collection import InvoiceCollectionRow
 from models.books.reconciliation import ReconciliationDiscrepancy
 from models.escrow.contract import Contract, ContractParty
 from models.escrow.escrow import EscrowParty, EscrowRow
@@ -141,12 +143,19 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
         due = bill.total_minor - bill.paid_minor - settled
         title = func.coalesce(bill.number, bill.id)
         task = _task("invoice_due", bill.id, bill.org_id, title, bill.due_at, bill.currency, due)
-        found.append(_some(task.where(bill.org_id == org_id, bill.status == "open"), bill.id))
+        found.append(_some(task.where(bill.org_id == org_id, bill.status == "open", ~_is_collected(bill.id)), bill.id))
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())
         found.append(_alerts(and_(Alert.org_id == org_id, unseen, awake)))
     return found
+
+
+def _is_collected(invoice_id: Any) -> ColumnElement[bool]:
+    """Return the condition that an invoice is charged to the stored method, which has not been declined so far."""
+    row = InvoiceCollectionRow
+    first = and_(row.method == "charge_automatically", row.status == "scheduled", row.state["steps"].astext == "0")
+    return exists().where(row.invoice_id == invoice_id, or_(row.status == "charging", first))
 
 
 def _of_operators(actor: Actor) -> list[Select[Any]]:

@@ -1386,7 +1386,7 @@ class DefaultsView(Model):
 
 
 class DeliveryView(Model):
-    """The latest delivery; `number` is the number of its event in the timeline."""
+    """The latest delivery; `number` counts the deliveries of the escrow from 1."""
 
     number: int = NOT_SENT
     artifacts: list[dict[str, str | None]] = NOT_SENT

@@ -32,7 +32,7 @@ async def look(session: AsyncSession, before: Subscription | None, after: Subscr
         session,
         kind=SEATS_EXCEEDED,
         subject=after.subscription_id,
-        detail=f"{people} people have keys, and the plan {after.terms.plan} has {limit} seats. Nobody's key was taken. "
+        detail=f"{people} people have keys, and the plan {after.terms.plan} has {limit} seats. No key was revoked. "
         "Revoke keys, or change the plan.",
         org_id=after.org_id,
         shared=True,

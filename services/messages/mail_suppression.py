@@ -65,7 +65,7 @@ class Bounces:
             for address in report.addresses:
                 if self._signer.verifies(signed_text(address, token.day), token.signature):
                     return None if report.status is None else (address, report.status, token.day)
-        raise BadSignature("No mail to the addresses in this report comes back to the address that it came to.")
+        raise BadSignature("The report is for addresses that this mailbox never sent to.")
 
 
 class SuppressingNotifier:

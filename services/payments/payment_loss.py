@@ -173,7 +173,7 @@ async def _ask_operator(session: AsyncSession, event: PaymentEvent, what: str) -
         session,
         kind=_IN_VAIN,
         subject=terms.payment_id,
-        detail=f"{what} What creators gave back for it has paid for it. Decide what they get for it.",
+        detail=f"{what} The loss was covered by recovering creators' earnings. Decide whether to restore them.",
         org_id=terms.org_id,
         # It may happen to a payment more than once.
         key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",

@@ -227,7 +227,7 @@ async def test_platform_without_a_part_in_the_escrow_is_offered_its_own_commands
 async def test_story_says_what_is_held_and_who_acts_next(operator: Caller, database: Database, tenant: Tenant) -> None:
     made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
     shown = good(await tenant.owner.get(f"/escrows/{made}"))
-    assert shown["story"].startswith("1.00 CREDIT held in escrow. It waits for the agent to deliver. Next deadline ")
+    assert shown["story"].startswith("1.00 CREDIT held in escrow. The agent has to deliver. Due ")
 
 
 async def actions_of_payment(caller: Caller, payment: Written, query: str = "") -> dict[str, Any]:

@@ -81,9 +81,25 @@ async def test_a_browser_is_told_to_load_and_run_nothing_else(anonymous: Caller,
 
 async def test_the_reference_starts_with_our_own_document(anonymous: Caller) -> None:
     script = (await anonymous.http.get("/docs/assets/start.js")).text
-    assert 'url: "openapi.json"' in script
+    assert 'url: "docs/openapi.json"' in script
     assert "://" not in script
-    assert (await anonymous.http.get(urljoin("/docs", "openapi.json"))).json()["openapi"].startswith("3.1")
+    assert (await anonymous.http.get(urljoin("/docs", "docs/openapi.json"))).json()["openapi"].startswith("3.1")
+
+
+async def test_the_reference_has_one_entry_for_each_operation_which_names_its_other_paths(anonymous: Caller) -> None:
+    whole = (await anonymous.http.get("/openapi.json")).json()
+    shown = (await anonymous.http.get("/docs/openapi.json")).json()
+    operations = {(method, path): of for path, methods in whole["paths"].items() for method, of in methods.items()}
+    others = [f"`{method.upper()} {path}`" for (method, path), of in operations.items() if of["tags"] == ["aliases"]]
+    entries = [of for methods in shown["paths"].values() for of in methods.values()]
+    assert others
+    assert len(entries) == len(operations) - len(others)
+    assert [other for other in others if sum(other in of.get("description", "") for of in entries) != 1] == []
+    balance = shown["paths"]["/api/v1/billing/balance"]["get"]["description"]
+    assert "Also at `GET /api/v1/credits/balance`." in balance
+    subscription = shown["paths"]["/api/v1/billing/subscription"]
+    assert "Also at `POST /api/v1/billing/subscribe`." in subscription["post"]["description"]
+    assert "Also at `POST /api/v1/billing/cancel`." in subscription["delete"]["description"]
 
 
 @pytest.mark.parametrize(

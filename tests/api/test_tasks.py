@@ -1,14 +1,22 @@
 """Tasks: what waits for each caller, in the order of deadlines."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.billing.invoice.collection import CollectionMethod, CollectionStatus, Outcome
+from domain.common.access import Actor, Role
+from models.billing.invoice import InvoiceRow
+from repositories.billing.invoice_collection import write as write_collection
+from repositories.escrow import task as task_rows
 from repositories.messages.alert import raise_alert
 from runtime.database import Database
+from runtime.identity import new_id
+from services.billing.invoice_collection import begin
 from tests.api.conftest import Caller, Tenant, good, refused
-from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow
+from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 
@@ -62,6 +70,26 @@ async def test_evidence_invoices_and_alerts_of_an_organization_are_its_tasks(
     assert by_kind["alert"]["deadline_at"] is None
     assert found[-1]["deadline_at"] is None
     assert await tasks(other.owner) == []
+
+
+@pytest.mark.parametrize(("status", "steps", "waits"), [("scheduled", 0, 0), ("charging", 1, 0), ("scheduled", 1, 1)])
+async def test_invoice_that_is_charged_waits_for_its_payer_once_that_is_declined(
+    operator: Caller, database: Database, new_tenant: NewTenant, status: str, steps: int, waits: int
+) -> None:
+    payer = await new_tenant("owner")
+    invoice = await issue(operator, payer)
+    owner = Actor(principal="owner", role=Role.OWNER, org_id=payer.org_id)
+    async with database.platform() as session:
+        row = await session.get_one(InvoiceRow, invoice["id"])
+        method = CollectionMethod.CHARGE_AUTOMATICALLY
+        held = await begin(session, owner, row, method, days=(3,), command_id=new_id("cmd"), now=NOW)
+        assert held is not None
+        held = replace(held, status=CollectionStatus(status), steps=steps, version=held.version + 1)
+        charged = Outcome(collection=held, event="charged", actor="workflow")
+        await write_collection(session, charged, command_id=new_id("cmd"), at=NOW)
+        found = await task_rows.page(session, owner, kinds=["invoice_due"], after=None, limit=9)
+        await session.rollback()
+    assert len(found) == waits
 
 
 async def test_pages_hold_every_task_once_in_one_order(

@@ -66,6 +66,16 @@ async def test_platform_finds_what_to_score_and_to_decide(
     assert await waiting(operator, narrowed) == [disputed, delivered]
 
 
+async def test_dispute_waits_for_its_parties_while_evidence_can_come(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer = await new_tenant("owner")
+    made = await delivered_escrow(operator, database, payer, payer, times=1)
+    actor, later = replace(FINANCE, org_id=payer.org_id), NOW.replace(year=2999)
+    await write(database, commands.dispute(await state(database, made), actor=actor, reason="x", now=later), at=later)
+    assert await waiting(operator, f"&organization_id={payer.org_id}") == []
+
+
 async def test_nobody_else_is_waited_for(tenant: Tenant) -> None:
     refused(await tenant.owner.get("/escrows?waits_for=you"), 422, "request.invalid")
 

@@ -160,6 +160,7 @@ async def objects(
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     ids = await _escrows(tenant, operator, database) | await _payments(tenant, database) | await _of_work(tenant)
     ids |= await planted.difference(database)
+    ids["billing_run"] = await planted.billing_run(database)
     ids |= await _bought(tenant, stranger)
     ids["use"] = await _used(tenant, operator)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from console import charts, format, widgets
 from console.app import ProblemPage
 from console.charts.bars import Bin
+from console.pages import labelled
 from console.problems import WORDS, Reaction
 from console.status import STATUSES, Status, Tone
 
@@ -87,6 +88,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["labelled"] = labelled
     made.globals["asset"] = lambda name: f"/{name}"
     return made
 

@@ -1,5 +1,8 @@
 """Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
+from datetime import UTC, date, datetime
+
+from models.billing.billing_run import BillingRunRow
 from repositories.books import discrepancy
 from repositories.common.listing import Wanted
 from runtime.database import Database
@@ -15,6 +18,16 @@ PRICE_RULE = {
         "steps": [{"amount": "900000000", "multiplier": "0.99"}, {"amount": "1000000000", "multiplier": "0.98"}],
     },
 }
+
+
+async def billing_run(database: Database) -> str:
+    """Return the month of a billing run that has ended, long ago."""
+    at = datetime(2020, 2, 1, tzinfo=UTC)
+    counts = {"invoiced": 3, "empty": 1, "failed": 0}
+    run = BillingRunRow(month=date(2020, 1, 1), ready_at=at, started_by="kim", started_at=at, finished_at=at, **counts)
+    async with database.platform() as session:
+        await session.merge(run)
+    return "2020-01"
 
 
 async def difference(database: Database) -> dict[str, str]:

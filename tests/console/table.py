@@ -57,6 +57,8 @@ PAGES = (
     Page("/console/platform/audit", READERS),
     Page("/console/platform/audit?action=credits.grant", READERS),
     Page("/console/platform/books", (*READERS, "accountant")),
+    Page("/console/platform/billing-runs", READERS),
+    Page("/console/platform/billing-runs/{billing_run}", READERS),
     Page("/console/platform/books?start_date=2026-01-01&end_date=2026-03-31&currency=USD", (*READERS, "accountant")),
     Page("/console/platform/clearing/{provider}", READERS),
     Page("/console/platform/credits", READERS),

@@ -51,6 +51,8 @@ ESCROW: dict[str, Any] = {
     "dispute": None,
     "cancel_requested_by": None,
     "workflow_id": "escrow/ctr_1",
+    "created_at": NOW.isoformat(),
+    "updated_at": NOW.isoformat(),
 }
 DELIVERY = {
     "number": 3,
@@ -130,25 +132,73 @@ def act(name: str, *, escrow: dict[str, Any] = ESCROW, **changes: Any) -> acts.A
 def test_every_state_says_who_acts_next_and_what_happens_by_itself(status: EscrowStatus) -> None:
     page = shown(status=status.value, dispute=DISPUTE if status is EscrowStatus.DISPUTED else None)
     assert page.next.endswith(".")
+    assert [stage.here for stage in page.stages].count(True) == 1
+    assert page.stages[-1].here is (status in FINAL)
     assert bool(page.due) is (status not in FINAL)
     assert (page.next == "Nothing is left to do.") is (status in FINAL)
+
+
+@for_each(
+    ("changes", "stages", "here"),
+    [
+        ({"status": "open", "funded_amount": "0.00"}, ["Agreed", "Funded", "Delivered", "Accepted and paid out"], 0),
+        ({"status": "funded"}, ["Agreed", "Funded", "Delivered", "Accepted and paid out"], 1),
+        ({"status": "funded", "delivery": DELIVERY}, ["Agreed", "Funded", "Delivered", "Accepted and paid out"], 1),
+        ({"status": "delivered", "delivery": DELIVERY}, ["Agreed", "Funded", "Delivered", "Accepted and paid out"], 2),
+        ({"status": "disputed", "dispute": DISPUTE}, ["Agreed", "Funded", "Disputed", "Decided and paid out"], 2),
+        ({"status": "cancelled", "funded_amount": "0.00"}, ["Agreed", "Cancelled"], 1),
+        (
+            {"status": "split", "delivery": DELIVERY, "dispute": DISPUTE},
+            ["Agreed", "Funded", "Delivered", "Disputed", "Split"],
+            4,
+        ),
+    ],
+)
+def test_stages_are_those_that_were_reached_and_those_to_come(
+    changes: dict[str, Any], stages: list[str], here: int
+) -> None:
+    page = shown(**changes)
+    assert [stage.label for stage in page.stages] == stages
+    assert page.stages[here].here
+
+
+def test_without_an_objection_the_milestone_under_review_is_released() -> None:
+    milestones = [{"name": "draft", "status": "delivered", "amount": "20.00"}]
+    page = shown(status="delivered", delivery={**DELIVERY, "milestone": "draft"}, milestones=milestones)
+    assert page.due[0].then == "Summariser of Studio gets 20.00\xa0credits, less the commission."
+
+
+@for_each(
+    ("name", "changes", "waits"),
+    [
+        ("validate", {"status": "delivered"}, True),
+        ("validate", {"status": "delivered", "validation_threshold": None}, False),
+        ("validate", {"status": "delivered", "validation_score": "0.5"}, False),
+        ("resolve", {"status": "disputed", "dispute": DISPUTE}, False),
+        ("resolve", {"status": "disputed", "dispute": {**DISPUTE, "evidence_until": NOW.isoformat()}}, True),
+    ],
+)
+def test_escrow_waits_for_its_reader_only_where_it_does(name: str, changes: dict[str, Any], waits: bool) -> None:
+    assert shown(allowed(name), **changes).for_me is waits
 
 
 def test_countdown_is_the_time_that_is_left() -> None:
     [due] = shown().due
     assert due.left_seconds == 2 * 24 * 3600
-    assert (due.left, due.then) == ("in 2 days", "Not delivered by then: what is held goes to Acme.")
+    assert (due.left, due.then) == ("in 2 days", "Acme gets 50.00\xa0credits back.")
 
 
 def test_dispute_of_a_payee_that_delivered_nothing_ends_with_a_refund() -> None:
     page = shown(status="disputed", dispute={**DISPUTE, "default_payee_share": "0.00"})
-    assert page.due[1].then == "Not decided by then: what is held is refunded to Acme."
+    assert page.due[0].then == "Acme gets 50.00\xa0credits back."
 
 
-def test_dispute_has_two_ends_and_the_evidence_of_each_side() -> None:
+def test_dispute_has_a_default_and_the_evidence_of_each_side() -> None:
     page = shown(status="disputed", dispute=DISPUTE)
-    assert [due.left for due in page.due] == ["in 2 days", "in 3 days"]
-    assert page.due[1].then == "Not decided by then: 50% goes to Studio."
+    assert [due.left for due in page.due] == ["in 3 days"]
+    assert page.due[0].then == (
+        "Summariser of Studio gets 50% of 50.00\xa0credits, less the commission; Acme gets the rest back."
+    )
     assert page.dispute is not None
     assert [each.note for each in page.dispute.payer] == ["See"]
     assert [each.note for each in page.dispute.payee] == ["No"]
@@ -163,7 +213,7 @@ def test_decision_shows_its_share() -> None:
 
 
 def test_money_is_divided_exactly() -> None:
-    page = shown(released_amount="28.50", commission_amount="1.50", refunded_amount="19.99", status="disputed")
+    page = shown(released_amount="28.50", commission_amount="1.50", refunded_amount="19.99", status="funded")
     assert [(part.label, part.amount.number) for part in page.bar] == [
         ("Held", "0.01"),
         ("To Summariser", "28.50"),
@@ -255,8 +305,25 @@ def test_buttons_that_move_money_name_the_amount() -> None:
     assert act("refund", to_payer="50.00").label == "Refund 50.00\N{NO-BREAK SPACE}credits"
     assert act("fund", funded="50.00").label == "Fund 50.00\N{NO-BREAK SPACE}credits"
     action = allowed("resolve", status="split", to_agent="28.50")
-    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, chosen="0.6", entry=None)
+    page = asking.page(ESCROW, action, blank(), Prefs(), LIST, now=NOW, chosen="0.6", entry=None)
     assert page.act.label == "Decide: 60% to the payee"
+
+
+@for_each(
+    ("typed", "sent"),
+    [
+        ("60", "0.6"),
+        ("33.33", "0.3333"),
+        ("100", "1"),
+        ("0", "0"),
+        ("0.01", "0.0001"),
+        ("33.333", "0.33333"),
+        ("x", "x"),
+    ],
+)
+def test_share_in_percent_is_sent_exactly(typed: str, sent: str) -> None:
+    assert asking.shifted(typed, -2) == sent
+    assert asking.shifted(sent, 2) == typed
 
 
 def test_names_with_braces_are_text() -> None:
@@ -305,7 +372,7 @@ def test_what_is_held_in_granted_credits_is_shown() -> None:
 
 def test_who_acted_is_named_as_the_sides_know_them() -> None:
     assert who(f"{OTHER}/studio", ESCROW) == "studio of Studio"
-    assert who("timer", ESCROW) == "By itself"
+    assert who("timer", ESCROW) == "Automatically"
     assert who("judge", ESCROW) == "judge"
     assert who(f"{ORG}/payment:pay_01kar6h2d8e4wvq3r5s7t9x1za", ESCROW).startswith("Payment pay_")
 

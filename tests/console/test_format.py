@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import format as f
+from console.choices import zone_named
 from domain.common.money import SCALES, format_amount
 from tests.support.cases import for_each
 
@@ -110,6 +111,23 @@ def test_a_moment_stays_the_same_moment(seconds, zone):
     at = datetime.fromtimestamp(seconds, UTC)
 
     assert datetime.fromisoformat(f.moment(at.isoformat(), f.Prefs(zone=zone)).iso) == at
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("Europe/Vienna", "Europe/Vienna"),
+        ("europe/vienna", "Europe/Vienna"),
+        ("Vienna", "Europe/Vienna"),
+        ("new york", "America/New_York"),
+        ("America/New York", "America/New_York"),
+        ("UTC", "UTC"),
+        ("Middle of nowhere", None),
+        ("", None),
+    ],
+)
+def test_zone_is_found_as_people_write_it(typed, zone):
+    assert zone_named(typed) == zone
 
 
 def test_a_time_without_a_zone_is_refused():

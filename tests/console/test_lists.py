@@ -43,6 +43,38 @@ async def test_csv_of_a_filter_that_is_wrong_is_refused_and_not_a_csv_of_everyth
     assert "GET /payments" not in [name for name, _, _ in api.asked]
 
 
+class Few(FakeApi):
+    """Some contracts, of which a filter leaves none; `rows` are those without it."""
+
+    rows: tuple[dict[str, Any], ...] = ()
+
+    def _answer(self, request: Any, name: str) -> Any:
+        if name == "GET /contracts":
+            rows = () if "agent_id" in request.query_params else self.rows
+            self.answers = {**self.answers, name: (200, {"data": list(rows), "next_cursor": None})}
+        return super()._answer(request, name)
+
+
+@pytest.mark.parametrize(("rows", "says"), [((), "No contracts yet"), (({"id": "ctr_1"},), "Nothing matches")])
+async def test_filter_leaves_nothing_out_where_there_is_nothing(rows: tuple[dict[str, Any], ...], says: str) -> None:
+    api = Few(answers={"GET /agents": (200, {"data": [], "next_cursor": None})})
+    api.rows = rows
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/contracts?agent_id=agt_1")).text
+    assert says in page
+    assert ("Nothing matches" in page) == (says == "Nothing matches")
+
+
+async def test_filters_are_chosen_by_name_and_shown_by_it() -> None:
+    agents = {"data": [{"id": "agt_2", "name": "Translator"}, {"id": "agt_1", "name": "Analyst"}], "next_cursor": None}
+    api = FakeApi(answers={"GET /agents": (200, agents), "GET /contracts": (200, PAGE)})
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/contracts?agent_id=agt_2&currency=EUR")).text
+    assert '<option value="agt_1">Analyst</option><option value="agt_2" selected>Translator</option>' in page
+    assert "Agent: <bdi>Translator</bdi>" in page
+    assert "Currency: <bdi>EUR, Euro</bdi>" in page
+
+
 class Many(FakeApi):
     """Three pages of rows, of which the last one is looked for."""
 

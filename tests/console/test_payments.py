@@ -150,14 +150,34 @@ def test_way_to_the_provider_is_a_link_and_a_refresh() -> None:
     [
         ("succeeded", "Paid"),
         ("requires_action", "Not paid yet"),
-        ("processing", "Processing"),
+        ("processing", "Confirming your payment"),
+        ("created", "Confirming your payment"),
         ("failed", "Not paid"),
         ("cancelled", "Not paid"),
-        ("unknown", "Not known yet"),
+        ("unknown", "Confirming your payment"),
     ],
 )
 def test_who_comes_back_reads_what_the_books_hold(status: str, title: str) -> None:
     assert way.back(said({**PAYMENT, "status": status}), BASE, Prefs()).title == title
+
+
+@pytest.mark.parametrize(
+    ("changes", "waits"),
+    [
+        ({"status": "processing"}, "Confirming your payment…"),
+        ({"status": "succeeded"}, ""),
+        ({"status": "succeeded", "purpose": "escrow", "escrow_id": "esc_1"}, "Your money is on its way into escrow…"),
+        ({"status": "succeeded", "purpose": "escrow", "escrow_id": "esc_1", "fulfilment": "done"}, ""),
+        ({"status": "failed", "purpose": "escrow", "escrow_id": "esc_1"}, ""),
+    ],
+)
+async def test_page_goes_on_until_it_is_known_what_the_payment_became(changes: dict[str, Any], waits: str) -> None:
+    api = FakeApi(answers={f"GET /payments/{PAY}": (200, {**PAYMENT, **changes})})
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/return")).text
+    # Live with scripts, by a refresh without.
+    assert (" data-running" in page, 'http-equiv="refresh"' in page) == (bool(waits), bool(waits))
+    assert waits in page
 
 
 async def test_invented_success_in_the_address_changes_nothing() -> None:

@@ -15,6 +15,7 @@ from console.lists import Asked, Found
 from console.mentions import Naming
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
+from console.platform.billing_run import view as billing_run
 from console.platform.book import view as books
 from console.platform.overview import view as overview
 from console.platform.reconciliation import view as reconciliation
@@ -309,3 +310,35 @@ def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_sam
     body = main("platform/book/page.html", page)
     assert "Nothing was earned or spent" not in body
     assert "Try again" in body
+
+
+BILLING_RUN = {
+    "period": "2026-10",
+    "status": "running",
+    "ready_at": AT,
+    "started_at": AT,
+    "finished_at": None,
+    "invoiced": 0,
+    "empty": 0,
+    "failed": 0,
+    "failures": [],
+}
+
+
+def billed(**changes: Any) -> billing_run.BillingRunPage:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    return billing_run.one({**BILLING_RUN, **changes}, blank(), NAMING, now, may_run=True)
+
+
+def test_billing_run_says_what_it_does_until_it_has_ended_and_then_what_came_of_it() -> None:
+    page = billed()
+    assert (page.working[0], page.result, page.run.invoiced) == ("Invoicing October 2026…", "", "")
+    done = billed(status="done", finished_at=AT, invoiced=3, empty=1)
+    assert (done.working[0], done.again) == ("", "")
+    assert done.result == "Invoiced: 3. Nothing to pay: 1. Could not be invoiced: 0."
+
+
+def test_billing_run_that_failed_for_some_can_be_started_again() -> None:
+    page = billed(status="done", finished_at=AT, failed=1, failures=[{"organization_id": "org_1", "code": "tax.away"}])
+    assert (page.again, page.run.status.word) == (billing_run.PLACE, "Partly failed")
+    assert [code for _, code in page.failures] == ["tax.away"]

@@ -141,10 +141,20 @@ def test_every_symbol_of_a_template_is_drawn(path):
     assert set(re.findall(r'icon\("(\w+)"\)', path.read_text())) - drawn == set()
 
 
-def test_only_charts_make_markup():
+def test_only_charts_and_the_labels_of_cells_make_markup():
     makers = [path for path in CONSOLE.rglob("*.py") if "markupsafe" in path.read_text()]
 
-    assert {path.parent.name for path in makers} == {"charts"}
+    assert {path.parent.name for path in makers if path.name != "pages.py"} == {"charts"}
+
+
+def test_cells_say_the_head_of_their_column_and_no_more():
+    rows = rendered(
+        "{% call ui.table('T', (('Work', ''), (x, 'num'), ('', ''))) %}"
+        "<tr><th scope='row'>{{ x }}</th><td>1</td><td></td></tr><tr><th scope='row'>b</th><td>2</td></tr>{% endcall %}",
+        x='"><td>',
+    )
+    assert rows.count('<td data-label="&#34;&gt;&lt;td&gt;">') == 2
+    assert rows.count("<td") == 3
 
 
 ATTACKS = [

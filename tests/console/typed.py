@@ -211,6 +211,7 @@ FORMS = (
             *("agent_id", "organization_id", "floor", "ceiling", "valid_from", "valid_until"),
         ),
     ),
+    Typed("/console/platform/billing-runs", "/platform/billing-runs", "operator", checked=each("period")),
     Typed(
         "/console/platform/reconciliation",
         "/platform/reconciliation/runs",

@@ -167,7 +167,7 @@ def test_an_operators_freeze_goes_before_what_was_noted_and_that_before_the_dead
     assert agenda(escrow, escrow.review_by, News()) is Step.EXIT
     before = escrow.review_by - timedelta(microseconds=1)
     item = agenda(escrow, before, News(freezes=("a",), noted=1))
-    assert item == Wait(until=escrow.review_by, why="if nobody decides by then: release")
+    assert item == Wait(until=escrow.review_by, why="if nobody decides by then, the money is released")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def undecided(escrow: Escrow) -> Escrow:
 def test_payee_that_has_delivered_nothing_gets_nothing_by_default(actor, share_e4):
     frozen = disputed(funded(share_e4=share_e4), actor)
     assert frozen.default_share_e4 == 0
-    assert "if not decided by then: " in story(numbered(timed_exit(frozen, frozen.dispute.decide_by)))
+    assert "if not decided by then, " in story(numbered(timed_exit(frozen, frozen.dispute.decide_by)))
     end = undecided(frozen)
     assert (end.status, end.released_minor, end.refunded_minor) == (S.REFUNDED, 0, 100)
 

@@ -38,13 +38,13 @@ def disputed(actor=FINANCE, **changes):
 def test_a_deadline_says_what_will_happen_and_not_what_has(state):
     deadline = next_deadline(state())
     assert deadline.what.startswith("if ")
-    assert f"{deadline.at:%Y-%m-%d %H:%M:%S} UTC, {deadline.what}." in details(state())
+    assert f"{deadline.at:%Y-%m-%d %H:%M:%S} UTC; {deadline.what}." in details(state())
 
 
 def test_the_second_deadline_of_a_dispute_names_the_split():
     overdue = disputed()
     overdue = replace(overdue, dispute=replace(overdue.dispute, overdue_alerted=True))
-    assert next_deadline(overdue).what == "if not decided by then: split by the contract's default, 0.50 to the payee"
+    assert next_deadline(overdue).what == "if not decided by then, it is split by the contract's default, 0.50 to the payee"
 
 
 @pytest.mark.parametrize("state", [opened, funded, delivered, disputed])
@@ -107,4 +107,4 @@ def test_the_summary_names_the_parties_beside_their_ids_and_fits():
 def test_an_ended_escrow_takes_no_signals():
     final = commands.cancel(opened(), actor=PROCUREMENT, reason=None).escrow
     assert "Signals" not in details(final)
-    assert "Ended as cancelled; nothing is held." in details(replace(final, updated_at=T0 + timedelta(days=1)))
+    assert "Closed: it was cancelled." in details(replace(final, updated_at=T0 + timedelta(days=1)))

@@ -37,7 +37,7 @@ def scored(escrow: Escrow, delivery: int | None = None) -> Escrow:
 
 
 def after_a_request() -> Escrow:
-    """Return a funded escrow whose first delivery has a greater number, because the payer has asked to cancel."""
+    """Return a funded escrow whose first delivery is a later event, because the payer has asked to cancel."""
     return numbered(commands.cancel(funded(), actor=e.PROCUREMENT, reason=None))
 
 
@@ -61,8 +61,13 @@ def test_first_delivery_needs_no_number(judged, milestones):
 @JUDGED
 def test_first_delivery_after_other_events_needs_no_number(judged):
     escrow = delivered(after_a_request())
-    assert escrow.delivery.number == 4
+    assert (escrow.delivery.number, escrow.version) == (1, 4)
     assert judged(escrow).released_minor > 0
+
+
+@SEVERAL
+def test_deliveries_are_numbered_as_people_count(under_review):
+    assert under_review().delivery.number == 2
 
 
 @SEVERAL

@@ -117,7 +117,7 @@ async def test_dispute_is_split_to_the_unit_as_it_was_previewed(world: World, pe
     preview = f"/escrows/{escrow['id']}/actions?payee_share=0.333"
     actions = good(await world.arbiter.get(preview))["actions"]
     effect = next(each["effect"] for each in actions if each["action"] == "resolve")
-    page = await arbiter.get(f"{platform}/resolve?payee_share=0.333")
+    page = await arbiter.get(f"{platform}/resolve?percent=33.3")
     for part in ("to_agent", "to_payer"):
         assert amount(effect[part], "CREDIT").number in page.text
     fields = {"command": re.findall(r'name="command" value="([^"]+)"', page.text)[-1], "payee_share": "0.333"}
@@ -150,8 +150,8 @@ async def test_share_that_is_none_stands_at_its_field_and_decides_nothing(
 ) -> None:
     escrow = await world.escrow("disputed")
     path = f"/console/platform/escrows/{escrow['id']}/resolve"
-    for share in ("1.5", "half", "1,5"):
-        answer = await people["arbiter"].get(f"{path}?payee_share={share}")
+    for share in ("150", "half", "1,5"):
+        answer = await people["arbiter"].get(f"{path}?percent={share}")
         assert answer.status_code == 422
-        assert 'id="f-payee_share-error"' in answer.text
+        assert 'id="f-percent-error"' in answer.text
     assert good(await world.client.get(f"/escrows/{escrow['id']}"))["status"] == "disputed"

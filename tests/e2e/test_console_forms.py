@@ -105,7 +105,7 @@ async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) ->
         await validator.shows(f"{judged}/validate", "validate_note", text, judged, validate_score="0.10")
         await payer.shows(f"{theirs}/dispute", "dispute_reason", text, theirs)
         await payee.shows(f"{ours}/submit-evidence", "evidence_note", text, ours)
-        await arbiter.shows(f"{judged}/resolve?payee_share=0.5", "resolve_note", text, judged)
+        await arbiter.shows(f"{judged}/resolve?percent=50", "resolve_note", text, judged)
 
     async def cancelled(text: str) -> None:
         theirs = f"/console/{buyer_id}/escrows/{await funded()}"
@@ -127,7 +127,7 @@ async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) ->
     adding = f"/console/{seller_id}{place}/submit-evidence"
     await payee.is_refused(adding, "evidence_note", evidence_note=turned)
     await payee.is_refused(adding, "evidence_artifacts", evidence_note="See", evidence_artifacts=PAYLOADS["address"])
-    deciding = f"/console/platform{place}/resolve?payee_share=0.5"
+    deciding = f"/console/platform{place}/resolve?percent=50"
     await arbiter.is_refused(deciding, "resolve_note", resolve_note=turned)
     assert sessions.filled == texts_of(escrows=True)
 

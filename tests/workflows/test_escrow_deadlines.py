@@ -27,7 +27,7 @@ async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_
     await job.pass_time(days=7, hours=1)
     async with stage.database.platform() as session:
         page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=True, limit=10)
-    assert "if not decided by then: refund what is held" in page.rows[0].detail
+    assert "if not decided by then, the money is refunded" in page.rows[0].detail
     await job.pass_time(days=1, hours=1)
     assert await job.end() == "refunded"
     assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}

@@ -250,7 +250,7 @@ async def someone_waits_for(stage, job):
 async def test_a_timer_says_what_happens_when_it_fires(award):
     job = await (await award(review_seconds=999)).delivered()
     words = await beside_timer(job.handle, within=timedelta(seconds=999))
-    assert words == "delivered, if nobody decides by then: release"
+    assert words == "delivered, if nobody decides by then, the money is released"
 
 
 async def test_an_operator_reads_the_run_without_the_code(award):
@@ -273,4 +273,4 @@ async def test_an_operator_reads_the_run_without_the_code(award):
     metadata = await job.handle.query("__temporal_workflow_metadata")
     shown = str(metadata)
     assert "held in escrow" in shown
-    assert "waits for validation or approvals" in shown
+    assert "The delivery is under review." in shown

@@ -20,7 +20,7 @@ def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
     signatory = plain_text(signal.signatory, "signatory", limit=200)
     delivery = signal.delivery
     if delivery is not None and type(delivery) is not int:
-        raise Invalid("delivery must be the number of the delivery's event.", extra={"field": "delivery"})
+        raise Invalid("delivery must be the number of the delivery, a whole number.", extra={"field": "delivery"})
     return commands.approve(escrow, signatory=signatory, actor=sender(signal), now=now, delivery=delivery)
 
 

@@ -250,7 +250,7 @@ class DeadlinesView(ResponseModel):
 
 
 class DeliveryView(ResponseModel):
-    """The latest delivery; `number` is the number of its event in the timeline."""
+    """The latest delivery; `number` counts the deliveries of the escrow from 1."""
 
     number: int
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.alert.commands import commands
+from console.alert.kinds import KINDS
 from console.forms import Shown, blank
 from console.platform.alert import view
 from console.platform.alert.view import FILTERS, PLACE
@@ -17,7 +18,7 @@ from domain.common.access import Permission
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the alerts that the address asks for."""
-    found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE)
+    found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE, choices={"kind": KINDS})
     page = view.page(
         found,
         form or blank(),

@@ -34,7 +34,9 @@ _PAGES = (
 
 async def show(visit: Visit) -> Response:
     """Show the organizations that the address asks for."""
-    found = await lists.find(visit, "/organizations", *FILTERS)
+    plans = await visit.ask(_PLANS[0])
+    names = {each["id"]: each["name"] for each in plans.body["data"]} if plans.ok else {}
+    found = await lists.find(visit, "/organizations", *FILTERS, choices={"tier": names})
     new_href = f"{PLACE}/new" if visit.may(Permission.MANAGE_ORGANIZATIONS) else ""
     page = view.several(found, visit.choices.prefs, new_href)
     return await visit.render("platform/organization/list.html", page, found.status)

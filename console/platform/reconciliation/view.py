@@ -116,6 +116,7 @@ class OneRun:
     by: str
     failure: str
     is_running: bool
+    agrees: bool
     lines: tuple[Line, ...]
     accounts: tuple[Account, ...]
     differences: tuple[Difference, ...]
@@ -237,6 +238,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
         by=body["requested_by"],
         failure=body["failure"] or "",
         is_running=body["status"] == "running",
+        agrees=not body["differences"],
         lines=tuple(
             Line(
                 movement=each["movement"],

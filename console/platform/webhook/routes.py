@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
+from console.payment.view import PROVIDERS
 from console.platform.desk import operators
 from console.platform.webhook import view
 from console.platform.webhook.view import BASE, FILTERS, PLACE
@@ -16,7 +17,7 @@ _PATH = "/webhooks/events"
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the events that the address asks for."""
-    found = await lists.find(visit, _PATH, *FILTERS, at=PLACE)
+    found = await lists.find(visit, _PATH, *FILTERS, at=PLACE, choices={"provider": PROVIDERS})
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     may_retry = visit.may(Permission.OPERATE)
     page = view.page(found, form or blank(), visit.choices.prefs, has_payment=has_payment, may_retry=may_retry)

@@ -2767,7 +2767,7 @@ class Organizations:
     ) -> models.OrganizationView:
         """Change the tier of an organization. For operators.
 
-        A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots that are no longer needed.
+        A lower tier keeps running deployments, but nothing new can be deployed above its limits. A higher tier frees the slots that are no longer needed.
         """
         return self._caller.ask(
             models.OrganizationView,

@@ -58,7 +58,7 @@ def _deliver(escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
         raise Refused(422, "request.invalid", "Send a note or at least one artifact.", errors=[{"field": "body"}])
     escrow.require("deliver")
     escrow.delivery = {
-        "number": escrow.version + 1,
+        "number": escrow.deliveries + 1,
         "artifacts": [{"sha256": None, **each} for each in body.get("artifacts", ())],
         "note": body.get("note"),
         "milestone": escrow.milestone(body.get("milestone")),

@@ -22,7 +22,12 @@ _TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "cancel": ("The escrow cannot be cancelled", frozenset({"open", "funded"})),
 }
 NO_DEADLINES: dict[str, str | None] = {"fund_by": None, "deliver_by": None, "review_by": None}
-FINAL = frozenset({"released", "refunded", "split", "cancelled"})
+FINAL = {
+    "released": "Closed: the money was released to the agent.",
+    "refunded": "Closed: the money was refunded to the payer.",
+    "split": "Closed: the money was split.",
+    "cancelled": "Closed: it was cancelled.",
+}
 
 
 @dataclass
@@ -186,7 +191,7 @@ class Escrow:
             "deadlines": self.deadlines,
             "dispute": self.dispute and dict(self.dispute),
             "cancel_requested_by": None,
-            "story": f"Ended as {self.status}; nothing is held." if self.status in FINAL else held,
+            "story": FINAL.get(self.status, held),
             "workflow_id": f"escrow/{contract['id']}",
             "version": self.version,
             "created_at": time_of(self.created_at),

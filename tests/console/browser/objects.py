@@ -188,6 +188,14 @@ async def rule(world: World) -> str:
     return str(good(await world.operator.post("/pricing/rules", PRICE_RULE), 201)["id"])
 
 
+async def billing_run(world: World) -> str:
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await planted.billing_run(database)
+    finally:
+        await database.close()
+
+
 async def planted_difference(world: World) -> dict[str, str]:
     database = Database(world.running.database_url, world.running.database_url)
     try:
@@ -226,6 +234,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "rule": rule,
     "draft": draft,
     "event": event,
+    "billing_run": billing_run,
 }
 
 

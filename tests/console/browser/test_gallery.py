@@ -53,7 +53,7 @@ async def test_every_part_can_be_read_by_everybody(chrome, gallery, theme):
 
 @pytest.mark.parametrize("theme", THEMES)
 async def test_a_table_that_scrolls_sideways_shows_at_its_edges_that_there_is_more(chrome, gallery, theme):
-    async with window(chrome, gallery, width=320) as shown:
+    async with window(chrome, gallery, width=660) as shown:
         await shown.page.goto(f"{gallery}/{theme}")
         wide = "(e) => e.scrollWidth > e.clientWidth + 64 && e.querySelector('tbody tr')"
         at = await shown.page.evaluate(f"[...document.querySelectorAll('.scroll')].findIndex({wide})")

@@ -10,6 +10,16 @@ from tests.e2e.conftest import good
 STREAM = re.compile(r"/changes(\?|$)")
 
 
+async def test_navigation_is_seen_whole_on_a_laptop(world, open_window):
+    own = await company(world, "owner")
+    async with people_at(open_window, POINTER) as at:
+        for key, path in ((own.people["owner"], own.base), (world.operator, "/console/platform")):
+            person = await at(key, path)
+            await person.page.set_viewport_size({"width": 1280, "height": 720})
+            hidden = "document.getElementById('side').scrollHeight - document.getElementById('side').clientHeight"
+            assert await person.page.evaluate(hidden) == 0
+
+
 async def test_a_page_without_a_connection_says_so_and_is_brought_up_to_date_afterwards(world, open_window):
     own = await company(world, "owner", credits="100")
     async with people_at(open_window, POINTER) as at:
@@ -133,7 +143,7 @@ async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, op
         owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         await owner.press("Sign and release", link=True)
         dialog = owner.page.locator("dialog[open]")
-        await expect(dialog).to_contain_text("You sign for the delivery of")
+        await expect(dialog).to_contain_text("You sign for delivery 1, of")
         here = re.compile(re.escape(escrow))
         # The second question begins when the first one has been dealt with.
         for _ in range(2):

@@ -61,7 +61,7 @@ async def test_a_card_is_declined_then_not_confirmed_then_buys_credits(world, op
         # The bank leads back to the checkout, which takes another try.
         await owner.page.wait_for_url(lambda address: "/3ds/" not in address)
         if "/return" in owner.page.url:
-            await owner.press("Go on at the provider", link=True)
+            await owner.press("Continue paying", link=True)
         await owner.write(NUMBER, ASKS_THE_BANK)
         await owner.press("Pay")
         await owner.press("Authorise")

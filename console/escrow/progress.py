@@ -1,0 +1,155 @@
+"""Where an escrow stands: the stages of its life, who acts next, and what happens if nobody does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import Any
+
+from console.charts.scale import EXACT
+from console.format import Amount, Moment, Prefs, amount, decimal, moment, percent, relative, seconds_until
+from console.status import SHAPES, Tone, status_of
+from domain.escrow.state import FINAL, EscrowStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage of an escrow's life: `at` is when it was reached; None if it was not, or the time is not known."""
+
+    label: str
+    at: Moment | None
+    tone: Tone
+    icon: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What happens if nobody acts: `then` is a sentence, `left` how long that is from now, also in seconds."""
+
+    at: Moment
+    left: str
+    left_seconds: int
+    then: str
+
+
+def held(escrow: Mapping[str, Any]) -> Decimal:
+    """Return the amount held in escrow now."""
+    with localcontext(EXACT):
+        paid = decimal(escrow["released_amount"]) + decimal(escrow["commission_amount"])
+        return decimal(escrow["funded_amount"]) - paid - decimal(escrow["refunded_amount"])
+
+
+def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs: Prefs) -> tuple[Stage, ...]:
+    """Return the stages in their order: those that were reached, the present one, and those to come.
+
+    Args:
+        escrow: of the API.
+        events: of its timeline; a stage without its event has no time.
+        prefs: how the reader reads.
+    """
+    status = EscrowStatus(escrow["status"])
+    times = {each["kind"]: each["at"] for each in events}
+    is_funded = bool(decimal(escrow["funded_amount"]))
+    dispute, delivery = escrow["dispute"], escrow["delivery"]
+    # After the release of a milestone the next one is waited for.
+    delivered = delivery["delivered_at"] if delivery and status is not EscrowStatus.FUNDED else None
+    reached = [("Agreed", escrow["created_at"])]
+    if is_funded:
+        reached.append(("Funded", times.get("funded")))
+    if delivered:
+        reached.append(("Delivered", delivered))
+    if dispute:
+        reached.append(("Disputed", dispute["opened_at"]))
+    if status in FINAL:
+        reached.append((status_of("escrow", status.value).word, escrow["updated_at"]))
+    ahead = [] if status in FINAL else ["Decided and paid out"] if dispute else ["Accepted and paid out"]
+    if not dispute and status in {EscrowStatus.OPEN, EscrowStatus.FUNDED}:
+        ahead = ["Funded", "Delivered", *ahead][status is EscrowStatus.FUNDED :]
+    last = len(reached) - 1
+
+    def done(index: int, label: str, at: str | None) -> Stage:
+        tone = Tone.GOOD
+        if index == last:
+            tone = status_of("escrow", status.value).tone if status in FINAL else Tone.BUSY
+        icon = SHAPES[Tone.GOOD if index < last else tone]
+        return Stage(label=label, at=moment(at, prefs) if at else None, tone=tone, icon=icon, here=index == last)
+
+    return (
+        *(done(index, *each) for index, each in enumerate(reached)),
+        *(Stage(label=label, at=None, tone=Tone.IDLE, icon="dash", here=False) for label in ahead),
+    )
+
+
+def summary(escrow: Mapping[str, Any], prefs: Prefs) -> str:
+    """Return a sentence about the money of an escrow that has not ended."""
+    if escrow["status"] == EscrowStatus.OPEN:
+        return "Nothing is funded yet."
+    return f"{_held(escrow, prefs)} held in escrow."
+
+
+def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
+    """Say who acts next."""
+    match escrow["status"]:
+        case EscrowStatus.OPEN:
+            return f"{escrow['payer_name']} has to fund it."
+        case EscrowStatus.FUNDED:
+            return f"{escrow['agent_name']} has to deliver."
+        case EscrowStatus.DELIVERED:
+            left = escrow["required_signatures"] - len(escrow["signatures"])
+            ways = [f"{left} more {'signature' if left == 1 else 'signatures'}"] if left > 0 else []
+            if escrow["validation_threshold"] is not None:
+                ways.append("a score at the threshold")
+            return f"{' or '.join(ways)} releases the money.".capitalize() if ways else "The delivery is under review."
+        case EscrowStatus.DISPUTED if takes_evidence(escrow, now):
+            return "Both sides can add evidence. Then an arbiter decides."
+        case EscrowStatus.DISPUTED if seconds_until(escrow["dispute"]["decide_by"], now) > 0:
+            return f"An arbiter has to decide by {moment(escrow['dispute']['decide_by'], prefs)}."
+        case EscrowStatus.DISPUTED:
+            return "An arbiter has to decide."
+    return "Nothing is left to do."
+
+
+def takes_evidence(escrow: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether evidence can still be added to the dispute of an escrow."""
+    dispute = escrow["dispute"]
+    return bool(dispute) and escrow["status"] not in FINAL and seconds_until(dispute["evidence_until"], now) > 0
+
+
+def due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ...]:
+    """Return what happens at the deadlines if nobody acts, the next first: when, and to whom the money goes."""
+    deadlines, dispute = escrow["deadlines"], escrow["dispute"]
+    payer, payee, all_ = escrow["payer_name"], f"{escrow['agent_name']} of {escrow['payee_name']}", _held(escrow, prefs)
+    found: list[tuple[str | None, str]] = []
+    match escrow["status"]:
+        case EscrowStatus.OPEN:
+            found = [(deadlines["fund_by"], "the escrow is cancelled. No money moves.")]
+        case EscrowStatus.FUNDED:
+            found = [(deadlines["deliver_by"], f"{payer} gets {all_} back.")]
+        case EscrowStatus.DELIVERED:
+            released = f"{payee} gets {_reviewed(escrow, prefs)}, less the commission."
+            found = [(deadlines["review_by"], released)]
+        case EscrowStatus.DISPUTED if dispute:
+            share = dispute["default_payee_share"]
+            default = f"{payer} gets {all_} back."
+            if decimal(share):
+                rest = "" if decimal(share) == 1 else f"; {payer} gets the rest back"
+                default = f"{payee} gets {percent(share, prefs)} of {all_}, less the commission{rest}."
+            found = [(dispute["default_at"], default)]
+    return tuple(
+        Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then)
+        for at, then in found
+        if at
+    )
+
+
+def _held(escrow: Mapping[str, Any], prefs: Prefs) -> Amount:
+    return amount(f"{held(escrow):f}", escrow["currency"], prefs)
+
+
+def _reviewed(escrow: Mapping[str, Any], prefs: Prefs) -> Amount:
+    """Return what the delivery under review is worth: its milestone's price, or all that is held."""
+    prices = {each["name"]: decimal(each["amount"]) for each in escrow["milestones"]}
+    name = escrow["delivery"]["milestone"] if escrow["delivery"] else None
+    least = min(prices.get(name or "", held(escrow)), held(escrow))
+    return amount(f"{least:f}", escrow["currency"], prefs)

@@ -1,0 +1,1 @@
+"""Runs that invoice a month to every organization."""
