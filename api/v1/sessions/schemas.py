@@ -185,6 +185,7 @@ class LinkPreview(ResponseModel):
     role: Role
     organization: NamedOrganization | None
     made_by: str
+    by_mail: bool = Field(description="Whether the link was mailed to the principal, who is a person.")
     expires_at: datetime
     path: str
     return_url: str | None
