@@ -85,7 +85,13 @@ TENANT: Groups = (
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
-    ("Account", (Entry("Settings", "/settings", "settings", letter="s"),)),
+    (
+        "Account",
+        (
+            Entry("People", "/people", "user", Permission.READ_AUDIT),
+            Entry("Settings", "/settings", "settings", letter="s"),
+        ),
+    ),
 )
 
 PLATFORM: Groups = (

@@ -47,6 +47,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "limit.frozen": ("good", "The limit is frozen. All spending under it is refused."),
     "limit.set": ("good", "The limit is set."),
     "limit.unfrozen": ("good", "Spending is allowed again, up to the limit."),
+    "person.invited": ("good", "The invitation is on its way by mail. It is valid for seven days."),
+    "person.revoked": ("good", "All keys, sessions and links of this name have ended."),
     "link.ended": ("good", "The link is revoked."),
     "channel.added": ("busy", "A code was sent to the channel. Enter it here to verify the channel."),
     "channel.removed": ("good", "The channel is removed."),

@@ -330,6 +330,11 @@ _KEY: Mapping[str, Status] = {
     "revoked": _bad("Revoked", "The key is refused everywhere."),
 }
 
+_PRINCIPAL: Mapping[str, Status] = {
+    "active": _good("Active", "It can act for the organization."),
+    "invited": _busy("Invited", "The person has a mail with a link and has not signed in yet."),
+}
+
 _SESSION: Mapping[str, Status] = {
     "active": _good("Active", "The session is signed in."),
     "ended": _idle("Ended", "The session has ended."),
@@ -408,6 +413,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "payment": _PAYMENT,
     "payout": _PAYOUT,
     "price_rule": _PRICE_RULE,
+    "principal": _PRINCIPAL,
     "project": _PROJECT,
     "purchase": _PURCHASE,
     "referral": _REFERRAL,

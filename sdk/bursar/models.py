@@ -148,6 +148,7 @@ Permission: TypeAlias = (
     | str
 )
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
+PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -481,6 +482,7 @@ class ApiKeyCreated(Model):
     permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
+    by_mail: bool = NOT_SENT
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     expires_at: datetime | None = NOT_SENT
@@ -514,6 +516,7 @@ class ApiKeyView(Model):
     permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
+    by_mail: bool = NOT_SENT
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     expires_at: datetime | None = NOT_SENT
@@ -1933,6 +1936,18 @@ class InboxEventView(Model):
     handled_at: datetime | None = NOT_SENT
 
 
+class InvitationView(Model):
+    """An invitation that was mailed."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    email: str = NOT_SENT
+    role: Role = NOT_SENT
+    invited_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+
+
 class InvoiceDetail(Model):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
@@ -2203,6 +2218,7 @@ class LinkPreview(Model):
     role: Role = NOT_SENT
     organization: NamedOrganization | None = NOT_SENT
     made_by: str = NOT_SENT
+    by_mail: bool = NOT_SENT
     expires_at: datetime = NOT_SENT
     path: str = NOT_SENT
     return_url: str | None = NOT_SENT
@@ -2912,6 +2928,29 @@ class PricingView(Model):
     model: PricingModel = NOT_SENT
     amount: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
+
+
+class PrincipalPage(Model):
+    """PrincipalPage."""
+
+    data: list[PrincipalView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PrincipalView(Model):
+    """A principal of an organization, and what it acts with."""
+
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    status: PrincipalStatus = NOT_SENT
+    keys: int = NOT_SENT
+    sessions: int = NOT_SENT
+    links: int = NOT_SENT
+    by_mail: bool = NOT_SENT
+    invited_by: str | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    accepted_at: datetime | None = NOT_SENT
+    last_used_at: datetime | None = NOT_SENT
 
 
 class ProfileView(Model):

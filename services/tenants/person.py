@@ -86,11 +86,12 @@ async def invite(
     return row
 
 
-async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKey], Mailed], now: datetime) -> None:
-    """Mail a link to whoever signs in with an address, one for each organization; nothing if nobody does.
+async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKey], Mailed], now: datetime) -> int:
+    """Mail a link to whoever signs in with an address, one for each organization, and return how many.
 
     More than `SIGN_INS` links within their time are not sent: those that were sent are still valid.
     """
+    number = 0
     for person in await keys.people_at(session, address):
         assert person.org_id is not None
         await keys.lock(session, person.org_id)
@@ -100,6 +101,8 @@ async def mail_links(session: AsyncSession, address: str, links: Callable[[ApiKe
         link = links(person)
         data = {"organization": person.org_id, "minutes": str(int(SIGN_IN_PERIOD.total_seconds() // 60))}
         await _mail(session, person, link, MailKind.SIGN_IN, data, key=f"sign_in:{link.row.id}")
+        number += 1
+    return number
 
 
 async def _mail(

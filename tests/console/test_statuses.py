@@ -50,7 +50,11 @@ OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: Statuses of what has no page.
 WITHOUT_A_PAGE = {"BillingRunStatus", "InvoiceItemStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "project", "session", "step"}
+OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "principal", "project"} | {"session", "step"}
+    "project",
+    "session",
+    "step",
+}
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications", "reservation": "ledger.holds"}
 

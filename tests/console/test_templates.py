@@ -236,6 +236,7 @@ FOLLOW_NOTHING = {
         "session/links.html",
         "marketplace/list.html",
         "notification/inbox.html",
+        "principal/list.html",
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

@@ -320,6 +320,13 @@ FORMS = (
         checked=each("slug"),
     ),
     Typed(
+        "/console/{org}/people/new",
+        "/{org}/people/new",
+        "owner",
+        whole={"email": "person-#@acme.example", "role": "member"},
+        checked=each("email"),
+    ),
+    Typed(
         "/console/{org}/settings/keys/new",
         "/{org}/settings/keys/new",
         "owner",

@@ -20,7 +20,7 @@ from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.api_keys.endpoints import rules_of
-from api.v1.principals.mailed import mailed_link, refuse_without_mail
+from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
 from api.v1.principals.schemas import InvitationCreate, InvitationView, PrincipalView, SignIn
 from domain.billing.entitlement import EntitlementMissing
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
@@ -144,7 +144,9 @@ async def create_invitation(
         link = mailed_link(deps, org_id=org_id, role=key.role, made_by=made_by, now=now, lasts=INVITATION_PERIOD)
         async with deps.database.platform() as session:
             row = await person.invite(session, actor, key, link, rules_of(deps), now=now)
-            return InvitationView.of(row)
+            made = InvitationView.of(row)
+        await send_now(deps)
+        return made
 
     return await command.run(create, status_code=201)
 
@@ -173,5 +175,7 @@ async def mail_session_link(request: Request, body: SignIn, deps: DepsDep) -> No
         return mailed_link(deps, org_id=key.org_id, role=key.role, made_by=made_by, now=now, lasts=SIGN_IN_PERIOD)
 
     async with deps.database.platform() as session:
-        await person.mail_links(session, body.email, link_for, now)
+        number = await person.mail_links(session, body.email, link_for, now)
+    if number:
+        await send_now(deps)
     await asyncio.sleep(max(0.0, answered - asyncio.get_running_loop().time()))

@@ -1,6 +1,9 @@
 """Links that are mailed to people: made, and sealed for the queue of mails."""
 
+import contextlib
 from datetime import datetime, timedelta
+
+from temporalio.service import RPCError
 
 from api.deps import Deps
 from api.keyring import hash_of, new_secret, token_of
@@ -28,14 +31,22 @@ def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: dateti
     return Mailed(row, f"{begins}{CONSOLE}/enter/{token_of(row.id, secret)}", deps.link_sealer)
 
 
+async def send_now(deps: Deps) -> None:
+    """Start the sweep that sends mails, which otherwise starts once a minute; people wait for these."""
+    if deps.temporal is None:
+        return
+    sweep = deps.temporal.get_schedule_handle("mail-sweep")
+    with contextlib.suppress(RPCError, RuntimeError):
+        await sweep.trigger(rpc_timeout=timedelta(milliseconds=300))
+
+
 def refuse_without_mail(deps: Deps) -> None:
     """Refuse where no link can be mailed.
 
     Raises:
         Conflict: `session.no_mail`.
     """
-    settings = deps.settings
-    if settings.public_url is None or settings.mail_host is None or not deps.link_sealer.seals:
+    if not deps.settings.mails_links:
         raise Conflict(
             "The platform cannot mail links. Ask the operator to set BURSAR_PUBLIC_URL, BURSAR_MAIL_HOST and "
             "BURSAR_ENCRYPTION_KEYS.",

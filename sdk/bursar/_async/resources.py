@@ -5227,65 +5227,77 @@ class AsyncTaxRates:
         )
 
 
-class AsyncSessions:
-    """Operations on sessions."""
+class AsyncPrincipals:
+    """Operations on principals."""
 
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
-        """Show the caller: the principal, its role and permissions, and the session if there is one.
-
-        With `marks`, a page that follows changes needs only this call to begin.
-        """
-        return await self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
-
-    async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
-        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
-
-        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
-        """
-        return await self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
-        )
-
     def list(
         self,
         *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        mine: bool | Omitted = OMITTED,
+        role: Literal[
+            "owner",
+            "admin",
+            "finance",
+            "member",
+            "auditor",
+            "agent",
+            "operator",
+            "arbiter",
+            "validator",
+            "accountant",
+            "platform_auditor",
+        ]
+        | str
+        | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
-    ) -> AsyncList[models.SessionView]:
-        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
+    ) -> AsyncList[models.PrincipalView]:
+        """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
 
-        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
-            models.SessionView,
-            "sessions.list",
-            "/api/v1/sessions",
-            {
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "q": q,
-                "mine": mine,
-                "limit": limit,
-                "cursor": cursor,
-            },
+            models.PrincipalView,
+            "principals.list",
+            "/api/v1/principals",
+            {"organization_id": organization_id, "q": q, "role": role, "limit": limit, "cursor": cursor},
         )
 
-    async def end(self, session_id: str) -> None:
-        """End a session at once, wherever it is used. Ending it again changes nothing.
+    async def revoke(self, principal: str, *, organization_id: str | Omitted = OMITTED) -> None:
+        """Revoke a principal at once: its keys, sessions, links and invitation end. Keys that it issued to others stay."""
+        await self._caller.send(
+            "principals.revoke",
+            "DELETE",
+            f"/api/v1/principals/{segment(principal)}",
+            query={"organization_id": organization_id},
+        )
 
-        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
+    async def create_invitation(
+        self,
+        *,
+        email: str,
+        role: params.Role,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvitationView:
+        """Invite a person by mail, who becomes a principal with the address as its name by opening the link.
+
+        The link is valid for seven days, once. After that the person signs in by mail. Inviting somebody again who has not accepted sends another link. Owners and admins invite for the roles whose keys they may issue.
         """
-        await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+        return await self._caller.ask(
+            models.InvitationView,
+            "principals.create_invitation",
+            "POST",
+            "/api/v1/invitations",
+            keyed=True,
+            key=idempotency_key,
+            body={"organization_id": organization_id, "email": email, "role": role},
+        )
 
 
 class AsyncSessionLinks:
@@ -5293,6 +5305,15 @@ class AsyncSessionLinks:
 
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
+
+    async def mail(self, *, email: str) -> None:
+        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
+
+        The response is the same for every address, and takes the same time. Requests count against the client's address.
+        """
+        await self._caller.send(
+            "session_links.mail", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
+        )
 
     async def create(
         self,
@@ -5378,6 +5399,67 @@ class AsyncSessionLinks:
             repeatable=False,
             body={"token": token},
         )
+
+
+class AsyncSessions:
+    """Operations on sessions."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
+        """Show the caller: the principal, its role and permissions, and the session if there is one.
+
+        With `marks`, a page that follows changes needs only this call to begin.
+        """
+        return await self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
+
+    async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
+        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
+        """
+        return await self._caller.ask(
+            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        mine: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.SessionView]:
+        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
+
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.SessionView,
+            "sessions.list",
+            "/api/v1/sessions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "mine": mine,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def end(self, session_id: str) -> None:
+        """End a session at once, wherever it is used. Ending it again changes nothing.
+
+        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
+        """
+        await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
 
 
 class AsyncAudit:
@@ -6821,8 +6903,9 @@ class AsyncResources(AsyncCaller):
         self.billing_terms = AsyncBillingTerms(self)
         self.billing_profile = AsyncBillingProfile(self)
         self.tax_rates = AsyncTaxRates(self)
-        self.sessions = AsyncSessions(self)
+        self.principals = AsyncPrincipals(self)
         self.session_links = AsyncSessionLinks(self)
+        self.sessions = AsyncSessions(self)
         self.audit = AsyncAudit(self)
         self.alerts = AsyncAlerts(self)
         self.alert_rules = AsyncAlertRules(self)
