@@ -4,21 +4,20 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import client_address, require
+from api.auth import ActorDep, client_address, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
-from api.fields import Principal as PrincipalName
+from api.fields import PRINCIPAL, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.limits import share_of
 from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
-from api.tenancy import acting_organization
+from api.tenancy import acting_organization, visible_organization
 from api.v1.api_keys.endpoints import rules_of
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
 from api.v1.principals.schemas import InvitationCreate, InvitationView, PrincipalView, SignIn
@@ -30,6 +29,7 @@ from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_TA
 from models.tenants.api_key import ApiKey
 from repositories.tenants import organization as organizations
 from repositories.tenants import principal as principals
+from repositories.tenants import session as sessions
 from runtime.identity import new_id
 from services.tenants import person
 from services.tenants.person import Mailed
@@ -78,13 +78,19 @@ async def list_principals(
     operation_id="principals.revoke",
 )
 async def revoke_principal(
-    principal: Annotated[PrincipalName, Path()],
+    principal: str,
     deps: DepsDep,
+    actor: ActorDep,
     organization_id: Annotated[OrganizationId | None, Query(description="Required for operators.")] = None,
-    actor: Actor = require(Permission.MANAGE_KEYS),
 ) -> None:
     """Revoke a principal at once: its keys, sessions, links and invitation end. Keys that it issued to others stay."""
-    org_id = acting_organization(actor, organization_id)
+    org_id = visible_organization(actor, organization_id)
+    if org_id is None or PRINCIPAL.fullmatch(principal) is None:
+        raise NotFound(person.NO_PRINCIPAL)
+    async with deps.session_for(actor) as session:
+        if not await sessions.roles_of(session, org_id, principal):
+            raise NotFound(person.NO_PRINCIPAL)
+        permit(actor, Permission.MANAGE_KEYS)
     async with deps.database.platform() as session:
         ended = await person.revoke(session, actor, org_id, principal)
     for each in ended:
@@ -95,6 +101,7 @@ async def revoke_principal(
     "/invitations",
     status_code=201,
     response_model=InvitationView,
+    operation_id="invitations.create",
     responses=errors(
         NotFound,
         (Forbidden, "session.by_link"),

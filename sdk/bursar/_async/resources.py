@@ -5277,7 +5277,14 @@ class AsyncPrincipals:
             query={"organization_id": organization_id},
         )
 
-    async def create_invitation(
+
+class AsyncInvitations:
+    """Operations on invitations."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
         self,
         *,
         email: str,
@@ -5291,7 +5298,7 @@ class AsyncPrincipals:
         """
         return await self._caller.ask(
             models.InvitationView,
-            "principals.create_invitation",
+            "invitations.create",
             "POST",
             "/api/v1/invitations",
             keyed=True,
@@ -6904,6 +6911,7 @@ class AsyncResources(AsyncCaller):
         self.billing_profile = AsyncBillingProfile(self)
         self.tax_rates = AsyncTaxRates(self)
         self.principals = AsyncPrincipals(self)
+        self.invitations = AsyncInvitations(self)
         self.session_links = AsyncSessionLinks(self)
         self.sessions = AsyncSessions(self)
         self.audit = AsyncAudit(self)

@@ -5258,7 +5258,14 @@ class Principals:
             query={"organization_id": organization_id},
         )
 
-    def create_invitation(
+
+class Invitations:
+    """Operations on invitations."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
         self,
         *,
         email: str,
@@ -5272,7 +5279,7 @@ class Principals:
         """
         return self._caller.ask(
             models.InvitationView,
-            "principals.create_invitation",
+            "invitations.create",
             "POST",
             "/api/v1/invitations",
             keyed=True,
@@ -6883,6 +6890,7 @@ class Resources(Caller):
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
         self.principals = Principals(self)
+        self.invitations = Invitations(self)
         self.session_links = SessionLinks(self)
         self.sessions = Sessions(self)
         self.audit = Audit(self)
