@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -71,8 +70,7 @@ async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 2
 async def revoke(visit: Visit) -> Response:
     """Revoke a principal."""
     form = await read_form(visit.request)
-    path = f"{_PATH}/{quote(visit.path('principal'), safe='')}"
-    answer = await visit.order("DELETE", path, key=form.key, query=visit.scope)
+    answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=visit.scope)
     return await visit.concluded(form, answer, _listed(visit), "person.revoked", show=ask_to_revoke)
 
 

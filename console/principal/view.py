@@ -115,7 +115,7 @@ def row(
         again=address(f"{base}/people/new", [("email", name), ("role", role)])
         if pending and Role(role) in grantable
         else "",
-        revoke=f"{base}/people/{quote(name, safe='@')}/revoke" if Role(role) in revocable and not is_own else "",
+        revoke=f"{base}/people/{quote(name, safe='@+')}/revoke" if Role(role) in revocable and not is_own else "",
     )
 
 
@@ -136,7 +136,7 @@ def revoking(person: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     return Asking(
         title="Revoke this invitation?" if pending else f"Revoke {person['principal']}?",
         back=listed,
-        action=f"{listed}/{quote(person['principal'], safe='@')}/revoke",
+        action=f"{listed}/{quote(person['principal'], safe='@+')}/revoke",
         label="Revoke",
         form=form,
         facts=(

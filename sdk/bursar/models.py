@@ -2345,6 +2345,7 @@ class MeView(Model):
     session: MeSession | None = NOT_SENT
     key_id: str | None = NOT_SENT
     environment: Environment = NOT_SENT
+    unread: int | None = NOT_SENT
     marks: MarksView | None = NOT_SENT
 
 

@@ -34,6 +34,7 @@ from domain.tenants.session import browser_of, idle_at, span_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
 from repositories.messages import change as changes
+from repositories.messages import notification as notifications
 from repositories.messages.change import Marks
 from repositories.tenants import api_key as keys
 from repositories.tenants import organization as organizations
@@ -44,11 +45,17 @@ from services.tenants import session as service
 router = Resource(tags=["sessions"])
 
 WithMarks = Annotated[bool, Query(description="Also return the marks of `GET /changes`.")]
+WithUnread = Annotated[bool, Query(description="Also return the number of unread notifications.")]
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
 async def get_me(
-    request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep, marks: WithMarks = False
+    request: Request,
+    deps: DepsDep,
+    actor: ActorDep,
+    identity: IdentityDep,
+    marks: WithMarks = False,
+    unread: WithUnread = False,
 ) -> MeView:
     """Show the caller: the principal, its role and permissions, and the session if there is one.
 
@@ -56,6 +63,7 @@ async def get_me(
     """
     organization = agent = session = None
     shown: Marks | None = None
+    count: int | None = None
     if actor.org_id is not None:
         async with deps.session_for(actor) as tenant:
             row = await organizations.get(tenant, actor.org_id)
@@ -67,6 +75,10 @@ async def get_me(
     elif marks and actor.may(Permission.READ):
         async with deps.session_for(actor) as platform:
             shown = await changes.marks(platform, None)
+    if unread and actor.may(Permission.BE_NOTIFIED):
+        async with deps.session_for(actor) as own:
+            await notifications.as_principal(own, actor)
+            count = await notifications.unread(own, notifications.recipient(actor))
     if identity.session is not None:
         span = identity.session.span
         used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
@@ -85,6 +97,7 @@ async def get_me(
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,
+        unread=count,
         marks=None if shown is None else MarksView.of(shown.marks, topics_for(actor)),
     )
 

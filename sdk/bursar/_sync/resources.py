@@ -5395,12 +5395,14 @@ class Sessions:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
+    def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
         """Show the caller: the principal, its role and permissions, and the session if there is one.
 
         With `marks`, a page that follows changes needs only this call to begin.
         """
-        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
+        return self._caller.ask(
+            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
+        )
 
     def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
