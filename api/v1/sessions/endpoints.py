@@ -64,21 +64,17 @@ async def get_me(
     organization = agent = session = None
     shown: Marks | None = None
     count: int | None = None
-    if actor.org_id is not None:
-        async with deps.session_for(actor) as tenant:
-            row = await organizations.get(tenant, actor.org_id)
+    async with deps.session_for(actor) as reading:
+        if actor.org_id is not None:
+            row = await organizations.get(reading, actor.org_id)
             organization = MeOrganization(id=row.id, name=row.name, tier=row.tier)
             if actor.agent_id is not None:
-                agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
-            if marks and actor.may(Permission.READ):
-                shown = await changes.marks(tenant, actor.org_id)
-    elif marks and actor.may(Permission.READ):
-        async with deps.session_for(actor) as platform:
-            shown = await changes.marks(platform, None)
-    if unread and actor.may(Permission.BE_NOTIFIED):
-        async with deps.session_for(actor) as own:
-            await notifications.as_principal(own, actor)
-            count = await notifications.unread(own, notifications.recipient(actor))
+                agent = MeAgent(id=actor.agent_id, name=(await agents.get(reading, actor.agent_id)).name)
+        if marks and actor.may(Permission.READ):
+            shown = await changes.marks(reading, actor.org_id)
+        if unread and actor.may(Permission.BE_NOTIFIED):
+            await notifications.as_principal(reading, actor)
+            count = await notifications.unread(reading, notifications.recipient(actor))
     if identity.session is not None:
         span = identity.session.span
         used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
