@@ -108,7 +108,6 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "project.created": ("good", "The project is created. Deploy it to run it."),
     "project.deployed": ("good", "The project is deployed."),
     "project.undeployed": ("good", "The project is undeployed, and its deployment slot is free."),
-    "subscription.awaited": ("busy", "Pay on the provider's page. The plan begins when the payment is received."),
     "subscription.begun": ("good", "You have subscribed."),
     "subscription.cancelled": ("good", "The subscription will end with its current period."),
     "subscription.changed": ("good", "The change of the subscription is requested."),

@@ -11,6 +11,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.invoice.view import Row
 from console.invoice.view import row as invoice_row
+from console.payment.way import Go
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import Asking, External, Failed, Link, external
@@ -146,6 +147,21 @@ def held_of(
         end=f"{here}/end" if "end" in ways else "",
         resume=f"{here}/resume" if "resume" in ways else "",
         resume_label="Keep the subscription" if held["cancel_at_period_end"] else "Keep the plan",
+    )
+
+
+def go(held: Mapping[str, Any], url: str, config: Answer, prefs: Prefs, here: str) -> Go:
+    """Return the page that leads to the provider, where what is due for the subscription is paid."""
+    provider = external("Go to the provider's page", url)
+    return Go(
+        title=f"Pay for {title_of(held['plan'], config)}",
+        crumbs=(Link(label="Billing", href=here),),
+        status=status_of("subscription", held["status"]),
+        amount=amount(held["price"]["amount"], held["price"]["currency"], prefs),
+        provider=provider,
+        refresh=f"1; url={provider.href}" if provider.host else "",
+        deposit=None,
+        back=Link(label="The subscription", href=here),
     )
 
 

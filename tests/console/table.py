@@ -137,6 +137,7 @@ PAGES = (
     # Nothing is subscribed to here, so there is nothing to cancel.
     Page("/console/{org}/billing/cancel", ()),
     Page("/console/{org}/billing/end", ()),
+    Page("/console/{org}/billing/go", ()),
     Page("/console/{org}/billing/resume", ()),
     Page("/console/{org}/marketplace", ESCROWS),
     Page("/console/{org}/marketplace?text=reads&model=one_time&currency=CREDIT&min_stars=4", ESCROWS),

@@ -77,6 +77,12 @@ async def session(world: World) -> str:
     return made
 
 
+async def person(world: World) -> str:
+    """Return the address of somebody who was invited."""
+    body = {"email": "maria@acme.example", "role": "member"}
+    return str(good(await world.client.post("/invitations", body), 201)["email"])
+
+
 async def link(world: World) -> str:
     body = {"principal": "guest", "role": "member", "expires_in": "P1D"}
     made: str = good(await world.client.post("/sessions/links", body), 201)["id"]
@@ -203,6 +209,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "own_channel": own_channel,
     "session": session,
     "link": link,
+    "person": person,
     "payment": payment,
     "authorized": authorized,
     "chargeback": chargeback,
