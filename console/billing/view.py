@@ -6,7 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from console.billing.plans import EVERY, commands_of, subscription_of, title_of
-from console.format import Amount, Moment, Prefs, amount, count, day, decimal, moment, money, month, percent, relative
+from console.format import (
+    Amount,
+    Moment,
+    Prefs,
+    amount,
+    count,
+    day,
+    decimal,
+    moment,
+    money,
+    month,
+    percent,
+    relative,
+    service_period,
+)
 from console.forms import Shown
 from console.gateway import Answer
 from console.invoice.view import Row
@@ -136,7 +150,7 @@ def held_of(
         agreed=held["is_agreed_price"],
         seats="" if held["seats"] is None else count(held["seats"], prefs),
         credits=amount(held["credits_per_month"], "CREDIT", prefs),
-        period=f"{day(held['period_start'], prefs)} to {day(held['period_end'], prefs)}" if begun else "",
+        period=service_period(held["period_start"], held["period_end"], prefs) if begun else "",
         next=next_of(held, config, prefs, now),
         change=f"{here}/plans" if "change" in ways else "",
         net=f"Due {held['net_days']} days after its invoice." if held["net_days"] else "",

@@ -644,6 +644,18 @@ class BatchAnswer(Model):
     data: list[ItemAnswer] = NOT_SENT
 
 
+class BilledTo(Model):
+    """Who an invoice is made out to: as it was finalised, or by the present billing profile."""
+
+    name: str = NOT_SENT
+    line1: str | None = NOT_SENT
+    line2: str | None = NOT_SENT
+    postal_code: str | None = NOT_SENT
+    city: str | None = NOT_SENT
+    country: str | None = NOT_SENT
+    vat_id: str | None = NOT_SENT
+
+
 class BillingQuoteView(Model):
     """The current price of a purchase. `subtotal` + `tax.amount` = `total`, the amount charged."""
 
@@ -1981,6 +1993,8 @@ class InvoiceDetail(Model):
     updated_at: datetime = NOT_SENT
     discarded_at: datetime | None = NOT_SENT
     transfer_id: str | None = NOT_SENT
+    billed_to: BilledTo = NOT_SENT
+    paid_at: datetime | None = NOT_SENT
     payments: list[PaidView] = NOT_SENT
     credit_notes: list[CreditNoteView] = NOT_SENT
 
