@@ -330,6 +330,11 @@ _KEY: Mapping[str, Status] = {
     "revoked": _bad("Revoked", "The key is refused everywhere."),
 }
 
+_DEPARTMENT: Mapping[str, Status] = {
+    "open": _good("Open", "Agents and keys can spend for it."),
+    "closed": _idle("Closed", "Nothing can be spent for it any more."),
+}
+
 _PRINCIPAL: Mapping[str, Status] = {
     "active": _good("Active", "It can act for the organization."),
     "invited": _busy("Invited", "The person has a mail with a link and has not signed in yet."),
@@ -394,6 +399,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "collection": _COLLECTION,
     "contract": _CONTRACT,
     "control": _CONTROL,
+    "department": _DEPARTMENT,
     "delivery": _DELIVERY,
     "earnings": _EARNINGS,
     "endpoint": _ENDPOINT,

@@ -47,6 +47,7 @@ OBJECTS = {
     "organizations": "organization",
     "payments": "payment",
     "people": "person",
+    "departments": "department",
     "pricing": "rule",
     "projects": "project",
     "rules": "alert_rule",
@@ -135,6 +136,9 @@ class Making:
     async def session(self) -> str:
         return str(good(await self.tenant.owner.post("/sessions", {}), 201)["id"])
 
+    async def department(self) -> str:
+        return str(good(await self.tenant.owner.post("/departments", {"name": new_key()}), 201)["id"])
+
     async def person(self) -> str:
         body = {"email": f"{new_key().lower()}@acme.example", "role": "member"}
         return str(good(await self.tenant.owner.post("/invitations", body, key=new_key()), 201)["email"])
@@ -174,6 +178,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/agents/{id}/retire": Making.agent,
     "/platform/pricing/{id}/end": Making.price,
     "/platform/keys/{id}/revoke": Making.key,
+    "/{org}/departments/{id}/close": Making.department,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -207,6 +207,7 @@ async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
         "own_agent": good(await tenant.owner.post("/agents", agent), 201)["id"],
         "transfer": good(await tenant.owner.get("/billing/transactions"))["data"][0]["id"],
         "person": good(await tenant.owner.post("/invitations", person, key=new_key()), 201)["email"],
+        "department": good(await tenant.owner.post("/departments", {"name": "Research"}), 201)["id"],
         "key": good(await tenant.owner.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"],
         "session": good(await tenant.owner.post("/sessions", {}), 201)["id"],
         "link": good(await tenant.owner.post("/sessions/links", link), 201)["id"],

@@ -33,6 +33,8 @@ KEY = {
     "principal": "scribe",
     "role": "agent",
     "agent_id": AGENT,
+    "department_id": None,
+    "project_id": None,
     "created_by": f"{OTHER}/kim",
     "created_at": AT,
     "expires_at": None,

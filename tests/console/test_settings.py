@@ -21,6 +21,8 @@ KEY = {
     "principal": "kim",
     "role": "owner",
     "agent_id": None,
+    "department_id": None,
+    "project_id": None,
     "created_by": "procurement",
     "created_at": "2026-11-01T00:00:00Z",
     "expires_at": None,

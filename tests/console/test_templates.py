@@ -237,6 +237,7 @@ FOLLOW_NOTHING = {
         "marketplace/list.html",
         "notification/inbox.html",
         "principal/list.html",
+        "department/list.html",
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

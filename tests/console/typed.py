@@ -320,6 +320,13 @@ FORMS = (
         checked=each("slug"),
     ),
     Typed(
+        "/console/{org}/departments/new",
+        "/{org}/departments/new",
+        "owner",
+        whole={"name": "Department #"},
+        shown={"name": ""},
+    ),
+    Typed(
         "/console/{org}/people/new",
         "/{org}/people/new",
         "owner",

@@ -77,6 +77,10 @@ async def session(world: World) -> str:
     return made
 
 
+async def department(world: World) -> str:
+    return str(good(await world.client.post("/departments", {"name": "Research"}), 201)["id"])
+
+
 async def person(world: World) -> str:
     """Return the address of somebody who was invited."""
     body = {"email": "maria@acme.example", "role": "member"}
@@ -210,6 +214,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "session": session,
     "link": link,
     "person": person,
+    "department": department,
     "payment": payment,
     "authorized": authorized,
     "chargeback": chargeback,
