@@ -147,7 +147,7 @@ def make_worker(
                 database,
                 settings.invoice_rules,
                 Collecting(client, settings.dunned_on),
-                Documents.of(database, settings.document_templates, settings.entities),
+                Documents.of(database, settings.document_templates, settings.entities, settings.look),
                 providers.taxes,
                 tax_patience=settings.tax_service_give_up_after,
             ),

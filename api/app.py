@@ -196,7 +196,7 @@ def _dependencies(
         charges=Charges(pool),
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),
-        documents=Documents.of(engines, settings.document_templates, settings.entities),
+        documents=Documents.of(engines, settings.document_templates, settings.entities, settings.look),
         prices=prices,
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=Gathering(partial(_standings, platform_pool)),

@@ -287,8 +287,17 @@ def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
     )
 
 
+#: Why a tax is zero, by its category; where it is charged nothing is said.
+_ZERO = {
+    TaxCategory.OUTSIDE: "outside the scope of tax",
+    TaxCategory.REVERSE_CHARGE: "reverse charge",
+    TaxCategory.EXEMPT: "exempt",
+}
+
+
 def _taxed(rate: str, category: str, prefs: Prefs) -> str:
-    return f"{percent(rate, prefs)} ({category})"
+    why = _ZERO.get(TaxCategory(category))
+    return f"{percent(rate, prefs)} ({why})" if why else percent(rate, prefs)
 
 
 def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:

@@ -43,6 +43,7 @@ class Row:
     revoke: str
     spends_for: Sentence
     attribute: str
+    by_mail: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,7 @@ def row(
         expires=moment(key["expires_at"], prefs) if key["expires_at"] else None,
         status=status_of("key", state),
         revoke=asks if may_revoke else "",
+        by_mail=key["by_mail"],
         spends_for=naming(key["department_id"] or key["project_id"]),
         attribute=address(f"{path}/{key['id']}/spends-for", [("q", key["principal"])])
         if attributes and state == "active"

@@ -34,6 +34,7 @@ KEY = {
     "role": "agent",
     "agent_id": AGENT,
     "department_id": None,
+    "by_mail": False,
     "project_id": None,
     "created_by": f"{OTHER}/kim",
     "created_at": AT,

@@ -22,6 +22,7 @@ KEY = {
     "role": "owner",
     "agent_id": None,
     "department_id": None,
+    "by_mail": False,
     "project_id": None,
     "created_by": "procurement",
     "created_at": "2026-11-01T00:00:00Z",

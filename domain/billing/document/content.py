@@ -131,6 +131,18 @@ class Balance:
     amount_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a deployment's documents look: a logo, as the text of an SVG, and the colour of titles, such as `#0b5f5f`."""
+
+    logo: str = ""
+    accent: str = ""
+
+
+#: No logo, and titles in black.
+PLAIN = Look()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document.
