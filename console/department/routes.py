@@ -5,6 +5,7 @@ from starlette.responses import Response
 from console import lists
 from console.department import view
 from console.forms import Shown, blank, read_form
+from console.gateway import Query
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.common.access import Permission
@@ -24,7 +25,7 @@ def _keys(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show the departments, each with its limit."""
-    limits = {"subject_type": "department", "open": "true", "limit": _LIMITS, **visit.scope}
+    limits: Query = {"subject_type": "department", "open": "true", "limit": _LIMITS, **visit.scope}
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"limits": ("/spend-controls", limits)})
     ids = sorted({each for row in found.rows for each in row["path"]})
     known = {row["id"]: row["name"] for row in found.rows}

@@ -86,7 +86,6 @@ _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
-    **each("narrow_to", narrow="provider", metric="payments.failed"),
     **each("period", type="runs_out_within", threshold="", measure=""),
     **each("window", metric="credits.spent"),
 }

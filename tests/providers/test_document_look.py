@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from domain.billing.document.content import Look
 from providers.documents.typst import Typst
 from runtime.settings.console import LARGEST_LOGO, logo_of
-from tests.providers.test_documents import invoice
+from tests.support.documents import invoice
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="#0b5f5f"/></svg>'

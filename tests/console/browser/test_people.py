@@ -23,7 +23,7 @@ async def link_in_mail(world: World, address: str, subject: str) -> str:
 
     [mail] = await until(mails, lambda found: bool(found))
     [link] = re.findall(r"https?://\S+/console/enter/\S+", mail["text"])
-    return urlsplit(link).path
+    return str(urlsplit(link).path)
 
 
 @pytest.mark.slow
