@@ -23,6 +23,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
+    **{"invitation": "key"},
     **{"waiver": "tr", "stuckrun": "esc", "cause": "esc", "subject": "org", "eventresult": "use", "itemanswer": "spd"},
 }
 

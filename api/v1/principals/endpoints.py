@@ -101,7 +101,7 @@ async def revoke_principal(
     "/invitations",
     status_code=201,
     response_model=InvitationView,
-    operation_id="invitations.create",
+    operation_id="principals.invite",
     responses=errors(
         NotFound,
         (Forbidden, "session.by_link"),
@@ -162,7 +162,7 @@ async def create_invitation(
     "/sessions/mail",
     status_code=204,
     responses=errors((Conflict, "session.no_mail"), RateLimited),
-    operation_id="session_links.mail",
+    operation_id="principals.mail_link",
 )
 async def mail_session_link(request: Request, body: SignIn, deps: DepsDep) -> None:
     """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.

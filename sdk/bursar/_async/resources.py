@@ -5277,14 +5277,7 @@ class AsyncPrincipals:
             query={"organization_id": organization_id},
         )
 
-
-class AsyncInvitations:
-    """Operations on invitations."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
-
-    async def create(
+    async def invite(
         self,
         *,
         email: str,
@@ -5298,7 +5291,7 @@ class AsyncInvitations:
         """
         return await self._caller.ask(
             models.InvitationView,
-            "invitations.create",
+            "principals.invite",
             "POST",
             "/api/v1/invitations",
             keyed=True,
@@ -5306,21 +5299,84 @@ class AsyncInvitations:
             body={"organization_id": organization_id, "email": email, "role": role},
         )
 
+    async def mail_link(self, *, email: str) -> None:
+        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
+
+        The response is the same for every address, and takes the same time. Requests count against the client's address.
+        """
+        await self._caller.send(
+            "principals.mail_link", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
+        )
+
+
+class AsyncSessions:
+    """Operations on sessions."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
+        """Show the caller: the principal, its role and permissions, and the session if there is one.
+
+        With `marks`, a page that follows changes needs only this call to begin.
+        """
+        return await self._caller.ask(
+            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
+        )
+
+    async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
+        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
+        """
+        return await self._caller.ask(
+            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        mine: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.SessionView]:
+        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
+
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.SessionView,
+            "sessions.list",
+            "/api/v1/sessions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "mine": mine,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def end(self, session_id: str) -> None:
+        """End a session at once, wherever it is used. Ending it again changes nothing.
+
+        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
+        """
+        await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+
 
 class AsyncSessionLinks:
     """Operations on session links."""
 
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
-
-    async def mail(self, *, email: str) -> None:
-        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
-
-        The response is the same for every address, and takes the same time. Requests count against the client's address.
-        """
-        await self._caller.send(
-            "session_links.mail", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
-        )
 
     async def create(
         self,
@@ -5406,69 +5462,6 @@ class AsyncSessionLinks:
             repeatable=False,
             body={"token": token},
         )
-
-
-class AsyncSessions:
-    """Operations on sessions."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
-
-    async def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
-        """Show the caller: the principal, its role and permissions, and the session if there is one.
-
-        With `marks`, a page that follows changes needs only this call to begin.
-        """
-        return await self._caller.ask(
-            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
-        )
-
-    async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
-        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
-
-        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
-        """
-        return await self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
-        )
-
-    def list(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        mine: bool | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> AsyncList[models.SessionView]:
-        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
-
-        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return AsyncList(
-            self._caller,
-            models.SessionView,
-            "sessions.list",
-            "/api/v1/sessions",
-            {
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "q": q,
-                "mine": mine,
-                "limit": limit,
-                "cursor": cursor,
-            },
-        )
-
-    async def end(self, session_id: str) -> None:
-        """End a session at once, wherever it is used. Ending it again changes nothing.
-
-        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
-        """
-        await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
 
 
 class AsyncAudit:
@@ -6913,9 +6906,8 @@ class AsyncResources(AsyncCaller):
         self.billing_profile = AsyncBillingProfile(self)
         self.tax_rates = AsyncTaxRates(self)
         self.principals = AsyncPrincipals(self)
-        self.invitations = AsyncInvitations(self)
-        self.session_links = AsyncSessionLinks(self)
         self.sessions = AsyncSessions(self)
+        self.session_links = AsyncSessionLinks(self)
         self.audit = AsyncAudit(self)
         self.alerts = AsyncAlerts(self)
         self.alert_rules = AsyncAlertRules(self)

@@ -5258,14 +5258,7 @@ class Principals:
             query={"organization_id": organization_id},
         )
 
-
-class Invitations:
-    """Operations on invitations."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def create(
+    def invite(
         self,
         *,
         email: str,
@@ -5279,7 +5272,7 @@ class Invitations:
         """
         return self._caller.ask(
             models.InvitationView,
-            "invitations.create",
+            "principals.invite",
             "POST",
             "/api/v1/invitations",
             keyed=True,
@@ -5287,21 +5280,84 @@ class Invitations:
             body={"organization_id": organization_id, "email": email, "role": role},
         )
 
+    def mail_link(self, *, email: str) -> None:
+        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
+
+        The response is the same for every address, and takes the same time. Requests count against the client's address.
+        """
+        self._caller.send(
+            "principals.mail_link", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
+        )
+
+
+class Sessions:
+    """Operations on sessions."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
+        """Show the caller: the principal, its role and permissions, and the session if there is one.
+
+        With `marks`, a page that follows changes needs only this call to begin.
+        """
+        return self._caller.ask(
+            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
+        )
+
+    def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
+        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
+
+        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
+        """
+        return self._caller.ask(
+            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        mine: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SessionView]:
+        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
+
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SessionView,
+            "sessions.list",
+            "/api/v1/sessions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "q": q,
+                "mine": mine,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def end(self, session_id: str) -> None:
+        """End a session at once, wherever it is used. Ending it again changes nothing.
+
+        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
+        """
+        self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+
 
 class SessionLinks:
     """Operations on session links."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
-
-    def mail(self, *, email: str) -> None:
-        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
-
-        The response is the same for every address, and takes the same time. Requests count against the client's address.
-        """
-        self._caller.send(
-            "session_links.mail", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
-        )
 
     def create(
         self,
@@ -5387,69 +5443,6 @@ class SessionLinks:
             repeatable=False,
             body={"token": token},
         )
-
-
-class Sessions:
-    """Operations on sessions."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
-        """Show the caller: the principal, its role and permissions, and the session if there is one.
-
-        With `marks`, a page that follows changes needs only this call to begin.
-        """
-        return self._caller.ask(
-            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
-        )
-
-    def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
-        """Open a session with a key. Its token acts as the key does, until the session or the key ends.
-
-        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
-        """
-        return self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
-        )
-
-    def list(
-        self,
-        *,
-        from_: datetime | str | Omitted = OMITTED,
-        to: datetime | str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
-        q: str | Omitted = OMITTED,
-        mine: bool | Omitted = OMITTED,
-        limit: int | Omitted = OMITTED,
-        cursor: str | Omitted = OMITTED,
-    ) -> List[models.SessionView]:
-        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
-
-        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-        """
-        return List(
-            self._caller,
-            models.SessionView,
-            "sessions.list",
-            "/api/v1/sessions",
-            {
-                "from": from_,
-                "to": to,
-                "organization_id": organization_id,
-                "q": q,
-                "mine": mine,
-                "limit": limit,
-                "cursor": cursor,
-            },
-        )
-
-    def end(self, session_id: str) -> None:
-        """End a session at once, wherever it is used. Ending it again changes nothing.
-
-        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
-        """
-        self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
 
 
 class Audit:
@@ -6892,9 +6885,8 @@ class Resources(Caller):
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
         self.principals = Principals(self)
-        self.invitations = Invitations(self)
-        self.session_links = SessionLinks(self)
         self.sessions = Sessions(self)
+        self.session_links = SessionLinks(self)
         self.audit = Audit(self)
         self.alerts = Alerts(self)
         self.alert_rules = AlertRules(self)
