@@ -73,7 +73,7 @@ from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
 from runtime.schedules import apply_schedules
-from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
+from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
@@ -147,7 +147,7 @@ def make_worker(
                 database,
                 settings.invoice_rules,
                 Collecting(client, settings.dunned_on),
-                Documents.of(database, settings.document_templates, settings.entities),
+                Documents.of(database, settings.document_templates, settings.entities, settings.look),
                 providers.taxes,
                 tax_patience=settings.tax_service_give_up_after,
             ),
@@ -187,7 +187,12 @@ def make_worker(
                 console=settings.console_url,
             ),
             LotActivities(database),
-            MailActivities(database, mailer, give_up_after=settings.mail_give_up_after),
+            MailActivities(
+                database,
+                mailer,
+                give_up_after=settings.mail_give_up_after,
+                sealer=Sealer(settings.signing_keys, bound=OF_LINKS),
+            ),
             UsageActivities(database, metering),
             PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals),
             PayoutScheduleActivities(

@@ -39,7 +39,7 @@ from repositories.reputation.reputation import Standing, standings
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
-from runtime.sealing import OF_CHANNELS, OF_WEBHOOKS, Sealer
+from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
@@ -191,11 +191,12 @@ def _dependencies(
         sealer=Sealer(settings.encryption_keys),
         webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
+        link_sealer=Sealer(settings.signing_keys, bound=OF_LINKS),
         receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
         charges=Charges(pool),
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),
-        documents=Documents.of(engines, settings.document_templates, settings.entities),
+        documents=Documents.of(engines, settings.document_templates, settings.entities, settings.look),
         prices=prices,
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=Gathering(partial(_standings, platform_pool)),

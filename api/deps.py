@@ -60,6 +60,7 @@ class Deps:
     sealer: Sealer
     webhook_sealer: Sealer
     notification_sealer: Sealer
+    link_sealer: Sealer
     receivers: Receivers
     charges: Charges
     costs: CostBook

@@ -165,7 +165,8 @@ Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_li
 #: What a list is searched or filtered by.
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.
-Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+PRINCIPAL = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")
+Principal = Annotated[str, StringConstraints(pattern=PRINCIPAL)]
 #: Where mail can be sent.
 EmailAddress = Annotated[
     str,

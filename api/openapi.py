@@ -25,6 +25,7 @@ TAGS: dict[str, str] = {
     "organizations": "Tenants: who pays, who is paid, whose keys and contacts these are.",
     "api_keys": "Keys of principals, each with a role; a secret is shown once.",
     "sessions": "Signing in: sessions that stand in for keys, and who is asking.",
+    "principals": "Who can act for an organization; people are invited by mail, and sign in by mail.",
     "session_links": "Links that open a session for another person.",
     "departments": "Parts of an organization whose spending is counted and limited by itself.",
     "projects": "Projects, their deployments, and the slots that deployments take.",

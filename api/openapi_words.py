@@ -24,6 +24,7 @@ IDS = {
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
     **{
+        "invitation": "key",
         "fact": "tr",
         "factobject": "esc",
         "waiver": "tr",

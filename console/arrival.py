@@ -42,7 +42,7 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
     api = gateway_of(request, console, token, is_background=is_background)
     org_id = request.path_params.get("org")
     is_marked = _is_marked(request)
-    answer = await api.ask("/me", marks="true" if is_marked else None)
+    answer = await api.ask("/me", marks="true" if is_marked else None, unread="true")
     if answer.status == 401:
         raise SignInNeeded(ended=True)
     body = answer.need()

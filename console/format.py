@@ -249,6 +249,12 @@ def period(start: str | date, end: str | date, prefs: Prefs = DEFAULT) -> str:
     return str(format_interval(first, last, skeleton="yMMMd", locale=prefs.locale))
 
 
+def service_period(start: str, after: str, prefs: Prefs = DEFAULT) -> str:
+    """Write a period of service as documents do: from its first day to the last one, which is before `after`."""
+    first, last = local_time(start, prefs).date(), (local_time(after, prefs) - timedelta(microseconds=1)).date()
+    return period(first, max(first, last), prefs)
+
+
 def _day(value: str | date, prefs: Prefs) -> date:
     if isinstance(value, datetime) or (isinstance(value, str) and "T" in value):
         return local_time(value, prefs).date()

@@ -43,6 +43,7 @@ class Header:
         upgrade: where the plan is changed; the same.
         search: whether the role can search.
         notified: whether the role is told anything, and so has notifications.
+        unread: how many of these were not read, as text; empty for none.
         back: where the link that they came by leads back to, with its host.
     """
 
@@ -57,6 +58,7 @@ class Header:
     upgrade: str | None = None
     search: bool = False
     notified: bool = False
+    unread: str = ""
     back: str | None = None
     back_host: str = ""
 
@@ -159,6 +161,7 @@ def frame(
         upgrade=plans if org_id and f"{base}/billing" in offered and exists(plans) else None,
         search=not me.is_platform or "inspect" in me.permissions,
         notified=me.may(Permission.BE_NOTIFIED),
+        unread="99+" if me.unread > 99 else str(me.unread or ""),
         back=back if _is_web(back) else None,
         back_host=urlsplit(back).netloc if back and _is_web(back) else "",
     )

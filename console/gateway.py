@@ -27,7 +27,7 @@ BACKGROUND = "X-Background"
 Query = Mapping[str, str | int | Sequence[str] | None]
 Wanted = tuple[str, Query]
 
-_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~:-]+)+")
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~:@+-]+)+")
 #: What the inner answer says of the inner request, or of its connection; the outer answer says its own.
 _HOP = frozenset({b"x-request-id", b"connection", b"keep-alive", b"transfer-encoding", b"set-cookie"})
 

@@ -32,7 +32,7 @@ _MOST, _PAGES = 200, 20
 #: So many of a noun a form has to choose from; of others the id is typed.
 _CHOICES = 50
 #: What a form can have to choose from, and what their ids begin with.
-_CHOSEN = {"agents": "agt", "departments": "dep"}
+_CHOSEN = {"agents": "agt", "departments": "dep", "projects": "prj", "api-keys": "key"}
 #: The filters that are an id, and where the names to choose from are; operators alone choose an organization.
 _NOUNS = {"agent_id": "agents", "organization_id": "organizations"}
 _WHOSE = "organization_id"
@@ -325,7 +325,7 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
 
 
 async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
-    """Return what a form has to choose from: the newest `agents` or `departments`, and the one that is chosen already.
+    """Return what a form has to choose from: the newest of a noun, and the one that is chosen already.
 
     However many there are, one page of them is read. The ids of others are typed.
     """

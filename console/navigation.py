@@ -87,7 +87,13 @@ TENANT: Groups = (
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
-    ("Account", (Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ),)),
+    (
+        "Account",
+        (
+            Entry("People", "/people", "user", Permission.READ_AUDIT),
+            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ),
+        ),
+    ),
 )
 
 PLATFORM: Groups = (

@@ -8,7 +8,7 @@ OF_ORGANIZATIONS = {
     "agent": "/agents/{id}",
     "api_key": "/settings/keys?q={title}",
     "contract": "/contracts/{id}",
-    "department": "/limits",
+    "department": "/departments",
     "spend_control": "/limits/{id}",
     "webhook_endpoint": "/alerts/settings/endpoints/{id}",
     "dispute": "/disputes/{id}",

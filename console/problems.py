@@ -84,7 +84,7 @@ REACTIONS = _table(
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
     webhook.secret_missing webhook.limit_reached webhook.wrong_state webhook.delivered webhook.too_many_waiting
     organization.closed organization.not_empty reconciliation.resolved reconciliation.not_bookable session.link_gone
-    session.no_public_url
+    session.no_public_url session.no_mail
     """,
     funds="ledger.insufficient_funds payment.declined spend.limit_exceeded",
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
@@ -95,7 +95,7 @@ REACTIONS = _table(
     """,
     wait="""
     rate_limited escrow.too_many_waiting notification.codes_exhausted organization.contacts_exhausted
-    webhook.requests_exhausted
+    invitation.exhausted webhook.requests_exhausted
     """,
     approval="approval.required",
     other_content="idempotency.conflict",

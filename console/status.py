@@ -332,6 +332,16 @@ _KEY: Mapping[str, Status] = {
     "revoked": _bad("Revoked", "The key is refused everywhere."),
 }
 
+_DEPARTMENT: Mapping[str, Status] = {
+    "open": _good("Open", "Agents and keys can spend for it."),
+    "closed": _idle("Closed", "Nothing can be spent for it any more."),
+}
+
+_PRINCIPAL: Mapping[str, Status] = {
+    "active": _good("Active", "It can act for the organization."),
+    "invited": _busy("Invited", "The person has a mail with a link and has not signed in yet."),
+}
+
 _SESSION: Mapping[str, Status] = {
     "active": _good("Active", "The session is signed in."),
     "ended": _idle("Ended", "The session has ended."),
@@ -391,6 +401,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "collection": _COLLECTION,
     "contract": _CONTRACT,
     "control": _CONTROL,
+    "department": _DEPARTMENT,
     "delivery": _DELIVERY,
     "earnings": _EARNINGS,
     "endpoint": _ENDPOINT,
@@ -410,6 +421,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "payment": _PAYMENT,
     "payout": _PAYOUT,
     "price_rule": _PRICE_RULE,
+    "principal": _PRINCIPAL,
     "project": _PROJECT,
     "purchase": _PURCHASE,
     "referral": _REFERRAL,

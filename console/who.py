@@ -32,6 +32,7 @@ class Me:
     session_id: str | None = None
     session_ends: str | None = None
     made_by: str | None = None
+    unread: int = 0
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Me":
@@ -48,6 +49,7 @@ class Me:
             session_id=session.get("id"),
             session_ends=session.get("expires_at"),
             made_by=session.get("made_by"),
+            unread=body.get("unread") or 0,
         )
 
     @property

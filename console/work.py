@@ -2,10 +2,12 @@
 
 from console.agent.routes import ROUTES as AGENT
 from console.audit.routes import ROUTES as AUDIT
+from console.department.routes import ROUTES as DEPARTMENT
 from console.earnings.routes import ROUTES as EARNINGS
 from console.key.routes import ROUTES as KEY
+from console.principal.routes import ROUTES as PRINCIPAL
 from console.reputation.routes import ROUTES as REPUTATION
 from console.session.routes import ROUTES as SESSION
 from console.settings.routes import ROUTES as SETTINGS
 
-ROUTES = (*AGENT, *REPUTATION, *EARNINGS, *SETTINGS, *KEY, *SESSION, *AUDIT)
+ROUTES = (*AGENT, *REPUTATION, *EARNINGS, *PRINCIPAL, *DEPARTMENT, *SETTINGS, *KEY, *SESSION, *AUDIT)

@@ -24,6 +24,8 @@ _SEALED = "sealed:"
 _BOUND = b"bursar/client_secret"
 #: What the secrets of webhook endpoints are bound to.
 OF_WEBHOOKS = b"bursar/webhook_secret"
+#: What the links that open a session are bound to while their mail is queued.
+OF_LINKS = b"bursar/session_link"
 #: What the hooks and codes of notification channels are bound to.
 OF_CHANNELS = b"bursar/notification_channel"
 

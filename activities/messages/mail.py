@@ -10,6 +10,7 @@ from contracts.messages.mail import SendMails, SentMails
 from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
 from domain.messages.mail_kind import purpose_of, written
 from domain.messages.mentions import ids_in, written_for
+from domain.tenants.session import SIGN_IN_PERIOD
 from models.messages.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
@@ -18,9 +19,11 @@ from repositories.messages import alert
 from repositories.messages import mail as mails
 from repositories.tenants import contact, name
 from runtime.database import Database
+from runtime.sealing import Sealer
 
 NO_SERVER = "No mail server is set up."
 NO_CONTACT = "The organization has no contact for this."
+NO_KEY = "The link cannot be opened: the key that sealed it is not among BURSAR_ENCRYPTION_KEYS."
 
 
 class MailActivities:
@@ -33,10 +36,11 @@ class MailActivities:
         *,
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
+        sealer: Sealer | None = None,
     ) -> None:
-        """Take the mail carrier, None if there is none, how long a mail is retried, and the formatters of languages."""
+        """Take the mail carrier, None if there is none, how long a mail is retried, formatters, what opens links."""
         self._database, self._mailer, self._formats = database, mailer, formats
-        self._give_up_after = give_up_after
+        self._give_up_after, self._sealer = give_up_after, sealer or Sealer()
 
     @activity.defn
     async def send_mails(self, message: SendMails) -> SentMails:
@@ -60,7 +64,13 @@ class MailActivities:
         assert self._mailer is not None
         kind, left = MailKind(row.kind), tuple(one for one in row.recipients if one not in row.reached)
         formats = self._formats(row.language)
-        words = written(kind, row.data, row.language, formats)
+        data = dict(row.data)
+        if "link" in data:
+            link = self._sealer.open(data["link"])
+            if link is None:
+                return await self._write(row, Delivery(), NO_KEY, now)
+            data["link"] = link
+        words = written(kind, data, row.language, formats)
         async with self._database.platform() as session:
             names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
         words = written_for(words, names, formats, zone="UTC", language=row.language)
@@ -88,7 +98,7 @@ class MailActivities:
         if row.recipients and set(row.recipients) <= set(reached):
             # No recipient's server accepted it, at this attempt or an earlier one.
             status = MailStatus.SENT if done.accepted or len(reached) > len(done.refused) else MailStatus.FAILED
-        elif mails.is_over(row, now=now, give_up_after=self._give_up_after):
+        elif mails.is_over(row, now=now, give_up_after=self._lasts(row)):
             status = MailStatus.FAILED
         async with self._database.platform() as session:
             await mails.note(session, row.id, reached=reached, problem=problem)
@@ -97,6 +107,10 @@ class MailActivities:
             if status is MailStatus.FAILED or done.refused.keys() - done.suppressed:
                 await self._alert(session, row, problem or "")
         return status
+
+    def _lasts(self, row: QueuedMail) -> timedelta:
+        # Afterwards the link opens nothing.
+        return min(self._give_up_after, SIGN_IN_PERIOD) if row.kind == MailKind.SIGN_IN else self._give_up_after
 
     async def _alert(self, session: AsyncSession, row: QueuedMail, problem: str) -> None:
         await alert.raise_alert(

@@ -54,6 +54,7 @@ from api.v1.payouts.endpoints import router as payouts
 from api.v1.plans.endpoints import router as plans
 from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
+from api.v1.principals.endpoints import router as principals
 from api.v1.projects.endpoints import router as projects
 from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
@@ -140,6 +141,7 @@ ROUTERS: tuple[Resource, ...] = (
     organizations,
     organization_standings,
     api_keys,
+    principals,
     sessions,
     session_links,
     audit,

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console import lists
 from console.alert_rule import terms, view
 from console.forms import Shown, blank, read_form
 from console.gateway import Wanted
@@ -31,13 +32,23 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("alert_rule/list.html", page, status)
 
 
+async def _objects(visit: Visit, form: Shown) -> tuple[tuple[str, str], ...]:
+    """Return the agents and departments that a rule can be narrowed to, by name: the newest, and the chosen one."""
+    found = list[tuple[str, str]]()
+    for noun, word in (("agents", "Agent"), ("departments", "Department")):
+        rows = (await lists.choice(visit, noun, form.value("narrow_to"), organization_id=visit.org_id)).rows
+        found += ((each["id"], f"{word}: {each['name']}") for each in rows)
+    return tuple(found)
+
+
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form of a new rule."""
     visit.need(Permission.MANAGE_ALERT_RULES)
     answers = await visit.ask_all(metrics=(f"{_PATH}/metrics", {}), channels=_MINE)
     first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
     heard = view.heard(answers["channels"], first, platform=visit.me.is_platform)
-    page = view.create(answers["metrics"], first, heard, visit.base, _here(visit))
+    objects = await _objects(visit, first)
+    page = view.create(answers["metrics"], first, objects, heard, visit.base, _here(visit))
     return await visit.render("alert_rule/set.html", page, status)
 
 
@@ -67,7 +78,8 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     heard = view.heard(answers["channels"], shown, platform=visit.me.is_platform)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)
     naming = await visit.naming([found], "filter")
-    page = view.one(found, metrics, shown, heard, naming, visit.base, _here(visit), may_change=may_change)
+    objects = await _objects(visit, shown) if may_change and not found["built_in"] else ()
+    page = view.one(found, metrics, shown, objects, heard, naming, visit.base, _here(visit), may_change=may_change)
     return await visit.render("alert_rule/set.html", page, status)
 
 

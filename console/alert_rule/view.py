@@ -96,6 +96,7 @@ class Set:
     measures: Options
     directions: Options
     narrowed: Options
+    objects: Options
     severities: Options
     heard: Heard
     figures: tuple[Figure, ...]
@@ -132,7 +133,7 @@ def _name(found: Mapping[str, Any]) -> str:
     return title_of(name) if found["built_in"] else name
 
 
-def _set(metrics: Sequence[Mapping[str, Any]], **own: Any) -> Set:
+def _set(metrics: Sequence[Mapping[str, Any]], objects: Options, **own: Any) -> Set:
     names = tuple((each["name"], each["description"]) for each in metrics)
     return Set(
         metrics=names,
@@ -141,6 +142,7 @@ def _set(metrics: Sequence[Mapping[str, Any]], **own: Any) -> Set:
         measures=terms.MEASURES,
         directions=terms.DIRECTIONS,
         narrowed=terms.NARROWED,
+        objects=objects,
         severities=terms.SEVERITIES,
         figures=tuple(_figure(each) for each in metrics),
         **own,
@@ -181,10 +183,11 @@ def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
     )
 
 
-def create(metrics: Answer, form: Shown, heard: Heard, base: str, here: str) -> Set:
-    """Return the form of a new rule."""
+def create(metrics: Answer, form: Shown, objects: Options, heard: Heard, base: str, here: str) -> Set:
+    """Return the form of a new rule; `objects` are ids and names that it can be narrowed to."""
     return _set(
         metrics.need()["data"],
+        objects,
         heard=heard,
         title="New alert rule",
         crumbs=_crumbs(base, here),
@@ -203,6 +206,7 @@ def one(
     found: Mapping[str, Any],
     metrics: Answer,
     form: Shown,
+    objects: Options,
     heard: Heard,
     naming: Naming,
     base: str,
@@ -215,6 +219,7 @@ def one(
     remove = Link(label="Set it back" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
     return _set(
         metrics.need()["data"],
+        objects,
         heard=heard,
         title=_name(found),
         crumbs=_crumbs(base, here),

@@ -1,10 +1,11 @@
 """The pages of billing."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console.billing import change as changing
 from console.billing import plans, view
@@ -106,8 +107,9 @@ async def change(visit: Visit) -> Response:
         body["max_amount"] = form.text("max_amount")
     answer = await visit.order("POST" if begins else "PUT", _PATH, body, form.key)
     if answer.ok:
-        awaited = "subscription.awaited" if answer.body["checkout_url"] else "subscription.begun"
-        return visit.done(_here(visit), awaited if begins else "subscription.changed", answer)
+        if _payer_page(answer.body):
+            return RedirectResponse(f"{_here(visit)}/go", 303)
+        return visit.done(_here(visit), "subscription.begun" if begins else "subscription.changed", answer)
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
         if status == 402 and answer.problem is not None:
@@ -115,6 +117,22 @@ async def change(visit: Visit) -> Response:
         return await ask_to_change(visit, shown, status)
 
     return await visit.refused(form, answer, again)
+
+
+def _payer_page(held: Mapping[str, Any]) -> str:
+    """Return the provider's page where what is due for a subscription is paid; empty if nothing is awaited there."""
+    return str(held["checkout_url"] or held["pay_url"] or "")
+
+
+async def go(visit: Visit) -> Response:
+    """Lead to the provider's page, or back where nothing is awaited there."""
+    visit.need(Permission.MANAGE_BILLING)
+    answers = await visit.ask_all(subscription=(_PATH, visit.scope), config=("/billing/config", {}))
+    held = answers["subscription"].need()
+    if not (url := _payer_page(held)):
+        return RedirectResponse(_here(visit), 303)
+    page = view.go(held, url, answers["config"], visit.choices.prefs, _here(visit))
+    return await visit.render("payment/go.html", page)
 
 
 async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 200) -> Response:
@@ -154,6 +172,7 @@ ROUTES = (
     tenant("/billing/plans", compare),
     tenant("/billing/change", ask_to_change),
     tenant("/billing/change", change, COMMAND),
+    tenant("/billing/go", go),
     *(tenant(f"/billing/{way}", partial(ask, way=way)) for way in _ASKED),
     *(tenant(f"/billing/{way}", partial(order, way=way), COMMAND) for way in _ASKED),
 )

@@ -6,11 +6,27 @@ from datetime import datetime
 from typing import Any
 
 from console.billing.plans import EVERY, commands_of, subscription_of, title_of
-from console.format import Amount, Moment, Prefs, amount, count, day, decimal, moment, money, month, percent, relative
+from console.format import (
+    Amount,
+    Moment,
+    Prefs,
+    amount,
+    count,
+    day,
+    decimal,
+    moment,
+    money,
+    month,
+    percent,
+    relative,
+    service_period,
+)
 from console.forms import Shown
 from console.gateway import Answer
 from console.invoice.view import Row
 from console.invoice.view import row as invoice_row
+from console.payment.view import company
+from console.payment.way import Go
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import Asking, External, Failed, Link, external
@@ -135,7 +151,7 @@ def held_of(
         agreed=held["is_agreed_price"],
         seats="" if held["seats"] is None else count(held["seats"], prefs),
         credits=amount(held["credits_per_month"], "CREDIT", prefs),
-        period=f"{day(held['period_start'], prefs)} to {day(held['period_end'], prefs)}" if begun else "",
+        period=service_period(held["period_start"], held["period_end"], prefs) if begun else "",
         next=next_of(held, config, prefs, now),
         change=f"{here}/plans" if "change" in ways else "",
         net=f"Due {held['net_days']} days after its invoice." if held["net_days"] else "",
@@ -146,6 +162,22 @@ def held_of(
         end=f"{here}/end" if "end" in ways else "",
         resume=f"{here}/resume" if "resume" in ways else "",
         resume_label="Keep the subscription" if held["cancel_at_period_end"] else "Keep the plan",
+    )
+
+
+def go(held: Mapping[str, Any], url: str, config: Answer, prefs: Prefs, here: str) -> Go:
+    """Return the page that leads to the provider, where what is due for the subscription is paid."""
+    provider = external("Go to the provider's page", url)
+    return Go(
+        title=f"Pay for {title_of(held['plan'], config)}",
+        crumbs=(Link(label="Billing", href=here),),
+        status=status_of("subscription", held["status"]),
+        amount=amount(held["price"]["amount"], held["price"]["currency"], prefs),
+        company=company("stripe"),
+        provider=provider,
+        refresh=f"1; url={provider.href}" if provider.host else "",
+        deposit=None,
+        back=Link(label="The subscription", href=here),
     )
 
 

@@ -25,6 +25,7 @@ from console.visit import Visit
 
 #: The answer to any wrong key.
 _WRONG_KEY = "This key opens nothing: it is not known, was revoked, or has expired."
+_NO_ADDRESS = "This is not an e-mail address. Write it as name@example.com."
 _SILENT = "The API does not answer at the moment, so you cannot sign in. Try again shortly."
 
 
@@ -37,6 +38,22 @@ async def open_session(request: Request) -> Response:
     """Turn a key into a session."""
     form = await read_form(request, "key", "next", command=False)
     return await _opened(request, form.text("key"), own_path(form.text("next")) or "")
+
+
+async def mail_link(request: Request) -> Response:
+    """Ask the API to mail a link to a person, and say the same for every address."""
+    form = await read_form(request, "email", command=False)
+    address = form.text("email")
+    answer = await gateway_of(request, console_of(request), None).order("POST", "/sessions/mail", {"email": address})
+    if answer.problem is None:
+        return _shown(request, "entry/mailed.html", view.mailed(address))
+    match reaction_to(answer.problem):
+        case Reaction.UNKNOWN:
+            return _form(request, _said("", _SILENT), "", 503)
+        case Reaction.FIELDS:
+            return _form(request, _said("email", _NO_ADDRESS, email=address), "", 422)
+        case _:
+            return _form(request, _said("", answer.problem.detail, email=address), "", answer.status)
 
 
 async def continue_as(request: Request) -> Response:
@@ -117,7 +134,8 @@ def _with_session(request: Request, opened: dict[str, Any], next_path: str) -> R
 
 def _form(request: Request, form: Shown, next_path: str, status: int = 200) -> Response:
     offered = personas(request, console_of(request).settings.console_seed)
-    return _shown(request, "entry/sign_in.html", view.sign_in(form, next_path, offered), status)
+    page = view.sign_in(form, next_path, offered, by_mail=console_of(request).settings.mails_links)
+    return _shown(request, "entry/sign_in.html", page, status)
 
 
 def _no_entry(request: Request, answer: Answer) -> Response:
@@ -137,8 +155,8 @@ def _shown(request: Request, template: str, page: object, status: int = 200) -> 
     return response
 
 
-def _said(name: str, sentence: str) -> Shown:
-    return Shown(key="", errors={name: sentence} if name else {}, summary=((name, sentence),))
+def _said(name: str, sentence: str, **values: str) -> Shown:
+    return Shown(key="", values=values, errors={name: sentence} if name else {}, summary=((name, sentence),))
 
 
 def _is_sendable(key: str) -> bool:
@@ -150,6 +168,7 @@ ROUTES = (
     anyone("/", start),
     Route("/sign-in", sign_in, methods=["GET"]),
     Route("/sign-in", open_session, methods=["POST"]),
+    Route("/sign-in/mail", mail_link, methods=["POST"]),
     Route("/continue", continue_as, methods=["POST"]),
     Route("/enter/{token}", preview_link, methods=["GET"]),
     Route("/enter", redeem_link, methods=["POST"]),

@@ -20,6 +20,15 @@ class SignIn:
     form: Shown
     next: str
     personas: tuple[Persona, ...]
+    by_mail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailed:
+    """What is said after an address was given: the same for every address."""
+
+    title: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +42,7 @@ class Enter:
     role: str = ""
     organization: str = ""
     made_by: str = ""
+    by_mail: bool = False
     until: Moment | None = None
     back_host: str = ""
 
@@ -44,21 +54,28 @@ class SignOut:
     title: str
 
 
-def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...]) -> SignIn:
+def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:
     """Return the sign-in page."""
-    return SignIn(title="Sign in", form=form, next=next_path, personas=personas)
+    return SignIn(title="Sign in", form=form, next=next_path, personas=personas, by_mail=by_mail)
+
+
+def mailed(email: str) -> Mailed:
+    """Return the page after an address was given, whether or not anybody signs in with it."""
+    return Mailed(title="Look into your mail", email=email)
 
 
 def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
     """Return the page of a link, by what the API says of it."""
-    organization = preview.get("organization") or {}
+    organization, made_by = preview.get("organization") or {}, actor_named(preview["made_by"])
     return Enter(
-        title="Enter by this link",
+        title=f"Sign in to {organization.get('name', '')}" if preview["by_mail"] else "Enter by this link",
         token=token,
         principal=preview["principal"],
         role=preview["role"],
         organization=organization.get("name", ""),
-        made_by=actor_named(preview["made_by"]),
+        # A person who signs in has asked for the link.
+        made_by="" if made_by == preview["principal"] else made_by,
+        by_mail=preview["by_mail"],
         until=moment(preview["expires_at"], choices.prefs),
         back_host=urlsplit(preview.get("return_url") or "").netloc,
     )

@@ -15,7 +15,7 @@ from console.format import (
     ident,
     moment,
     percent,
-    period,
+    service_period,
     short_id,
 )
 from console.forms import Shown
@@ -23,7 +23,9 @@ from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
+from domain.billing.document.words import EXEMPTIONS, NO_TAX
 from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.tax.rates import TaxCategory
 
 FILTERS = ("q", "status", "currency", "min_amount", "max_amount", "organization_id")
 #: Where operators begin, issue and discard drafts, whosever pages they came from.
@@ -106,6 +108,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BilledTo:
+    """Who an invoice is made out to; `missing` leads to where an address is entered, where there is none."""
+
+    lines: tuple[str, ...]
+    missing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class One:
     """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty if it may not be."""
 
@@ -125,6 +135,10 @@ class One:
     issued: Moment
     due_at: Moment
     due: Amount
+    is_due: bool
+    paid_at: Moment | None
+    billed_to: BilledTo
+    remarks: tuple[str, ...]
     note: str
     lines: tuple[Line, ...]
     sums: tuple[Sum, ...]
@@ -210,6 +224,10 @@ def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may
         issued=moment(invoice["issued_at"], prefs),
         due_at=moment(invoice["due_at"], prefs),
         due=amount(invoice["due"], currency, prefs),
+        is_due=is_due,
+        paid_at=moment(invoice["paid_at"], prefs) if invoice["paid_at"] else None,
+        billed_to=_billed_to(invoice["billed_to"], base),
+        remarks=() if is_draft else _remarks(invoice),
         note=invoice["note"] or "",
         lines=tuple(_line(each, currency, prefs) for each in invoice["lines"]),
         sums=_sums(invoice, prefs),
@@ -232,6 +250,24 @@ def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may
     )
 
 
+def _billed_to(party: Mapping[str, Any], base: str) -> BilledTo:
+    place = " ".join(filter(None, (party["postal_code"], party["city"])))
+    vat = f"VAT ID: {party['vat_id']}" if party["vat_id"] else ""
+    lines = (party["name"], party["line1"], party["line2"], place, party["country"], vat)
+    return BilledTo(
+        lines=tuple(filter(None, lines)),
+        missing="" if party["line1"] and party["country"] else f"{base}/settings/billing",
+    )
+
+
+def _remarks(invoice: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return why tax is none or zero, as the document says it."""
+    found = dict.fromkeys(each["category"] for each in invoice["taxes"])
+    if not found.keys() - {TaxCategory.OUTSIDE.value}:
+        return (NO_TAX["en"],)
+    return tuple(EXEMPTIONS[category]["en"] for category in found if category in EXEMPTIONS)
+
+
 def _paused(invoice: Mapping[str, Any]) -> str:
     if not invoice["paused_for"]:
         return ""
@@ -243,7 +279,7 @@ def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
     start, end = line["period_start"], line["period_end"]
     return Line(
         description=line["description"],
-        days=period(start, end, prefs) if start and end else "",
+        days=service_period(start, end, prefs) if start and end else "",
         quantity=count(line["quantity"], prefs),
         unit=amount(line["unit_amount"], currency, prefs),
         tax=_taxed(line["tax_rate"], line["tax_category"], prefs) if line["tax"] else "",
@@ -251,8 +287,17 @@ def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:
     )
 
 
+#: Why a tax is zero, by its category; where it is charged nothing is said.
+_ZERO = {
+    TaxCategory.OUTSIDE: "outside the scope of tax",
+    TaxCategory.REVERSE_CHARGE: "reverse charge",
+    TaxCategory.EXEMPT: "exempt",
+}
+
+
 def _taxed(rate: str, category: str, prefs: Prefs) -> str:
-    return f"{percent(rate, prefs)} ({category})"
+    why = _ZERO.get(TaxCategory(category))
+    return f"{percent(rate, prefs)} ({why})" if why else percent(rate, prefs)
 
 
 def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:

@@ -26,11 +26,12 @@ async def show(visit: Visit) -> Response:
     manages = visit.may(Permission.MANAGE_KEYS)
     page = view.page(
         found,
-        await visit.naming(found.rows, "agent_id"),
+        await visit.naming(found.rows, "agent_id", "department_id", "project_id"),
         tabs(visit, "/settings/keys"),
         revocable=view.revocable_by(visit.me.role) if manages else (),
         issue=f"{_listed(visit)}/new" if manages else "",
         now=datetime.now(UTC),
+        attributes=visit.may(Permission.MANAGE_SPENDING) and bool(visit.org_id),
     )
     return await visit.render("key/list.html", page, found.status)
 

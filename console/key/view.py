@@ -41,6 +41,9 @@ class Row:
     expires: Moment | None
     status: Status
     revoke: str
+    spends_for: Sentence
+    attribute: str
+    by_mail: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ def page(
     revocable: Collection[Role],
     issue: str,
     now: datetime,
+    attributes: bool = False,
 ) -> Keys:
     """Return the list for what the API answered.
 
@@ -102,6 +106,7 @@ def page(
         revocable: the roles whose keys the reader may revoke.
         issue: where a key is issued; empty if the reader may not.
         now: what has expired is before it.
+        attributes: whether the reader may say for which department a key spends.
     """
     asked = found.asked
     active = asked.given.get("active", "")
@@ -116,7 +121,7 @@ def page(
         roles=(("", "Any"), *((role.value, role_named(role.value).capitalize()) for role in ROLES)),
         active=active,
         issue=issue,
-        rows=tuple(row(each, naming, asked.path, revocable, now) for each in found.rows),
+        rows=tuple(row(each, naming, asked.path, revocable, now, attributes=attributes) for each in found.rows),
     )
 
 
@@ -127,7 +132,15 @@ def state_of(key: Mapping[str, Any], now: datetime) -> str:
     return "expired" if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= now else "active"
 
 
-def row(key: Mapping[str, Any], naming: Naming, path: str, revocable: Collection[Role], now: datetime) -> Row:
+def row(
+    key: Mapping[str, Any],
+    naming: Naming,
+    path: str,
+    revocable: Collection[Role],
+    now: datetime,
+    *,
+    attributes: bool = False,
+) -> Row:
     """Return one key of the API as it is shown."""
     prefs = naming.prefs
     state = state_of(key, now)
@@ -144,6 +157,11 @@ def row(key: Mapping[str, Any], naming: Naming, path: str, revocable: Collection
         expires=moment(key["expires_at"], prefs) if key["expires_at"] else None,
         status=status_of("key", state),
         revoke=asks if may_revoke else "",
+        by_mail=key["by_mail"],
+        spends_for=naming(key["department_id"] or key["project_id"]),
+        attribute=address(f"{path}/{key['id']}/spends-for", [("q", key["principal"])])
+        if attributes and state == "active"
+        else "",
     )
 
 

@@ -25,7 +25,7 @@ class Go:
     provider: External
     refresh: str
     deposit: Deposit | None
-    back: str
+    back: Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def go(payment: Mapping[str, Any], around: Around) -> Go:
         provider=provider,
         refresh=f"1; url={provider.href}" if provider.host else "",
         deposit=deposit(payment, around),
-        back=here,
+        back=Link(label="The payment", href=here),
     )
 
 

@@ -68,19 +68,27 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     return await visit.render("spend_control/page.html", page, status)
 
 
+#: Whom a limit can be for, by name: the kind, and the list of the API.
+_SUBJECTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    ("department", "departments", {"open": "true"}),
+    ("agent", "agents", {}),
+    ("project", "projects", {}),
+    ("key", "api-keys", {"active": "true"}),
+)
+
+
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that sets a limit."""
     visit.need(Permission.MANAGE_SPENDING)
     zone = visit.choices.zone or "UTC"
-    shown = form or blank(currency=CREDIT, time_zone=zone, thresholds=terms.THRESHOLDS)
+    asked = {"currency": CREDIT, "time_zone": zone, "thresholds": terms.THRESHOLDS, **visit.chosen("subject")}
+    shown = form or blank(**asked)
     chosen = shown.value("subject").rpartition(":")[2]
-    page = view.create(
-        shown,
-        await lists.choice(visit, "departments", chosen, organization_id=visit.org_id),
-        await lists.choice(visit, "agents", chosen, organization_id=visit.org_id),
-        _listed(visit),
-    )
-    return await visit.render("spend_control/set.html", page, status)
+    choices = {
+        kind: await lists.choice(visit, noun, chosen, organization_id=visit.org_id, **only)
+        for kind, noun, only in _SUBJECTS
+    }
+    return await visit.render("spend_control/set.html", view.create(shown, choices, _listed(visit)), status)
 
 
 async def create(visit: Visit) -> Response:

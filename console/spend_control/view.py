@@ -67,6 +67,7 @@ class Limits:
 
     title: str
     listed: Listed
+    departments: str
     tabs: tuple[Tab, ...]
     kinds: tuple[tuple[str, str], ...]
     open: str
@@ -182,6 +183,7 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
     return Limits(
         title="Limits",
         listed=found.listed("Limits", LABELS, tabbed=("open",)),
+        departments=f"{found.asked.path.removesuffix('/limits')}/departments",
         tabs=(
             Tab(label="Active", href=found.asked.address(open=""), current=not every),
             Tab(label="All", href=found.asked.address(open="false"), current=every),
@@ -347,14 +349,16 @@ def _has_more(form: Shown) -> bool:
     return any(form.value(name) for name in (*terms.FIELDS, "subject_id") if name not in short)
 
 
-def create(form: Shown, departments: Choice, agents: Choice, listed: str) -> Set:
-    """Return the form that sets a limit; the newest departments and agents can be chosen, others by their ids."""
+def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
+    """Return the form that sets a limit; the newest of each kind can be chosen, others by their ids."""
     chosen = [
-        (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
-        for kind, of in (("department", departments), ("agent", agents))
+        (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each.get('name') or each['principal']}")
+        for kind, of in choices.items()
         for each in of.rows
     ]
-    typed = [(kind, f"{_KINDS[kind]}, by its id") for kind in ("department", "agent", "project", "key", "run")]
+    typed = [
+        (kind, f"{_KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")
+    ]
     return Set(
         title="New limit",
         lead="A charge is declined if it would exceed any limit that applies.",

@@ -57,6 +57,8 @@ class MailKind(StrEnum):
     SPEND_LIMIT_NEAR = "spend_limit_near"
     AGENT_NOT_RENEWED = "agent_not_renewed"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
+    INVITATION = "invitation"
+    SIGN_IN = "sign_in"
 
 
 class MailStatus(StrEnum):

@@ -336,6 +336,38 @@ KINDS: Mapping[MailKind, Kind] = {
             "ist oder tagelang nichts angenommen hat. Seine Ereignisse warten, bis er wieder eingeschaltet wird.",
         ),
     ),
+    MailKind.INVITATION: _kind(
+        Purpose.SECURITY,
+        "organization role until_on",
+        en=(
+            "You are invited to {organization}",
+            "You are invited to {organization} with the role {role}. The link is for you alone. It is valid until "
+            "{until_on}, once. After that you sign in with this address.",
+            "If you do not know who invited you, ignore this mail.",
+        ),
+        de=(
+            "Sie sind eingeladen zu {organization}",
+            "Sie sind eingeladen zu {organization}, mit der Rolle {role}. Der Link ist nur für Sie. Er gilt bis zum "
+            "{until_on}, ein Mal. Danach melden Sie sich mit dieser Adresse an.",
+            "Wenn Sie nicht wissen, wer Sie eingeladen hat, ignorieren Sie diese Mail.",
+        ),
+    ),
+    MailKind.SIGN_IN: _kind(
+        Purpose.SECURITY,
+        "organization minutes",
+        en=(
+            "Sign in to {organization}",
+            "Somebody wants to sign in to {organization} with your address. The link is valid for {minutes} minutes, "
+            "once.",
+            "If it was not you, ignore this mail: without the link nobody can sign in.",
+        ),
+        de=(
+            "Anmelden bei {organization}",
+            "Jemand möchte sich mit Ihrer Adresse bei {organization} anmelden. Der Link gilt {minutes} Minuten, "
+            "ein Mal.",
+            "Wenn Sie das nicht waren, ignorieren Sie diese Mail: ohne den Link kann sich niemand anmelden.",
+        ),
+    ),
     MailKind.CONTACTS_CHANGED: _kind(
         Purpose.SECURITY,
         "changed_by",

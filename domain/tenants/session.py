@@ -5,12 +5,13 @@ made for somebody. Its token acts wherever a key does, and ends by itself.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from domain.common.access import PLATFORM_ROLES, Role
-from domain.common.errors import DomainError, Invalid, Unauthenticated
+from domain.common.errors import DomainError, Invalid, RateLimited, Unauthenticated
 
 #: How long a session lasts without being used, and at most; the platform's roles reach across organizations.
 IDLE, PLATFORM_IDLE = timedelta(hours=12), timedelta(minutes=30)
@@ -19,6 +20,15 @@ LONGEST, PLATFORM_LONGEST = timedelta(days=7), timedelta(hours=12)
 MOST = 50
 #: How long a link is good: when nothing is said, and at most.
 LINK_PERIOD, LONGEST_LINK = timedelta(minutes=15), timedelta(hours=24)
+#: How long an invitation is valid, and a link that was mailed to sign in.
+INVITATION_PERIOD, SIGN_IN_PERIOD = timedelta(days=7), timedelta(minutes=15)
+#: How many links are mailed to a person within `SIGN_IN_PERIOD`, and within a day while the invitation is not accepted.
+SIGN_INS, INVITATIONS = 3, 5
+#: How many links are mailed to all people of an organization within a day: their addresses are not verified.
+LINKS_A_DAY = 200
+DAY = timedelta(days=1)
+#: How long the answer to who wants to sign in by mail takes: longer than the work, which not every address makes.
+SIGN_IN_TAKES = timedelta(milliseconds=500)
 
 #: Where a link may lead to, and where it does when nothing is said.
 CONSOLE = "/console"
@@ -90,6 +100,28 @@ def link_problem(
         if is_so:
             return LinkGone(reason)
     return LinkGone("expired") if now >= expires_at else None
+
+
+def check_invitation(to_person: Sequence[datetime], to_all: Sequence[datetime], *, now: datetime) -> None:
+    """Check the limits of invitations within a day, because their addresses are not verified.
+
+    Args:
+        to_person: when links were mailed to the person.
+        to_all: when links were mailed to the people of the organization.
+        now: the time.
+
+    Raises:
+        RateLimited: `invitation.exhausted`; says when the next one can be sent.
+    """
+    for sent, most, whom in ((to_person, INVITATIONS, "this address"), (to_all, LINKS_A_DAY, "your organization")):
+        if len(sent) >= most:
+            wait = sorted(sent)[-most] + DAY - now
+            raise RateLimited(
+                f"{most} links were mailed to {whom} within a day, which is the maximum. Invite again after the time "
+                "in Retry-After.",
+                code="invitation.exhausted",
+                extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
+            )
 
 
 def checked_path(path: str) -> str:

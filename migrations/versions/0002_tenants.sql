@@ -94,7 +94,7 @@ CREATE TABLE api_keys (
     place smallint DEFAULT 1 NOT NULL,
     role text NOT NULL,
     agent_id text,
-    secret_hash bytea NOT NULL,
+    secret_hash bytea,
     created_by text NOT NULL,
     issued_by text,
     command_id text NOT NULL,
@@ -105,9 +105,12 @@ CREATE TABLE api_keys (
     department_id text,
     project_id text,
     permissions text[] DEFAULT '{}' NOT NULL,
+    accepted_at timestamptz,
     CONSTRAINT pk_api_keys PRIMARY KEY (id),
     CONSTRAINT uq_api_keys_command_id UNIQUE (command_id),
+    CONSTRAINT ck_api_keys_accepted CHECK (accepted_at IS NULL OR secret_hash IS NULL),
     CONSTRAINT ck_api_keys_agent_role CHECK ((agent_id IS NOT NULL) = (role = 'agent')),
+    CONSTRAINT ck_api_keys_people CHECK (secret_hash IS NOT NULL OR (org_id IS NOT NULL AND role <> 'agent')),
     CONSTRAINT ck_api_keys_permissions
         CHECK (permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing,accept,refund}'),
     CONSTRAINT ck_api_keys_platform_roles
@@ -121,6 +124,7 @@ CREATE INDEX ix_api_keys_department_id ON api_keys (department_id) WHERE departm
 CREATE INDEX ix_api_keys_issued_by ON api_keys (issued_by) WHERE issued_by IS NOT NULL;
 CREATE INDEX ix_api_keys_org_id ON api_keys (org_id, id);
 CREATE INDEX ix_api_keys_org_id_active ON api_keys (org_id, id) WHERE revoked_at IS NULL;
+CREATE INDEX ix_api_keys_people ON api_keys (lower(principal)) WHERE secret_hash IS NULL AND revoked_at IS NULL;
 -- Every key that a principal ever had: each new key asks for them, see `forget_recipient`.
 CREATE INDEX ix_api_keys_principal ON api_keys (org_id, lower(principal));
 CREATE UNIQUE INDEX uq_api_keys_platform_principal ON api_keys (lower(principal), place)
@@ -132,7 +136,8 @@ CREATE POLICY tenant ON api_keys FOR SELECT TO bursar_api USING (org_id = bursar
 -- A tenant's session writes no key, and neither a session nor a link: it could clear `revoked_at` or `ended_at`, or
 -- write a secret that it knows.
 GRANT SELECT ON api_keys TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (secret_hash, revoked_at, last_used_at, department_id, project_id)
+GRANT SELECT, INSERT,
+    UPDATE (secret_hash, expires_at, accepted_at, revoked_at, last_used_at, department_id, project_id)
     ON api_keys TO bursar_platform;
 
 CREATE TABLE session_links (
@@ -146,6 +151,7 @@ CREATE TABLE session_links (
     path text NOT NULL,
     return_url text,
     made_by text NOT NULL,
+    by_mail boolean DEFAULT false NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz,

@@ -20,7 +20,9 @@ class ApiKey(Base):
     that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
     most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
     `project_id` say for what it spends; only owners and admins set them. `permissions` are those that it has beyond its
-    role's; they never change.
+    role's; they never change. The key of a person, who signs in by mail, has no `secret_hash`: only a link that was
+    mailed to the address that its principal is opens a session of it. `accepted_at` is when the person first did; until
+    then `expires_at` is the end of the invitation.
     """
 
     __tablename__ = "api_keys"
@@ -31,6 +33,8 @@ class ApiKey(Base):
             "permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing,accept,refund}'", name="permissions"
         ),
         CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
+        CheckConstraint("accepted_at IS NULL OR secret_hash IS NULL", name="accepted"),
+        CheckConstraint("secret_hash IS NOT NULL OR (org_id IS NOT NULL AND role <> 'agent')", name="people"),
         Index(
             "uq_api_keys_principal",
             "org_id",
@@ -48,6 +52,11 @@ class ApiKey(Base):
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
         Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
+        Index(
+            "ix_api_keys_people",
+            text("lower(principal)"),
+            postgresql_where=text("secret_hash IS NULL AND revoked_at IS NULL"),
+        ),
         Index("ix_api_keys_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
         Index("ix_api_keys_issued_by", "issued_by", postgresql_where=text("issued_by IS NOT NULL")),
         Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
@@ -63,7 +72,7 @@ class ApiKey(Base):
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_by: Mapped[str]
     issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
     command_id: Mapped[str] = mapped_column(unique=True)
@@ -71,3 +80,4 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]

@@ -60,10 +60,13 @@ class Session(Base):
 class SessionLink(Base):
     """One link, which opens one session of the principal that it names.
 
-    Written by operators, owners and admins. `used_at` and `ended_at` are set once and stay.
+    Written by operators, owners and admins, and for people who sign in by mail. `used_at` and `ended_at` are set once
+    and stay.
 
     Attributes:
-        key_id: the key that it was made with; when that ends, so do the link and its session.
+        key_id: the key that it was made with, or of the person whom it is mailed to; when that ends, so do the link and
+            its session.
+        by_mail: whether only its principal gets it, by mail; its session is then one of the key.
         path: where in the console it leads.
         return_url: where the console leads back to.
     """
@@ -88,6 +91,7 @@ class SessionLink(Base):
     path: Mapped[str]
     return_url: Mapped[str | None]
     made_by: Mapped[str]
+    by_mail: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -74,6 +74,7 @@ class _Writer:
             (labels["number"], document.number),
             (labels["issued_on"], self._formats.day(document.issued_on.isoformat())),
             (labels["due_on"], document.due_on and self._formats.day(document.due_on.isoformat())),
+            (labels["paid_on"], document.paid_on and self._formats.day(document.paid_on.isoformat())),
             (labels["period"], document.period and self._formats.period(*document.period)),
             (reference, reference and document.reference),
         ]

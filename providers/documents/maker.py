@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.billing.document.content import Document, missing_for_einvoice
+from domain.billing.document.content import PLAIN, Document, Look, missing_for_einvoice
 from providers.documents.facturx import embedded, xml_of
 from providers.documents.typst import Typst
 
@@ -27,13 +27,13 @@ class Files:
 class DocumentMaker:
     """Makes files, in threads: a page takes some ten milliseconds of a processor."""
 
-    def __init__(self, templates: Path | None = None) -> None:
-        """Take an operator's folder of templates; None for the product's own.
+    def __init__(self, templates: Path | None = None, look: Look = PLAIN) -> None:
+        """Take an operator's folder of templates, None for the product's own, and the look.
 
         Raises:
             WrongTemplate: the folder has no template.
         """
-        self._typst = Typst(templates)
+        self._typst = Typst(templates, look)
 
     async def make(self, document: Document) -> Files:
         """Make the files.

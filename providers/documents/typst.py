@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import typst
 
-from domain.billing.document.content import Document
+from domain.billing.document.content import PLAIN, Document, Look
 from providers.documents.display import display
 
 #: The template that comes with the product; an operator's folder has one of the same name.
@@ -32,8 +32,8 @@ class WrongTemplate(ValueError):
 class Typst:
     """Renders documents. One compiler is kept, so that only the first document pays for fonts and template."""
 
-    def __init__(self, templates: Path | None = None) -> None:
-        """Take an operator's folder with `document.typ`, and fonts in its folder `fonts`; None for the product's own.
+    def __init__(self, templates: Path | None = None, look: Look = PLAIN) -> None:
+        """Take an operator's folder with `document.typ` and fonts in its folder `fonts`, or None, and the look.
 
         Raises:
             WrongTemplate: the folder has no template.
@@ -43,6 +43,7 @@ class Typst:
             raise WrongTemplate(f"{root} has no file {TEMPLATE}.")
         fonts = typst.Fonts(include_system_fonts=False, font_paths=[str(root / "fonts")])
         self._compiler = typst.Compiler(input=str(root / TEMPLATE), root=str(root), font_paths=fonts)
+        self._look = {"logo": look.logo, "accent": look.accent}
         # A compiler works on one document at a time.
         self._lock = Lock()
 
@@ -68,7 +69,7 @@ class Typst:
         return made if isinstance(made, list) else [made]
 
     def _compile(self, document: Document, **options: Any) -> Any:
-        inputs = {"document": json.dumps(display(document))}
+        inputs = {"document": json.dumps(display(document) | self._look)}
         at = datetime.combine(document.issued_on, time(), tzinfo=UTC)
         try:
             with self._lock:

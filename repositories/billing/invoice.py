@@ -329,6 +329,13 @@ async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[Invoic
     return (await session.scalars(query)).all()
 
 
+def paid_at(row: InvoiceRow, paid: Sequence[InvoicePayment]) -> datetime | None:
+    """Return when the last of a paid invoice was paid, by its payments; by credits alone it was paid as issued."""
+    if row.status != InvoiceStatus.PAID.value:
+        return None
+    return max((each.updated_at for each in paid if each.amount_minor), default=row.issued_at)
+
+
 async def lock_balance(session: AsyncSession, invoice_id: str, payment_id: str) -> InvoiceBalance:
     """Lock the invoice until the transaction ends, and return its balance with the amount of one payment."""
     row = await get(session, invoice_id, locked=True)

@@ -417,6 +417,8 @@ async def by_ids(session: AsyncSession, ids: Collection[str]) -> Sequence[Notifi
 # The inbox ------------------------------------------------------------------------------------------------------------
 
 
+#: Unread notifications are counted up to here.
+MOST_COUNTED = 100
 _INBOX = Listing(of=NotificationRow, order=[NotificationRow.id])
 
 
@@ -429,6 +431,14 @@ async def inbox(
     if unread_only:
         part = (*part, row.read_at.is_(None))
     return await _INBOX.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def unread(session: AsyncSession, recipient: str) -> int:
+    """Count the unread notifications of a principal's inbox, up to `MOST_COUNTED`."""
+    row = NotificationRow
+    own = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None), row.read_at.is_(None))
+    first = select(row.id).where(*own).limit(MOST_COUNTED).subquery()
+    return (await session.scalar(select(func.count()).select_from(first))) or 0
 
 
 async def read(session: AsyncSession, recipient: str, notification_id: str, now: datetime) -> NotificationRow | None:

@@ -38,14 +38,14 @@ _ASKED = ("org_id", "principal", "role", "agent_id", "permissions", "created_by"
 class KeyRecord:
     """What a request needs to know of its key; it spends for its own department and project, else its agent's.
 
-    `permissions` are those beyond its role's.
+    `permissions` are those beyond its role's. The key of a person has no `secret_hash`.
     """
 
     org_id: str | None
     principal: str
     role: str
     agent_id: str | None
-    secret_hash: bytes
+    secret_hash: bytes | None
     expires_at: datetime | None
     revoked_at: datetime | None
     department_id: str | None
@@ -150,7 +150,12 @@ def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
 async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> ApiKey:
     if found.principal.lower() == key.principal.lower():
         key.principal = found.principal
+    if found.secret_hash is None:
+        # An invitation: it has no secret, and its end follows from the time of the request.
+        key.expires_at = found.expires_at
     refuse_other(found, key, _ASKED)
+    if found.secret_hash is None:
+        return found
     # The key was used: a new secret would lock its holder out and let the caller act in their place.
     again = (
         update(ApiKey)
@@ -174,23 +179,52 @@ async def unrevoked_of(session: AsyncSession, org_id: str, principal: str) -> Se
 
 async def active_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[ApiKey]:
     """Return the active keys of a principal of an organization, the oldest first."""
-    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
     whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
-    return (await session.scalars(select(ApiKey).where(*whose, *active).order_by(ApiKey.id))).all()
+    return (await session.scalars(select(ApiKey).where(*whose, *_active()).order_by(ApiKey.id))).all()
+
+
+def _active() -> Part:
+    return (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+
+
+async def invited(session: AsyncSession, org_id: str, principal: str) -> ApiKey | None:
+    """Return the key of a person who was invited and has not accepted yet; None if the invitation has ended."""
+    pending = (ApiKey.secret_hash.is_(None), ApiKey.accepted_at.is_(None), *_active())
+    whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower())
+    return (await session.scalars(select(ApiKey).where(*whose, *pending))).one_or_none()
+
+
+async def people_at(session: AsyncSession, address: str) -> Sequence[ApiKey]:
+    """Return the keys of the people who sign in with an address, in all organizations; needs a platform session."""
+    who = (ApiKey.secret_hash.is_(None), func.lower(ApiKey.principal) == address.lower())
+    found = select(ApiKey).where(*who, ApiKey.accepted_at.is_not(None), *_active())
+    return (await session.scalars(found.order_by(ApiKey.id))).all()
+
+
+async def invite_until(session: AsyncSession, key_id: str, until: datetime) -> ApiKey:
+    """Set the end of an invitation, and return the key."""
+    change = update(ApiKey).where(ApiKey.id == key_id).values(expires_at=until).returning(ApiKey)
+    return (await session.scalars(change, execution_options={"populate_existing": True})).one()
+
+
+async def sign_in(session: AsyncSession, key_id: str) -> bool:
+    """Note that a person signs in by mail; returns whether that accepts the invitation, which then does not end."""
+    first = update(ApiKey).where(ApiKey.id == key_id, ApiKey.accepted_at.is_(None))
+    accepted = await session.scalars(first.values(accepted_at=func.now(), expires_at=None).returning(ApiKey.id))
+    await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=func.now()))
+    return accepted.one_or_none() is not None
 
 
 async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
     """Return whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
-    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
-    query = select(ApiKey.id).where(ApiKey.id == key_id, *active)
+    query = select(ApiKey.id).where(ApiKey.id == key_id, *_active())
     return (await session.scalars(query.with_for_update(read=True) if held else query)).one_or_none() is not None
 
 
 async def seats(session: AsyncSession, org_id: str) -> int:
     """Count the people of an organization: its principals with an active key, other than agents."""
-    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
     people = select(func.count(func.lower(ApiKey.principal).distinct())).where(
-        ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *active
+        ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *_active()
     )
     return (await session.scalars(people)).one()
 
@@ -233,8 +267,7 @@ async def issued_with(session: AsyncSession, key_id: str, *, besides: str | None
     """
     made = select(ApiKey.id).where(ApiKey.issued_by == key_id, ApiKey.id != (besides or "")).cte(recursive=True)
     made = made.union(select(ApiKey.id).join(made, ApiKey.issued_by == made.c.id).where(ApiKey.id != (besides or "")))
-    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
-    query = select(ApiKey).where(ApiKey.id.in_(select(made.c.id)), *active)
+    query = select(ApiKey).where(ApiKey.id.in_(select(made.c.id)), *_active())
     return (await session.scalars(query.order_by(ApiKey.id.desc()))).all()
 
 
@@ -322,5 +355,5 @@ async def page(
     """Return a page of the keys that the session may see, newest first."""
     part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:
-        part = (*part, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+        part = (*part, *_active())
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)

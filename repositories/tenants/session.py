@@ -13,7 +13,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, first_id
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.
 CHANNEL = "bursar_sessions"
@@ -194,6 +194,44 @@ async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
     return any(ended)
 
 
+async def mailed(session: AsyncSession, *, org_id: str, since: datetime) -> Sequence[tuple[datetime, str]]:
+    """Return when links were mailed to the people of an organization since a time, and to whom."""
+    made = (SessionLink.org_id == org_id, SessionLink.id >= first_id("lnk", since - MARGIN), SessionLink.by_mail)
+    query = select(SessionLink.created_at, SessionLink.principal).where(*made, SessionLink.created_at > since)
+    return [(row.created_at, row.principal) for row in await session.execute(query)]
+
+
+async def end_mailed(session: AsyncSession, key_id: str, by: str) -> None:
+    """End the unused links that were mailed to a person."""
+    unused = (SessionLink.key_id == key_id, SessionLink.by_mail, SessionLink.used_at.is_(None))
+    gone = update(SessionLink).where(*unused, SessionLink.ended_at.is_(None))
+    await session.execute(gone.values(ended_at=func.now(), ended_by=by))
+
+
+async def roles_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[Role]:
+    """Return the roles in which a principal acts, or may: by its keys, sessions and links."""
+    by_key = select(ApiKey.role).where(
+        ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower(), ApiKey.revoked_at.is_(None)
+    )
+    others = (
+        select(row.role).where(
+            row.org_id == org_id, func.lower(row.principal) == principal.lower(), row.ended_at.is_(None)
+        )
+        for row in (Session, SessionLink)
+    )
+    return [Role(role) for role in (await session.scalars(by_key.union(*others))).all()]
+
+
+async def end_of_principal(session: AsyncSession, org_id: str, principal: str, by: str) -> list[str]:
+    """End every session and link of a principal, and return the ids of the sessions; needs a platform session."""
+    ended = list[str]()
+    for row in (SessionLink, Session):
+        whose = (row.org_id == org_id, func.lower(row.principal) == principal.lower(), row.ended_at.is_(None))
+        gone = update(row).where(*whose).values(ended_at=func.now(), ended_by=by).returning(row.id)
+        ended = sorted(await session.scalars(gone))
+    return ended
+
+
 async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
     """End every session and link of an organization; needs a platform session."""
     for row in (SessionLink, Session):
@@ -225,9 +263,10 @@ async def end_beside(session: AsyncSession, key: ApiKey) -> None:
 
 
 async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:
-    """Return a page of the usable links that the caller's session may see, newest first."""
+    """Return a page of the usable links that the caller's session may see, newest first; not those in mails."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
     part: Part = (
+        ~SessionLink.by_mail,
         SessionLink.used_at.is_(None),
         SessionLink.ended_at.is_(None),
         SessionLink.expires_at > func.now(),

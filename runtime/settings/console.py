@@ -1,11 +1,14 @@
 """Settings of the web console."""
 
+import base64
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from domain.billing.document.content import Look
 from runtime.settings.part import Part
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -14,6 +17,8 @@ Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 HARDEST = {"light": "#e5effc", "dark": "#2a313b"}
 #: WCAG 2.2, 1.4.3.
 LEAST_CONTRAST = 4.5
+LARGEST_LOGO = 256 * 1024
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def luminance(colour: str) -> float:
@@ -29,6 +34,30 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def logo_of(path: Path) -> str:
+    """Return a logo, a PNG or an SVG, as the text of an SVG.
+
+    Raises:
+        ValueError: it cannot be read, is too large, or is neither.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}.") from None
+    if len(content) > LARGEST_LOGO:
+        raise ValueError(f"{path} has more than {LARGEST_LOGO // 1024} KiB. Choose a smaller picture.")
+    if content.startswith(_PNG) and content[12:16] == b"IHDR":
+        width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
+        size, data = f'width="{width}" height="{height}"', base64.b64encode(content).decode()
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size}><image {size} href="data:image/png;base64,{data}"/></svg>'
+        )
+    text = content.decode(errors="replace")
+    if re.match(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg[\s>]", text, re.DOTALL) is None:
+        raise ValueError(f"{path} is neither a PNG nor an SVG.")
+    return text
+
+
 class ConsoleSettings(Part):
     """Settings of the web console."""
 
@@ -38,6 +67,20 @@ class ConsoleSettings(Part):
     brand_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] = "Bursar"
     brand_accent: Colour | None = None
     brand_accent_dark: Colour | None = None
+    brand_logo: Path | None = None
+
+    @field_validator("brand_logo")
+    @classmethod
+    def _logo_is_a_picture(cls, path: Path | None) -> Path | None:
+        """Refuse a logo that is none when the process starts, and not at the first document."""
+        if path is not None:
+            logo_of(path)
+        return path
+
+    @property
+    def look(self) -> Look:
+        """How documents look."""
+        return Look(logo_of(self.brand_logo) if self.brand_logo else "", self.brand_accent or "")
 
     @model_validator(mode="after")
     def _brand_can_be_read(self) -> Self:

@@ -105,6 +105,11 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         return f"{self.public_url.rstrip('/')}{CONSOLE}"
 
     @property
+    def mails_links(self) -> bool:
+        """Whether people can be invited and sign in by mail: links have an address, a mail server and a seal."""
+        return self.console_url is not None and self.mail_host is not None and self.signing_keys is not None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is missing without which everything starts and is weaker than it seems; a process logs it."""
         found = []

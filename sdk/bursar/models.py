@@ -151,6 +151,7 @@ Permission: TypeAlias = (
     | str
 )
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
+PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
@@ -489,6 +490,7 @@ class ApiKeyCreated(Model):
     permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
+    by_mail: bool = NOT_SENT
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     expires_at: datetime | None = NOT_SENT
@@ -522,6 +524,7 @@ class ApiKeyView(Model):
     permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
+    by_mail: bool = NOT_SENT
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     expires_at: datetime | None = NOT_SENT
@@ -647,6 +650,18 @@ class BatchAnswer(Model):
     """One answer for each item, in the order given."""
 
     data: list[ItemAnswer] = NOT_SENT
+
+
+class BilledTo(Model):
+    """Who an invoice is made out to: as it was finalised, or by the present billing profile."""
+
+    name: str = NOT_SENT
+    line1: str | None = NOT_SENT
+    line2: str | None = NOT_SENT
+    postal_code: str | None = NOT_SENT
+    city: str | None = NOT_SENT
+    country: str | None = NOT_SENT
+    vat_id: str | None = NOT_SENT
 
 
 class BillingQuoteView(Model):
@@ -1994,6 +2009,18 @@ class InboxEventView(Model):
     handled_at: datetime | None = NOT_SENT
 
 
+class InvitationView(Model):
+    """An invitation that was mailed."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    email: str = NOT_SENT
+    role: Role = NOT_SENT
+    invited_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+
+
 class InvoiceDetail(Model):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
@@ -2027,6 +2054,8 @@ class InvoiceDetail(Model):
     updated_at: datetime = NOT_SENT
     discarded_at: datetime | None = NOT_SENT
     transfer_id: str | None = NOT_SENT
+    billed_to: BilledTo = NOT_SENT
+    paid_at: datetime | None = NOT_SENT
     payments: list[PaidView] = NOT_SENT
     credit_notes: list[CreditNoteView] = NOT_SENT
 
@@ -2264,6 +2293,7 @@ class LinkPreview(Model):
     role: Role = NOT_SENT
     organization: NamedOrganization | None = NOT_SENT
     made_by: str = NOT_SENT
+    by_mail: bool = NOT_SENT
     expires_at: datetime = NOT_SENT
     path: str = NOT_SENT
     return_url: str | None = NOT_SENT
@@ -2390,6 +2420,7 @@ class MeView(Model):
     session: MeSession | None = NOT_SENT
     key_id: str | None = NOT_SENT
     environment: Environment = NOT_SENT
+    unread: int | None = NOT_SENT
     marks: MarksView | None = NOT_SENT
 
 
@@ -2977,6 +3008,29 @@ class PricingView(Model):
     model: PricingModel = NOT_SENT
     amount: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
+
+
+class PrincipalPage(Model):
+    """PrincipalPage."""
+
+    data: list[PrincipalView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PrincipalView(Model):
+    """A principal of an organization, and what it acts with."""
+
+    principal: str = NOT_SENT
+    role: Role = NOT_SENT
+    status: PrincipalStatus = NOT_SENT
+    keys: int = NOT_SENT
+    sessions: int = NOT_SENT
+    links: int = NOT_SENT
+    by_mail: bool = NOT_SENT
+    invited_by: str | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
+    accepted_at: datetime | None = NOT_SENT
+    last_used_at: datetime | None = NOT_SENT
 
 
 class ProfileView(Model):

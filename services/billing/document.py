@@ -23,6 +23,7 @@ from models.billing.tax_receipt import TaxReceipt
 from providers.formats import formats_of
 from repositories.billing import billing_profile, billing_terms, invoice_line
 from repositories.billing import credit_note as credit_notes
+from repositories.billing import invoice as invoices
 from repositories.billing import tax_receipt as tax_receipts
 from repositories.tenants import contact, organization
 from services.billing import invoice
@@ -84,7 +85,9 @@ async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party 
         Conflict: no seller is configured.
     """
     issued = await of_invoice(session, row, seller)
-    return replace(issued, paid_minor=issued.due_minor)
+    zone = await invoice.clock(session, row)
+    paid_at = invoices.paid_at(row, await invoices.payments_of(session, row.id)) or row.issued_at
+    return replace(issued, paid_minor=issued.due_minor, paid_on=paid_at.astimezone(zone).date())
 
 
 async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:

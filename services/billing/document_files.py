@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.document.content import Document, Party
+from domain.billing.document.content import PLAIN, Document, Look, Party
 from domain.billing.legal_entity import LegalEntities, UnknownEntity
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
@@ -46,9 +46,9 @@ class Documents:
         self._maker: DocumentMaker | None = None
 
     @classmethod
-    def of(cls, database: Database, templates: Path | None, entities: LegalEntities) -> Self:
+    def of(cls, database: Database, templates: Path | None, entities: LegalEntities, look: Look = PLAIN) -> Self:
         """Return the documents of a deployment, with an operator's folder of templates or the product's own."""
-        return cls(database, lambda: _maker(templates), entities)
+        return cls(database, lambda: _maker(templates, look), entities)
 
     def seller_of(self, series: str) -> Party | None:
         """Return the seller of a series; None where none is configured."""
@@ -137,8 +137,8 @@ class Documents:
 
 
 @cache
-def _maker(templates: Path | None) -> "DocumentMaker":
+def _maker(templates: Path | None, look: Look) -> "DocumentMaker":
     # Imported where it is used: most processes make no document.
     from providers.documents.maker import DocumentMaker
 
-    return DocumentMaker(templates)
+    return DocumentMaker(templates, look)

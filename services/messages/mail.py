@@ -15,6 +15,7 @@ from models.tenants.contact import OrganizationContacts
 from repositories.messages import mail as mails
 from repositories.tenants import audit, contact
 from runtime.identity import new_id
+from runtime.sealing import Sealer
 
 
 async def queue(
@@ -25,6 +26,8 @@ async def queue(
     kind: MailKind,
     data: Mapping[str, str],
     also: Sequence[str] = (),
+    to: str | None = None,
+    sealer: Sealer | None = None,
 ) -> None:
     """Queue a mail to an organization, in the transaction of the event that it is about; once for each key.
 
@@ -38,12 +41,18 @@ async def queue(
         kind: of the mail.
         data: the values of the kind, see `domain.common.mail`; amounts are decimal strings, days are like `2026-11-30`.
         also: addresses besides those of the contacts.
+        to: the only address, instead of the contacts.
+        sealer: seals the link, which nobody but the recipient may know.
 
     Raises:
         ValueError: the values are not those of the kind.
     """
     values = checked_values(kind, data)
     language, contacts = await contact.recipients(session, org_id, purpose_of(kind))
+    if to is not None:
+        contacts, also = (to,), ()
+    if sealer is not None:
+        values["link"] = sealer.seal(values["link"])
     recipients = tuple({address.casefold(): address for address in (*also, *contacts)}.values())
     await mails.add(
         session,

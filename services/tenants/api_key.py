@@ -64,8 +64,9 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, 
     was_made = await made_by(session, ApiKey, key.command_id) is not None
     if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
         await _refuse_beside_limited(session, actor)
+    # Nobody has a key beside a person's by inviting them: what it signs would be in the name of who has the other.
     # Of the platform's principals nobody has a key beside another's: what it did would be in the other's name.
-    may_be_second = own or (org_id is not None and actor.role in SECOND_KEYS)
+    may_be_second = own or (org_id is not None and actor.role in SECOND_KEYS and key.secret_hash is not None)
     most = keys.KEYS_OF_A_PRINCIPAL if may_be_second else 1
     people = 0 if org_id is None else await keys.seats(session, org_id)
     row = await keys.add(session, key, most=most, quota=None if org_id is None else rules.quota)

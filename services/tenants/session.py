@@ -149,28 +149,30 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
         Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link, _ = await open_link(session, link_id, now)
-    # Locked, because a key of another role could be issued meanwhile.
+    # Locked, because a key of another role could be issued meanwhile, or a person be revoked.
     await keys.lock(session, link.org_id)
     await _held(session, link)
     if not await sessions.use(session, link.id):
         raise LinkGone("used")
-    span = span_of(Role(link.role), now=now, key_expires_at=(await keys.get(session, link.key_id)).expires_at)
+    is_accepted = link.by_mail and await keys.sign_in(session, link.key_id)
+    until = None if link.by_mail else (await keys.get(session, link.key_id)).expires_at
+    span = span_of(Role(link.role), now=now, key_expires_at=until)
     row = Session(
         id=new_id("ses"),
         secret_hash=visit.secret_hash,
         key_id=link.key_id,
-        link_id=link.id,
+        link_id=None if link.by_mail else link.id,
         org_id=link.org_id,
         principal=link.principal,
         role=link.role,
         agent_id=link.agent_id,
-        made_by=link.made_by,
+        made_by=None if link.by_mail else link.made_by,
         browser=visit.browser,
         address=visit.address,
         idle_seconds=int(span.idle.total_seconds()),
         expires_at=span.expires_at,
     )
-    await sessions.add(session, row)
+    await sessions.add(session, row, most=MOST if link.by_mail else None)
     actor = Actor(
         principal=link.principal,
         role=Role(link.role),
@@ -178,8 +180,13 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
         agent_id=link.agent_id,
         request_id=visit.request_id,
         address=visit.address,
+        key_id=link.key_id if link.by_mail else None,
         session_id=row.id,
-        made_by=link.made_by,
+        made_by=row.made_by,
     )
+    if is_accepted:
+        await audit.record(session, actor, "invitation.accept", link.key_id, {"invited_by": link.made_by})
+    if link.by_mail:
+        await sessions.end_mailed(session, link.key_id, actor.qualified())
     await audit.record(session, actor, "session.open", row.id, {"browser": row.browser, "link_id": link.id})
     return link, row

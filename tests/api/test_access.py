@@ -44,6 +44,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/organizations"): (Permission.READ, None),
     ("POST", "/api-keys"): (Permission.MANAGE_KEYS, {"principal": "nobody", "role": "agent"}),
     ("GET", "/api-keys"): (Permission.READ_AUDIT, None),
+    ("GET", "/principals"): (Permission.READ_AUDIT, None),
+    ("POST", "/invitations"): (Permission.MANAGE_KEYS, {"email": "a@b.example", "role": "agent"}),
     ("POST", "/agents"): (Permission.MANAGE_AGENTS, {"name": "a", "organization_id": f"org_{NOBODY}"}),
     ("GET", "/agents"): (Permission.READ, None),
     ("POST", "/contracts"): (Permission.AWARD, {"agent_id": f"agt_{NOBODY}", "title": "a", "price": "1"}),
@@ -301,6 +303,7 @@ OBJECTS = {
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("DELETE", "/principals/{principal}"),
     ("DELETE", "/sessions/{session_id}"),
     ("DELETE", "/sessions/links/{link_id}"),
     ("GET", "/usage/meters/{meter_id}"),
@@ -413,8 +416,8 @@ WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
     "/webhooks/mail-bounces",
 }
-#: They take the token of a link instead of a key.
-BY_LINK = {"/sessions/links/preview", "/sessions/redeem"}
+#: They take the token of a link, or the address that it is mailed to, instead of a key.
+BY_LINK = {"/sessions/links/preview", "/sessions/redeem", "/sessions/mail"}
 OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | {
     ("POST", path) for path in WEBHOOKS | BY_LINK
 }
@@ -497,11 +500,13 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     await paid.look()
     moved = good(await stranger.owner.get("/billing/transactions?limit=1"))
     assert paid.payment is not None
+    hidden = {"principal": "hidden", "role": "member"}
     return {
         "payment_id": paid.terms.payment_id,
         "dispute_id": paid.payment.disputes[0].dispute_id,
         "organization_id": stranger.org_id,
         "key_id": parts[0],
+        "principal": good(await stranger.owner.post("/api-keys", hidden), 201)["principal"],
         "agent_id": agent["id"],
         "contract_id": contract["id"],
         "slug": project["slug"],

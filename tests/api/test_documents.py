@@ -16,6 +16,7 @@ from domain.payments.payment.purposes.invoice import invoice_paid
 from domain.payments.payment.terms import Purpose, PurposeKind
 from models.billing.document import StoredDocument
 from models.messages.alert import Alert
+from providers.formats import formats_of
 from runtime.database import Database
 from tests.activities.recording import record
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
@@ -79,7 +80,9 @@ async def test_a_paid_invoice_shows_its_payment_and_nothing_due(
     assert paid.payment is not None
     await record(database, invoice_paid(paid.payment, at=NOW))
     response = await reader.get(path)
-    for part in (made["number"], "Paid -10.00 USD", "Amount due 0.00 USD"):
+    paid_at = good(await reader.get(f"{PATH}/{made['id']}"))["paid_at"]
+    paid_on = f"Paid on {formats_of('en').day(paid_at[:10])}"
+    for part in (made["number"], "Paid -10.00 USD", "Amount due 0.00 USD", paid_on):
         assert part in words(response).replace("\N{MINUS SIGN}", "-")
     assert (await reader.get(path)).content == response.content
 

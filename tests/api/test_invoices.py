@@ -36,7 +36,9 @@ async def test_issued_invoice_is_shown_with_its_lines_and_what_is_due(
     issued_at, due_at = (datetime.fromisoformat(made[name]) for name in ("issued_at", "due_at"))
     assert due_at - issued_at == timedelta(days=14)
     for caller in (customer.member, customer.auditor, operator):
-        assert good(await caller.get(f"{PATH}/{made['id']}")) == {**made, "payments": [], "credit_notes": []}
+        shown = good(await caller.get(f"{PATH}/{made['id']}"))
+        assert shown.pop("billed_to")["name"] == good(await customer.owner.get("/me"))["organization"]["name"]
+        assert shown == {**made, "paid_at": None, "payments": [], "credit_notes": []}
     assert await receivable(database, customer) == -1000
     moved = good(await customer.auditor.get(f"/billing/transactions?reference={made['id']}"))["data"]
     assert [(each["kind"], each["amount"]) for each in moved] == [("invoice.issued", "-10.00")]

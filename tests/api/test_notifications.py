@@ -288,6 +288,19 @@ async def test_inbox_is_the_callers_and_nobody_elses(own: Tenant, database: Data
     assert good(await own.owner.get("/notifications?unread=true"))["data"] == []
 
 
+async def test_me_counts_what_the_caller_has_not_read(own: Tenant, database: Database, operator: Caller) -> None:
+    asked = {"params": {"unread": "true"}}
+    principal = str(good(await own.owner.get("/me"))["principal"])
+    for _ in range(2):
+        last = await told(database, own.org_id, principal)
+    assert good(await own.owner.get("/me", **asked))["unread"] == 2
+    assert good(await own.owner.get("/me"))["unread"] is None
+    assert good(await own.member.get("/me", **asked))["unread"] == 0
+    assert isinstance(good(await operator.get("/me", **asked))["unread"], int)
+    good(await own.owner.post(f"/notifications/{last}/read"))
+    assert good(await own.owner.get("/me", **asked))["unread"] == 1
+
+
 async def test_database_shows_a_tenant_only_what_is_its_principals(own: Tenant, database: Database) -> None:
     channel = await made(own.owner)
     principal = await principal_of(database, own.owner)

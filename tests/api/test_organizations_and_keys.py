@@ -77,6 +77,7 @@ async def test_secret_is_shown_once_and_only_its_hash_is_stored(operator: Caller
         row = await session.get_one(ApiKey, made["id"])
         kept = await session.scalar(text("SELECT string_agg(convert_from(body, 'UTF8'), '') FROM idempotency_keys"))
     assert parts[1] not in kept
+    assert row.secret_hash is not None
     assert parts[1].encode() not in row.secret_hash
     assert len(row.secret_hash) == 32
 

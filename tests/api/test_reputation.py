@@ -644,9 +644,9 @@ async def test_agents_of_a_suspended_organization_leave_the_public_leaderboard_u
 
     async def listed(query: str) -> bool:
         found = good(await client.owner.get(f"/reputation/leaderboard?limit=100{query}"))["data"]
-        is_listed: bool = studio.agent_id in {each["agent_id"] for each in found}
+        is_listed = studio.agent_id in {each["agent_id"] for each in found}
         assert good(await client.owner.get(f"/agents/{studio.agent_id}"))["can_be_hired"] is is_listed
-        return is_listed
+        return bool(is_listed)
 
     async def act(what: str) -> None:
         good(await operator.post(f"/organizations/{studio.org_id}/{what}", {"reason": "Looked at."}))

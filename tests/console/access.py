@@ -46,6 +46,8 @@ OBJECTS = {
     "marketplace": "offered",
     "organizations": "organization",
     "payments": "payment",
+    "people": "person",
+    "departments": "department",
     "pricing": "rule",
     "projects": "project",
     "rules": "alert_rule",
@@ -134,6 +136,13 @@ class Making:
     async def session(self) -> str:
         return str(good(await self.tenant.owner.post("/sessions", {}), 201)["id"])
 
+    async def department(self) -> str:
+        return str(good(await self.tenant.owner.post("/departments", {"name": new_key()}), 201)["id"])
+
+    async def person(self) -> str:
+        body = {"email": f"{new_key().lower()}@acme.example", "role": "member"}
+        return str(good(await self.tenant.owner.post("/invitations", body, key=new_key()), 201)["email"])
+
     async def link(self) -> str:
         body = {"principal": "guest", "role": "member", "expires_in": "P1D"}
         return str(good(await self.tenant.owner.post("/sessions/links", body), 201)["id"])
@@ -169,6 +178,8 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/agents/{id}/retire": Making.agent,
     "/platform/pricing/{id}/end": Making.price,
     "/platform/keys/{id}/revoke": Making.key,
+    "/{org}/departments/{id}/close": Making.department,
+    "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,
     "/{org}/settings/links/{id}/end": Making.link,

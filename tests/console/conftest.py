@@ -74,6 +74,8 @@ async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
         public_url=HERE,
         reputation_registrars="*",
         webhook_keys=WEBHOOK_KEYS,
+        mail_host="127.0.0.1",
+        mail_sender="hello@bursar.example",
         console_read_timeout=timedelta(minutes=1),
     )
     application = create_app(settings)
@@ -203,6 +205,7 @@ async def _used(tenant: Tenant, operator: Caller) -> str:  # noqa: F811
 
 async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
     """Make an object of each noun of settings and work."""
+    person = {"email": "maria@acme.example", "role": "member"}
     link = {"principal": "guest", "role": "member", "expires_in": "P1D"}
     agent = {
         "name": "Own agent",
@@ -213,6 +216,8 @@ async def _of_work(tenant: Tenant) -> dict[str, str]:  # noqa: F811
     return {
         "own_agent": good(await tenant.owner.post("/agents", agent), 201)["id"],
         "transfer": good(await tenant.owner.get("/billing/transactions"))["data"][0]["id"],
+        "person": good(await tenant.owner.post("/invitations", person, key=new_key()), 201)["email"],
+        "department": good(await tenant.owner.post("/departments", {"name": "Research"}), 201)["id"],
         "key": good(await tenant.owner.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"],
         "session": good(await tenant.owner.post("/sessions", {}), 201)["id"],
         "link": good(await tenant.owner.post("/sessions/links", link), 201)["id"],

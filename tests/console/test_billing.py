@@ -471,6 +471,26 @@ async def test_plan_is_subscribed_to_at_the_price_that_was_shown() -> None:
     assert (answer.status_code, "It costs more. Nothing was done." in answer.text) == (409, True)
 
 
+@pytest.mark.parametrize("page", ["checkout_url", "pay_url"])
+async def test_subscribing_leads_to_the_page_of_the_provider_by_itself(page: str) -> None:
+    held = {**HELD, page: "https://checkout.stripe.test/cs_1"}
+    fake = api(
+        **{
+            "GET_/billing/subscription": (200, held),
+            "POST_/billing/subscription": (201, held),
+            "GET_/billing/config": (200, CONFIG),
+        }
+    )
+    async with browser(fake, signed_in=True) as client:
+        answer = await client.post(f"{HERE}/change", data={**FORM, "plan": "starter", "by": "page"}, headers=OWN)
+        assert answer.headers["location"] == f"{HERE}/go"
+        led = (await client.get(f"{HERE}/go")).text
+        assert 'http-equiv="refresh" content="1; url=https://checkout.stripe.test/cs_1"' in led
+        assert "Pay for Starter" in led
+        held[page] = None
+        assert (await client.get(f"{HERE}/go")).headers["location"] == HERE
+
+
 @pytest.mark.parametrize(("by", "seen"), [("card", "12.00"), ("stored:pm_1", "12.00"), ("coin:BTC", None)])
 async def test_invoice_is_paid_as_much_as_was_shown(by: str, seen: str | None) -> None:
     fake = api(**{"POST_/billing/invoices/inv_1/pay": (201, {"id": "pay_1", "approval_url": None, "deposit": None})})

@@ -147,6 +147,18 @@ def test_a_period_names_its_first_and_last_day():
 
 
 @pytest.mark.parametrize(
+    ("start", "after", "days"),
+    [
+        ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", "1\N{EN DASH}30 Nov 2026"),
+        ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", "1 Nov 2026"),
+        ("2026-11-01T09:00:00Z", "2026-11-01T10:00:00Z", "1 Nov 2026"),
+    ],
+)
+def test_a_period_of_service_ends_on_the_day_before_the_next_one(start, after, days):
+    assert f.service_period(start, after, f.Prefs(locale="en_GB")) == days
+
+
+@pytest.mark.parametrize(
     ("iso", "text"),
     [
         ("2026-11-22T12:30:00Z", "in 3 hours"),

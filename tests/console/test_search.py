@@ -17,7 +17,7 @@ HREFS = {
     "agent": f"{BASE}/agents/x_1",
     "api_key": f"{BASE}/settings/keys?q=a%26b",
     "contract": f"{BASE}/contracts/x_1",
-    "department": f"{BASE}/limits",
+    "department": f"{BASE}/departments",
     "dispute": f"{BASE}/disputes/x_1",
     "escrow": f"{BASE}/escrows/x_1",
     "grant": "",

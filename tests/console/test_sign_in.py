@@ -19,6 +19,7 @@ PREVIEW = {
     "role": "finance",
     "organization": {"id": ORG, "name": "Acme <b>"},
     "made_by": "platform",
+    "by_mail": False,
     "expires_at": "2026-11-23T00:00:00Z",
     "path": f"/console/{ORG}/transactions",
     "return_url": "https://app.example.com/billing",

@@ -50,7 +50,14 @@ OF_PROVIDERS = {"ProviderStatus", "ProviderState", "BillState", "RefundStatus"}
 #: Statuses of what has no page.
 WITHOUT_A_PAGE = {"BillingRunStatus", "InvoiceItemStatus"}
 #: What the console says of objects whose API has fields in place of a status.
-OWN = {"agent", "event", "evidence", "key", "link", "milestone", "price_rule", "project", "session", "spend", "step"}
+OWN = {"agent", "department", "event", "evidence", "key", "link", "milestone"} | {
+    "price_rule",
+    "principal",
+    "project",
+    "session",
+    "spend",
+    "step",
+}
 #: Statuses that only a table lists.
 OF_TABLES = {"notification": "notifications"}
 

@@ -86,7 +86,6 @@ _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
-    **each("narrow_to", narrow="provider", metric="payments.failed"),
     **each("period", type="runs_out_within", threshold="", measure=""),
     **each("window", metric="credits.spent"),
 }
@@ -319,6 +318,20 @@ FORMS = (
         whole={"name": "Project #"},
         shown={"name": ""},
         checked=each("slug"),
+    ),
+    Typed(
+        "/console/{org}/departments/new",
+        "/{org}/departments/new",
+        "owner",
+        whole={"name": "Department #"},
+        shown={"name": ""},
+    ),
+    Typed(
+        "/console/{org}/people/new",
+        "/{org}/people/new",
+        "owner",
+        whole={"email": "person-#@acme.example", "role": "member"},
+        checked=each("email"),
     ),
     Typed(
         "/console/{org}/settings/keys/new",

@@ -27,6 +27,10 @@ VALUES = {
     "agent": "agt_01h455vb4pex5vsknk084sn02q",
     "endpoint": "we_01h455vb4pex5vsknk084sn02q",
     "disabled_on": "2026-11-30",
+    "organization": "org_01h455vb4pex5vsknk084sn02q",
+    "role": "member",
+    "until_on": "2026-11-30",
+    "minutes": "15",
 }
 
 

@@ -68,7 +68,8 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
         raise Invalid("expires_at must be in the future. Send a later time.", extra={"field": "expires_at"})
 
 
-def _rules(deps: Deps) -> service.Rules:
+def rules_of(deps: Deps) -> service.Rules:
+    """Return what the platform sets for keys."""
     settings = deps.settings
     return service.Rules(
         quota=settings.api_keys_per_organization,
@@ -126,7 +127,7 @@ async def create_api_key(
         )
         # The platform's role: a tenant raises no alerts.
         async with deps.database.platform() as session:
-            row = await service.issue(session, actor, key, _rules(deps), own=own)
+            row = await service.issue(session, actor, key, rules_of(deps), own=own)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 
     return await command.run(create, status_code=201, hide=frozenset({"secret"}))

@@ -37,6 +37,7 @@ class ApiKeyView(ResponseModel):
     permissions: list[Permission] = Field(description="The permissions that the key has beyond those of its role.")
     department_id: str | None = Field(description="The department for which the key spends; null for its agent's.")
     project_id: str | None = Field(description="The project for which the key spends; null for its agent's.")
+    by_mail: bool = Field(description="Whether it is of an invited person, who signs in by mail. It has no secret.")
     created_by: str = Field(description="The principal that issued the key.")
     created_at: datetime
     expires_at: datetime | None
@@ -82,6 +83,7 @@ def _fields(row: ApiKey) -> dict[str, object]:
         "permissions": row.permissions,
         "department_id": row.department_id,
         "project_id": row.project_id,
+        "by_mail": row.secret_hash is None,
         "created_by": row.created_by,
         "created_at": row.created_at,
         "expires_at": row.expires_at,

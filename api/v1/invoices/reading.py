@@ -34,7 +34,7 @@ from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_collection as collections
-from services.billing import document
+from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])
 
@@ -88,7 +88,9 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response:
         paid = list(await invoices.payments_of(session, row.id))
         own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
         tagged(response, own)
-        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC), own)
+        notes = await credit_notes.of_invoice(session, row.id)
+        buyer = await document.buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
+        return detail(row, paid, notes, datetime.now(UTC), own, buyer.party)
 
 
 @router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)

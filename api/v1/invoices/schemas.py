@@ -23,6 +23,7 @@ from api.fields import (
     example,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from domain.billing.document.content import Party
 from domain.billing.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause
 from domain.billing.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
 from domain.billing.invoice.state import InvoiceStatus, PausedFor, is_overdue
@@ -261,9 +262,23 @@ class PaidView(ResponseModel):
     amount: Exact
 
 
+class BilledTo(ResponseModel):
+    """Who an invoice is made out to: as it was finalised, or by the present billing profile."""
+
+    name: str
+    line1: str | None
+    line2: str | None
+    postal_code: str | None
+    city: str | None
+    country: str | None
+    vat_id: str | None
+
+
 class InvoiceDetail(InvoiceView):
     """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
+    billed_to: BilledTo
+    paid_at: datetime | None = Field(description="When the last of it was paid; null while it is not paid.")
     payments: list[PaidView]
     credit_notes: list[CreditNoteView]
 
@@ -349,13 +364,26 @@ def detail(
     notes: Iterable[CreditNoteRow],
     now: datetime,
     written: ObjectMetadata | None,
+    party: Party,
 ) -> InvoiceDetail:
-    """Show an invoice with what each payment has paid of it, and what was taken back."""
+    """Show an invoice with who is billed, what each payment has paid of it, and what was taken back."""
     payments = [
         PaidView(payment_id=each.payment_id, amount=format_amount(each.amount_minor, row.currency)) for each in paid
     ]
     return InvoiceDetail(
-        **view(row, now, written).model_dump(), payments=payments, credit_notes=[note_view(n) for n in notes]
+        **view(row, now, written).model_dump(),
+        billed_to=BilledTo(
+            name=party.name,
+            line1=party.line1,
+            line2=party.line2,
+            postal_code=party.postcode,
+            city=party.city,
+            country=party.country,
+            vat_id=party.vat_id,
+        ),
+        paid_at=invoices.paid_at(row, paid),
+        payments=payments,
+        credit_notes=[note_view(n) for n in notes],
     )
 
 

@@ -34,6 +34,7 @@ from domain.tenants.session import browser_of, idle_at, span_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
 from repositories.messages import change as changes
+from repositories.messages import notification as notifications
 from repositories.messages.change import Marks
 from repositories.tenants import api_key as keys
 from repositories.tenants import organization as organizations
@@ -44,11 +45,17 @@ from services.tenants import session as service
 router = Resource(tags=["sessions"])
 
 WithMarks = Annotated[bool, Query(description="Also return the marks of `GET /changes`.")]
+WithUnread = Annotated[bool, Query(description="Also return the number of unread notifications.")]
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
 async def get_me(
-    request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep, marks: WithMarks = False
+    request: Request,
+    deps: DepsDep,
+    actor: ActorDep,
+    identity: IdentityDep,
+    marks: WithMarks = False,
+    unread: WithUnread = False,
 ) -> MeView:
     """Show the caller: the principal, its role and permissions, and the session if there is one.
 
@@ -56,17 +63,18 @@ async def get_me(
     """
     organization = agent = session = None
     shown: Marks | None = None
-    if actor.org_id is not None:
-        async with deps.session_for(actor) as tenant:
-            row = await organizations.get(tenant, actor.org_id)
+    count: int | None = None
+    async with deps.session_for(actor) as reading:
+        if actor.org_id is not None:
+            row = await organizations.get(reading, actor.org_id)
             organization = MeOrganization(id=row.id, name=row.name, tier=row.tier)
             if actor.agent_id is not None:
-                agent = MeAgent(id=actor.agent_id, name=(await agents.get(tenant, actor.agent_id)).name)
-            if marks and actor.may(Permission.READ):
-                shown = await changes.marks(tenant, actor.org_id)
-    elif marks and actor.may(Permission.READ):
-        async with deps.session_for(actor) as platform:
-            shown = await changes.marks(platform, None)
+                agent = MeAgent(id=actor.agent_id, name=(await agents.get(reading, actor.agent_id)).name)
+        if marks and actor.may(Permission.READ):
+            shown = await changes.marks(reading, actor.org_id)
+        if unread and actor.may(Permission.BE_NOTIFIED):
+            await notifications.as_principal(reading, actor)
+            count = await notifications.unread(reading, notifications.recipient(actor))
     if identity.session is not None:
         span = identity.session.span
         used = datetime.now(UTC) if request.scope["state"]["is_use"] else identity.session.last_used_at
@@ -85,6 +93,7 @@ async def get_me(
         session=session,
         key_id=actor.key_id,
         environment=deps.settings.environment,
+        unread=count,
         marks=None if shown is None else MarksView.of(shown.marks, topics_for(actor)),
     )
 

@@ -182,6 +182,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
         role=Role(link.role),
         organization=NamedOrganization(id=link.org_id, name=name),
         made_by=link.made_by,
+        by_mail=link.by_mail,
         expires_at=link.expires_at,
         path=link.path,
         return_url=link.return_url,

@@ -50,6 +50,9 @@ class MeView(ResponseModel):
     session: MeSession | None = Field(description="The session; null for a request with a key.")
     key_id: str | None = Field(description="The key, or the key of the session; null if a link opened the session.")
     environment: Environment = Field(description="`sandbox` and `test` move no real money.")
+    unread: int | None = Field(
+        description="The number of unread notifications, 100 for more, if it was asked for and the caller gets any."
+    )
     marks: MarksView | None = Field(
         description="The marks of `GET /changes`, if they were asked for and the role may read."
     )
@@ -185,6 +188,7 @@ class LinkPreview(ResponseModel):
     role: Role
     organization: NamedOrganization | None
     made_by: str
+    by_mail: bool = Field(description="Whether the link was mailed to the principal, who is a person.")
     expires_at: datetime
     path: str
     return_url: str | None

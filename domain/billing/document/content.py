@@ -131,6 +131,18 @@ class Balance:
     amount_minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a deployment's documents look: a logo, as the text of an SVG, and the colour of titles, such as `#0b5f5f`."""
+
+    logo: str = ""
+    accent: str = ""
+
+
+#: No logo, and titles in black.
+PLAIN = Look()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document.
@@ -139,7 +151,7 @@ class Document:
         number: of the document.
         reductions: discounts on the whole document, which are already deducted from the lines' net amounts.
         includes_tax: whether the shown amounts of the lines include tax.
-        issued_on, due_on: days in the buyer's time zone.
+        issued_on, due_on, paid_on: days in the buyer's time zone.
         prepaid_minor: the amount paid with credits before the document was made (BT-113).
         paid_minor: the amount paid with money by then.
         rounded_minor: the amount deducted because no provider can charge it (BT-114, with a minus).
@@ -162,6 +174,7 @@ class Document:
     reductions: tuple[Reduction, ...] = ()
     includes_tax: bool = False
     due_on: date | None = None
+    paid_on: date | None = None
     prepaid_minor: int = 0
     paid_minor: int = 0
     rounded_minor: int = 0

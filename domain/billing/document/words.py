@@ -15,6 +15,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "number": {"en": "Number", "de": "Nummer"},
     "issued_on": {"en": "Date", "de": "Datum"},
     "due_on": {"en": "Due", "de": "Fällig"},
+    "paid_on": {"en": "Paid on", "de": "Bezahlt am"},
     "period": {"en": "Period", "de": "Zeitraum"},
     "corrected_reference": {"en": "Corrects", "de": "Korrigiert"},
     "payment_reference": {"en": "Payment", "de": "Zahlung"},

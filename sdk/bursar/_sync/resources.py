@@ -5247,18 +5247,102 @@ class TaxRates:
         )
 
 
+class Principals:
+    """Operations on principals."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        role: Literal[
+            "owner",
+            "admin",
+            "finance",
+            "member",
+            "auditor",
+            "agent",
+            "operator",
+            "arbiter",
+            "validator",
+            "accountant",
+            "platform_auditor",
+        ]
+        | str
+        | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.PrincipalView]:
+        """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
+
+        An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.PrincipalView,
+            "principals.list",
+            "/api/v1/principals",
+            {"organization_id": organization_id, "q": q, "role": role, "limit": limit, "cursor": cursor},
+        )
+
+    def revoke(self, principal: str, *, organization_id: str | Omitted = OMITTED) -> None:
+        """Revoke a principal at once: its keys, sessions, links and invitation end. Keys that it issued to others stay."""
+        self._caller.send(
+            "principals.revoke",
+            "DELETE",
+            f"/api/v1/principals/{segment(principal)}",
+            query={"organization_id": organization_id},
+        )
+
+    def invite(
+        self,
+        *,
+        email: str,
+        role: params.Role,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.InvitationView:
+        """Invite a person by mail, who becomes a principal with the address as its name by opening the link.
+
+        The link is valid for seven days, once. After that the person signs in by mail. Inviting somebody again who has not accepted sends another link. Owners and admins invite for the roles whose keys they may issue.
+        """
+        return self._caller.ask(
+            models.InvitationView,
+            "principals.invite",
+            "POST",
+            "/api/v1/invitations",
+            keyed=True,
+            key=idempotency_key,
+            body={"organization_id": organization_id, "email": email, "role": role},
+        )
+
+    def mail_link(self, *, email: str) -> None:
+        """Mail a link that opens a session to a person who signs in by mail, valid for 15 minutes, once. No key is needed.
+
+        The response is the same for every address, and takes the same time. Requests count against the client's address.
+        """
+        self._caller.send(
+            "principals.mail_link", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
+        )
+
+
 class Sessions:
     """Operations on sessions."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
+    def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
         """Show the caller: the principal, its role and permissions, and the session if there is one.
 
         With `marks`, a page that follows changes needs only this call to begin.
         """
-        return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
+        return self._caller.ask(
+            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
+        )
 
     def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
@@ -6841,6 +6925,7 @@ class Resources(Caller):
         self.billing_terms = BillingTerms(self)
         self.billing_profile = BillingProfile(self)
         self.tax_rates = TaxRates(self)
+        self.principals = Principals(self)
         self.sessions = Sessions(self)
         self.session_links = SessionLinks(self)
         self.audit = Audit(self)

@@ -85,6 +85,16 @@ async def session(world: World) -> str:
     return made
 
 
+async def department(world: World) -> str:
+    return str(good(await world.client.post("/departments", {"name": "Research"}), 201)["id"])
+
+
+async def person(world: World) -> str:
+    """Return the address of somebody who was invited."""
+    body = {"email": "maria@acme.example", "role": "member"}
+    return str(good(await world.client.post("/invitations", body), 201)["email"])
+
+
 async def link(world: World) -> str:
     body = {"principal": "guest", "role": "member", "expires_in": "P1D"}
     made: str = good(await world.client.post("/sessions/links", body), 201)["id"]
@@ -220,6 +230,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "own_channel": own_channel,
     "session": session,
     "link": link,
+    "person": person,
+    "department": department,
     "payment": payment,
     "authorized": authorized,
     "chargeback": chargeback,

@@ -1,0 +1,1 @@
+"""The principals of an organization, and invitations of people."""

@@ -1,0 +1,1 @@
+"""Departments of an organization, and for which of them keys spend."""

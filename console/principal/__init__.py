@@ -1,0 +1,1 @@
+"""People and other principals of an organization: listed, invited, revoked."""
