@@ -329,7 +329,7 @@ WEBHOOKS = {
     "/webhooks/mail-bounces",
 }
 #: They take the token of a link instead of a key.
-BY_LINK = {"/sessions/links/preview", "/sessions/redeem"}
+BY_LINK = {"/sessions/links/preview", "/sessions/redeem", "/sessions/mail"}
 OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS | BY_LINK}
 
 
