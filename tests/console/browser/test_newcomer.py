@@ -35,8 +35,9 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
     buyer: Company = await company(world, "owner", credits="200")
     seller = await company(world, "owner")
     _, name = await agent_of(seller)
+    stripe = urlsplit(world.running.stripe_api_base).netloc
     async with open_window() as window:
-        window.heard.hosts.add(urlsplit(world.running.stripe_api_base).netloc)
+        window.heard.hosts.add(stripe)
         someone = Newcomer(window)
         await window.go("/console/sign-in")
         await someone.write("API key", buyer.people["owner"].token)
@@ -64,5 +65,9 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
 
         await someone.click("Free: upgrade")
         await someone.click("Choose Starter")
+        await someone.click("Subscribe for 29.00 USD a month")
+        # The console leads on to the provider's page by itself.
+        await window.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe)
         await someone.click("Subscribe")
+        await someone.reads("Starter", "500.00 credits")
     assert someone.clicks <= MOST_CLICKS
