@@ -312,7 +312,7 @@ def test_a_report_that_did_not_answer_says_so_and_is_asked_for_again_for_the_sam
     assert "Try again" in body
 
 
-BILLING_RUN = {
+BILLING_RUN: dict[str, Any] = {
     "period": "2026-10",
     "status": "running",
     "ready_at": AT,

@@ -150,7 +150,8 @@ def test_only_charts_and_the_labels_of_cells_make_markup():
 def test_cells_say_the_head_of_their_column_and_no_more():
     rows = rendered(
         "{% call ui.table('T', (('Work', ''), (x, 'num'), ('', ''))) %}"
-        "<tr><th scope='row'>{{ x }}</th><td>1</td><td></td></tr><tr><th scope='row'>b</th><td>2</td></tr>{% endcall %}",
+        "<tr><th scope='row'>{{ x }}</th><td>1</td><td></td></tr>"
+        "<tr><th scope='row'>b</th><td>2</td></tr>{% endcall %}",
         x='"><td>',
     )
     assert rows.count('<td data-label="&#34;&gt;&lt;td&gt;">') == 2

@@ -44,7 +44,10 @@ def test_a_deadline_says_what_will_happen_and_not_what_has(state):
 def test_the_second_deadline_of_a_dispute_names_the_split():
     overdue = disputed()
     overdue = replace(overdue, dispute=replace(overdue.dispute, overdue_alerted=True))
-    assert next_deadline(overdue).what == "if not decided by then, it is split by the contract's default, 0.50 to the payee"
+    assert (
+        next_deadline(overdue).what
+        == "if not decided by then, it is split by the contract's default, 0.50 to the payee"
+    )
 
 
 @pytest.mark.parametrize("state", [opened, funded, delivered, disputed])

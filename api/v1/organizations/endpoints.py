@@ -194,8 +194,8 @@ async def change_tier(
 ) -> Response:
     """Change the tier of an organization. For operators.
 
-    A lower tier keeps running deployments, but nothing new can be deployed above its limits. A higher tier frees the slots that
-    are no longer needed.
+    A lower tier keeps running deployments, but nothing new can be deployed above its limits. A higher tier frees the
+    slots that are no longer needed.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)

@@ -26,7 +26,9 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
         await payer.command("Add evidence", What_it_shows="Page four is not")
         await payer.told("Your evidence is added.")
         arbiter = await at(world.arbiter, "/console/platform/decisions")
-        await payer.sees("Disputed You are here", "Both sides can add evidence. Then an arbiter decides.", "If nobody acts:")
+        await payer.sees(
+            "Disputed You are here", "Both sides can add evidence. Then an arbiter decides.", "If nobody acts:"
+        )
         await arbiter.press(f"Disputed by {buyer.name} {NONCE}", link=True)
         await arbiter.sees("It is as agreed", "Page four is not")
         await arbiter.press("Decide", link=True)
