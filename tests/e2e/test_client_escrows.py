@@ -79,7 +79,7 @@ async def test_what_an_escrow_cannot_do_is_refused(market: Market) -> None:
         await market.finance.escrows.approve(delivered.id)
     assert (stranger.value.status, stranger.value.code) == (403, "escrow.not_a_signatory")
     with pytest.raises(bursar.Conflict) as stale:
-        await escrows.approve(delivered.id, delivery=1)
+        await escrows.approve(delivered.id, delivery=2)
     assert stale.value.code == "escrow.delivery_changed"
     with pytest.raises(bursar.APIError) as much:
         await escrows.refund(delivered.id, amount="5.01")
