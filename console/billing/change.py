@@ -191,10 +191,10 @@ def _seats(seats: int | None, prefs: Prefs) -> str:
 
 
 def _payment_options(methods: Answer) -> tuple[tuple[str, str, str], ...]:
-    page = (PAGE, "Another method", "On the provider's page")
     stored = methods.body["data"] if methods.ok else []
     # Without a default, the only method there is is charged; of several the API would not know which.
     charged = [each for each in stored if each["is_default"]] or (stored if len(stored) == 1 else [])
+    page = (PAGE, "Another method" if charged else "By card or bank debit", "On Stripe's page")
     return (*((STORED, words_of(each), "Stored, and charged at once") for each in charged), page)
 
 

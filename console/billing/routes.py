@@ -39,7 +39,11 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     )
     may_change = visit.may(Permission.MANAGE_BILLING)
     now = datetime.now(UTC)
-    page = view.page(answers, form or blank(), visit.choices.prefs, visit.base, now, may_change=may_change)
+    # Who comes back from the provider's page may have paid; the books say so a moment later.
+    came_back = "returned" in visit.request.query_params
+    page = view.page(
+        answers, form or blank(), visit.choices.prefs, visit.base, now, may_change=may_change, came_back=came_back
+    )
     return await visit.render("billing/page.html", page, status)
 
 
@@ -100,7 +104,7 @@ async def change(visit: Visit) -> Response:
         named = {"currency": form.maybe("currency"), "max_amount": form.maybe("most")}
         body |= {name: value for name, value in named.items() if value is not None}
         if form.text("by") == changing.PAGE:
-            back = visit.address_of("/billing")
+            back = visit.address_of("/billing?returned=1")
             body |= {"checkout": True} | ({"return_url": back} if back else {})
         body |= {"trial": True} if form.text("trial") else {}
     else:

@@ -89,6 +89,7 @@ class Billing:
     """The page. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
+        confirming: the reader comes back from paying, and the provider has not said yet that it was paid.
         plan: what the organization is on, whether it is subscribed to or given.
         held: the subscription; None if there is none.
         plans: leads to the comparison.
@@ -96,6 +97,7 @@ class Billing:
 
     title: str
     form: Shown
+    confirming: bool
     plan: str
     plans: str
     held: Held | None
@@ -108,7 +110,14 @@ class Billing:
 
 
 def page(
-    answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, now: datetime, *, may_change: bool
+    answers: Mapping[str, Answer],
+    form: Shown,
+    prefs: Prefs,
+    base: str,
+    now: datetime,
+    *,
+    may_change: bool,
+    came_back: bool = False,
 ) -> Billing:
     """Return the page for `subscription`, `entitlements`, `config`, `upcoming` and `invoices` of the API."""
     here = f"{base}/billing"
@@ -118,6 +127,7 @@ def page(
     return Billing(
         title="Billing",
         form=form,
+        confirming=came_back and held is not None and bool(held["checkout_url"]),
         plan=title_of(entitlements.body["plan"], config) if answered(entitlements) else "",
         plans=f"{here}/plans",
         held=None if held is None else held_of(held, config, prefs, here, now, may_change=may_change),
@@ -155,7 +165,7 @@ def held_of(
         next=next_of(held, config, prefs, now),
         change=f"{here}/plans" if "change" in ways else "",
         net=f"Due {held['net_days']} days after its invoice." if held["net_days"] else "",
-        checkout=external("Go to the provider's page", checkout) if checkout and may_change else None,
+        checkout=external(f"Continue to {company('stripe')}", checkout) if checkout and may_change else None,
         checkout_until=moment(until, prefs) if checkout and until else None,
         pay=external("Pay what is due", held["pay_url"]) if held["pay_url"] and may_change else None,
         cancel=f"{here}/cancel" if "cancel" in ways else "",
@@ -167,7 +177,7 @@ def held_of(
 
 def go(held: Mapping[str, Any], url: str, config: Answer, prefs: Prefs, here: str) -> Go:
     """Return the page that leads to the provider, where what is due for the subscription is paid."""
-    provider = external("Go to the provider's page", url)
+    provider = external(f"Continue to {company('stripe')}", url)
     return Go(
         title=f"Pay for {title_of(held['plan'], config)}",
         crumbs=(Link(label="Billing", href=here),),

@@ -69,5 +69,6 @@ async def test_newcomer_hires_pays_disputes_and_subscribes_in_a_few_clicks(world
         # The console leads on to the provider's page by itself.
         await window.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe)
         await someone.click("Subscribe")
-        await someone.reads("Starter", "500.00 credits")
+        await someone.reads("Starter", "500.00 credits", "Active")
+        assert "continue below" not in await window.page.inner_text("main")
     assert someone.clicks <= MOST_CLICKS
