@@ -61,6 +61,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         now=datetime.now(UTC),
         accepts=accepts,
         opens=opens,
+        is_seen=(await visit.ask(f"/agents/{contract['agent_id']}")).ok,
     )
     return await visit.render("contract/page.html", page, status)
 
@@ -93,10 +94,12 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
         return visit.done(f"{visit.base}/marketplace")
     settings = console_of(visit.request).settings
     defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
-    agent = (await visit.ask(_agent(chosen))).need()
+    answers = await visit.ask_all(agent=(_agent(chosen), {}), config=("/billing/config", {}))
+    agent = answers["agent"].need()
     page = award.page(
         form or blank(**award.first(agent)),
         agent,
+        answers["config"],
         visit.base,
         visit.choices.prefs,
         defaults,

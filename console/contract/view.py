@@ -74,6 +74,7 @@ class Contract:
         open: where its escrow is opened; the same.
         open_by: until when it can be opened; None once it is.
         escrow: the escrow's page; empty if it has none.
+        profile: the agent's; empty for those who do not see it.
     """
 
     title: str
@@ -92,6 +93,7 @@ class Contract:
     payer: str
     payee: str
     agent: str
+    profile: str
     terms: tuple[Fact, ...]
     milestones: tuple[Part, ...]
     at: Moment
@@ -164,6 +166,7 @@ def one(
     now: datetime,
     accepts: bool,
     opens: bool,
+    is_seen: bool,
 ) -> Contract:
     """Return the page of one contract.
 
@@ -176,6 +179,7 @@ def one(
         now: the time.
         accepts: whether the reader may accept it while it is proposed.
         opens: whether the reader may open its escrow once it is accepted.
+        is_seen: whether the reader sees the agent, which can be private to the other party.
     """
     here = f"{base}/contracts/{contract['id']}"
     status = contract["status"]
@@ -198,6 +202,7 @@ def one(
         payer=contract["payer_name"],
         payee=contract["payee_name"],
         agent=contract["agent_name"],
+        profile=f"{base}/marketplace/{contract['agent_id']}" if is_seen else "",
         terms=terms(contract, prefs),
         milestones=tuple(
             Part(name=each["name"], amount=amount(each["amount"], contract["currency"], prefs))

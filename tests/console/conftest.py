@@ -219,11 +219,20 @@ async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict
         "opened": await escrow_between(operator, database, tenant, tenant, owner, at=now),
         "funded": await funded_escrow(operator, database, tenant, tenant, owner, at=now),
         "escrow": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
+        "settled": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
         "disputed": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
     }
     payer = Actor(principal=owner, role=Role.OWNER, org_id=tenant.org_id)
     frozen = commands.dispute(await state(database, found["disputed"]), actor=payer, reason="Not whole", now=now)
     await write(database, frozen, at=now)
+    judge, delivered = Actor(principal="validator", role=Role.VALIDATOR), await state(database, found["settled"])
+    assert delivered.delivery
+    number = delivered.delivery.number
+    await write(
+        database,
+        commands.validate(delivered, actor=judge, score_e4=10_000, note=None, now=now, delivery=number),
+        at=now,
+    )
     return found
 
 

@@ -98,6 +98,7 @@ PAGES = (
     Page("/console/{org}/escrows?status=funded&currency=CREDIT&from=2026-01-01", ESCROWS),
     Page("/console/{org}/escrows/{escrow}", ESCROWS),
     Page("/console/{org}/escrows/{disputed}", ESCROWS),
+    Page("/console/{org}/escrows/{settled}/feedback", ESCROWS),
     Page("/console/{org}/escrows/new?agent={own_agent}", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/contracts", ESCROWS),
     Page("/console/{org}/contracts?status=accepted&q=Job", ESCROWS),

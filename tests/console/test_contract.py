@@ -25,6 +25,7 @@ ONE: dict[str, Any] = {
     "payer_name": "Acme",
     "payee_name": "Studio",
     "agent_name": "Summariser",
+    "agent_id": "agt_1",
     "outside_listing": [],
     "accept_by": None,
     "open_by": LATER,
@@ -33,8 +34,16 @@ ONE: dict[str, Any] = {
 }
 
 
-def shown(escrow: Answer, *, accepts: bool = True, opens: bool = True, **changes: Any) -> view.Contract:
-    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, accepts=accepts, opens=opens)
+def shown(
+    escrow: Answer, *, accepts: bool = True, opens: bool = True, is_seen: bool = True, **changes: Any
+) -> view.Contract:
+    rights = {"accepts": accepts, "opens": opens, "is_seen": is_seen}
+    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, **rights)
+
+
+def test_contract_leads_to_the_profile_of_an_agent_that_the_reader_sees() -> None:
+    assert shown(said(ESCROW)).profile == f"{BASE}/marketplace/agt_1"
+    assert shown(said(ESCROW), is_seen=False).profile == ""
 
 
 @pytest.mark.parametrize("status", ContractStatus)

@@ -126,6 +126,13 @@ def test_month_that_was_paid_says_what_becomes_of_it() -> None:
     assert library.row({**month, "renews": False, "has_access": False}, Prefs(), "").until.startswith("Ended")
 
 
+CONFIG: dict[str, Any] = {
+    "providers": [{"name": "stripe", "currencies": ["CHF", "USD"]}, {"name": "crypto", "currencies": ["BTC"]}],
+    "credit_price": {"amount": "0.10", "currency": "USD"},
+    "crypto_assets": ["BTC"],
+}
+
+
 def market(**answers: Any) -> FakeApi:
     known = {
         f"GET /marketplace/agents/{AGENT}": (200, OFFER),
@@ -134,7 +141,7 @@ def market(**answers: Any) -> FakeApi:
         "GET /marketplace/library": (200, {"data": [], "next_cursor": None}),
         f"GET /reputation/history/{AGENT}": (200, {"data": [], "next_cursor": None}),
         "GET /reputation/feedback": (200, {"data": [], "next_cursor": None}),
-        "GET /billing/config": (200, {"providers": [{"name": "stripe"}, {"name": "crypto"}], "crypto_assets": ["BTC"]}),
+        "GET /billing/config": (200, CONFIG),
         "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
     }
     me = {
@@ -239,6 +246,10 @@ async def test_job_is_awarded_to_an_agent_that_was_chosen_and_the_form_names_it(
     assert 'name="price" type="text" value="10.00"' in page
     assert "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?" in review
     assert AGENT not in re.sub(r"<[^>]+>", "", review)
+    (choice,) = re.findall(r'<select id="f-currency".*?</select>', page)
+    named = re.findall(r'value="(\w+)"[^>]*>([^<]+)', choice)
+    first, rest = [("CREDIT", "Credits"), ("USD", "US Dollar (USD)")], [("BTC", "Bitcoin (BTC)")]
+    assert named == [*first, *rest, ("CHF", "Swiss Franc (CHF)")]
     assert api.commands() == []
 
 
