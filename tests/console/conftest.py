@@ -225,14 +225,9 @@ async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict
     payer = Actor(principal=owner, role=Role.OWNER, org_id=tenant.org_id)
     frozen = commands.dispute(await state(database, found["disputed"]), actor=payer, reason="Not whole", now=now)
     await write(database, frozen, at=now)
-    judge, delivered = Actor(principal="validator", role=Role.VALIDATOR), await state(database, found["settled"])
-    assert delivered.delivery
-    number = delivered.delivery.number
-    await write(
-        database,
-        commands.validate(delivered, actor=judge, score_e4=10_000, note=None, now=now, delivery=number),
-        at=now,
-    )
+    # Nothing is earned by it, which other pages would show.
+    returned = commands.refund(await state(database, found["settled"]), actor=payer, amount_minor=None)
+    await write(database, returned, at=now)
     return found
 
 

@@ -141,7 +141,7 @@ PAGES = (
     Page("/console/{org}/billing/end", ()),
     Page("/console/{org}/billing/resume", ()),
     Page("/console/{org}/marketplace", ESCROWS),
-    Page("/console/{org}/marketplace?q=reads&category=research&min_stars=4", ESCROWS),
+    Page("/console/{org}/marketplace?q=reads&category=research&min_stars=4&sort=rating", ESCROWS),
     Page("/console/{org}/marketplace/offers", ESCROWS),
     Page("/console/{org}/marketplace/offers?text=reads&model=one_time&currency=CREDIT&min_stars=4", ESCROWS),
     Page("/console/{org}/marketplace/{offered}", ESCROWS),
