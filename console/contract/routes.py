@@ -24,14 +24,20 @@ _MOST = 200
 
 async def show(visit: Visit) -> Response:
     """Show the contracts that the address asks for, those without an escrow first."""
-    found, escrows = await lists.find(visit, "/contracts", *view.FILTERS), None
+    found, escrows, seen = await lists.find(visit, "/contracts", *view.FILTERS), None, frozenset[str]()
     if found.rows:
         # An escrow is opened after its contract was awarded.
         oldest = min(each["created_at"] for each in found.rows)
-        escrows = await visit.ask("/escrows", **{"from": oldest, "limit": _MOST, **visit.scope})
+        answers = await visit.ask_all(
+            escrows=("/escrows", {"from": oldest, "limit": _MOST, **visit.scope}),
+            # Agents of others can be private.
+            agents=("/agents", {"id": sorted({each["agent_id"] for each in found.rows}), "limit": _MOST}),
+        )
+        escrows, agents = answers["escrows"], answers["agents"]
+        seen = frozenset(each["id"] for each in agents.body["data"]) if agents.ok else seen
     new = f"{visit.base}/escrows/new"
     offered = new if visit.may(Permission.AWARD) else ""
-    page = view.page(found, escrows, visit.choices.prefs, f"{visit.base}/contracts", offered)
+    page = view.page(found, escrows, seen, visit.choices.prefs, f"{visit.base}/contracts", offered)
     return await visit.render("contract/list.html", page, found.status)
 
 

@@ -94,6 +94,7 @@ class Meter:
 def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
     """Return the directory for what the API answered to `GET /agents`, or to `GET /marketplace/agents`."""
     here = f"{base}/marketplace"
+    options = {"category": tuple((each, titled(each)) for each in categories), "model": MODELS, "sort": _SORTS}
     card = offer_card if is_for_sale else agent_card
     return Directory(
         title=FIND,
@@ -105,10 +106,10 @@ def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is
             Tab(label="Buy or subscribe", href=f"{here}/offers", current=is_for_sale),
         ),
         is_for_sale=is_for_sale,
-        listed=found.listed("Agents", LABELS),
+        listed=found.listed("Agents", LABELS, words={name: dict(each) for name, each in options.items()}),
         models=(("", "Any"), *MODELS),
         stars=_STARS,
-        categories=(("", "Any"), *((each, titled(each)) for each in categories)),
+        categories=(("", "Any"), *options["category"]),
         sorts=_SORTS,
         cards=tuple(card(each, prefs, here) for each in found.rows),
         links=(Link(label="Library", href=f"{base}/library"), Link(label="Your agents", href=f"{base}/agents")),

@@ -158,6 +158,7 @@ async def page(
     wanted: Wanted,
     *,
     viewer: str | None,
+    ids: Sequence[str] | None = None,
     least_stars_e6: int | None = None,
     sort: AgentSort = AgentSort.NEWEST,
     after: Position | None,
@@ -184,11 +185,13 @@ async def page(
     if wanted.written:
         owner = viewer or org_id
         parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted.written)) for part in parts]
+    if ids is not None:
+        parts = [(*part, Agent.id.in_(ids)) for part in parts]
     if sort is not AgentSort.NEWEST:
         equal = {name: value for name, value in wanted.equal.items() if (name, value) not in _OF_HIRABLE}
         fitting = _LIST.judged(replace(wanted, equal=equal), frozenset(), Agent)
-        if org_id is not None or wanted.written:
-            fitting.append(or_(*(and_(*part) for part in parts)))
+        if org_id is not None or wanted.written or ids is not None:
+            fitting.append(or_(*(and_(true(), *part) for part in parts)))
         return await _ranked(session, sort, fitting, least_stars_e6, after=after, limit=limit)
     found = await _LIST.page(
         session,

@@ -616,6 +616,9 @@ async def test_agents_are_listed_in_the_order_that_was_asked_for(operator, datab
     assert (set(by_rating), by_rating[2:]) == ({made["Good"], studio.agent_id, made["Bad"]}, [made["Bad"]])
     assert await found(stranger.owner, sort="rating", q="good") == [made["Good"]]
     assert await found(stranger.owner, sort="jobs") == [studio.agent_id]
+    two = ",".join([made["Bad"], made["Hidden"]])
+    assert await found(stranger.owner, id=two, sort="rating") == await found(stranger.owner, id=two) == [made["Bad"]]
+    assert await found(studio.owner, id=two) == [made["Hidden"], made["Bad"]]
     # Of its own ones too, those that nobody else can hire are left out.
     assert made["Hidden"] not in await found(studio.owner, sort="rating")
     assert (await found(stranger.owner))[:3] == [fresh, made["Bad"], made["Good"]]

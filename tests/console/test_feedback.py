@@ -24,6 +24,9 @@ GIVEN: dict[str, Any] = {
 }
 
 
+WHO: dict[str, Any] = {**ME, "permissions": ["read", "read_billing", "dispute"]}
+
+
 def api(
     *given: dict[str, Any],
     ago: timedelta = DAY,
@@ -41,12 +44,12 @@ def api(
         **changes,
     }
     known = {
-        "GET /me": (200, {**ME, "permissions": ["read", "read_billing", "dispute"], **(me or {})}),
+        "GET /me": (200, WHO | (me or {})),
         f"GET /escrows/{ID}": (200, settled),
         f"GET /escrows/{ID}/actions": (200, {"actions": []}),
         f"GET /escrows/{ID}/timeline": (200, PAGE),
         f"GET /contracts/{CTR}": (200, CONTRACT),
-        f"GET /organizations/{ORG}": (200, {**ME["organization"], "status": "active"}),
+        f"GET /organizations/{ORG}": (200, {**WHO["organization"], "status": "active"}),
         "GET /reputation/feedback": (200, {"data": list(given), "next_cursor": None}),
     }
     return FakeApi(answers={**known, **(answers or {})})

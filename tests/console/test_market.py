@@ -188,11 +188,19 @@ async def test_directory_has_agents_to_hire_of_all_organizations_and_filters_tha
     listed = (200, {"data": [KNOWN], "next_cursor": None})
     api = market(**{"GET /agents": listed})
     async with browser(api, signed_in=True) as client:
-        page = (await client.get(f"{HERE}?q=sums&category=research")).text
+        page = (await client.get(f"{HERE}?q=sums&category=research&sort=rating")).text
     (query,) = [query for name, _, query in api.asked if name == "GET /agents"]
-    hired = {"visibility": "public", "active": "true", "q": "sums", "category": "research", "limit": "50"}
+    hired = {
+        "visibility": "public",
+        "active": "true",
+        "q": "sums",
+        "category": "research",
+        "sort": "rating",
+        "limit": "50",
+    }
     assert query == hired
     assert "<details><summary>Filters</summary>" in page
+    assert "Order: Best rated" in re.sub(r"<[^>]+>", "", page)
     assert f'href="{HERE}/{AGENT}"' in page
     assert f'href="{HERE}/offers"' in page
 

@@ -95,7 +95,7 @@ class Market:
             for number in range(len(self.made), until)
         ]
         for each in new:
-            each["jobs"] = min(each["evidence"], 30)
+            each["jobs"] = min(int(str(each["evidence"])), 30)
 
         def of(*names: str) -> list[list[Any]]:
             return [[each[name] for each in new] for name in names]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -13,10 +14,11 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText, etag
+from api.fields import AgentId, OrganizationId, Page, SearchText, etag
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of, split
 from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.pagination import MAX_LIMIT
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import (
@@ -89,6 +91,12 @@ _LIST = ListOf(
     category=Annotated[SearchText | None, Query(description="Only of this category.")],
     active=Annotated[bool, Query(description="Exclude retired agents.")],
     min_stars=MinStars,
+    id=Annotated[
+        list[AgentId] | None,
+        BeforeValidator(split),
+        Field(min_length=1, max_length=MAX_LIMIT),
+        Query(description=f"Only these, at most {MAX_LIMIT}. Several are separated by commas."),
+    ],
     sort=Annotated[
         AgentSort | None,
         Query(
@@ -116,7 +124,7 @@ async def list_agents(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(asked.organization_id, without=["active", "min_stars", "sort"])
+    wanted = asked.wanted(asked.organization_id, without=["active", "min_stars", "id", "sort"])
     if asked.get("active"):
         wanted = replace(wanted, equal={**wanted.equal, "retired_at": None})
 
@@ -127,6 +135,7 @@ async def list_agents(
             session,
             wanted,
             viewer=actor.org_id,
+            ids=asked.get("id"),
             least_stars_e6=stars_e6(asked.get("min_stars")),
             sort=sort,
             after=after,
