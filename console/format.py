@@ -22,7 +22,7 @@ from babel.dates import (
     format_timedelta,
     get_datetime_format,
 )
-from babel.numbers import get_decimal_symbol, get_group_symbol
+from babel.numbers import get_currency_name, get_decimal_symbol, get_group_symbol
 from babel.units import format_unit
 
 from domain.common.money import CREDIT, SCALES, SLOT
@@ -46,6 +46,8 @@ _NEAR: tuple[tuple[Literal["second", "minute", "hour", "day", "month", "year"], 
     ("month", timedelta(days=730)),
     ("year", timedelta.max),
 )
+#: Coins that CLDR has no name of.
+_COINS = {"BTC": "Bitcoin", "ETH": "Ether", "TON": "Toncoin", "USDC": "USD Coin"}
 #: An id of up to this length is shown whole.
 _WHOLE = 14
 
@@ -124,6 +126,14 @@ def amount(value: str, currency: str, prefs: Prefs = DEFAULT, *, signed: bool = 
 def money(value: str, currency: str, prefs: Prefs = DEFAULT) -> str:
     """Write an amount and its unit in one piece, such as `1,047.50 USD`, for sentences; see `amount`."""
     return amount(value, currency, prefs).text
+
+
+def currency_name(code: str) -> str:
+    """Write the name of a currency with its code; credits are called that, and an unknown code is written unchanged."""
+    if code == CREDIT:
+        return "Credits"
+    name = _COINS.get(code) or get_currency_name(code, locale="en")
+    return name if name == code else f"{name} ({code})"
 
 
 def unit(currency: str, value: Decimal) -> str:

@@ -150,19 +150,27 @@ class Found:
         """The rows of the API; none if it did not answer."""
         return tuple(self.answer.body["data"]) if self.answer is not None and self.answer.ok else ()
 
-    def listed(self, title: str, labels: Mapping[str, str], *, tabbed: Collection[str] = ()) -> Listed:
+    def listed(
+        self,
+        title: str,
+        labels: Mapping[str, str],
+        *,
+        tabbed: Collection[str] = (),
+        words: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Listed:
         """Return what stands around the rows.
 
         Args:
             title: of the list.
             labels: the words for filters; one that has none is not shown as a chip.
             tabbed: filters that choose between lists, any of which may be empty without anything being filtered out.
+            words: those of a filter's values, by the filters that are chosen by words.
         """
-        asked = self.asked
+        asked, chosen = self.asked, words or {}
         chips = (
             Chip(
                 label=labels[name],
-                value=dict(self.choices.get(name, ())).get(value, value),
+                value=chosen.get(name, dict(self.choices.get(name, ()))).get(value, value),
                 remove=asked.address(**{name: ""}),
             )
             for name, value in asked.given.items()

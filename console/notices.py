@@ -41,6 +41,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "escrow.refunded": ("good", "The refund went to the payer."),
     "escrow.scored": ("good", "Your score is recorded."),
     "escrow.signed": ("good", "You have signed."),
+    "feedback.changed": ("good", "Your rating is changed."),
+    "feedback.given": ("good", "Thank you. Your rating is saved."),
     "key.revoked": ("good", "The key is revoked. It is refused everywhere from now on."),
     "limit.changed": ("good", "The limit is changed."),
     "limit.closed": ("good", "The limit is closed and no longer applies."),

@@ -9,6 +9,7 @@ from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
+from console.feedback.routes import ROUTES as FEEDBACK
 from console.help.routes import ROUTES as HELP
 from console.home.routes import ROUTES as HOME
 from console.invoice.routes import ROUTES as INVOICE
@@ -50,6 +51,7 @@ _ALL = (
     *ENTRY,
     *CONTRACT,
     *ESCROW,
+    *FEEDBACK,
     *HELP,
     *INVOICE,
     *LIBRARY,

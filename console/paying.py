@@ -5,10 +5,12 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from console.format import currency_name
 from console.forms import Form
 from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.visit import Visit
+from domain.common.money import CREDIT
 
 #: A way to pay that is a stored method begins with this.
 STORED = "stored:"
@@ -44,6 +46,18 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
             (f"{COIN}{asset}", asset, "You send it to a one-time address") for asset in config.body["crypto_assets"]
         ]
     return tuple(found)
+
+
+def currencies(config: Answer, *first: str) -> tuple[tuple[str, str], ...]:
+    """Return the currencies that a price can be in, with their names: credits, then `first`, then what can be paid in.
+
+    Args:
+        config: of the API; without it there are only the first ones.
+        first: currencies that are likely here, or that were chosen before; empty ones are left out.
+    """
+    taken = {each for provider in config.body["providers"] for each in provider["currencies"]} if config.ok else set()
+    codes = dict.fromkeys((CREDIT, *filter(None, first), *sorted(taken, key=currency_name)))
+    return tuple((code, currency_name(code)) for code in codes)
 
 
 def options(visit: Visit, by: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any
 from console.escrow.terms import Fact
 from console.format import Amount, Prefs, amount, count
 from console.forms import Form, Shown, period, written
+from console.gateway import Answer
 from console.marketplace.view import FIND, Face, face_of, job_price
+from console.paying import currencies
 from console.widgets import Link
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel
@@ -51,6 +53,7 @@ class Award:
     price: str
     others: str
     signatory: str
+    currencies: tuple[tuple[str, str], ...]
     periods: tuple[Period, ...]
     share: str
     ways: tuple[tuple[str, str, str], ...]
@@ -88,12 +91,21 @@ def first(agent: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def page(form: Shown, agent: Mapping[str, Any], base: str, prefs: Prefs, defaults: Mapping[str, Any], me: str) -> Award:
+def page(
+    form: Shown,
+    agent: Mapping[str, Any],
+    config: Answer,
+    base: str,
+    prefs: Prefs,
+    defaults: Mapping[str, Any],
+    me: str,
+) -> Award:
     """Return the form.
 
     Args:
         form: as it is shown.
         agent: that is hired.
+        config: of `GET /billing/config`, for the currencies.
         base: where the organization's pages begin.
         prefs: how the reader reads.
         defaults: periods and share that apply where nothing is said, by their names in the API.
@@ -109,6 +121,7 @@ def page(form: Shown, agent: Mapping[str, Any], base: str, prefs: Prefs, default
         price=job_price(agent, prefs),
         others=others,
         signatory=me,
+        currencies=currencies(config, *_likely(form, agent, config)),
         periods=tuple(
             Period(name=name, label=label, hint=f"Left empty: {in_words(defaults[name], prefs)}.")
             for name, label in PERIODS.items()
@@ -121,6 +134,13 @@ def page(form: Shown, agent: Mapping[str, Any], base: str, prefs: Prefs, default
             ("", "Pay later", "No money moves now. You pay on the page of the escrow."),
         ),
     )
+
+
+def _likely(form: Shown, agent: Mapping[str, Any], config: Answer) -> tuple[str, ...]:
+    """Return the currencies that stand before all others: the agent's, that in which credits are sold, the chosen."""
+    bounds = agent["terms"].get("price") or {}
+    sold = config.body["credit_price"]["currency"] if config.ok else ""
+    return (agent["pricing"]["currency"] or "", bounds.get("currency") or "", sold, form.value("currency"))
 
 
 def review(form: Form, agent: Mapping[str, Any], base: str, prefs: Prefs) -> Review:

@@ -24,14 +24,20 @@ _MOST = 200
 
 async def show(visit: Visit) -> Response:
     """Show the contracts that the address asks for, those without an escrow first."""
-    found, escrows = await lists.find(visit, "/contracts", *view.FILTERS), None
+    found, escrows, seen = await lists.find(visit, "/contracts", *view.FILTERS), None, frozenset[str]()
     if found.rows:
         # An escrow is opened after its contract was awarded.
         oldest = min(each["created_at"] for each in found.rows)
-        escrows = await visit.ask("/escrows", **{"from": oldest, "limit": _MOST, **visit.scope})
+        answers = await visit.ask_all(
+            escrows=("/escrows", {"from": oldest, "limit": _MOST, **visit.scope}),
+            # Agents of others can be private.
+            agents=("/agents", {"id": sorted({each["agent_id"] for each in found.rows}), "limit": _MOST}),
+        )
+        escrows, agents = answers["escrows"], answers["agents"]
+        seen = frozenset(each["id"] for each in agents.body["data"]) if agents.ok else seen
     new = f"{visit.base}/escrows/new"
     offered = new if visit.may(Permission.AWARD) else ""
-    page = view.page(found, escrows, visit.choices.prefs, f"{visit.base}/contracts", offered)
+    page = view.page(found, escrows, seen, visit.choices.prefs, f"{visit.base}/contracts", offered)
     return await visit.render("contract/list.html", page, found.status)
 
 
@@ -61,6 +67,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         now=datetime.now(UTC),
         accepts=accepts,
         opens=opens,
+        is_seen=(await visit.ask(f"/agents/{contract['agent_id']}")).ok,
     )
     return await visit.render("contract/page.html", page, status)
 
@@ -93,10 +100,12 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
         return visit.done(f"{visit.base}/marketplace")
     settings = console_of(visit.request).settings
     defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
-    agent = (await visit.ask(_agent(chosen))).need()
+    answers = await visit.ask_all(agent=(_agent(chosen), {}), config=("/billing/config", {}))
+    agent = answers["agent"].need()
     page = award.page(
         form or blank(**award.first(agent)),
         agent,
+        answers["config"],
         visit.base,
         visit.choices.prefs,
         defaults,

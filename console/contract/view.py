@@ -1,6 +1,6 @@
 """What the pages of contracts show."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,13 +30,19 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One contract. `escrow` is the state of its escrow, None if it has none or that is not known."""
+    """One contract.
+
+    `escrow` is the state of its escrow, None if it has none or that is not known. `profile` is empty for those who do
+    not see the agent.
+    """
 
     href: str
     title: str
     status: Status
     payer: str
     payee: str
+    agent: str
+    profile: str
     price: Amount
     at: Moment
     escrow: Status | None
@@ -74,6 +80,7 @@ class Contract:
         open: where its escrow is opened; the same.
         open_by: until when it can be opened; None once it is.
         escrow: the escrow's page; empty if it has none.
+        profile: the agent's; empty for those who do not see it.
     """
 
     title: str
@@ -92,23 +99,25 @@ class Contract:
     payer: str
     payee: str
     agent: str
+    profile: str
     terms: tuple[Fact, ...]
     milestones: tuple[Part, ...]
     at: Moment
 
 
-def page(found: Found, escrows: Answer | None, prefs: Prefs, base: str, award: str) -> Contracts:
+def page(found: Found, escrows: Answer | None, seen: Collection[str], prefs: Prefs, base: str, award: str) -> Contracts:
     """Return the list for what the API answered.
 
     Args:
         found: of `GET /contracts`.
         escrows: of `GET /escrows` since the oldest of them; None if it was not asked for.
+        seen: the ids of those of their agents that the reader sees.
         prefs: how the reader reads.
         base: where the pages of contracts begin.
         award: where work is awarded; empty if one may not.
     """
     states = _states(escrows)
-    rows = [row(each, states, prefs, base) for each in found.rows]
+    rows = [row(each, states, seen, prefs, base) for each in found.rows]
     asked = found.asked
     status = asked.given.get("status", "")
     choices = (("All", ""), *((status_of("contract", each).word, each.value) for each in ContractStatus))
@@ -131,22 +140,28 @@ def _states(escrows: Answer | None) -> dict[str, str] | None:
     return {each["contract_id"]: each["status"] for each in escrows.body["data"]}
 
 
-def row(contract: Mapping[str, Any], states: Mapping[str, str] | None, prefs: Prefs, base: str) -> Row:
+def row(
+    contract: Mapping[str, Any], states: Mapping[str, str] | None, seen: Collection[str], prefs: Prefs, base: str
+) -> Row:
     """Return one contract of the API as a list shows it.
 
     Args:
         contract: as the API shows it.
         states: of the escrows, by their contracts' ids; None if they are not known.
+        seen: the ids of agents that the reader sees.
         prefs: how the reader reads.
         base: where the pages of contracts begin.
     """
     state = states.get(contract["id"]) if states else None
+    agent_id = contract["agent_id"]
     return Row(
         href=f"{base}/{contract['id']}",
         title=contract["title"],
         status=status_of("contract", contract["status"]),
         payer=contract["payer_name"],
-        payee=f"{contract['agent_name']} of {contract['payee_name']}",
+        payee=contract["payee_name"],
+        agent=contract["agent_name"],
+        profile=f"{base.removesuffix('/contracts')}/marketplace/{agent_id}" if agent_id in seen else "",
         price=amount(contract["price"], contract["currency"], prefs),
         at=moment(contract["created_at"], prefs),
         escrow=status_of("escrow", state) if state else None,
@@ -164,6 +179,7 @@ def one(
     now: datetime,
     accepts: bool,
     opens: bool,
+    is_seen: bool,
 ) -> Contract:
     """Return the page of one contract.
 
@@ -176,6 +192,7 @@ def one(
         now: the time.
         accepts: whether the reader may accept it while it is proposed.
         opens: whether the reader may open its escrow once it is accepted.
+        is_seen: whether the reader sees the agent, which can be private to the other party.
     """
     here = f"{base}/contracts/{contract['id']}"
     status = contract["status"]
@@ -198,6 +215,7 @@ def one(
         payer=contract["payer_name"],
         payee=contract["payee_name"],
         agent=contract["agent_name"],
+        profile=f"{base}/marketplace/{contract['agent_id']}" if is_seen else "",
         terms=terms(contract, prefs),
         milestones=tuple(
             Part(name=each["name"], amount=amount(each["amount"], contract["currency"], prefs))

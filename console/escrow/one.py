@@ -134,6 +134,7 @@ class One:
     terms: tuple[Fact, ...]
     terms_failed: Failed | None
     contract: str
+    feedback: Link | None
     run: str
 
 
@@ -148,6 +149,7 @@ class Around:
         contract: of the contract's page; empty if there is none.
         transfers: of a transfer's page, with `{id}` in it; empty if there is none.
         reader: the organization that reads it; empty for the platform's roles.
+        feedback: leads to the rating of the job; None for those who have none to give or read.
         run: of the escrow's run in the Temporal UI; empty for those who have no access there.
     """
 
@@ -157,6 +159,7 @@ class Around:
     contract: str = ""
     transfers: str = ""
     reader: str = ""
+    feedback: Link | None = None
     run: str = ""
 
 
@@ -222,6 +225,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         terms=terms(contract.body, prefs) if answered(contract) else (),
         terms_failed=_failed("Terms", contract, here),
         contract=around.contract,
+        feedback=around.feedback,
         run=around.run,
     )
 

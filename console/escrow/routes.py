@@ -12,6 +12,7 @@ from console import lists
 from console.escrow import asking, one, queue, view
 from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
+from console.feedback.routes import link_of
 from console.forms import Shown, at_fields, blank, query_form, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, options, payment_options, seen
@@ -86,6 +87,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         if visit.reads_money
         else "",
         reader="" if visit.me.is_platform else visit.org_id,
+        feedback=await link_of(visit, answers["escrow"].body),
         run=run_of(visit, answers["escrow"].body["workflow_id"]),
     )
     return await visit.render(

@@ -10,9 +10,10 @@ from console.format import Amount, Prefs, amount, count, money, titled
 from console.lists import Found, Listed
 from console.reputation.view import rating
 from console.widgets import Link, Tab
+from domain.marketplace.agent import AgentSort
 from domain.marketplace.offer import OfferModel
 
-FILTERS = ("q", "category", "min_stars")
+FILTERS = ("q", "category", "min_stars", "sort")
 OFFER_FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")
 LABELS = {
     "q": "Search",
@@ -23,6 +24,7 @@ LABELS = {
     "min_price": "At least",
     "max_price": "At most",
     "min_stars": "Stars",
+    "sort": "Order",
 }
 #: Where agents of others are found.
 FIND = "Find agents"
@@ -34,6 +36,7 @@ MODELS = (
     (OfferModel.USAGE.value, "By use"),
 )
 _STARS = (("", "Any"), ("3", "3 or more"), ("4", "4 or more"), ("4.5", "4.5 or more"))
+_SORTS = (("", "Newest"), (AgentSort.RATING.value, "Best rated"), (AgentSort.JOBS.value, "Most jobs"))
 #: So many colours the discs with initials have.
 _COLOURS = 6
 Options = tuple[tuple[str, str], ...]
@@ -75,6 +78,7 @@ class Directory:
     models: Options
     stars: Options
     categories: Options
+    sorts: Options
     cards: tuple[Card, ...]
     links: tuple[Link, ...]
 
@@ -90,6 +94,7 @@ class Meter:
 def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
     """Return the directory for what the API answered to `GET /agents`, or to `GET /marketplace/agents`."""
     here = f"{base}/marketplace"
+    options = {"category": tuple((each, titled(each)) for each in categories), "model": MODELS, "sort": _SORTS}
     card = offer_card if is_for_sale else agent_card
     return Directory(
         title=FIND,
@@ -101,10 +106,11 @@ def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is
             Tab(label="Buy or subscribe", href=f"{here}/offers", current=is_for_sale),
         ),
         is_for_sale=is_for_sale,
-        listed=found.listed("Agents", LABELS),
+        listed=found.listed("Agents", LABELS, words={name: dict(each) for name, each in options.items()}),
         models=(("", "Any"), *MODELS),
         stars=_STARS,
-        categories=(("", "Any"), *((each, titled(each)) for each in categories)),
+        categories=(("", "Any"), *options["category"]),
+        sorts=_SORTS,
         cards=tuple(card(each, prefs, here) for each in found.rows),
         links=(Link(label="Library", href=f"{base}/library"), Link(label="Your agents", href=f"{base}/agents")),
     )

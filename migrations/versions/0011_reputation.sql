@@ -88,9 +88,11 @@ CREATE TABLE reputation_agents (
     CONSTRAINT pk_reputation_agents PRIMARY KEY (agent_id),
     CONSTRAINT fk_reputation_agents_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents
 ) WITH (fillfactor = 80);
-CREATE INDEX ix_reputation_agents_category ON reputation_agents (category, board, band, rank_e6 DESC, agent_id)
+CREATE INDEX ix_reputation_agents_category ON reputation_agents (category, board, band, rank_e6, agent_id)
     WHERE category IS NOT NULL;
-CREATE INDEX ix_reputation_agents_rank ON reputation_agents (board, band, rank_e6 DESC, agent_id);
+CREATE INDEX ix_reputation_agents_jobs ON reputation_agents (succeeded, agent_id)
+    WHERE board = 'public' AND succeeded > 0;
+CREATE INDEX ix_reputation_agents_rank ON reputation_agents (board, band, rank_e6, agent_id);
 CREATE INDEX ix_reputation_agents_stale ON reputation_agents (agent_id) WHERE stale_at IS NOT NULL;
 SELECT pg_temp.row_security('reputation_agents');
 CREATE POLICY tenant_reads ON reputation_agents FOR SELECT TO bursar_api
@@ -187,9 +189,9 @@ CREATE TABLE reputation_scores (
     CONSTRAINT ck_reputation_scores_evidence CHECK (good_e6 >= 0 AND bad_e6 >= 0 AND held_e6 >= 0 AND since <= through),
     CONSTRAINT fk_reputation_scores_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents
 ) WITH (fillfactor = 80);
-CREATE INDEX ix_reputation_scores_category ON reputation_scores (category, dimension, board, band, rank_e6 DESC,
-    agent_id) WHERE category IS NOT NULL;
-CREATE INDEX ix_reputation_scores_rank ON reputation_scores (dimension, board, band, rank_e6 DESC, agent_id);
+CREATE INDEX ix_reputation_scores_category ON reputation_scores (category, dimension, board, band, rank_e6, agent_id)
+    WHERE category IS NOT NULL;
+CREATE INDEX ix_reputation_scores_rank ON reputation_scores (dimension, board, band, rank_e6, agent_id);
 SELECT pg_temp.row_security('reputation_scores');
 -- Scores are seen with the agent, whose own policy says by whom.
 CREATE POLICY tenant_reads ON reputation_scores FOR SELECT TO bursar_api

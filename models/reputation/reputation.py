@@ -20,7 +20,9 @@ _KINDS = ", ".join(f"'{kind}'" for kind in FactKind)
 _DIMENSIONS = "'task_success', 'response_time', 'reliability', 'collaboration', 'quality'"
 _ZERO = text("0")
 #: Leaderboards: rows of a board and a band by their rank.
-_BOARD = ("board", "band", text("rank_e6 DESC"), "agent_id")
+_BOARD = ("board", "band", "rank_e6", "agent_id")
+#: In the order of the jobs that they have done: agents that can be hired.
+_WITH_JOBS = text("board = 'public' AND succeeded > 0")
 _OF_CATEGORY = text("category IS NOT NULL")
 
 
@@ -171,6 +173,7 @@ class ReputationAgentRow(Base):
     __table_args__ = (
         Index("ix_reputation_agents_rank", *_BOARD),
         Index("ix_reputation_agents_category", "category", *_BOARD, postgresql_where=_OF_CATEGORY),
+        Index("ix_reputation_agents_jobs", "succeeded", "agent_id", postgresql_where=_WITH_JOBS),
         Index("ix_reputation_agents_stale", "agent_id", postgresql_where=text("stale_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
     )

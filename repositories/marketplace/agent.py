@@ -1,16 +1,17 @@
 """Agents."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import and_, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.common.text import rfc3339
-from domain.marketplace.agent import AgentRetired
+from domain.marketplace.agent import AgentRetired, AgentSort
+from domain.reputation.boards import MINIMUMS, Period, bands
 from domain.tenants.organization import OrganizationStatus
 from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
@@ -134,6 +135,21 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
     await marketplace.categorise(session, agent.id, category)
 
 
+_SCORED = ReputationAgentRow
+#: Literals, because a plan for any value would not use the partial index.
+_HIRABLE, _WITH_JOBS = _SCORED.board == literal_column("'public'"), _SCORED.succeeded > literal_column("0")
+#: Filters that all of them pass.
+_OF_HIRABLE = (("visibility", "public"), ("retired_at", None))
+_RANKED: dict[AgentSort, tuple[Listing[ReputationAgentRow], list[Part]]] = {
+    AgentSort.RATING: (
+        Listing(of=_SCORED, order=[_SCORED.rank_e6, _SCORED.agent_id], created=None),
+        [(_HIRABLE, _SCORED.band == band) for band in bands(Period.ALL, MINIMUMS[0])],
+    ),
+    AgentSort.JOBS: (
+        Listing(of=_SCORED, order=[_SCORED.succeeded, _SCORED.agent_id], created=None),
+        [(_HIRABLE, _WITH_JOBS)],
+    ),
+}
 _LIST = Listing(of=Agent, order=[Agent.id], prefix="agt", searched=("name", "description"))
 
 
@@ -142,11 +158,16 @@ async def page(
     wanted: Wanted,
     *,
     viewer: str | None,
+    ids: Sequence[str] | None = None,
     least_stars_e6: int | None = None,
+    sort: AgentSort = AgentSort.NEWEST,
     after: Position | None,
     limit: int,
 ) -> Found[Agent]:
-    """Return a page of agents, newest first: those of an organization, or all that the session may see.
+    """Return a page of agents: those of an organization, or all that the session may see.
+
+    Sorted by rating or jobs, there are only agents that everybody can hire and that have any. Then a position is that
+    number and the id, otherwise 0 and the id. Needs the platform's session then.
 
     `least_stars_e6` is the minimum mean score, in millionths. `viewer` is the organization that the session works for,
     null for the platform. It sees its own agents, and of others the public ones.
@@ -164,11 +185,43 @@ async def page(
     if wanted.written:
         owner = viewer or org_id
         parts = [(*part, *metadata.narrowed(Agent.id, "agt", owner, wanted.written)) for part in parts]
-    return await _LIST.page(
+    if ids is not None:
+        parts = [(*part, Agent.id.in_(ids)) for part in parts]
+    if sort is not AgentSort.NEWEST:
+        equal = {name: value for name, value in wanted.equal.items() if (name, value) not in _OF_HIRABLE}
+        fitting = _LIST.judged(replace(wanted, equal=equal), frozenset(), Agent)
+        if org_id is not None or wanted.written or ids is not None:
+            fitting.append(or_(*(and_(true(), *part) for part in parts)))
+        return await _ranked(session, sort, fitting, least_stars_e6, after=after, limit=limit)
+    found = await _LIST.page(
         session,
         wanted,
         parts,
-        after=after,
+        after=after and after[1:],
         limit=limit,
         besides=None if least_stars_e6 is None else lambda row: marketplace.stars_of(row.id) >= least_stars_e6,
     )
+    return Found(found.rows, found.following and (0, *found.following))
+
+
+async def _ranked(
+    session: AsyncSession,
+    sort: AgentSort,
+    fitting: Sequence[ColumnElement[bool]],
+    least_stars_e6: int | None,
+    *,
+    after: Position | None,
+    limit: int,
+) -> Found[Agent]:
+    """Return a page of the agents that fulfil conditions on their own rows, those that rank highest first."""
+
+    def fits(row: type[ReputationAgentRow]) -> ColumnElement[bool]:
+        of_agent = exists().where(Agent.id == row.agent_id, *fitting) if fitting else true()
+        return and_(of_agent, row.stars_e6 >= (least_stars_e6 or 0))
+
+    listing, parts = _RANKED[sort]
+    besides = None if not fitting and least_stars_e6 is None else fits
+    found = await listing.page(session, Wanted(), parts, after=after, limit=limit, besides=besides)
+    ids = [row.agent_id for row in found.rows]
+    shown = {row.id: row for row in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
+    return Found([shown[each] for each in ids if each in shown], found.following)

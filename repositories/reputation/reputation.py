@@ -307,10 +307,11 @@ SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
 FROM (
     SELECT top.* FROM unnest($1::text[]) AS wanted (board), unnest($2::smallint[]) AS ranked (band), LATERAL (
         SELECT s.agent_id, s.rank_e6, s.stars_e6, s.evidence_count FROM {table} s
-        WHERE s.board = wanted.board AND s.band = ranked.band {only} ORDER BY s.rank_e6 DESC, s.agent_id LIMIT $3
-    ) top ORDER BY rank_e6 DESC, agent_id LIMIT $3
+        WHERE s.board = wanted.board AND s.band = ranked.band {only} ORDER BY s.rank_e6 DESC, s.agent_id DESC
+        LIMIT $3
+    ) top ORDER BY rank_e6 DESC, agent_id DESC LIMIT $3
 ) r JOIN agents a ON a.id = r.agent_id
-ORDER BY r.rank_e6 DESC, r.agent_id
+ORDER BY r.rank_e6 DESC, r.agent_id DESC
 """
 
 

@@ -592,6 +592,42 @@ async def test_leaderboard_has_ten_places_unless_more_are_asked_for(operator, pa
     assert len(good(await client.owner.get(f"{path}?limit=11"))["data"]) == 11
 
 
+async def test_agents_are_listed_in_the_order_that_was_asked_for(operator, database, parties, stranger) -> None:
+    client, studio = parties
+    await settle(operator, database, client, studio, at=datetime.now(UTC))
+    made = {"Good": 1, "Bad": -1, "Hidden": 1}
+    for name, delta in made.items():
+        agent = {"name": name, "visibility": "private" if name == "Hidden" else "public"}
+        made[name] = good(await studio.owner.post("/agents", agent), 201)["id"]
+        body = {"agent_id": made[name], "event_type": "quality_reviewed", "score_delta": delta}
+        good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    fresh = good(await studio.owner.post("/agents", {"name": "Fresh"}), 201)["id"]
+
+    async def found(reader: Caller, **query: str) -> list[str]:
+        ids, asked = [], {"organization_id": studio.org_id, "limit": "1", **query}
+        while True:
+            page = good(await reader.get("/agents", params=asked))
+            ids += [row["id"] for row in page["data"]]
+            if page["next_cursor"] is None:
+                return ids
+            asked["cursor"] = page["next_cursor"]
+
+    by_rating = await found(stranger.owner, sort="rating")
+    assert (set(by_rating), by_rating[2:]) == ({made["Good"], studio.agent_id, made["Bad"]}, [made["Bad"]])
+    assert await found(stranger.owner, sort="rating", q="good") == [made["Good"]]
+    assert await found(stranger.owner, sort="jobs") == [studio.agent_id]
+    two = ",".join([made["Bad"], made["Hidden"]])
+    assert await found(stranger.owner, id=two, sort="rating") == await found(stranger.owner, id=two) == [made["Bad"]]
+    assert await found(studio.owner, id=two) == [made["Hidden"], made["Bad"]]
+    # Of its own ones too, those that nobody else can hire are left out.
+    assert made["Hidden"] not in await found(studio.owner, sort="rating")
+    assert (await found(stranger.owner))[:3] == [fresh, made["Bad"], made["Good"]]
+    cursor = good(await stranger.owner.get("/agents", params={"sort": "rating", "limit": "1"}))["next_cursor"]
+    other = {"sort": "jobs", "limit": "1", "cursor": cursor}
+    assert refused(await stranger.owner.get("/agents", params=other), 422, "request.invalid")["field"] == "cursor"
+    refused(await stranger.owner.get("/agents", params={"sort": "stars"}), 422, "request.invalid")
+
+
 async def test_agent_that_becomes_private_leaves_the_public_leaderboard_until_it_is_public_again(
     operator, parties
 ) -> None:

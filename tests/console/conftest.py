@@ -234,11 +234,15 @@ async def _escrows(tenant: Tenant, operator: Caller, database: Database) -> dict
         "opened": await escrow_between(operator, database, tenant, tenant, owner, at=now),
         "funded": await funded_escrow(operator, database, tenant, tenant, owner, at=now),
         "escrow": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
+        "settled": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
         "disputed": await delivered_escrow(operator, database, tenant, tenant, owner, times=1, at=now),
     }
     payer = Actor(principal=owner, role=Role.OWNER, org_id=tenant.org_id)
     frozen = commands.dispute(await state(database, found["disputed"]), actor=payer, reason="Not whole", now=now)
     await write(database, frozen, at=now)
+    # Nothing is earned by it, which other pages would show.
+    returned = commands.refund(await state(database, found["settled"]), actor=payer, amount_minor=None)
+    await write(database, returned, at=now)
     return found
 
 

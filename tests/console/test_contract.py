@@ -25,6 +25,7 @@ ONE: dict[str, Any] = {
     "payer_name": "Acme",
     "payee_name": "Studio",
     "agent_name": "Summariser",
+    "agent_id": "agt_1",
     "outside_listing": [],
     "accept_by": None,
     "open_by": LATER,
@@ -33,8 +34,18 @@ ONE: dict[str, Any] = {
 }
 
 
-def shown(escrow: Answer, *, accepts: bool = True, opens: bool = True, **changes: Any) -> view.Contract:
-    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, accepts=accepts, opens=opens)
+def shown(
+    escrow: Answer, *, accepts: bool = True, opens: bool = True, is_seen: bool = True, **changes: Any
+) -> view.Contract:
+    rights = {"accepts": accepts, "opens": opens, "is_seen": is_seen}
+    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, **rights)
+
+
+def test_contract_leads_to_the_profile_of_an_agent_that_the_reader_sees() -> None:
+    assert shown(said(ESCROW)).profile == f"{BASE}/marketplace/agt_1"
+    assert shown(said(ESCROW), is_seen=False).profile == ""
+    assert {row.profile for row in listed(None, "agt_1").rows} == {f"{BASE}/marketplace/agt_1"}
+    assert {row.profile for row in listed(None).rows} == {""}
 
 
 @pytest.mark.parametrize("status", ContractStatus)
@@ -60,12 +71,12 @@ def test_contract_that_waited_too_long_offers_no_escrow() -> None:
     assert (page.open, page.next) == ("", "Its escrow was not opened in time. Hire the agent again.")
 
 
-def listed(escrows: Answer | None) -> view.Contracts:
+def listed(escrows: Answer | None, *seen: str) -> view.Contracts:
     other = {**ONE, "id": "ctr_other", "title": "Without"}
     asked = Asked(path=BASE, given={}, query={}, form=Shown(key=""), zone="UTC", at_start=True)
     answer = said({"data": [ONE, other], "next_cursor": None})
     found = Found(asked=asked, answer=answer, beside={}, status=200)
-    return view.page(found, escrows, Prefs(), f"{BASE}/contracts", "")
+    return view.page(found, escrows, seen, Prefs(), f"{BASE}/contracts", "")
 
 
 def test_contracts_without_an_escrow_stand_first() -> None:

@@ -126,6 +126,13 @@ def test_month_that_was_paid_says_what_becomes_of_it() -> None:
     assert library.row({**month, "renews": False, "has_access": False}, Prefs(), "").until.startswith("Ended")
 
 
+CONFIG: dict[str, Any] = {
+    "providers": [{"name": "stripe", "currencies": ["CHF", "USD"]}, {"name": "crypto", "currencies": ["BTC"]}],
+    "credit_price": {"amount": "0.10", "currency": "USD"},
+    "crypto_assets": ["BTC"],
+}
+
+
 def market(**answers: Any) -> FakeApi:
     known = {
         f"GET /marketplace/agents/{AGENT}": (200, OFFER),
@@ -134,7 +141,7 @@ def market(**answers: Any) -> FakeApi:
         "GET /marketplace/library": (200, {"data": [], "next_cursor": None}),
         f"GET /reputation/history/{AGENT}": (200, {"data": [], "next_cursor": None}),
         "GET /reputation/feedback": (200, {"data": [], "next_cursor": None}),
-        "GET /billing/config": (200, {"providers": [{"name": "stripe"}, {"name": "crypto"}], "crypto_assets": ["BTC"]}),
+        "GET /billing/config": (200, CONFIG),
         "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
     }
     me = {
@@ -181,11 +188,19 @@ async def test_directory_has_agents_to_hire_of_all_organizations_and_filters_tha
     listed = (200, {"data": [KNOWN], "next_cursor": None})
     api = market(**{"GET /agents": listed})
     async with browser(api, signed_in=True) as client:
-        page = (await client.get(f"{HERE}?q=sums&category=research")).text
+        page = (await client.get(f"{HERE}?q=sums&category=research&sort=rating")).text
     (query,) = [query for name, _, query in api.asked if name == "GET /agents"]
-    hired = {"visibility": "public", "active": "true", "q": "sums", "category": "research", "limit": "50"}
+    hired = {
+        "visibility": "public",
+        "active": "true",
+        "q": "sums",
+        "category": "research",
+        "sort": "rating",
+        "limit": "50",
+    }
     assert query == hired
     assert "<details><summary>Filters</summary>" in page
+    assert "Order: Best rated" in re.sub(r"<[^>]+>", "", page)
     assert f'href="{HERE}/{AGENT}"' in page
     assert f'href="{HERE}/offers"' in page
 
@@ -239,6 +254,10 @@ async def test_job_is_awarded_to_an_agent_that_was_chosen_and_the_form_names_it(
     assert 'name="price" type="text" value="10.00"' in page
     assert "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?" in review
     assert AGENT not in re.sub(r"<[^>]+>", "", review)
+    (choice,) = re.findall(r'<select id="f-currency".*?</select>', page)
+    named = re.findall(r'value="(\w+)"[^>]*>([^<]+)', choice)
+    first, rest = [("CREDIT", "Credits"), ("USD", "US Dollar (USD)")], [("BTC", "Bitcoin (BTC)")]
+    assert named == [*first, *rest, ("CHF", "Swiss Franc (CHF)")]
     assert api.commands() == []
 
 

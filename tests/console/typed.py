@@ -355,7 +355,7 @@ FORMS = (
         # An escrow is opened by a run, which there is not here: the award before it is written.
         shown={"title": "/console/{org}/contracts"},
         checked=each(
-            *("price", "currency", "signatories", "required_signatures", "validation_threshold", "milestones"),
+            *("price", "signatories", "required_signatures", "validation_threshold", "milestones"),
             *("fund_within", "deliver_within", "review_period", "evidence_period", "decision_period"),
             *("default_grace", "dispute_default_payee_share"),
         ),
@@ -368,6 +368,7 @@ OF_RUNS = {
     "/{org}/escrows/{id}/cancel": {"cancel_reason"},
     "/{org}/escrows/{id}/deliver": {"deliver_artifacts", "deliver_note"},
     "/{org}/escrows/{id}/dispute": {"dispute_reason"},
+    "/{org}/escrows/{id}/feedback": {"comment"},
     "/{org}/escrows/{id}/resolve": {"resolve_note"},
     "/{org}/escrows/{id}/submit-evidence": {"evidence_note", "evidence_artifacts"},
     "/{org}/escrows/{id}/validate": {"validate_note", "validate_score"},

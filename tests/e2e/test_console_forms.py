@@ -106,6 +106,7 @@ async def test_texts_of_an_escrow_stay_text(world: World, sessions: Sessions) ->
         await payer.shows(f"{theirs}/dispute", "dispute_reason", text, theirs)
         await payee.shows(f"{ours}/submit-evidence", "evidence_note", text, ours)
         await arbiter.shows(f"{judged}/resolve?percent=50", "resolve_note", text, judged)
+        await payer.shows(f"{theirs}/feedback", "comment", text, f"{theirs}/feedback", quality="4")
 
     async def cancelled(text: str) -> None:
         theirs = f"/console/{buyer_id}/escrows/{await funded()}"

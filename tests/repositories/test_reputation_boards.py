@@ -4,22 +4,28 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, cast
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
+from domain.marketplace.agent import AgentSort
 from domain.reputation import boards
 from domain.reputation.boards import MINIMUMS, Period
 from domain.reputation.evidence import ONE_E6, Dimension
-from repositories.common.listing import Wanted
+from models.marketplace.agent import Agent
+from repositories.common import listing
+from repositories.common.listing import Found, Position, Wanted
+from repositories.marketplace import agent as agents
 from repositories.reputation import reputation as store
 from repositories.reputation import reputation_nights as nights
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
 from tests.support.cases import for_each
-from tests.support.plans import blocks_read, rows_fetched
+from tests.support.plans import blocks_read, rows_fetched, rows_read
 
 pytestmark = pytest.mark.db
 
@@ -40,9 +46,9 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS made (id, org, vi
 """
 RANKS = """
 INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6, night_on, night_stars_e6,
-    evidence_count, evidence_e6, latest_on)
-SELECT id, '2025-01-01', '{}', rank, rank, '2026-03-02', 400000, evidence, evidence * 1000000, latest
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::date[]) AS made (id, rank, evidence, latest)
+    evidence_count, evidence_e6, latest_on, succeeded)
+SELECT id, '2025-01-01', '{}', rank, rank, '2026-03-02', 400000, evidence, evidence * 1000000, latest, jobs
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::date[], $5::bigint[]) AS made (id, rank, evidence, latest, jobs)
 """
 SCORES = """
 INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6, through,
@@ -88,12 +94,14 @@ class Market:
             }
             for number in range(len(self.made), until)
         ]
+        for each in new:
+            each["jobs"] = min(int(str(each["evidence"])), 30)
 
         def of(*names: str) -> list[list[Any]]:
             return [[each[name] for each in new] for name in names]
 
         await self.owner.execute(AGENTS, *of("id", "org", "visibility", "category"))
-        await self.owner.execute(RANKS, *of("id", "rank", "evidence", "latest"))
+        await self.owner.execute(RANKS, *of("id", "rank", "evidence", "latest", "jobs"))
         await self.owner.execute(SCORES, *of("id"), [each.value for each in Dimension])
         await self.owner.execute(HISTORY, *of("id"))
         more = EVENTS * len(new) // SMALL
@@ -113,6 +121,13 @@ class Market:
             None,
             lambda session: store.events_of(session, Wanted(), agent_id="agt_0", after=None, limit=50),
         )
+        for sort in SORTED:
+            found[sort] = await rows_read(self.database, None, partial(listed, Wanted(), sort, limit=2))
+            with pytest.MonkeyPatch.context() as patch:
+                # As many as each band holds when there are few agents.
+                patch.setattr(listing, "LOOKED", (3, 3))
+                one = partial(listed, Wanted(search="nothing"), sort, limit=2)
+                found[f"{sort}, filtered"] = await rows_read(self.database, None, one)
         return found
 
 
@@ -123,6 +138,14 @@ def leaders(
     return lambda pool: store.leaders(pool, **asked, viewer=viewer, limit=limit)
 
 
+def listed(
+    wanted: Wanted, sort: AgentSort, session: AsyncSession, *, after: Position | None = None, limit: int
+) -> Awaitable[Found[Agent]]:
+    return agents.page(session, wanted, viewer="org_a", sort=sort, after=after, limit=limit)
+
+
+#: By what each order ranks agents.
+SORTED = {AgentSort.RATING: "rank", AgentSort.JOBS: "jobs"}
 READINGS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "score": lambda pool: store.standings(pool, [("agt_0", None)], TODAY),
     "history": lambda pool: store.history(pool, "agt_0", None, since=TODAY - 30 * ONE, until=TODAY, limit=50),
@@ -158,7 +181,7 @@ async def market(cluster: Postgres) -> AsyncIterator[tuple[Market, dict[str, int
 Grown = tuple[Market, dict[str, int], dict[str, int]]
 
 
-@pytest.mark.parametrize("name", [*READINGS, "events"])
+@pytest.mark.parametrize("name", [*READINGS, "events", *SORTED, *(f"{sort}, filtered" for sort in SORTED)])
 def test_reading_costs_the_same_however_many_there_are(name: str, market: Grown) -> None:
     _, few, many = market
     assert many[name] <= few[name] + SLACK
@@ -181,8 +204,39 @@ async def test_leaderboard_is_the_top_of_all_who_may_be_on_it(
                 and (each["visibility"] == "public" or each["org"] == viewer)
                 and category in {None, each["category"]}
             ]
-            expected.sort(key=lambda each: (-each["rank"], each["id"]))
+            expected.sort(key=lambda each: (each["rank"], each["id"]), reverse=True)
             assert [row["id"] for row in rows] == [each["id"] for each in expected[:50]]
+
+
+@pytest.mark.parametrize("sort", SORTED)
+@pytest.mark.parametrize("category", [None, "design"])
+@pytest.mark.parametrize("org_id", [None, "org_b"])
+async def test_sorted_agents_are_listed_page_by_page_from_the_first(
+    sort: AgentSort, category: str | None, org_id: str | None, market: Grown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LOOKED", (20, 60))
+    by = SORTED[sort]
+    expected = [
+        each
+        for each in market[0].made
+        if each["visibility"] == "public"
+        and each["evidence"]
+        and category in {None, each["category"]}
+        and org_id in {None, each["org"]}
+    ]
+    expected.sort(key=lambda each: (each[by], each["id"]), reverse=True)
+    wanted = Wanted(
+        org_id=org_id, equal={"visibility": "public", "retired_at": None} | ({"category": category} if category else {})
+    )
+    ids, after = list[str](), None
+    while True:
+        async with market[0].database.platform() as session:
+            page = await listed(wanted, sort, session, after=after, limit=50)
+        ids += [row.id for row in page.rows]
+        after = page.following
+        if after is None:
+            break
+    assert ids == [each["id"] for each in expected]
 
 
 async def test_bands_are_those_of_the_rules(market: Grown) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -13,10 +14,11 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, SearchText, etag
+from api.fields import AgentId, OrganizationId, Page, SearchText, etag
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of, split
 from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.pagination import MAX_LIMIT
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import (
@@ -31,9 +33,11 @@ from api.v1.agents.schemas import (
 )
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.marketplace.agent import AgentSort
 from domain.tenants.metadata import ExternalIdTaken
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
+from repositories.common.listing import Found
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime.identity import new_id
@@ -80,13 +84,28 @@ _LIST = ListOf(
     "agents",
     AgentView,
     *(*CREATED, "q"),
-    order=["agt"],
+    order=[int, "agt"],
     has_metadata=True,
     organization_id=Annotated[OrganizationId | None, Query(description="Only agents of this organization.")],
     visibility=Annotated[Visibility | None, Query(description="Only public or private ones.")],
     category=Annotated[SearchText | None, Query(description="Only of this category.")],
     active=Annotated[bool, Query(description="Exclude retired agents.")],
     min_stars=MinStars,
+    id=Annotated[
+        list[AgentId] | None,
+        BeforeValidator(split),
+        Field(min_length=1, max_length=MAX_LIMIT),
+        Query(description=f"Only these, at most {MAX_LIMIT}. Several are separated by commas."),
+    ],
+    sort=Annotated[
+        AgentSort | None,
+        Query(
+            description=(
+                "`newest` first, `rating`, the best rated first, or `jobs`, those with the most jobs done first. By "
+                "`rating` and `jobs` only public agents that can be hired are listed, and that have evidence or jobs."
+            )
+        ),
+    ],
 )
 
 
@@ -96,27 +115,41 @@ async def list_agents(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List agents, newest first. A tenant sees the public ones and its own.
+    """List agents, newest first unless `sort` says otherwise. A tenant sees the public ones and its own.
 
-    With `q` or `min_stars` a page may be short or empty although more pages follow: continue until `next_cursor` is
-    null.
+    With `sort`, agents whose rating or number of jobs changes while you read can be listed twice, or left out.
+
+    With `q`, `min_stars` or `sort` a page may be short or empty although more pages follow: continue until
+    `next_cursor` is null.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(asked.organization_id, without=["active", "min_stars"])
+    wanted = asked.wanted(asked.organization_id, without=["active", "min_stars", "id", "sort"])
     if asked.get("active"):
         wanted = replace(wanted, equal={**wanted.equal, "retired_at": None})
 
+    sort = asked.get("sort") or AgentSort.NEWEST
+
+    async def page(session: AsyncSession, after: After, limit: int) -> Found[Agent]:
+        return await agents.page(
+            session,
+            wanted,
+            viewer=actor.org_id,
+            ids=asked.get("id"),
+            least_stars_e6=stars_e6(asked.get("min_stars")),
+            sort=sort,
+            after=after,
+            limit=limit,
+        )
+
     async def read(after: After, limit: int) -> Items:
+        if sort is not AgentSort.NEWEST:
+            # All of them are public, and under row security the plan would read every agent.
+            async with deps.database.platform() as session:
+                found = await page(session, after, limit)
         async with deps.session_for(actor) as session:
-            found = await agents.page(
-                session,
-                wanted,
-                viewer=actor.org_id,
-                least_stars_e6=stars_e6(asked.get("min_stars")),
-                after=after,
-                limit=limit,
-            )
+            if sort is AgentSort.NEWEST:
+                found = await page(session, after, limit)
             own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
         known = await cards_of(deps, *(row.id for row in found.rows))
         return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))

@@ -3169,14 +3169,18 @@ class Agents:
         category: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
+        id: Sequence[str] | Omitted = OMITTED,
+        sort: Literal["newest", "rating", "jobs"] | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.AgentView]:
-        """List agents, newest first. A tenant sees the public ones and its own.
+        """List agents, newest first unless `sort` says otherwise. A tenant sees the public ones and its own.
 
-        With `q` or `min_stars` a page may be short or empty although more pages follow: continue until `next_cursor` is null.
+        With `sort`, agents whose rating or number of jobs changes while you read can be listed twice, or left out.
+
+        With `q`, `min_stars` or `sort` a page may be short or empty although more pages follow: continue until `next_cursor` is null.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3194,6 +3198,8 @@ class Agents:
                 "category": category,
                 "active": active,
                 "min_stars": min_stars,
+                "id": id,
+                "sort": sort,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,

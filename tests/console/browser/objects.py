@@ -31,6 +31,12 @@ async def funded(world: World) -> str:
     return made
 
 
+async def settled(world: World) -> str:
+    """Return an escrow that was paid out, which its client can rate."""
+    made: str = (await world.escrow("released"))["id"]
+    return made
+
+
 async def seller(world: World) -> str:
     """Return the organization of the agent that works for the one of the pages."""
     return world.running.ids["studio_org"]
@@ -219,6 +225,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "disputed": disputed,
     "opened": opened,
     "funded": funded,
+    "settled": settled,
     "seller": seller,
     "contract": contract,
     "agent": agent,
