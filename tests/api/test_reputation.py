@@ -595,8 +595,8 @@ async def test_leaderboard_has_ten_places_unless_more_are_asked_for(operator, pa
 async def test_agents_are_listed_in_the_order_that_was_asked_for(operator, database, parties, stranger) -> None:
     client, studio = parties
     await settle(operator, database, client, studio, at=datetime.now(UTC))
-    made = {"Good": 1, "Bad": -1, "Hidden": 1}
-    for name, delta in made.items():
+    made = dict[str, str]()
+    for name, delta in {"Good": 1, "Bad": -1, "Hidden": 1}.items():
         agent = {"name": name, "visibility": "private" if name == "Hidden" else "public"}
         made[name] = good(await studio.owner.post("/agents", agent), 201)["id"]
         body = {"agent_id": made[name], "event_type": "quality_reviewed", "score_delta": delta}
