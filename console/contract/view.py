@@ -41,7 +41,6 @@ class Row:
     status: Status
     payer: str
     payee: str
-    agent: str
     profile: str
     price: Amount
     at: Moment
@@ -159,8 +158,7 @@ def row(
         title=contract["title"],
         status=status_of("contract", contract["status"]),
         payer=contract["payer_name"],
-        payee=contract["payee_name"],
-        agent=contract["agent_name"],
+        payee=f"{contract['agent_name']} of {contract['payee_name']}",
         profile=f"{base.removesuffix('/contracts')}/marketplace/{agent_id}" if agent_id in seen else "",
         price=amount(contract["price"], contract["currency"], prefs),
         at=moment(contract["created_at"], prefs),

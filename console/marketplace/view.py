@@ -37,6 +37,13 @@ MODELS = (
 )
 _STARS = (("", "Any"), ("3", "3 or more"), ("4", "4 or more"), ("4.5", "4.5 or more"))
 _SORTS = (("", "Newest"), (AgentSort.RATING.value, "Best rated"), (AgentSort.JOBS.value, "Most jobs"))
+#: What is said where nothing is listed, by the order; empty is the first one.
+_NOTHING = {
+    "": ("No agents yet", "Public agents of all organizations are listed here."),
+    AgentSort.RATING.value: ("No ratings yet", "Agents with ratings are listed here. Choose another order to see all."),
+    AgentSort.JOBS.value: ("No jobs yet", "Agents that did a job are listed here. Choose another order to see all."),
+}
+_NOT_SOLD = ("Nothing is for sale", "Agents on sale are listed here. Offer your own from their pages.")
 #: So many colours the discs with initials have.
 _COLOURS = 6
 Options = tuple[tuple[str, str], ...]
@@ -79,6 +86,7 @@ class Directory:
     stars: Options
     categories: Options
     sorts: Options
+    nothing: tuple[str, str]
     cards: tuple[Card, ...]
     links: tuple[Link, ...]
 
@@ -106,11 +114,14 @@ def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is
             Tab(label="Buy or subscribe", href=f"{here}/offers", current=is_for_sale),
         ),
         is_for_sale=is_for_sale,
-        listed=found.listed("Agents", LABELS, words={name: dict(each) for name, each in options.items()}),
+        listed=found.listed(
+            "Agents", LABELS, tabbed=("sort",), words={name: dict(each) for name, each in options.items()}
+        ),
         models=(("", "Any"), *MODELS),
         stars=_STARS,
         categories=(("", "Any"), *options["category"]),
         sorts=_SORTS,
+        nothing=_NOT_SOLD if is_for_sale else _NOTHING.get(found.asked.given.get("sort", ""), _NOTHING[""]),
         cards=tuple(card(each, prefs, here) for each in found.rows),
         links=(Link(label="Library", href=f"{base}/library"), Link(label="Your agents", href=f"{base}/agents")),
     )

@@ -396,8 +396,7 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
 def _facts(control: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     subject = control["subject"]
     kind, called = _KINDS.get(subject["type"], subject["type"]), subject["name"]
-    shown = f"{kind} {called} ({short_id(subject['id'])})" if called else f"{kind} {subject['id']}"
-    return (("For", shown), ("Limit", control["id"]))
+    return (("For", f"{kind} {called or subject['id']}"),)
 
 
 def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:

@@ -62,6 +62,13 @@ async def test_work_is_paid_when_two_people_have_signed(world, open_window, way)
             await side.sees("Activity", moved)
             await side.press("Read the quarter", link=True)
             await side.page.wait_for_url(lambda address: urlsplit(address).path.endswith(f"/escrows/{escrow}"))
+
+        await owner.press("Rate this job", link=True)
+        await owner.hands.tick(owner.main.get_by_role("group", name="Quality").get_by_label("4"))
+        await owner.write("Comment", "On time.")
+        await owner.press("Send the rating")
+        await owner.told("Thank you. Your rating is saved.")
+        await owner.sees("Quality", "4 of 5", "On time.", "A rating can be changed once")
     settled = good(await buyer.people["owner"].get(f"/escrows/{escrow}"))
     assert (settled["status"], settled["released_amount"], settled["commission_amount"]) == (
         "released",
