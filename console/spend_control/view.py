@@ -7,7 +7,7 @@ from typing import Any
 
 from console.charts import Meter
 from console.charts.rank import meter
-from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent, short_id
+from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Choice, Found, Listed
