@@ -317,7 +317,4 @@ def test_limit_is_for_whom_was_chosen_or_typed(subject: str, typed: str, wanted:
 def test_limit_is_named_before_it_is_frozen_or_ended() -> None:
     subject = {"type": "agent", "id": MENTIONED, "name": "Summariser"}
     for asks in (limits.freezing, limits.closing):
-        assert asks({**CONTROL, "subject": subject}, blank(), "/limits").facts[0] == (
-            "For",
-            "Agent Summariser (agt_01ka\N{HORIZONTAL ELLIPSIS}3s5c)",
-        )
+        assert asks({**CONTROL, "subject": subject}, blank(), "/limits").facts == (("For", "Agent Summariser"),)

@@ -187,7 +187,7 @@ WEBHOOKS = {
 }
 #: What whoever has a link asks without a key.
 LINKS = {"/sessions/links/preview", "/sessions/redeem"}
-OPEN_PATHS = {"/healthz", "/readyz", "/billing/config"} | LINKS | WEBHOOKS
+OPEN_PATHS = {"/healthz", "/readyz", "/billing/config", "/sessions/mail"} | LINKS | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {
     ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},
