@@ -130,7 +130,7 @@ def page(
         under_way=_under_way(summary.body, base, naming, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
-        tasks=_tasks(tasks, base, naming, has),
+        tasks=_tasks(tasks, base, naming, has, but="alert"),
         tasks_failed=unanswered("To do", tasks, base) if tasks is not None else None,
         alerts=tuple(alert(each, naming) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
@@ -175,7 +175,10 @@ def _own(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, ha
     )
 
 
-def _tasks(tasks: Answer | None, base: str, naming: Naming, has: Mapping[str, bool]) -> tuple[Task, ...]:
+def _tasks(
+    tasks: Answer | None, base: str, naming: Naming, has: Mapping[str, bool], *, but: str = ""
+) -> tuple[Task, ...]:
+    """Return the tasks that are shown; `but` is the kind that has a list of its own on the page."""
     return tuple(
         task(
             each,
@@ -185,6 +188,7 @@ def _tasks(tasks: Answer | None, base: str, naming: Naming, has: Mapping[str, bo
             alerts=f"{base}/alerts" if has["alerts"] else "",
         )
         for each in (tasks.body["data"] if tasks and tasks.ok else ())
+        if each["kind"] != but
     )
 
 

@@ -211,7 +211,9 @@ def _moved(fact: Mapping[str, Any], prefs: Prefs) -> tuple[Moved, ...]:
         for part, note in _PARTS:
             value = Decimal(change[part])
             if value:
-                shown = f"{-value if part in _AGAINST else value:f}"
+                # What is paid into escrow has left the payer, also where a payment passes it on.
+                is_against = part in _AGAINST or (part == "in_escrow" and fact["kind"] == "escrow.funded")
+                shown = f"{-value if is_against else value:f}"
                 written = amount(shown, change["currency"], prefs, signed=True)
                 known = _NOTES.get(fact["kind"], note) if part in {"available", "in_escrow"} else note
                 found.append(Moved(amount=written, note=known))

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.ids import uuid_id
+from domain.common.ids import is_id, uuid_id
 from domain.marketplace.sale import PURCHASE
 from domain.payouts.activity import Category, Change, agent_in, category_of, changes, nouns_of
 from repositories.common.listing import Wanted
@@ -216,6 +216,8 @@ def _paid_agent(row: Any) -> str | None:
 
 def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -> Fact:
     whose, _, principal = (actor or "").partition("/")
+    # A payment that funds an escrow acts in its payer's name, and is no principal.
+    is_own = whose == org_id and not is_id(principal, "pay")
     return Fact(
         transfer_id=row["id"],
         kind=row["kind"],
@@ -224,7 +226,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         recorded_at=row["recorded_at"],
         cause=_cause(row, causes),
         # A refund of a use is the platform's, and nobody's of the organization.
-        principal=row["principal"] if row["kind"] == "use" else principal if whose == org_id else None,
+        principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
         agent_id=row["agent_id"],
         changes=changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
         agents={},

@@ -40,6 +40,10 @@ def shown(kind: str, category: Category, about: tuple[str, str | None] | None, *
             *("Translate", "", f"{BASE}/escrows/x_1", ("\N{MINUS SIGN}120.00", "in escrow")),
         ),
         (
+            shown("escrow.funded", Category.ESCROW, ("escrow", "Translate"), in_payments="-120.00", in_escrow="120.00"),
+            *("Translate", "", f"{BASE}/escrows/x_1", ("\N{MINUS SIGN}120.00", "in escrow")),
+        ),
+        (
             shown("escrow.released", Category.ESCROW, ("escrow", "Translate"), earnings="114.00"),
             *("Translate", "", f"{BASE}/escrows/x_1", ("+114.00", "earned")),
         ),
