@@ -180,6 +180,8 @@ def _title(fact: Mapping[str, Any]) -> str:
         return f"Purchase of {agent}"
     if kind in {"use", "use_refund"} and fact["payee_agent_id"]:
         return f"{'Use' if kind == 'use' else 'Refund of a use'} of {agent}"
+    if kind == "payment.agent_bought":
+        return f"Sale of {agent}" if fact["payee_agent_name"] else "Agent bought"
     if kind == "payment.received":
         return _RECEIVED.get(name, "Payment")
     if kind == "credit.grant" and name == "signup":

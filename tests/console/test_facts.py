@@ -56,6 +56,16 @@ def shown(kind: str, category: Category, about: tuple[str, str | None] | None, *
             *("Purchase of Scribe", "", f"{BASE}/library/x_1", ("\N{MINUS SIGN}50.00", "")),
         ),
         (
+            shown(
+                "payment.agent_bought",
+                Category.PAYMENT,
+                ("agent", "Scribe"),
+                earnings="9.00",
+                payee_agent_name="Scribe",
+            ),
+            *("Sale of Scribe", "", f"{BASE}/agents/x_1", ("+9.00", "earned")),
+        ),
+        (
             shown("invoice.issued", Category.BILLING, ("invoice", "Starter, November"), invoiced="29.00"),
             *("Starter, November", "", f"{BASE}/invoices/x_1", ("\N{MINUS SIGN}29.00", "invoiced")),
         ),
