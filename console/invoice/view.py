@@ -226,7 +226,7 @@ def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may
         due=amount(invoice["due"], currency, prefs),
         is_due=is_due,
         paid_at=moment(invoice["paid_at"], prefs) if invoice["paid_at"] else None,
-        billed_to=_billed_to(invoice["billed_to"], base),
+        billed_to=_billed_to(invoice["billed_to"], f"{base}/settings/billing" if may_pay else ""),
         remarks=() if is_draft else _remarks(invoice),
         note=invoice["note"] or "",
         lines=tuple(_line(each, currency, prefs) for each in invoice["lines"]),
@@ -250,13 +250,13 @@ def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may
     )
 
 
-def _billed_to(party: Mapping[str, Any], base: str) -> BilledTo:
+def _billed_to(party: Mapping[str, Any], entered_at: str) -> BilledTo:
     place = " ".join(filter(None, (party["postal_code"], party["city"])))
     vat = f"VAT ID: {party['vat_id']}" if party["vat_id"] else ""
     lines = (party["name"], party["line1"], party["line2"], place, party["country"], vat)
     return BilledTo(
         lines=tuple(filter(None, lines)),
-        missing="" if party["line1"] and party["country"] else f"{base}/settings/billing",
+        missing="" if party["line1"] and party["country"] else entered_at,
     )
 
 

@@ -612,7 +612,7 @@ async def test_calls_of_a_closed_organization_are_not_counted_and_alert(proxy: P
     assert [row[0] for row in await proxy.events()] == [counted]
     async with proxy.database.platform() as session:
         [detail] = await session.scalars(text("SELECT detail FROM alerts WHERE kind = 'usage.not_counted'"))
-    assert "2 name no organization, or a closed one" in detail
+    assert "2 name no organization or a closed one" in detail
 
 
 @pytest.mark.db
