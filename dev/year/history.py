@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from dev.year.market import BANK, EARLY_CARD, GOOD_CARD
+from dev.year.market import EARLY_CARD, GOOD_CARD, connect, store_card
 from dev.year.world import Caller, Json, World, YearError, good
 
 THIRD = "Meridian"
@@ -69,7 +69,6 @@ class Agent:
     """An agent and who acts for it."""
 
     id: str
-    name: str
     caller: Caller
 
 
@@ -94,7 +93,7 @@ class History:
         self.validator = Caller(http, self.keys["validator"])
         self.arbiter = Caller(http, self.keys["arbiter"])
         self.operator = self.world.operator
-        self.sellers = [Agent(self.ids["agent"], "Summariser", Caller(http, self.keys["agent"], studio))]
+        self.sellers = [Agent(self.ids["agent"], Caller(http, self.keys["agent"], studio))]
         self.cards: dict[Caller, str] = {}
         self.paid: dict[Caller, str] = {}
         self.own: dict[str, tuple[Agent, str, str]] = {}
@@ -134,7 +133,7 @@ class History:
         acme = self.acme
         await acme.put("/billing/profile", _profile("Acme GmbH", "Lindenstrasse 12", "Hamburg", "20095", "DE"))
         await self._contact(acme, "billing@acme.example")
-        await self._store_card(acme)
+        self.cards[acme] = await store_card(self.world, acme, GOOD_CARD)
         await acme.post("/billing/subscription", {"plan": "professional"})
         await self.world.settle()
         for name, department, *_ in OWN_AGENTS:
@@ -144,7 +143,7 @@ class History:
             caller = await self._agent_key(acme, agent["id"], name)
             spends_for = {"department_id": made["id"], "project_id": project["id"]}
             await acme.put(f"/agents/{agent['id']}/attribution", spends_for)
-            self.own[name] = (Agent(agent["id"], name, caller), made["id"], project["id"])
+            self.own[name] = (Agent(agent["id"], caller), made["id"], project["id"])
             limits = [{"window": "month", "amount": "900.00"}, {"window": "day", "amount": "80.00"}]
             await acme.post("/spend-controls", {"subject": {"type": "department", "id": made["id"]}, "limits": limits})
 
@@ -154,16 +153,13 @@ class History:
         for name, description, price in SELLERS:
             pricing = {"model": "one_time", "amount": price, "currency": "CREDIT"}
             agent = await studio.post("/agents", {"name": name, "description": description, "pricing": pricing})
-            self.sellers.append(Agent(agent["id"], name, await self._agent_key(studio, agent["id"], name)))
+            self.sellers.append(Agent(agent["id"], await self._agent_key(studio, agent["id"], name)))
         for name, description, offer in OFFERS:
             agent = await studio.post("/agents", {"name": name, "description": description})
             await studio.put(f"/marketplace/agents/{agent['id']}", offer)
             self.offers[name] = agent["id"]
         await self._contact(studio, "billing@studio.example")
-        made = await studio.post("/billing/connect", {"country": "FR", "return_url": "https://example.com/earnings"})
-        await self.world.http.get(made["onboarding_url"])
-        await self.world.http.post(made["onboarding_url"], data={"number": BANK})
-        await self.world.settle()
+        await connect(self.world, studio, "FR")
         await studio.put("/billing/payouts/schedule", {"interval": "weekly", "weekly_anchor": "friday"})
 
     async def _meridian(self) -> None:
@@ -173,17 +169,11 @@ class History:
         self.meridian = Caller(self.world.http, secret, made["id"])
         await self.meridian.put("/billing/profile", _profile("Meridian Ltd", "4 Quay Street", "Cork", "T12", "IE"))
         await self._contact(self.meridian, "billing@meridian.example")
-        await self._store_card(self.meridian)
+        self.cards[self.meridian] = await store_card(self.world, self.meridian, GOOD_CARD)
 
     async def _contact(self, owner: Caller, address: str) -> None:
         contacts = [{"email": address, "purposes": ["billing", "security"]}]
         await owner.put(f"/organizations/{owner.org_id}/contacts", {"contacts": contacts})
-
-    async def _store_card(self, owner: Caller) -> None:
-        customer = (await owner.post("/billing/customer"))["customer_id"]
-        stored = await self.world.at_stripe("POST", f"payment_methods/{GOOD_CARD}/attach", {"customer": customer})
-        await owner.put(f"/billing/payment-methods/{stored['id']}/default")
-        self.cards[owner] = stored["id"]
 
     async def _agent_key(self, owner: Caller, agent_id: str, name: str) -> Caller:
         body = {"principal": name.lower().replace(" ", "-"), "role": "agent", "agent_id": agent_id}
@@ -193,10 +183,10 @@ class History:
 
     def _day(self, day: int) -> None:
         is_weekend = self._at(day, 12).weekday() >= 5
-        for name, _, _, usual, _ in OWN_AGENTS:
+        for name, _, action, usual, model in OWN_AGENTS:
             grown = usual * (100 + day) // 100
             count = max(1, self.draw.randint(grown * 6 // 10, grown * 12 // 10) // (5 if is_weekend else 1))
-            self._on(day, self.draw.randint(8, 18), partial(self._use, name, count))
+            self._on(day, self.draw.randint(8, 18), partial(self._use, name, action, model, count))
         if day > 5 and not is_weekend and self.draw.random() < 0.4:
             self._on(day, self.draw.randint(9, 16), partial(self._read, self.draw.randint(4, 60)))
 
@@ -223,15 +213,13 @@ class History:
         self._on(31, 13, partial(self._buy, meridian, "Clause finder"))
         self._on(58, 15, self._refund)
 
-    async def _use(self, name: str, count: int) -> None:
+    async def _use(self, name: str, action: str, model: str, count: int) -> None:
         """Have an agent use its action so often, and report the model that it called."""
         agent, department, project = self.own[name]
-        _, _, action, _, model = next(each for each in OWN_AGENTS if each[0] == name)
         body = {"action": action, "quantity": count}
-        answer = await agent.caller.ask("POST", "/credits/use", body)
-        if answer.status_code in {402, 409}:
+        spend = await self._try(agent.caller, "POST", "/credits/use", body)
+        if spend is None:
             return  # its limit, which is part of the history
-        spend = good(answer)
         now = self.world.now().isoformat()
         usage = {
             "input_tokens": count * self.draw.randint(300, 900),

@@ -112,10 +112,7 @@ class Market:
             await owner.put(f"/marketplace/agents/{agent['id']}", offer)
         key = {"organization_id": owner.org_id, "principal": "bot", "role": "agent", "agent_id": sells["id"]}
         bot = Caller(self.world.http, (await self.world.operator.post("/api-keys", key))["secret"], owner.org_id)
-        made = await owner.post("/billing/connect", {"country": "US", "return_url": "https://example.com/earnings"})
-        await self.world.http.get(made["onboarding_url"])
-        await self.world.http.post(made["onboarding_url"], data={"number": BANK})
-        await self.world.settle()
+        await connect(self.world, owner, "US")
         agents = (each["id"] for each in (works, sells, prized, watches, reads))
         found = Creator(name, owner, owner.org_id, bot, *agents)
         self.creators.append(found)
@@ -149,10 +146,7 @@ class Market:
 
     async def card(self, customer: Customer, card: str) -> None:
         """Store a card and pay with it from now on."""
-        at_stripe = (await customer.owner.post("/billing/customer"))["customer_id"]
-        stored = await self.world.at_stripe("POST", f"payment_methods/{card}/attach", {"customer": at_stripe})
-        await customer.owner.put(f"/billing/payment-methods/{stored['id']}/default")
-        customer.card = stored["id"]
+        customer.card = await store_card(self.world, customer.owner, card)
 
     # Subscriptions ----------------------------------------------------------------------------------------------------
 
@@ -354,6 +348,22 @@ class Market:
             raise YearError(f"{method} {path} {body}: {answer.status_code} {answer.text[:600]}")
         self.refused[str(answer.json()["code"])] += 1
         return None
+
+
+async def connect(world: World, owner: Caller, country: str) -> None:
+    """Open a creator's account for payouts, and give Stripe its bank account."""
+    made = await owner.post("/billing/connect", {"country": country, "return_url": "https://example.com/earnings"})
+    await world.http.get(made["onboarding_url"])
+    await world.http.post(made["onboarding_url"], data={"number": BANK})
+    await world.settle()
+
+
+async def store_card(world: World, owner: Caller, card: str) -> str:
+    """Store a card, by which the organization pays from now on, and return its id."""
+    customer = (await owner.post("/billing/customer"))["customer_id"]
+    stored = await world.at_stripe("POST", f"payment_methods/{card}/attach", {"customer": customer})
+    await owner.put(f"/billing/payment-methods/{stored['id']}/default")
+    return str(stored["id"])
 
 
 def _shown(made: Json | None, name: str) -> str:

@@ -15,7 +15,7 @@ from services.tenants.person import Mailed
 
 
 def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: datetime, lasts: timedelta) -> Mailed:
-    """Return a new link, whose person is set when it is stored."""
+    """Return a new link, whose person is set when it is stored; after `refuse_without_mail`."""
     secret = new_secret()
     row = SessionLink(
         id=new_id("lnk"),
@@ -27,8 +27,7 @@ def mailed_link(deps: Deps, *, org_id: str, role: str, made_by: str, now: dateti
         by_mail=True,
         expires_at=now + lasts,
     )
-    begins = (deps.settings.public_url or "").rstrip("/")
-    return Mailed(row, f"{begins}{CONSOLE}/enter/{token_of(row.id, secret)}", deps.link_sealer)
+    return Mailed(row, f"{deps.settings.console_url}/enter/{token_of(row.id, secret)}", deps.link_sealer)
 
 
 async def send_now(deps: Deps) -> None:
