@@ -1,0 +1,1 @@
+"""Rules of budgets and of what agents buy outside. Pure."""

@@ -1,0 +1,2 @@
+-- Budgets, purchase orders, payment policies and the log of economic events.
+

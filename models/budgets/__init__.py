@@ -1,0 +1,1 @@
+"""Tables of budgets and purchases."""

@@ -1,0 +1,1 @@
+"""Budgets and purchases: what ends in one transaction."""
