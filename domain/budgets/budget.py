@@ -7,24 +7,14 @@ is the most that can go. Amounts are integers in minor units of the budget's ass
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from domain.common.calendar import FOREVER, Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR
-from domain.credits.spend.control import Allowance, Limit, remaining_minor
+from domain.credits.spend.control import Allowance, Limit, Pool, remaining_minor
 
 #: The longest time for which an emergency can be declared.
 EMERGENCY_LASTS = timedelta(days=7)
-
-
-class Pool(StrEnum):
-    """A part of a budget's window. `allowance` counts what agents drew from the reserve without a person."""
-
-    OPERATING = "operating"
-    RESERVE = "reserve"
-    EMERGENCY = "emergency"
-    ALLOWANCE = "allowance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

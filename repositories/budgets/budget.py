@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Calendar, Pool, PoolCount, Pools, WindowState, carried_minor, window_states
+from domain.budgets.budget import Calendar, PoolCount, Pools, WindowState, carried_minor, window_states
 from domain.common.calendar import Window, window_start, zone_of
-from domain.credits.spend.control import limits_of
+from domain.credits.spend.control import Pool, limits_of
 from models.credits.spend import SpendCounter
 from models.credits.spend_control import SpendControl
 

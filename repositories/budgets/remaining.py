@@ -8,10 +8,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Pool
 from domain.common.calendar import FOREVER, Window
 from domain.common.money import format_amount
-from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.control import ControlStatus, Pool, SubjectKind
 from ledger.spends import Spender
 from models.credits.spend_control import SpendControl
 from repositories.budgets import budget as budgets

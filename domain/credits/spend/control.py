@@ -25,6 +25,16 @@ class ControlKind(StrEnum):
     BUDGET = "budget"
 
 
+class Pool(StrEnum):
+    """What a spend draws of a budget's window that has pools; in all other windows it counts as a whole."""
+
+    OPERATING = "operating"
+    RESERVE = "reserve"
+    EMERGENCY = "emergency"
+    #: What agents drew of a reserve without a person; nothing is asked of it by name.
+    ALLOWANCE = "allowance"
+
+
 class SubjectKind(StrEnum):
     """By whom or for whom credits are spent."""
 
