@@ -78,7 +78,8 @@ class Figures:
         own: the budget of its day, or else the one that refuses first.
         methods: the labels of the payment methods, the preferred one first.
         project: what is left of the project's budget.
-        reserve: the reserve that it may draw by itself, as far as it is left.
+        reserve: what is left of the nearest reserve.
+        allowance: what it may draw of a reserve without a person.
         pace_ends_at: when today's pace uses up the budget of the day, in its own time zone.
         crypto: the coins in the order of preference.
     """
@@ -87,20 +88,27 @@ class Figures:
     methods: Sequence[str] = ()
     project: Left | None = None
     reserve: Left | None = None
+    allowance: Left | None = None
     pace_ends_at: datetime | None = None
     crypto: Sequence[str] = ()
 
     def values(self) -> dict[str, str]:
         """Return the text of each placeholder; empty for what does not apply."""
+        project, reserve = self.project, self.reserve
         return {
             "daily": _size(self.own) if self.own else "none set",
             "remaining": money(self.own.remaining_minor, self.own.currency) if self.own else "not limited",
             "payment": ", then ".join(map(_plain, self.methods[:MAX_METHODS])) or "none declared",
-            "project": "" if self.project is None else f"{_amount(self.project)} remaining {_THIS[self.project.window]}",
-            "reserve": "" if self.reserve is None else f"{_amount(self.reserve)} can be drawn without approval",
+            "project": "" if project is None else f"{_amount(project)} remaining {_THIS[project.window]}",
+            "reserve": "" if reserve is None else f"{_amount(reserve)} ({self._drawn()})",
             "pace": "" if self.pace_ends_at is None else f"at today's pace it ends at {self.pace_ends_at:%H:%M}",
             "crypto": ", then ".join(self.crypto),
         }
+
+    def _drawn(self) -> str:
+        if self.allowance is None:
+            return "drawn with a person's approval"
+        return f"{_amount(self.allowance)} can be drawn without approval"
 
 
 def check_template(template: str) -> None:

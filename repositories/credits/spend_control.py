@@ -292,7 +292,7 @@ async def spends(
     by_id |= {row.id: row for row in await session.scalars(own)}
     for table in _BESIDE:
         if len(by_id) < len(shown):
-            beside = select(table).where(table.org_id == control.org_id, table.id.in_(shown))
+            beside: Any = select(table).where(table.org_id == control.org_id, table.id.in_(shown))
             by_id |= {row.id: row for row in await session.scalars(beside)}
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 

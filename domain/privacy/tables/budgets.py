@@ -9,6 +9,7 @@ from domain.privacy.places import (
     IDENTIFIER,
     TECHNICAL,
     WHO_DECIDED,
+    WITH_THE_BOOKS,
     WITH_THE_ORGANIZATION,
     Place,
 )
