@@ -156,6 +156,7 @@ class Spent:
         expires_at: when the reservation ends, as it was taken first.
         refusal: set if and only if the outcome is `refused`.
         pool: what it draws, or would have.
+        budgeted: whether a budget counts it; not said of a batch.
         replayed: the key had this answer before.
     """
 
@@ -168,6 +169,7 @@ class Spent:
     refusal: Refusal | None
     replayed: bool
     pool: Pool = Pool.OPERATING
+    budgeted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,7 @@ def spent_of(row: asyncpg.Record) -> Spent:
         refusal=refusal,
         replayed=row["replayed"],
         pool=Pool(row["pool"] or Pool.OPERATING),
+        budgeted=bool(row["budgeted"]),
     )
 
 

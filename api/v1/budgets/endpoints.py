@@ -25,7 +25,6 @@ from api.v1.budgets.schemas import (
     BudgetView,
     EmergencyDeclare,
     PoolMove,
-    pool_of,
 )
 from api.v1.spend_controls.kinds import (
     Lists,
@@ -43,7 +42,7 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
-from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
+from domain.credits.spend.control import ControlKind, ControlStatus, Pool, SubjectKind
 from models.credits.spend_control import SpendControl
 from repositories.budgets import budget as budgets
 from repositories.budgets import budget_emergency as emergencies
@@ -209,8 +208,8 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
                 session,
                 order,
                 row,
-                source=pool_of(body.source),
-                target=pool_of(body.target),
+                source=Pool(body.source.value),
+                target=Pool(body.target.value),
                 amount_minor=amount_minor,
             )
             return await _shown(session, moved)

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Exact, Moment, Note, RequestModel, ResponseModel, Storable, example
 from api.v1.spend_controls.schemas import ControlTermsView, ControlVersionView, NewSet, TermsSet, WindowSet, terms_of
+from api.v1.spends.schemas import NamedPool
 from domain.budgets.budget import Pools, PoolState, Terms, WindowState, binding
 from domain.common.calendar import Window
 from domain.common.money import format_amount, parse_amount
-from domain.credits.spend.control import Pool, shown_amount
+from domain.credits.spend.control import shown_amount
 from models.budgets.budget_emergency import BudgetEmergency
 from models.credits.spend_control import SpendControl, SpendControlVersion
 
@@ -77,14 +77,6 @@ class BudgetChange(BudgetSet):
         default=None,
         description="The version that you have read. If the budget has changed since, the request is refused.",
     )
-
-
-class NamedPool(StrEnum):
-    """A pool of a budget."""
-
-    OPERATING = "operating"
-    RESERVE = "reserve"
-    EMERGENCY = "emergency"
 
 
 class PoolMove(RequestModel):
@@ -228,8 +220,3 @@ def pools_shown(row: SpendControl | SpendControlVersion, currency: str) -> dict[
     shown: dict[str, Any] = {name: shown_amount(getattr(row, name), currency) for name in amounts}
     window = None if row.pools_of is None else Window(row.pools_of)
     return shown | {"pools_of": window, "emergency_until": row.emergency_until}
-
-
-def pool_of(named: NamedPool) -> Pool:
-    """Return a pool as a rule names it."""
-    return Pool(named.value)
