@@ -39,8 +39,13 @@ async def get(session: AsyncSession, control_id: str, kind: ControlKind | None =
     if is_id(control_id, "ctl"):
         found = await session.get(SpendControl, uuid_of(control_id), populate_existing=True)
     if found is None or kind not in {None, found.kind}:
-        raise NotFound(MISSING)
+        raise missing(kind)
     return found
+
+
+def missing(kind: ControlKind | None) -> NotFound:
+    """Return the refusal where there is no such control of a kind."""
+    return NotFound("There is no such budget." if kind is ControlKind.BUDGET else MISSING)
 
 
 async def of_subject(

@@ -346,22 +346,10 @@ async def line_of(session: AsyncSession, actor: Actor) -> frozenset[str]:
     return (frozenset() if found is None else found.line) | {actor.qualified().lower()}
 
 
-async def person(session: AsyncSession, key_id: str) -> Issued | None:
-    """Return who may be acting with a key, as `issued` does with `first_is_own`; None if there is no such key.
-
-    Nobody but its owner has seen the secret of a person who signs in by mail, so that key leads back to nobody else.
-    """
-    key = await session.get(ApiKey, key_id)
-    if key is not None and key.secret_hash is None:
-        name = f"{key.org_id}/{key.principal}".lower()
-        return Issued(frozenset({name}), key.accepted_at or key.created_at)
-    return await issued(session, key_id, first_is_own=True)
-
-
 async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles: Collection[str]) -> bool:
     """Return whether an organization has no other person than one, by the active keys of some roles.
 
-    A key counts as another person's unless its line, as `person` returns it, contains the name.
+    A key counts as another person's unless its line, as `issued` returns it with `first_is_own`, contains the name.
 
     Args:
         session: of the platform.
@@ -372,7 +360,7 @@ async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles
     whose = (ApiKey.org_id == org_id, ApiKey.role.in_(roles), *_active())
     joined = or_(ApiKey.secret_hash.is_not(None), ApiKey.accepted_at.is_not(None))
     for key_id in await session.scalars(select(ApiKey.id).where(*whose, joined).order_by(ApiKey.id.desc())):
-        found = await person(session, key_id)
+        found = await issued(session, key_id, first_is_own=True)
         if found is not None and name.lower() not in found.line:
             return False
     return True

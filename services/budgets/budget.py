@@ -114,8 +114,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     if same:
         raise Conflict(
             "Another person has to confirm this, with a key that is older than the declaration. Keys count as one "
-            "person's when one of them issued the other, or the same person issued both. Invite people by mail, so "
-            "that each has an access of their own.",
+            "person's when one of them issued the other, or the same person issued both.",
             code="approval.same_operator",
         )
     session.add(new)
@@ -148,7 +147,7 @@ async def _person(session: AsyncSession, order: Order) -> Issued:
     refuse_by_link(order.actor, "declare an emergency")
     person = None
     if not order.actor.is_platform and order.actor.key_id is not None:
-        person = await api_key.person(session, order.actor.key_id)
+        person = await api_key.issued(session, order.actor.key_id, first_is_own=True)
     if person is None:
         raise Forbidden("Only people of the organization declare an emergency.")
     return person
@@ -156,6 +155,6 @@ async def _person(session: AsyncSession, order: Order) -> Issued:
 
 async def _is_another(session: AsyncSession, waiting: BudgetEmergency, me: Issued) -> bool:
     """Return whether somebody else has declared it than who confirms; see `domain.common.approval.check_second`."""
-    theirs = await api_key.person(session, waiting.declared_key)
+    theirs = await api_key.issued(session, waiting.declared_key, first_is_own=True)
     line = {waiting.declared_by.lower()} | (frozenset() if theirs is None else theirs.line)
     return not line & me.line and me.at < waiting.declared_at

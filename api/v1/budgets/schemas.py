@@ -11,6 +11,7 @@ from api.v1.spend_controls.schemas import ControlTermsView, ControlVersionView, 
 from api.v1.spends.schemas import NamedPool
 from domain.budgets.budget import Pools, PoolState, Terms, WindowState, binding
 from domain.common.calendar import Window
+from domain.common.errors import Invalid
 from domain.common.money import format_amount, parse_amount
 from domain.credits.spend.control import shown_amount
 from models.budgets.budget_emergency import BudgetEmergency
@@ -19,11 +20,14 @@ from models.credits.spend_control import SpendControl, SpendControlVersion
 Reason = Annotated[Note, StringConstraints(min_length=1)]
 
 
+_POOLS = ("reserve", "emergency", "carry_over", "may_draw_reserve")
+
+
 class BudgetSet(TermsSet):
     """Everything that a budget allows."""
 
     limits: list[WindowSet] = Field(
-        min_length=1, max_length=len(Window), description="What may be spent in each window. Each needs an amount."
+        max_length=len(Window), description="What may be spent in each window: at least one, each with an amount."
     )
     reserve: Amount | None = Field(default=None, description="The part of the amount of `pools_of` kept in reserve.")
     emergency: Amount | None = Field(default=None, description="The part of that amount for declared emergencies.")
@@ -47,12 +51,15 @@ class BudgetSet(TermsSet):
         Raises:
             Invalid: it contradicts itself, or an amount is none of the currency.
         """
-        amounts = {
-            f"{name}_minor": None if amount is None else parse_amount(amount, currency, zero=True)
-            for name in ("reserve", "emergency", "carry_over", "may_draw_reserve")
-            if (amount := getattr(self, name)) is not None
-        }
+        amounts = {f"{name}_minor": self._minor(name, currency) for name in _POOLS}
         return Terms(allowance=self.allowing(self.limits, currency), pools=Pools(pools_of=self.pools_of, **amounts))
+
+    def _minor(self, name: str, currency: str) -> int | None:
+        amount: str | None = getattr(self, name)
+        try:
+            return None if amount is None else parse_amount(amount, currency, zero=True)
+        except Invalid as refusal:
+            raise Invalid(refusal.detail, extra={"field": name}) from None
 
 
 class BudgetCreate(BudgetSet, NewSet):
@@ -216,7 +223,6 @@ class BudgetVersionView(ControlVersionView, PoolTermsView):
 
 def pools_shown(row: SpendControl | SpendControlVersion, currency: str) -> dict[str, Any]:
     """Return the fields of a `PoolTermsView`."""
-    amounts = ("reserve", "emergency", "carry_over", "may_draw_reserve")
-    shown: dict[str, Any] = {name: shown_amount(getattr(row, name), currency) for name in amounts}
+    shown: dict[str, Any] = {name: shown_amount(getattr(row, name), currency) for name in _POOLS}
     window = None if row.pools_of is None else Window(row.pools_of)
     return shown | {"pools_of": window, "emergency_until": row.emergency_until}

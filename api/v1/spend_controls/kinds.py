@@ -22,11 +22,9 @@ from api.v1.spend_controls.schemas import (
 )
 from api.v1.spends.own import confined, reader
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind
 from domain.credits.spend.scope import SpendingKey
-from ledger.controls import MISSING
 from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
 from repositories.common.listing import Found
@@ -68,7 +66,7 @@ async def readable(
     """
     row, of = await controls.get(session, control_id, kind), confined(actor, key)
     if of is not None and not await controls.is_own(session, row, of):
-        raise NotFound(MISSING)
+        raise controls.missing(kind)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return row
 
