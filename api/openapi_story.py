@@ -409,6 +409,8 @@ OPERATIONS: dict[str, Json] = {
         **{"released": "0.00", "available": "440.00", "expires_at": "2026-01-31T12:30:00Z", "transfer_id": None},
     },
     "credits.get_spend": _SPEND | {"unit_amount": "2.00", "expires_at": None, "id": f"spd_{SUFFIX}"},
+    "budgets.freeze": {"status": "frozen"},
+    "budgets.close": {"status": "closed"},
     "spend_controls.freeze": {"status": "frozen"},
     "spend_controls.close": {"status": "closed"},
     "departments.close": {"closed_at": "2026-02-01T12:00:00Z"},

@@ -36,8 +36,10 @@ EventType: TypeAlias = (
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+NamedPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
+OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 Permission: TypeAlias = (
@@ -409,3 +411,11 @@ class VolumeTerms(TypedDict, total=False):
     type: Required[Literal["volume"] | str]
     currency: str
     steps: Required[Sequence[VolumeStep]]
+
+
+class WindowSet(TypedDict, total=False):
+    """What may be spent in one window. `amount`, `uses` or both are required."""
+
+    window: Required[Window]
+    amount: AmountLike | None
+    uses: int | None

@@ -12,6 +12,7 @@ from domain.common.access import Actor
 from domain.common.calendar import zone_of
 from ledger.spends import Spender
 from models.budgets.prompt_template import PromptTemplate
+from repositories.budgets import prompt_template as templates
 from repositories.budgets.remaining import BudgetLeft, remaining
 from repositories.tenants import audit
 from services.budgets import policy
@@ -47,7 +48,7 @@ async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at:
         pace_ends_at=_pace(left.daily, at),
         crypto=[kind.value for kind in rules.crypto.in_order],
     )
-    template = await session.get(PromptTemplate, org_id)
+    template = await templates.get(session, org_id)
     return Prompt(render(None if template is None else template.template, figures), figures)
 
 
@@ -60,10 +61,11 @@ async def set_template(session: AsyncSession, actor: Actor, org_id: str, templat
     if template is not None:
         check_template(template)
         check(template, "template")
-    row = await session.get(PromptTemplate, org_id, with_for_update=True)
+    row = await templates.get(session, org_id, lock=True)
     if (None if row is None else row.template) == template:
         return
-    await session.merge(PromptTemplate(org_id=org_id, template=template, changed_by=actor.qualified(), changed_at=at))
+    changed = PromptTemplate(org_id=org_id, template=template, changed_by=actor.qualified(), changed_at=at)
+    await templates.put(session, changed)
     await audit.record(session, actor, "budget.prompt_template", org_id, {"standard": template is None}, org_id)
 
 

@@ -24,8 +24,8 @@ from domain.common.errors import Forbidden, NotFound
 from domain.common.money import format_amount
 from domain.credits.spend.scope import Named, SpendingKey
 from ledger.spends import Spender
-from models.budgets.prompt_template import PromptTemplate
 from models.marketplace.agent import Agent
+from repositories.budgets import prompt_template as templates
 from repositories.marketplace import agent as agents
 from services.budgets import prompt
 from services.budgets.prompt import Prompt
@@ -35,7 +35,7 @@ router = Resource(tags=["budgets"])
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 
-class Format(StrEnum):
+class PromptFormat(StrEnum):
     """How the prompt is answered."""
 
     TEXT = "text"
@@ -118,6 +118,7 @@ class PromptTemplateView(ResponseModel):
 
 @router.get(
     "/agents/{agent_id}/prompt",
+    tags=["agents"],
     response_model=PromptView,
     responses=errors(NotFound, Forbidden)
     | {
@@ -130,7 +131,9 @@ async def get_agent_prompt(
     deps: DepsDep,
     key: SpendingKeyDep,
     actor: ActorDep,
-    format: Annotated[Format, Query(description="Plain text, or JSON with the figures in it.")] = Format.TEXT,
+    format: Annotated[
+        PromptFormat, Query(description="Plain text, or JSON with the figures in it.")
+    ] = PromptFormat.TEXT,
     if_none_match: Annotated[str | None, Header(description="The `ETag` of the prompt that you have.")] = None,
 ) -> Response:
     """Read what an agent is told of its budget: a few lines for its prompt, at most 1,200 characters.
@@ -148,11 +151,11 @@ async def get_agent_prompt(
     async with deps.database.platform() as session:
         made = await prompt.prompt_of(session, agent.org_id, spender, at=datetime.now(UTC))
     shown = PromptView.of(agent_id, made).model_dump(mode="json")
-    content = made.text if format is Format.TEXT else json.dumps(shown)
+    content = made.text if format is PromptFormat.TEXT else json.dumps(shown)
     headers = {"ETag": etag_of(content), "Cache-Control": "private, no-cache"}
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=304, headers=headers)
-    if format is Format.TEXT:
+    if format is PromptFormat.TEXT:
         return PlainTextResponse(content, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
 
@@ -182,7 +185,7 @@ async def set_prompt_template(
 
 
 async def _template(session: AsyncSession, org_id: str) -> PromptTemplateView:
-    row = await session.get(PromptTemplate, org_id)
+    row = await templates.get(session, org_id)
     own = None if row is None else row.template
     return PromptTemplateView(
         template=own or STANDARD,
