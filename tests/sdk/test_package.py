@@ -378,7 +378,7 @@ def test_fake_refuses_what_it_does_not_play() -> None:
 NEXT_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
 #: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
 NOT_PLAYED = {
-    "agents": {"set_category"},
+    "agents": {"set_category", "get_prompt"},
     "billing": {"list_transactions", "list_activity", "get_config", "get_statement", "list_balances", "get_transfer"},
     "contracts": set(),
     "credits": {"summarise_usage", "list_lots", "get_stats"},
