@@ -24,7 +24,7 @@ POOLS = (Pool.OPERATING, Pool.RESERVE, Pool.EMERGENCY)
 
 
 def terms(amount: int, **pools: int | Window | None) -> Terms:
-    return Terms(allowance=Allowance(limits=(Limit(window=Window.WEEK, amount_minor=amount),)), pools=Pools(**pools))  # type: ignore[arg-type]
+    return Terms(allowance=Allowance(limits=(Limit(window=Window.WEEK, amount_minor=amount),)), pools=Pools(**pools))
 
 
 @given(amount=AMOUNTS, reserve=AMOUNTS, emergency=AMOUNTS, day=AMOUNTS)
