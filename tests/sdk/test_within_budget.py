@@ -56,7 +56,7 @@ async def test_a_function_runs_only_while_its_amount_fits_and_what_raises_is_fre
     wallet = await writer.wallet()
     assert (wallet.available, wallet.budget and wallet.budget.remaining) == (Decimal(980), Decimal(5))
     [budget] = (await client.budgets.list().page()).data
-    assert (budget.limits[0].operating.spent, budget.limits[0].operating.held) == (20, 0)
+    assert (budget.limits[0].operating.spent, budget.limits[0].operating.held) == (Decimal(20), Decimal(0))
 
 
 async def test_an_agent_reads_its_lines(client: bursar.AsyncBursar, writer: Writer) -> None:
@@ -81,7 +81,7 @@ async def test_pools_are_drawn_as_the_api_has_them(client: bursar.AsyncBursar) -
 
     async def refused(**body: str) -> str:
         with pytest.raises(bursar.BursarError) as refusal:
-            await client.credits.use(**body)  # type: ignore[arg-type]
+            await client.credits.use(**body)
         assert isinstance(refusal.value, bursar.APIError)
         return refusal.value.code
 
@@ -93,7 +93,7 @@ async def test_pools_are_drawn_as_the_api_has_them(client: bursar.AsyncBursar) -
     assert await refused(amount="1", pool="emergency") == "budget.pool_closed"
     [week] = (await client.budgets.get(made.id)).limits
     assert week.reserve is not None
-    assert (week.operating.remaining, week.reserve.remaining) == (0, 40)
+    assert (week.operating.remaining, week.reserve.remaining) == (Decimal(0), Decimal(40))
     await client.budgets.freeze(made.id)
     assert await refused(amount="1", pool="reserve") == "spend.limit_exceeded"
     with pytest.raises(bursar.InvalidRequest):

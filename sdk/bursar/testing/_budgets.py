@@ -65,7 +65,7 @@ class Budgets:
         """Count these spends."""
         self._spends = spends
         self._budgets: dict[str, _Budget] = {}
-        one = r"/budgets/(ctl_[\w.-]+)"
+        one = r"/budgets/(?!prompt-template)([\w.-]+)"
         self.routes: list[Route] = [
             ("POST", r"/budgets", self._create),
             ("GET", r"/budgets", self._list),
@@ -78,15 +78,13 @@ class Budgets:
     def draw(self, attribution: Mapping[str, Any], amount: Decimal, pool: str, on_limit: str) -> tuple[str, str]:
         """Return the budget and the pool that a spend draws, or refuse what does not fit."""
         above = self._above(attribution)
-        drawn = (
-            next((each for each in above if Decimal(each.terms[pool] or 0) > 0), None) if pool != "operating" else None
-        )
+        drawn = None if pool == "operating" else _having(above, pool)
         if pool != "operating" and (drawn is None or not self._is_open(above, pool)):
             raise Refused(409, "budget.pool_closed", f"The {pool} is closed to this spend.", pool=pool)
         found = ("", "operating") if drawn is None else (drawn.id, pool)
         refusal = self._refusal(above, amount, found)
         if refusal is not None and refusal["reason"] == "limit" and pool == "operating" and on_limit == "reserve":
-            reserve = next((each for each in above if Decimal(each.terms["reserve"] or 0) > 0), None)
+            reserve = _having(above, "reserve")
             if reserve is not None and self._is_open(above, "reserve"):
                 other = (reserve.id, "reserve")
                 if self._refusal(above, amount, other) is None:
@@ -263,9 +261,8 @@ def _terms(body: dict[str, Any]) -> dict[str, Any]:
     if not limits or any(each["amount"] is None for each in limits):
         raise invalid("A budget needs at least one window, and an amount for each.", "limits")
     limits.sort(key=lambda each: _WINDOWS.index(each["window"]))
-    amounts = {
-        name: amount_of(body.get(name), name) for name in ("reserve", "emergency", "may_draw_reserve", "per_spend")
-    }
+    names = ("reserve", "emergency", "may_draw_reserve", "per_spend")
+    amounts = {name: amount_of(body.get(name), name) for name in names}
     window = body.get("pools_of") or limits[-1]["window"]
     size = next((Decimal(str(each["amount"])) for each in limits if each["window"] == window), None)
     if size is None:
@@ -278,3 +275,8 @@ def _terms(body: dict[str, Any]) -> dict[str, Any]:
 
 def _short(amount: str) -> str:
     return amount.removesuffix(".00")
+
+
+def _having(above: list[_Budget], pool: str) -> _Budget | None:
+    """Return the nearest budget that has a pool."""
+    return next((each for each in above if Decimal(each.terms[pool] or 0) > 0), None)
