@@ -228,8 +228,8 @@ async def declare_emergency(
     """Declare an emergency, or confirm one: the emergency pool can be drawn until it ends.
 
     One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or
-    finance, and neither has issued the other's key. One person suffices who stands behind all such keys of the
-    organization.
+    finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs
+    no second one.
     """
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
 
@@ -245,7 +245,7 @@ async def declare_emergency(
 async def end_emergency(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """End an emergency at once, and withdraw what waits for a second person. One person suffices."""
+    """End an emergency at once, and withdraw what waits for a second person. This takes one person."""
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
 
     async def act() -> BudgetView:

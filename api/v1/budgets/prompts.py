@@ -136,7 +136,7 @@ async def get_agent_prompt(
     ] = PromptFormat.TEXT,
     if_none_match: Annotated[str | None, Header(description="The `ETag` of the prompt that you have.")] = None,
 ) -> Response:
-    """Read what an agent is told of its budget: a few lines for its prompt, at most 1,200 characters.
+    """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
     The key of an agent reads its own only. Nothing in it was written by an agent, a vendor or a customer.
     """
@@ -164,7 +164,7 @@ async def get_agent_prompt(
 async def get_prompt_template(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PromptTemplateView:
-    """Read what the agents of an organization are told of their budgets, with its placeholders."""
+    """Read the template of the lines that agents of an organization read on their budgets."""
     org_id = acting_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         return await _template(session, org_id)
@@ -177,7 +177,7 @@ async def set_prompt_template(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.MANAGE_SPENDING),
 ) -> PromptTemplateView:
-    """Set what the agents of an organization are told of their budgets."""
+    """Set the template of the lines that agents of an organization read on their budgets."""
     org_id = acting_organization(actor, organization_id)
     async with deps.database.platform() as session:
         await prompt.set_template(session, actor, org_id, body.template, datetime.now(UTC))

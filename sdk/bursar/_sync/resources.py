@@ -3315,7 +3315,7 @@ class Agents:
         format_: Literal["text", "json"] | str | Omitted = OMITTED,
         if_none_match: str | Omitted = OMITTED,
     ) -> models.PromptView:
-        """Read what an agent is told of its budget: a few lines for its prompt, at most 1,200 characters.
+        """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
         The key of an agent reads its own only. Nothing in it was written by an agent, a vendor or a customer.
         """
@@ -4099,7 +4099,7 @@ class Budgets:
         self._caller = caller
 
     def get_prompt_template(self, *, organization_id: str | Omitted = OMITTED) -> models.PromptTemplateView:
-        """Read what the agents of an organization are told of their budgets, with its placeholders."""
+        """Read the template of the lines that agents of an organization read on their budgets."""
         return self._caller.ask(
             models.PromptTemplateView,
             "budgets.get_prompt_template",
@@ -4111,7 +4111,7 @@ class Budgets:
     def set_prompt_template(
         self, *, template: str | None, organization_id: str | Omitted = OMITTED
     ) -> models.PromptTemplateView:
-        """Set what the agents of an organization are told of their budgets."""
+        """Set the template of the lines that agents of an organization read on their budgets."""
         return self._caller.ask(
             models.PromptTemplateView,
             "budgets.set_prompt_template",
@@ -4354,7 +4354,7 @@ class Budgets:
     ) -> models.BudgetView:
         """Declare an emergency, or confirm one: the emergency pool can be drawn until it ends.
 
-        One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or finance, and neither has issued the other's key. One person suffices who stands behind all such keys of the organization.
+        One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs no second one.
         """
         return self._caller.ask(
             models.BudgetView,
@@ -4374,7 +4374,7 @@ class Budgets:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.BudgetView:
-        """End an emergency at once, and withdraw what waits for a second person. One person suffices."""
+        """End an emergency at once, and withdraw what waits for a second person. This takes one person."""
         return self._caller.ask(
             models.BudgetView,
             "budgets.end_emergency",
