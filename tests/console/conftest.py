@@ -165,6 +165,7 @@ async def objects(
     ids["billing_run"] = await planted.billing_run(database)
     ids |= await _bought(tenant, stranger)
     ids["use"] = await _used(tenant, operator)
+    ids["budget"] = good(await tenant.owner.post("/budgets", limiting.BUDGET), 201)["id"]
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}

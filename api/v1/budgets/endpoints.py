@@ -245,7 +245,7 @@ async def declare_emergency(
 async def end_emergency(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """End an emergency at once, and withdraw what waits for a second person. This takes one person."""
+    """End an emergency at once, and withdraw declarations that wait for a confirmation."""
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
 
     async def act() -> BudgetView:
