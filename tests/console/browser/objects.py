@@ -169,6 +169,11 @@ async def control(world: World) -> str:
     return made
 
 
+async def budget(world: World) -> str:
+    made: str = good(await world.client.post("/budgets", limiting.BUDGET), 201)["id"]
+    return made
+
+
 async def alert_rule(world: World) -> str:
     made: str = good(await world.client.post("/alert-rules", limiting.RULE), 201)["id"]
     return made
@@ -247,6 +252,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "offered": offered,
     "sold": sold,
     "purchase": purchase,
+    "budget": budget,
     "control": control,
     "alert_rule": alert_rule,
     "endpoint": endpoint,
