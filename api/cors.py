@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PREFIX = "/api/"
 EXPOSED = (
     *("ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotent-Replayed"),
+    *("X-Budget-Remaining", "X-Budget-Resets"),
     *("Content-Disposition", "Deprecation", "Location", "Sunset", "WWW-Authenticate"),
 )
 _ALLOWED = {

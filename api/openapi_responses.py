@@ -101,12 +101,25 @@ _HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "enum": ["true"]},
         "example": "true",
     },
+    "X-Budget-Remaining": {
+        "description": "What is left to operate with in the budget that refuses first; left out where none counts it.",
+        "schema": {"type": "string"},
+        "example": "18.50 CAD",
+    },
+    "X-Budget-Resets": {
+        "description": "When the window of that budget begins anew; left out for a lifetime.",
+        "schema": {"type": "string", "format": "date-time"},
+        "example": "2026-02-02T05:00:00Z",
+    },
     "Content-Disposition": {
         "description": "The name of the file.",
         "schema": {"type": "string"},
         "example": 'inline; filename="INV-2026-00017.pdf"',
     },
 }
+
+#: Spends, whose answers say what is left of a budget.
+_BUDGETED = {"credits.use", "credits.reserve"}
 
 
 def complete(document: Json) -> None:
@@ -129,6 +142,8 @@ def complete(document: Json) -> None:
                     names += ["Deprecation", "Sunset"]
                 if status == "201" and named:
                     names += ["Location"] + ["ETag"] * _has_versions(named)
+                if status == "201" and operation["operationId"] in _BUDGETED:
+                    names += ["X-Budget-Remaining", "X-Budget-Resets"]
                 if status.startswith("2"):
                     names += ["ETag"] * conditional + ["Idempotent-Replayed"] * _takes(operation, _KEY)
                 response.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})

@@ -304,7 +304,8 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
         for kind, of in choices.items()
         for each in of.rows
     ]
-    by_id = [(kind, f"{KINDS[kind]}, by its id") for kind in choices if choices[kind].more]
+    typed = (*(kind for kind in choices if choices[kind].more), "run")
+    by_id = [(kind, f"{KINDS[kind]}, by its id") for kind in typed]
     return Set(
         title="New budget",
         lead="The amount is the most that can go. What is kept in reserve and for emergencies is a part of it.",

@@ -84,6 +84,7 @@ def each(*names: str, **also: str) -> dict[str, dict[str, str]]:
 _AGENT = {"name": "Reader #", "model": "one_time", "amount": "9.99", "currency": "USD"}
 _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
+_POOLS = ("reserve", "emergency", "may_draw_reserve", "carry_over")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -295,6 +296,36 @@ FORMS = (
         "owner",
         shown={"description": "/console/{org}/alerts/settings/rules/{alert_rule}"},
         checked=_RULE,
+    ),
+    Typed(
+        "/console/{org}/budgets/new",
+        "/{org}/budgets/new",
+        "owner",
+        whole={"subject": "run", "subject_id": "run-#", "currency": "CREDIT", "time_zone": "UTC", "week_amount": "5"},
+        shown={"subject_id": "", "reason": ""},
+        checked=each("currency", "time_zone", "per_spend", "thresholds", *_POOLS, *_WINDOW),
+    ),
+    Typed(
+        "/console/{org}/budgets/{budget}/change",
+        "/{org}/budgets/{id}/change",
+        "owner",
+        shown={"reason": ""},
+        checked=each("per_spend", "thresholds", *_POOLS, *_WINDOW),
+    ),
+    Typed(
+        "/console/{org}/budgets/{budget}/move",
+        "/{org}/budgets/{id}/move",
+        "owner",
+        whole={"from": "reserve", "to": "operating", "amount": "0.01"},
+        shown={"reason": None},
+        checked=each("amount", reason="The launch is today."),
+    ),
+    Typed(
+        "/console/{org}/budgets/{budget}/emergency",
+        "/{org}/budgets/{id}/emergency",
+        "owner",
+        whole={"lasts": "4"},
+        shown={"reason": ""},
     ),
     Typed(
         "/console/{org}/limits/new",

@@ -245,7 +245,7 @@ async def declare_emergency(
 async def end_emergency(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """End an emergency at once, and withdraw declarations that wait for a confirmation."""
+    """End an emergency at once, and with it the declarations that nobody has confirmed."""
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
 
     async def act() -> BudgetView:

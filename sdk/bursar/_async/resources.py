@@ -4385,7 +4385,7 @@ class AsyncBudgets:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.BudgetView:
-        """End an emergency at once, and withdraw what waits for a second person. This takes one person."""
+        """End an emergency at once, and with it the declarations that nobody has confirmed."""
         return await self._caller.ask(
             models.BudgetView,
             "budgets.end_emergency",
