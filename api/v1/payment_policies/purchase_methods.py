@@ -67,12 +67,12 @@ async def list_purchase_methods(
     return whole(PurchaseMethodView, data, "purchase-methods.csv") if wants_csv(request) else Page(data=data)
 
 
-@router.delete("/purchase-methods/{method_id}", status_code=204, responses=errors(NotFound, Forbidden))
-async def delete_purchase_method(method_id: str, deps: DepsDep, actor: ActorDep) -> Response:
+@router.delete("/purchase-methods/{purchase_method_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def delete_purchase_method(purchase_method_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Delete a declared method, with what was counted of its attempts."""
     async with deps.session_for(actor) as session:
-        await methods.get(session, method_id)
+        await methods.get(session, purchase_method_id)
     permit(actor, Permission.MANAGE_SPENDING)
     async with deps.database.platform() as session:
-        await service.delete_method(session, actor, method_id)
+        await service.delete_method(session, actor, purchase_method_id)
     return Response(status_code=204)
