@@ -84,6 +84,7 @@ TENANT: Groups = (
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Limits", "/limits", "limit", letter="l"),
+            Entry("Payment policies", "/payment-policies", "check", Permission.READ_BILLING),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),

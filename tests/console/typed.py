@@ -84,6 +84,9 @@ def each(*names: str, **also: str) -> dict[str, dict[str, str]]:
 _AGENT = {"name": "Reader #", "model": "one_time", "amount": "9.99", "currency": "USD"}
 _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
+_POLICY = "/console/{org}/payment-policies/{policy}/change"
+_POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
+_FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -310,6 +313,52 @@ FORMS = (
         "owner",
         shown={"reason": ""},
         checked=each("per_spend", "thresholds", *_WINDOW),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/{policy}/change",
+        "/{org}/payment-policies/{id}/change",
+        "owner",
+        shown={"vendors_refused": _POLICY, "crypto_reasoning": _POLICY},
+        checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/new",
+        "/{org}/payment-policies/new",
+        "owner",
+        whole={"subject": "agent:{own_agent}"},
+        checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+        shown={"vendors_allowed": None, "categories_allowed": None, "categories_refused": None},
+        make=Made.seller,
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/new",
+        "/{org}/payment-policies/free-options/new",
+        "owner",
+        whole={"name": "Option #", "category": "any"},
+        shown={"name": "", "category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/{option}/change",
+        "/{org}/payment-policies/free-options/{id}/change",
+        "owner",
+        shown={"category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/new",
+        "/{org}/payment-policies/methods/new",
+        "owner",
+        whole={"name": "method_#", "label": "Method"},
+        shown={"label": ""},
+        checked=each("name", *_FEE),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/{method}/change",
+        "/{org}/payment-policies/methods/{id}/change",
+        "owner",
+        shown={"label": ""},
+        checked=each(*_FEE),
     ),
     Typed(
         "/console/{org}/projects/new",

@@ -4172,6 +4172,15 @@ class AsyncPaymentPolicies:
             query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
         )
 
+    async def get_payment_policy(self, policy_id: str) -> models.PaymentPolicyView:
+        """Read one payment policy."""
+        return await self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.get_payment_policy",
+            "GET",
+            f"/api/v1/payment-policies/{segment(policy_id)}",
+        )
+
     async def delete_payment_policy(self, policy_id: str) -> None:
         """Delete a payment policy. The next nearest one holds from now on."""
         await self._caller.send(
@@ -4278,9 +4287,11 @@ class AsyncPurchaseMethods:
             query={"organization_id": organization_id},
         )
 
-    async def delete(self, method_id: str) -> None:
+    async def delete(self, purchase_method_id: str) -> None:
         """Delete a declared method, with what was counted of its attempts."""
-        await self._caller.send("purchase_methods.delete", "DELETE", f"/api/v1/purchase-methods/{segment(method_id)}")
+        await self._caller.send(
+            "purchase_methods.delete", "DELETE", f"/api/v1/purchase-methods/{segment(purchase_method_id)}"
+        )
 
 
 class AsyncExchangeRates:
