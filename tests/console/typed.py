@@ -85,6 +85,7 @@ _AGENT = {"name": "Reader #", "model": "one_time", "amount": "9.99", "currency":
 _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
 _POLICY = "/console/{org}/payment-policies/{policy}/change"
+_NAMES = ("vendors", "categories")
 _POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
 _FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
@@ -314,21 +315,29 @@ FORMS = (
         shown={"reason": ""},
         checked=each("per_spend", "thresholds", *_WINDOW),
     ),
-    Typed(
-        "/console/{org}/payment-policies/{policy}/change",
-        "/{org}/payment-policies/{id}/change",
-        "owner",
-        shown={"vendors_refused": _POLICY, "crypto_reasoning": _POLICY},
-        checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+    # A name cannot be allowed and refused, so each form is sent twice.
+    *(
+        Typed(
+            _POLICY,
+            "/{org}/payment-policies/{id}/change",
+            "owner",
+            whole={f"{what}_{other}": "" for what in _NAMES},
+            shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
-    Typed(
-        "/console/{org}/payment-policies/new",
-        "/{org}/payment-policies/new",
-        "owner",
-        whole={"subject": "agent:{own_agent}"},
-        checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
-        shown={"vendors_allowed": None, "categories_allowed": None, "categories_refused": None},
-        make=Made.seller,
+    *(
+        Typed(
+            "/console/{org}/payment-policies/new",
+            "/{org}/payment-policies/new",
+            "owner",
+            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            make=Made.seller,
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
     ),
     Typed(
         "/console/{org}/payment-policies/free-options/new",
