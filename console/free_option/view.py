@@ -14,7 +14,8 @@ from console.payment_policy.view import LEAD, tabs
 from console.sections import unanswered
 from console.widgets import Asking, External, Failed, Link, Tab, external
 
-_WINDOWS = {"day": "each day", "week": "each week", "month": "each month"}
+_WINDOWS = {"day": "Each day", "week": "Each week", "month": "Each month"}
+_NOW = {"day": "Today", "week": "This week", "month": "This month"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,8 @@ def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool)
     quota, address = found["quota"], found["address"]
     drawn = None
     if quota is not None:
-        words = f"{count(found['used'], prefs)} of {count(quota, prefs)} used; resets {_WINDOWS[found['quota_window']]}"
-        drawn = meter("Quota", Decimal(found["used"]), Decimal(quota), words)
+        words = f"{count(found['used'], prefs)} of {count(quota, prefs)} used"
+        drawn = meter(_NOW[found["quota_window"]], Decimal(found["used"]), Decimal(quota), words)
     return Row(
         name=found["name"],
         category=found["category"],

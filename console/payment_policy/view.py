@@ -10,13 +10,14 @@ from console.lists import Choice, Found, Listed
 from console.payment_policy import terms
 from console.widgets import Asking, Link, Tab
 
-_KINDS = {"organization": "Organization", "project": "Project", "agent": "Agent"}
+#: What a policy that is not the organization's is for.
+_KINDS = {"project": "Project", "agent": "Agent"}
 _WHOLE = "The whole organization"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One policy; `href` and `delete` are empty for who may not change it."""
+    """One policy; `kind` is empty for the organization's, `href` and `delete` for who may not change it."""
 
     kind: str
     name: str
@@ -85,7 +86,7 @@ def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool)
     currency, most = found["currency"], found["per_purchase"]
     own = f"{here}/{found['id']}"
     return Row(
-        kind=_KINDS[found["subject"]["type"]],
+        kind=_KINDS.get(found["subject"]["type"], ""),
         name=_named(found),
         href=f"{own}/change" if may_change else "",
         delete=f"{own}/delete" if may_change else "",
@@ -121,9 +122,14 @@ def _approval(found: Mapping[str, Any], prefs: Prefs) -> str:
 
 def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: bool) -> Set:
     """Return the form of a new policy."""
-    subjects = [("organization", _WHOLE)]
-    for kind, choice in choices.items():
-        subjects += [(f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}") for each in choice.rows]
+    subjects = [
+        (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
+        for kind, choice in choices.items()
+        for each in choice.rows
+    ]
+    # The organization's own is changed where it stands in the list.
+    if is_first or not subjects:
+        subjects.insert(0, ("organization", _WHOLE))
     if form.value("subject") and form.value("subject") not in dict(subjects):
         subjects.append((form.value("subject"), form.value("subject")))
     lead = "Nothing is set yet, so the form has the default." if is_first else "The form has what holds now."
