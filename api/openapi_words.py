@@ -15,7 +15,17 @@ IDS = {
     **{"use": "spd", "spend": "spd", "spenddetail": "hold", "countedspend": "spd", "change": "hold", "refusal": "rfs"},
     **{"reservation": "hold", "attribution": "spd", "spendrefund": "tr", "conversion": "tr", "movement": "tr"},
     **{"agentpurchase": "pur", "subscription": "sub", "payout": "po", "last_payout": "po", "correction": "stc"},
-    **{"alert": "alr", "openalert": "alr", "alertrule": "rul", "approval": "apv", "rule": "prl", "meter": "mtr"},
+    **{
+        "alert": "alr",
+        "openalert": "alr",
+        "alertrule": "rul",
+        "freeoption": "fro",
+        "paymentpolicy": "pol",
+        "purchasemethod": "pmd",
+        "approval": "apv",
+        "rule": "prl",
+        "meter": "mtr",
+    },
     **{"webhookendpoint": "whe", "webhookendpointcreated": "whe", "endpoint": "whe", "webhookdelivery": "whd"},
     **{"reconciliationrun": "run", "discrepancy": "rcn", "mailsuppression": "sup", "channel": "nch", "taxrate": "txr"},
     **{"notification": "ntf", "feedback": "fbk", "usageevent": "use", "reputationevent": "rev", "clientevent": "rev"},
@@ -157,7 +167,17 @@ WORDS: dict[str, str | None] = {
         "ApiKeyCreated.secret": "bsk_4f9a0c6d2e8b",
         "WebhookEndpointCreated.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     },
-    **{"TransferView.reference": f"esc_{SUFFIX}", "multiplier": "1.20", "ratings": "5", "entitlement": "projects"},
+    **{"allowed": "GitHub", "refused": "Casino", "reasoning": "Fees are low."},
+    **{"PolicySubjectView.id": PAYER, "FreeOptionView.name": "Codeium", "FreeOptionView.category": "coding"},
+    **{"FreeOptionView.address": "https://codeium.example", "MethodFeeView.currency": "USD", "fixed": "0.30"},
+    **{"PurchaseMethodView.name": "card_primary", "label": "Card ending in 1234", "why_not": "not_connected"},
+    **{
+        **{"MethodFeeView.share": "0.029", "quota_window": "month"},
+        "TransferView.reference": f"esc_{SUFFIX}",
+        "multiplier": "1.20",
+        "ratings": "5",
+        "entitlement": "projects",
+    },
 }
 #: The times that are there though they could be null; others are those of an end that has not come.
 TIMES = frozenset(
