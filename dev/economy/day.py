@@ -162,7 +162,7 @@ class Day:
             CREDIT,
             {Window.HOUR: sums // 8, Window.DAY: sums * 3 // 2, Window.MONTH: sums * 20},
         )
-        for name, asset, dailies, operating in plans:
+        for index, (name, asset, dailies, operating) in enumerate(plans):
             reserve, emergency = operating // 4, operating // 10
             budget = await self.world.budget(
                 SubjectKind.PROJECT,
@@ -171,7 +171,7 @@ class Day:
                 {Window.WEEK: operating + reserve + emergency},
                 reserve=reserve,
                 emergency=emergency,
-                **({"may_draw_reserve": reserve // 3} if self.draw.random() < 0.5 else {}),
+                **({"may_draw_reserve": reserve // 3} if index % 4 < 2 else {}),
             )
             self.projects[name] = budget
             for number, daily in enumerate(dailies):
