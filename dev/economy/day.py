@@ -25,8 +25,8 @@ from ledger.spends import NewSpend, OnLimit, Outcome, Pool, Spender, Spent
 
 TICK = timedelta(minutes=10)
 TICKS = 144
-#: From this tick on nothing is held any more, so that the day ends with what was paid.
-LAST_HOLD = TICKS - 9
+#: From these ticks on nothing is held any more, and nothing that was is still held: the day ends with what was paid.
+LAST_HOLD, ALL_FREE = TICKS - 10, TICKS - 4
 #: How long a reservation holds, and a purchase that nobody answers.
 HELD = timedelta(hours=1)
 #: When emergencies are declared, and when they end.
@@ -55,7 +55,18 @@ KINDS = [Kind.STEADY] * 9 + [Kind.GREEDY] * 4 + [Kind.LEAKY] * 3 + [Kind.SPLITTI
 
 @dataclass(eq=False)
 class Agent:
-    """One agent; `wants` is what it has not got yet, in minor units of credits."""
+    """One agent.
+
+    Attributes:
+        id: names it.
+        kind: how it spends.
+        project: what it spends for.
+        chain: the budgets that it spends under, the nearest first.
+        daily: what it may spend on the day.
+        draw: its own chance, so that others do not change what it draws.
+        last: the tick in which it asks for the last time.
+        wants: what it has not got yet, in minor units of credits.
+    """
 
     id: str
     kind: Kind
@@ -63,6 +74,7 @@ class Agent:
     chain: tuple[Budget, ...]
     daily: int
     draw: random.Random
+    last: int
     wants: int = 0
 
     @property
@@ -184,7 +196,7 @@ class Day:
         limits = {Window.HOUR: daily // 3, Window.DAY: daily}
         own = await self.world.budget(SubjectKind.AGENT, id_, above[0].asset, limits, per_spend=more.get("per_spend"))
         draw = random.Random(f"{self.seed}/{id_}")
-        self.agents.append(Agent(id_, kind, project, (own, *above), daily, draw))
+        self.agents.append(Agent(id_, kind, project, (own, *above), daily, draw, draw.randrange(ALL_FREE, TICKS)))
 
     def pools(self) -> list[tuple[str, str, str]]:
         """Return what was used of each pool of the projects' budgets and what is left, written out, by currency."""
@@ -211,12 +223,12 @@ class Day:
             if self._tick == TICKS:
                 break
             if self._tick == DECLARED:
-                for budget in list(self.projects.values())[::10]:
+                for budget in list(self.projects.values())[::9]:
                     await self.world.declare(budget, self.begins + OVER * TICK, self.now)
             if self._tick % 6 == 0:
                 for name in list(self.projects)[self._tick // 6 :: 24]:
                     await asyncio.gather(self._granted(name), self._granted(name))
-            acting = [agent for agent in self.agents if agent.draw.random() < self._acts()]
+            acting = [agent for agent in self.agents if self._acts(agent)]
             await asyncio.gather(*map(self._act, acting))
         self._prove(await self.world.counted(), await self.world.held())
         self.report.still_fits = self._still_fits()
@@ -234,9 +246,10 @@ class Day:
             if used > budgets[slot[0]].room(slot):
                 self.report.passed.append(f"{slot}: {used} of {budgets[slot[0]].room(slot)}")
 
-    def _acts(self) -> float:
-        """Return which part of the agents acts in a tick: more of them before the day ends."""
-        return 0.06 if self._tick < TICKS - 18 else 0.15
+    def _acts(self, agent: Agent) -> bool:
+        """Return whether an agent acts in this tick: some do, more towards the end, and each once in the last ones."""
+        often = 0.06 if self._tick < TICKS - 18 else 0.15
+        return agent.draw.random() < often or self._tick == agent.last
 
     async def _act(self, agent: Agent) -> None:
         # Wishes end before the last hours, in which the windows of an hour still let through what waits.
