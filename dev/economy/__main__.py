@@ -13,7 +13,8 @@ from pathlib import Path
 import asyncpg
 
 from commands.verify import verify
-from dev.economy.day import Day, Report
+from dev.economy.day import Day
+from dev.economy.report import Report
 from dev.economy.world import Urls, World
 from dev.stack.migrate import migrate
 from dev.stack.postgres import running_postgres

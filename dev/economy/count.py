@@ -44,12 +44,13 @@ class Worth:
 
     def _unit(self, asset: str, at: datetime) -> Fraction:
         """Return what a minor unit is worth in the currency that credits are sold for."""
+        scale: int = 10 ** SCALES[asset]
         if asset == CREDIT:
-            return Fraction(self._price.price) / 10 ** SCALES[asset]
+            return Fraction(self._price.price) / scale
         if asset == self._price.currency:
-            return Fraction(1, 10 ** SCALES[asset])
+            return Fraction(1, scale)
         rate = [each for each in self._rates if each.quote == asset and each.starts_at <= at][-1]
-        return 1 / rate.rate / 10 ** SCALES[asset]
+        return 1 / (rate.rate * scale)
 
 
 @dataclass(kw_only=True, eq=False)

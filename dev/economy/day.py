@@ -4,14 +4,14 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from fractions import Fraction
 
 import asyncpg
 
+from dev.economy.agent import KINDS, Agent, Kind
 from dev.economy.count import Asked, Budget, Count, Slot, slot_of
+from dev.economy.report import Report
 from dev.economy.world import ORG, World
 from domain.common.calendar import Window
 from domain.common.errors import Invalid
@@ -35,54 +35,6 @@ DECLARED, OVER = 54, 72
 TRIES = 3
 
 
-class Kind(StrEnum):
-    """How an agent spends."""
-
-    STEADY = "steady"
-    #: Wants eight things at once, each too much.
-    GREEDY = "greedy"
-    #: Dies between a hold and its result.
-    LEAKY = "leaky"
-    #: Splits what needs an approval into parts that need none.
-    SPLITTING = "splitting"
-    #: Names other agents, grants to itself, and draws pools that are closed to it.
-    TURNED = "turned"
-
-
-#: Of twenty agents.
-KINDS = [Kind.STEADY] * 9 + [Kind.GREEDY] * 4 + [Kind.LEAKY] * 3 + [Kind.SPLITTING] * 2 + [Kind.TURNED] * 2
-
-
-@dataclass(eq=False)
-class Agent:
-    """One agent.
-
-    Attributes:
-        id: names it.
-        kind: how it spends.
-        project: what it spends for.
-        chain: the budgets that it spends under, the nearest first.
-        daily: what it may spend on the day.
-        draw: its own chance, so that others do not change what it draws.
-        last: the tick in which it asks for the last time.
-        wants: what it has not got yet, in minor units of credits.
-    """
-
-    id: str
-    kind: Kind
-    project: str
-    chain: tuple[Budget, ...]
-    daily: int
-    draw: random.Random
-    last: int
-    wants: int = 0
-
-    @property
-    def spender(self) -> Spender:
-        """What its key says it is."""
-        return Spender(agent_id=self.id, project_id=self.project)
-
-
 @dataclass
 class Hold:
     """What is held: where it counts, and how it ends."""
@@ -95,41 +47,6 @@ class Hold:
     end: Callable[[asyncpg.Connection, int, datetime], Awaitable[None]]
     is_purchase: bool
     expires_at: datetime
-
-
-@dataclass
-class Report:
-    """What became of the day; amounts are in minor units of credits.
-
-    Attributes:
-        passed: what was let through although it did not fit.
-        wrongly_refused: what was refused although it fitted.
-        stuck: what is still held when all is over.
-        differs: windows of which the books count something else.
-        asked: how often each kind asked.
-        got: what each kind got.
-        refused: how often each kind was refused, by reason.
-        expired: how many holds the sweep ended.
-        forged: how often an agent tried what is not its to do, and how often it could.
-        still_fits: what is still wanted and would have fitted.
-    """
-
-    passed: list[str] = field(default_factory=list)
-    wrongly_refused: list[str] = field(default_factory=list)
-    stuck: list[str] = field(default_factory=list)
-    differs: list[str] = field(default_factory=list)
-    asked: Counter[str] = field(default_factory=Counter)
-    got: Counter[str] = field(default_factory=Counter)
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
-    expired: int = 0
-    forged: Counter[str] = field(default_factory=Counter)
-    still_fits: int = 0
-
-    @property
-    def share(self) -> Fraction:
-        """Which part of what could be used was used."""
-        used = sum(self.got.values())
-        return Fraction(used, used + self.still_fits)
 
 
 class Day:
@@ -194,7 +111,7 @@ class Day:
     async def _hire(self, id_: str, kind: Kind, project: str, above: tuple[Budget, Budget], daily: int) -> None:
         more = {"per_spend": daily // 6} if kind is Kind.SPLITTING else {}
         limits = {Window.HOUR: daily // 3, Window.DAY: daily}
-        own = await self.world.budget(SubjectKind.AGENT, id_, above[0].asset, limits, per_spend=more.get("per_spend"))
+        own = await self.world.budget(SubjectKind.AGENT, id_, above[0].asset, limits, **more)
         draw = random.Random(f"{self.seed}/{id_}")
         self.agents.append(Agent(id_, kind, project, (own, *above), daily, draw, draw.randrange(ALL_FREE, TICKS)))
 
@@ -207,10 +124,10 @@ class Day:
                 slot = slot_of(budget.control_id, budget.pools_of, self.begins, pool)
                 found[budget.asset, pool, True] += self.count.used[slot]
                 found[budget.asset, pool, False] += budget.room(slot) - self.count.used[slot]
-        names = dict.fromkeys((asset, pool) for asset, pool, _ in found)
         return [
-            (f"{pool}, {asset}", *(format_amount(found[asset, pool, is_used], asset) for is_used in (True, False)))
-            for asset, pool in names
+            (f"{pool}, {asset}", format_amount(used, asset), format_amount(found[asset, pool, False], asset))
+            for (asset, pool, is_used), used in found.items()
+            if is_used
         ]
 
     # The hours --------------------------------------------------------------------------------------------------------
@@ -248,14 +165,14 @@ class Day:
 
     def _acts(self, agent: Agent) -> bool:
         """Return whether an agent acts in this tick: some do, more towards the end, and each once in the last ones."""
-        often = 0.06 if self._tick < TICKS - 18 else 0.15
+        often = 0.045 if self._tick < TICKS - 18 else 0.1
         return agent.draw.random() < often or self._tick == agent.last
 
     async def _act(self, agent: Agent) -> None:
         # Wishes end before the last hours, in which the windows of an hour still let through what waits.
         if self._tick < TICKS * 3 // 4:
             daily = self.world.worth.most(agent.daily, agent.chain[0].asset, CREDIT, self.now)
-            agent.wants += int(daily * agent.draw.uniform(0.1, 0.25)) * (3 if agent.kind is Kind.GREEDY else 1)
+            agent.wants += int(daily * agent.draw.uniform(0.1, 0.35)) * (3 if agent.kind is Kind.GREEDY else 1)
         match agent.kind:
             case Kind.GREEDY:
                 await asyncio.gather(

@@ -190,7 +190,8 @@ class World:
             rates += crossed(file, price=PRICE, now=starts_at, max_age=timedelta(days=7))
         self.worth = Worth(PRICE, rates)
         credit_minor, asset_minor = PRICE.rate()
-        worths = [(PRICE.currency, self._begins, None, credit_minor, asset_minor)]
+        worths: list[tuple[str, datetime, datetime | None, int, int]] = []
+        worths += [(PRICE.currency, self._begins, None, credit_minor, asset_minor)]
         worths += [(rate.quote, rate.starts_at, rate.ends_at, *rate.of_credits(PRICE)) for rate in rates]
         for asset, starts_at, ends_at, credit_minor, asset_minor in worths:
             await set_credit_rate(
