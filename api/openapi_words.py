@@ -148,7 +148,12 @@ WORDS: dict[str, str | None] = {
     **{"EscrowSummaryView.status": "funded", "SearchHitView.status": "funded", "StatusCount.status": "funded"},
     **{"ProviderCount.status": "succeeded", "step_id": "draft", "parent_id": None, "agents": f"agt_{SUFFIX}"},
     **{"subject": f"esc_{SUFFIX}", "tax_code": "de_vat_19", "InvoiceLineView.tax_code": "services", "rate": "0.19"},
-    **{"StatementView.tax_code": "reverse_charge", "ExchangeRateView.rate": "1.08", "text": "The escrow was released."},
+    **{
+        "StatementView.tax_code": "reverse_charge",
+        "ExchangeRateView.rate": "1.08",
+        "ExchangeRateView.source": "operator",
+        "text": "The escrow was released.",
+    },
     **{"ConnectView.onboarding_url": "https://connect.stripe.com/setup/e/acct_1Q0PsIJvEtkwdCNY"},
     **{"type": "escrow.released", "types": "escrow.released", "AdjustmentView.type": "surge", "unit": "tokens"},
     **{"ConsideredView.type": "surge", "CounterpartyView.type": "platform", "InboxEventView.type": "charge.succeeded"},

@@ -4328,7 +4328,7 @@ class AsyncExchangeRates:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExchangeRateView]:
-        """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
+        """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
         `from` and `to` filter by the time at which rates begin.
 

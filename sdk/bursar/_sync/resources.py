@@ -4317,7 +4317,7 @@ class ExchangeRates:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ExchangeRateView]:
-        """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
+        """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
         `from` and `to` filter by the time at which rates begin.
 
