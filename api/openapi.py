@@ -40,6 +40,9 @@ TAGS: dict[str, str] = {
     "auto_topups": "Credits that are bought by themselves when few are left.",
     "budgets": "What agents may spend, in pools, and what they read of it.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
+    "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",
+    "free_options": "The catalogue of free options that agents look at before they buy.",
+    "purchase_methods": "What an organization pays with outside, as it declares it.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
     "exchange_rates": "Rates by which limits in one currency count spending in another.",
@@ -105,7 +108,8 @@ def _words(*parts: str) -> str:
 def _verb(name: str, tag: str) -> str:
     """Leave the resource out of a handler's name: `create_api_key` creates, `get_invoice_pdf` gets a PDF."""
     for noun in (tag, tag.rpartition("_")[2]):
-        rest = re.sub(rf"_{noun.removesuffix('s')}s?(?![a-z])", "", name)
+        singular = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+        rest = re.sub(rf"_(?:{noun}|{singular})(?![a-z])", "", name)
         if rest != name:
             return rest
     return name

@@ -9,6 +9,7 @@ from workflows.billing.subscription_sweep import SubscriptionSweepWorkflow
 from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
 from workflows.books.accounting_days import AccountingDaysWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.books.reference_rates import ReferenceRatesWorkflow
 from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.credits.hold_expiry import HoldExpiryWorkflow
 from workflows.credits.lot_expiry import LotExpiryWorkflow
@@ -73,6 +74,7 @@ WORKFLOWS = (
     ProviderEventWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
+    ReferenceRatesWorkflow,
     ReferralRewardsWorkflow,
     CreatorStatementsWorkflow,
     ReputationDecayWorkflow,

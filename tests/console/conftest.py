@@ -167,6 +167,8 @@ async def objects(
     ids["use"] = await _used(tenant, operator)
     ids["budget"] = good(await tenant.owner.post("/budgets", limiting.BUDGET), 201)["id"]
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    for name, path, wanted in limiting.PUT:
+        ids[name] = good(await tenant.owner.ask("PUT", path, json=wanted))["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}
     ids["own_channel"] = good(await tenant.owner.post("/notifications/channels", channel), 201)["id"]
