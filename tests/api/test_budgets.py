@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.spending import grant, reserve, use
 
@@ -217,3 +219,33 @@ async def test_whoever_issued_all_keys_of_an_organization_is_its_only_person(
     refused(await act(helper, budget, "emergency", **body), 409, "approval.same_operator")
     alone = good(await act(tenant.owner, budget, "emergency", **body | {"reason": "Mine."}))
     assert alone["emergency_until"] is not None
+
+
+async def test_a_spend_that_no_budget_counts_costs_no_further_statement(
+    tenant: Tenant, operator: Caller, database: Database
+) -> None:
+    await grant(operator, tenant.org_id)
+    body = {"subject": {"type": "organization"}, "limits": [{"window": "day", "amount": "50"}]}
+    good(await tenant.owner.post("/spend-controls", body), 201)
+    read: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        read.append(statement)
+
+    engine = database.platform_engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        key = new_key()
+        answers = [await tenant.agent.post("/credits/use", {"amount": "1"}, key=key) for _ in range(2)]
+        plain = [each for each in read if "controls_of" in each]
+        assert plain == []
+        assert all("x-budget-remaining" not in answer.headers for answer in answers)
+        await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}])
+        first = await tenant.agent.post("/credits/use", {"amount": "1"}, key=key)
+        second = await tenant.agent.post("/credits/use", {"amount": "1"}, key=new_key())
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    # A repeated spend is answered as it was counted: by no budget.
+    assert "x-budget-remaining" not in first.headers
+    assert second.headers["x-budget-remaining"] == "99.00 CREDIT"
+    assert len([each for each in read if "controls_of" in each]) == 1
