@@ -156,7 +156,7 @@ class Spent:
         expires_at: when the reservation ends, as it was taken first.
         refusal: set if and only if the outcome is `refused`.
         pool: what it draws, or would have.
-        budgeted: whether a budget counts it; not said of a batch.
+        budgeted: whether a budget counts it.
         replayed: the key had this answer before.
     """
 

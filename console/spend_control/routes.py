@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console import lists
 from console.forms import Form, Shown, blank, read_form
@@ -54,6 +54,9 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         refusals=(f"{_own(visit)}/refusals", {"limit": _LATEST}),
         versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
     )
+    if answers["control"].status == 404 and (await visit.ask(f"/budgets/{visit.path('id')}")).ok:
+        # What names a control by its id does not say of which kind it is.
+        return RedirectResponse(f"{visit.base}/budgets/{visit.path('id')}", 303)
     visit.theirs(answers["control"].need())
     named = [each for name in ("spends", "refusals") if answers[name].ok for each in answers[name].body["data"]]
     escrow = f"{visit.base}/escrows/{{id}}"

@@ -115,7 +115,8 @@ BEGIN
             i.transfer_id, receiving.stripe, 'CREDIT', NULL
         FROM items i WHERE i.amount > 0
     ), places AS MATERIALIZED (
-        SELECT w.spender, array_agg((w.of_window).counter_id) AS counted_in FROM unnest(p_windows) w
+        SELECT w.spender, array_agg((w.of_window).counter_id) AS counted_in, bool_or(c.kind = 'budget') AS budgeted
+        FROM unnest(p_windows) w JOIN ledger.controls c ON c.id = (w.of_window).control_id
         WHERE (w.of_window).counter_id IS NOT NULL GROUP BY w.spender
     ), written AS (
         INSERT INTO ledger.spends (
@@ -131,8 +132,8 @@ BEGIN
     )
     SELECT 'charged'::text, i.spend_id, i.amount, (p_free - i.after)::bigint, p_at, NULL::timestamptz, NULL::text,
         NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::text, NULL::bigint, NULL::bigint, NULL::timestamptz, false,
-        'operating'::text, NULL::boolean
-    FROM items i ORDER BY i.ord;
+        'operating'::text, coalesce(p.budgeted, false)
+    FROM items i LEFT JOIN places p ON p.spender = i.spender ORDER BY i.ord;
 END
 $$;
 

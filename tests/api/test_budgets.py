@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -249,3 +250,14 @@ async def test_a_spend_that_no_budget_counts_costs_no_further_statement(
     assert "x-budget-remaining" not in first.headers
     assert second.headers["x-budget-remaining"] == "99.00 CREDIT"
     assert len([each for each in read if "controls_of" in each]) == 1
+
+
+async def test_spends_that_are_charged_together_say_what_is_left_as_well(tenant: Tenant, operator: Caller) -> None:
+    await grant(operator, tenant.org_id)
+    await opened(tenant.owner, limits=[{"window": "week", "amount": "100"}])
+    answers = await asyncio.gather(
+        *(tenant.agent.post("/credits/use", {"amount": "1"}, key=new_key()) for _ in range(8))
+    )
+    left = [answer.headers["x-budget-remaining"] for answer in answers]
+    assert all(each.endswith(" CREDIT") for each in left)
+    assert "92.00 CREDIT" in left
