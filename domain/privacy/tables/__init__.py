@@ -3,10 +3,21 @@
 from collections.abc import Mapping
 
 from domain.privacy.places import Place
-from domain.privacy.tables import billing, contracts, ledger, marketplace, organizations, payments, reputation, usage
+from domain.privacy.tables import (
+    billing,
+    budgets,
+    contracts,
+    ledger,
+    marketplace,
+    organizations,
+    payments,
+    reputation,
+    usage,
+)
 
 TABLES: Mapping[str, Place] = {
     **billing.TABLES,
+    **budgets.TABLES,
     **contracts.TABLES,
     **ledger.TABLES,
     **marketplace.TABLES,
