@@ -22,6 +22,7 @@ _LIMITS, _USAGE, _PAYMENTS = ("limits", "Limits"), ("usage", "Usage"), ("payment
 _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Chargebacks"), ("earnings", "Earnings")
 TOP_UP = "top-up"
 _TOP_UP, _ESCROWS, _KEYS = (TOP_UP, "Add credits"), ("escrows", "Escrows"), ("settings/keys", "Keys")
+_FREE = ("free-options", "Free options")
 _ENDPOINTS = ("alerts/settings", "Webhook endpoints")
 _EVIDENCE = "Send evidence before the deadline, or the money stays with the payer."
 _RULE = Advice("A figure that a rule of yours watches is out of bounds. Look at what it is about.")
@@ -61,6 +62,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "escrow.start_refused": Advice(_PLATFORM),
     "failed_payment": Advice("Pay the invoice, or add a card that works before the next attempt.", *_INVOICES),
+    "free_quota": Advice("Look at the catalogue: another option may be free, or a purchase worth it.", *_FREE),
     "fraud_suspected": Advice(_PLATFORM),
     "invoice.books_refused": Advice(_PLATFORM),
     "invoice.stuck": Advice(_PLATFORM),

@@ -154,3 +154,89 @@ SELECT pg_temp.row_security('purchase_refunds');
 SELECT pg_temp.tenant_reads_own('purchase_refunds');
 SELECT pg_temp.append_only('purchase_refunds');
 GRANT SELECT, INSERT ON purchase_refunds TO bursar_platform;
+
+CREATE TABLE payment_policies (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    scope text NOT NULL,
+    subject_id text NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    currency text NOT NULL,
+    free_first text NOT NULL,
+    free_first_above bigint,
+    methods text[] NOT NULL,
+    crypto jsonb NOT NULL,
+    vendors_allowed text[] NOT NULL,
+    vendors_refused text[] NOT NULL,
+    categories_allowed text[] NOT NULL,
+    categories_refused text[] NOT NULL,
+    per_purchase bigint,
+    approval_above bigint,
+    two_persons_above bigint,
+    answer_within_seconds bigint NOT NULL,
+    updated_by text NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_payment_policies PRIMARY KEY (id),
+    CONSTRAINT uq_payment_policies_org_id_scope_subject_id UNIQUE (org_id, scope, subject_id),
+    CONSTRAINT ck_payment_policies_scope CHECK (
+        scope IN ('organization', 'project', 'agent') AND (scope <> 'organization' OR subject_id = org_id)
+    ),
+    CONSTRAINT ck_payment_policies_free_first CHECK (free_first IN ('off', 'ask', 'require')),
+    CONSTRAINT ck_payment_policies_amounts CHECK (
+        free_first_above >= 0 AND per_purchase >= 0 AND approval_above >= 0 AND two_persons_above >= approval_above
+    ),
+    CONSTRAINT ck_payment_policies_answer CHECK (answer_within_seconds > 0),
+    CONSTRAINT fk_payment_policies_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+SELECT pg_temp.row_security('payment_policies');
+SELECT pg_temp.tenant_reads_own('payment_policies');
+GRANT SELECT, INSERT, UPDATE, DELETE ON payment_policies TO bursar_platform;
+
+CREATE TABLE free_options (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    name text NOT NULL,
+    category text NOT NULL,
+    address text,
+    quota bigint,
+    quota_window text,
+    used bigint DEFAULT 0 NOT NULL,
+    used_since timestamptz,
+    updated_by text NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_free_options PRIMARY KEY (id),
+    CONSTRAINT uq_free_options_org_id_name UNIQUE (org_id, name),
+    CONSTRAINT ck_free_options_quota CHECK (quota > 0 AND (quota IS NULL) = (quota_window IS NULL)),
+    CONSTRAINT ck_free_options_quota_window CHECK (quota_window IN ('day', 'week', 'month')),
+    CONSTRAINT ck_free_options_used CHECK (used >= 0 AND (used = 0 OR used_since IS NOT NULL)),
+    CONSTRAINT fk_free_options_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+SELECT pg_temp.row_security('free_options');
+SELECT pg_temp.tenant_reads_own('free_options');
+GRANT SELECT, INSERT, UPDATE, DELETE ON free_options TO bursar_platform;
+
+CREATE TABLE purchase_methods (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    name text NOT NULL,
+    label text NOT NULL,
+    kind text NOT NULL,
+    fee_share_e4 bigint,
+    fee_fixed bigint,
+    fee_currency text,
+    attempts bigint DEFAULT 0 NOT NULL,
+    succeeded bigint DEFAULT 0 NOT NULL,
+    updated_by text NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_purchase_methods PRIMARY KEY (id),
+    CONSTRAINT uq_purchase_methods_org_id_name UNIQUE (org_id, name),
+    CONSTRAINT ck_purchase_methods_kind CHECK (kind IN ('free', 'card', 'TON', 'BTC', 'ETH', 'USDC', 'other')),
+    CONSTRAINT ck_purchase_methods_fee CHECK (
+        fee_share_e4 BETWEEN 0 AND 10000 AND fee_fixed >= 0 AND (fee_fixed IS NULL) = (fee_currency IS NULL)
+    ),
+    CONSTRAINT ck_purchase_methods_attempts CHECK (succeeded BETWEEN 0 AND attempts),
+    CONSTRAINT fk_purchase_methods_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+SELECT pg_temp.row_security('purchase_methods');
+SELECT pg_temp.tenant_reads_own('purchase_methods');
+GRANT SELECT, INSERT, UPDATE, DELETE ON purchase_methods TO bursar_platform;

@@ -1,6 +1,6 @@
 """Grants and refusals of purchases that need a person, and their end when nobody answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,8 +16,8 @@ from domain.budgets.purchase_order import (
     check_grant,
     digest,
 )
-from domain.common.access import Actor, Permission, Role, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link
+from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.ids import uuid_of
 from ledger.purchases import Lifted, Purchases
 from ledger.spends import Pool
@@ -70,22 +70,19 @@ async def grant(
     """
     order = await _decided_by(session, actor, order_id)
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
-    asked_by, by = await _asked_by(session, order), await _person(session, actor)
-    earlier = [await _granter(session, each) for each in before]
-    try:
-        check_grant(
-            PurchaseStatus(order.status),
-            given=given.digest,
-            present=digest_of(order),
-            requested_at=order.created_at,
-            asked_by=asked_by,
-            by=by,
-            before=earlier,
-        )
-    except Forbidden:
-        if not await _is_only_person(session, actor, order, asked_by):
-            raise
-        _refuse_second(before)
+    by, asked_by = await _person(session, actor), await _asked_by(session, order)
+    if by.line & asked_by.line and not await _is_anybody_else(session, order, asked_by):
+        # All keys lead back to one person, who then approves what its agents propose.
+        asked_by = replace(asked_by, line=frozenset({asked_by.name.lower()}))
+    check_grant(
+        PurchaseStatus(order.status),
+        given=given.digest,
+        present=digest_of(order),
+        requested_at=order.created_at,
+        asked_by=asked_by,
+        by=by,
+        before=[await _granter(session, each) for each in before],
+    )
     pool = order.pool if given.pool is None else given.pool.value
     lifts = records.lifts_of(order.lifts) if given.lifts is None else given.lifts
     if before and (pool != order.pool or set(lifts) != set(records.lifts_of(order.lifts))):
@@ -207,7 +204,7 @@ async def _check_lifts(session: AsyncSession, org_id: str, lifts: tuple[Lift, ..
 
 
 async def _person(session: AsyncSession, actor: Actor) -> Person:
-    found = await keys.issued(session, actor.key_id, people_are_own=True)
+    found = await _issued(session, actor.key_id)
     return Person(
         name=actor.qualified(),
         line=frozenset() if found is None else found.line,
@@ -216,29 +213,31 @@ async def _person(session: AsyncSession, actor: Actor) -> Person:
 
 
 async def _asked_by(session: AsyncSession, order: PurchaseOrder) -> Person:
-    found = await keys.issued(session, order.key_id, people_are_own=True)
+    found = await _issued(session, order.key_id)
     name = f"{order.org_id}/{order.principal}"
     return Person(name=name, line=frozenset() if found is None else found.line, key_at=None)
 
 
 async def _granter(session: AsyncSession, row: PurchaseGrant) -> Person:
-    found = await keys.issued(session, row.key_id, people_are_own=True)
+    found = await _issued(session, row.key_id)
     return Person(name=row.principal, line=frozenset() if found is None else found.line, key_at=None)
 
 
-async def _is_only_person(session: AsyncSession, actor: Actor, order: PurchaseOrder, asked_by: Person) -> bool:
-    """Return whether a purchase of an agent's key has nobody else to approve it: all keys lead back to one person.
+async def _issued(session: AsyncSession, key_id: str | None) -> keys.Issued | None:
+    return await keys.issued(session, key_id, first_is_own=True, people_are_own=True)
 
-    The caller still is not the agent, and its key is no younger than the request.
+
+async def _is_anybody_else(session: AsyncSession, order: PurchaseOrder, asked_by: Person) -> bool:
+    """Return whether somebody outside of the line of who proposed a purchase can approve it.
+
+    What a person has proposed always needs somebody else; what an agent has proposed needs them where there are any.
     """
-    mine = await keys.issued(session, actor.key_id, people_are_own=True)
-    if mine is None or mine.at >= order.created_at or actor.qualified().lower() == asked_by.name.lower():
-        return False
-    if not await keys.is_of_agent(session, order.key_id) or asked_by.name.lower() in mine.line:
-        return False
-    who = [role.value for role in Role if DECIDES in _permissions(role)]
-    for key_id in await keys.active_with(session, order.org_id, who):
-        found = await keys.issued(session, key_id, people_are_own=True)
+    proposed = None if order.key_id is None else await keys.find(session, order.key_id)
+    if proposed is None or proposed.agent_id is None:
+        return True
+    roles = [role for role in Role if DECIDES in PERMISSIONS[role]]
+    for key_id in await keys.active_with(session, order.org_id, roles):
+        found = await _issued(session, key_id)
         if found is not None and found.at < order.created_at and not found.line & asked_by.line:
-            return False
-    return True
+            return True
+    return False

@@ -46,6 +46,8 @@ class Kind:
 
 #: Of a signature in a session that somebody else's link opened; its subject is the escrow.
 SIGNED_BY_LINK = "escrow.signed_by_link"
+#: Of a free option whose quota is nearly used; its subject is the option.
+FREE_QUOTA = "free_quota"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -82,6 +84,7 @@ KINDS: Mapping[str, Kind] = {
     SIGNED_BY_LINK: _KEY,
     "escrow.start_refused": _BY_HAND,
     "fraud_suspected": _BY_HAND,
+    FREE_QUOTA: Kind(closed_by="its first use in a later window, or its organization"),
     "invoice.books_refused": _REFUSED,
     "invoice.stuck": Kind(closed_by="its next step"),
     "invoice.waits_for_operator": Kind(closed_by="the operator's decision"),

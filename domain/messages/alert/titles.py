@@ -33,6 +33,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "escrow.start_refused": ("Escrow did not start", "Treuhand nicht begonnen"),
     "failed_payment": ("Payment failed", "Zahlung fehlgeschlagen"),
     "fraud_suspected": ("Related parties", "Verbundene Parteien"),
+    "free_quota": ("Free quota nearly used", "Freies Kontingent fast verbraucht"),
     "invoice.books_refused": ("Invoice stopped", "Rechnung angehalten"),
     "invoice.stuck": ("Invoice is stuck", "Rechnung hängt fest"),
     "invoice.waits_for_operator": ("Invoice waits for an operator", "Rechnung wartet auf einen Betreiber"),

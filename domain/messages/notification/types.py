@@ -325,7 +325,7 @@ TYPES: Sequence[NotificationType] = (
             {
                 *("spend.threshold", "spend.burst", "spend.refused", "credits.exhausted"),
                 *("credits.auto_topup_cap", "credits.auto_topup_failed", "credits.auto_topup_off"),
-                *("low_credit_balance", "budget_80_percent"),
+                *("low_credit_balance", "budget_80_percent", "free_quota"),
             }
         ),
         mailed=frozenset({"budget_80_percent"}),
