@@ -32,7 +32,7 @@ ConditionType: TypeAlias = (
 ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
-CountedType: TypeAlias = Literal["spend", "escrow"] | str
+CountedType: TypeAlias = Literal["spend", "escrow", "purchase"] | str
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Dimension: TypeAlias = Literal["task_success", "response_time", "reliability", "collaboration", "quality"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
@@ -1177,7 +1177,7 @@ class CountedSpendPage(Model):
 
 
 class CountedSpendView(Model):
-    """A spend, or an escrow, that counts in a control."""
+    """A spend, an escrow or a purchase that counts in a control."""
 
     id: str
     type: CountedType = NOT_SENT
@@ -1185,6 +1185,7 @@ class CountedSpendView(Model):
     action: str = NOT_SENT
     quantity: int = NOT_SENT
     amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
     captured: Amount = NOT_SENT
     released: Amount = NOT_SENT
     refunded: Amount = NOT_SENT
@@ -3313,11 +3314,13 @@ class RefusalView(Model):
     id: str
     reason: str = NOT_SENT
     window: Window | None = NOT_SENT
+    pool: str | None = NOT_SENT
     limit: Amount | None = NOT_SENT
     remaining: Amount | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
     action: str = NOT_SENT
     amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
     agent_id: str | None = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
