@@ -164,9 +164,7 @@ class Booking:
     forced_minor: int
 
 
-def digest(
-    *, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[Lift]
-) -> str:
+def digest(*, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[Lift]) -> str:
     """Return the SHA-256 of what a person grants; it changes with each of these, and not with the order of `lifts`."""
     content = {
         "item": item,

@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.purchase_order import AttemptStatus, PurchaseStatus
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
+from models.credits.spend import PurchaseCount
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
 from repositories.tenants import metadata
 
@@ -55,13 +55,11 @@ async def refund_of(session: AsyncSession, command_id: str) -> PurchaseRefund | 
     return await session.get(PurchaseRefund, command_id)
 
 
-_COUNTS = text("SELECT number, spent, refunded FROM ledger.purchase_counts WHERE order_id = :order_id ORDER BY number")
-
-
-async def counts(session: AsyncSession, order_id: str) -> list[tuple[int, int, int]]:
-    """Return number, spent and refunded of what an order counts in the ledger, in minor units of its currency."""
-    rows = await session.execute(_COUNTS, {"order_id": order_id})
-    return [(row.number, row.spent, row.refunded) for row in rows]
+async def counts(session: AsyncSession, order_id: str) -> Sequence[PurchaseCount]:
+    """Return what an order counts in the ledger, in minor units of its currency."""
+    row = PurchaseCount
+    query = select(row).where(row.order_id == order_id).order_by(row.number)
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
 _BUDGET_ABOVE = text(
@@ -86,12 +84,12 @@ async def has_budget(session: AsyncSession, order: PurchaseOrder, *, at: datetim
     return await session.scalar(_BUDGET_ABOVE, values) is True
 
 
-_LIST = Listing(of=PurchaseOrder, order=[PurchaseOrder.id], prefix=PREFIX, amount="amount_minor", searched=("item", "vendor"))
+_LIST = Listing(
+    of=PurchaseOrder, order=[PurchaseOrder.id], prefix=PREFIX, amount="amount_minor", searched=("item", "vendor")
+)
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> Found[PurchaseOrder]:
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PurchaseOrder]:
     """Return a page of the orders that the session may see, newest first."""
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
     if "agent_id" in wanted.equal:
@@ -111,9 +109,7 @@ async def unanswered(session: AsyncSession, *, before: datetime, after: str, lim
 async def ended_holds(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
     """Return the ids of approved orders whose hold has ended, by id; a hold of an unknown attempt does not end."""
     row = PurchaseOrder
-    query = select(row.id).where(
-        row.held_until <= now, row.unknown_since.is_(None), row.id > after
-    )
+    query = select(row.id).where(row.held_until <= now, row.unknown_since.is_(None), row.id > after)
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
@@ -129,16 +125,6 @@ async def long_unknown(session: AsyncSession, *, before: datetime, after: str, l
     row = PurchaseOrder
     query = select(row).where(row.unknown_since < before, row.id > after).order_by(row.id)
     return (await session.scalars(query.limit(limit))).all()
-
-
-def status_of(order: PurchaseOrder) -> PurchaseStatus:
-    """Return the status of an order."""
-    return PurchaseStatus(order.status)
-
-
-def is_unknown(attempt: PurchaseAttempt) -> bool:
-    """Return whether the result of an attempt was reported as unknown."""
-    return attempt.status == AttemptStatus.UNKNOWN.value
 
 
 _WORTH = text("SELECT ledger.worth_in(:amount, :asset, :in_asset, :at, false)")

@@ -19,6 +19,7 @@ from domain.budgets.purchase_order import (
 from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link
 from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.ids import uuid_of
+from ledger.controls import MISSING
 from ledger.purchases import Lifted, Purchases
 from ledger.spends import Pool
 from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
@@ -87,7 +88,7 @@ async def grant(
     lifts = records.lifts_of(order.lifts) if given.lifts is None else given.lifts
     if before and (pool != order.pool or set(lifts) != set(records.lifts_of(order.lifts))):
         raise Stale(
-            "Another person has approved this purchase with another pool or other windows. Approve the same, or refuse.",
+            "Another person has approved it with another pool or other windows. Approve the same, or refuse.",
             extra={"digest": digest_of(order)},
         )
     await _check_lifts(session, order.org_id, lifts)
@@ -153,7 +154,9 @@ async def _decline(
 
 
 async def _take(session: AsyncSession, order: PurchaseOrder, *, hold: timedelta, now: datetime) -> None:
-    lifted = [Lifted(control_id=uuid_of(lift.budget_id), window=lift.window.value) for lift in records.lifts_of(order.lifts)]
+    lifted = [
+        Lifted(control_id=uuid_of(lift.budget_id), window=lift.window.value) for lift in records.lifts_of(order.lifts)
+    ]
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
         purchase_of(order, granted=True, lifted=lifted), at=now
     )
@@ -196,7 +199,7 @@ async def _check_lifts(session: AsyncSession, org_id: str, lifts: tuple[Lift, ..
     for lift in lifts:
         row = await controls.get(session, lift.budget_id)
         if row.org_id != org_id or row.kind != "budget":
-            raise NotFound(controls.MISSING)
+            raise NotFound(MISSING)
         if lift.window.value not in row.windows:
             raise Invalid(
                 f"The budget {lift.budget_id} has no window {lift.window.value} to lift.", extra={"field": "lifts"}

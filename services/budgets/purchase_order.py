@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
@@ -138,7 +137,9 @@ def refuse_uncountable(spent: Spent) -> Refusal | None:
     """
     match spent.outcome:
         case Outcome.SUSPENDED | Outcome.CLOSED:
-            raise stopped(OrganizationStatus(spent.outcome.value))
+            refusal = stopped(OrganizationStatus(spent.outcome.value))
+            assert refusal is not None
+            raise refusal
         case Outcome.POOL_CLOSED:
             raise pool_closed(spent.pool)
         case Outcome.REFUSED:
