@@ -15,6 +15,7 @@ from domain.common.approval import check_second
 from domain.common.calendar import Window
 from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.money import format_amount
+from domain.common.text import as_markdown
 
 #: How many alternatives an order may name.
 MAX_ALTERNATIVES = 20
@@ -432,3 +433,54 @@ def renews_after(term: Term, at: datetime) -> datetime:
         except ValueError:
             continue
     raise AssertionError("every month has 28 days")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPurchase:
+    """An order that waits for an approval, as the run and the Temporal UI show it.
+
+    Attributes:
+        order_id: the order.
+        amount: with its currency.
+        digest: of what a grant grants now.
+        persons: how many have to grant it, and `granted` how many have.
+        answer_by: None once it is decided.
+    """
+
+    order_id: str
+    org_id: str
+    agent_id: str
+    status: PurchaseStatus
+    item: str
+    vendor: str
+    amount: str
+    sentence: str
+    digest: str
+    persons: int
+    granted: int
+    answer_by: datetime | None
+
+
+def summary(order_id: str) -> str:
+    """Return the summary of an order's run, for the list."""
+    return f"waits for the approval of {order_id}"
+
+
+def details(purchase: WaitingPurchase, refused: str | None = None) -> str:
+    """Return the details of an order's run: what is to be bought, who has to answer until when, and how."""
+    lines = [
+        f"**{purchase.status.value}** · {purchase.amount} · {as_markdown(purchase.item)} of "
+        f"{as_markdown(purchase.vendor)}",
+        "",
+        f"- {as_markdown(purchase.sentence)}",
+        f"- asked for by {purchase.agent_id} of {purchase.org_id}",
+        f"- approved by {purchase.granted} of {purchase.persons}",
+    ]
+    if refused is not None:
+        lines.append(f"- the last command was refused: {as_markdown(refused)}")
+    if purchase.answer_by is not None:
+        lines.append(f"- declined at {purchase.answer_by:%Y-%m-%d %H:%M:%S} UTC unless somebody answers")
+        lines.append(
+            f"- updates of operators: `grant` with the digest {purchase.digest}, or `refuse`; each with the id"
+        )
+    return "\n".join(lines)
