@@ -39,6 +39,7 @@ TAGS: dict[str, str] = {
     "costs": "What an action costs in credits.",
     "auto_topups": "Credits that are bought by themselves when few are left.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
+    "purchase_orders": "What agents want to buy outside, what was decided, and what they paid.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
     "exchange_rates": "Rates by which limits in one currency count spending in another.",

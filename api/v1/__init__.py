@@ -56,6 +56,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.principals.endpoints import router as principals
 from api.v1.projects.endpoints import router as projects
+from api.v1.purchase_orders.endpoints import router as purchase_orders
 from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.referrals.endpoints import router as referrals
@@ -127,6 +128,7 @@ ROUTERS: tuple[Resource, ...] = (
     departments,
     spend_controls,
     exchange_rates,
+    purchase_orders,
     customers,
     creators,
     payouts,

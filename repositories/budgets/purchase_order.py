@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, and_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
+from domain.credits.spend.scope import SpendingKey
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
 from models.credits.spend import PurchaseCount
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+from repositories.credits.department import parts_of
 from repositories.tenants import metadata
 
 MISSING = "There is no such purchase order."
@@ -89,14 +92,39 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PurchaseOrder]:
-    """Return a page of the orders that the session may see, newest first."""
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    of: SpendingKey | None = None,
+    after: Position | None,
+    limit: int,
+) -> Found[PurchaseOrder]:
+    """Return a page of the orders that the session may see, newest first; with `of`, of those that are a key's own."""
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, PurchaseOrder.agent_id == wanted.equal["agent_id"])
     part = (*part, *metadata.narrowed(PurchaseOrder.id, PREFIX, wanted.org_id, wanted.written))
     parts = [(*part, *state) for state in each(PurchaseOrder.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=("agent_id",))
+    besides = None if of is None else partial(_own, key=of)
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=("agent_id",), besides=besides)
+
+
+async def is_own(session: AsyncSession, order: PurchaseOrder, key: SpendingKey) -> bool:
+    """Return whether an order is a key's own: of its agent, or of its department with its parts and its project."""
+    query = select(PurchaseOrder.id).where(PurchaseOrder.id == order.id, _own(PurchaseOrder, key))
+    return await session.scalar(query) is not None
+
+
+def _own(row: type[PurchaseOrder], key: SpendingKey) -> ColumnElement[bool]:
+    if key.agent_id is not None:
+        return row.agent_id == key.agent_id
+    conditions = list[ColumnElement[bool]]()
+    if key.attribution.department_id is not None:
+        conditions.append(row.department_id.in_(parts_of(row.org_id, key.attribution.department_id)))
+    if key.attribution.project_id is not None:
+        conditions.append(row.project_id == key.attribution.project_id)
+    return and_(true(), *conditions)
 
 
 async def unanswered(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PurchaseOrder]:
