@@ -71,7 +71,8 @@ async def grant(
     """
     order = await _decided_by(session, actor, order_id)
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
-    by, asked_by = await _person(session, actor), await _asked_by(session, order)
+    by = await _person(session, actor, order.org_id)
+    asked_by = await _asked_by(session, order, None if actor.is_platform else order.org_id)
     if by.line & asked_by.line and not await _is_anybody_else(session, order, asked_by):
         # All keys lead back to one person, who then approves what its agents propose.
         asked_by = replace(asked_by, line=frozenset({asked_by.name.lower()}))
@@ -206,8 +207,8 @@ async def _check_lifts(session: AsyncSession, org_id: str, lifts: tuple[Lift, ..
             )
 
 
-async def _person(session: AsyncSession, actor: Actor) -> Person:
-    found = await _issued(session, actor.key_id)
+async def _person(session: AsyncSession, actor: Actor, org_id: str) -> Person:
+    found = await _issued(session, actor.key_id, None if actor.is_platform else org_id)
     return Person(
         name=actor.qualified(),
         line=frozenset() if found is None else found.line,
@@ -215,19 +216,23 @@ async def _person(session: AsyncSession, actor: Actor) -> Person:
     )
 
 
-async def _asked_by(session: AsyncSession, order: PurchaseOrder) -> Person:
-    found = await _issued(session, order.key_id)
+async def _asked_by(session: AsyncSession, order: PurchaseOrder, org_id: str | None) -> Person:
+    found = await _issued(session, order.key_id, org_id)
     name = f"{order.org_id}/{order.principal}"
     return Person(name=name, line=frozenset() if found is None else found.line, key_at=None)
 
 
 async def _granter(session: AsyncSession, row: PurchaseGrant) -> Person:
-    found = await _issued(session, row.key_id)
+    found = await _issued(session, row.key_id, row.org_id)
     return Person(name=row.principal, line=frozenset() if found is None else found.line, key_at=None)
 
 
-async def _issued(session: AsyncSession, key_id: str | None) -> keys.Issued | None:
-    return await keys.issued(session, key_id, first_is_own=True, people_are_own=True)
+async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None) -> keys.Issued | None:
+    """Return how a key was issued; with an organization, by whom of it: the platform issues keys to all of them."""
+    found = await keys.issued(session, key_id, people_are_own=True)
+    if found is None or org_id is None:
+        return found
+    return replace(found, line=frozenset(name for name in found.line if name.startswith(f"{org_id}/")))
 
 
 async def _is_anybody_else(session: AsyncSession, order: PurchaseOrder, asked_by: Person) -> bool:
@@ -240,7 +245,7 @@ async def _is_anybody_else(session: AsyncSession, order: PurchaseOrder, asked_by
         return True
     roles = [role for role in Role if DECIDES in PERMISSIONS[role]]
     for key_id in await keys.active_with(session, order.org_id, roles):
-        found = await _issued(session, key_id)
+        found = await _issued(session, key_id, order.org_id)
         if found is not None and found.at < order.created_at and not found.line & asked_by.line:
             return True
     return False
