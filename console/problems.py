@@ -79,6 +79,7 @@ REACTIONS = _table(
     invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice
     document.nothing_received
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
+    payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children
     spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient

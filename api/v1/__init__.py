@@ -47,6 +47,9 @@ from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.organizations.standing import router as organization_standings
+from api.v1.payment_policies.endpoints import router as payment_policies
+from api.v1.payment_policies.free_options import router as free_options
+from api.v1.payment_policies.purchase_methods import router as purchase_methods
 from api.v1.payments.actions import router as payment_actions
 from api.v1.payments.endpoints import router as payments
 from api.v1.payments.receipts import router as payment_receipts
@@ -127,6 +130,9 @@ ROUTERS: tuple[Resource, ...] = (
     referrals,
     departments,
     spend_controls,
+    payment_policies,
+    free_options,
+    purchase_methods,
     exchange_rates,
     purchase_orders,
     customers,

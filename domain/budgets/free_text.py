@@ -18,16 +18,16 @@ _SECRETS = re.compile(
         (
             rf"bs[ksl]_{SUFFIX}_[0-9a-f]{{8,}}",  # our own keys, sessions and links
             r"whsec_[0-9A-Za-z+/=_-]{16,}",
-            r"(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{6,}",
-            r"sk-[0-9A-Za-z_-]{20,}",
+            r"(?<![0-9A-Za-z])[sr]k_(?:live|test)_[0-9A-Za-z]{6,}",
+            r"(?<![0-9A-Za-z])sk-(?:[a-z]{1,12}[0-9]{0,4}-){0,3}[0-9A-Za-z_]{16,}",
             r"(?:AKIA|ASIA)[0-9A-Z]{16}",
             r"gh[pousr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}",
             r"glpat-[0-9A-Za-z_-]{20,}|npm_[0-9A-Za-z]{36}",
             r"xox[abeprs]-[0-9A-Za-z-]{10,}",
             r"AIza[0-9A-Za-z_-]{35}",
-            r"eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.",
+            r"eyJ[0-9A-Za-z_-]{6,}\.eyJ[0-9A-Za-z_-]{6,}\.",
             r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----",
-            r"[A-Za-z][0-9A-Za-z+.-]*://[^\s/@:]*:[^\s/@]+@",
+            r"://[^\s/@:]*:[^\s/@]+@",
         )
     )
 )

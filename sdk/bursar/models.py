@@ -65,6 +65,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
 Grouping: TypeAlias = Literal["action", "agent", "department", "model", "status"] | str
@@ -79,6 +80,7 @@ MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 Metric: TypeAlias = Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
@@ -150,6 +152,7 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
@@ -157,6 +160,7 @@ PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 Role: TypeAlias = (
@@ -207,6 +211,7 @@ Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
+WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
 
 
@@ -1925,6 +1930,28 @@ class FeedbackView(Model):
     changed_at: datetime | None = NOT_SENT
 
 
+class FreeOptionPage(Model):
+    """FreeOptionPage."""
+
+    data: list[FreeOptionView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class FreeOptionView(Model):
+    """A free option, and what is used of its quota."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    name: str = NOT_SENT
+    category: str = NOT_SENT
+    address: str | None = NOT_SENT
+    quota: int | None = NOT_SENT
+    quota_window: QuotaWindow | None = NOT_SENT
+    used: int = NOT_SENT
+    updated_by: str = NOT_SENT
+    updated_at: datetime = NOT_SENT
+
+
 class FundedView(Model):
     """An escrow, and the payment that was created to fund it, if any."""
 
@@ -2469,6 +2496,14 @@ class MeterView(Model):
     closed_at: datetime | None = NOT_SENT
 
 
+class MethodFeeView(Model):
+    """What a payment is expected to cost beside its amount."""
+
+    share: Amount = NOT_SENT
+    fixed: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+
+
 class MetricView(Model):
     """A metric that rules can watch."""
 
@@ -2753,6 +2788,36 @@ class PaymentPage(Model):
     next_cursor: str | None = None
 
 
+class PaymentPolicyPage(Model):
+    """PaymentPolicyPage."""
+
+    data: list[PaymentPolicyView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PaymentPolicyView(Model):
+    """A payment policy."""
+
+    id: str | None
+    organization_id: str = NOT_SENT
+    subject: PolicySubjectView = NOT_SENT
+    version: int = NOT_SENT
+    currency: str = NOT_SENT
+    free_first: FreeFirst = NOT_SENT
+    free_first_above: Amount | None = NOT_SENT
+    methods: list[MethodKind] = NOT_SENT
+    order: list[MethodKind] = NOT_SENT
+    crypto: PolicyCryptoView = NOT_SENT
+    vendors: PolicyNamesView = NOT_SENT
+    categories: PolicyNamesView = NOT_SENT
+    per_purchase: Amount | None = NOT_SENT
+    approval_above: Amount | None = NOT_SENT
+    two_persons_above: Amount | None = NOT_SENT
+    answer_within: str = NOT_SENT
+    updated_by: str | None = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
+
+
 class PaymentTimeline(Model):
     """A page of the steps of a payment, in order."""
 
@@ -2932,6 +2997,30 @@ class PlanView(Model):
     limits: TierLimitsView = NOT_SENT
     trial_days: int = NOT_SENT
     per_seat: bool = NOT_SENT
+
+
+class PolicyCryptoView(Model):
+    """Which coins are preferred, and why."""
+
+    primary: MethodKind | None = NOT_SENT
+    reasoning: str | None = NOT_SENT
+    fallbacks: list[MethodKind] = NOT_SENT
+    wallet_creation: WalletCreation = NOT_SENT
+
+
+class PolicyNamesView(Model):
+    """Names to buy from or in."""
+
+    allowed: list[str] = NOT_SENT
+    refused: list[str] = NOT_SENT
+
+
+class PolicySubjectView(Model):
+    """What a policy is for."""
+
+    type: PolicySource = NOT_SENT
+    id: str | None
+    name: str | None = NOT_SENT
 
 
 class PortalView(Model):
@@ -3144,6 +3233,30 @@ class PurchaseEffectView(Model):
     used: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT
+
+
+class PurchaseMethodPage(Model):
+    """PurchaseMethodPage."""
+
+    data: list[PurchaseMethodView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PurchaseMethodView(Model):
+    """A declared method."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    name: str = NOT_SENT
+    label: str = NOT_SENT
+    kind: MethodKind = NOT_SENT
+    available: bool = NOT_SENT
+    why_not: str | None = NOT_SENT
+    fee: MethodFeeView | None = NOT_SENT
+    attempts: int = NOT_SENT
+    succeeded: int = NOT_SENT
+    updated_by: str = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class PurchasePage(Model):

@@ -33,9 +33,11 @@ EventType: TypeAlias = (
     ]
     | str
 )
+FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
@@ -84,10 +86,12 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -109,6 +113,7 @@ SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
+WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
 
 
@@ -268,6 +273,14 @@ class ListedTerms(TypedDict, total=False):
     milestones: CountBounds | None
 
 
+class MethodFeeSet(TypedDict, total=False):
+    """What a payment is expected to cost beside its amount: a share of it, and a fixed part."""
+
+    share: AmountLike
+    fixed: AmountLike | None
+    currency: str | None
+
+
 class MilestoneBody(TypedDict, total=False):
     """A milestone: a part of the work with its own price."""
 
@@ -290,6 +303,29 @@ class PlanPriceSet(TypedDict, total=False):
     amount: Required[AmountLike]
     currency: str
     price_id: str | None
+
+
+class PolicyCryptoSet(TypedDict, total=False):
+    """Which coins are preferred, and why."""
+
+    primary: MethodKind | None
+    reasoning: str | None
+    fallbacks: Sequence[MethodKind]
+    wallet_creation: WalletCreation
+
+
+class PolicyNamesSet(TypedDict, total=False):
+    """Names to buy from or in. Case and extra spaces do not count."""
+
+    allowed: Sequence[str]
+    refused: Sequence[str]
+
+
+class PolicySubjectSet(TypedDict, total=False):
+    """What a policy is for."""
+
+    type: Required[PolicyScope]
+    id: str | None
 
 
 class PriceBounds(TypedDict, total=False):

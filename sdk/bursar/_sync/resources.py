@@ -4064,6 +4064,214 @@ class SpendControls:
         )
 
 
+class PaymentPolicies:
+    """Operations on payment policies."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def set_payment_policy(
+        self,
+        *,
+        subject: params.PolicySubjectSet,
+        currency: str | Omitted = OMITTED,
+        free_first: params.FreeFirst | Omitted = OMITTED,
+        free_first_above: AmountLike | None | Omitted = OMITTED,
+        methods: Sequence[params.MethodKind] | Omitted = OMITTED,
+        crypto: params.PolicyCryptoSet | Omitted = OMITTED,
+        vendors: params.PolicyNamesSet | Omitted = OMITTED,
+        categories: params.PolicyNamesSet | Omitted = OMITTED,
+        per_purchase: AmountLike | None | Omitted = OMITTED,
+        approval_above: AmountLike | None | Omitted = OMITTED,
+        two_persons_above: AmountLike | None | Omitted = OMITTED,
+        answer_within: timedelta | str | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PaymentPolicyView:
+        """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
+
+        Of the policies of an agent, its project and its organization, the nearest one holds, and the others do not.
+        """
+        return self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.set_payment_policy",
+            "PUT",
+            "/api/v1/payment-policies",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "subject": subject,
+                "currency": currency,
+                "free_first": free_first,
+                "free_first_above": free_first_above,
+                "methods": methods,
+                "crypto": crypto,
+                "vendors": vendors,
+                "categories": categories,
+                "per_purchase": per_purchase,
+                "approval_above": approval_above,
+                "two_persons_above": two_persons_above,
+                "answer_within": answer_within,
+                "version": version,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | Omitted = OMITTED,
+        subject_type: Literal["organization", "project", "agent"] | str | Omitted = OMITTED,
+        subject_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.PaymentPolicyView]:
+        """List the payment policies that were set, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.PaymentPolicyView,
+            "payment_policies.list",
+            "/api/v1/payment-policies",
+            {
+                "organization_id": organization_id,
+                "subject_type": subject_type,
+                "subject_id": subject_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def get_effective(
+        self,
+        *,
+        agent_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.PaymentPolicyView:
+        """Read the policy that holds: the agent's, else the project's, else the organization's, else the default."""
+        return self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.get_effective",
+            "GET",
+            "/api/v1/payment-policies/effective",
+            query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
+        )
+
+    def delete_payment_policy(self, policy_id: str) -> None:
+        """Delete a payment policy. The next nearest one holds from now on."""
+        self._caller.send(
+            "payment_policies.delete_payment_policy", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}"
+        )
+
+
+class FreeOptions:
+    """Operations on free options."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def set(
+        self,
+        *,
+        name: str,
+        category: str,
+        address: str | None | Omitted = OMITTED,
+        quota: int | None | Omitted = OMITTED,
+        quota_window: params.QuotaWindow | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.FreeOptionView:
+        """Add a free option to the catalogue, or replace the one of that name.
+
+        Policies with `require` answer purchases of its category with it. Its use is counted when a purchase is abandoned for it, and an alert is raised when 80 % of its quota is used.
+        """
+        return self._caller.ask(
+            models.FreeOptionView,
+            "free_options.set",
+            "PUT",
+            "/api/v1/free-options",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "category": category,
+                "address": address,
+                "quota": quota,
+                "quota_window": quota_window,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.FreeOptionPage:
+        """List the free options by category and name. All are on one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
+        return self._caller.ask(
+            models.FreeOptionPage,
+            "free_options.list",
+            "GET",
+            "/api/v1/free-options",
+            query={"organization_id": organization_id},
+        )
+
+    def delete(self, option_id: str) -> None:
+        """Remove a free option from the catalogue. An alert on its quota is resolved."""
+        self._caller.send("free_options.delete", "DELETE", f"/api/v1/free-options/{segment(option_id)}")
+
+
+class PurchaseMethods:
+    """Operations on purchase methods."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def set(
+        self,
+        *,
+        name: str,
+        label: str,
+        kind: params.MethodKind,
+        fee: params.MethodFeeSet | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseMethodView:
+        """Declare a method that the organization pays with outside, or replace the one of that name.
+
+        It is not connected: whoever pays with it reports the attempt. What was counted of its attempts stays.
+        """
+        return self._caller.ask(
+            models.PurchaseMethodView,
+            "purchase_methods.set",
+            "PUT",
+            "/api/v1/purchase-methods",
+            keyed=True,
+            key=idempotency_key,
+            body={"name": name, "label": label, "kind": kind, "fee": fee, "organization_id": organization_id},
+        )
+
+    def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PurchaseMethodPage:
+        """List the declared methods by name. All are on one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
+        return self._caller.ask(
+            models.PurchaseMethodPage,
+            "purchase_methods.list",
+            "GET",
+            "/api/v1/purchase-methods",
+            query={"organization_id": organization_id},
+        )
+
+    def delete(self, method_id: str) -> None:
+        """Delete a declared method, with what was counted of its attempts."""
+        self._caller.send("purchase_methods.delete", "DELETE", f"/api/v1/purchase-methods/{segment(method_id)}")
+
+
 class ExchangeRates:
     """Operations on exchange rates."""
 
@@ -6919,6 +7127,9 @@ class Resources(Caller):
         self.departments = Departments(self)
         self.api_keys = ApiKeys(self)
         self.spend_controls = SpendControls(self)
+        self.payment_policies = PaymentPolicies(self)
+        self.free_options = FreeOptions(self)
+        self.purchase_methods = PurchaseMethods(self)
         self.exchange_rates = ExchangeRates(self)
         self.customers = Customers(self)
         self.payment_methods = PaymentMethods(self)
