@@ -155,8 +155,8 @@ async def test_of_two_grants_for_the_last_of_a_reserve_one_takes_it(studio: Tena
 
 
 async def test_two_persons_approve_the_same_and_each_once(studio: Tenant, database: Database) -> None:
-    body = {"currency": "USD", "approval_above": "1", "two_persons_above": "5"}
-    good(await studio.owner.ask("PUT", "/payment-policies", json={"scope": "organization", **body}))
+    policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
+    good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)
     order = await proposed(studio.agent, studio.agent_id, "10")
     assert (order["status"], order["persons"]) == ("needs_approval", 2)
@@ -319,15 +319,15 @@ async def test_a_repeated_request_makes_one_order(studio: Tenant, database: Data
 
 @for_each(
     "body",
-    {
-        "a card number": {"why": "Pay with 4242 4242 4242 4242."},
-        "a secret": {"item": "sk_live_4eC39HqLyjWDarjtT1zdp7dc"},
-        "a control character": {"vendor": "Git\x07Hub"},
-        "100 alternatives": {"alternatives": [{"name": "A"}] * 100},
-        "no amount": {"amount": "0"},
-        "an unknown field": {"colour": "red"},
-        "a blank item": {"item": "  "},
-    },
+    [
+        {"why": "Pay with 4242 4242 4242 4242."},
+        {"item": "sk_live_4eC39HqLyjWDarjtT1zdp7dc"},
+        {"vendor": "Git\x07Hub"},
+        {"alternatives": [{"name": "A"}] * 100},
+        {"amount": "0"},
+        {"colour": "red"},
+        {"item": "  "},
+    ],
 )
 async def test_what_cannot_be_asked_for_is_refused(tenant: Tenant, body: dict[str, Any]) -> None:
     answer = await tenant.agent.post("/purchase-orders", wanted(tenant.agent_id, **body), key=new_key())
@@ -354,12 +354,12 @@ async def test_an_agents_key_acts_for_its_own_agent_only(
     )
 
 
-@for_each("pool", {"emergency": "emergency", "reserve": "reserve"})
-async def test_a_closed_pool_is_not_drawn(studio: Tenant, database: Database, pool: str) -> None:
+async def test_a_closed_pool_is_not_drawn(studio: Tenant, database: Database) -> None:
     pools = {"reserve": 500, "emergency": 500, "pools_of": "week"}
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), week=20, pools=pools)
-    answer = await studio.agent.post("/purchase-orders", wanted(studio.agent_id, "1", pool=pool), key=new_key())
-    refused(answer, 409, "budget.pool_closed")
+    for pool in ("reserve", "emergency"):
+        answer = await studio.agent.post("/purchase-orders", wanted(studio.agent_id, "1", pool=pool), key=new_key())
+        refused(answer, 409, "budget.pool_closed")
     assert await counted(database, control, "week") == {}
 
 

@@ -20,6 +20,7 @@ from api.fields import (
     example,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
+from api.v1.payment_policies.schemas import MethodName
 from domain.budgets.free_text import check
 from domain.budgets.policy import Alternative
 from domain.budgets.purchase_order import (
@@ -52,7 +53,6 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterVali
 _Item = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_free)]
 _Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_free)]
 _Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://"), AfterValidator(_free)]
-_Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), AfterValidator(_free)]
 
 
 class DrawnPool(StrEnum):
@@ -120,7 +120,7 @@ class AttemptCreate(RequestModel):
 
     model_config = example(method="card_primary")
 
-    method: _Code = Field(description="The name of a method, as `methods` of the order lists them.")
+    method: MethodName = Field(description="The name of a method, as `methods` of the order lists them.")
 
 
 class AttemptResult(RequestModel):
