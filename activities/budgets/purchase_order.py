@@ -22,7 +22,7 @@ from contracts.budgets.purchase_order import (
 )
 from contracts.escrow.escrow import Declined
 from contracts.runs import purchase_order_run
-from domain.budgets.purchase_order import UNKNOWN_REPORTED_AFTER, PurchaseStatus, WaitingPurchase
+from domain.budgets.purchase_order import UNKNOWN_REPORTED_AFTER, PurchaseOrderStatus, WaitingPurchase
 from domain.common.errors import DomainError, NotFound
 from repositories.budgets import purchase_order as orders
 from runtime import reach
@@ -185,7 +185,7 @@ async def _waiting(session: AsyncSession, order_id: str) -> WaitingPurchase | No
         order_id=order.id,
         org_id=order.org_id,
         agent_id=order.agent_id,
-        status=PurchaseStatus(order.status),
+        status=PurchaseOrderStatus(order.status),
         item=order.item,
         vendor=order.vendor,
         amount=written(order),

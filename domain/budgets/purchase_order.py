@@ -25,7 +25,7 @@ MAX_ATTEMPTS = 20
 UNKNOWN_REPORTED_AFTER = timedelta(days=30)
 
 
-class PurchaseStatus(StrEnum):
+class PurchaseOrderStatus(StrEnum):
     """The status of a purchase order."""
 
     APPROVED = "approved"
@@ -41,11 +41,11 @@ class PurchaseStatus(StrEnum):
 
 _CAN_BE_ABANDONED = frozenset(
     {
-        PurchaseStatus.APPROVED,
-        PurchaseStatus.NEEDS_APPROVAL,
-        PurchaseStatus.NEEDS_ALTERNATIVES,
-        PurchaseStatus.DECLINED_OVER_BUDGET,
-        PurchaseStatus.DECLINED_POLICY,
+        PurchaseOrderStatus.APPROVED,
+        PurchaseOrderStatus.NEEDS_APPROVAL,
+        PurchaseOrderStatus.NEEDS_ALTERNATIVES,
+        PurchaseOrderStatus.DECLINED_OVER_BUDGET,
+        PurchaseOrderStatus.DECLINED_POLICY,
     }
 )
 
@@ -232,7 +232,7 @@ def _more(binding: Binding) -> str:
 
 
 def check_attempt(
-    status: PurchaseStatus, attempts: Sequence[Attempt], *, held_until: datetime | None, at: datetime
+    status: PurchaseOrderStatus, attempts: Sequence[Attempt], *, held_until: datetime | None, at: datetime
 ) -> int:
     """Return the number of the next attempt, if there may be one.
 
@@ -241,7 +241,7 @@ def check_attempt(
         AttemptOpen: an attempt has no result, or an unknown one.
         Conflict: `purchase_order.attempts_exhausted`.
     """
-    if status is not PurchaseStatus.APPROVED:
+    if status is not PurchaseOrderStatus.APPROVED:
         raise WrongState(
             f"Only an approved order can be paid for. This one is {status.value}.", extra={"state": status.value}
         )
@@ -249,7 +249,7 @@ def check_attempt(
     if held_until is not None and at >= held_until:
         raise WrongState(
             "The hold of this order has ended. Propose the purchase again.",
-            extra={"state": PurchaseStatus.EXPIRED.value},
+            extra={"state": PurchaseOrderStatus.EXPIRED.value},
         )
     if len(attempts) >= MAX_ATTEMPTS:
         raise Conflict(
@@ -275,20 +275,24 @@ def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> N
             )
 
 
-def booking(status: PurchaseStatus, held_minor: int, charged_minor: int) -> Booking:
+def booking(status: PurchaseOrderStatus, held_minor: int, charged_minor: int) -> Booking:
     """Return how a charge is booked: from the hold of an approved order as far as it goes, and the rest as forced."""
-    if status is not PurchaseStatus.APPROVED:
+    if status is not PurchaseOrderStatus.APPROVED:
         return Booking(spent_minor=0, returned_minor=0, forced_minor=charged_minor)
     spent = min(held_minor, charged_minor)
     return Booking(spent_minor=spent, returned_minor=held_minor - spent, forced_minor=charged_minor - spent)
 
 
-def status_after_charge(status: PurchaseStatus) -> PurchaseStatus:
+def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
     """Return the status after a charge: what was approved is purchased, also if its hold had ended before."""
-    return PurchaseStatus.PURCHASED if status in {PurchaseStatus.APPROVED, PurchaseStatus.EXPIRED} else status
+    return (
+        PurchaseOrderStatus.PURCHASED
+        if status in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED}
+        else status
+    )
 
 
-def check_abandon(status: PurchaseStatus, attempts: Sequence[Attempt]) -> None:
+def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> None:
     """Refuse to abandon an order that was bought or has ended, or whose last attempt may have been charged.
 
     Raises:
@@ -299,13 +303,13 @@ def check_abandon(status: PurchaseStatus, attempts: Sequence[Attempt]) -> None:
     refuse_open(attempts, only_unknown=True)
 
 
-def check_cancel(status: PurchaseStatus, term: Term | None) -> None:
+def check_cancel(status: PurchaseOrderStatus, term: Term | None) -> None:
     """Refuse to end the term of an order that has none, or was not bought.
 
     Raises:
         WrongState: it cannot be cancelled.
     """
-    if term is None or status is not PurchaseStatus.PURCHASED:
+    if term is None or status is not PurchaseOrderStatus.PURCHASED:
         raise WrongState(
             "Only a purchase that renews can be cancelled. Abandon an order that is not bought.",
             extra={"state": status.value},
@@ -359,7 +363,7 @@ class Person:
 
 
 def check_grant(
-    status: PurchaseStatus,
+    status: PurchaseOrderStatus,
     *,
     given: str,
     present: str,
@@ -385,7 +389,7 @@ def check_grant(
         Forbidden: `approval.own`, the person, or somebody in the line of the key, proposed it.
         Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
     """
-    if status is not PurchaseStatus.NEEDS_APPROVAL:
+    if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
         raise WrongState(
             f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
         )
@@ -450,7 +454,7 @@ class WaitingPurchase:
     order_id: str
     org_id: str
     agent_id: str
-    status: PurchaseStatus
+    status: PurchaseOrderStatus
     item: str
     vendor: str
     amount: str

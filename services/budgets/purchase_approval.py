@@ -10,7 +10,7 @@ from domain.budgets.purchase_order import (
     DecisionCode,
     Lift,
     Person,
-    PurchaseStatus,
+    PurchaseOrderStatus,
     Stale,
     WrongState,
     check_grant,
@@ -77,7 +77,7 @@ async def grant(
         # All keys lead back to one person, who then approves what its agents propose.
         asked_by = replace(asked_by, line=frozenset({asked_by.name.lower()}))
     check_grant(
-        PurchaseStatus(order.status),
+        PurchaseOrderStatus(order.status),
         given=given.digest,
         present=digest_of(order),
         requested_at=order.created_at,
@@ -118,7 +118,7 @@ async def refuse(
         Conflict: `approval.decided`, the person has approved it before.
     """
     order = await _decided_by(session, actor, order_id)
-    if order.status != PurchaseStatus.NEEDS_APPROVAL:
+    if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
         raise WrongState(
             f"This order is {order.status}, so nothing of it waits to be approved.", extra={"state": order.status}
         )
@@ -138,7 +138,7 @@ async def refuse(
 async def decline_unanswered(session: AsyncSession, order_id: str, *, now: datetime) -> PurchaseOrder:
     """Decline a purchase that nobody has answered in time; one that was answered, or is not due, stays as it is."""
     order = await orders.get(session, order_id, lock=True)
-    if order.status == PurchaseStatus.NEEDS_APPROVAL and order.answer_by is not None and now >= order.answer_by:
+    if order.status == PurchaseOrderStatus.NEEDS_APPROVAL and order.answer_by is not None and now >= order.answer_by:
         await _decline(session, order, DecisionCode.UNANSWERED, "Nobody has approved the purchase in time.", now)
     return order
 
@@ -146,7 +146,7 @@ async def decline_unanswered(session: AsyncSession, order_id: str, *, now: datet
 async def _decline(
     session: AsyncSession, order: PurchaseOrder, code: DecisionCode, sentence: str, now: datetime
 ) -> None:
-    order.status, order.answer_by = PurchaseStatus.DECLINED_POLICY.value, None
+    order.status, order.answer_by = PurchaseOrderStatus.DECLINED_POLICY.value, None
     order.decision = records.decision(code, sentence)
     what = PurchaseFact.APPROVAL if code is DecisionCode.REFUSED else PurchaseFact.DECISION
     await records.note(session, order, what, at=now)

@@ -11,7 +11,7 @@ from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, 
 from domain.budgets.purchase_order import (
     DecisionCode,
     OnLimit,
-    PurchaseStatus,
+    PurchaseOrderStatus,
     Term,
     sentence_of_approval,
     sentence_of_refusal,
@@ -99,7 +99,7 @@ async def propose(
     session.add(order)
     await records.note(session, order, PurchaseFact.REQUEST, at=now)
     await records.tell(session, order, at=now)
-    if order.status == PurchaseStatus.NEEDS_APPROVAL:
+    if order.status == PurchaseOrderStatus.NEEDS_APPROVAL:
         await records.ask_persons(session, order)
     if spent is not None:
         await records.drawn(session, order, 0, spent.pool.value, at=now)
@@ -231,16 +231,16 @@ async def _decide(
     answer_by = now + policy.answer_within
 
     def wait(code: DecisionCode, why: str, persons: int) -> None:
-        order.status, order.persons, order.answer_by = PurchaseStatus.NEEDS_APPROVAL.value, persons, answer_by
+        order.status, order.persons, order.answer_by = PurchaseOrderStatus.NEEDS_APPROVAL.value, persons, answer_by
         order.decision = records.decision(code, sentence_of_waiting(why, persons, answer_by))
 
     match judged.verdict:
         case Verdict.DECLINED_POLICY:
-            order.status = PurchaseStatus.DECLINED_POLICY.value
+            order.status = PurchaseOrderStatus.DECLINED_POLICY.value
             order.decision = records.decision(DecisionCode.POLICY, judged.sentence)
             return None
         case Verdict.NEEDS_ALTERNATIVES:
-            order.status = PurchaseStatus.NEEDS_ALTERNATIVES.value
+            order.status = PurchaseOrderStatus.NEEDS_ALTERNATIVES.value
             order.decision = records.decision(DecisionCode.NEEDS_ALTERNATIVES, judged.sentence)
             return None
         case Verdict.NEEDS_APPROVAL:
@@ -264,7 +264,7 @@ async def _decide(
         wait(DecisionCode.OVER_BUDGET, sentence, 1)
         sentence = order.decision["sentence"]
     else:
-        order.status = PurchaseStatus.DECLINED_OVER_BUDGET.value
+        order.status = PurchaseOrderStatus.DECLINED_OVER_BUDGET.value
     order.decision = records.decision(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason)
     return None
 
@@ -273,7 +273,7 @@ async def hold_amount(
     session: AsyncSession, order: PurchaseOrder, code: DecisionCode, *, until: datetime, now: datetime
 ) -> None:
     """Give an order whose amount was counted the status `approved`, and say what is left of the budget that binds."""
-    order.status, order.held_until, order.answer_by = PurchaseStatus.APPROVED.value, until, None
+    order.status, order.held_until, order.answer_by = PurchaseOrderStatus.APPROVED.value, until, None
     binding = await records.bound_by(session, (await records.left(session, order, at=now)).binding, order.org_id)
     sentence = sentence_of_approval(order.amount_minor, order.currency, binding)
     order.decision = records.decision(code, sentence, binding)

@@ -12,7 +12,7 @@ from domain.budgets.purchase_order import (
     FINAL,
     Attempt,
     AttemptStatus,
-    PurchaseStatus,
+    PurchaseOrderStatus,
     Term,
     booking,
     check_abandon,
@@ -74,7 +74,7 @@ async def attempt(
             if each.method != method:
                 raise other_request()
             return order
-    number = check_attempt(PurchaseStatus(order.status), attempts_of(before), held_until=order.held_until, at=now)
+    number = check_attempt(PurchaseOrderStatus(order.status), attempts_of(before), held_until=order.held_until, at=now)
     known = {each["method"]: each for each in order.methods}
     if known and method not in known:
         raise Invalid(f"There is no method {method[:40]!r}. Use one of {', '.join(known)}.", extra={"field": "method"})
@@ -145,10 +145,10 @@ async def report(
 
 async def _charge(session: AsyncSession, order: PurchaseOrder, charged_minor: int, now: datetime) -> bool:
     """Count a charge, from the hold as far as it goes; returns whether the status has changed."""
-    before = PurchaseStatus(order.status)
+    before = PurchaseOrderStatus(order.status)
     books = booking(before, order.amount_minor, charged_minor)
     purchases = Purchases(await driver_connection(session), order.org_id)
-    if before is PurchaseStatus.APPROVED:
+    if before is PurchaseOrderStatus.APPROVED:
         await purchases.move(
             order.id,
             0,
@@ -187,10 +187,10 @@ async def abandon(
         WrongState, AttemptOpen: as `domain.budgets.purchase_order.check_abandon`.
     """
     order = await orders.get(session, order_id, lock=True)
-    if order.status == PurchaseStatus.ABANDONED:
+    if order.status == PurchaseOrderStatus.ABANDONED:
         return order
-    check_abandon(PurchaseStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
-    await _end(session, order, PurchaseStatus.ABANDONED, now)
+    check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
+    await _end(session, order, PurchaseOrderStatus.ABANDONED, now)
     order.alternative_action, order.saved_minor = alternative_action, saved_minor
     if alternative_action is not None:
         await policies.count_free_use(session, order.org_id, alternative_action, at=now)
@@ -206,15 +206,15 @@ async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool
     order = await orders.get(session, order_id, lock=True)
     if order.held_until is None or order.held_until > now or order.unknown_since is not None:
         return False
-    await _end(session, order, PurchaseStatus.EXPIRED, now)
+    await _end(session, order, PurchaseOrderStatus.EXPIRED, now)
     await records.note(session, order, PurchaseFact.ENDED, at=now)
     await records.tell(session, order, at=now)
     return True
 
 
-async def _end(session: AsyncSession, order: PurchaseOrder, status: PurchaseStatus, now: datetime) -> None:
+async def _end(session: AsyncSession, order: PurchaseOrder, status: PurchaseOrderStatus, now: datetime) -> None:
     """Give an order without a charge its last status, and release what it holds."""
-    if order.status == PurchaseStatus.APPROVED:
+    if order.status == PurchaseOrderStatus.APPROVED:
         purchases = Purchases(await driver_connection(session), order.org_id)
         await purchases.move(order.id, 0, spent_minor=0, returned_minor=order.amount_minor, refunded_minor=0, at=now)
     order.status, order.held_until, order.answer_by = status.value, None, None
@@ -281,10 +281,10 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
         WrongState: it does not renew.
     """
     order = await orders.get(session, order_id, lock=True)
-    if order.status == PurchaseStatus.CANCELLED:
+    if order.status == PurchaseOrderStatus.CANCELLED:
         return order
-    check_cancel(PurchaseStatus(order.status), None if order.term is None else Term(order.term))
-    order.status, order.renews_at = PurchaseStatus.CANCELLED.value, None
+    check_cancel(PurchaseOrderStatus(order.status), None if order.term is None else Term(order.term))
+    order.status, order.renews_at = PurchaseOrderStatus.CANCELLED.value, None
     await records.note(session, order, PurchaseFact.ENDED, at=now)
     await records.tell(session, order, at=now)
     await audit.record(session, actor, "purchase_order.cancel", order.id, {}, order.org_id)

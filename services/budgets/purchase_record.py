@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.budget import Pool
 from domain.budgets.economics import PurchaseEntry, PurchaseFact
-from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseStatus
+from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
@@ -147,7 +147,7 @@ async def tell(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> 
         order_id=order.id,
         agent_id=order.agent_id,
         project_id=order.project_id,
-        status=PurchaseStatus(order.status),
+        status=PurchaseOrderStatus(order.status),
         amount_minor=order.amount_minor,
         currency=order.currency,
         code=DecisionCode(of["code"]),

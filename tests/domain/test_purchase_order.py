@@ -14,7 +14,7 @@ from domain.budgets.purchase_order import (
     Binding,
     Lift,
     Person,
-    PurchaseStatus,
+    PurchaseOrderStatus,
     Stale,
     Term,
     WaitingPurchase,
@@ -38,7 +38,7 @@ from domain.common.calendar import Window
 from domain.common.errors import Conflict, Forbidden, Invalid
 
 NOW = datetime(2026, 1, 18, 10, 30, tzinfo=UTC)
-S, A = PurchaseStatus, AttemptStatus
+S, A = PurchaseOrderStatus, AttemptStatus
 AMOUNTS = st.integers(min_value=1, max_value=10**15)
 TEXTS = st.text(max_size=20)
 BINDING = Binding(

@@ -21,20 +21,20 @@ from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, of_own_agent
 from api.v1.purchase_orders.schemas import (
-    AbandonCreate,
-    AttemptCreate,
-    AttemptResult,
-    GrantCreate,
+    PurchaseAbandonCreate,
+    PurchaseAttemptCreate,
+    PurchaseAttemptResult,
+    PurchaseGrantCreate,
     PurchaseOrderCreate,
     PurchaseOrderUpdate,
     PurchaseOrderView,
     PurchaseRefundCreate,
-    RefusalCreate,
+    PurchaseRefusalCreate,
 )
 from api.v1.spends.own import confined
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
-from domain.budgets.purchase_order import AttemptOpen, PurchaseStatus, Stale, WrongState
+from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
 from domain.common.money import parse_amount
@@ -49,6 +49,7 @@ from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime import reach
 from services.budgets import purchase_approval, purchase_order, purchase_payment
+from services.tenants.metadata import version_of
 
 router = Resource(tags=["purchase_orders"])
 
@@ -117,7 +118,8 @@ async def create_purchase_order(
                 now=datetime.now(UTC),
             )
             view = await _shown(session, actor, row)
-        if view.status is PurchaseStatus.NEEDS_APPROVAL and deps.temporal is not None:
+            once.version = version_of(await metadata.get(session, row.id, org_id))
+        if view.status is PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
             run = purchase_order_run(PurchaseOrderInput(order_id=view.id), org_id, view.agent_id)
             deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
         return view
@@ -131,7 +133,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "agent_id", "q", *AMOUNT),
     order=["por"],
     has_metadata=True,
-    status=PurchaseStatus,
+    status=PurchaseOrderStatus,
 )
 
 
@@ -217,7 +219,7 @@ async def update_purchase_order(
     operation_id="purchase_orders.attempt",
 )
 async def create_attempt(
-    purchase_order_id: str, body: AttemptCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str, body: PurchaseAttemptCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
     """Note an attempt to pay before it is made. Another one can begin when its result is known."""
     await _acting(deps, actor, key, purchase_order_id)
@@ -239,7 +241,7 @@ async def create_attempt(
 async def report_result(
     purchase_order_id: str,
     number: Annotated[int, Path(ge=1, le=10_000)],
-    body: AttemptResult,
+    body: PurchaseAttemptResult,
     deps: DepsDep,
     key: SpendingKeyDep,
     once: Once,
@@ -264,7 +266,7 @@ async def report_result(
     responses=errors(*_FOUND, WrongState, AttemptOpen),
 )
 async def abandon_purchase_order(
-    purchase_order_id: str, body: AbandonCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str, body: PurchaseAbandonCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
     """Give up a purchase that was not paid, also one that was declined, and say what was done instead."""
     row = await _acting(deps, actor, key, purchase_order_id)
@@ -345,7 +347,7 @@ async def cancel_purchase_order(
     ),
 )
 async def grant_purchase_order(
-    purchase_order_id: str, body: GrantCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str, body: PurchaseGrantCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
     """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
 
@@ -373,7 +375,7 @@ async def grant_purchase_order(
     responses=errors(*_FOUND, WrongState, (Conflict, "approval.decided")),
 )
 async def refuse_purchase_order(
-    purchase_order_id: str, body: RefusalCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str, body: PurchaseRefusalCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
     """Refuse a purchase that waits for a person."""
     await _deciding(deps, actor, key, purchase_order_id)
@@ -392,7 +394,7 @@ async def _run(
     async def act() -> PurchaseOrderView:
         async with deps.database.platform() as session:
             view = await _shown(session, actor, await change(session))
-        if has_answered and view.status is not PurchaseStatus.NEEDS_APPROVAL and deps.temporal is not None:
+        if has_answered and view.status is not PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
             run = purchase_order_run(PurchaseOrderInput(order_id=view.id), view.organization_id, view.agent_id)
             deps.background.begin(
                 run.workflow_id, partial(reach.signal_running, deps.temporal, run.workflow_id, "news")

@@ -29,7 +29,7 @@ from domain.budgets.purchase_order import (
     DecisionCode,
     Lift,
     OnLimit,
-    PurchaseStatus,
+    PurchaseOrderStatus,
     Term,
 )
 from domain.common.calendar import Window
@@ -63,7 +63,7 @@ class DrawnPool(StrEnum):
     EMERGENCY = "emergency"
 
 
-class AlternativeSet(RequestModel):
+class PurchaseAlternativeSet(RequestModel):
     """Something else that the agent has looked at."""
 
     name: _Name
@@ -100,7 +100,7 @@ class PurchaseOrderCreate(WithMetadata):
     amount: Amount
     currency: Currency
     term: Term | None = Field(default=None, description="How often it renews; null if it is bought once.")
-    alternatives: list[AlternativeSet] = Field(default=[], max_length=MAX_ALTERNATIVES)
+    alternatives: list[PurchaseAlternativeSet] = Field(default=[], max_length=MAX_ALTERNATIVES)
     pool: DrawnPool = Field(default=DrawnPool.OPERATING, description="The pool of the budget that it draws.")
     on_limit: OnLimit = Field(
         default=OnLimit.REFUSE,
@@ -115,7 +115,7 @@ class PurchaseOrderUpdate(MetadataUpdate):
     model_config = example(external_id="order-6735")
 
 
-class AttemptCreate(RequestModel):
+class PurchaseAttemptCreate(RequestModel):
     """An attempt to pay, before it is made."""
 
     model_config = example(method="card_primary")
@@ -123,7 +123,7 @@ class AttemptCreate(RequestModel):
     method: MethodName = Field(description="The name of a method, as `methods` of the order lists them.")
 
 
-class AttemptResult(RequestModel):
+class PurchaseAttemptResult(RequestModel):
     """The result of an attempt."""
 
     model_config = example(result="succeeded", amount="10.00", reference="ch_3MtwBwLkdIwHu7ix")
@@ -145,7 +145,7 @@ class AttemptResult(RequestModel):
         )
 
 
-class AbandonCreate(RequestModel):
+class PurchaseAbandonCreate(RequestModel):
     """What was done instead of the purchase."""
 
     model_config = example(alternative_action="Codeium", saved="10.00")
@@ -172,7 +172,7 @@ class LiftSet(RequestModel):
     window: Window
 
 
-class GrantCreate(RequestModel):
+class PurchaseGrantCreate(RequestModel):
     """The approval of exactly what the digest is of."""
 
     model_config = example(digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
@@ -193,7 +193,7 @@ class GrantCreate(RequestModel):
         return Grant(digest=self.digest, pool=pool, lifts=lifts, reason=self.reason)
 
 
-class RefusalCreate(RequestModel):
+class PurchaseRefusalCreate(RequestModel):
     """Why a purchase is refused."""
 
     model_config = example(reason="We have a licence already.")
@@ -227,7 +227,7 @@ class PurchaseDecisionView(ResponseModel):
         )
 
 
-class PurchaseMethodView(ResponseModel):
+class PurchaseOrderMethodView(ResponseModel):
     """A method that the purchase can be paid with, in the order of the policy."""
 
     method: str
@@ -243,7 +243,7 @@ class BudgetRemainingView(ResponseModel):
     project: Exact | None = None
 
 
-class AlternativeView(ResponseModel):
+class PurchaseAlternativeView(ResponseModel):
     """Something else that the agent has looked at."""
 
     name: str
@@ -260,7 +260,7 @@ class LiftView(ResponseModel):
     window: Window
 
 
-class AttemptView(ResponseModel):
+class PurchaseAttemptView(ResponseModel):
     """One try to pay."""
 
     number: int
@@ -275,7 +275,7 @@ class AttemptView(ResponseModel):
     result_at: datetime | None
 
     @classmethod
-    def of(cls, row: PurchaseAttempt, currency: str) -> "AttemptView":
+    def of(cls, row: PurchaseAttempt, currency: str) -> "PurchaseAttemptView":
         """Show a row."""
         return cls(
             number=row.number,
@@ -291,7 +291,7 @@ class AttemptView(ResponseModel):
         )
 
 
-class GrantView(ResponseModel):
+class PurchaseGrantView(ResponseModel):
     """What one person has decided."""
 
     principal: str
@@ -300,7 +300,7 @@ class GrantView(ResponseModel):
     at: datetime
 
     @classmethod
-    def of(cls, row: PurchaseGrant) -> "GrantView":
+    def of(cls, row: PurchaseGrant) -> "PurchaseGrantView":
         """Show a row."""
         return cls(principal=row.principal.rpartition("/")[2], granted=row.granted, reason=row.reason, at=row.at)
 
@@ -314,7 +314,7 @@ class PurchaseOrderView(MetadataView):
     agent_name: str
     project_id: str | None
     principal: str = Field(description="Who proposed it.")
-    status: PurchaseStatus
+    status: PurchaseOrderStatus
     item: str
     vendor: str
     category: str
@@ -322,20 +322,20 @@ class PurchaseOrderView(MetadataView):
     amount: Exact
     currency: str
     term: Term | None
-    alternatives: list[AlternativeView]
+    alternatives: list[PurchaseAlternativeView]
     pool: DrawnPool
     on_limit: OnLimit
     lifts: list[LiftView]
     decision: PurchaseDecisionView
-    methods: list[PurchaseMethodView]
+    methods: list[PurchaseOrderMethodView]
     budget_remaining: BudgetRemainingView
     digest: str = Field(description="Of what a grant of this order grants.")
     persons: int = Field(description="How many persons have to approve it.")
-    grants: list[GrantView]
+    grants: list[PurchaseGrantView]
     answer_by: datetime | None = Field(description="Until when they have to answer.")
     held_until: datetime | None = Field(description="When the hold of an approved order ends.")
     renews_at: datetime | None
-    attempts: list[AttemptView]
+    attempts: list[PurchaseAttemptView]
     spent: Exact
     refunded: Exact
     alternative_action: str | None
@@ -363,7 +363,7 @@ class PurchaseOrderView(MetadataView):
             agent_name=agent_name,
             amount=format_amount(row.amount_minor, row.currency),
             alternatives=[
-                AlternativeView(
+                PurchaseAlternativeView(
                     name=each["name"],
                     url=each["url"],
                     cost=_exact(each["cost_minor"], row.currency),
@@ -374,8 +374,8 @@ class PurchaseOrderView(MetadataView):
             ],
             decision=PurchaseDecisionView.of(row.decision),
             digest=digest_of(row),
-            grants=[GrantView.of(each) for each in grants],
-            attempts=[AttemptView.of(each, row.currency) for each in attempts],
+            grants=[PurchaseGrantView.of(each) for each in grants],
+            attempts=[PurchaseAttemptView.of(each, row.currency) for each in attempts],
             spent=format_amount(row.spent_minor, row.currency),
             refunded=format_amount(row.refunded_minor, row.currency),
             saved=_exact(row.saved_minor, row.currency),

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from domain.budgets.purchase_order import DecisionCode, PurchaseStatus
+from domain.budgets.purchase_order import DecisionCode, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.money import format_amount
 from domain.messages.events import Event, EventType, amount, an_id, asset, code, external_id, word
 
-S = PurchaseStatus
+S = PurchaseOrderStatus
 
 _FIELDS = {
     "purchase_order_id": an_id("por", "The purchase order."),
@@ -54,7 +54,7 @@ def fact(
     order_id: str,
     agent_id: str,
     project_id: str | None,
-    status: PurchaseStatus,
+    status: PurchaseOrderStatus,
     amount_minor: int,
     currency: str,
     code: DecisionCode,
