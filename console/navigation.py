@@ -84,6 +84,7 @@ TENANT: Groups = (
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Limits", "/limits", "limit", letter="l"),
+            Entry("Purchases", "/purchases", "card"),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
