@@ -237,7 +237,7 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
 
 def _facts(order: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     currency, found = order["currency"], list[tuple[str, str]]()
-    if order["status"] in {"purchased", "cancelled"} or order["spent"] != "0.00":
+    if order["status"] in {"purchased", "cancelled"} or order["spent"].strip("0."):
         found.append(("Paid", money(order["spent"], currency, prefs)))
         found.append(("Refunded", money(order["refunded"], currency, prefs)))
     if order["alternative_action"]:

@@ -84,6 +84,10 @@ def each(*names: str, **also: str) -> dict[str, dict[str, str]]:
 _AGENT = {"name": "Reader #", "model": "one_time", "amount": "9.99", "currency": "USD"}
 _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
+_POLICY = "/console/{org}/payment-policies/{policy}/change"
+_NAMES = ("vendors", "categories")
+_POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
+_FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -310,6 +314,60 @@ FORMS = (
         "owner",
         shown={"reason": ""},
         checked=each("per_spend", "thresholds", *_WINDOW),
+    ),
+    # A name cannot be allowed and refused, so each form is sent twice.
+    *(
+        Typed(
+            _POLICY,
+            "/{org}/payment-policies/{id}/change",
+            "owner",
+            whole={f"{what}_{other}": "" for what in _NAMES},
+            shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
+    ),
+    *(
+        Typed(
+            "/console/{org}/payment-policies/new",
+            "/{org}/payment-policies/new",
+            "owner",
+            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            make=Made.seller,
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/new",
+        "/{org}/payment-policies/free-options/new",
+        "owner",
+        whole={"name": "Option #", "category": "any"},
+        shown={"name": "", "category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/{option}/change",
+        "/{org}/payment-policies/free-options/{id}/change",
+        "owner",
+        shown={"category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/new",
+        "/{org}/payment-policies/methods/new",
+        "owner",
+        whole={"name": "method_#", "label": "Method"},
+        shown={"label": ""},
+        checked=each("name", *_FEE),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/{method}/change",
+        "/{org}/payment-policies/methods/{id}/change",
+        "owner",
+        shown={"label": ""},
+        checked=each(*_FEE),
     ),
     Typed(
         "/console/{org}/projects/new",

@@ -1,7 +1,7 @@
 """Makes what addresses of the table name in braces: a new name is a function and a line in `MAKERS`."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from runtime.database import Database
 from tests.console import limiting, planted
@@ -169,6 +169,13 @@ async def control(world: World) -> str:
     return made
 
 
+def _put(name: str, path: str, body: Mapping[str, object]) -> Callable[[World], Awaitable[str]]:
+    async def make(world: World) -> str:
+        return str(good(await world.client.put(path, body))["id"])
+
+    return make
+
+
 async def alert_rule(world: World) -> str:
     made: str = good(await world.client.post("/alert-rules", limiting.RULE), 201)["id"]
     return made
@@ -249,6 +256,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "purchase": purchase,
     "control": control,
     "alert_rule": alert_rule,
+    **{name: _put(name, path, body) for name, path, body in limiting.PUT},
     "endpoint": endpoint,
     "rule": rule,
     "draft": draft,
