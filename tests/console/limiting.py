@@ -51,6 +51,20 @@ METHOD: dict[str, object] = {
     "kind": "card",
     "fee": {"share": "0.029", "fixed": "0.30", "currency": "USD"},
 }
+#: In the currency of the policy, which asks for one approval of it.
+ORDER: dict[str, object] = {
+    "item": "Copilot <pro>",
+    "vendor": "GitHub",
+    "category": "coding",
+    "amount": "25",
+    "currency": "CAD",
+    "term": "month",
+    "why": "It completes <code>.",
+    "alternatives": [
+        {"name": "Codeium", "cost": "0", "fits": False, "why": "It has no <models> of ours."},
+        {"name": "Tabnine", "cost": "12", "fits": True},
+    ],
+}
 #: Each with its name in `table.py`, and its path.
 PUT: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("policy", "/payment-policies", POLICY),

@@ -51,6 +51,13 @@ async def agent(world: World) -> str:
     return world.running.ids["agent"]
 
 
+async def purchase_order(world: World) -> str:
+    """Return a purchase of an agent that waits for an approval."""
+    body = {"agent_id": await own_agent(world), **limiting.ORDER}
+    made: str = good(await world.client.post("/purchase-orders", body), 201)["id"]
+    return made
+
+
 async def own_agent(world: World) -> str:
     body = {"name": "Own agent", "pricing": {"model": "one_time", "amount": "9.99", "currency": "USD"}}
     made: str = good(await world.client.post("/agents", body), 201)["id"]
@@ -237,6 +244,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "contract": contract,
     "agent": agent,
     "own_agent": own_agent,
+    "purchase_order": purchase_order,
     "project": project,
     "transfer": transfer,
     "use": use,
