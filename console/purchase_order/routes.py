@@ -47,7 +47,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show one purchase: what was decided and why, the attempts to pay, and the forms of those who approve."""
     order = await _found(visit)
     decides = visit.may(Permission.MANAGE_BILLING) and order["principal"] != visit.me.principal
-    naming = await visit.naming([order], "agent_id")
+    naming = await visit.naming([])
     page = view.one(order, form or blank(), naming, _listed(visit), decides=decides)
     return await visit.render("purchase_order/page.html", page, status)
 

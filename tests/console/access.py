@@ -168,7 +168,7 @@ class Making:
         return str(good(await self.tenant.owner.ask("PUT", "/purchase-methods", json=body))["id"])
 
     async def purchase_order(self) -> str:
-        body = {"agent_id": self.tenant.agent_id, **limiting.ORDER}
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
         return str(good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)["id"])
 
     async def endpoint(self) -> str:

@@ -65,6 +65,10 @@ ORDER: dict[str, object] = {
         {"name": "Tabnine", "cost": "12", "fits": True},
     ],
 }
+#: Many of these fit into the limit above.
+SMALL_ORDER = ORDER | {"amount": "0.50"}
+#: A purchase counts in the limit above, which is in credits.
+RATE: dict[str, object] = {"base": "USD", "quote": "CAD", "rate": "1.37", "valid_for": "P31D"}
 #: Each with its name in `table.py`, and its path.
 PUT: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("policy", "/payment-policies", POLICY),

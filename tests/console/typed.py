@@ -43,7 +43,7 @@ class Made:
         return {"own_agent": good(await self.tenant.owner.post("/agents", agent), 201)["id"]}
 
     async def purchase_order(self) -> dict[str, str]:
-        body = {"agent_id": self.tenant.agent_id, **limiting.ORDER}
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
         made = good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)
         return {"purchase_order": made["id"]}
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from runtime.database import Database
 from tests.console import limiting, planted
 from tests.console.planted import PRICE_RULE
-from tests.e2e.conftest import World, good
+from tests.e2e.conftest import Caller, World, good
 from tests.e2e.payments.paying import until
 
 
@@ -53,8 +53,11 @@ async def agent(world: World) -> str:
 
 async def purchase_order(world: World) -> str:
     """Return a purchase of an agent that waits for an approval."""
-    body = {"agent_id": await own_agent(world), **limiting.ORDER}
-    made: str = good(await world.client.post("/purchase-orders", body), 201)["id"]
+    agent_id = await own_agent(world)
+    key = {"principal": f"buyer-{agent_id[-8:]}", "role": "agent", "agent_id": agent_id}
+    buyer = Caller(world.http, good(await world.client.post("/api-keys", key), 201)["secret"])
+    body = {"agent_id": agent_id, **limiting.ORDER}
+    made: str = good(await buyer.post("/purchase-orders", body), 201)["id"]
     return made
 
 
