@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Pool
 from domain.budgets.economics import PurchaseEntry, PurchaseFact
 from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 from domain.common.text import rfc3339
+from domain.credits.spend.control import Pool
 from domain.messages.events.purchase_order import fact
 from ledger.spends import Refusal, RefusalReason, Spender
 from models.budgets.purchase_order import PurchaseOrder
