@@ -40,6 +40,7 @@ TAGS: dict[str, str] = {
     "auto_topups": "Credits that are bought by themselves when few are left.",
     "budgets": "What agents may spend, in pools, and what they read of it.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
+    "purchase_orders": "What agents want to buy outside, what was decided, and what they paid.",
     "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",
     "free_options": "The catalogue of free options that agents look at before they buy.",
     "purchase_methods": "What an organization pays with outside, as it declares it.",

@@ -85,6 +85,7 @@ TENANT: Groups = (
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
+            Entry("Purchases", "/purchases", "card"),
             Entry("Payment policies", "/payment-policies", "check", Permission.READ_BILLING),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),

@@ -44,6 +44,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "feedback.changed": ("good", "Your rating is changed."),
     "feedback.given": ("good", "Thank you. Your rating is saved."),
     "key.revoked": ("good", "The key is revoked. It is refused everywhere from now on."),
+    "purchase.approved": ("good", "Your approval is stored."),
+    "purchase.refused": ("good", "The purchase is refused."),
     "budget.changed": ("good", "The budget is changed."),
     "budget.closed": ("good", "The budget has ended and no longer applies."),
     "budget.emergency": ("good", "It is noted. The emergency pool opens once two persons have said so."),

@@ -61,6 +61,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.principals.endpoints import router as principals
 from api.v1.projects.endpoints import router as projects
+from api.v1.purchase_orders.endpoints import router as purchase_orders
 from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.referrals.endpoints import router as referrals
@@ -131,12 +132,13 @@ ROUTERS: tuple[Resource, ...] = (
     referrals,
     departments,
     spend_controls,
-    budget_prompts,
-    budgets,
     payment_policies,
     free_options,
     purchase_methods,
+    budget_prompts,
+    budgets,
     exchange_rates,
+    purchase_orders,
     customers,
     creators,
     payouts,

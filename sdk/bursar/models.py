@@ -12,6 +12,7 @@ from bursar._wire import NOT_SENT, Amount, Model
 
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
+AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
@@ -33,11 +34,26 @@ ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
 CountedType: TypeAlias = Literal["spend", "escrow", "purchase"] | str
+DecisionCode: TypeAlias = (
+    Literal[
+        "approved",
+        "granted",
+        "over_budget",
+        "no_budget",
+        "policy",
+        "needs_alternatives",
+        "approval_required",
+        "refused",
+        "unanswered",
+    ]
+    | str
+)
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Dimension: TypeAlias = Literal["task_success", "response_time", "reliability", "collaboration", "quality"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
 DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
 Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
@@ -157,6 +173,21 @@ PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
+PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
+PurchaseOrderStatus: TypeAlias = (
+    Literal[
+        "approved",
+        "needs_alternatives",
+        "needs_approval",
+        "declined_over_budget",
+        "declined_policy",
+        "purchased",
+        "abandoned",
+        "expired",
+        "cancelled",
+    ]
+    | str
+)
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
@@ -206,6 +237,7 @@ TaskKind: TypeAlias = (
     ]
     | str
 )
+Term: TypeAlias = Literal["month", "quarter", "year"] | str
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
@@ -751,6 +783,13 @@ class BudgetPage(Model):
 
     data: list[BudgetView] = NOT_SENT
     next_cursor: str | None = None
+
+
+class BudgetRemainingView(Model):
+    """What is left after the decision, in the currency of each budget; null where there is no such budget."""
+
+    daily: Amount | None = None
+    project: Amount | None = None
 
 
 class BudgetVersionPage(Model):
@@ -2373,6 +2412,13 @@ class LevelBody(Model):
     hold_back_days: int | None = None
 
 
+class LiftView(Model):
+    """A window of a budget that a grant lifts for this purchase."""
+
+    budget_id: str = NOT_SENT
+    window: Window = NOT_SENT
+
+
 class LimitTermsView(Model):
     """One limit in a version of a control."""
 
@@ -2511,6 +2557,7 @@ class MarksView(Model):
     payments: int = NOT_SENT
     payouts: int = NOT_SENT
     projects: int = NOT_SENT
+    purchase_orders: int = NOT_SENT
     purchases: int = NOT_SENT
     subscriptions: int = NOT_SENT
     webhook_endpoints: int = NOT_SENT
@@ -3355,11 +3402,48 @@ class PurchaseActionView(Model):
     effect: PurchaseEffectView | None = NOT_SENT
 
 
+class PurchaseAlternativeView(Model):
+    """Something else that the agent has looked at."""
+
+    name: str = NOT_SENT
+    url: str | None = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    fits: bool = NOT_SENT
+    why: str = NOT_SENT
+
+
 class PurchaseAnswer(Model):
     """The result of buying an agent."""
 
     purchase: AgentPurchaseView | None = NOT_SENT
     payment: PaymentView | None = None
+
+
+class PurchaseAttemptView(Model):
+    """One try to pay."""
+
+    number: int = NOT_SENT
+    method: str = NOT_SENT
+    status: AttemptStatus = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    fee: Amount | None = NOT_SENT
+    reference: str | None = NOT_SENT
+    receipt_url: str | None = NOT_SENT
+    begun_by: str = NOT_SENT
+    begun_at: datetime = NOT_SENT
+    result_at: datetime | None = NOT_SENT
+
+
+class PurchaseDecisionView(Model):
+    """Why an order has its status."""
+
+    code: DecisionCode = NOT_SENT
+    budget_id: str | None = NOT_SENT
+    window: Window | None = NOT_SENT
+    remaining: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
+    sentence: str = NOT_SENT
 
 
 class PurchaseEffectView(Model):
@@ -3369,6 +3453,15 @@ class PurchaseEffectView(Model):
     used: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT
+
+
+class PurchaseGrantView(Model):
+    """What one person has decided."""
+
+    principal: str = NOT_SENT
+    granted: bool = NOT_SENT
+    reason: str | None = NOT_SENT
+    at: datetime = NOT_SENT
 
 
 class PurchaseMethodPage(Model):
@@ -3392,6 +3485,63 @@ class PurchaseMethodView(Model):
     attempts: int = NOT_SENT
     succeeded: int = NOT_SENT
     updated_by: str = NOT_SENT
+    updated_at: datetime = NOT_SENT
+
+
+class PurchaseOrderMethodView(Model):
+    """A method that the purchase can be paid with, in the order of the policy."""
+
+    method: str = NOT_SENT
+    label: str = NOT_SENT
+    available: bool = NOT_SENT
+    why_not: str | None = NOT_SENT
+
+
+class PurchaseOrderPage(Model):
+    """PurchaseOrderPage."""
+
+    data: list[PurchaseOrderView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PurchaseOrderView(Model):
+    """A purchase order: what is to be bought, what was decided, and what became of it."""
+
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
+    id: str
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    project_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    status: PurchaseOrderStatus = NOT_SENT
+    item: str = NOT_SENT
+    vendor: str = NOT_SENT
+    category: str = NOT_SENT
+    why: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    term: Term | None = NOT_SENT
+    alternatives: list[PurchaseAlternativeView] = NOT_SENT
+    pool: DrawnPool = NOT_SENT
+    on_limit: PurchaseOnLimit = NOT_SENT
+    lifts: list[LiftView] = NOT_SENT
+    decision: PurchaseDecisionView = NOT_SENT
+    methods: list[PurchaseOrderMethodView] = NOT_SENT
+    budget_remaining: BudgetRemainingView = NOT_SENT
+    digest: str = NOT_SENT
+    persons: int = NOT_SENT
+    grants: list[PurchaseGrantView] = NOT_SENT
+    answer_by: datetime | None = NOT_SENT
+    held_until: datetime | None = NOT_SENT
+    renews_at: datetime | None = NOT_SENT
+    attempts: list[PurchaseAttemptView] = NOT_SENT
+    spent: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    alternative_action: str | None = NOT_SENT
+    saved: Amount | None = NOT_SENT
+    created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
 
 

@@ -19,6 +19,7 @@ ConditionType: TypeAlias = (
 )
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
+DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 EventType: TypeAlias = (
     Literal[
@@ -91,6 +92,7 @@ Permission: TypeAlias = (
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
+PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
@@ -112,6 +114,7 @@ Role: TypeAlias = (
 )
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
+Term: TypeAlias = Literal["month", "quarter", "year"] | str
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
@@ -237,6 +240,13 @@ class LevelBody(TypedDict, total=False):
     hold_back_days: int | None
 
 
+class LiftSet(TypedDict, total=False):
+    """A window of a budget that does not refuse this purchase. The purchase still counts in it."""
+
+    budget_id: Required[str]
+    window: Required[Window]
+
+
 class LimitSet(TypedDict, total=False):
     """What may be spent in one window. `amount`, `uses` or both are required."""
 
@@ -344,6 +354,16 @@ class PricingCreate(TypedDict, total=False):
     model: PricingModel
     amount: AmountLike | None
     currency: str
+
+
+class PurchaseAlternativeSet(TypedDict, total=False):
+    """Something else that the agent has looked at."""
+
+    name: Required[str]
+    url: str | None
+    cost: AmountLike | None
+    fits: bool
+    why: str | None
 
 
 class QuietHours(TypedDict, total=False):

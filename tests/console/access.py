@@ -47,6 +47,7 @@ OBJECTS = {
     "payment-policies": "policy",
     "free-options": "option",
     "methods": "method",
+    "purchases": "purchase_order",
     "organizations": "organization",
     "payments": "payment",
     "people": "person",
@@ -166,6 +167,10 @@ class Making:
         body = {"name": f"m_{new_key().lower().replace('-', '_')}", "label": "Any", "kind": "other"}
         return str(good(await self.tenant.owner.ask("PUT", "/purchase-methods", json=body))["id"])
 
+    async def purchase_order(self) -> str:
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
+        return str(good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)["id"])
+
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
@@ -197,6 +202,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/payment-policies/{id}/delete": Making.policy,
     "/{org}/payment-policies/free-options/{id}/remove": Making.option,
     "/{org}/payment-policies/methods/{id}/remove": Making.method,
+    "/{org}/purchases/{id}/refuse": Making.purchase_order,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -58,6 +58,24 @@ METHOD: dict[str, object] = {
     "kind": "card",
     "fee": {"share": "0.029", "fixed": "0.30", "currency": "USD"},
 }
+#: In the currency of the policy, which asks for one approval of it.
+ORDER: dict[str, object] = {
+    "item": "Copilot <pro>",
+    "vendor": "GitHub",
+    "category": "coding",
+    "amount": "25",
+    "currency": "CAD",
+    "term": "month",
+    "why": "It completes <code>.",
+    "alternatives": [
+        {"name": "Codeium", "cost": "0", "fits": False, "why": "It has no <models> of ours."},
+        {"name": "Tabnine", "cost": "12", "fits": True},
+    ],
+}
+#: Many of these fit into the limit above.
+SMALL_ORDER = ORDER | {"amount": "0.50"}
+#: A purchase counts in the limit above, which is in credits.
+RATE: dict[str, object] = {"base": "USD", "quote": "CAD", "rate": "1.37", "valid_for": "P31D"}
 #: Each with its name in `table.py`, and its path.
 PUT: tuple[tuple[str, str, dict[str, object]], ...] = (
     ("policy", "/payment-policies", POLICY),

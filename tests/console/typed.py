@@ -6,7 +6,7 @@ from typing import Any
 
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key
-from tests.console import planted
+from tests.console import limiting, planted
 
 #: What somebody hostile, careless or merely foreign writes into a field; each would show if it were more than text.
 PAYLOADS = {
@@ -41,6 +41,11 @@ class Made:
     async def seller(self) -> dict[str, str]:
         agent = {"name": f"Seller {new_key()}", "visibility": "public"}
         return {"own_agent": good(await self.tenant.owner.post("/agents", agent), 201)["id"]}
+
+    async def purchase_order(self) -> dict[str, str]:
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
+        made = good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)
+        return {"purchase_order": made["id"]}
 
     async def organization(self) -> dict[str, str]:
         name = {"name": f"Suspended {new_key()}"}
@@ -407,6 +412,13 @@ FORMS = (
         whole={"name": "Project #"},
         shown={"name": ""},
         checked=each("slug"),
+    ),
+    Typed(
+        "/console/{org}/purchases/{purchase_order}",
+        "/{org}/purchases/{id}/grant",
+        "owner",
+        shown={"reason": ""},
+        make=Made.purchase_order,
     ),
     Typed(
         "/console/{org}/departments/new",

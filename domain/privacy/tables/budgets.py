@@ -50,6 +50,64 @@ TABLES: Mapping[str, Place] = {
         },
         WHO_DECIDED,
     ),
+    "purchase_entries": Place(
+        "what happened to each purchase order",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id order_id agent_id project_id",
+            FREE_TEXT: "item alternative_action payment_method",
+            FINANCIAL: "amount_minor currency budget_remaining",
+            TECHNICAL: "transaction_type status at",
+        },
+    ),
+    "purchase_orders": Place(
+        "what an agent wants to buy outside, and what became of it",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id agent_id department_id project_id key_id session_id command_id",
+            CONTACT: "principal",
+            FREE_TEXT: "item vendor category why alternatives methods decision alternative_action",
+            FINANCIAL: "amount_minor currency budget_remaining spent_minor refunded_minor saved_minor",
+            TECHNICAL: "term pool on_limit lifts status persons answer_by held_until renews_at counts unknown_since "
+            "created_at updated_at",
+        },
+        WHO_DECIDED,
+    ),
+    "purchase_attempts": Place(
+        "each try to pay for a purchase",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "order_id org_id command_id",
+            CONTACT: "begun_by",
+            FREE_TEXT: "method reference receipt",
+            FINANCIAL: "charged_minor fee_minor",
+            TECHNICAL: "number status begun_at result_at",
+        },
+        WHO_DECIDED,
+    ),
+    "purchase_grants": Place(
+        "who approved or refused a purchase",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "order_id org_id key_id session_id digest",
+            CONTACT: "principal",
+            FREE_TEXT: "reason",
+            TECHNICAL: "granted pool lifts at",
+        },
+        WHO_DECIDED,
+    ),
+    "purchase_refunds": Place(
+        "refunds of purchases",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "command_id order_id org_id",
+            CONTACT: "recorded_by",
+            FREE_TEXT: "reference",
+            FINANCIAL: "amount_minor",
+            TECHNICAL: "at",
+        },
+        WHO_DECIDED,
+    ),
     "budget_emergencies": Place(
         "who declared and confirmed an emergency of a budget, and why",
         WITH_THE_BOOKS,

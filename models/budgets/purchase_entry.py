@@ -1,0 +1,48 @@
+"""The log of purchase orders: one row for each decision, attempt, refusal, refund and end."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class PurchaseEntryRow(Base):
+    """One fact of a purchase order. Written by the platform's role in the transaction of the fact. Immutable.
+
+    Attributes:
+        id: a UUIDv7; the log is in its order.
+        transaction_type: a `domain.budgets.economics.PurchaseFact`.
+        amount_minor: in minor units of `currency`.
+        payment_method: the name of a declared method; null before one is chosen.
+        status: the result of the fact.
+        alternative_action: what the agent did instead; null if nothing is known.
+        budget_remaining: `daily` and `project`, as far as such budgets exist: decimal strings in the budget's currency.
+    """
+
+    __tablename__ = "purchase_entries"
+    __table_args__ = (
+        CheckConstraint("amount_minor >= 0", name="amount"),
+        Index("ix_purchase_entries_order_id", "order_id", "id"),
+        Index("ix_purchase_entries_org_id", "org_id", "id"),
+        Index("ix_purchase_entries_org_id_agent_id", "org_id", "agent_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True, server_default=func.uuidv7())
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    order_id: Mapped[str]
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    project_id: Mapped[str | None]
+    transaction_type: Mapped[str]
+    item: Mapped[str]
+    amount_minor: Mapped[int]
+    currency: Mapped[str]
+    payment_method: Mapped[str | None]
+    status: Mapped[str]
+    alternative_action: Mapped[str | None]
+    budget_remaining: Mapped[dict[str, str]] = mapped_column(JSONB)
+    at: Mapped[datetime]
