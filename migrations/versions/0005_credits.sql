@@ -260,6 +260,7 @@ CREATE TABLE ledger.refusals (
     CONSTRAINT uq_refusals_idempotency_key UNIQUE (idempotency_key)
 );
 CREATE INDEX ix_refusals_org_id ON ledger.refusals (org_id, control_id, id);
+CREATE INDEX ix_refusals_org_id_id ON ledger.refusals (org_id, id) WHERE agent_id IS NOT NULL;
 SELECT pg_temp.row_security('ledger.refusals');
 CREATE POLICY tenant ON ledger.refusals FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.refusals
