@@ -7,6 +7,7 @@ from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
+from console.economics.routes import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.feedback.routes import ROUTES as FEEDBACK
@@ -80,6 +81,7 @@ _ALL = (
     *SPEND_CONTROL,
     *TOPUP,
     *TRANSACTION,
+    *ECONOMICS,
     *USAGE,
     *WEBHOOK_ENDPOINT,
     *WORK,

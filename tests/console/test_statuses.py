@@ -28,6 +28,7 @@ NOUNS = {
     "delivery": "DeliveryStatus",
     "earnings": "PayableState",
     "endpoint": "EndpointStatus",
+    "entry": "EntryStatus",
     "escrow": "EscrowStatus",
     "fulfilment": "Fulfilment",
     "invoice": "InvoiceStatus",

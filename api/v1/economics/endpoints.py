@@ -39,7 +39,7 @@ _LIST = ListOf(
 
 
 @router.get("/economics/log", response_model=Page[EconomicEntryView], responses=errors(NotFound) | FILES)
-async def list_economic_events(
+async def list_economics_log(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
     *,

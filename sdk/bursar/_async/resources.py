@@ -4081,7 +4081,7 @@ class AsyncEconomics:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    def list_events(
+    def list_log(
         self,
         *,
         organization_id: str | Omitted = OMITTED,
@@ -4148,7 +4148,7 @@ class AsyncEconomics:
         return AsyncList(
             self._caller,
             models.EconomicEntryView,
-            "economics.list_events",
+            "economics.list_log",
             "/api/v1/economics/log",
             {
                 "organization_id": organization_id,

@@ -4070,7 +4070,7 @@ class Economics:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def list_events(
+    def list_log(
         self,
         *,
         organization_id: str | Omitted = OMITTED,
@@ -4137,7 +4137,7 @@ class Economics:
         return List(
             self._caller,
             models.EconomicEntryView,
-            "economics.list_events",
+            "economics.list_log",
             "/api/v1/economics/log",
             {
                 "organization_id": organization_id,
