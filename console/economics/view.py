@@ -86,7 +86,7 @@ def page(found: Found, naming: Naming) -> Log:
 def _row(entry: Mapping[str, Any], naming: Naming) -> Row:
     kind, left = entry["transaction_type"], entry["budget_remaining"]
     words = TYPES.get(kind, titled(kind))
-    shown = ((left["daily"], "today"), (left["project"], "in the project"))
+    shown = (("Today", left["daily"]), ("Project", left["project"]))
     return Row(
         # What has no name of its own is called by its type.
         item=words if entry["item"] == kind else entry["item"],
@@ -96,7 +96,7 @@ def _row(entry: Mapping[str, Any], naming: Naming) -> Row:
         project=naming(entry["project_id"]),
         amount=amount(entry["amount"]["value"], entry["amount"]["currency"], naming.prefs),
         status=status_of("entry", entry["status"]),
-        instead=titled(entry["alternative_action"]) if entry["alternative_action"] else "",
-        left=tuple(f"{value} {where}" for value, where in shown if value is not None),
+        instead=f"Instead: {titled(entry['alternative_action'])}" if entry["alternative_action"] else "",
+        left=tuple(f"{where}: {value}" for where, value in shown if value is not None),
         at=moment(entry["timestamp"], naming.prefs),
     )
