@@ -289,6 +289,7 @@ _ENTRY: Mapping[str, Status] = {
     EntryStatus.DECLINED_CREDITS: _bad("Not enough credits", "The organization did not have enough credits."),
     EntryStatus.BEGUN: _busy("Begun", "The agent is about to pay. The result is not reported yet."),
     EntryStatus.SUCCEEDED: _good("Succeeded", "It was done."),
+    EntryStatus.FORCED: _warn("Beyond the budget", "It was charged although no budget had enough left."),
     EntryStatus.DECLINED: _bad("Declined", "The payment was declined."),
     EntryStatus.UNKNOWN: _warn("Unknown", "Nobody knows yet whether the payment went through."),
     EntryStatus.REFUNDED: _idle("Refunded", "The amount came back."),

@@ -90,6 +90,7 @@ class EntryStatus(StrEnum):
     DECLINED_CREDITS = "declined_credits"
     BEGUN = "begun"
     SUCCEEDED = "succeeded"
+    FORCED = "forced"
     DECLINED = "declined"
     UNKNOWN = "unknown"
     REFUNDED = "refunded"

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api.csv_files import cell
 from api.fields import Exact, ResponseModel
+from api.v1.purchase_orders.schemas import BudgetRemainingView
 from domain.budgets.economics import Entry, TransactionType
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
@@ -24,13 +25,6 @@ class EntryAmountView(ResponseModel):
 
     value: Exact
     currency: str
-
-
-class BudgetRemainingView(ResponseModel):
-    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
-
-    daily: Exact | None
-    project: Exact | None
 
 
 class EconomicEntryView(ResponseModel):
