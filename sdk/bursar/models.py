@@ -763,13 +763,6 @@ class BoundsView(Model):
     currency: str | None = None
 
 
-class BudgetRemainingView(Model):
-    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
-
-    daily: Amount | None = NOT_SENT
-    project: Amount | None = NOT_SENT
-
-
 class BulkStep(Model):
     """The multiplier from a quantity on."""
 
@@ -1656,7 +1649,7 @@ class EconomicEntryView(Model):
     payment_method: str | None = NOT_SENT
     status: str = NOT_SENT
     alternative_action: str | None = NOT_SENT
-    budget_remaining: BudgetRemainingView = NOT_SENT
+    budget_remaining: EntryBudgetsView = NOT_SENT
 
 
 class EntitlementCheck(Model):
@@ -1694,6 +1687,13 @@ class EntryAmountView(Model):
 
     value: Amount = NOT_SENT
     currency: str = NOT_SENT
+
+
+class EntryBudgetsView(Model):
+    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
+
+    daily: Amount | None = NOT_SENT
+    project: Amount | None = NOT_SENT
 
 
 class EntryView(Model):

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from api.csv_files import cell
 from api.fields import Exact, ResponseModel
-from api.v1.purchase_orders.schemas import BudgetRemainingView
 from domain.budgets.economics import Entry, TransactionType
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
@@ -25,6 +24,13 @@ class EntryAmountView(ResponseModel):
 
     value: Exact
     currency: str
+
+
+class EntryBudgetsView(ResponseModel):
+    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
+
+    daily: Exact | None
+    project: Exact | None
 
 
 class EconomicEntryView(ResponseModel):
@@ -51,7 +57,7 @@ class EconomicEntryView(ResponseModel):
     payment_method: str | None = Field(description="The name of a declared method, or `credits`.")
     status: str = Field(description="The result, such as `succeeded`, `declined_over_budget` or `refunded`.")
     alternative_action: str | None = Field(description="What the agent did instead.")
-    budget_remaining: BudgetRemainingView
+    budget_remaining: EntryBudgetsView
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
@@ -71,7 +77,7 @@ class EconomicEntryView(ResponseModel):
             payment_method=entry.payment_method,
             status=entry.status,
             alternative_action=entry.alternative_action,
-            budget_remaining=BudgetRemainingView(
+            budget_remaining=EntryBudgetsView(
                 daily=entry.budget_remaining.get("daily"), project=entry.budget_remaining.get("project")
             ),
         )

@@ -4098,6 +4098,7 @@ class AsyncEconomics:
                 "declined_credits",
                 "begun",
                 "succeeded",
+                "forced",
                 "declined",
                 "unknown",
                 "refunded",

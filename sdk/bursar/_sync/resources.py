@@ -4087,6 +4087,7 @@ class Economics:
                 "declined_credits",
                 "begun",
                 "succeeded",
+                "forced",
                 "declined",
                 "unknown",
                 "refunded",
