@@ -30,6 +30,7 @@ from activities.billing.vat_numbers import VatNumberActivities
 from activities.books.accounting import AccountingActivities
 from activities.books.reconciliation import ReconciliationActivities
 from activities.books.revenue import RevenueActivities
+from activities.budgets.purchase_order import PurchaseOrderActivities
 from activities.common.sweeps import Sweeps
 from activities.credits.holds import HoldActivities
 from activities.credits.lots import LotActivities
@@ -207,6 +208,7 @@ def make_worker(
                 give_up_after=settings.mail_give_up_after,
             ),
             ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
+            PurchaseOrderActivities(database, client, hold=settings.purchase_order_hold, sealed_signals=sealed_signals),
             RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
             ReferralActivities(
                 database,

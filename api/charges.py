@@ -51,6 +51,8 @@ class Charges:
 
     async def charge(self, org_id: str, spend: NewSpend) -> Spent:
         """Charge one spend, with others of the organization where some wait; raises what `Spending.charge` raises."""
+        if not spend.is_plain:
+            return await self.run(org_id, lambda books: books.charge(spend))
         waiting = _Waiting(spend, asyncio.get_running_loop().create_future())
         queue = self._queues.get(org_id)
         if queue is not None:

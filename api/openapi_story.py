@@ -88,9 +88,38 @@ def _section(line: str | None, amount: str) -> Json:
     return {"lines": [{"line": line, "amount": amount}] if line else [], "total": amount}
 
 
+_BOUGHT: Json = {
+    **{"item": "GitHub Copilot subscription", "vendor": "GitHub", "category": "coding", "amount": "10.00"},
+    **{"why": "Completes code in the scripts.", "currency": "USD", "term": None, "status": "purchased"},
+    **{"pool": "operating", "on_limit": "refuse", "lifts": [], "persons": 0, "grants": [], "principal": "worker"},
+    **{"answer_by": None, "held_until": None, "renews_at": None, "spent": "10.00", "refunded": "0.00"},
+    **{"alternative_action": None, "saved": None, "digest": "9f86d081884c7d659a2feaa0c55ad015" * 2},
+    "alternatives": [
+        {"name": "Codeium", "url": None, "cost": "0.00", "fits": False, "why": "It does not know our language."}
+    ],
+    "decision": {
+        **{"code": "approved", "window": "day", "remaining": "15.00", "currency": "USD"},
+        "sentence": "10.00 USD are held for this purchase; 15.00 USD are left today in the budget of agent Summariser.",
+    },
+    "methods": [
+        {"method": "card_primary", "label": "Card ending in 1234", "available": False, "why_not": "not_connected"}
+    ],
+    "budget_remaining": {"daily": "15.00", "project": "245.00"},
+    "attempts": [
+        {
+            **{"number": 1, "method": "card_primary", "status": "succeeded", "amount": "10.00", "fee": "0.30"},
+            **{"reference": "ch_3MtwBwLkdIwHu7ix", "receipt_url": None, "begun_by": "worker"},
+            "result_at": "2026-01-31T12:00:00Z",
+        }
+    ],
+}
+_HELD_ORDER: Json = {"status": "approved", "spent": "0.00", "held_until": "2026-02-01T12:00:00Z", "attempts": []}
+
+
 #: By schema: the fields that belong together.
 SCHEMAS: dict[str, Json] = {
     "EscrowView": _ESCROW,
+    "PurchaseOrderView": _BOUGHT,
     "FundedView": _ESCROW,
     "EscrowMilestoneView": {"name": "Draft", "amount": "50.00"},
     "ContractView": {
@@ -411,6 +440,29 @@ OPERATIONS: dict[str, Json] = {
     "credits.get_spend": _SPEND | {"unit_amount": "2.00", "expires_at": None, "id": f"spd_{SUFFIX}"},
     "spend_controls.freeze": {"status": "frozen"},
     "spend_controls.close": {"status": "closed"},
+    "purchase_orders.create": _HELD_ORDER,
+    "purchase_orders.attempt": _HELD_ORDER
+    | {"attempts": [_BOUGHT["attempts"][0] | {"status": "begun", "amount": None, "fee": None, "result_at": None}]},
+    "purchase_orders.abandon": {
+        **{"status": "abandoned", "spent": "0.00", "attempts": [], "saved": "10.00"},
+        "alternative_action": "Codeium",
+    },
+    "purchase_orders.refund": {"refunded": "3.00"},
+    "purchase_orders.cancel": {"status": "cancelled", "term": "month"},
+    "purchase_orders.grant": _HELD_ORDER
+    | {
+        "persons": 1,
+        "grants": [{"principal": "procurement", "granted": True, "reason": None, "at": "2026-01-31T12:00:00Z"}],
+    },
+    "purchase_orders.refuse": {
+        **{"status": "declined_policy", "spent": "0.00", "persons": 1, "attempts": []},
+        "grants": [
+            {
+                **{"principal": "procurement", "granted": False, "reason": "We have a licence already."},
+                "at": "2026-01-31T12:00:00Z",
+            }
+        ],
+    },
     "departments.close": {"closed_at": "2026-02-01T12:00:00Z"},
     "agents.retire": {"retired_at": "2026-02-01T12:00:00Z"},
     "alerts.acknowledge": {"status": "acknowledged"},

@@ -23,6 +23,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
+    **{"purchaseorder": "por", "purchase_order": "por", "budget": "ctl"},
     **{
         "invitation": "key",
         "fact": "tr",

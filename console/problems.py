@@ -79,6 +79,9 @@ REACTIONS = _table(
     invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice
     document.nothing_received
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
+    purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
+    budget.pool_closed
+    payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children
     spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
@@ -90,7 +93,7 @@ REACTIONS = _table(
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
-    payment.fee_not_known
+    payment.fee_not_known rate.unavailable
     tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
     wait="""
@@ -101,7 +104,7 @@ REACTIONS = _table(
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",
     forbidden="""
-    auth.forbidden organization.suspended session.by_link session.needs_key escrow.not_a_signatory
+    auth.forbidden approval.own organization.suspended session.by_link session.needs_key escrow.not_a_signatory
     marketplace.own_agent marketplace.related marketplace.not_in_library
     """,
     not_found="not_found",
@@ -116,6 +119,8 @@ REACTIONS = _table(
     payment.signal_for_another payment.operator_unnamed invoice.operator_unnamed invoice.signal_for_another
     invoice.signal_unaddressed invoice.signal_not_sealed alert.signal_for_another alert.signal_unaddressed
     alert.operator_unnamed alert.signal_not_sealed webhook_endpoint.signal_for_another
+    purchase_order.signal_for_another purchase_order.signal_unaddressed purchase_order.operator_unnamed
+    purchase_order.signal_not_sealed
     webhook_endpoint.signal_unaddressed webhook_endpoint.operator_unnamed webhook_endpoint.signal_not_sealed
     """,
 )

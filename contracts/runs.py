@@ -8,6 +8,7 @@ from contracts.billing.billing_run import BillingRun
 from contracts.billing.invoice import InvoiceInput, InvoiceSignal
 from contracts.billing.subscription import SubscriptionEventSignal, SubscriptionInput, SubscriptionSignal
 from contracts.books.reconciliation import ReconciliationInput
+from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.common.base import Message
 from contracts.common.queues import cut_summary
 from contracts.common.search_attributes import escrow_attributes, payment_attributes, search_attributes
@@ -24,6 +25,7 @@ from domain.billing.billing_run.period import month_text
 from domain.billing.invoice.collection import Collection
 from domain.billing.invoice.presentation import summary as invoice_summary
 from domain.billing.subscription.state import Subscription
+from domain.budgets.purchase_order import summary as purchase_summary
 from domain.common.access import Actor, Role
 from domain.common.ids import (
     auto_topup_workflow_id,
@@ -36,6 +38,7 @@ from domain.common.ids import (
     payment_workflow_id,
     payout_workflow_id,
     provider_event_workflow_id,
+    purchase_order_workflow_id,
     reconciliation_workflow_id,
     subscription_workflow_id,
     usage_sync_workflow_id,
@@ -285,6 +288,18 @@ def escalation_run(start: EscalationInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         summary=cut_summary(escalation_summary(start.kind, start.subject)),
         attributes=search_attributes(org_id=start.org_id, state="firing"),
+    )
+
+
+def purchase_order_run(start: PurchaseOrderInput, org_id: str, agent_id: str) -> Run:
+    """Return the run that waits for the approval of a purchase; there is only one."""
+    return Run(
+        workflow="purchase-order",
+        workflow_id=purchase_order_workflow_id(start.order_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=cut_summary(purchase_summary(start.order_id)),
+        attributes=search_attributes(org_id=org_id, agent_id=agent_id, state="needs_approval"),
     )
 
 

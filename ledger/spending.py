@@ -59,9 +59,9 @@ def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]
     )
 
 
-_CHARGE = _statements("charge", 11)
+_CHARGE = _statements("charge", 13)
 _CHARGE_MANY = _statements("charge_many", 11, "text[]")
-_AUTHORIZE = _statements("authorize", 13)
+_AUTHORIZE = _statements("authorize", 15)
 _SETTLE = _statements("settle", 4)
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
@@ -105,7 +105,7 @@ class Spending:
 
     async def charge(self, spend: NewSpend, *, at: datetime | None = None) -> Spent:
         """Charge an amount at once if it fits into every spend control above the spender, or refuse it for good."""
-        return spent_of(await self._one(_CHARGE, at, *arguments_of(spend)))
+        return spent_of(await self._one(_CHARGE, at, *arguments_of(spend), *_pools(spend)))
 
     async def charge_many(self, spends: Sequence[NewSpend], *, at: datetime | None = None) -> list[Spent]:
         """Charge many, each answered by itself, as if they were charged one after the other in the order given.
@@ -123,7 +123,8 @@ class Spending:
 
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
         """
-        return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), expires_at, spend.paid_only))
+        more = (expires_at, spend.paid_only, *_pools(spend))
+        return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 
     async def settle(
         self,
@@ -257,6 +258,10 @@ class Spending:
 
     def _call(self) -> translated:
         return translated(self._connection, _nothing, self._org_id)
+
+
+def _pools(spend: NewSpend) -> tuple[str, str]:
+    return spend.pool.value, spend.on_limit.value
 
 
 def _nothing() -> None:

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     #: The organization is suspended, or closed; the key stays free.
     SUSPENDED = "suspended"
     CLOSED = "closed"
+    #: The pool that was asked for is closed to the spender; the key stays free.
+    POOL_CLOSED = "pool_closed"
     #: Of a batch: the key stands for something else.
     CONFLICT = "conflict"
 
@@ -41,8 +43,28 @@ class SpendStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+class Pool(StrEnum):
+    """What a spend draws of a budget's window that has pools; in all other windows it counts as a whole."""
+
+    OPERATING = "operating"
+    RESERVE = "reserve"
+    EMERGENCY = "emergency"
+    #: What agents drew of a reserve without a person; nothing is asked of it by name.
+    ALLOWANCE = "allowance"
+
+
+class OnLimit(StrEnum):
+    """What happens to a spend that does not fit into what there is to operate with."""
+
+    REFUSE = "refuse"
+    #: It draws the reserve, if it fits there.
+    RESERVE = "reserve"
+
+
 #: The action of an escrow that counts in spend controls, as `ledger.count_escrow` writes it.
 FUND_ESCROW = "escrow.fund"
+#: The action of a refused purchase order, as `ledger.count_purchase` writes it.
+PURCHASE_ORDER = "purchase_order"
 
 
 class RefusalReason(StrEnum):
@@ -81,7 +103,7 @@ class Spender:
 class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
-    A reservation that is `paid_only` takes credits that were paid for, and no others.
+    A reservation that is `paid_only` takes credits that were paid for, and no others. `pool` is what it draws.
     """
 
     key: str
@@ -91,6 +113,13 @@ class NewSpend:
     spender: Spender = field(default_factory=Spender)
     metadata: Mapping[str, object] | None = None
     paid_only: bool = False
+    pool: Pool = Pool.OPERATING
+    on_limit: OnLimit = OnLimit.REFUSE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it draws nothing but what there is to operate with."""
+        return self.pool is Pool.OPERATING and self.on_limit is OnLimit.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +136,7 @@ class Refusal:
         remaining: what would have been let through, in the unit of `limit`.
         resets_at: None for a lifetime as well.
         asset: the control's currency.
+        pool: the pool of the window; None where the reason is not about a window.
     """
 
     reason: RefusalReason
@@ -118,6 +148,7 @@ class Refusal:
     limit: int | None
     remaining: int | None
     resets_at: datetime | None
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +163,7 @@ class Spent:
         at: when it was decided.
         expires_at: when the reservation ends, as it was taken first.
         refusal: set if and only if the outcome is `refused`.
+        pool: what it draws, or would have.
         replayed: the key had this answer before.
     """
 
@@ -143,6 +175,7 @@ class Spent:
     expires_at: datetime | None
     refusal: Refusal | None
     replayed: bool
+    pool: Pool = Pool.OPERATING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +244,7 @@ def spent_of(row: asyncpg.Record) -> Spent:
             limit=row["limit_amount"],
             remaining=row["remaining"],
             resets_at=row["resets_at"],
+            pool=None if row["pool"] is None else Pool(row["pool"]),
         )
     return Spent(
         outcome=outcome,
@@ -221,6 +255,7 @@ def spent_of(row: asyncpg.Record) -> Spent:
         expires_at=row["expires_at"],
         refusal=refusal,
         replayed=row["replayed"],
+        pool=Pool(row["pool"] or Pool.OPERATING),
     )
 
 

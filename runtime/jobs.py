@@ -49,6 +49,12 @@ SCHEDULES = [
     _job("alert-rules", _every(minutes=1), timedelta(minutes=10), "Evaluates alert rules"),
     _job("hold-expiry", _every(minutes=1), None, "Expires the holds that are due"),
     _job("lot-expiry", _every(minutes=1), timedelta(minutes=30), "Books the expiry of credits that are due"),
+    _job(
+        "purchase-order-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Ends purchase orders whose hold is over, and counts renewals",
+    ),
     _job("purchase-renewals", _every(hours=1), timedelta(hours=6), "Renews monthly purchases of agents"),
     _job(
         "referral-rewards",

@@ -10,6 +10,8 @@ from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
 from workflows.books.accounting_days import AccountingDaysWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
+from workflows.budgets.purchase_order import PurchaseOrderWorkflow
+from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
 from workflows.credits.hold_expiry import HoldExpiryWorkflow
 from workflows.credits.lot_expiry import LotExpiryWorkflow
 from workflows.credits.spend_alerts import SpendAlertsWorkflow
@@ -71,6 +73,8 @@ WORKFLOWS = (
     PayoutWorkflow,
     ProbeWorkflow,
     ProviderEventWorkflow,
+    PurchaseOrderSweepWorkflow,
+    PurchaseOrderWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
     ReferralRewardsWorkflow,

@@ -48,6 +48,9 @@ from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.organizations.standing import router as organization_standings
+from api.v1.payment_policies.endpoints import router as payment_policies
+from api.v1.payment_policies.free_options import router as free_options
+from api.v1.payment_policies.purchase_methods import router as purchase_methods
 from api.v1.payments.actions import router as payment_actions
 from api.v1.payments.endpoints import router as payments
 from api.v1.payments.receipts import router as payment_receipts
@@ -57,6 +60,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.principals.endpoints import router as principals
 from api.v1.projects.endpoints import router as projects
+from api.v1.purchase_orders.endpoints import router as purchase_orders
 from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.referrals.endpoints import router as referrals
@@ -128,7 +132,11 @@ ROUTERS: tuple[Resource, ...] = (
     departments,
     spend_controls,
     economics,
+    payment_policies,
+    free_options,
+    purchase_methods,
     exchange_rates,
+    purchase_orders,
     customers,
     creators,
     payouts,

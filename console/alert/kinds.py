@@ -22,6 +22,8 @@ _LIMITS, _USAGE, _PAYMENTS = ("limits", "Limits"), ("usage", "Usage"), ("payment
 _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Chargebacks"), ("earnings", "Earnings")
 TOP_UP = "top-up"
 _TOP_UP, _ESCROWS, _KEYS = (TOP_UP, "Add credits"), ("escrows", "Escrows"), ("settings/keys", "Keys")
+_FREE = ("free-options", "Free options")
+_PURCHASES, _BUDGETS = ("purchases", "Purchases"), ("budgets", "Budgets")
 _ENDPOINTS = ("alerts/settings", "Webhook endpoints")
 _EVIDENCE = "Send evidence before the deadline, or the money stays with the payer."
 _RULE = Advice("A figure that a rule of yours watches is out of bounds. Look at what it is about.")
@@ -30,6 +32,7 @@ ADVICE: Mapping[str, Advice] = {
     "api_key.made_by_operator": Advice("Revoke the key if you did not ask the platform for it.", *_KEYS),
     "api_key.made_for_signatory": Advice("Ask who made it. Revoke the key if it was not agreed.", *_KEYS),
     "approval.requested": Advice(_PLATFORM),
+    "approval_waiting": Advice("Approve the purchase or refuse it before its time is over.", *_PURCHASES),
     "billing.invoice_failed": Advice(_PLATFORM),
     "billing.other_currency": Advice(_PLATFORM),
     "budget_80_percent": Advice("Raise the limit, or let it refuse what is beyond.", *_LIMITS),
@@ -53,6 +56,7 @@ ADVICE: Mapping[str, Advice] = {
     "earnings.not_recovered": Advice(_PLATFORM),
     "earnings.recovered": Advice("A buyer was refunded. See which earnings paid for it.", *_EARNINGS),
     "earnings.recovered_in_vain": Advice("A buyer was refunded. What you earn next pays for it first.", *_EARNINGS),
+    "emergency_draw": Advice("Check that the purchase belongs to the emergency that was declared.", *_PURCHASES),
     "escrow.api_was_away": Advice(_PLATFORM),
     "escrow.books_refused": Advice(_PLATFORM),
     "escrow.decision_overdue": Advice("The arbiter is late. The money stays held until then.", *_ESCROWS),
@@ -61,6 +65,8 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "escrow.start_refused": Advice(_PLATFORM),
     "failed_payment": Advice("Pay the invoice, or add a card that works before the next attempt.", *_INVOICES),
+    "free_quota": Advice("Look at the catalogue: another option may be free, or a purchase worth it.", *_FREE),
+    "forced_spend": Advice("Ask the vendor for a refund if the charge is not justified.", *_PURCHASES),
     "fraud_suspected": Advice(_PLATFORM),
     "invoice.books_refused": Advice(_PLATFORM),
     "invoice.stuck": Advice(_PLATFORM),
@@ -103,11 +109,13 @@ ADVICE: Mapping[str, Advice] = {
     "payout.waiting_for_funds": Advice("It is sent when the platform's balance at the provider covers it.", *_EARNINGS),
     "probe_failed": Advice(_PLATFORM),
     "provider_down": Advice(_PLATFORM),
+    "purchase_unknown": Advice("Look the payment up where it was made, and report its result.", *_PURCHASES),
     "reconciliation.difference": Advice(_PLATFORM),
     "reconciliation.failed": Advice(_PLATFORM),
     "reconciliation.incomplete": Advice(_PLATFORM),
     "referral.taken_back": Advice("The payment behind it was refunded, so the reward was reversed."),
     "reputation_anomaly": Advice("See what moved the score of the agent.", "agents", "Agents"),
+    "reserve_low": Advice("Raise the reserve, or approve less from it.", *_BUDGETS),
     "spend.burst": Advice("An agent may be in a loop. Freeze its limit if it is.", *_LIMITS),
     "spend.no_rate": Advice(_PLATFORM),
     "spend.refused": Advice("See what was refused, and raise the limit if it is wanted.", *_LIMITS),

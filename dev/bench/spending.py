@@ -33,7 +33,8 @@ USE = """
 \\set k random(1, 9000000000000000000)
 \\set o random(1, {n})
 SELECT ledger.charge_at(
-    'org_b' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL, now()
+    'org_b' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL,
+    'operating', 'refuse', now()
 )
 """
 POSTING = """

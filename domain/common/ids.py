@@ -291,6 +291,11 @@ def escalation_workflow_id(alert_id: str) -> str:
     return bounded(f"escalation/{alert_id}")
 
 
+def purchase_order_workflow_id(order_id: str) -> str:
+    """Name the one run that waits for the approval of a purchase order."""
+    return bounded(f"purchase-order/{order_id}")
+
+
 def auto_topup_command_id(org_id: str, number: int) -> str:
     """Name the command of the one payment that a fall of an organization's balance makes."""
     return bounded(f"auto-topup:{org_id}:{number}")

@@ -28,6 +28,7 @@ _TOPICS: Mapping[str, str] = {
     "spend_limit": "limits",
     "subscription": "subscriptions",
     "purchase": "purchases",
+    "purchase_order": "purchase_orders",
     "payout": "payouts",
     "project": "projects",
     "deployment": "projects",

@@ -49,7 +49,8 @@ MESSAGES = Place(
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id session_id sha256 "
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
-            "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id"
+            "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
+            "order_id grant refuse"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -58,7 +59,7 @@ MESSAGES = Place(
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "purpose_gone return_url settles signals signatures snapshot start stored terms text unknown uri why "
             "difference sync bills checkout ended_why plans subscription title "
-            "charge collection endpoint mail verdict void case unread offered_evidence"
+            "charge collection endpoint mail verdict void case unread offered_evidence item vendor sentence purchase"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -106,7 +107,8 @@ MESSAGES = Place(
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
-            "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity"
+            "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
+            "answer_by persons expired reported granted"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
@@ -120,7 +122,7 @@ LOGS = Place(
         Category.CONTACT: "principal",
         Category.IDENTIFIER: (
             "request_id org_id key_id session_id rule_id workflow_id run_id update_id escrow_id purchase_id run work "
-            "recovery_id reversal_id"
+            "recovery_id reversal_id order_id"
         ),
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",

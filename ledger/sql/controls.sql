@@ -121,7 +121,9 @@ BEGIN
             parent_id = wanted.parent_id, status = wanted.status, version = wanted.version,
             windows = wanted.windows, amounts = wanted.amounts, uses = wanted.uses, hard = wanted.hard,
             per_spend = wanted.per_spend, thresholds_e4 = wanted.thresholds_e4, starts_at = wanted.starts_at,
-            ends_at = wanted.ends_at
+            ends_at = wanted.ends_at, pools_of = wanted.pools_of, reserve = wanted.reserve,
+            emergency = wanted.emergency, carry_over = wanted.carry_over,
+            may_draw_reserve = wanted.may_draw_reserve, emergency_until = wanted.emergency_until
         WHERE c.id = p_control;
         IF wanted.path <> was.path THEN
             UPDATE ledger.controls c SET path = wanted.path || c.path[cardinality(was.path) + 1:]
@@ -130,11 +132,13 @@ BEGIN
     END IF;
     INSERT INTO ledger.control_versions (
         control_id, version, org_id, parent_id, status, windows, amounts, uses, hard, per_spend, thresholds_e4,
-        starts_at, ends_at, changed_by, reason, command_id, request_hash, changed_at
+        starts_at, ends_at, pools_of, reserve, emergency, carry_over, may_draw_reserve, emergency_until, changed_by,
+        reason, command_id, request_hash, changed_at
     ) VALUES (
         wanted.id, wanted.version, p_org, wanted.parent_id, wanted.status, wanted.windows, wanted.amounts, wanted.uses,
-        wanted.hard, wanted.per_spend, wanted.thresholds_e4, wanted.starts_at, wanted.ends_at, p_by, p_reason,
-        p_command, hash, p_at
+        wanted.hard, wanted.per_spend, wanted.thresholds_e4, wanted.starts_at, wanted.ends_at, wanted.pools_of,
+        wanted.reserve, wanted.emergency, wanted.carry_over, wanted.may_draw_reserve, wanted.emergency_until, p_by,
+        p_reason, p_command, hash, p_at
     );
     outcome := 'written';
     control_id := wanted.id;

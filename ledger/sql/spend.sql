@@ -136,6 +136,37 @@ AS $$
     WHERE r.base = 'CREDIT' AND r.quote = p_asset AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1
 $$;
 
+-- What an amount of any asset is in another, rounded up, by what a credit costs in both. NULL as above.
+CREATE OR REPLACE FUNCTION ledger.worth_in(p_amount bigint, p_asset text, p_in text, p_at timestamptz, p_any boolean)
+RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    price ledger.rates;
+BEGIN
+    IF p_asset = p_in THEN
+        RETURN p_amount;
+    ELSIF p_asset = 'CREDIT' THEN
+        RETURN ledger.credits_in(p_amount, p_in, p_at, p_any);
+    END IF;
+    SELECT * INTO price FROM ledger.rates r
+    WHERE r.base = 'CREDIT' AND r.quote = p_asset AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1;
+    IF price.quote_minor = 0 OR NOT p_any AND price.ends_at <= p_at THEN
+        RETURN NULL;
+    ELSIF p_in = 'CREDIT' THEN
+        RETURN ceil(p_amount::numeric * price.base_minor / price.quote_minor);
+    END IF;
+    -- One division: two would each round.
+    RETURN (
+        SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at THEN ceil(
+            p_amount::numeric * price.base_minor * r.quote_minor / (price.quote_minor::numeric * r.base_minor)
+        )::bigint END
+        FROM ledger.rates r
+        WHERE r.base = 'CREDIT' AND r.quote = p_in AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1
+    );
+END
+$$;
+
 -- The part of a counted amount that belongs to so much of the spend's amount. Rounded up, so that all of it is all.
 CREATE OR REPLACE FUNCTION ledger.share_up(p_counted bigint, p_part bigint, p_amount bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -147,21 +178,59 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_counted = p_amount THEN p_part
     ELSE floor(p_counted::numeric * p_part / nullif(p_amount, 0))::bigint END;
 
+-- What a window of a budget gets from the one before: what was left to operate with, up to what the budget carries over.
+-- `p_operating` is what it has to operate with in each.
+CREATE OR REPLACE FUNCTION ledger.carried_into(p_control ledger.controls, p_starts_at timestamptz, p_operating bigint)
+RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+    SELECT CASE WHEN p_control.created_at >= p_starts_at OR p_operating IS NULL THEN 0
+        ELSE least(p_control.carry_over, greatest(0, coalesce((
+            SELECT p_operating + o.moved + o.carried - o.held - o.spent - o.forced + o.refunded FROM ledger.counters o
+            WHERE o.control_id = p_control.id AND o."window" = p_control.pools_of AND o.pool = 'operating'
+              AND o.ends_at = p_starts_at
+        ), p_operating))) END
+$$;
+
+-- The budget whose reserve or emergency pool a spend draws: the nearest to the spender that has one. NULL where the pool
+-- is closed: there is none, no emergency is declared, or nobody granted the draw and no budget allows its agents any.
+CREATE OR REPLACE FUNCTION ledger.drawn_from(
+    p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_pool text,
+    p_granted boolean, p_at timestamptz
+) RETURNS uuid
+LANGUAGE sql STABLE
+AS $$
+    WITH above AS MATERIALIZED (
+        SELECT * FROM ledger.controls_of(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_at) c
+        WHERE c.pools_of IS NOT NULL
+    )
+    SELECT c.id FROM above c
+    WHERE CASE p_pool WHEN 'emergency' THEN c.emergency > 0 AND c.emergency_until > p_at
+        WHEN 'reserve' THEN c.reserve > 0
+            AND (p_granted OR EXISTS (SELECT FROM above a WHERE a.may_draw_reserve IS NOT NULL)) END
+    ORDER BY cardinality(c.path) DESC,
+        array_position(ARRAY['run', 'key', 'agent', 'project', 'department', 'organization'], c.subject_kind), c.id
+    LIMIT 1
+$$;
+
 -- The windows in which a spend counts, one row for each, and one for a control without windows: how much it counts,
 -- what is there, and why it is refused, if it is. To be read under the organization's mutex.
+--
+-- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
+-- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
+-- windows, as `control/window`, that count and do not refuse.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
-    p_at timestamptz, p_forced boolean
+    p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
+    p_drawn uuid DEFAULT NULL, p_granted boolean DEFAULT false, p_lifted text[] DEFAULT '{}'
 ) RETURNS SETOF ledger.limit_window
 LANGUAGE sql STABLE
 AS $$
-    SELECT c.id, c.subject_kind, c.subject_id, c.asset, w."window", w.amount, w.uses, n.id,
-        CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
-            THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END,
+    SELECT c.id, c.subject_kind, c.subject_id, c.asset, w."window", room.amount, w.uses, n.id, starts.at,
         CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
             THEN ledger.window_end(w."window", p_at, c.zone, c.week_starts) ELSE n.ends_at END,
         counts.amount,
-        CASE WHEN w.hard THEN w.amount - used.amount END,
+        CASE WHEN w.hard THEN room.amount - used.amount END,
         CASE WHEN w.hard THEN w.uses - used.uses END,
         c.per_spend,
         CASE
@@ -169,26 +238,103 @@ AS $$
             WHEN c.status = 'frozen' THEN 'frozen'
             WHEN counts.amount IS NULL THEN 'rate'
             WHEN counts.amount > c.per_spend THEN 'per_spend'
+            WHEN concat(c.id, '/', w."window") = ANY (p_lifted) THEN NULL
             -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
-            WHEN w.hard AND counts.amount > 0 AND counts.amount > w.amount - used.amount THEN 'limit'
+            WHEN w.hard AND counts.amount > 0 AND counts.amount > room.amount - used.amount THEN 'limit'
             WHEN w.hard AND w.uses <= used.uses THEN 'uses'
-        END
+        END,
+        w.pool, room.carried
     FROM ledger.controls_of(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_at) c
-    LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses, c.hard) AS w ("window", amount, uses, hard) ON true
+    LEFT JOIN LATERAL (
+        SELECT u."window", u.uses, u.hard, CASE WHEN d.is_drawn THEN p_pool ELSE 'operating' END AS pool,
+            CASE WHEN NOT d.is_pooled THEN u.amount WHEN NOT d.is_drawn
+                    THEN u.amount - coalesce(c.reserve, 0) - coalesce(c.emergency, 0)
+                WHEN p_pool = 'reserve' THEN c.reserve ELSE c.emergency END AS amount,
+            d.is_pooled AND NOT d.is_drawn AND c.carry_over > 0 AS carries, d.is_pooled
+        FROM unnest(c.windows, c.amounts, c.uses, c.hard) AS u ("window", amount, uses, hard), LATERAL (
+            SELECT (u."window" = c.pools_of) IS TRUE AS is_pooled,
+                (u."window" = c.pools_of AND c.id = p_drawn) IS TRUE AS is_drawn
+        ) d
+        UNION ALL
+        SELECT c.pools_of, NULL, true, 'allowance', c.may_draw_reserve, false, false
+        WHERE p_pool = 'reserve' AND NOT p_granted AND c.may_draw_reserve IS NOT NULL
+    ) w ON true
     -- Windows of a control never overlap, because its zone and its first day of the week never change.
     LEFT JOIN LATERAL (
         SELECT * FROM ledger.counters o
-        WHERE o.control_id = c.id AND o."window" = w."window" AND o.starts_at <= p_at
+        WHERE o.control_id = c.id AND o."window" = w."window" AND o.pool = w.pool AND o.starts_at <= p_at
         ORDER BY o.starts_at DESC LIMIT 1
     ) n ON n.ends_at > p_at
     CROSS JOIN LATERAL (
-        SELECT coalesce(n.held + n.spent + n.forced - n.refunded, 0) AS amount, coalesce(n.uses_spent, 0) AS uses
+        SELECT CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
+            THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END AS at
+    ) starts
+    CROSS JOIN LATERAL (
+        SELECT coalesce(n.held + n.spent + n.forced - n.refunded, 0) AS amount,
+            -- Uses of a window are not divided among its pools.
+            CASE WHEN w.is_pooled AND w.uses IS NOT NULL THEN (
+                SELECT coalesce(sum(o.uses_spent), 0) FROM ledger.counters o
+                WHERE o.control_id = c.id AND o."window" = w."window" AND o.pool <> 'allowance'
+                  AND o.starts_at <= p_at AND o.ends_at > p_at
+            ) ELSE coalesce(n.uses_spent, 0) END AS uses
     ) used
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN c.asset = 'CREDIT' THEN p_amount
-            WHEN p_forced THEN coalesce(ledger.credits_in(p_amount, c.asset, p_at, true), 0)
-            ELSE ledger.credits_in(p_amount, c.asset, p_at, false) END AS amount
+        SELECT CASE WHEN n.id IS NOT NULL THEN n.carried
+            WHEN w.carries THEN ledger.carried_into(c, starts.at, w.amount) ELSE 0 END AS carried
+    ) more
+    CROSS JOIN LATERAL (
+        SELECT w.amount + coalesce(n.moved, 0) + more.carried AS amount, more.carried
+    ) room
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN c.asset = p_asset THEN p_amount
+            WHEN p_forced THEN coalesce(ledger.worth_in(p_amount, p_asset, c.asset, p_at, true), 0)
+            ELSE ledger.worth_in(p_amount, p_asset, c.asset, p_at, false) END AS amount
     ) counts
+$$;
+
+-- The windows in which a spend counts when it draws `p_pool`, and which of them refuses, if one does. With `p_on_limit`
+-- `reserve`, what does not fit into what there is to operate with draws the reserve instead, if it fits there. `pool` is
+-- what it draws; NULL where that pool is closed.
+CREATE OR REPLACE FUNCTION ledger.fit(
+    p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
+    p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
+    p_lifted text[], OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    drawn uuid;
+    others ledger.limit_window[];
+BEGIN
+    IF p_pool <> 'operating' THEN
+        drawn := ledger.drawn_from(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_pool, p_granted, p_at);
+        IF drawn IS NULL THEN
+            RETURN;
+        END IF;
+    END IF;
+    pool := p_pool;
+    windows := ARRAY(SELECT l FROM ledger.limits_on(
+        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, p_pool, drawn,
+        p_granted, p_lifted
+    ) l);
+    refused := ledger.refusing(windows);
+    IF refused.reason = 'limit' AND p_pool = 'operating' AND p_on_limit = 'reserve' THEN
+        drawn := ledger.drawn_from(
+            p_org, p_agent, p_department, p_project, p_run, p_key_id, 'reserve', p_granted, p_at
+        );
+        IF drawn IS NOT NULL THEN
+            others := ARRAY(SELECT l FROM ledger.limits_on(
+                p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, 'reserve',
+                drawn, p_granted, p_lifted
+            ) l);
+            IF (ledger.refusing(others)).reason IS NULL THEN
+                windows := others;
+                refused := NULL;
+                pool := 'reserve';
+            END IF;
+        END IF;
+    END IF;
+END
 $$;
 
 -- Makes the counters that are missing, and answers the windows with all of them.
@@ -201,10 +347,12 @@ DECLARE
 BEGIN
     FOR i IN 1..cardinality(p_windows) LOOP
         IF p_windows[i].counter_id IS NULL AND p_windows[i]."window" IS NOT NULL THEN
-            INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, amount, uses)
-            VALUES (p_org, p_windows[i].control_id, p_windows[i]."window", p_windows[i].starts_at,
-                p_windows[i].ends_at, p_windows[i].amount, p_windows[i].uses)
-            RETURNING id INTO made;
+            INSERT INTO ledger.counters (
+                org_id, control_id, "window", starts_at, ends_at, pool, amount, uses, carried
+            ) VALUES (
+                p_org, p_windows[i].control_id, p_windows[i]."window", p_windows[i].starts_at, p_windows[i].ends_at,
+                p_windows[i].pool, p_windows[i].amount, p_windows[i].uses, p_windows[i].carried
+            ) RETURNING id INTO made;
             p_windows[i].counter_id := made;
         END IF;
     END LOOP;
@@ -216,7 +364,8 @@ $$;
 -- row, which is the answer to their key for good; later ones are counted.
 CREATE OR REPLACE FUNCTION ledger.refuse_spend(
     p_answer ledger.spend_answer, p_org text, p_key text, p_hash bytea, p_window_starts_at timestamptz,
-    p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_action text
+    p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_action text,
+    p_asset text DEFAULT 'CREDIT'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -232,14 +381,14 @@ BEGIN
     IF place <= 1000 THEN
         INSERT INTO ledger.refusals (
             org_id, idempotency_key, request_hash, reason, control_id, subject_kind, subject_id, asset, "window",
-            window_starts_at, limit_amount, remaining, resets_at, amount, available, agent_id, department_id,
-            project_id, run_id, key_id, principal, action, at
+            window_starts_at, limit_amount, remaining, resets_at, amount, spend_asset, available, agent_id,
+            department_id, project_id, run_id, key_id, principal, action, pool, at
         ) VALUES (
             p_org, p_key, p_hash, p_answer.reason, p_answer.control_id, p_answer.subject_kind, p_answer.subject_id,
             p_answer.asset, p_answer."window", CASE WHEN p_answer."window" IS NOT NULL THEN starts END,
             p_answer.limit_amount, p_answer.remaining,
-            p_answer.resets_at, p_answer.amount, p_answer.available, p_agent, p_department, p_project, p_run,
-            p_key_id, p_principal, p_action, p_answer.at
+            p_answer.resets_at, p_answer.amount, p_asset, p_answer.available, p_agent, p_department, p_project, p_run,
+            p_key_id, p_principal, p_action, p_answer.pool, p_answer.at
         );
     END IF;
     RETURN p_answer;
@@ -265,6 +414,10 @@ BEGIN
         answer.available := spent.available;
         answer.at := spent.at;
         answer.expires_at := spent.expires_at;
+        answer.pool := coalesce((
+            SELECT n.pool FROM ledger.counters n
+            WHERE n.id = ANY (spent.counted_in) AND n.pool IN ('reserve', 'emergency')
+        ), 'operating');
     ELSE
         SELECT * INTO refused FROM ledger.refusals r WHERE r.idempotency_key = p_key;
         IF NOT FOUND THEN
@@ -284,6 +437,7 @@ BEGIN
         answer.limit_amount := refused.limit_amount;
         answer.remaining := refused.remaining;
         answer.resets_at := refused.resets_at;
+        answer.pool := refused.pool;
     END IF;
     IF hash <> p_hash THEN
         answer := NULL;
@@ -373,6 +527,7 @@ BEGIN
     p_answer.subject_kind := p_window.subject_kind;
     p_answer.subject_id := p_window.subject_id;
     p_answer.asset := p_window.asset;
+    p_answer.pool := p_window.pool;
     IF p_window.reason = 'per_spend' THEN
         p_answer.limit_amount := p_window.per_spend;
         p_answer.remaining := p_window.per_spend;
@@ -389,18 +544,21 @@ END
 $$;
 
 -- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
--- With p_paid_only a reservation takes credits that were paid for, and no others.
+-- With p_paid_only a reservation takes credits that were paid for, and no others. For pools see `ledger.fit`; a spend from
+-- one that is closed is answered `pool_closed`, and its key stays free.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
-    p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false
+    p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false,
+    p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
 DECLARE
     key text := concat('use:', p_org, ':', p_key);
     hash bytea := ledger.spend_hash(
-        p_kind, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run
+        CASE WHEN (p_pool, p_on_limit) = ('operating', 'refuse') THEN p_kind
+            ELSE concat_ws(':', p_kind, p_pool, p_on_limit) END, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run
     );
     forces boolean := p_kind = 'force';
     reserves boolean := p_kind = 'reserve';
@@ -412,6 +570,7 @@ DECLARE
     refused ledger.limit_window;
     counter_ids bigint[] := '{}';
     counted_each bigint[] := '{}';
+    fitted record;
     paid bigint := p_amount;
     hold uuid;
     transfer uuid;
@@ -452,11 +611,17 @@ BEGIN
         END IF;
     END IF;
 
-    windows := ARRAY(SELECT l FROM ledger.limits_on(
-        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, forces
-    ) l);
-    refused := ledger.refusing(windows);
-    IF refused.reason IS NOT NULL THEN
+    SELECT f.* INTO fitted FROM ledger.fit(
+        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, 'CREDIT', p_at, forces, p_pool, p_on_limit,
+        false, '{}'
+    ) f;
+    windows := fitted.windows;
+    refused := fitted.refused;
+    answer.pool := coalesce(fitted.pool, p_pool);
+    IF fitted.pool IS NULL THEN
+        answer.status := 'pool_closed';
+        RETURN answer;
+    ELSIF refused.reason IS NOT NULL THEN
         RETURN ledger.refuse_spend(
             ledger.refused_by(answer, refused), p_org, key, hash, refused.starts_at, p_agent, p_department, p_project,
             p_run, p_key_id, p_principal, p_action

@@ -65,8 +65,10 @@ BEGIN
             c.status = 'active' AND c.asset = 'CREDIT' AND (c.per_spend < p_amount) IS NOT TRUE
             AND (c.starts_at > p_at) IS NOT TRUE AND (c.ends_at <= p_at) IS NOT TRUE
             AND (w."window" IS NULL OR n.ends_at > p_at AND (NOT w.hard
-                OR (w.amount < n.held + n.spent + n.forced - n.refunded + p_amount) IS NOT TRUE
-                AND (w.uses <= n.uses_spent) IS NOT TRUE))
+                OR (w.amount + n.moved + n.carried
+                    - CASE WHEN w."window" = c.pools_of THEN coalesce(c.reserve, 0) + coalesce(c.emergency, 0) ELSE 0 END
+                    < n.held + n.spent + n.forced - n.refunded + p_amount) IS NOT TRUE
+                AND (w.uses <= n.uses_spent OR w.uses >= 0 AND w."window" = c.pools_of) IS NOT TRUE))
         ) IS TRUE),
         array_agg(c.id), array_agg(c.parent_id) FILTER (WHERE c.parent_id IS NOT NULL),
         array_agg(n.id) FILTER (WHERE n.id IS NOT NULL)
@@ -74,11 +76,12 @@ BEGIN
     FROM ledger.controls c
     LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses, c.hard) AS w ("window", amount, uses, hard) ON true
     LEFT JOIN LATERAL (
-        SELECT o.id, o.ends_at, o.held, o.spent, o.forced, o.refunded, o.uses_spent FROM ledger.counters o
-        WHERE o.control_id = c.id AND o."window" = w."window" AND o.starts_at <= p_at
+        SELECT o.id, o.ends_at, o.held, o.spent, o.forced, o.refunded, o.uses_spent, o.moved, o.carried
+        FROM ledger.counters o
+        WHERE o.control_id = c.id AND o."window" = w."window" AND o.pool = 'operating' AND o.starts_at <= p_at
         ORDER BY o.starts_at DESC LIMIT 1
     ) n ON true
-    WHERE c.org_id = p_org AND c.kind = 'limit' AND c.status <> 'closed' AND c.subject_id = ANY (subjects)
+    WHERE c.org_id = p_org AND c.kind IN ('limit', 'budget') AND c.status <> 'closed' AND c.subject_id = ANY (subjects)
       AND CASE c.subject_kind
             WHEN 'organization' THEN c.subject_id = p_org
             WHEN 'agent' THEN c.subject_id = p_agent
@@ -151,6 +154,6 @@ BEGIN
         (credits, c_version, -p_amount, c_posted, p_at, transfer, 0, 'CREDIT', p_org),
         (redemption, r_version, p_amount, r_posted, p_at, transfer, r_stripe, 'CREDIT', NULL);
     RETURN ROW('charged', transfer, p_amount, free, p_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        false)::ledger.spend_answer;
+        false, 'operating')::ledger.spend_answer;
 END
 $$;

@@ -2,58 +2,64 @@
 
 CREATE OR REPLACE FUNCTION ledger.charge_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
-    p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_at timestamptz
+    p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_pool text, p_on_limit text,
+    p_at timestamptz
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    answer ledger.spend_answer := ledger.charge_quickly(p_org, p_key, p_action, p_quantity, p_amount, p_agent,
-        p_department, p_project, p_run, p_key_id, p_principal, p_metadata, p_at);
+    answer ledger.spend_answer;
 BEGIN
-    IF answer.spend_id IS NOT NULL THEN
-        RETURN answer;
+    IF p_pool = 'operating' AND p_on_limit = 'refuse' THEN
+        answer := ledger.charge_quickly(p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
+            p_run, p_key_id, p_principal, p_metadata, p_at);
+        IF answer.spend_id IS NOT NULL THEN
+            RETURN answer;
+        END IF;
     END IF;
     RETURN ledger.spend('charge', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run,
-        p_key_id, p_principal, p_metadata, NULL, p_at);
+        p_key_id, p_principal, p_metadata, NULL, p_at, false, p_pool, p_on_limit);
 END
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.charge(
     p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text DEFAULT NULL,
     p_department text DEFAULT NULL, p_project text DEFAULT NULL, p_run text DEFAULT NULL, p_key_id text DEFAULT NULL,
-    p_principal text DEFAULT NULL, p_metadata jsonb DEFAULT NULL
+    p_principal text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_pool text DEFAULT 'operating',
+    p_on_limit text DEFAULT 'refuse'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.charge_at(public.bursar_org(), p_key, p_action, p_quantity, p_amount, p_agent, p_department,
-        p_project, p_run, p_key_id, p_principal, p_metadata, clock_timestamp());
+        p_project, p_run, p_key_id, p_principal, p_metadata, p_pool, p_on_limit, clock_timestamp());
 END
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.authorize_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
-    p_paid_only boolean, p_at timestamptz
+    p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('reserve', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
-        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only);
+        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit);
 END
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.authorize(
     p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text, p_project text,
     p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
-    p_paid_only boolean
+    p_paid_only boolean, p_pool text, p_on_limit text
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('reserve', public.bursar_org(), p_key, p_action, p_quantity, p_amount, p_agent, p_department,
-        p_project, p_run, p_key_id, p_principal, p_metadata, p_expires_at, clock_timestamp(), p_paid_only);
+        p_project, p_run, p_key_id, p_principal, p_metadata, p_expires_at, clock_timestamp(), p_paid_only,
+        p_pool, p_on_limit);
 END
 $$;
 

@@ -5,7 +5,7 @@
 CREATE TYPE ledger.spend_answer AS (
     status text, spend_id uuid, amount bigint, available bigint, at timestamptz, expires_at timestamptz, reason text,
     control_id uuid, subject_kind text, subject_id text, asset text, "window" text, limit_amount bigint,
-    remaining bigint, resets_at timestamptz, replayed boolean
+    remaining bigint, resets_at timestamptz, replayed boolean, pool text
 );
 CREATE TYPE ledger.change_answer AS (
     status text, spend_id uuid, amount bigint, captured bigint, released bigint, refunded bigint, held bigint,
@@ -14,7 +14,7 @@ CREATE TYPE ledger.change_answer AS (
 CREATE TYPE ledger.limit_window AS (
     control_id uuid, subject_kind text, subject_id text, asset text, "window" text, amount bigint, uses bigint,
     counter_id bigint, starts_at timestamptz, ends_at timestamptz, counts bigint, room bigint, uses_room bigint,
-    per_spend bigint, reason text
+    per_spend bigint, reason text, pool text, carried bigint
 );
 CREATE TYPE ledger.spend_item AS (
     ord bigint, key text, full_key text, request_hash bytea, action text, quantity bigint, amount bigint, agent_id text,
@@ -45,6 +45,12 @@ CREATE TABLE ledger.controls (
     thresholds_e4 integer[] NOT NULL,
     starts_at timestamptz,
     ends_at timestamptz,
+    pools_of text,
+    reserve bigint,
+    emergency bigint,
+    carry_over bigint,
+    may_draw_reserve bigint,
+    emergency_until timestamptz,
     created_at timestamptz NOT NULL,
     CONSTRAINT pk_controls PRIMARY KEY (id),
     CONSTRAINT ck_controls_arrays CHECK (cardinality(amounts) = cardinality(windows)
@@ -53,6 +59,10 @@ CREATE TABLE ledger.controls (
     CONSTRAINT ck_controls_limits
         CHECK (0 <= ALL (amounts) AND 0 <= ALL (uses) AND per_spend >= 0 AND 0 < ALL (thresholds_e4)),
     CONSTRAINT ck_controls_path CHECK (cardinality(path) BETWEEN 1 AND 6 AND path[cardinality(path)] = id),
+    CONSTRAINT ck_controls_pools CHECK (0 <= ALL (ARRAY[reserve, emergency, carry_over, may_draw_reserve])
+        AND (pools_of IS NULL OR kind = 'budget' AND pools_of = ANY (windows))
+        AND (pools_of IS NOT NULL
+            OR num_nonnulls(reserve, emergency, carry_over, may_draw_reserve, emergency_until) = 0)),
     CONSTRAINT ck_controls_status CHECK (status IN ('active', 'frozen', 'closed')),
     CONSTRAINT ck_controls_subject CHECK (subject_kind IN ('organization', 'department', 'project', 'agent', 'run',
         'key') AND (subject_kind <> 'organization' OR subject_id = org_id)),
@@ -89,6 +99,12 @@ CREATE TABLE ledger.control_versions (
     thresholds_e4 integer[] NOT NULL,
     starts_at timestamptz,
     ends_at timestamptz,
+    pools_of text,
+    reserve bigint,
+    emergency bigint,
+    carry_over bigint,
+    may_draw_reserve bigint,
+    emergency_until timestamptz,
     changed_by text NOT NULL,
     reason text,
     command_id text NOT NULL,
@@ -112,23 +128,52 @@ CREATE TABLE ledger.counters (
     "window" text NOT NULL,
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL,
+    pool text DEFAULT 'operating' NOT NULL,
     amount bigint,
     uses bigint,
+    carried bigint DEFAULT 0 NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
     held bigint DEFAULT 0 NOT NULL,
     spent bigint DEFAULT 0 NOT NULL,
     refunded bigint DEFAULT 0 NOT NULL,
     forced bigint DEFAULT 0 NOT NULL,
     uses_spent bigint DEFAULT 0 NOT NULL,
     CONSTRAINT pk_counters PRIMARY KEY (id),
-    CONSTRAINT uq_counters_control_id_window_starts_at UNIQUE (control_id, "window", starts_at),
-    CONSTRAINT ck_counters_counted CHECK (held >= 0)
+    CONSTRAINT uq_counters_control_id_window_pool_starts_at UNIQUE (control_id, "window", pool, starts_at),
+    CONSTRAINT ck_counters_counted CHECK (held >= 0),
+    CONSTRAINT ck_counters_pool CHECK (pool IN ('operating', 'reserve', 'emergency', 'allowance'))
 ) WITH (fillfactor = 50);
 CREATE INDEX ix_counters_ends_at ON ledger.counters (ends_at);
 SELECT pg_temp.row_security('ledger.counters');
 CREATE POLICY tenant ON ledger.counters FOR SELECT TO bursar_api USING (org_id = bursar_org());
-CREATE TRIGGER immutable BEFORE UPDATE OF id, org_id, control_id, "window", starts_at, ends_at, amount, uses OR DELETE
-    OR TRUNCATE ON ledger.counters FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER immutable BEFORE UPDATE OF id, org_id, control_id, "window", starts_at, ends_at, pool, amount, uses,
+    carried OR DELETE OR TRUNCATE ON ledger.counters FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.counters TO bursar_api, bursar_platform;
+
+-- What was moved by hand from one pool of a window into another.
+CREATE TABLE ledger.pool_moves (
+    id uuid DEFAULT uuidv7() NOT NULL,
+    org_id text NOT NULL,
+    control_id uuid NOT NULL,
+    from_counter bigint NOT NULL,
+    to_counter bigint NOT NULL,
+    from_pool text NOT NULL,
+    to_pool text NOT NULL,
+    amount bigint NOT NULL,
+    moved_by text NOT NULL,
+    reason text NOT NULL,
+    command_id text NOT NULL,
+    at timestamptz NOT NULL,
+    CONSTRAINT pk_pool_moves PRIMARY KEY (id),
+    CONSTRAINT uq_pool_moves_command_id UNIQUE (command_id),
+    CONSTRAINT fk_pool_moves_control_id_controls FOREIGN KEY (control_id) REFERENCES ledger.controls,
+    CONSTRAINT ck_pool_moves_amount CHECK (amount > 0 AND from_counter <> to_counter)
+);
+SELECT pg_temp.row_security('ledger.pool_moves');
+CREATE POLICY tenant ON ledger.pool_moves FOR SELECT TO bursar_api USING (org_id = bursar_org());
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.pool_moves
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT ON ledger.pool_moves TO bursar_api, bursar_platform;
 
 CREATE TABLE ledger.spends (
     org_id text NOT NULL,
@@ -231,6 +276,42 @@ CREATE TRIGGER immutable BEFORE UPDATE OF escrow_id, org_id, id, agent_id, depar
     counted_in, counted, at OR DELETE OR TRUNCATE ON ledger.escrow_counts FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.escrow_counts TO bursar_api, bursar_platform;
 
+-- What is bought outside by purchase orders, as it counts in spend controls. Number 0 is the order, any other one a
+-- renewal or what was charged beyond it.
+CREATE TABLE ledger.purchase_counts (
+    order_id text NOT NULL,
+    number integer NOT NULL,
+    org_id text NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    agent_id text,
+    department_id text,
+    project_id text,
+    key_id text,
+    principal text,
+    asset text NOT NULL,
+    amount bigint NOT NULL,
+    pool text NOT NULL,
+    forced boolean NOT NULL,
+    spent bigint DEFAULT 0 NOT NULL,
+    returned bigint DEFAULT 0 NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL,
+    counted_in bigint[] NOT NULL,
+    counted bigint[] NOT NULL,
+    at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT pk_purchase_counts PRIMARY KEY (order_id, number),
+    CONSTRAINT ck_purchase_counts_moved CHECK (amount > 0 AND spent >= 0 AND returned >= 0
+        AND spent + returned <= amount AND refunded BETWEEN 0 AND spent AND (NOT forced OR spent = amount))
+) WITH (fillfactor = 80);
+CREATE INDEX ix_purchase_counts_changed_at ON ledger.purchase_counts (changed_at);
+CREATE INDEX ix_purchase_counts_org_id ON ledger.purchase_counts (org_id, id);
+SELECT pg_temp.row_security('ledger.purchase_counts');
+CREATE POLICY tenant ON ledger.purchase_counts FOR SELECT TO bursar_api USING (org_id = bursar_org());
+CREATE TRIGGER immutable BEFORE UPDATE OF order_id, number, org_id, id, agent_id, department_id, project_id, key_id,
+    principal, asset, amount, pool, forced, counted_in, counted, at OR DELETE OR TRUNCATE ON ledger.purchase_counts
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT ON ledger.purchase_counts TO bursar_api, bursar_platform;
+
 CREATE TABLE ledger.refusals (
     id uuid DEFAULT uuidv7() NOT NULL,
     org_id text NOT NULL,
@@ -247,6 +328,7 @@ CREATE TABLE ledger.refusals (
     remaining bigint,
     resets_at timestamptz,
     amount bigint NOT NULL,
+    spend_asset text DEFAULT 'CREDIT' NOT NULL,
     available bigint NOT NULL,
     agent_id text,
     department_id text,
@@ -255,6 +337,7 @@ CREATE TABLE ledger.refusals (
     key_id text,
     principal text,
     action text NOT NULL,
+    pool text,
     at timestamptz NOT NULL,
     CONSTRAINT pk_refusals PRIMARY KEY (id),
     CONSTRAINT uq_refusals_idempotency_key UNIQUE (idempotency_key)
@@ -402,4 +485,5 @@ GRANT SELECT, INSERT, UPDATE ON spend_places TO bursar_platform;
 \ir ../../ledger/sql/spend_together.sql
 \ir ../../ledger/sql/spend_tenants.sql
 \ir ../../ledger/sql/escrow_counts.sql
+\ir ../../ledger/sql/purchase_counts.sql
 \ir ../../ledger/sql/credit_days.sql

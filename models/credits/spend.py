@@ -8,7 +8,19 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,18 +29,25 @@ from models.common.base import Base
 
 
 class SpendCounter(Base):
-    """The amount spent in one window of a spend control, in minor units of the control's asset.
+    """The amount spent in one window of a spend control, or one pool of it, in minor units of the control's asset.
 
     Created by the first spend in the window and never reset. `amount` and `uses` are the limits at its creation; the
     limits that apply are the control's. The amount may exceed the limit: limits can be lowered, and forced spends are
     counted without being checked.
+
+    Attributes:
+        pool: `operating`; of a budget's window with pools also `reserve`, `emergency`, and `allowance`, which is what
+            was drawn of a reserve without a person.
+        carried: what was left of the window before and came in when it was created.
+        moved: what was moved into this pool by hand, less what was moved out of it.
     """
 
     __tablename__ = "counters"
     __table_args__ = (
-        UniqueConstraint("control_id", "window", "starts_at"),
+        UniqueConstraint("control_id", "window", "pool", "starts_at"),
         Index("ix_counters_ends_at", "ends_at"),
         CheckConstraint("held >= 0", name="counted"),
+        CheckConstraint("pool IN ('operating', 'reserve', 'emergency', 'allowance')", name="pool"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 
@@ -38,8 +57,11 @@ class SpendCounter(Base):
     window: Mapped[str]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    pool: Mapped[str] = mapped_column(server_default=text("'operating'"))
     amount: Mapped[int | None]
     uses: Mapped[int | None]
+    carried: Mapped[int] = mapped_column(server_default=text("0"))
+    moved: Mapped[int] = mapped_column(server_default=text("0"))
     #: Of reservations and escrows that are open.
     held: Mapped[int] = mapped_column(server_default=text("0"))
     #: Charged, captured or paid out by escrows, what was refunded since included.
@@ -94,6 +116,97 @@ class EscrowCount(Base):
         if self.spent + self.returned < self.amount:
             return "reserved"
         return "captured" if self.spent else "released"
+
+
+class PurchaseCount(Base):
+    """What one purchase outside counts in spend controls. Only `ledger/sql/purchase_counts.sql` writes it.
+
+    Attributes:
+        number: 0 is the order itself; others are its renewals, and what was charged beyond it.
+        id: its place among the spends, by time.
+        agent_id, department_id, project_id, key_id, principal: who buys, and for what.
+        asset: the currency that is paid in.
+        amount: what was approved, in minor units of `asset`.
+        pool: what it draws of a budget that has pools.
+        forced: it had happened already.
+        spent: of the amount, what was paid; `returned`, what is not going to be.
+        refunded: of what was paid, what came back.
+        counted_in: the counters that include it.
+        counted: the whole amount as it counts in each.
+        changed_at: when it moved last.
+    """
+
+    __tablename__ = "purchase_counts"
+    __table_args__ = (
+        CheckConstraint(
+            "amount > 0 AND spent >= 0 AND returned >= 0 AND spent + returned <= amount"
+            " AND refunded BETWEEN 0 AND spent AND (NOT forced OR spent = amount)",
+            name="moved",
+        ),
+        Index("ix_purchase_counts_changed_at", "changed_at"),
+        Index("ix_purchase_counts_org_id", "org_id", "id"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
+    )
+
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    org_id: Mapped[str]
+    id: Mapped[uuid.UUID] = mapped_column(server_default=func.uuidv7())
+    agent_id: Mapped[str | None]
+    department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    principal: Mapped[str | None]
+    asset: Mapped[str]
+    amount: Mapped[int]
+    pool: Mapped[str]
+    forced: Mapped[bool]
+    spent: Mapped[int] = mapped_column(server_default=text("0"))
+    returned: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded: Mapped[int] = mapped_column(server_default=text("0"))
+    counted_in: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    counted: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+    @property
+    def status(self) -> str:
+        """Its status as a spend would have it; lists filter by the same."""
+        if self.spent + self.returned < self.amount:
+            return "reserved"
+        if self.spent and self.refunded == self.spent:
+            return "refunded"
+        return "captured" if self.spent else "released"
+
+
+class PoolMove(Base):
+    """What a person moved from one pool of a window into another. Written by `ledger.move_pool`; immutable.
+
+    Attributes:
+        from_counter, to_counter: the counters of the two pools.
+        moved_by: the principal.
+        reason: what it gave as its reason.
+    """
+
+    __tablename__ = "pool_moves"
+    __table_args__ = (
+        UniqueConstraint("command_id"),
+        CheckConstraint("amount > 0 AND from_counter <> to_counter", name="amount"),
+        {"schema": SCHEMA},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.uuidv7())
+    org_id: Mapped[str]
+    control_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ledger.controls.id"))
+    from_counter: Mapped[int]
+    to_counter: Mapped[int]
+    from_pool: Mapped[str]
+    to_pool: Mapped[str]
+    amount: Mapped[int]
+    moved_by: Mapped[str]
+    reason: Mapped[str]
+    command_id: Mapped[str]
+    at: Mapped[datetime]
 
 
 class Spend(Base):
@@ -178,7 +291,7 @@ class SpendChange(Base):
 class SpendRefusal(Base):
     """A refused spend: the control, the window and the reason. Its key gets this answer for good. Immutable.
 
-    If there is no control, the organization did not have enough credits.
+    If there is no control, the organization did not have enough credits. `amount` is in minor units of `spend_asset`.
     """
 
     __tablename__ = "refusals"
@@ -204,6 +317,7 @@ class SpendRefusal(Base):
     remaining: Mapped[int | None]
     resets_at: Mapped[datetime | None]
     amount: Mapped[int]
+    spend_asset: Mapped[str] = mapped_column(server_default=text("'CREDIT'"))
     available: Mapped[int]
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
@@ -212,6 +326,7 @@ class SpendRefusal(Base):
     key_id: Mapped[str | None]
     principal: Mapped[str | None]
     action: Mapped[str]
+    pool: Mapped[str | None]
     at: Mapped[datetime]
 
 

@@ -17,6 +17,12 @@ _ARRAYS_AGREE = (
 _WINDOWS = "windows <@ ARRAY['hour', 'day', 'week', 'month', 'quarter', 'lifetime'] AND cardinality(windows) <= 6"
 _LIMITS = "0 <= ALL (amounts) AND 0 <= ALL (uses) AND per_spend >= 0 AND 0 < ALL (thresholds_e4)"
 _TERM = "starts_at < ends_at"
+_POOLS = (
+    "0 <= ALL (ARRAY[reserve, emergency, carry_over, may_draw_reserve])"
+    " AND (pools_of IS NULL OR kind = 'budget' AND pools_of = ANY (windows))"
+    " AND (pools_of IS NOT NULL"
+    " OR num_nonnulls(reserve, emergency, carry_over, may_draw_reserve, emergency_until) = 0)"
+)
 _STATUS = "status IN ('active', 'frozen', 'closed')"
 
 
@@ -26,7 +32,7 @@ class SpendControl(Base):
     Arrays have one element for each window, in the same order. Amounts are minor units of `asset`.
 
     Attributes:
-        kind: `limit`; `budget` and `mandate` are other kinds of the same thing.
+        kind: `limit`, or `budget`, which may have pools; `mandate` is another kind of the same thing.
         subject_kind: `organization`, `department`, `project`, `agent`, `run` or `key`.
         subject_id: the id of the subject; of an organization its own.
         parent_id: the control above it, whose limits hold for what is spent here too.
@@ -43,6 +49,12 @@ class SpendControl(Base):
         thresholds_e4: the parts of a limit, in ten-thousandths, that raise an alert when they are reached.
         starts_at: when it begins to apply; null is always.
         ends_at: when it ceases to.
+        pools_of: the window of a budget that has pools; all below need it.
+        reserve: the part of that window's amount that only a grant or an allowance draws.
+        emergency: the part of it that is drawn while an emergency is declared.
+        carry_over: the most that a window gets of what was left to operate with in the one before.
+        may_draw_reserve: what agents below may draw of a reserve in such a window without a person.
+        emergency_until: the end of the emergency that was declared last.
     """
 
     __tablename__ = "controls"
@@ -60,6 +72,7 @@ class SpendControl(Base):
         CheckConstraint(_WINDOWS, name="windows"),
         CheckConstraint(_LIMITS, name="limits"),
         CheckConstraint(_TERM, name="term"),
+        CheckConstraint(_POOLS, name="pools"),
         Index(
             "uq_controls_subject",
             "org_id",
@@ -94,6 +107,12 @@ class SpendControl(Base):
     thresholds_e4: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
+    pools_of: Mapped[str | None]
+    reserve: Mapped[int | None]
+    emergency: Mapped[int | None]
+    carry_over: Mapped[int | None]
+    may_draw_reserve: Mapped[int | None]
+    emergency_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -127,6 +146,12 @@ class SpendControlVersion(Base):
     thresholds_e4: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
+    pools_of: Mapped[str | None]
+    reserve: Mapped[int | None]
+    emergency: Mapped[int | None]
+    carry_over: Mapped[int | None]
+    may_draw_reserve: Mapped[int | None]
+    emergency_until: Mapped[datetime | None]
     changed_by: Mapped[str]
     reason: Mapped[str | None]
     command_id: Mapped[str] = mapped_column(unique=True)

@@ -299,14 +299,14 @@ def own_conditions(
 #: What `verify` proves: counters add up from spends, and the books hold what they say.
 INVARIANTS = (
     Invariant(
-        name="every counter adds up from the spends and escrows that count in it",
+        name="every counter adds up from the spends, escrows and purchases that count in it",
         table="ledger.counters",
         unit="counters",
         violations="""
         SELECT 'counter ' || coalesce(n.id, c.id) || ' of control ' || coalesce(n.control_id::text, 'none') ||
             ': held, spent, refunded, forced, uses ' || coalesce(concat_ws(' ', n.held, n.spent, n.refunded, n.forced,
-            n.uses_spent), 'none') || ', by its spends and escrows ' || coalesce(concat_ws(' ', c.held, c.spent,
-            c.refunded, c.forced, c.uses), 'none')
+            n.uses_spent), 'none') || ', by its spends, escrows and purchases ' || coalesce(concat_ws(' ', c.held,
+            c.spent, c.refunded, c.forced, c.uses), 'none')
         FROM ledger.counters n
         FULL JOIN (
             SELECT id, sum(held) AS held, sum(spent) AS spent, sum(refunded) AS refunded, sum(forced) AS forced,
@@ -330,11 +330,37 @@ INVARIANTS = (
                     SELECT ceil(u.counted::numeric * (e.amount - e.returned) / e.amount) AS kept,
                         ceil(u.counted::numeric * e.spent / e.amount) AS spent
                 ) part
+                UNION ALL
+                SELECT u.id, CASE WHEN p.forced THEN 0 ELSE part.kept - part.spent END,
+                    CASE WHEN p.forced THEN 0 ELSE part.spent END, CASE WHEN p.refunded = p.spent THEN part.spent
+                        ELSE floor(u.counted::numeric * p.refunded / p.amount) END,
+                    CASE WHEN p.forced THEN u.counted ELSE 0 END, CASE WHEN p.returned = p.amount THEN 0 ELSE 1 END
+                FROM ledger.purchase_counts p, unnest(p.counted_in, p.counted) AS u (id, counted), LATERAL (
+                    SELECT ceil(u.counted::numeric * (p.amount - p.returned) / p.amount) AS kept,
+                        ceil(u.counted::numeric * p.spent / p.amount) AS spent
+                ) part
             ) each GROUP BY id
         ) c ON c.id = n.id
         WHERE (n.held, n.spent, n.refunded, n.forced, n.uses_spent)
             IS DISTINCT FROM (coalesce(c.held, 0), coalesce(c.spent, 0), coalesce(c.refunded, 0),
                 coalesce(c.forced, 0), coalesce(c.uses, 0))
+        """,
+    ),
+    Invariant(
+        name="what was moved into each pool is what its moves add up to",
+        table="ledger.counters",
+        unit="counters",
+        violations="""
+        SELECT 'counter ' || n.id || ' of control ' || n.control_id || ': moved ' || n.moved || ', by its moves ' ||
+            coalesce(m.amount, 0)
+        FROM ledger.counters n
+        LEFT JOIN (
+            SELECT u.id, sum(u.amount) AS amount
+            FROM ledger.pool_moves m, LATERAL (VALUES (m.to_counter, m.amount), (m.from_counter, -m.amount))
+                AS u (id, amount)
+            GROUP BY u.id
+        ) m ON m.id = n.id
+        WHERE n.moved <> coalesce(m.amount, 0)
         """,
     ),
     Invariant(

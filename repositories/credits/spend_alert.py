@@ -19,6 +19,11 @@ BUDGET_E4 = 8_000
 # The hour and the limit stand in the statements, and what is looked up in arrays: of an hour that it does not know the
 # planner expects a third of the table, and would rather read the whole of it and of what it is joined to.
 
+#: What a window has to operate with: of control `c`, its window `w` and the counter `n` of that.
+OPERATING = """(
+    w.amount + n.moved + n.carried
+        - CASE WHEN w."window" = c.pools_of THEN coalesce(c.reserve, 0) + coalesce(c.emergency, 0) ELSE 0 END
+)"""
 #: Controls that were changed within the last hour.
 _CHANGED = """
     SELECT v.control_id FROM ledger.control_versions v
@@ -41,18 +46,21 @@ WITH counters AS (
         UNION
         SELECT unnest(e.counted_in) FROM ledger.escrow_counts e WHERE e.changed_at > {{at_hour_ago}}
         UNION
+        SELECT unnest(b.counted_in) FROM ledger.purchase_counts b WHERE b.changed_at > {{at_hour_ago}}
+        UNION
         SELECT n.id FROM ledger.counters n WHERE n.control_id = ANY (ARRAY({_CHANGED}))
     ))
 ), reached AS (
     SELECT c.org_id, c.id AS control_id, c.subject_kind || ' ' || c.subject_id AS subject, n."window", n.starts_at,
         n.ends_at, coalesce(b.severity, 'warning') AS severity, coalesce(b.enabled, true) AS is_budgeted,
         c.thresholds_e4 || CASE WHEN coalesce(b.enabled, true) THEN ARRAY[{BUDGET_E4}] END AS thresholds_e4, greatest(
-            (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
+            (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif({OPERATING}, 0),
             n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
         ) AS ratio, concat(n.control_id, ':', n."window", ':', extract(epoch FROM n.starts_at)::bigint) AS place
     FROM counters n
     JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
-    JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
+    JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses)
+        ON w."window" = n."window" AND n.pool = 'operating'
     LEFT JOIN alert_rules b ON b.org_id = c.org_id AND b.name = '{BUDGET_80_PERCENT}' AND b.ended_at IS NULL
 )
 SELECT r.*, CASE WHEN r.is_budgeted AND t.part = {BUDGET_E4} THEN '{BUDGET_80_PERCENT}' ELSE 'spend.threshold' END
@@ -109,6 +117,8 @@ WITH firing AS (
                 WHERE c.id > {{id_hour_ago}}
                 UNION
                 SELECT unnest(e.counted_in) FROM ledger.escrow_counts e WHERE e.changed_at > {{at_hour_ago}}
+                UNION
+                SELECT unnest(b.counted_in) FROM ledger.purchase_counts b WHERE b.changed_at > {{at_hour_ago}}
             ))
             UNION
             {_CHANGED}
@@ -128,12 +138,13 @@ CROSS JOIN LATERAL (
 LEFT JOIN ledger.controls c ON c.id = p.control_id AND c.status <> 'closed'
 LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = p."window"
 LEFT JOIN ledger.counters n ON n.control_id = p.control_id AND n."window" = p."window" AND n.starts_at = p.starts_at
+    AND n.pool = 'operating'
 WHERE k.parts IS NOT NULL AND (
         c.id IS NULL OR CASE WHEN p."window" = '' THEN p.starts_at + interval '1 day' <= CAST(:now AS timestamptz)
         ELSE w."window" IS NULL
             OR ledger.window_end(p."window", p.starts_at, c.zone, c.week_starts) <= CAST(:now AS timestamptz)
             OR coalesce(greatest(
-                (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
+                (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif({OPERATING}, 0),
                 n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
             ), 0) < p.part
         END

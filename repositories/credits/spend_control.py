@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text
+from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,13 +19,16 @@ from domain.credits.spend.control import ControlStatus, SubjectKind
 from domain.credits.spend.presentation import Counted
 from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
-from ledger.spends import FUND_ESCROW
-from models.credits.spend import EscrowCount, Spend, SpendCounter, SpendRefusal
+from ledger.spends import FUND_ESCROW, PURCHASE_ORDER, Pool
+from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendCounter, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from models.marketplace.agent import Agent
 from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
 from repositories.credits.department import parts_of
 from repositories.credits.spend_place import LAST, LOOKS, Kind, first_id, placed, skip
+
+#: What counts in a control.
+Counts = Spend | EscrowCount | PurchaseCount
 
 
 async def get(session: AsyncSession, control_id: str) -> SpendControl:
@@ -163,16 +166,22 @@ async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID
 async def counted(
     session: AsyncSession, controls: Sequence[SpendControl], at: datetime
 ) -> Mapping[UUID, Mapping[Window, Counted]]:
-    """Return the counters of the windows that contain a time; windows without a counter are left out."""
+    """Return what counts in the windows that contain a time, in all pools; windows without a counter are left out."""
     query = select(SpendCounter).where(
         SpendCounter.control_id.in_([control.id for control in controls]),
         SpendCounter.starts_at <= at,
         SpendCounter.ends_at > at,
+        SpendCounter.pool != Pool.ALLOWANCE.value,
     )
     found: dict[UUID, dict[Window, Counted]] = defaultdict(dict)
     for row in await session.scalars(query.execution_options(populate_existing=True)):
         spent = row.spent + row.forced - row.refunded
-        found[row.control_id][Window(row.window)] = Counted(spent_minor=spent, held_minor=row.held, uses=row.uses_spent)
+        before = found[row.control_id].get(Window(row.window), Counted(spent_minor=0, held_minor=0, uses=0))
+        found[row.control_id][Window(row.window)] = Counted(
+            spent_minor=before.spent_minor + spent,
+            held_minor=before.held_minor + row.held,
+            uses=before.uses + row.uses_spent,
+        )
     return found
 
 
@@ -210,16 +219,25 @@ _ESCROW_COLUMNS = f"""
         AS status,
     '{FUND_ESCROW}' AS action, CAST(NULL AS text) AS run_id
 """
-_ESCROWS = text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1]))
+_PURCHASE_COLUMNS = f"""
+    CASE WHEN r.spent + r.returned < r.amount THEN 'reserved' WHEN r.spent = 0 THEN 'released'
+        WHEN r.refunded = r.spent THEN 'refunded' ELSE 'captured' END AS status,
+    '{PURCHASE_ORDER}' AS action, CAST(NULL AS text) AS run_id
+"""
+#: What counts beside the spends. It has no places, but there is little of it.
+_BESIDE: Mapping[type[EscrowCount | PurchaseCount], TextClause] = {
+    EscrowCount: text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1])),
+    PurchaseCount: text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=LOOKS[-1])),
+}
 
 
 async def spends(
     session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
-) -> tuple[Sequence[tuple[Spend | EscrowCount, int]], Position | None]:
+) -> tuple[Sequence[tuple[Counts, int]], Position | None]:
     """Return a page of what counts in a control, newest first, each with its amount in the control's asset.
 
-    The second value is the position of the next page, None at the end. A page reads a bounded number of spends and
-    escrows, so it may be short or empty without being the last.
+    The second value is the position of the next page, None at the end. A page reads a bounded number of spends, escrows
+    and purchases, so it may be short or empty without being the last.
     """
     counted: dict[UUID, int] = {}
     before: UUID = LAST if after is None else after[0]
@@ -242,20 +260,23 @@ async def spends(
             break
     if len(counted) > limit:
         following = list(counted)[limit - 1]
-    # Escrows have no places, but there are few of them.
-    found = (await session.execute(_ESCROWS, values | {"before": before, "limit": limit + 1})).one()
-    counted.update(zip(found.ids, found.counted, strict=True))
-    # Both are read down to the later of the two ends.
-    ends = [end for end in (following, found.last_id if found.looked == LOOKS[-1] else None) if end is not None]
+    ends = [] if following is None else [following]
+    for statement in _BESIDE.values():
+        found = (await session.execute(statement, values | {"before": before, "limit": limit + 1})).one()
+        counted.update(zip(found.ids, found.counted, strict=True))
+        if found.looked == LOOKS[-1]:
+            ends.append(found.last_id)
+    # All are read down to the latest of their ends.
     shown = [id_ for id_ in sorted(counted, reverse=True) if not ends or id_ >= max(ends)]
     following = shown[limit - 1] if len(shown) > limit else max(ends, default=None)
     shown = shown[:limit]
-    by_id: dict[UUID, Spend | EscrowCount] = {}
+    by_id: dict[UUID, Counts] = {}
     own = select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown))
     by_id |= {row.id: row for row in await session.scalars(own)}
-    if len(by_id) < len(shown):
-        escrows = select(EscrowCount).where(EscrowCount.org_id == control.org_id, EscrowCount.id.in_(shown))
-        by_id |= {row.id: row for row in await session.scalars(escrows)}
+    for table in _BESIDE:
+        if len(by_id) < len(shown):
+            beside = select(table).where(table.org_id == control.org_id, table.id.in_(shown))
+            by_id |= {row.id: row for row in await session.scalars(beside)}
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 

@@ -20,6 +20,7 @@ from domain.messages.alert.conditions import Reading
 from domain.messages.alert.metrics import ConditionType
 from domain.messages.alert.rules import DAY, Rule
 from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
+from repositories.credits.spend_alert import OPERATING
 from repositories.credits.spend_place import first_id, open_from
 
 #: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.
@@ -154,10 +155,11 @@ LEFT JOIN ledger.accounts a ON a.path = 'org/' || r.org_id || '/credits' AND a.a
 LEFT JOIN ledger.balances b ON b.account_id = a.id AND b.stripe = 0
 """
 _USED = f"""
-SELECT r.rule, n."window", n.starts_at, n.held + n.spent + n.forced - n.refunded AS value, w.amount AS whole
+SELECT r.rule, n."window", n.starts_at, n.held + n.spent + n.forced - n.refunded AS value,
+    {OPERATING} AS whole
 FROM {_ASKED}
 JOIN ledger.controls c ON c.id = r.control_id AND c.org_id = r.org_id AND c.status <> 'closed'
-JOIN ledger.counters n ON n.control_id = c.id AND n.starts_at <= :now AND n.ends_at > :now
+JOIN ledger.counters n ON n.control_id = c.id AND n.starts_at <= :now AND n.ends_at > :now AND n.pool = 'operating'
 JOIN LATERAL unnest(c.windows, c.amounts) AS w ("window", amount) ON w."window" = n."window" AND w.amount IS NOT NULL
 """
 _SCORES = f"""

@@ -1,6 +1,6 @@
 """API keys: finding one for a request, and issuing, listing and revoking them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -215,6 +215,12 @@ async def sign_in(session: AsyncSession, key_id: str) -> bool:
     return accepted.one_or_none() is not None
 
 
+async def active_with(session: AsyncSession, org_id: str, roles: Collection[Role]) -> Sequence[str]:
+    """Return the ids of the active keys of an organization with one of these roles."""
+    whose = (ApiKey.org_id == org_id, ApiKey.role.in_([role.value for role in roles]))
+    return (await session.scalars(select(ApiKey.id).where(*whose, *_active()).order_by(ApiKey.id))).all()
+
+
 async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
     """Return whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
     query = select(ApiKey.id).where(ApiKey.id == key_id, *_active())
@@ -300,7 +306,7 @@ class Issued:
 #: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
 #: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API. With `:own` it
 #: also ends at the first key of an organization, about which there was no alert: somebody of the platform has to issue
-#: it.
+#: it. With `:people` it also ends at the key of a person who signs in by mail, because nobody else has seen a secret.
 _LINE = text(
     """
     WITH RECURSIVE keys AS NOT MATERIALIZED (
@@ -308,7 +314,7 @@ _LINE = text(
             k.created_at, k.command_id = 'bootstrap:' || k.id OR (:own AND k.org_id IS NOT NULL
                 AND NOT EXISTS (SELECT FROM api_keys o WHERE o.org_id = k.org_id AND o.created_at < k.created_at)
                 AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = 'api_key.made_by_operator:' || k.id)
-            ) AS is_first
+            ) OR (:people AND k.secret_hash IS NULL) AS is_first
         FROM api_keys k
     ), line AS (
         SELECT * FROM keys WHERE id = :key_id
@@ -321,12 +327,15 @@ _LINE = text(
 )
 
 
-async def issued(session: AsyncSession, key_id: str | None, *, first_is_own: bool = False) -> Issued | None:
+async def issued(
+    session: AsyncSession, key_id: str | None, *, first_is_own: bool = False, people_are_own: bool = False
+) -> Issued | None:
     """Return how a key was issued, of an operator or of an organization; None if there is no such key.
 
-    With `first_is_own` an organization's first key leads back to nobody of the platform.
+    With `first_is_own` an organization's first key leads back to nobody of the platform, with `people_are_own` the key
+    of a person who signs in by mail to nobody who has invited it.
     """
-    rows = (await session.execute(_LINE, {"key_id": key_id, "own": first_is_own})).all()
+    rows = (await session.execute(_LINE, {"key_id": key_id, "own": first_is_own, "people": people_are_own})).all()
     own = next((row.created_at for row in rows if row.is_own), None)
     if own is None:
         return None

@@ -9,7 +9,7 @@ from bursar._async._base import AsyncList, AsyncPage
 from bursar._async.agent import AsyncAgent
 from bursar._async.client import AsyncBursar
 from bursar._async.holds import AsyncHold
-from bursar._async.purchases import AsyncPurchase, PurchaseMethod
+from bursar._async.purchases import AsyncPurchase
 from bursar._context import context
 from bursar._errors import (
     AmbientKeyError,
@@ -88,7 +88,6 @@ __all__ = [
     "PermissionDenied",
     "PreconditionFailed",
     "Purchase",
-    "PurchaseMethod",
     "PurchaseNotApproved",
     "RateLimited",
     "ResponseInfo",

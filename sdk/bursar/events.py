@@ -343,6 +343,83 @@ class PayoutFailed(_Payout):
     """The payout was not sent; its amount was returned to the earnings."""
 
 
+class _PurchaseOrder(Model):
+    """What several types of events hold."""
+
+    purchase_order_id: str = NOT_SENT
+    external_id: str | None = None
+    agent_id: str = NOT_SENT
+    project_id: str | None = None
+    status: (
+        Literal[
+            "approved",
+            "needs_alternatives",
+            "needs_approval",
+            "declined_over_budget",
+            "declined_policy",
+            "purchased",
+            "abandoned",
+            "expired",
+            "cancelled",
+        ]
+        | str
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    code: (
+        Literal[
+            "approved",
+            "granted",
+            "over_budget",
+            "no_budget",
+            "policy",
+            "needs_alternatives",
+            "approval_required",
+            "refused",
+            "unanswered",
+        ]
+        | str
+    ) = NOT_SENT
+    budget_id: str | None = None
+    window: str | None = None
+
+
+class PurchaseOrderApproved(_PurchaseOrder):
+    """A purchase was approved; its amount is held in the budgets above the agent."""
+
+
+class PurchaseOrderNeedsAlternatives(_PurchaseOrder):
+    """A purchase needs alternatives: the agent has to look at free ones first."""
+
+
+class PurchaseOrderNeedsApproval(_PurchaseOrder):
+    """A purchase waits for the approval of a person."""
+
+
+class PurchaseOrderDeclinedOverBudget(_PurchaseOrder):
+    """A purchase was declined: it does not fit into a budget."""
+
+
+class PurchaseOrderDeclinedPolicy(_PurchaseOrder):
+    """A purchase was declined by the policy or by a person."""
+
+
+class PurchaseOrderPurchased(_PurchaseOrder):
+    """A purchase was paid for."""
+
+
+class PurchaseOrderAbandoned(_PurchaseOrder):
+    """A purchase was given up; what was held is released."""
+
+
+class PurchaseOrderExpired(_PurchaseOrder):
+    """A purchase was not made in time; what was held is released."""
+
+
+class PurchaseOrderCancelled(_PurchaseOrder):
+    """A purchase that renewed was cancelled; it does not renew any more."""
+
+
 class _SpendControl(Model):
     """What several types of events hold."""
 
@@ -475,6 +552,14 @@ class GrantUpdated(Model):
     """Fields of a grant were changed; `changed` names them."""
 
     grant_id: str = NOT_SENT
+    external_id: str | None = None
+    changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
+
+
+class PurchaseOrderUpdated(Model):
+    """Fields of a purchase_order were changed; `changed` names them."""
+
+    purchase_order_id: str = NOT_SENT
     external_id: str | None = None
     changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
@@ -790,6 +875,15 @@ BY_TYPE: dict[str, type[Model]] = {
     "payout.unknown": PayoutUnknown,
     "payout.paid": PayoutPaid,
     "payout.failed": PayoutFailed,
+    "purchase_order.approved": PurchaseOrderApproved,
+    "purchase_order.needs_alternatives": PurchaseOrderNeedsAlternatives,
+    "purchase_order.needs_approval": PurchaseOrderNeedsApproval,
+    "purchase_order.declined_over_budget": PurchaseOrderDeclinedOverBudget,
+    "purchase_order.declined_policy": PurchaseOrderDeclinedPolicy,
+    "purchase_order.purchased": PurchaseOrderPurchased,
+    "purchase_order.abandoned": PurchaseOrderAbandoned,
+    "purchase_order.expired": PurchaseOrderExpired,
+    "purchase_order.cancelled": PurchaseOrderCancelled,
     "spend_control.created": SpendControlCreated,
     "spend_control.updated": SpendControlUpdated,
     "spend_control.frozen": SpendControlFrozen,
@@ -808,6 +902,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "payment.updated": PaymentUpdated,
     "invoice.updated": InvoiceUpdated,
     "grant.updated": GrantUpdated,
+    "purchase_order.updated": PurchaseOrderUpdated,
     "invoice.created": InvoiceCreated,
     "invoice.finalized": InvoiceFinalized,
     "invoice.paid": InvoicePaid,

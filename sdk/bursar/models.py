@@ -12,6 +12,7 @@ from bursar._wire import NOT_SENT, Amount, Model
 
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
+AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
@@ -32,12 +33,27 @@ ConditionType: TypeAlias = (
 ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
-CountedType: TypeAlias = Literal["spend", "escrow"] | str
+CountedType: TypeAlias = Literal["spend", "escrow", "purchase"] | str
+DecisionCode: TypeAlias = (
+    Literal[
+        "approved",
+        "granted",
+        "over_budget",
+        "no_budget",
+        "policy",
+        "needs_alternatives",
+        "approval_required",
+        "refused",
+        "unanswered",
+    ]
+    | str
+)
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Dimension: TypeAlias = Literal["task_success", "response_time", "reliability", "collaboration", "quality"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
 DiscrepancyStatus: TypeAlias = Literal["open", "resolved"] | str
 DisputeStatus: TypeAlias = Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str
+DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 Entitlement: TypeAlias = Literal["projects", "deploys", "seats", "api_access", "custom_integrations"] | str
 Environment: TypeAlias = Literal["sandbox", "test", "live"] | str
@@ -65,6 +81,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
 Grouping: TypeAlias = Literal["action", "agent", "department", "model", "status"] | str
@@ -79,10 +96,12 @@ MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 Metric: TypeAlias = Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
+OnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
@@ -150,13 +169,29 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
+PurchaseOrderStatus: TypeAlias = (
+    Literal[
+        "approved",
+        "needs_alternatives",
+        "needs_approval",
+        "declined_over_budget",
+        "declined_policy",
+        "purchased",
+        "abandoned",
+        "expired",
+        "cancelled",
+    ]
+    | str
+)
 PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 Role: TypeAlias = (
@@ -202,6 +237,7 @@ TaskKind: TypeAlias = (
     ]
     | str
 )
+Term: TypeAlias = Literal["month", "quarter", "year"] | str
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
 TransactionType: TypeAlias = (
     Literal[
@@ -229,6 +265,7 @@ Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
+WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
 
 
@@ -763,6 +800,13 @@ class BoundsView(Model):
     currency: str | None = None
 
 
+class BudgetRemainingView(Model):
+    """What is left after the decision, in the currency of each budget; null where there is no such budget."""
+
+    daily: Amount | None = None
+    project: Amount | None = None
+
+
 class BulkStep(Model):
     """The multiplier from a quantity on."""
 
@@ -1199,7 +1243,7 @@ class CountedSpendPage(Model):
 
 
 class CountedSpendView(Model):
-    """A spend, or an escrow, that counts in a control."""
+    """A spend, an escrow or a purchase that counts in a control."""
 
     id: str
     type: CountedType = NOT_SENT
@@ -1207,6 +1251,7 @@ class CountedSpendView(Model):
     action: str = NOT_SENT
     quantity: int = NOT_SENT
     amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
     captured: Amount = NOT_SENT
     released: Amount = NOT_SENT
     refunded: Amount = NOT_SENT
@@ -1649,7 +1694,7 @@ class EconomicEntryView(Model):
     payment_method: str | None = NOT_SENT
     status: str = NOT_SENT
     alternative_action: str | None = NOT_SENT
-    budget_remaining: EntryBudgetsView = NOT_SENT
+    budget_remaining: BudgetRemainingView = NOT_SENT
 
 
 class EntitlementCheck(Model):
@@ -1687,13 +1732,6 @@ class EntryAmountView(Model):
 
     value: Amount = NOT_SENT
     currency: str = NOT_SENT
-
-
-class EntryBudgetsView(Model):
-    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
-
-    daily: Amount | None = NOT_SENT
-    project: Amount | None = NOT_SENT
 
 
 class EntryView(Model):
@@ -1985,6 +2023,28 @@ class FeedbackView(Model):
     event_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
     changed_at: datetime | None = NOT_SENT
+
+
+class FreeOptionPage(Model):
+    """FreeOptionPage."""
+
+    data: list[FreeOptionView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class FreeOptionView(Model):
+    """A free option, and what is used of its quota."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    name: str = NOT_SENT
+    category: str = NOT_SENT
+    address: str | None = NOT_SENT
+    quota: int | None = NOT_SENT
+    quota_window: QuotaWindow | None = NOT_SENT
+    used: int = NOT_SENT
+    updated_by: str = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class FundedView(Model):
@@ -2305,6 +2365,13 @@ class LevelBody(Model):
     hold_back_days: int | None = None
 
 
+class LiftView(Model):
+    """A window of a budget that a grant lifts for this purchase."""
+
+    budget_id: str = NOT_SENT
+    window: Window = NOT_SENT
+
+
 class LimitTermsView(Model):
     """One limit in a version of a control."""
 
@@ -2443,6 +2510,7 @@ class MarksView(Model):
     payments: int = NOT_SENT
     payouts: int = NOT_SENT
     projects: int = NOT_SENT
+    purchase_orders: int = NOT_SENT
     purchases: int = NOT_SENT
     subscriptions: int = NOT_SENT
     webhook_endpoints: int = NOT_SENT
@@ -2529,6 +2597,14 @@ class MeterView(Model):
     created_at: datetime = NOT_SENT
     charged_at: datetime | None = NOT_SENT
     closed_at: datetime | None = NOT_SENT
+
+
+class MethodFeeView(Model):
+    """What a payment is expected to cost beside its amount."""
+
+    share: Amount = NOT_SENT
+    fixed: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
 
 
 class MetricView(Model):
@@ -2815,6 +2891,36 @@ class PaymentPage(Model):
     next_cursor: str | None = None
 
 
+class PaymentPolicyPage(Model):
+    """PaymentPolicyPage."""
+
+    data: list[PaymentPolicyView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PaymentPolicyView(Model):
+    """A payment policy."""
+
+    id: str | None
+    organization_id: str = NOT_SENT
+    subject: PolicySubjectView = NOT_SENT
+    version: int = NOT_SENT
+    currency: str = NOT_SENT
+    free_first: FreeFirst = NOT_SENT
+    free_first_above: Amount | None = NOT_SENT
+    methods: list[MethodKind] = NOT_SENT
+    order: list[MethodKind] = NOT_SENT
+    crypto: PolicyCryptoView = NOT_SENT
+    vendors: PolicyNamesView = NOT_SENT
+    categories: PolicyNamesView = NOT_SENT
+    per_purchase: Amount | None = NOT_SENT
+    approval_above: Amount | None = NOT_SENT
+    two_persons_above: Amount | None = NOT_SENT
+    answer_within: str = NOT_SENT
+    updated_by: str | None = NOT_SENT
+    updated_at: datetime | None = NOT_SENT
+
+
 class PaymentTimeline(Model):
     """A page of the steps of a payment, in order."""
 
@@ -2994,6 +3100,30 @@ class PlanView(Model):
     limits: TierLimitsView = NOT_SENT
     trial_days: int = NOT_SENT
     per_seat: bool = NOT_SENT
+
+
+class PolicyCryptoView(Model):
+    """Which coins are preferred, and why."""
+
+    primary: MethodKind | None = NOT_SENT
+    reasoning: str | None = NOT_SENT
+    fallbacks: list[MethodKind] = NOT_SENT
+    wallet_creation: WalletCreation = NOT_SENT
+
+
+class PolicyNamesView(Model):
+    """Names to buy from or in."""
+
+    allowed: list[str] = NOT_SENT
+    refused: list[str] = NOT_SENT
+
+
+class PolicySubjectView(Model):
+    """What a policy is for."""
+
+    type: PolicySource = NOT_SENT
+    id: str | None
+    name: str | None = NOT_SENT
 
 
 class PortalView(Model):
@@ -3192,11 +3322,48 @@ class PurchaseActionView(Model):
     effect: PurchaseEffectView | None = NOT_SENT
 
 
+class PurchaseAlternativeView(Model):
+    """Something else that the agent has looked at."""
+
+    name: str = NOT_SENT
+    url: str | None = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    fits: bool = NOT_SENT
+    why: str = NOT_SENT
+
+
 class PurchaseAnswer(Model):
     """The result of buying an agent."""
 
     purchase: AgentPurchaseView | None = NOT_SENT
     payment: PaymentView | None = None
+
+
+class PurchaseAttemptView(Model):
+    """One try to pay."""
+
+    number: int = NOT_SENT
+    method: str = NOT_SENT
+    status: AttemptStatus = NOT_SENT
+    amount: Amount | None = NOT_SENT
+    fee: Amount | None = NOT_SENT
+    reference: str | None = NOT_SENT
+    receipt_url: str | None = NOT_SENT
+    begun_by: str = NOT_SENT
+    begun_at: datetime = NOT_SENT
+    result_at: datetime | None = NOT_SENT
+
+
+class PurchaseDecisionView(Model):
+    """Why an order has its status."""
+
+    code: DecisionCode = NOT_SENT
+    budget_id: str | None = NOT_SENT
+    window: Window | None = NOT_SENT
+    remaining: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
+    sentence: str = NOT_SENT
 
 
 class PurchaseEffectView(Model):
@@ -3206,6 +3373,96 @@ class PurchaseEffectView(Model):
     used: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     status: PurchaseStatus = NOT_SENT
+
+
+class PurchaseGrantView(Model):
+    """What one person has decided."""
+
+    principal: str = NOT_SENT
+    granted: bool = NOT_SENT
+    reason: str | None = NOT_SENT
+    at: datetime = NOT_SENT
+
+
+class PurchaseMethodPage(Model):
+    """PurchaseMethodPage."""
+
+    data: list[PurchaseMethodView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PurchaseMethodView(Model):
+    """A declared method."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    name: str = NOT_SENT
+    label: str = NOT_SENT
+    kind: MethodKind = NOT_SENT
+    available: bool = NOT_SENT
+    why_not: str | None = NOT_SENT
+    fee: MethodFeeView | None = NOT_SENT
+    attempts: int = NOT_SENT
+    succeeded: int = NOT_SENT
+    updated_by: str = NOT_SENT
+    updated_at: datetime = NOT_SENT
+
+
+class PurchaseOrderMethodView(Model):
+    """A method that the purchase can be paid with, in the order of the policy."""
+
+    method: str = NOT_SENT
+    label: str = NOT_SENT
+    available: bool = NOT_SENT
+    why_not: str | None = NOT_SENT
+
+
+class PurchaseOrderPage(Model):
+    """PurchaseOrderPage."""
+
+    data: list[PurchaseOrderView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class PurchaseOrderView(Model):
+    """A purchase order: what is to be bought, what was decided, and what became of it."""
+
+    external_id: str | None = NOT_SENT
+    metadata: dict[str, str] = NOT_SENT
+    id: str
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    project_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    status: PurchaseOrderStatus = NOT_SENT
+    item: str = NOT_SENT
+    vendor: str = NOT_SENT
+    category: str = NOT_SENT
+    why: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    term: Term | None = NOT_SENT
+    alternatives: list[PurchaseAlternativeView] = NOT_SENT
+    pool: DrawnPool = NOT_SENT
+    on_limit: OnLimit = NOT_SENT
+    lifts: list[LiftView] = NOT_SENT
+    decision: PurchaseDecisionView = NOT_SENT
+    methods: list[PurchaseOrderMethodView] = NOT_SENT
+    budget_remaining: BudgetRemainingView = NOT_SENT
+    digest: str = NOT_SENT
+    persons: int = NOT_SENT
+    grants: list[PurchaseGrantView] = NOT_SENT
+    answer_by: datetime | None = NOT_SENT
+    held_until: datetime | None = NOT_SENT
+    renews_at: datetime | None = NOT_SENT
+    attempts: list[PurchaseAttemptView] = NOT_SENT
+    spent: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    alternative_action: str | None = NOT_SENT
+    saved: Amount | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
 
 
 class PurchasePage(Model):
@@ -3376,11 +3633,13 @@ class RefusalView(Model):
     id: str
     reason: str = NOT_SENT
     window: Window | None = NOT_SENT
+    pool: str | None = NOT_SENT
     limit: Amount | None = NOT_SENT
     remaining: Amount | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
     action: str = NOT_SENT
     amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
     agent_id: str | None = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT

@@ -19,6 +19,7 @@ ConditionType: TypeAlias = (
 )
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
+DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
 EventType: TypeAlias = (
     Literal[
@@ -33,11 +34,14 @@ EventType: TypeAlias = (
     ]
     | str
 )
+FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
+OnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 Permission: TypeAlias = (
@@ -84,10 +88,12 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
+QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -106,9 +112,11 @@ Role: TypeAlias = (
 )
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
+Term: TypeAlias = Literal["month", "quarter", "year"] | str
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
+WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
 
 
@@ -230,6 +238,13 @@ class LevelBody(TypedDict, total=False):
     hold_back_days: int | None
 
 
+class LiftSet(TypedDict, total=False):
+    """A window of a budget that does not refuse this purchase. The purchase still counts in it."""
+
+    budget_id: Required[str]
+    window: Required[Window]
+
+
 class LimitSet(TypedDict, total=False):
     """What may be spent in one window. `amount`, `uses` or both are required."""
 
@@ -268,6 +283,14 @@ class ListedTerms(TypedDict, total=False):
     milestones: CountBounds | None
 
 
+class MethodFeeSet(TypedDict, total=False):
+    """What a payment is expected to cost beside its amount: a share of it, and a fixed part."""
+
+    share: AmountLike
+    fixed: AmountLike | None
+    currency: str | None
+
+
 class MilestoneBody(TypedDict, total=False):
     """A milestone: a part of the work with its own price."""
 
@@ -292,6 +315,29 @@ class PlanPriceSet(TypedDict, total=False):
     price_id: str | None
 
 
+class PolicyCryptoSet(TypedDict, total=False):
+    """Which coins are preferred, and why."""
+
+    primary: MethodKind | None
+    reasoning: str | None
+    fallbacks: Sequence[MethodKind]
+    wallet_creation: WalletCreation
+
+
+class PolicyNamesSet(TypedDict, total=False):
+    """Names to buy from or in. Case and extra spaces do not count."""
+
+    allowed: Sequence[str]
+    refused: Sequence[str]
+
+
+class PolicySubjectSet(TypedDict, total=False):
+    """What a policy is for."""
+
+    type: Required[PolicyScope]
+    id: str | None
+
+
 class PriceBounds(TypedDict, total=False):
     """The lowest and the highest price that is accepted; a price in another currency is outside of the bounds."""
 
@@ -306,6 +352,16 @@ class PricingCreate(TypedDict, total=False):
     model: PricingModel
     amount: AmountLike | None
     currency: str
+
+
+class PurchaseAlternativeSet(TypedDict, total=False):
+    """Something else that the agent has looked at."""
+
+    name: Required[str]
+    url: str | None
+    cost: AmountLike | None
+    fits: bool
+    why: str | None
 
 
 class QuietHours(TypedDict, total=False):

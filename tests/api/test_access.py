@@ -124,6 +124,18 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
     ),
     ("POST", "/departments"): (Permission.MANAGE_SPENDING, {"name": "a", "organization_id": f"org_{NOBODY}"}),
+    ("PUT", "/payment-policies"): (
+        Permission.MANAGE_SPENDING,
+        {"subject": {"type": "organization"}, "organization_id": f"org_{NOBODY}"},
+    ),
+    ("PUT", "/free-options"): (
+        Permission.MANAGE_SPENDING,
+        {"name": "a", "category": "a", "organization_id": f"org_{NOBODY}"},
+    ),
+    ("PUT", "/purchase-methods"): (
+        Permission.MANAGE_SPENDING,
+        {"name": "a", "label": "a", "kind": "card", "organization_id": f"org_{NOBODY}"},
+    ),
     ("POST", "/projects/deployment/purchase-slot"): (Permission.PAY, {}),
     ("POST", "/usage/events"): (Permission.METER, {"specversion": "1.0", "id": "a", "source": "a", "type": "a"}),
     ("POST", "/usage/estimate"): (Permission.READ, {"model": "nobody's", "usage": {"input_tokens": 1}}),
@@ -335,6 +347,9 @@ OBJECTS = {
     ("GET", "/credits/reservations/{reservation_id}"),
     *(("GET", f"/credits/spends/{{spend_id}}{path}") for path in ("", "/refunds")),
     ("POST", "/departments/{department_id}/close"),
+    ("DELETE", "/payment-policies/{policy_id}"),
+    ("DELETE", "/free-options/{option_id}"),
+    ("DELETE", "/purchase-methods/{purchase_method_id}"),
     ("GET", "/contracts/{contract_id}"),
     ("POST", "/contracts/{contract_id}/acceptance"),
     *(
@@ -398,6 +413,7 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
         ),
+        *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         *("/marketplace/library", "/referrals"),
@@ -481,6 +497,11 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     department = good(await stranger.owner.post("/departments", {"name": "hidden"}), 201)
     run = {"type": "run", "id": "hidden"}
     control = good(await stranger.owner.post("/spend-controls", {"subject": run}), 201)
+    policy = good(await stranger.owner.ask("PUT", "/payment-policies", json={"subject": {"type": "organization"}}))
+    hidden_option = {"name": "hidden", "category": "hidden"}
+    option = good(await stranger.owner.ask("PUT", "/free-options", json=hidden_option))
+    method = {"name": "hidden", "label": "hidden", "kind": "card"}
+    purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
@@ -512,6 +533,9 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "slug": project["slug"],
         "department_id": department["id"],
         "control_id": control["id"],
+        "policy_id": policy["id"],
+        "option_id": option["id"],
+        "purchase_method_id": purchase_method["id"],
         "reservation_id": reservation["id"],
         "spend_id": reservation["id"],
         "invoice_id": invoice["id"],
@@ -697,6 +721,7 @@ BILLING = (
     "/billing/payouts/preview",
     "/billing/payouts/schedule",
     "/referrals",
+    "/payment-policies",
     "/alerts",
     "/alert-rules",
     "/alert-rules/{rule_id}",
@@ -733,6 +758,7 @@ READ_BY_AGENTS = {
     *(f"/reputation/{path}/{{agent_id}}" for path in ("score", "history", "peers", "levels")),
     *("/reputation/leaderboard", "/reputation/feedback", "/reputation/levels"),
     "/reputation/clients/{organization_id}",
+    *("/payment-policies/effective", "/free-options", "/purchase-methods"),
 }
 
 
@@ -817,6 +843,12 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/projects?organization_id={org_id}", None),
         ("POST", "/departments", {"name": "x", "organization_id": org_id}),
         ("GET", f"/departments?organization_id={org_id}", None),
+        ("PUT", "/payment-policies", {"subject": {"type": "agent", "id": foreign["agent_id"]}}),
+        ("PUT", "/payment-policies", {"subject": {"type": "organization", "id": org_id}}),
+        ("GET", f"/payment-policies?organization_id={org_id}", None),
+        ("GET", f"/payment-policies/effective?agent_id={foreign['agent_id']}", None),
+        ("GET", f"/free-options?organization_id={org_id}", None),
+        ("GET", f"/purchase-methods?organization_id={org_id}", None),
         ("POST", "/spend-controls", {"subject": {"type": "run", "id": "x"}, "organization_id": org_id}),
         ("GET", f"/spend-controls?organization_id={org_id}", None),
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
@@ -851,6 +883,7 @@ async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, f
     tables = (
         *("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys"),
         *("departments", "ledger.controls", "ledger.control_versions"),
+        *("payment_policies", "free_options", "purchase_methods"),
         *("usage_events", "usage_days", "meters", "meter_days", "pricing_agents", "pricing_quotes"),
         *("reputation_events", "reputation_scores", "reputation_agents", "reputation_feedback"),
         *("reputation_clients", "reputation_client_events"),

@@ -95,7 +95,7 @@ def test_what_was_made_and_can_be_read_is_located() -> None:
     versioned = {path.removeprefix("/api/v1") for path, named in headers.items() if "ETag" in named}
     assert versioned == {
         *("/agents", "/contracts", "/escrows", "/payments", "/projects", "/organizations"),
-        *("/billing/invoices", "/credits/grants"),
+        *("/billing/invoices", "/credits/grants", "/purchase-orders"),
     }
 
 

@@ -284,9 +284,10 @@ async def test_a_spend_has_to_fit_into_what_stands_above_each_of_its_subjects(
 async def test_spend_reads_as_little_of_many_controls_as_of_few(fresh_database_urls: DatabaseUrls) -> None:
     """Runs may have a control each, and nobody closes it."""
     acts = {
-        "charge": "ledger.charge_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL, $4)",
+        "charge": "ledger.charge_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL,"
+        " 'operating', 'refuse', $4)",
         "reserve": "ledger.authorize_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL, $5, false,"
-        " $4)",
+        " 'operating', 'refuse', $4)",
     }
     owner = await asyncpg.connect(fresh_database_urls.owner)
     async with open_books(fresh_database_urls.platform, clients=1) as books:

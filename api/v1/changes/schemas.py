@@ -27,6 +27,7 @@ class MarksView(ResponseModel):
     payments: int = Field(description="Payments and their refunds.")
     payouts: int
     projects: int = Field(description="Projects and their deployments.")
+    purchase_orders: int = Field(description="What agents want to buy outside.")
     purchases: int = Field(description="Agents that the organization has bought.")
     subscriptions: int
     webhook_endpoints: int

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api.csv_files import cell
 from api.fields import Exact, ResponseModel
+from api.v1.purchase_orders.schemas import BudgetRemainingView
 from domain.budgets.economics import Entry, TransactionType
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
@@ -24,13 +25,6 @@ class EntryAmountView(ResponseModel):
 
     value: Exact
     currency: str
-
-
-class EntryBudgetsView(ResponseModel):
-    """What was left of the budgets above the agent, each in its own currency; null where there was none."""
-
-    daily: Exact | None
-    project: Exact | None
 
 
 class EconomicEntryView(ResponseModel):
@@ -57,7 +51,7 @@ class EconomicEntryView(ResponseModel):
     payment_method: str | None = Field(description="The name of a declared method, or `credits`.")
     status: str = Field(description="The result, such as `succeeded`, `declined_over_budget` or `refunded`.")
     alternative_action: str | None = Field(description="What the agent did instead.")
-    budget_remaining: EntryBudgetsView
+    budget_remaining: BudgetRemainingView
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
@@ -77,7 +71,7 @@ class EconomicEntryView(ResponseModel):
             payment_method=entry.payment_method,
             status=entry.status,
             alternative_action=entry.alternative_action,
-            budget_remaining=EntryBudgetsView(
+            budget_remaining=BudgetRemainingView(
                 daily=entry.budget_remaining.get("daily"), project=entry.budget_remaining.get("project")
             ),
         )

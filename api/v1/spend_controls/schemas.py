@@ -40,8 +40,8 @@ from domain.credits.spend.control import (
     shown_amount,
 )
 from domain.credits.spend.presentation import Counted, LimitState, limit_states
-from ledger.spends import FUND_ESCROW
-from models.credits.spend import EscrowCount, Spend, SpendRefusal
+from ledger.spends import FUND_ESCROW, PURCHASE_ORDER
+from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 
 _Uses = Annotated[Whole, Field(ge=0, le=MAX_USES)]
@@ -301,29 +301,32 @@ class ControlVersionView(ResponseModel):
 
 
 class CountedType(StrEnum):
-    """What counts in a control: a charge or reservation of credits, or an escrow that was funded from them."""
+    """What counts in a control: a charge or reservation of credits, an escrow, or a purchase outside."""
 
     SPEND = "spend"
     ESCROW = "escrow"
+    PURCHASE = "purchase"
 
 
 class CountedSpendView(ResponseModel):
-    """A spend, or an escrow, that counts in a control."""
+    """A spend, an escrow or a purchase that counts in a control."""
 
-    id: str = Field(description="Of the spend (`spd_…`) or of the escrow (`esc_…`).")
+    id: str = Field(description="Of the spend (`spd_…`), the escrow (`esc_…`) or the purchase order (`po_…`).")
     type: CountedType
     status: str = Field(
         description=(
-            "Of an escrow: `reserved` while it holds credits, then `captured`, or `released` if it has paid nothing."
+            "Of an escrow or a purchase: `reserved` while something is held, then `captured`, or `released` if nothing "
+            "was paid."
         )
     )
     action: str
     quantity: int
-    amount: Exact = Field(description="The amount, in credits.")
+    amount: Exact
+    currency: str = Field(description="What the amounts are in: `CREDIT`, or the currency of a purchase.")
     captured: Exact = Field(
         description=(
-            "In credits; of an escrow, what it has paid out. `captured` and `released` are parts of `amount`, "
-            "`refunded` is one of `captured`."
+            "Of an escrow, what it has paid out. `captured` and `released` are parts of `amount`, `refunded` is one of "
+            "`captured`."
         )
     )
     released: Exact = Field(description="Of an escrow, what it has refunded.")
@@ -339,21 +342,28 @@ class CountedSpendView(ResponseModel):
     expires_at: datetime | None
 
     @classmethod
-    def of(cls, row: Spend | EscrowCount, counted_minor: int, currency: str) -> "CountedSpendView":
+    def of(cls, row: Spend | EscrowCount | PurchaseCount, counted_minor: int, currency: str) -> "CountedSpendView":
         """Show a row."""
         shared = ("agent_id", "department_id", "project_id", "key_id", "principal", "at")
         own: dict[str, Any]
+        asset = CREDIT
         if isinstance(row, Spend):
             own = {"id": uuid_id("spd", row.id), "type": CountedType.SPEND, "expires_at": row.held_until}
             own |= {name: getattr(row, name) for name in ("status", "action", "quantity", "run_id")}
             parts = (row.captured, row.released, row.refunded)
-        else:
+        elif isinstance(row, EscrowCount):
             own = {"id": row.escrow_id, "type": CountedType.ESCROW, "expires_at": None, "run_id": None}
             own |= {"status": row.status, "action": FUND_ESCROW, "quantity": 1}
             parts = (row.spent, row.returned, 0)
-        captured, released, refunded = (format_amount(part, CREDIT) for part in parts)
+        else:
+            asset = row.asset
+            own = {"id": row.order_id, "type": CountedType.PURCHASE, "expires_at": None, "run_id": None}
+            own |= {"status": row.status, "action": PURCHASE_ORDER, "quantity": 1}
+            parts = (row.spent, row.returned, row.refunded)
+        captured, released, refunded = (format_amount(part, asset) for part in parts)
         return cls(
-            amount=format_amount(row.amount, CREDIT),
+            amount=format_amount(row.amount, asset),
+            currency=asset,
             captured=captured,
             released=released,
             refunded=refunded,
@@ -369,11 +379,13 @@ class RefusalView(ResponseModel):
     id: str
     reason: str = Field(description="`limit`, `uses`, `per_spend`, `frozen` or `rate`.")
     window: Window | None
+    pool: str | None = Field(description="The pool of the window: `operating`, `reserve`, `emergency` or `allowance`.")
     limit: Exact | None = Field(description="The limit that refused it, in the control's currency or in uses.")
     remaining: Exact | None
     resets_at: datetime | None
     action: str
-    amount: Exact = Field(description="The amount of the spend, in credits.")
+    amount: Exact = Field(description="The amount of the spend.")
+    currency: str = Field(description="What the amount is in: `CREDIT`, or the currency of a purchase.")
     agent_id: str | None
     department_id: str | None
     project_id: str | None
@@ -396,7 +408,9 @@ class RefusalView(ResponseModel):
             limit=shown(row.limit_amount),
             remaining=shown(row.remaining),
             resets_at=row.resets_at,
-            amount=format_amount(row.amount, CREDIT),
+            pool=row.pool,
+            amount=format_amount(row.amount, row.spend_asset),
+            currency=row.spend_asset,
             **{name: getattr(row, name) for name in names},
         )
 

@@ -46,6 +46,8 @@ class Kind:
 
 #: Of a signature in a session that somebody else's link opened; its subject is the escrow.
 SIGNED_BY_LINK = "escrow.signed_by_link"
+#: Of a free option whose quota is nearly used; its subject is the option.
+FREE_QUOTA = "free_quota"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -63,6 +65,7 @@ KINDS: Mapping[str, Kind] = {
     "api_key.made_by_operator": _KEY,
     "api_key.made_for_signatory": _KEY,
     "approval.requested": Kind(closed_by="its decision"),
+    "approval_waiting": Kind(closed_by="the answer, or the end of the time to answer"),
     "billing.invoice_failed": Kind(closed_by=OPERATOR),
     "billing.other_currency": Kind(closed_by=OPERATOR),
     "budget_80_percent": Kind(closed_by=_WINDOW),
@@ -76,12 +79,15 @@ KINDS: Mapping[str, Kind] = {
     "earnings.not_recovered": Kind(closed_by=OPERATOR),
     "earnings.recovered": _TOLD,
     "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
+    "emergency_draw": Kind(closed_by=ORGANIZATION),
     "escrow.api_was_away": _BY_HAND,
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
     SIGNED_BY_LINK: _KEY,
     "escrow.start_refused": _BY_HAND,
+    "forced_spend": Kind(closed_by=ORGANIZATION),
     "fraud_suspected": _BY_HAND,
+    FREE_QUOTA: Kind(closed_by="its first use in a later window, or its organization"),
     "invoice.books_refused": _REFUSED,
     "invoice.stuck": Kind(closed_by="its next step"),
     "invoice.waits_for_operator": Kind(closed_by="the operator's decision"),
@@ -120,10 +126,12 @@ KINDS: Mapping[str, Kind] = {
     "payout.waiting_for_funds": Kind(closed_by=_SENT),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "purchase_unknown": Kind(closed_by="the result of the attempt"),
     "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
     "reconciliation.failed": Kind(closed_by="a later run that covers the window"),
     "reconciliation.incomplete": Kind(closed_by="the next run of the provider"),
     "referral.taken_back": _TOLD,
+    "reserve_low": Kind(closed_by=ORGANIZATION),
     "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),
     "spend.refused": Kind(closed_by=_WINDOW),

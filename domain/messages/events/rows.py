@@ -111,7 +111,10 @@ _SCORE = {
     "day": code("The day that the night ended.", "2026-03-01"),
 }
 
-_WRITTEN_ON = {"contract": "ctr", "escrow": "esc", "payment": "pay", "invoice": "inv", "grant": "lot"}
+_WRITTEN_ON = {
+    **{"contract": "ctr", "escrow": "esc", "payment": "pay", "invoice": "inv", "grant": "lot"},
+    "purchase_order": "por",
+}
 #: Nouns that can be changed, with the prefixes of their ids, and what can be changed of each.
 CHANGEABLE = {
     "organization": ("org", ("metadata", "external_id", "name")),

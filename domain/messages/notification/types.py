@@ -317,6 +317,14 @@ TYPES: Sequence[NotificationType] = (
         },
     ),
     NotificationType(
+        name="purchase_approval",
+        sentence="A purchase of an agent waits for an approval.",
+        audience=_MONEY,
+        defaults=_all(_I, Role.OWNER, Role.ADMIN, Role.FINANCE),
+        must_reach=True,
+        alerts=frozenset({"approval_waiting"}),
+    ),
+    NotificationType(
         name="credit_limit",
         sentence="A limit or the credits are nearly used up, or are used up.",
         audience=_PEOPLE,
@@ -325,7 +333,7 @@ TYPES: Sequence[NotificationType] = (
             {
                 *("spend.threshold", "spend.burst", "spend.refused", "credits.exhausted"),
                 *("credits.auto_topup_cap", "credits.auto_topup_failed", "credits.auto_topup_off"),
-                *("low_credit_balance", "budget_80_percent"),
+                *("low_credit_balance", "budget_80_percent", "free_quota", "reserve_low"),
             }
         ),
         mailed=frozenset({"budget_80_percent"}),

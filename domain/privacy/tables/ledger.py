@@ -69,9 +69,9 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "id org_id subject_id parent_id path",
-            FINANCIAL: "asset amounts uses per_spend",
+            FINANCIAL: "asset amounts uses per_spend reserve emergency carry_over may_draw_reserve",
             TECHNICAL: "kind subject_kind zone week_starts status version windows hard thresholds_e4 starts_at ends_at "
-            "created_at",
+            "pools_of emergency_until created_at",
         },
     ),
     "ledger.counters": Place(
@@ -79,8 +79,8 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "id org_id control_id",
-            FINANCIAL: "amount uses held spent refunded forced uses_spent",
-            TECHNICAL: "window starts_at ends_at",
+            FINANCIAL: "amount uses carried moved held spent refunded forced uses_spent",
+            TECHNICAL: "window starts_at ends_at pool",
         },
     ),
     "ledger.spends": Place(
@@ -116,6 +116,29 @@ TABLES: Mapping[str, Place] = {
         },
         WHO_DECIDED,
     ),
+    "ledger.purchase_counts": Place(
+        "what purchases outside count in what may be spent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "order_id org_id id agent_id department_id project_id key_id counted_in",
+            CONTACT: "principal",
+            FINANCIAL: "asset amount spent returned refunded counted",
+            TECHNICAL: "number pool forced at changed_at",
+        },
+        WHO_DECIDED,
+    ),
+    "ledger.pool_moves": Place(
+        "who moved what from one pool of a budget into another, and why",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id control_id from_counter to_counter command_id",
+            CONTACT: "moved_by",
+            FREE_TEXT: "reason",
+            FINANCIAL: "amount",
+            TECHNICAL: "from_pool to_pool at",
+        },
+        WHO_DECIDED,
+    ),
     "ledger.refusals": Place(
         "which spends were refused, and why",
         WITH_THE_BOOKS,
@@ -123,8 +146,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id idempotency_key control_id subject_id agent_id department_id project_id run_id "
             "key_id",
             CONTACT: "principal",
-            FINANCIAL: "asset limit_amount remaining amount available",
-            TECHNICAL: "request_hash reason subject_kind window window_starts_at resets_at action at",
+            FINANCIAL: "asset limit_amount remaining amount spend_asset available",
+            TECHNICAL: "request_hash reason subject_kind window window_starts_at resets_at action pool at",
         },
         WHO_DECIDED,
     ),
@@ -145,8 +168,9 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "control_id org_id parent_id command_id",
             CONTACT: "changed_by",
             FREE_TEXT: "reason",
-            FINANCIAL: "amounts uses per_spend",
-            TECHNICAL: "version status windows hard thresholds_e4 starts_at ends_at request_hash changed_at",
+            FINANCIAL: "amounts uses per_spend reserve emergency carry_over may_draw_reserve",
+            TECHNICAL: "version status windows hard thresholds_e4 starts_at ends_at pools_of emergency_until "
+            "request_hash changed_at",
         },
         WHO_DECIDED,
     ),

@@ -1,9 +1,10 @@
 """The client: the API's resources, holds, and metered functions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
+from bursar import params
 from bursar._async.holds import AsyncHold
 from bursar._async.metered import metered
 from bursar._async.purchases import AsyncPurchase
@@ -77,7 +78,7 @@ class AsyncBursar(AsyncResources):
         agent_id: str | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         term: Literal["month", "quarter", "year"] | Omitted = OMITTED,
-        alternatives: Sequence[Mapping[str, Any]] | Omitted = OMITTED,
+        alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
         pool: Literal["operating", "reserve", "emergency"] | Omitted = OMITTED,
         on_limit: Literal["refuse", "ask", "reserve"] | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,

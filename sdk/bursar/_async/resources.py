@@ -4165,6 +4165,216 @@ class AsyncEconomics:
         )
 
 
+class AsyncPaymentPolicies:
+    """Operations on payment policies."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set_payment_policy(
+        self,
+        *,
+        subject: params.PolicySubjectSet,
+        currency: str | Omitted = OMITTED,
+        free_first: params.FreeFirst | Omitted = OMITTED,
+        free_first_above: AmountLike | None | Omitted = OMITTED,
+        methods: Sequence[params.MethodKind] | Omitted = OMITTED,
+        crypto: params.PolicyCryptoSet | Omitted = OMITTED,
+        vendors: params.PolicyNamesSet | Omitted = OMITTED,
+        categories: params.PolicyNamesSet | Omitted = OMITTED,
+        per_purchase: AmountLike | None | Omitted = OMITTED,
+        approval_above: AmountLike | None | Omitted = OMITTED,
+        two_persons_above: AmountLike | None | Omitted = OMITTED,
+        answer_within: timedelta | str | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PaymentPolicyView:
+        """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
+
+        Of the policies of an agent, its project and its organization, the nearest one holds, and the others do not.
+        """
+        return await self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.set_payment_policy",
+            "PUT",
+            "/api/v1/payment-policies",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "subject": subject,
+                "currency": currency,
+                "free_first": free_first,
+                "free_first_above": free_first_above,
+                "methods": methods,
+                "crypto": crypto,
+                "vendors": vendors,
+                "categories": categories,
+                "per_purchase": per_purchase,
+                "approval_above": approval_above,
+                "two_persons_above": two_persons_above,
+                "answer_within": answer_within,
+                "version": version,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        organization_id: str | Omitted = OMITTED,
+        subject_type: Literal["organization", "project", "agent"] | str | Omitted = OMITTED,
+        subject_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.PaymentPolicyView]:
+        """List the payment policies that were set, newest first.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.PaymentPolicyView,
+            "payment_policies.list",
+            "/api/v1/payment-policies",
+            {
+                "organization_id": organization_id,
+                "subject_type": subject_type,
+                "subject_id": subject_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get_effective(
+        self,
+        *,
+        agent_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.PaymentPolicyView:
+        """Read the policy that holds: the agent's, else the project's, else the organization's, else the default."""
+        return await self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.get_effective",
+            "GET",
+            "/api/v1/payment-policies/effective",
+            query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
+        )
+
+    async def delete_payment_policy(self, policy_id: str) -> None:
+        """Delete a payment policy. The next nearest one holds from now on."""
+        await self._caller.send(
+            "payment_policies.delete_payment_policy", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}"
+        )
+
+
+class AsyncFreeOptions:
+    """Operations on free options."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set(
+        self,
+        *,
+        name: str,
+        category: str,
+        address: str | None | Omitted = OMITTED,
+        quota: int | None | Omitted = OMITTED,
+        quota_window: params.QuotaWindow | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.FreeOptionView:
+        """Add a free option to the catalogue, or replace the one of that name.
+
+        Policies with `require` answer purchases of its category with it. Its use is counted when a purchase is abandoned for it, and an alert is raised when 80 % of its quota is used.
+        """
+        return await self._caller.ask(
+            models.FreeOptionView,
+            "free_options.set",
+            "PUT",
+            "/api/v1/free-options",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "category": category,
+                "address": address,
+                "quota": quota,
+                "quota_window": quota_window,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.FreeOptionPage:
+        """List the free options by category and name. All are on one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
+        return await self._caller.ask(
+            models.FreeOptionPage,
+            "free_options.list",
+            "GET",
+            "/api/v1/free-options",
+            query={"organization_id": organization_id},
+        )
+
+    async def delete(self, option_id: str) -> None:
+        """Remove a free option from the catalogue. An alert on its quota is resolved."""
+        await self._caller.send("free_options.delete", "DELETE", f"/api/v1/free-options/{segment(option_id)}")
+
+
+class AsyncPurchaseMethods:
+    """Operations on purchase methods."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set(
+        self,
+        *,
+        name: str,
+        label: str,
+        kind: params.MethodKind,
+        fee: params.MethodFeeSet | None | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseMethodView:
+        """Declare a method that the organization pays with outside, or replace the one of that name.
+
+        It is not connected: whoever pays with it reports the attempt. What was counted of its attempts stays.
+        """
+        return await self._caller.ask(
+            models.PurchaseMethodView,
+            "purchase_methods.set",
+            "PUT",
+            "/api/v1/purchase-methods",
+            keyed=True,
+            key=idempotency_key,
+            body={"name": name, "label": label, "kind": kind, "fee": fee, "organization_id": organization_id},
+        )
+
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PurchaseMethodPage:
+        """List the declared methods by name. All are on one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
+        return await self._caller.ask(
+            models.PurchaseMethodPage,
+            "purchase_methods.list",
+            "GET",
+            "/api/v1/purchase-methods",
+            query={"organization_id": organization_id},
+        )
+
+    async def delete(self, purchase_method_id: str) -> None:
+        """Delete a declared method, with what was counted of its attempts."""
+        await self._caller.send(
+            "purchase_methods.delete", "DELETE", f"/api/v1/purchase-methods/{segment(purchase_method_id)}"
+        )
+
+
 class AsyncExchangeRates:
     """Operations on exchange rates."""
 
@@ -4216,6 +4426,277 @@ class AsyncExchangeRates:
             "exchange_rates.list",
             "/api/v1/exchange-rates",
             {"from": from_, "to": to, "quote": quote, "limit": limit, "cursor": cursor},
+        )
+
+
+class AsyncPurchaseOrders:
+    """Operations on purchase orders."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        agent_id: str,
+        item: str,
+        vendor: str,
+        category: str,
+        amount: AmountLike,
+        currency: str,
+        why: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+        term: params.Term | None | Omitted = OMITTED,
+        alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
+        pool: params.DrawnPool | Omitted = OMITTED,
+        on_limit: params.OnLimit | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
+
+        An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
+        """
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.create",
+            "POST",
+            "/api/v1/purchase-orders",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "external_id": external_id,
+                "metadata": metadata,
+                "agent_id": agent_id,
+                "project_id": project_id,
+                "item": item,
+                "vendor": vendor,
+                "category": category,
+                "amount": amount,
+                "currency": currency,
+                "term": term,
+                "alternatives": alternatives,
+                "pool": pool,
+                "on_limit": on_limit,
+                "why": why,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[
+            Literal[
+                "approved",
+                "needs_alternatives",
+                "needs_approval",
+                "declined_over_budget",
+                "declined_policy",
+                "purchased",
+                "abandoned",
+                "expired",
+                "cancelled",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: Mapping[str, str] | Omitted = OMITTED,
+    ) -> AsyncList[models.PurchaseOrderView]:
+        """List purchase orders, newest first. An agent's key sees those of its agent.
+
+        A member's key that is attributed to a department or a project sees those of that.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.PurchaseOrderView,
+            "purchase_orders.list",
+            "/api/v1/purchase-orders",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "q": q,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "metadata": metadata,
+            },
+        )
+
+    async def get(self, purchase_order_id: str) -> models.PurchaseOrderView:
+        """Read one purchase order. Its `ETag` is the version of your own `external_id` and `metadata`."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.get",
+            "GET",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}",
+        )
+
+    async def update(
+        self,
+        purchase_order_id: str,
+        *,
+        if_match: str,
+        external_id: str | None | Omitted = OMITTED,
+        metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Change your own `external_id` and `metadata` of a purchase order."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.update",
+            "PATCH",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}",
+            keyed=True,
+            key=idempotency_key,
+            headers={"if-match": if_match},
+            body={"external_id": external_id, "metadata": metadata},
+        )
+
+    async def attempt(
+        self, purchase_order_id: str, *, method: str, idempotency_key: str | None = None
+    ) -> models.PurchaseOrderView:
+        """Note an attempt to pay before it is made. Another one can begin when its result is known."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.attempt",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/attempts",
+            keyed=True,
+            key=idempotency_key,
+            body={"method": method},
+        )
+
+    async def report(
+        self,
+        purchase_order_id: str,
+        number: str,
+        *,
+        result: Literal["succeeded", "declined", "unknown"] | str,
+        amount: AmountLike | None | Omitted = OMITTED,
+        fee: AmountLike | None | Omitted = OMITTED,
+        reference: str | None | Omitted = OMITTED,
+        receipt_url: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
+
+        What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
+        """
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.report",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/attempts/{segment(number)}/result",
+            keyed=True,
+            key=idempotency_key,
+            body={"result": result, "amount": amount, "fee": fee, "reference": reference, "receipt_url": receipt_url},
+        )
+
+    async def abandon(
+        self,
+        purchase_order_id: str,
+        *,
+        alternative_action: str | None | Omitted = OMITTED,
+        saved: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Give up a purchase that was not paid, also one that was declined, and say what was done instead."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.abandon",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/abandon",
+            keyed=True,
+            key=idempotency_key,
+            body={"alternative_action": alternative_action, "saved": saved},
+        )
+
+    async def refund(
+        self,
+        purchase_order_id: str,
+        *,
+        amount: AmountLike,
+        reference: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Report a refund of what was paid. It counts in the budgets no longer, in the windows in which it was paid."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.refund",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/refunds",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount, "reference": reference},
+        )
+
+    async def cancel(self, purchase_order_id: str, *, idempotency_key: str | None = None) -> models.PurchaseOrderView:
+        """End a purchase that renews: no further term is counted. Cancel it at the vendor too."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.cancel",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/cancel",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def grant(
+        self,
+        purchase_order_id: str,
+        *,
+        digest: str,
+        pool: params.DrawnPool | None | Omitted = OMITTED,
+        lifts: Sequence[params.LiftSet] | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
+
+        The amount is taken out of the budgets with this request, so it is refused with 402 if it does not fit into a window that `lifts` does not name. `pool` can name the reserve.
+        """
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.grant",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/grant",
+            keyed=True,
+            key=idempotency_key,
+            body={"digest": digest, "pool": pool, "lifts": lifts, "reason": reason},
+        )
+
+    async def refuse(
+        self, purchase_order_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.PurchaseOrderView:
+        """Refuse a purchase that waits for a person."""
+        return await self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.refuse",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/refuse",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason},
         )
 
 
@@ -7031,7 +7512,11 @@ class AsyncResources(AsyncCaller):
         self.api_keys = AsyncApiKeys(self)
         self.spend_controls = AsyncSpendControls(self)
         self.economics = AsyncEconomics(self)
+        self.payment_policies = AsyncPaymentPolicies(self)
+        self.free_options = AsyncFreeOptions(self)
+        self.purchase_methods = AsyncPurchaseMethods(self)
         self.exchange_rates = AsyncExchangeRates(self)
+        self.purchase_orders = AsyncPurchaseOrders(self)
         self.customers = AsyncCustomers(self)
         self.payment_methods = AsyncPaymentMethods(self)
         self.connected_accounts = AsyncConnectedAccounts(self)

@@ -1,10 +1,11 @@
 # Derived from bursar._async by `python -m dev.sdk`: not edited by hand.
 """The client: the API's resources, holds, and metered functions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
+from bursar import params
 from bursar._metering import EXPIRES_IN, Metering
 from bursar._sync.holds import Hold
 from bursar._sync.metered import metered
@@ -78,7 +79,7 @@ class Bursar(Resources):
         agent_id: str | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         term: Literal["month", "quarter", "year"] | Omitted = OMITTED,
-        alternatives: Sequence[Mapping[str, Any]] | Omitted = OMITTED,
+        alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
         pool: Literal["operating", "reserve", "emergency"] | Omitted = OMITTED,
         on_limit: Literal["refuse", "ask", "reserve"] | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,

@@ -3,67 +3,26 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from bursar import models
 from bursar._context import attributed
 from bursar._errors import BursarError, PurchaseNotApproved
 from bursar._keys import derived, key_for, refuse_in_workflow
 from bursar._sync._base import Caller, read_model
-from bursar._wire import Amount, AmountLike, Model
+from bursar._wire import AmountLike
 
 log = logging.getLogger("bursar")
 
 #: What an attempt can still become.
 _OPEN = {"begun", "unknown"}
+#: What became of an order that an earlier run gave up, so that this one proposes anew.
+_GIVEN_UP = {"abandoned", "expired"}
+#: How often a key may stand for orders that were given up.
+_GENERATIONS = 50
 #: Why a method that the organization has declared is not paid with here: whoever has it pays, and reports it.
 _REPORTED = "not_connected"
-
-
-class _Decision(Model):
-    code: str
-    sentence: str
-    budget_id: str | None = None
-    remaining: Amount | None = None
-    currency: str | None = None
-    resets_at: datetime | None = None
-
-
-class PurchaseMethod(Model):
-    """A way to pay, in the order of the policy.
-
-    Attributes:
-        method: its name.
-        label: such as `Card ending in 1234`.
-        available: whether Bursar pays with it. `why_not` says why it does not.
-    """
-
-    method: str
-    label: str
-    available: bool
-    why_not: str | None = None
-
-
-class _Attempt(Model):
-    number: int
-    method: str
-    status: str
-
-
-class _Remaining(Model):
-    daily: Amount | None = None
-    project: Amount | None = None
-
-
-class _Order(Model):
-    id: str
-    status: str
-    decision: _Decision
-    methods: Sequence[PurchaseMethod] = ()
-    attempts: Sequence[_Attempt] = ()
-    budget_remaining: _Remaining
 
 
 class Purchase:
@@ -73,10 +32,10 @@ class Purchase:
     nothing stays held. An attempt without a result may have paid: it is reported as unknown, and the order stays.
 
     Attributes:
-        id: of the order.
+        view: the order as the API answered last.
     """
 
-    id: str
+    view: models.PurchaseOrderView
 
     def __init__(self, caller: Caller, body: dict[str, Any], *, key: str | None = None) -> None:
         """Say what is bought; see `purchase_order` of the client."""
@@ -89,24 +48,9 @@ class Purchase:
         self._alternative: dict[str, Any] = {}
 
     @property
-    def status(self) -> str:
-        """What the order is now, such as `approved` or `purchased`."""
-        return self._order.status
-
-    @property
     def is_purchased(self) -> bool:
         """Whether it is paid; also by an earlier run of the same code."""
-        return self._order.status == "purchased"
-
-    @property
-    def sentence(self) -> str:
-        """Why it was approved, and what is left."""
-        return self._order.decision.sentence
-
-    @property
-    def methods(self) -> Sequence[PurchaseMethod]:
-        """What it can be paid with, the preferred method first."""
-        return self._order.methods
+        return self.view.status == "purchased"
 
     def attempt(self, method: str | None = None) -> str:
         """Note that it is paid now, before it is, and return the method.
@@ -118,11 +62,11 @@ class Purchase:
             ValueError: the order has no such method, and none is named.
             Conflict: `purchase_order.attempt_open`, the result of an earlier attempt is not known.
         """
-        allowed = (each.method for each in self.methods if each.available or each.why_not == _REPORTED)
+        allowed = (each.method for each in self.view.methods if each.available or each.why_not == _REPORTED)
         chosen = method or next(allowed, None)
         if chosen is None:
             raise ValueError("The order has no method that can be paid with. Name the method.")
-        number = str(len(self._order.attempts) + 1)
+        number = str(len(self.view.attempts) + 1)
         self._post("attempt", "attempts", {"method": chosen}, "attempt", number)
         return chosen
 
@@ -161,18 +105,12 @@ class Purchase:
         refuse_in_workflow()
         self._key = self._place.enter_context(key_for("purchase_order", self._given_key))
         try:
-            path = "/api/v1/purchase-orders"
-            response, info = self._caller.send(
-                "purchase_orders.create", "POST", path, keyed=True, body=self._body, key=self._key
-            )
-            self._keep(read_model(_Order, response, info))
-            if info.replayed:
-                self._read()
-            if self.status not in {"approved", "purchased"}:
-                decision = self._order.decision
+            self._propose()
+            if self.view.status not in {"approved", "purchased"}:
+                decision = self.view.decision
                 raise PurchaseNotApproved(
-                    self.id,
-                    self.status,
+                    self.view.id,
+                    self.view.status,
                     decision.sentence,
                     remaining=decision.remaining,
                     currency=decision.currency,
@@ -192,21 +130,37 @@ class Purchase:
             except BursarError as failure:
                 if error is None:
                     raise
-                error.add_note(f"Bursar could not end purchase order {self.id}: {failure}")
-                log.exception("A purchase order could not be ended", extra={"purchase_order_id": self.id})
+                error.add_note(f"Bursar could not end purchase order {self.view.id}: {failure}")
+                log.exception("A purchase order could not be ended", extra={"purchase_order_id": self.view.id})
+
+    def _propose(self) -> None:
+        """Propose, or find what an earlier run of the same code proposed, and go on from there."""
+        key = self._key
+        for generation in range(_GENERATIONS):
+            self._key = key if generation == 0 else derived(key, "again", str(generation))
+            response, info = self._caller.send(
+                "purchase_orders.create", "POST", "/api/v1/purchase-orders", keyed=True, body=self._body, key=self._key
+            )
+            self.view = read_model(models.PurchaseOrderView, response, info)
+            if not info.replayed:
+                return
+            self._read()
+            if self.view.status not in _GIVEN_UP:
+                return
+        raise BursarError(f"The key of this purchase stands for {_GENERATIONS} orders that ended: choose another.")
 
     def _finish(self) -> None:
-        if self._order.attempts and self._order.attempts[-1].status in _OPEN:
-            if self._order.attempts[-1].status == "begun":
+        if self.view.attempts and self.view.attempts[-1].status in _OPEN:
+            if self.view.attempts[-1].status == "begun":
                 self.unknown()
-        elif self.status == "approved":
+        elif self.view.status == "approved":
             given = {name: value for name, value in self._alternative.items() if value is not None}
             self._post("abandon", "abandon", given, "abandon")
 
     def _report(self, result: str, more: dict[str, Any]) -> None:
-        if not self._order.attempts:
+        if not self.view.attempts:
             raise ValueError("Nothing was attempted. Call attempt() before it is paid.")
-        number = str(self._order.attempts[-1].number)
+        number = str(self.view.attempts[-1].number)
         body = {"result": result, **{name: value for name, value in more.items() if value is not None}}
         self._post("report", f"attempts/{number}/result", body, "result", number, result)
 
@@ -214,16 +168,13 @@ class Purchase:
         response, info = self._caller.send(
             f"purchase_orders.{operation}",
             "POST",
-            f"/api/v1/purchase-orders/{self.id}/{path}",
+            f"/api/v1/purchase-orders/{self.view.id}/{path}",
             keyed=True,
             body=body,
             key=derived(self._key, *key),
         )
-        self._keep(read_model(_Order, response, info))
+        self.view = read_model(models.PurchaseOrderView, response, info)
 
     def _read(self) -> None:
-        path = f"/api/v1/purchase-orders/{self.id}"
-        self._keep(self._caller.ask(_Order, "purchase_orders.get", "GET", path))
-
-    def _keep(self, order: _Order) -> None:
-        self._order, self.id = order, order.id
+        path = f"/api/v1/purchase-orders/{self.view.id}"
+        self.view = self._caller.ask(models.PurchaseOrderView, "purchase_orders.get", "GET", path)

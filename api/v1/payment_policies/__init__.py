@@ -1,0 +1,1 @@
+"""Payment policies, the catalogue of free options and declared methods."""

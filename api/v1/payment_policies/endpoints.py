@@ -1,0 +1,141 @@
+"""Payment policies: set by owners and admins, and operators; each agent reads the one that holds for it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.csv_files import CSV
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import AgentId, OrganizationId, Page, ProjectId, SearchText
+from api.idempotency import Command, idempotency
+from api.lists import After, Asked, Items, ListOf
+from api.routing import Resource
+from api.tenancy import acting_organization, known_organization, listed_organization
+from api.v1.payment_policies.schemas import PaymentPolicySet, PaymentPolicyView
+from domain.budgets.policy import PolicyScope
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from models.budgets.payment_policy import PaymentPolicy
+from repositories.budgets import payment_policy as policies
+from repositories.marketplace import agent as agents
+from repositories.tenants import name
+from services.budgets import policy as service
+
+router = Resource(tags=["payment_policies"])
+
+
+@router.put(
+    "/payment-policies",
+    response_model=PaymentPolicyView,
+    responses=errors(NotFound, (Conflict, "payment_policy.version")),
+)
+async def set_payment_policy(
+    body: PaymentPolicySet,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_SPENDING),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
+
+    Of the policies of an agent, its project and its organization, the nearest one holds, and the others do not.
+    """
+    org_id = acting_organization(actor, body.organization_id)
+    policy = body.policy()
+
+    async def act() -> PaymentPolicyView:
+        async with deps.database.platform() as session:
+            row = await service.set_policy(
+                session,
+                actor,
+                org_id,
+                body.subject.type,
+                body.subject.id,
+                policy,
+                expected_version=body.version,
+                now=datetime.now(UTC),
+            )
+            return (await _shown(session, [row]))[0]
+
+    return await command.run(act)
+
+
+_LIST = ListOf(
+    "payment-policies",
+    PaymentPolicyView,
+    "organization_id",
+    order=["pol"],
+    subject_type=Annotated[PolicyScope | None, Query(description="Only policies of this type of subject.")],
+    subject_id=Annotated[SearchText | None, Query(description="Only the policy of this subject.")],
+)
+
+
+@router.get("/payment-policies", response_model=Page[PaymentPolicyView], responses=errors(NotFound) | CSV)
+async def list_payment_policies(
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
+) -> Response:
+    """List the payment policies that were set, newest first.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id), subject_type="scope")
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await policies.page(session, wanted, after=after, limit=limit)
+            return await _shown(session, found.rows), found.following
+
+    return await asked.answer(read)
+
+
+@router.get(
+    "/payment-policies/effective",
+    response_model=PaymentPolicyView,
+    responses=errors(NotFound, Forbidden),
+    operation_id="payment_policies.get_effective",
+)
+async def get_effective_payment_policy(
+    deps: DepsDep,
+    agent_id: Annotated[AgentId | None, Query(description="The agent that buys; an agent's key reads its own.")] = None,
+    project_id: Annotated[ProjectId | None, Query(description="The project; that of the agent when left out.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> PaymentPolicyView:
+    """Read the policy that holds: the agent's, else the project's, else the organization's, else the default."""
+    org_id = await known_organization(deps, actor, organization_id)
+    wanted = agent_id or actor.agent_id
+    async with deps.session_for(actor) as session:
+        if wanted is not None:
+            row = await agents.get(session, wanted)
+            if row.org_id != org_id:
+                raise NotFound(agents.MISSING)
+            if actor.agent_id not in {None, wanted}:
+                raise Forbidden("An agent's key reads the policy of its own agent only.")
+            project_id = project_id or row.project_id
+        if project_id is not None:
+            await service.check_subject(session, org_id, PolicyScope.PROJECT, project_id)
+        found = await policies.nearest(session, org_id, agent_id=wanted, project_id=project_id)
+        if found is None:
+            return PaymentPolicyView.of(None, org_id, {})
+        return (await _shown(session, [found]))[0]
+
+
+@router.delete("/payment-policies/{policy_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> Response:
+    """Delete a payment policy. The next nearest one holds from now on."""
+    async with deps.session_for(actor) as session:
+        await policies.get(session, policy_id)
+    permit(actor, Permission.MANAGE_SPENDING)
+    async with deps.database.platform() as session:
+        await service.delete_policy(session, actor, policy_id)
+    return Response(status_code=204)
+
+
+async def _shown(session: AsyncSession, rows: Sequence[PaymentPolicy]) -> list[PaymentPolicyView]:
+    names = await name.named(session, [row.subject_id for row in rows], None)
+    return [PaymentPolicyView.of(row, row.org_id, names) for row in rows]

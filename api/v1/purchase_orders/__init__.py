@@ -1,0 +1,1 @@
+"""Purchase orders: what agents want to buy outside."""

@@ -1,0 +1,449 @@
+"""Purchase orders: agents ask before they pay, people answer, and what was paid is reported."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import Path
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
+from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
+from api.routing import Resource
+from api.spending import scope_for
+from api.tenancy import acting_organization, listed_organization, of_own_agent
+from api.v1.purchase_orders.schemas import (
+    PurchaseAbandonCreate,
+    PurchaseAttemptCreate,
+    PurchaseAttemptResult,
+    PurchaseGrantCreate,
+    PurchaseOrderCreate,
+    PurchaseOrderUpdate,
+    PurchaseOrderView,
+    PurchaseRefundCreate,
+    PurchaseRefusalCreate,
+)
+from api.v1.spends.own import confined
+from contracts.budgets.purchase_order import PurchaseOrderInput
+from contracts.runs import purchase_order_run
+from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
+from domain.common.money import parse_amount
+from domain.credits.spend.scope import Named, SpendingKey
+from domain.tenants.metadata import ExternalIdTaken
+from domain.tenants.organization import STOPPED
+from ledger.spends import Pool, Spender
+from models.budgets.purchase_order import PurchaseOrder
+from models.tenants.metadata import ObjectMetadata
+from repositories.budgets import purchase_order as orders
+from repositories.marketplace import agent as agents
+from repositories.tenants import metadata
+from runtime import reach
+from services.budgets import purchase_approval, purchase_order, purchase_payment
+from services.tenants.metadata import version_of
+
+router = Resource(tags=["purchase_orders"])
+
+Once = Annotated[Command, idempotency(required=True)]
+_Change = Callable[[AsyncSession], Awaitable[PurchaseOrder]]
+
+_FOUND = (NotFound, Forbidden)
+_POOL = (Conflict, "budget.pool_closed")
+_RATE = (Unavailable, "rate.unavailable")
+
+
+@router.post(
+    "/purchase-orders",
+    status_code=201,
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, _POOL, _RATE, ExternalIdTaken, *STOPPED),
+)
+async def create_purchase_order(
+    body: PurchaseOrderCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: Once,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
+
+    An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
+    """
+    org_id = acting_organization(actor, None)
+    if actor.agent_id not in {None, body.agent_id}:
+        raise Forbidden("This key buys for its own agent only.")
+    async with deps.session_for(actor) as session:
+        if (await agents.get(session, body.agent_id)).org_id != org_id:
+            raise NotFound(agents.MISSING)
+    scope = await scope_for(deps, actor, key, Named(agent_id=body.agent_id, project_id=body.project_id))
+    proposal = purchase_order.Proposal(
+        org_id=org_id,
+        spender=Spender(
+            agent_id=scope.agent_id,
+            department_id=scope.department_id,
+            project_id=scope.project_id,
+            key_id=scope.key_id,
+            principal=actor.principal,
+        ),
+        session_id=actor.session_id,
+        item=body.item,
+        vendor=body.vendor,
+        category=body.category,
+        why=body.why,
+        amount_minor=parse_amount(body.amount, body.currency),
+        currency=body.currency,
+        term=body.term,
+        alternatives=[each.alternative(body.currency) for each in body.alternatives],
+        pool=Pool(body.pool.value),
+        on_limit=body.on_limit,
+        own=body.own(),
+    )
+
+    async def act() -> PurchaseOrderView:
+        async with deps.database.platform() as session:
+            row = await purchase_order.propose(
+                session,
+                proposal,
+                command_id=once.command_id,
+                hold=deps.settings.purchase_order_hold,
+                now=datetime.now(UTC),
+            )
+            view = await _shown(session, actor, row)
+            once.version = version_of(await metadata.get(session, row.id, org_id))
+        if view.status is PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
+            run = purchase_order_run(PurchaseOrderInput(order_id=view.id), org_id, view.agent_id)
+            deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
+        return view
+
+    return await once.run(act, status_code=201)
+
+
+_LIST = ListOf(
+    "purchase-orders",
+    PurchaseOrderView,
+    *(*CREATED, "organization_id", "agent_id", "q", *AMOUNT),
+    order=["por"],
+    has_metadata=True,
+    status=PurchaseOrderStatus,
+)
+
+
+@router.get(
+    "/purchase-orders",
+    response_model=Page[PurchaseOrderView],
+    responses=errors(NotFound) | CSV,
+    openapi_extra=METADATA_FILTER,
+)
+async def list_purchase_orders(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """List purchase orders, newest first. An agent's key sees those of its agent.
+
+    A member's key that is attributed to a department or a project sees those of that.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
+    of = confined(actor, key)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await orders.page(session, wanted, of=of, after=after, limit=limit)
+            return await _all_shown(session, actor, found.rows), found.following
+
+    return await asked.answer(read)
+
+
+@router.get("/purchase-orders/{purchase_order_id}", response_model=PurchaseOrderView, responses=errors(*_FOUND))
+async def get_purchase_order(
+    purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, response: Response
+) -> PurchaseOrderView:
+    """Read one purchase order. Its `ETag` is the version of your own `external_id` and `metadata`."""
+    row = await _visible(deps, actor, key, purchase_order_id)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+    own = await own_of(deps, actor, row.id, row.org_id)
+    tagged(response, own)
+    async with deps.session_for(actor) as session:
+        return await _shown(session, actor, row)
+
+
+@router.patch(
+    "/purchase-orders/{purchase_order_id}",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, ExternalIdTaken),
+)
+async def update_purchase_order(
+    purchase_order_id: str,
+    body: PurchaseOrderUpdate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    actor: ActorDep,
+    expected: PreconditionDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change your own `external_id` and `metadata` of a purchase order."""
+    row = await _visible(deps, actor, key, purchase_order_id)
+    permit(actor, Permission.USE_CREDITS)
+
+    async def show(_own: ObjectMetadata | None) -> PurchaseOrderView:
+        async with deps.session_for(actor) as session:
+            return await _shown(session, actor, await orders.get(session, row.id))
+
+    target = Target(
+        noun="purchase_order",
+        object_id=row.id,
+        org_id=row.org_id,
+        lock=lambda session: metadata.lock(session, PurchaseOrder, row.id),
+        show=show,
+    )
+    return await update(deps, actor, command, expected, body, target)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/attempts",
+    status_code=201,
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, WrongState, AttemptOpen, (Conflict, "purchase_order.attempts_exhausted")),
+    operation_id="purchase_orders.attempt",
+)
+async def create_attempt(
+    purchase_order_id: str, body: PurchaseAttemptCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """Note an attempt to pay before it is made. Another one can begin when its result is known."""
+    await _acting(deps, actor, key, purchase_order_id)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_payment.attempt(
+            session, actor, purchase_order_id, body.method, command_id=once.command_id, now=datetime.now(UTC)
+        )
+
+    return await _run(deps, actor, once, change, status_code=201)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/attempts/{number}/result",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND),
+    operation_id="purchase_orders.report",
+)
+async def report_result(
+    purchase_order_id: str,
+    number: Annotated[int, Path(ge=1, le=10_000)],
+    body: PurchaseAttemptResult,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: Once,
+    actor: ActorDep,
+) -> Response:
+    """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
+
+    What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
+    """
+    row = await _acting(deps, actor, key, purchase_order_id)
+    result = body.read(row.currency)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_payment.report(session, actor, purchase_order_id, number, result, now=datetime.now(UTC))
+
+    return await _run(deps, actor, once, change)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/abandon",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, WrongState, AttemptOpen),
+)
+async def abandon_purchase_order(
+    purchase_order_id: str, body: PurchaseAbandonCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """Give up a purchase that was not paid, also one that was declined, and say what was done instead."""
+    row = await _acting(deps, actor, key, purchase_order_id)
+    saved = None if body.saved is None else parse_amount(body.saved, row.currency, zero=True)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_payment.abandon(
+            session,
+            actor,
+            purchase_order_id,
+            alternative_action=body.alternative_action,
+            saved_minor=saved,
+            now=datetime.now(UTC),
+        )
+
+    return await _run(deps, actor, once, change, has_answered=True)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/refunds",
+    status_code=201,
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND),
+    operation_id="purchase_orders.refund",
+)
+async def create_refund(
+    purchase_order_id: str, body: PurchaseRefundCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """Report a refund of what was paid. It counts in the budgets no longer, in the windows in which it was paid."""
+    row = await _acting(deps, actor, key, purchase_order_id)
+    amount_minor = parse_amount(body.amount, row.currency)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_payment.refund(
+            session,
+            actor,
+            purchase_order_id,
+            amount_minor=amount_minor,
+            reference=body.reference,
+            command_id=once.command_id,
+            now=datetime.now(UTC),
+        )
+
+    return await _run(deps, actor, once, change, status_code=201)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/cancel",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, WrongState),
+)
+async def cancel_purchase_order(
+    purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """End a purchase that renews: no further term is counted. Cancel it at the vendor too."""
+    await _acting(deps, actor, key, purchase_order_id)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_payment.cancel(session, actor, purchase_order_id, now=datetime.now(UTC))
+
+    return await _run(deps, actor, once, change)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/grant",
+    response_model=PurchaseOrderView,
+    responses=errors(
+        NotFound,
+        (Forbidden, "approval.own"),
+        (Forbidden, "session.by_link"),
+        WrongState,
+        Stale,
+        (Conflict, "approval.decided"),
+        SpendLimitExceeded,
+        _POOL,
+        _RATE,
+        *STOPPED,
+    ),
+)
+async def grant_purchase_order(
+    purchase_order_id: str, body: PurchaseGrantCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
+
+    The amount is taken out of the budgets with this request, so it is refused with 402 if it does not fit into a window
+    that `lifts` does not name. `pool` can name the reserve.
+    """
+    await _deciding(deps, actor, key, purchase_order_id)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_approval.grant(
+            session,
+            actor,
+            purchase_order_id,
+            body.grant(),
+            hold=deps.settings.purchase_order_hold,
+            now=datetime.now(UTC),
+        )
+
+    return await _run(deps, actor, once, change, has_answered=True)
+
+
+@router.post(
+    "/purchase-orders/{purchase_order_id}/refuse",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, WrongState, (Conflict, "approval.decided")),
+)
+async def refuse_purchase_order(
+    purchase_order_id: str, body: PurchaseRefusalCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+) -> Response:
+    """Refuse a purchase that waits for a person."""
+    await _deciding(deps, actor, key, purchase_order_id)
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_approval.refuse(
+            session, actor, purchase_order_id, reason=body.reason, now=datetime.now(UTC)
+        )
+
+    return await _run(deps, actor, once, change, has_answered=True)
+
+
+async def _run(
+    deps: Deps, actor: Actor, once: Command, change: _Change, *, status_code: int = 200, has_answered: bool = False
+) -> Response:
+    async def act() -> PurchaseOrderView:
+        async with deps.database.platform() as session:
+            view = await _shown(session, actor, await change(session))
+        if has_answered and view.status is not PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
+            run = purchase_order_run(PurchaseOrderInput(order_id=view.id), view.organization_id, view.agent_id)
+            deps.background.begin(
+                run.workflow_id, partial(reach.signal_running, deps.temporal, run.workflow_id, "news")
+            )
+        return view
+
+    return await once.run(act, status_code=status_code)
+
+
+async def _visible(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:
+    """Return the order that the actor means, before the role is judged: 404 comes before 403."""
+    async with deps.session_for(actor) as session:
+        row = await orders.get(session, order_id)
+        of = confined(actor, key)
+        if of is not None and of.agent_id is None and not await orders.is_own(session, row, of):
+            raise NotFound(orders.MISSING)
+    if actor.agent_id not in {None, row.agent_id}:
+        raise Forbidden("This key acts for purchases of its own agent only.")
+    return row
+
+
+async def _acting(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:
+    """Return the order that the actor reports about: agents and who use credits may, and who approves purchases."""
+    row = await _visible(deps, actor, key, order_id)
+    permit(actor, purchase_approval.DECIDES if actor.may(purchase_approval.DECIDES) else Permission.USE_CREDITS)
+    return row
+
+
+async def _deciding(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> None:
+    await _visible(deps, actor, key, order_id)
+    permit(actor, purchase_approval.DECIDES)
+
+
+async def _shown(session: AsyncSession, actor: Actor, row: PurchaseOrder) -> PurchaseOrderView:
+    return (await _all_shown(session, actor, [row]))[0]
+
+
+async def _all_shown(session: AsyncSession, actor: Actor, rows: Sequence[PurchaseOrder]) -> list[PurchaseOrderView]:
+    ids = [row.id for row in rows]
+    attempts, grants = await orders.attempts(session, ids), await orders.grants(session, ids)
+    names = await agents.names(session, {row.agent_id for row in rows})
+    own = await seen(session, actor, {row.id: row.org_id for row in rows})
+    return [
+        PurchaseOrderView.of(
+            row,
+            names.get(row.agent_id, row.agent_id),
+            [each for each in attempts if each.order_id == row.id],
+            [each for each in grants if each.order_id == row.id],
+            own.get(row.id),
+        )
+        for row in rows
+    ]

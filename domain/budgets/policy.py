@@ -1,0 +1,427 @@
+"""Payment policies: whether a purchase may be made, who has to approve it, and which method goes first. Pure.
+
+Amounts are minor units. Those of a policy are in its own currency, so a purchase is converted before it is judged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from math import ceil
+
+from domain.budgets.free_text import check, same
+from domain.common.calendar import Window, window_start, zone_of
+from domain.common.errors import Invalid
+from domain.common.money import COINS, MAX_AMOUNT_MINOR, SCALES, SLOT
+
+#: The most names in each list of vendors and categories.
+MAX_NAMES = 100
+#: The most characters of a name of a vendor, a category, an option or a method's label.
+MAX_NAME = 80
+#: How long a person has to answer, at least and at most.
+MIN_ANSWER, MAX_ANSWER = timedelta(minutes=1), timedelta(days=30)
+#: After how many attempts a method's failures are measured.
+MEASURED_AFTER = 20
+#: The share of a quota, in percent, at which an alert is raised.
+WARN_PERCENT = 80
+#: The most that a quota may be.
+MAX_QUOTA = 10**9
+QUOTA_WINDOWS = (Window.DAY, Window.WEEK, Window.MONTH)
+#: Why a method cannot be used.
+NOT_CONNECTED, NOT_IN_POLICY = "not_connected", "not_in_policy"
+
+_E4 = 10_000
+
+
+class FreeFirst(StrEnum):
+    """Whether an agent has to look for a free alternative before it buys."""
+
+    OFF = "off"
+    ASK = "ask"
+    REQUIRE = "require"
+
+
+class MethodKind(StrEnum):
+    """What a purchase is paid with."""
+
+    FREE = "free"
+    CARD = "card"
+    TON = "TON"
+    BTC = "BTC"
+    ETH = "ETH"
+    USDC = "USDC"
+    OTHER = "other"
+
+
+class WalletCreation(StrEnum):
+    """Whether an agent may create a wallet: never, after a person's approval, or by itself."""
+
+    NEVER = "never"
+    ASK = "ask"
+    ALLOWED = "allowed"
+
+
+class PolicyScope(StrEnum):
+    """What a policy is for. The nearest one holds as a whole: the agent's, the project's, the organization's."""
+
+    ORGANIZATION = "organization"
+    PROJECT = "project"
+    AGENT = "agent"
+
+
+class Verdict(StrEnum):
+    """What a policy says to a purchase."""
+
+    APPROVED = "approved"
+    NEEDS_ALTERNATIVES = "needs_alternatives"
+    NEEDS_APPROVAL = "needs_approval"
+    DECLINED_POLICY = "declined_policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """What an agent looked at before it asked to buy. `cost_minor` is None if it does not know the cost."""
+
+    name: str
+    url: str | None = None
+    cost_minor: int | None = None
+    fits: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an agent asks to buy; the amount is in minor units of `currency`."""
+
+    item: str
+    vendor: str
+    category: str
+    amount_minor: int
+    currency: str
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeOption:
+    """A free option of the catalogue.
+
+    Attributes:
+        name: unique in the organization.
+        category: of purchases that it can replace.
+        address: where it is; None if not given.
+        quota: how often it can be used in a window; None without a limit.
+        quota_window: `day`, `week` or `month`, in UTC; None without a quota.
+        used: how often it was used in the current window.
+    """
+
+    name: str
+    category: str
+    address: str | None = None
+    quota: int | None = None
+    quota_window: str | None = None
+    used: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse contradictory values.
+
+        Raises:
+            Invalid: a quota without a window, a window without a quota, or one of these out of bounds.
+        """
+        if (self.quota is None) is not (self.quota_window is None):
+            raise Invalid("A quota needs a window, and a window a quota.", extra={"field": "quota_window"})
+        if self.quota_window is not None and self.quota_window not in QUOTA_WINDOWS:
+            raise Invalid("quota_window must be day, week or month.", extra={"field": "quota_window"})
+        if self.quota is not None and not 1 <= self.quota <= MAX_QUOTA:
+            raise Invalid(f"quota must be between 1 and {MAX_QUOTA}.", extra={"field": "quota"})
+
+    @property
+    def has_quota_left(self) -> bool:
+        """Whether it can be used once more in the current window."""
+        return self.quota is None or self.used < self.quota
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A payment method of an organization.
+
+    Attributes:
+        name: its code, such as `card_primary`.
+        label: what people read, such as "Card ending in 1234".
+        available: whether it can be used.
+        why_not: the reason if it cannot.
+        fee_minor: the expected fee for the purchase, in its currency; None if it is not known.
+        attempts: how many attempts to pay with it have ended.
+        succeeded: how many of these succeeded.
+    """
+
+    name: str
+    label: str
+    kind: MethodKind
+    available: bool = False
+    why_not: str | None = NOT_CONNECTED
+    fee_minor: int | None = None
+    attempts: int = 0
+    succeeded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CryptoPreferences:
+    """Which coins are preferred, and why.
+
+    Attributes:
+        primary: goes before all other coins.
+        fallbacks: go next, in this order.
+        reasoning: why; for people.
+        wallet_creation: whether agents may create wallets.
+    """
+
+    primary: MethodKind | None = None
+    fallbacks: tuple[MethodKind, ...] = ()
+    reasoning: str | None = None
+    wallet_creation: WalletCreation = WalletCreation.NEVER
+
+    def __post_init__(self) -> None:
+        """Refuse contradictory values.
+
+        Raises:
+            Invalid: something is no coin or named twice, or there are fallbacks without a primary.
+        """
+        coins = self.in_order
+        if any(kind.value not in COINS for kind in coins):
+            raise Invalid("Crypto preferences name coins: TON, BTC, ETH, USDC.", extra={"field": "crypto"})
+        if len(set(coins)) < len(coins):
+            raise Invalid("Crypto preferences name a coin twice.", extra={"field": "crypto.fallbacks"})
+        if self.fallbacks and self.primary is None:
+            raise Invalid("Fallbacks need a primary coin.", extra={"field": "crypto.primary"})
+
+    @property
+    def in_order(self) -> tuple[MethodKind, ...]:
+        """The preferred coins, the first one first."""
+        return (*(() if self.primary is None else (self.primary,)), *self.fallbacks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules that purchases are judged by. The defaults are those of an organization that has set no policy.
+
+    Attributes:
+        currency: of all amounts here.
+        free_first: whether free alternatives have to be looked for first.
+        free_first_above_minor: the amount up to which they need not; None for zero.
+        methods: the order of kinds of methods. A kind that is left out may not be used.
+        crypto: the order among coins, at the places that coins have in `methods`.
+        vendors_allowed: the only vendors to buy from; empty for all.
+        vendors_refused: vendors not to buy from.
+        categories_allowed: the only categories to buy in; empty for all.
+        categories_refused: categories not to buy in.
+        per_purchase_minor: the most that one purchase may be; None without a cap.
+        approval_above_minor: the amount above which one person has to approve; None for never.
+        two_persons_above_minor: the amount above which two persons have to; None for never.
+        answer_within: how long they have to answer; then the purchase is declined.
+    """
+
+    currency: str = "USD"
+    free_first: FreeFirst = FreeFirst.ASK
+    free_first_above_minor: int | None = None
+    methods: tuple[MethodKind, ...] = tuple(MethodKind)
+    crypto: CryptoPreferences = field(default_factory=CryptoPreferences)
+    vendors_allowed: tuple[str, ...] = ()
+    vendors_refused: tuple[str, ...] = ()
+    categories_allowed: tuple[str, ...] = ()
+    categories_refused: tuple[str, ...] = ()
+    per_purchase_minor: int | None = None
+    approval_above_minor: int | None = None
+    two_persons_above_minor: int | None = None
+    answer_within: timedelta = timedelta(days=1)
+
+    def __post_init__(self) -> None:
+        """Refuse contradictory values.
+
+        Raises:
+            Invalid: names the field.
+        """
+        if self.currency not in SCALES or self.currency == SLOT:
+            raise Invalid(f"A policy cannot be in {self.currency[:16]!r}.", extra={"field": "currency"})
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise Invalid("methods must name at least one kind, and each once.", extra={"field": "methods"})
+        for name in ("free_first_above", "per_purchase", "approval_above", "two_persons_above"):
+            amount = getattr(self, f"{name}_minor")
+            if amount is not None and not 0 <= amount <= MAX_AMOUNT_MINOR:
+                raise Invalid(f"{name} is out of bounds.", extra={"field": name})
+        one, two = self.approval_above_minor, self.two_persons_above_minor
+        if two is not None and (one is None or one > two):
+            raise Invalid(
+                "two_persons_above needs an approval_above that is not greater.", extra={"field": "two_persons_above"}
+            )
+        if not MIN_ANSWER <= self.answer_within <= MAX_ANSWER:
+            raise Invalid("answer_within must be between a minute and 30 days.", extra={"field": "answer_within"})
+        for what in ("vendors", "categories"):
+            allowed, refused = (_distinct(getattr(self, f"{what}_{how}"), f"{what}.{how}") for how in _LISTS)
+            if allowed & refused:
+                raise Invalid(f"{what} allows and refuses the same name.", extra={"field": f"{what}.refused"})
+
+    def check_texts(self) -> None:
+        """Refuse names and reasons that hold what free text may not; called where a policy is written.
+
+        Raises:
+            Invalid: as `domain.budgets.free_text.check`.
+        """
+        for where in _NAMES:
+            for name in getattr(self, where):
+                check(name, where.replace("_", "."))
+        if self.crypto.reasoning is not None:
+            check(self.crypto.reasoning, "crypto.reasoning")
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether the amount of a purchase matters, so that it has to be converted to `currency`."""
+        amounts = (self.free_first_above_minor, self.per_purchase_minor, self.approval_above_minor)
+        return any(amount is not None for amount in amounts)
+
+    @property
+    def order(self) -> tuple[MethodKind, ...]:
+        """The kinds that may be used, in the order of `methods`, with the preferred coins first among the coins."""
+        coins = [kind for kind in self.methods if kind.value in COINS]
+        preferred = [kind for kind in self.crypto.in_order if kind in coins]
+        following = iter([*preferred, *(kind for kind in coins if kind not in preferred)])
+        return tuple(next(following) if kind.value in COINS else kind for kind in self.methods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a policy says to a purchase.
+
+    Attributes:
+        verdict: what may happen next.
+        sentence: why, and what to do.
+        free_options: those of the catalogue in the purchase's category.
+        persons: how many have to approve: 0, 1 or 2.
+    """
+
+    verdict: Verdict
+    sentence: str
+    free_options: tuple[FreeOption, ...] = ()
+    persons: int = 0
+
+
+_LISTS = ("allowed", "refused")
+_NAMES = tuple(f"{what}_{how}" for what in ("vendors", "categories") for how in _LISTS)
+
+
+def judge(
+    policy: Policy, wanted: Wanted, *, amount_minor_in_policy_currency: int, known: Sequence[FreeOption]
+) -> Judged:
+    """Judge a purchase: names, then the cap, then free alternatives, then approval. The first that refuses answers.
+
+    Args:
+        policy: the rules.
+        wanted: the purchase.
+        amount_minor_in_policy_currency: its amount, converted and rounded up.
+        known: free options of its category, from the catalogue.
+    """
+    amount, options = amount_minor_in_policy_currency, tuple(known)
+    refusal = _refused(policy, wanted, amount)
+    if refusal is not None:
+        return Judged(verdict=Verdict.DECLINED_POLICY, sentence=refusal, free_options=options)
+    missing = _missing(policy, wanted, amount, options)
+    if missing is not None:
+        return Judged(verdict=Verdict.NEEDS_ALTERNATIVES, sentence=missing, free_options=options)
+    persons = _persons(policy, amount)
+    if persons:
+        by = "One person has" if persons == 1 else "Two persons have"
+        sentence = f"{by} to approve a purchase of this amount."
+        return Judged(verdict=Verdict.NEEDS_APPROVAL, sentence=sentence, free_options=options, persons=persons)
+    return Judged(verdict=Verdict.APPROVED, sentence="The policy allows the purchase.", free_options=options)
+
+
+def _refused(policy: Policy, wanted: Wanted, amount_minor: int) -> str | None:
+    """Return why a purchase may not be made at all; None if it may."""
+    for what, name, allowed, refused in (
+        ("vendor", wanted.vendor, policy.vendors_allowed, policy.vendors_refused),
+        ("category", wanted.category, policy.categories_allowed, policy.categories_refused),
+    ):
+        if same(name) in map(same, refused):
+            return f"The policy refuses the {what} {name}."
+        if allowed and same(name) not in map(same, allowed):
+            return f"The policy does not allow the {what} {name}. Allowed: {', '.join(allowed)}."
+    if policy.per_purchase_minor is not None and amount_minor > policy.per_purchase_minor:
+        return "The amount is above what the policy allows for one purchase."
+    return None
+
+
+def _missing(policy: Policy, wanted: Wanted, amount_minor: int, known: Sequence[FreeOption]) -> str | None:
+    """Return which alternatives have to be looked at first; None if none have to."""
+    if policy.free_first is FreeFirst.OFF or amount_minor <= (policy.free_first_above_minor or 0):
+        return None
+    if policy.free_first is FreeFirst.ASK:
+        if wanted.alternatives:
+            return None
+        return f"Name the alternatives that you have looked at, free ones first.{_catalogue(known)}"
+    catalogue = {same(option.name) for option in known}
+    free = [each for each in wanted.alternatives if not each.cost_minor or same(each.name) in catalogue]
+    fitting = next((each for each in free if each.fits), None)
+    if fitting is not None:
+        return f"{fitting.name} is free and fits. Abandon the purchase and use it, or say why it does not fit."
+    if free:
+        return None
+    return f"Look at a free alternative first, and say why it does not fit.{_catalogue(known)}"
+
+
+def _catalogue(known: Sequence[FreeOption]) -> str:
+    names = [option.name if option.has_quota_left else f"{option.name} (quota used up)" for option in known]
+    return f" The catalogue has: {', '.join(names)}." if names else ""
+
+
+def _persons(policy: Policy, amount_minor: int) -> int:
+    bounds = (policy.approval_above_minor, policy.two_persons_above_minor)
+    return sum(bound is not None and amount_minor > bound for bound in bounds)
+
+
+def ranked(policy: Policy, methods: Sequence[Method]) -> list[Method]:
+    """Return methods in the order of the policy; those of kinds that it leaves out go last and cannot be used.
+
+    Among methods of one kind those that can be used go first, then the one that is expected to cost least: its fee,
+    divided by the share of its attempts that succeeded once 20 have ended. A fee that is not known goes last. At equal
+    cost the more reliable one goes first.
+    """
+    places = {kind: place for place, kind in enumerate(policy.order)}
+    known = [
+        method if method.kind in places else replace(method, available=False, why_not=NOT_IN_POLICY)
+        for method in methods
+    ]
+    return sorted(known, key=lambda method: (places.get(method.kind, len(places)), *_cost(method), method.name))
+
+
+def _cost(method: Method) -> tuple[bool, bool, Fraction, Fraction]:
+    """Return what methods of one kind are ordered by: usable, cost known, expected cost, failures."""
+    success = Fraction(1)
+    if method.attempts >= MEASURED_AFTER:
+        success = Fraction(method.succeeded, method.attempts)
+    known = method.fee_minor is not None and success > 0
+    cost = Fraction(method.fee_minor or 0) / success if known else Fraction(0)
+    return not method.available, not known, cost, -success
+
+
+def fee_for(amount_minor: int, *, share_e4: int, fixed_minor: int) -> int:
+    """Return a fee in minor units, rounded up: a share of the amount in ten-thousandths, and a fixed part."""
+    return ceil(Fraction(amount_minor * share_e4, _E4)) + fixed_minor
+
+
+def quota_began(window: str, at: datetime) -> datetime:
+    """Return when the window of a quota began that holds a moment, in UTC."""
+    return window_start(Window(window), at, zone_of("UTC"), 1)
+
+
+def nearly_used(option: FreeOption) -> bool:
+    """Return whether so much of a quota is used that an alert is raised."""
+    return option.quota is not None and option.used * 100 >= option.quota * WARN_PERCENT
+
+
+def _distinct(names: Sequence[str], where: str) -> set[str]:
+    if len(names) > MAX_NAMES:
+        raise Invalid(f"{where} must name at most {MAX_NAMES}.", extra={"field": where})
+    found = {same(name) for name in names}
+    if len(found) < len(names):
+        raise Invalid(f"{where} names the same twice.", extra={"field": where})
+    return found

@@ -1,0 +1,490 @@
+"""Purchase orders: what an agent wants to buy outside, who decides on it, and what became of it. Pure.
+
+An order is decided in the transaction of its request. An approved one holds its amount in the budgets above its agent
+until it is bought, abandoned or expires. Each try to pay is an attempt, noted before it is made.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.common.approval import check_second
+from domain.common.calendar import Window
+from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.money import format_amount
+from domain.common.text import as_markdown
+
+#: How many alternatives an order may name.
+MAX_ALTERNATIVES = 20
+#: How many attempts an order may have.
+MAX_ATTEMPTS = 20
+#: After how long an attempt of unknown result is reported.
+UNKNOWN_REPORTED_AFTER = timedelta(days=30)
+
+
+class PurchaseOrderStatus(StrEnum):
+    """The status of a purchase order."""
+
+    APPROVED = "approved"
+    NEEDS_ALTERNATIVES = "needs_alternatives"
+    NEEDS_APPROVAL = "needs_approval"
+    DECLINED_OVER_BUDGET = "declined_over_budget"
+    DECLINED_POLICY = "declined_policy"
+    PURCHASED = "purchased"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+_CAN_BE_ABANDONED = frozenset(
+    {
+        PurchaseOrderStatus.APPROVED,
+        PurchaseOrderStatus.NEEDS_APPROVAL,
+        PurchaseOrderStatus.NEEDS_ALTERNATIVES,
+        PurchaseOrderStatus.DECLINED_OVER_BUDGET,
+        PurchaseOrderStatus.DECLINED_POLICY,
+    }
+)
+
+
+class DecisionCode(StrEnum):
+    """Why an order has the status that its last decision gave it."""
+
+    APPROVED = "approved"
+    GRANTED = "granted"
+    OVER_BUDGET = "over_budget"
+    NO_BUDGET = "no_budget"
+    POLICY = "policy"
+    NEEDS_ALTERNATIVES = "needs_alternatives"
+    APPROVAL_REQUIRED = "approval_required"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+
+
+class AttemptStatus(StrEnum):
+    """The status of an attempt; `begun` until its result is reported."""
+
+    BEGUN = "begun"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    UNKNOWN = "unknown"
+
+
+#: Results that are never replaced by another one.
+FINAL = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED})
+
+
+class OnLimit(StrEnum):
+    """What happens to an order that does not fit into a budget."""
+
+    REFUSE = "refuse"
+    ASK = "ask"
+    RESERVE = "reserve"
+
+
+class Term(StrEnum):
+    """How often a purchase renews."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+_MONTHS = {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}
+
+
+class WrongState(Conflict):
+    """The order's status does not allow the request; the field `state` names it."""
+
+    code = "purchase_order.wrong_state"
+
+
+class AttemptOpen(Conflict):
+    """An attempt has no result yet, so another one could pay twice; the field `attempt` names it."""
+
+    code = "purchase_order.attempt_open"
+
+
+class Stale(Conflict):
+    """The grant is for something else than the order is now; the field `digest` has the present digest."""
+
+    code = "approval.stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    """A window of a budget that a grant lifts for one purchase, which still counts in it."""
+
+    budget_id: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """The window of a budget that decides: its limit and what is left, in minor units of `currency`.
+
+    Attributes:
+        budget_id: of the control, `ctl_…`.
+        subject: whose budget it is, as a sentence names it, such as `agent Ada`.
+        window: None where it is no window that refuses.
+        limit_minor: None where the budget has no amount.
+        resets_at: None for a lifetime.
+    """
+
+    budget_id: str
+    subject: str
+    currency: str
+    window: Window | None
+    limit_minor: int | None
+    remaining_minor: int | None
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to pay for an order."""
+
+    number: int
+    status: AttemptStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """What a charge books: a part of the hold, and what the hold does not cover.
+
+    Attributes:
+        spent_minor: taken from the hold; `returned_minor` is released from it.
+        forced_minor: counted beyond the hold, whatever is left of the budgets.
+    """
+
+    spent_minor: int
+    returned_minor: int
+    forced_minor: int
+
+
+def digest(*, item: str, vendor: str, amount_minor: int, currency: str, pool: str, lifts: Sequence[Lift]) -> str:
+    """Return the SHA-256 of what a person grants; it changes with each of these, and not with the order of `lifts`."""
+    content = {
+        "item": item,
+        "vendor": vendor,
+        "amount": format_amount(amount_minor, currency),
+        "currency": currency,
+        "pool": pool,
+        "lifts": sorted([lift.budget_id, lift.window.value] for lift in lifts),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+_PERIODS = {
+    Window.HOUR: "in this hour",
+    Window.DAY: "today",
+    Window.WEEK: "this week",
+    Window.MONTH: "this month",
+    Window.QUARTER: "this quarter",
+    Window.LIFETIME: "for good",
+}
+
+
+def sentence_of_refusal(reason: str, binding: Binding) -> str:
+    """Say in one sentence why a budget refused, with what is left and when there is more.
+
+    Args:
+        reason: of the ledger: `limit`, `uses`, `per_spend`, `frozen`.
+        binding: the window that refused. With `uses` its limit and remainder are counts.
+    """
+    of, more = f"in the budget of {binding.subject}", _more(binding)
+    period = "" if binding.window is None else f" {_PERIODS[binding.window]}"
+    if reason == "limit" and binding.limit_minor is not None:
+        left, limit = (
+            format_amount(minor or 0, binding.currency) for minor in (binding.remaining_minor, binding.limit_minor)
+        )
+        return f"Only {left} {binding.currency} of {limit} are left{period} {of}{more}."
+    if reason == "uses":
+        return f"No purchase is left{period} {of}{more}."
+    if reason == "per_spend" and binding.limit_minor is not None:
+        most = format_amount(binding.limit_minor, binding.currency)
+        return f"One purchase may cost at most {most} {binding.currency} {of}."
+    return f"Spending is frozen {of}."
+
+
+def sentence_of_approval(amount_minor: int, currency: str, binding: Binding | None) -> str:
+    """Say in one sentence that an amount is held, and what is left after it."""
+    held = f"{format_amount(amount_minor, currency)} {currency} are held for this purchase"
+    if binding is None or binding.remaining_minor is None:
+        return f"{held}."
+    left = f"{format_amount(binding.remaining_minor, binding.currency)} {binding.currency}"
+    period = "" if binding.window is None else f" {_PERIODS[binding.window]}"
+    return f"{held}; {left} are left{period} in the budget of {binding.subject}."
+
+
+def sentence_of_waiting(why: str, persons: int, answer_by: datetime) -> str:
+    """Say why persons have to approve, how many, and until when."""
+    who = "One person has" if persons == 1 else "Two persons have"
+    until = f"{answer_by:%Y-%m-%d %H:%M} UTC"
+    return f"{why} {who} to approve the purchase before {until}; after that it is declined."
+
+
+def _more(binding: Binding) -> str:
+    return "" if binding.resets_at is None else f"; more on {binding.resets_at:%Y-%m-%d %H:%M} UTC"
+
+
+def check_attempt(
+    status: PurchaseOrderStatus, attempts: Sequence[Attempt], *, held_until: datetime | None, at: datetime
+) -> int:
+    """Return the number of the next attempt, if there may be one.
+
+    Raises:
+        WrongState: the order is not approved, or its hold has ended.
+        AttemptOpen: an attempt has no result, or an unknown one.
+        Conflict: `purchase_order.attempts_exhausted`.
+    """
+    if status is not PurchaseOrderStatus.APPROVED:
+        raise WrongState(
+            f"Only an approved order can be paid for. This one is {status.value}.", extra={"state": status.value}
+        )
+    refuse_open(attempts)
+    if held_until is not None and at >= held_until:
+        raise WrongState(
+            "The hold of this order has ended. Propose the purchase again.",
+            extra={"state": PurchaseOrderStatus.EXPIRED.value},
+        )
+    if len(attempts) >= MAX_ATTEMPTS:
+        raise Conflict(
+            f"An order can have {MAX_ATTEMPTS} attempts. Abandon it and propose the purchase again.",
+            code="purchase_order.attempts_exhausted",
+        )
+    return len(attempts) + 1
+
+
+def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> None:
+    """Refuse what must wait for the result of an attempt.
+
+    Raises:
+        AttemptOpen: an attempt is unknown or, without `only_unknown`, has no result.
+    """
+    waiting = {AttemptStatus.UNKNOWN} if only_unknown else {AttemptStatus.UNKNOWN, AttemptStatus.BEGUN}
+    for attempt in attempts:
+        if attempt.status in waiting:
+            raise AttemptOpen(
+                f"The result of attempt {attempt.number} is not known yet. Look it up where it was paid, and report "
+                "whether it succeeded or was declined.",
+                extra={"attempt": attempt.number},
+            )
+
+
+def booking(status: PurchaseOrderStatus, held_minor: int, charged_minor: int) -> Booking:
+    """Return how a charge is booked: from the hold of an approved order as far as it goes, and the rest as forced."""
+    if status is not PurchaseOrderStatus.APPROVED:
+        return Booking(spent_minor=0, returned_minor=0, forced_minor=charged_minor)
+    spent = min(held_minor, charged_minor)
+    return Booking(spent_minor=spent, returned_minor=held_minor - spent, forced_minor=charged_minor - spent)
+
+
+def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
+    """Return the status after a charge: what was approved is purchased, also if its hold had ended before."""
+    return (
+        PurchaseOrderStatus.PURCHASED
+        if status in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED}
+        else status
+    )
+
+
+def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> None:
+    """Refuse to abandon an order that was bought or has ended, or whose last attempt may have been charged.
+
+    Raises:
+        WrongState, AttemptOpen.
+    """
+    if status not in _CAN_BE_ABANDONED:
+        raise WrongState(f"This order is {status.value} and cannot be abandoned.", extra={"state": status.value})
+    refuse_open(attempts, only_unknown=True)
+
+
+def check_cancel(status: PurchaseOrderStatus, term: Term | None) -> None:
+    """Refuse to end the term of an order that has none, or was not bought.
+
+    Raises:
+        WrongState: it cannot be cancelled.
+    """
+    if term is None or status is not PurchaseOrderStatus.PURCHASED:
+        raise WrongState(
+            "Only a purchase that renews can be cancelled. Abandon an order that is not bought.",
+            extra={"state": status.value},
+        )
+
+
+def check_refund(refunded_minor: int, paid_minor: int, amount_minor: int, currency: str) -> None:
+    """Refuse a refund of more than was paid and is not refunded yet.
+
+    Raises:
+        Invalid: it is more.
+    """
+    left = paid_minor - refunded_minor
+    if amount_minor > left:
+        raise Invalid(
+            f"Of this purchase {format_amount(left, currency)} {currency} can still be refunded.",
+            extra={"field": "amount"},
+        )
+
+
+def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:
+    """Return what is refunded in all of each count, newest first, after a refund of an amount.
+
+    Args:
+        counts: number, spent and refunded of each count of the order, in minor units.
+        amount_minor: of the refund; at most what is spent and not refunded.
+    """
+    totals: dict[int, int] = {}
+    for number, spent, refunded in sorted(counts, reverse=True):
+        part = min(spent - refunded, amount_minor)
+        if part:
+            totals[number], amount_minor = refunded + part, amount_minor - part
+    if amount_minor:
+        raise ValueError("more is refunded than was spent")
+    return totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who asks for a purchase or decides on it: the principal, and the line of its key.
+
+    Attributes:
+        name: the qualified principal.
+        line: the principals of its key and of its issuers, in lower case.
+        key_at: when its key was issued; None if it acts without one.
+    """
+
+    name: str
+    line: frozenset[str]
+    key_at: datetime | None
+
+
+def check_grant(
+    status: PurchaseOrderStatus,
+    *,
+    given: str,
+    present: str,
+    requested_at: datetime,
+    asked_by: Person,
+    by: Person,
+    before: Sequence[Person],
+) -> None:
+    """Refuse a grant of something else, of one's own purchase, a second one by the same person, or after the end.
+
+    Args:
+        status: of the order.
+        given: the digest that the person has seen.
+        present: the digest of the order now.
+        requested_at: the time of the request.
+        asked_by: who proposed the purchase.
+        by: who grants it.
+        before: who has granted it already.
+
+    Raises:
+        WrongState: the order does not wait for an approval.
+        Stale: the digest is of something else.
+        Forbidden: `approval.own`, the person, or somebody in the line of the key, proposed it.
+        Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
+    """
+    if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
+        raise WrongState(
+            f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
+        )
+    if given != present:
+        raise Stale(
+            "The order is not what this approval was given for. Read it again, and send its digest.",
+            extra={"digest": present},
+        )
+    _check_other(asked_by, by, requested_at, "Somebody else has to approve this purchase, not who proposed it.")
+    for person in before:
+        if (person.line | {person.name.lower()}) & (by.line | {by.name.lower()}):
+            raise Conflict(
+                "You have approved this purchase already, also if another key of yours was used. Another person has "
+                "to approve it too.",
+                code="approval.decided",
+                extra={"state": status.value},
+            )
+
+
+def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str) -> None:
+    try:
+        check_second(
+            requested_by=asked_by.name,
+            requested_at=requested_at,
+            requested_line=asked_by.line,
+            by=by.name,
+            line=by.line,
+            key_at=by.key_at or requested_at,
+        )
+    except Conflict:
+        raise Forbidden(
+            f"{why} Keys count as one person's when one of them issued the other, directly or through others, and a "
+            "key must be older than the request.",
+            code="approval.own",
+        ) from None
+
+
+def renews_after(term: Term, at: datetime) -> datetime:
+    """Return when a purchase renews next: on the same day of the month, or the last one of a shorter month."""
+    months = at.month - 1 + _MONTHS[term]
+    year, month = at.year + months // 12, months % 12 + 1
+    for day in (at.day, 30, 29, 28):
+        try:
+            return at.replace(year=year, month=month, day=day)
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPurchase:
+    """An order that waits for an approval, as the run and the Temporal UI show it.
+
+    Attributes:
+        order_id: the order.
+        amount: with its currency.
+        digest: of what a grant grants now.
+        persons: how many have to grant it, and `granted` how many have.
+        answer_by: None once it is decided.
+    """
+
+    order_id: str
+    org_id: str
+    agent_id: str
+    status: PurchaseOrderStatus
+    item: str
+    vendor: str
+    amount: str
+    sentence: str
+    digest: str
+    persons: int
+    granted: int
+    answer_by: datetime | None
+
+
+def summary(order_id: str) -> str:
+    """Return the summary of an order's run, for the list."""
+    return f"waits for the approval of {order_id}"
+
+
+def details(purchase: WaitingPurchase, refused: str | None = None) -> str:
+    """Return the details of an order's run: what is to be bought, who has to answer until when, and how."""
+    lines = [
+        f"**{purchase.status.value}** · {purchase.amount} · {as_markdown(purchase.item)} of "
+        f"{as_markdown(purchase.vendor)}",
+        "",
+        f"- {as_markdown(purchase.sentence)}",
+        f"- asked for by {purchase.agent_id} of {purchase.org_id}",
+        f"- approved by {purchase.granted} of {purchase.persons}",
+    ]
+    if refused is not None:
+        lines.append(f"- the last command was refused: {as_markdown(refused)}")
+    if purchase.answer_by is not None:
+        lines.append(f"- declined at {purchase.answer_by:%Y-%m-%d %H:%M:%S} UTC unless somebody answers")
+        lines.append(
+            f"- updates of operators: `grant` with the digest {purchase.digest}, or `refuse`; each with the id"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,181 @@
+"""The gateway to the SQL functions that count what is bought outside in spend controls, and move pools of budgets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from domain.common.errors import Conflict, DomainError, NotFound, other_request
+from domain.common.money import format_amount
+from ledger.controls import MISSING
+from ledger.errors import translated
+from ledger.spends import OnLimit, Pool, Spender, Spent, spent_of
+
+_COUNT = """
+    SELECT a.* FROM ledger.count_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS a
+"""
+_MOVED = "SELECT ledger.count_purchase_moved($1, $2, $3, $4, $5, $6, $7)"
+_MOVE_POOL = "SELECT * FROM ledger.move_pool($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A window of a budget that a person's grant lifts for one purchase. The purchase still counts in it."""
+
+    control_id: UUID
+    window: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPurchase:
+    """What is bought outside, as it counts in every spend control above the spender.
+
+    Attributes:
+        order_id: the purchase order, `po_…`.
+        number: 0 is the order itself; others are its renewals and what was charged beyond it. With the order, its key.
+        asset: the currency that is paid in, which is converted to that of each control, rounded up.
+        amount_minor: above zero, in minor units of `asset`.
+        spender: who buys, and for what.
+        pool: the pool that it draws.
+        on_limit: what happens if it does not fit into what there is to operate with.
+        granted: a person granted it, so it needs no allowance to draw the reserve.
+        lifted: the windows that do not refuse it.
+        forced: it has already happened; nothing refuses it.
+    """
+
+    order_id: str
+    number: int
+    asset: str
+    amount_minor: int
+    spender: Spender
+    pool: Pool = Pool.OPERATING
+    on_limit: OnLimit = OnLimit.REFUSE
+    granted: bool = False
+    lifted: Sequence[Lifted] = ()
+    forced: bool = False
+
+
+class Purchases:
+    """Counts purchases over one connection of the platform's role, inside the caller's transaction."""
+
+    def __init__(self, connection: asyncpg.Connection, org_id: str) -> None:
+        """Borrow the connection, for purchases of one organization."""
+        self._connection = connection
+        self._org_id = org_id
+
+    async def authorize(self, new: NewPurchase, *, at: datetime) -> Spent:
+        """Count a purchase as held, or as spent if it is forced; or say what refuses it.
+
+        The outcome is `reserved`, `refused`, `pool_closed`, `suspended` or `closed`. What was counted is answered again
+        for the same order and number. What was refused is decided anew.
+
+        Raises:
+            IdempotencyConflict: the number stands for another amount.
+            Invalid: the amount is not above zero, or too large.
+        """
+        spender = new.spender
+        with self._call():
+            row = await self._connection.fetchrow(
+                _COUNT,
+                self._org_id,
+                new.order_id,
+                new.number,
+                new.asset,
+                new.amount_minor,
+                spender.agent_id,
+                spender.department_id,
+                spender.project_id,
+                spender.key_id,
+                spender.principal,
+                new.pool.value,
+                new.on_limit.value,
+                new.granted,
+                [f"{one.control_id}/{one.window}" for one in new.lifted],
+                new.forced,
+                at,
+            )
+        assert row is not None
+        return spent_of(row)
+
+    async def move(
+        self, order_id: str, number: int, *, spent_minor: int, returned_minor: int, refunded_minor: int, at: datetime
+    ) -> None:
+        """Count what was paid of a purchase in all as spent, and what was not paid or was refunded no longer.
+
+        Args:
+            order_id: the purchase order.
+            number: which of its purchases.
+            spent_minor: all that was paid of it.
+            returned_minor: all of it that is not going to be paid; with `spent_minor` at most its amount.
+            refunded_minor: all that came back of what was paid.
+            at: the time.
+
+        Raises:
+            NotFound: the organization has no such purchase.
+            Invalid: less than before, or more than there was.
+        """
+        with self._call():
+            await self._connection.execute(
+                _MOVED, self._org_id, order_id, number, spent_minor, returned_minor, refunded_minor, at
+            )
+
+    async def move_pool(
+        self,
+        control_id: UUID,
+        *,
+        from_pool: Pool,
+        to_pool: Pool,
+        amount_minor: int,
+        asset: str,
+        by: str,
+        reason: str,
+        command_id: str,
+        at: datetime,
+    ) -> None:
+        """Move an amount from one pool of a budget's present window into another, once per command.
+
+        Raises:
+            NotFound: the organization has no such budget.
+            Conflict: `spend_control.closed`; `budget.pool_closed`, the budget has no pools; `budget.pool_too_small`.
+            IdempotencyConflict: the command stands for another move.
+        """
+        with self._call():
+            row = await self._connection.fetchrow(
+                _MOVE_POOL,
+                self._org_id,
+                control_id,
+                from_pool.value,
+                to_pool.value,
+                amount_minor,
+                by,
+                reason,
+                command_id,
+                at,
+            )
+        assert row is not None
+        if row["outcome"] not in {"moved", "replayed"}:
+            raise _refusal(row["outcome"], f"{format_amount(row['remaining'] or 0, asset)} {asset}")
+
+    def _call(self) -> translated:
+        return translated(self._connection, _nothing, self._org_id)
+
+
+def _refusal(outcome: str, remaining: str) -> DomainError:
+    match outcome:
+        case "missing":
+            return NotFound(MISSING)
+        case "closed":
+            return Conflict("The budget is closed. Open another one.", code="spend_control.closed")
+        case "no_pools":
+            return Conflict("The budget has no pools. State a reserve first.", code="budget.pool_closed")
+        case "too_much":
+            return Conflict(f"Only {remaining} are left in that pool. Move at most that.", code="budget.pool_too_small")
+        case "other_request":
+            return other_request()
+    raise AssertionError(outcome)
+
+
+def _nothing() -> None:
+    """No account's id is remembered here."""

@@ -1,0 +1,208 @@
+-- What purchase orders count in spend controls: what is bought outside, in any asset, moves no credits. Held from the
+-- approval on, spent as far as it was paid, and given back as far as it was not, or was refunded. The row of the
+-- organization's credits is the mutex, as for spends.
+
+-- Counts a purchase as held, or as what has already happened where it is forced; or refuses it and writes the refusal down.
+-- The order and the number are its key: what was counted is answered again, what was refused is judged anew and keeps its
+-- first refusal alone. `p_granted` is what a person granted: it needs no allowance to draw a reserve, and `p_lifted` are the
+-- windows that do not refuse it, as `control/window`. BU002: the number stands for another amount.
+CREATE OR REPLACE FUNCTION ledger.count_purchase(
+    p_org text, p_order text, p_number integer, p_asset text, p_amount bigint, p_agent text, p_department text,
+    p_project text, p_key_id text, p_principal text, p_pool text, p_on_limit text, p_granted boolean,
+    p_lifted text[], p_forced boolean, p_at timestamptz
+) RETURNS ledger.spend_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := concat('purchase:', p_order, ':', p_number);
+    known ledger.purchase_counts;
+    windows ledger.limit_window[];
+    refused ledger.limit_window;
+    fitted record;
+    answer ledger.spend_answer;
+BEGIN
+    IF (p_amount > 0 AND p_number >= 0) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a purchase has a positive amount and a number' USING ERRCODE = 'BU004';
+    END IF;
+    answer.available := ledger.lock_credits(ledger.credits_of(p_org), p_at);
+    answer.amount := p_amount;
+    answer.at := p_at;
+    answer.replayed := false;
+    SELECT * INTO known FROM ledger.purchase_counts c WHERE c.order_id = p_order AND c.number = p_number;
+    IF FOUND THEN
+        IF (known.org_id, known.amount, known.asset, known.forced) <> (p_org, p_amount, p_asset, p_forced) THEN
+            RAISE EXCEPTION 'number % of % stands for another purchase', p_number, p_order USING ERRCODE = 'BU002';
+        END IF;
+        answer.status := 'reserved';
+        answer.spend_id := known.id;
+        answer.pool := known.pool;
+        answer.at := known.at;
+        answer.replayed := true;
+        RETURN answer;
+    END IF;
+    IF NOT p_forced THEN
+        answer.status := ledger.stopped(p_org);
+        IF answer.status IS NOT NULL THEN
+            RETURN answer;
+        END IF;
+    END IF;
+    SELECT f.* INTO fitted FROM ledger.fit(
+        p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_asset, p_at, p_forced, p_pool, p_on_limit,
+        p_granted, p_lifted
+    ) f;
+    refused := fitted.refused;
+    answer.pool := coalesce(fitted.pool, p_pool);
+    IF fitted.pool IS NULL THEN
+        answer.status := 'pool_closed';
+        RETURN answer;
+    ELSIF refused.reason IS NOT NULL THEN
+        answer := ledger.refused_by(answer, refused);
+        IF NOT EXISTS (SELECT FROM ledger.refusals r WHERE r.idempotency_key = key) THEN
+            PERFORM ledger.refuse_spend(
+                answer, p_org, key, ledger.spend_hash('purchase', p_order, p_number, p_amount, p_agent, p_department,
+                    p_project, NULL),
+                refused.starts_at, p_agent, p_department, p_project, NULL, p_key_id, p_principal, 'purchase_order', p_asset
+            );
+        END IF;
+        RETURN answer;
+    END IF;
+    windows := ledger.open_counters(p_org, fitted.windows);
+    UPDATE ledger.counters n SET
+        held = n.held + CASE WHEN p_forced THEN 0 ELSE u.counts END,
+        forced = n.forced + CASE WHEN p_forced THEN u.counts ELSE 0 END,
+        uses_spent = n.uses_spent + 1
+    FROM unnest(windows) u WHERE n.id = u.counter_id;
+    INSERT INTO ledger.purchase_counts (
+        order_id, number, org_id, agent_id, department_id, project_id, key_id, principal, asset, amount, pool, forced,
+        spent, counted_in, counted, at, changed_at
+    )
+    SELECT p_order, p_number, p_org, p_agent, p_department, p_project, p_key_id, p_principal, p_asset, p_amount, fitted.pool,
+        p_forced, CASE WHEN p_forced THEN p_amount ELSE 0 END,
+        coalesce(array_agg(u.counter_id) FILTER (WHERE u.counter_id IS NOT NULL), '{}'),
+        coalesce(array_agg(u.counts) FILTER (WHERE u.counter_id IS NOT NULL), '{}'), p_at, p_at
+    FROM unnest(windows) u
+    RETURNING id INTO answer.spend_id;
+    answer.status := 'reserved';
+    RETURN answer;
+END
+$$;
+
+-- The part of what a purchase counts in a counter that was refunded; all of it where all that was spent was.
+CREATE OR REPLACE FUNCTION ledger.purchase_returns(p_counted bigint, p_amount bigint, p_spent bigint, p_refunded bigint)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_refunded = p_spent THEN ledger.share_up(p_counted, p_spent, p_amount)
+    ELSE ledger.share_down(p_counted, p_refunded, p_amount) END;
+
+-- Moves what a purchase counts from held to spent, out of held and back from spent, up to what was paid, not paid and
+-- refunded of it in all. One of which nothing was paid gives its use back. BU010: the organization has no such purchase.
+-- BU004: less was paid, given back or refunded than before, or more than there was.
+CREATE OR REPLACE FUNCTION ledger.count_purchase_moved(
+    p_org text, p_order text, p_number integer, p_spent bigint, p_returned bigint, p_refunded bigint, p_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    was ledger.purchase_counts;
+BEGIN
+    PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org)]);
+    SELECT * INTO was FROM ledger.purchase_counts c
+    WHERE c.order_id = p_order AND c.number = p_number AND c.org_id = p_org;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no purchase % of %', p_number, p_order USING ERRCODE = 'BU010';
+    ELSIF (p_spent >= was.spent AND p_returned >= was.returned AND p_refunded >= was.refunded
+        AND p_spent + p_returned <= was.amount AND p_refunded <= p_spent) IS NOT TRUE THEN
+        RAISE EXCEPTION 'of purchase % of % cannot be % spent, % returned, % refunded', p_number, p_order, p_spent,
+            p_returned, p_refunded USING ERRCODE = 'BU004';
+    END IF;
+    UPDATE ledger.counters n SET
+        held = n.held + CASE WHEN was.forced THEN 0
+            ELSE ledger.escrow_holds(u.counted, was.amount, p_spent, p_returned)
+                - ledger.escrow_holds(u.counted, was.amount, was.spent, was.returned) END,
+        spent = n.spent + ledger.share_up(u.counted, p_spent, was.amount)
+            - ledger.share_up(u.counted, was.spent, was.amount),
+        refunded = n.refunded + ledger.purchase_returns(u.counted, was.amount, p_spent, p_refunded)
+            - ledger.purchase_returns(u.counted, was.amount, was.spent, was.refunded),
+        uses_spent = n.uses_spent - CASE WHEN p_returned = was.amount AND was.returned < was.amount THEN 1 ELSE 0 END
+    FROM unnest(was.counted_in, was.counted) AS u (id, counted) WHERE n.id = u.id;
+    UPDATE ledger.purchase_counts c SET spent = p_spent, returned = p_returned, refunded = p_refunded, changed_at = p_at
+    WHERE c.order_id = p_order AND c.number = p_number;
+END
+$$;
+
+-- Moves an amount from one pool of a budget's present window into another; once per command. `outcome` is `moved`,
+-- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools`, `too_much` with what is left in `remaining`,
+-- `other_request`.
+CREATE OR REPLACE FUNCTION ledger.move_pool(
+    p_org text, p_control uuid, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
+    p_at timestamptz, OUT outcome text, OUT remaining bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known ledger.pool_moves;
+    c ledger.controls;
+    starts timestamptz;
+    ends timestamptz;
+    operating bigint;
+    pools ledger.counters[] := '{}';
+    one ledger.counters;
+    name text;
+BEGIN
+    PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org)]);
+    SELECT * INTO known FROM ledger.pool_moves m WHERE m.command_id = p_command;
+    IF FOUND THEN
+        outcome := CASE WHEN (known.org_id, known.control_id, known.from_pool, known.to_pool, known.amount, known.reason)
+            = (p_org, p_control, p_from, p_to, p_amount, p_reason) THEN 'replayed' ELSE 'other_request' END;
+        RETURN;
+    END IF;
+    SELECT * INTO c FROM ledger.controls o WHERE o.id = p_control AND o.org_id = p_org AND o.kind = 'budget';
+    outcome := CASE WHEN c.id IS NULL THEN 'missing' WHEN c.status = 'closed' THEN 'closed'
+        WHEN c.pools_of IS NULL THEN 'no_pools' END;
+    IF outcome IS NOT NULL THEN
+        RETURN;
+    ELSIF (p_amount > 0 AND p_from <> p_to AND length(p_reason) > 0
+        AND ARRAY[p_from, p_to] <@ ARRAY['operating', 'reserve', 'emergency']) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a move is of a positive amount from one pool to another, with a reason' USING ERRCODE = 'BU004';
+    END IF;
+    starts := ledger.window_start(c.pools_of, p_at, c.zone, c.week_starts);
+    ends := ledger.window_end(c.pools_of, p_at, c.zone, c.week_starts);
+    operating := c.amounts[array_position(c.windows, c.pools_of)] - coalesce(c.reserve, 0) - coalesce(c.emergency, 0);
+    FOREACH name IN ARRAY ARRAY[p_from, p_to] LOOP
+        SELECT * INTO one FROM ledger.counters n
+        WHERE n.control_id = c.id AND n."window" = c.pools_of AND n.pool = name AND n.starts_at = starts;
+        IF NOT FOUND THEN
+            INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, pool, amount, uses, carried)
+            VALUES (p_org, c.id, c.pools_of, starts, ends, name,
+                CASE name WHEN 'operating' THEN operating WHEN 'reserve' THEN coalesce(c.reserve, 0)
+                    ELSE coalesce(c.emergency, 0) END,
+                CASE name WHEN 'operating' THEN c.uses[array_position(c.windows, c.pools_of)] END,
+                CASE WHEN name = 'operating' AND c.carry_over > 0 THEN ledger.carried_into(c, starts, operating) ELSE 0 END)
+            RETURNING * INTO one;
+        END IF;
+        pools := pools || one;
+    END LOOP;
+    one := pools[1];
+    remaining := greatest(0, one.moved + one.carried - one.held - one.spent - one.forced + one.refunded
+        + CASE p_from WHEN 'operating' THEN operating WHEN 'reserve' THEN coalesce(c.reserve, 0)
+            ELSE coalesce(c.emergency, 0) END);
+    IF remaining < p_amount THEN
+        outcome := 'too_much';
+        RETURN;
+    END IF;
+    UPDATE ledger.counters n SET moved = n.moved + CASE WHEN n.id = one.id THEN -p_amount ELSE p_amount END
+    WHERE n.id IN (one.id, pools[2].id);
+    INSERT INTO ledger.pool_moves (
+        org_id, control_id, from_counter, to_counter, from_pool, to_pool, amount, moved_by, reason, command_id, at
+    ) VALUES (
+        p_org, c.id, one.id, pools[2].id, p_from, p_to, p_amount, p_by, p_reason, p_command, p_at
+    );
+    remaining := remaining - p_amount;
+    outcome := 'moved';
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION ledger.count_purchase, ledger.count_purchase_moved, ledger.purchase_returns, ledger.move_pool
+FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.count_purchase, ledger.count_purchase_moved, ledger.purchase_returns, ledger.move_pool
+TO bursar_platform;

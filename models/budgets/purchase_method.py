@@ -1,0 +1,45 @@
+"""The methods that an organization declares for what it buys outside."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class PurchaseMethod(Base):
+    """One declared method. Written by the platform's role. It holds no number of a card and no key of a wallet.
+
+    Attributes:
+        name: its code, unique in the organization, such as `card_primary`.
+        label: what people read, such as "Card ending in 1234".
+        kind: see `domain.budgets.policy.MethodKind`.
+        fee_share_e4: the part of an amount that is charged as a fee, in ten-thousandths; null if not declared.
+        fee_fixed: what is charged besides, in minor units of `fee_currency`; null if not declared.
+        attempts: how many attempts to pay with it have ended, `succeeded` of them well.
+    """
+
+    __tablename__ = "purchase_methods"
+    __table_args__ = (
+        UniqueConstraint("org_id", "name"),
+        CheckConstraint("kind IN ('free', 'card', 'TON', 'BTC', 'ETH', 'USDC', 'other')", name="kind"),
+        CheckConstraint(
+            "fee_share_e4 BETWEEN 0 AND 10000 AND fee_fixed >= 0 AND (fee_fixed IS NULL) = (fee_currency IS NULL)",
+            name="fee",
+        ),
+        CheckConstraint("succeeded BETWEEN 0 AND attempts", name="attempts"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str]
+    label: Mapped[str]
+    kind: Mapped[str]
+    fee_share_e4: Mapped[int | None]
+    fee_fixed: Mapped[int | None]
+    fee_currency: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    succeeded: Mapped[int] = mapped_column(server_default=text("0"))
+    updated_by: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,160 @@
+"""Purchase orders, the attempts to pay for them, the decisions of persons on them, and refunds.
+
+Everything is written by `services/budgets/purchase_order.py`, with the platform's role.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class PurchaseOrder(Base):
+    """What an agent wants to buy outside, and what became of it. Amounts are in minor units of `currency`.
+
+    Attributes:
+        key_id: of the request; null in a session that a link opened, which `session_id` then names.
+        principal: who made the request, without its organization.
+        lifts: the windows of budgets that the first of two grants has named, `[{"budget_id", "window"}]`.
+        decision: the last one, `{"code", "sentence", "budget_id", "window", "currency", "remaining_minor",
+            "resets_at"}`.
+        methods: the ways to pay when it was decided, in the order of the policy.
+        budget_remaining: after the decision, as in the log.
+        persons: how many persons have to approve it.
+        answer_by: until when; null unless it waits for them.
+        held_until: when the hold of an approved order ends.
+        renews_at: when the next term of a purchase begins.
+        counts: the number of its last count in the ledger; 0 is the order itself.
+        spent_minor: all that was charged.
+        unknown_since: when an attempt was reported whose result is not known; null otherwise.
+    """
+
+    __tablename__ = "purchase_orders"
+    __table_args__ = (
+        CheckConstraint(
+            "amount_minor > 0 AND spent_minor >= 0 AND refunded_minor BETWEEN 0 AND spent_minor", name="amounts"
+        ),
+        CheckConstraint("(status = 'approved') = (held_until IS NOT NULL)", name="held"),
+        CheckConstraint("(status = 'needs_approval') = (answer_by IS NOT NULL)", name="waits"),
+        CheckConstraint("renews_at IS NULL OR (status = 'purchased' AND term IS NOT NULL)", name="renews"),
+        Index("ix_purchase_orders_org_id_id", "org_id", "id"),
+        Index("ix_purchase_orders_org_id_agent_id_id", "org_id", "agent_id", "id"),
+        Index("ix_purchase_orders_org_id_status_id", "org_id", "status", "id"),
+        *(
+            Index(f"ix_purchase_orders_{due}", due, postgresql_where=text(f"{due} IS NOT NULL"))
+            for due in ("answer_by", "held_until", "renews_at", "unknown_since")
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    session_id: Mapped[str | None]
+    principal: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    item: Mapped[str]
+    vendor: Mapped[str]
+    category: Mapped[str]
+    why: Mapped[str]
+    amount_minor: Mapped[int]
+    currency: Mapped[str]
+    term: Mapped[str | None]
+    alternatives: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    pool: Mapped[str]
+    on_limit: Mapped[str]
+    lifts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    status: Mapped[str]
+    decision: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    methods: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    budget_remaining: Mapped[dict[str, str]] = mapped_column(JSONB)
+    persons: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    answer_by: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
+    renews_at: Mapped[datetime | None]
+    counts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    spent_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    alternative_action: Mapped[str | None]
+    saved_minor: Mapped[int | None]
+    unknown_since: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PurchaseAttempt(Base):
+    """One try to pay for an order, noted before it is made.
+
+    Attributes:
+        charged_minor: what was charged, in minor units of the order's currency; `fee_minor` is a part of it.
+        reference: of the payment, where it was made.
+        receipt: the address of a receipt.
+    """
+
+    __tablename__ = "purchase_attempts"
+    __table_args__ = (
+        CheckConstraint(
+            "(status = 'succeeded') = (charged_minor > 0 AND charged_minor IS NOT NULL)"
+            " AND (fee_minor IS NULL OR fee_minor BETWEEN 0 AND charged_minor)",
+            name="charged",
+        ),
+    )
+
+    order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    org_id: Mapped[str]
+    method: Mapped[str]
+    status: Mapped[str]
+    charged_minor: Mapped[int | None]
+    fee_minor: Mapped[int | None]
+    reference: Mapped[str | None]
+    receipt: Mapped[str | None]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    begun_by: Mapped[str]
+    begun_at: Mapped[datetime]
+    result_at: Mapped[datetime | None]
+
+
+class PurchaseGrant(Base):
+    """The decision of one person on an order that needs approval; each person decides once. Immutable.
+
+    Attributes:
+        principal: qualified with its organization, in lower case.
+        granted: false if the person refused.
+        digest: of what the person granted.
+    """
+
+    __tablename__ = "purchase_grants"
+
+    order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"), primary_key=True)
+    principal: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str]
+    granted: Mapped[bool]
+    digest: Mapped[str]
+    pool: Mapped[str]
+    lifts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    reason: Mapped[str | None]
+    key_id: Mapped[str | None]
+    session_id: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class PurchaseRefund(Base):
+    """A refund of a purchase, as it was reported; once for each command. Immutable."""
+
+    __tablename__ = "purchase_refunds"
+    __table_args__ = (Index("ix_purchase_refunds_order_id", "order_id"),)
+
+    command_id: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"))
+    org_id: Mapped[str]
+    amount_minor: Mapped[int]
+    reference: Mapped[str | None]
+    recorded_by: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,300 @@
+"""Payment policies, the catalogue of free options and declared methods: set by owners, admins and operators.
+
+What is set again as it stands changes nothing, so a request that is sent twice counts once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.free_text import check, same
+from domain.budgets.policy import (
+    FreeOption,
+    Method,
+    MethodKind,
+    Policy,
+    PolicyScope,
+    nearly_used,
+    quota_began,
+    ranked,
+)
+from domain.common.access import Actor
+from domain.common.errors import Conflict, NotFound
+from domain.common.text import rfc3339
+from domain.messages.alert.kinds import FREE_QUOTA
+from models.budgets.free_option import FreeOptionRow
+from models.budgets.payment_policy import PaymentPolicy
+from models.budgets.purchase_method import PurchaseMethod
+from repositories.billing import project as projects
+from repositories.budgets import free_option as options
+from repositories.budgets import payment_policy as policies
+from repositories.budgets import purchase_method as methods
+from repositories.common.command import lock_command
+from repositories.credits import department as departments
+from repositories.marketplace import agent as agents
+from repositories.messages import alert
+from repositories.tenants import audit, organization
+from runtime.identity import new_id
+
+#: The most free options, and the most methods, of an organization.
+MAX_OPTIONS, MAX_METHODS = 200, 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A method as an organization declares it; see `models.budgets.purchase_method`."""
+
+    name: str
+    label: str
+    kind: MethodKind
+    fee_share_e4: int | None = None
+    fee_fixed_minor: int | None = None
+    fee_currency: str | None = None
+
+
+async def policy_for(session: AsyncSession, org_id: str, *, agent_id: str | None, project_id: str | None) -> Policy:
+    """Return the policy that purchases of an agent for a project are judged by.
+
+    The nearest one holds as a whole: the agent's, else the project's, else the organization's, else the default.
+    """
+    row = await policies.nearest(session, org_id, agent_id=agent_id, project_id=project_id)
+    return Policy() if row is None else policies.policy_of(row)
+
+
+async def options_for(session: AsyncSession, org_id: str, category: str, *, at: datetime) -> list[FreeOption]:
+    """Return the free options of a category, by name, with what is used of their quotas at a moment."""
+    rows = await options.listed(session, org_id)
+    return [options.option_of(row, at) for row in rows if same(row.category) == same(category)]
+
+
+async def methods_of(
+    session: AsyncSession, org_id: str, policy: Policy, *, amount_minor: int, currency: str
+) -> list[Method]:
+    """Return the organization's methods in the order of a policy, with their expected fees for an amount."""
+    rows = await methods.listed(session, org_id)
+    found = [methods.method_of(row, amount_minor=amount_minor, currency=currency) for row in rows]
+    return ranked(policy, found)
+
+
+async def count_attempt(session: AsyncSession, org_id: str, method_name: str, *, succeeded: bool) -> None:
+    """Count an attempt of a declared method that has ended, for its measured failures."""
+    await methods.count_attempt(session, org_id, method_name, succeeded=succeeded)
+
+
+async def count_free_use(session: AsyncSession, org_id: str, name: str, *, at: datetime) -> None:
+    """Count one use of a free option in its window, and raise an alert from 80 % of its quota on, once a window.
+
+    Nothing happens if the catalogue has no option of that name. The caller's own unique row makes this happen once.
+    """
+    wanted = same(name)
+    row = next((row for row in await options.listed(session, org_id, lock=True) if same(row.name) == wanted), None)
+    if row is None or row.quota_window is None:
+        return
+    began = quota_began(row.quota_window, at)
+    if row.used_since is None or row.used_since < began:
+        row.used, row.used_since = 0, began
+    row.used += 1
+    await session.flush()
+    option = options.option_of(row, row.used_since)
+    key = f"{FREE_QUOTA}:{row.id}:{rfc3339(row.used_since)}"
+    await alert.close_other_dates(session, row.id, FREE_QUOTA, FREE_QUOTA, key)
+    if nearly_used(option):
+        await alert.raise_alert(
+            session,
+            kind=FREE_QUOTA,
+            subject=row.id,
+            detail=f"The free option {row.name} was used {row.used} of {row.quota} times this {row.quota_window}.",
+            org_id=org_id,
+            key=key,
+            shared=True,
+            for_operators=False,
+        )
+
+
+async def check_subject(session: AsyncSession, org_id: str, scope: PolicyScope, subject_id: str | None) -> str:
+    """Return the id of what a policy is for.
+
+    Raises:
+        NotFound: the organization has no such project or agent.
+    """
+    match scope:
+        case PolicyScope.ORGANIZATION:
+            await organization.get(session, org_id)
+            if subject_id not in {None, org_id}:
+                raise NotFound(organization.MISSING)
+            return org_id
+        case PolicyScope.PROJECT:
+            if subject_id is None or not await departments.project_exists(session, org_id, subject_id):
+                raise NotFound(projects.MISSING)
+        case PolicyScope.AGENT:
+            if subject_id is None or (await agents.get(session, subject_id)).org_id != org_id:
+                raise NotFound(agents.MISSING)
+    return subject_id
+
+
+async def set_policy(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str,
+    scope: PolicyScope,
+    subject_id: str | None,
+    policy: Policy,
+    *,
+    expected_version: int | None,
+    now: datetime,
+) -> PaymentPolicy:
+    """Set the policy of an organization, a project or an agent; it replaces the one before as a whole.
+
+    Raises:
+        Invalid: a name or the reasoning holds what free text may not.
+        NotFound: the organization has no such project or agent.
+        Conflict: `payment_policy.version`, another version stands than the expected one; 0 expects none.
+    """
+    policy.check_texts()
+    subject = await check_subject(session, org_id, scope, subject_id)
+    await lock_command(session, f"payment_policies:{org_id}")
+    row = await policies.of_subject(session, org_id, scope, subject)
+    if row is not None and policies.policy_of(row) == policy:
+        return row
+    standing = 0 if row is None else row.version
+    if expected_version not in {None, standing}:
+        raise Conflict(
+            "The policy was changed meanwhile. Read it again and decide anew.",
+            code="payment_policy.version",
+            extra={"version": standing},
+        )
+    if row is None:
+        row = PaymentPolicy(id=new_id("pol"), org_id=org_id, scope=scope.value, subject_id=subject, version=0)
+        session.add(row)
+    policies.fill(row, policy)
+    row.version += 1
+    row.updated_by, row.updated_at = actor.qualified(), now
+    await session.flush()
+    await audit.record(session, actor, "payment_policy.set", row.id, _shown(row), org_id)
+    return row
+
+
+async def delete_policy(session: AsyncSession, actor: Actor, policy_id: str) -> None:
+    """Delete a policy, so that the next nearest one holds.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await policies.get(session, policy_id)
+    await lock_command(session, f"payment_policies:{row.org_id}")
+    await audit.record(session, actor, "payment_policy.delete", row.id, _shown(row), row.org_id)
+    await session.delete(row)
+    await session.flush()
+
+
+async def set_option(
+    session: AsyncSession, actor: Actor, org_id: str, option: FreeOption, *, now: datetime
+) -> FreeOptionRow:
+    """Add a free option to the catalogue, or replace the one of that name. What was counted of its window stays.
+
+    Raises:
+        Invalid: a text holds what free text may not.
+        Conflict: `free_option.limit_reached`.
+    """
+    for field in ("name", "category", "address"):
+        text = getattr(option, field)
+        if text is not None:
+            check(text, field)
+    await organization.get(session, org_id)
+    await lock_command(session, f"free_options:{org_id}")
+    rows = await options.listed(session, org_id, lock=True)
+    row = next((row for row in rows if same(row.name) == same(option.name)), None)
+    wanted = {name: getattr(option, name) for name in ("name", "category", "address", "quota", "quota_window")}
+    if row is None:
+        if len(rows) >= MAX_OPTIONS:
+            raise Conflict(
+                f"The catalogue already has {MAX_OPTIONS} options. Delete one first.",
+                code="free_option.limit_reached",
+                extra={"limit": MAX_OPTIONS},
+            )
+        row = FreeOptionRow(id=new_id("fro"), org_id=org_id, used=0)
+        session.add(row)
+    elif all(getattr(row, name) == value for name, value in wanted.items()):
+        return row
+    elif row.quota_window != option.quota_window:
+        # Uses are counted by the window that they were made in.
+        row.used, row.used_since = 0, None
+    for name, value in wanted.items():
+        setattr(row, name, value)
+    row.updated_by, row.updated_at = actor.qualified(), now
+    await session.flush()
+    await audit.record(session, actor, "free_option.set", row.id, wanted, org_id)
+    return row
+
+
+async def delete_option(session: AsyncSession, actor: Actor, option_id: str) -> None:
+    """Take a free option out of the catalogue; its alert is resolved.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await options.get(session, option_id)
+    await alert.close_cases(session, row.id, (FREE_QUOTA,))
+    await audit.record(session, actor, "free_option.delete", row.id, {"name": row.name}, row.org_id)
+    await session.delete(row)
+    await session.flush()
+
+
+async def set_method(
+    session: AsyncSession, actor: Actor, org_id: str, declared: Declared, *, now: datetime
+) -> PurchaseMethod:
+    """Declare a method, or replace the one of that name. What was counted of its attempts stays.
+
+    Raises:
+        Invalid: the label holds what free text may not.
+        Conflict: `purchase_method.limit_reached`.
+    """
+    check(declared.label, "label")
+    await organization.get(session, org_id)
+    await lock_command(session, f"purchase_methods:{org_id}")
+    rows = await methods.listed(session, org_id)
+    row = next((row for row in rows if row.name == declared.name), None)
+    wanted: dict[str, object] = {
+        "label": declared.label,
+        "kind": declared.kind.value,
+        "fee_share_e4": declared.fee_share_e4,
+        "fee_fixed": declared.fee_fixed_minor,
+        "fee_currency": declared.fee_currency,
+    }
+    if row is None:
+        if len(rows) >= MAX_METHODS:
+            raise Conflict(
+                f"There are already {MAX_METHODS} methods. Delete one first.",
+                code="purchase_method.limit_reached",
+                extra={"limit": MAX_METHODS},
+            )
+        row = PurchaseMethod(id=new_id("pmd"), org_id=org_id, name=declared.name, attempts=0, succeeded=0)
+        session.add(row)
+    elif all(getattr(row, name) == value for name, value in wanted.items()):
+        return row
+    for name, value in wanted.items():
+        setattr(row, name, value)
+    row.updated_by, row.updated_at = actor.qualified(), now
+    await session.flush()
+    await audit.record(session, actor, "purchase_method.set", row.id, {"name": row.name} | wanted, org_id)
+    return row
+
+
+async def delete_method(session: AsyncSession, actor: Actor, method_id: str) -> None:
+    """Delete a declared method, with what was counted of its attempts.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await methods.get(session, method_id)
+    await audit.record(session, actor, "purchase_method.delete", row.id, {"name": row.name}, row.org_id)
+    await session.delete(row)
+    await session.flush()
+
+
+def _shown(row: PaymentPolicy) -> dict[str, object]:
+    """Return a policy as the audit trail keeps it."""
+    left_out = {"id", "org_id", "updated_by", "updated_at"}
+    columns = PaymentPolicy.__table__.columns
+    return {column.name: getattr(row, column.name) for column in columns if column.name not in left_out}

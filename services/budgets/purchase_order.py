@@ -1,0 +1,279 @@
+"""Proposing a purchase: it is judged, counted and decided in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.economics import PurchaseFact
+from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, Wanted, judge
+from domain.budgets.purchase_order import (
+    DecisionCode,
+    OnLimit,
+    PurchaseOrderStatus,
+    Term,
+    sentence_of_approval,
+    sentence_of_refusal,
+    sentence_of_waiting,
+)
+from domain.common.errors import Conflict, Unavailable
+from domain.tenants.metadata import Written
+from domain.tenants.organization import OrganizationStatus, stopped
+from ledger.purchases import NewPurchase, Purchases
+from ledger.spends import OnLimit as LedgerOnLimit
+from ledger.spends import Outcome, Pool, Refusal, RefusalReason, Spender, Spent
+from models.budgets.purchase_order import PurchaseOrder
+from repositories.budgets import purchase_order as orders
+from repositories.common import command
+from repositories.tenants import metadata
+from repositories.tenants import organization as organizations
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.budgets import policy as policies
+from services.budgets import purchase_record as records
+
+_ASKED = ("org_id", "agent_id", "item", "vendor", "category", "amount_minor", "currency", "term", "pool", "on_limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What an agent asks to buy.
+
+    Attributes:
+        spender: who buys, and for what; it names the agent and the principal.
+        session_id: of the request, if a link opened it.
+        why: what it is for.
+    """
+
+    org_id: str
+    spender: Spender
+    session_id: str | None
+    item: str
+    vendor: str
+    category: str
+    why: str
+    amount_minor: int
+    currency: str
+    term: Term | None = None
+    alternatives: Sequence[Alternative] = ()
+    pool: Pool = Pool.OPERATING
+    on_limit: OnLimit = OnLimit.REFUSE
+    own: Written = field(default_factory=Written)
+
+
+async def propose(
+    session: AsyncSession, proposal: Proposal, *, command_id: str, hold: timedelta, now: datetime
+) -> PurchaseOrder:
+    """Decide on a purchase, or return the order that the command made. Needs the platform's session.
+
+    Args:
+        session: one transaction: the policy's verdict, the count in the budgets, the order, its log and its event.
+        proposal: what is to be bought.
+        command_id: of the request.
+        hold: how long an approved purchase is held.
+        now: the time.
+
+    Raises:
+        Unavailable: `rate.unavailable`, the amount cannot be compared with a budget or a policy.
+        Conflict: `budget.pool_closed`.
+        OrganizationSuspended, OrganizationClosed: nothing can be bought.
+        ExternalIdTaken, IdempotencyConflict: as ever.
+    """
+    order = _new(proposal, command_id, now)
+    await command.lock_command(session, command_id)
+    made = await command.made_before(session, order, _ASKED)
+    if made is not None:
+        return made
+    await organizations.refuse_stopped(session, proposal.org_id)
+    await metadata.add(session, order.id, order.org_id, proposal.own, command_id)
+    policy = await policies.policy_for(session, order.org_id, agent_id=order.agent_id, project_id=order.project_id)
+    judged = await _judged(session, order, proposal, policy, now)
+    spent = await _decide(session, order, policy, judged, hold=hold, now=now)
+    order.methods = shown_methods(
+        await policies.methods_of(
+            session, order.org_id, policy, amount_minor=order.amount_minor, currency=order.currency
+        )
+    )
+    order.budget_remaining = (await records.left(session, order, at=now)).document()
+    session.add(order)
+    await records.note(session, order, PurchaseFact.REQUEST, at=now)
+    await records.tell(session, order, at=now)
+    if order.status == PurchaseOrderStatus.NEEDS_APPROVAL:
+        await records.ask_persons(session, order)
+    if spent is not None:
+        await records.drawn(session, order, 0, spent.pool.value, at=now)
+    return order
+
+
+def shown_methods(methods: Sequence[Method]) -> list[dict[str, object]]:
+    """Return methods as an order keeps and shows them."""
+    return [
+        {"method": each.name, "label": each.label, "available": each.available, "why_not": each.why_not}
+        for each in methods
+    ]
+
+
+def purchase_of(order: PurchaseOrder, **differing: object) -> NewPurchase:
+    """Return what an order counts in the ledger."""
+    counted = {
+        "order_id": order.id,
+        "number": 0,
+        "asset": order.currency,
+        "amount_minor": order.amount_minor,
+        "spender": records.spender_of(order),
+        "pool": Pool(order.pool),
+    }
+    return NewPurchase(**(counted | differing))  # type: ignore[arg-type]
+
+
+def refuse_uncountable(spent: Spent) -> Refusal | None:
+    """Return the budget's refusal of a purchase; None if it was counted.
+
+    Raises:
+        Unavailable: `rate.unavailable`.
+        Conflict: `budget.pool_closed`.
+        OrganizationSuspended, OrganizationClosed: it is stopped.
+    """
+    match spent.outcome:
+        case Outcome.SUSPENDED | Outcome.CLOSED:
+            refusal = stopped(OrganizationStatus(spent.outcome.value))
+            assert refusal is not None
+            raise refusal
+        case Outcome.POOL_CLOSED:
+            raise pool_closed(spent.pool)
+        case Outcome.REFUSED:
+            assert spent.refusal is not None
+            if spent.refusal.reason is RefusalReason.RATE:
+                raise no_rate()
+            return spent.refusal
+    return None
+
+
+def pool_closed(pool: Pool) -> Conflict:
+    """Return the refusal of a pool that the spender may not draw."""
+    why = (
+        "No emergency is declared, so the emergency pool is closed. An owner or an admin declares one."
+        if pool is Pool.EMERGENCY
+        else "No budget above this agent has a reserve that it may draw without a person. Ask with on_limit: ask."
+    )
+    return Conflict(why, code="budget.pool_closed", extra={"pool": pool.value})
+
+
+def no_rate() -> Unavailable:
+    """Return the refusal of an amount without a recent rate to the currency of a budget or a policy."""
+    return Unavailable(
+        "There is no recent exchange rate to the currency of a budget or a policy, so nothing was decided. Try again "
+        "when there is one.",
+        code="rate.unavailable",
+    )
+
+
+def _new(proposal: Proposal, command_id: str, now: datetime) -> PurchaseOrder:
+    spender = proposal.spender
+    assert spender.agent_id is not None
+    assert spender.principal is not None
+    return PurchaseOrder(
+        id=new_id(orders.PREFIX),
+        org_id=proposal.org_id,
+        agent_id=spender.agent_id,
+        department_id=spender.department_id,
+        project_id=spender.project_id,
+        key_id=spender.key_id,
+        session_id=proposal.session_id,
+        principal=spender.principal,
+        command_id=command_id,
+        item=proposal.item,
+        vendor=proposal.vendor,
+        category=proposal.category,
+        why=proposal.why,
+        amount_minor=proposal.amount_minor,
+        currency=proposal.currency,
+        term=None if proposal.term is None else proposal.term.value,
+        alternatives=[asdict(each) for each in proposal.alternatives],
+        pool=proposal.pool.value,
+        on_limit=proposal.on_limit.value,
+        lifts=[],
+        persons=0,
+        counts=0,
+        spent_minor=0,
+        refunded_minor=0,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def _judged(
+    session: AsyncSession, order: PurchaseOrder, proposal: Proposal, policy: Policy, now: datetime
+) -> Judged:
+    amount_minor = order.amount_minor
+    if policy.has_amounts and policy.currency != order.currency:
+        worth = await orders.worth(session, amount_minor, order.currency, policy.currency, at=now)
+        if worth is None:
+            raise no_rate()
+        amount_minor = worth
+    wanted = Wanted(
+        item=order.item,
+        vendor=order.vendor,
+        category=order.category,
+        amount_minor=order.amount_minor,
+        currency=order.currency,
+        alternatives=tuple(proposal.alternatives),
+    )
+    known = await policies.options_for(session, order.org_id, order.category, at=now)
+    return judge(policy, wanted, amount_minor_in_policy_currency=amount_minor, known=known)
+
+
+async def _decide(
+    session: AsyncSession, order: PurchaseOrder, policy: Policy, judged: Judged, *, hold: timedelta, now: datetime
+) -> Spent | None:
+    """Give an order its first status; returns what the budgets counted."""
+    answer_by = now + policy.answer_within
+
+    def wait(code: DecisionCode, why: str, persons: int) -> None:
+        order.status, order.persons, order.answer_by = PurchaseOrderStatus.NEEDS_APPROVAL.value, persons, answer_by
+        order.decision = records.decision(code, sentence_of_waiting(why, persons, answer_by))
+
+    match judged.verdict:
+        case Verdict.DECLINED_POLICY:
+            order.status = PurchaseOrderStatus.DECLINED_POLICY.value
+            order.decision = records.decision(DecisionCode.POLICY, judged.sentence)
+            return None
+        case Verdict.NEEDS_ALTERNATIVES:
+            order.status = PurchaseOrderStatus.NEEDS_ALTERNATIVES.value
+            order.decision = records.decision(DecisionCode.NEEDS_ALTERNATIVES, judged.sentence)
+            return None
+        case Verdict.NEEDS_APPROVAL:
+            wait(DecisionCode.APPROVAL_REQUIRED, "The policy asks for it.", judged.persons)
+            return None
+    if not await orders.has_budget(session, order, at=now):
+        wait(DecisionCode.NO_BUDGET, "No budget counts what this agent spends.", 1)
+        return None
+    on_limit = LedgerOnLimit.RESERVE if order.on_limit == OnLimit.RESERVE else LedgerOnLimit.REFUSE
+    spent = await Purchases(await driver_connection(session), order.org_id).authorize(
+        purchase_of(order, on_limit=on_limit), at=now
+    )
+    refusal = refuse_uncountable(spent)
+    if refusal is None:
+        order.pool = spent.pool.value
+        await hold_amount(session, order, DecisionCode.APPROVED, until=now + hold, now=now)
+        return spent
+    binding = await records.refused_by(session, refusal, order.org_id)
+    sentence = sentence_of_refusal(refusal.reason.value, binding)
+    if order.on_limit == OnLimit.ASK:
+        wait(DecisionCode.OVER_BUDGET, sentence, 1)
+        sentence = order.decision["sentence"]
+    else:
+        order.status = PurchaseOrderStatus.DECLINED_OVER_BUDGET.value
+    order.decision = records.decision(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason)
+    return None
+
+
+async def hold_amount(
+    session: AsyncSession, order: PurchaseOrder, code: DecisionCode, *, until: datetime, now: datetime
+) -> None:
+    """Give an order whose amount was counted the status `approved`, and say what is left of the budget that binds."""
+    order.status, order.held_until, order.answer_by = PurchaseOrderStatus.APPROVED.value, until, None
+    binding = await records.bound_by(session, (await records.left(session, order, at=now)).binding, order.org_id)
+    sentence = sentence_of_approval(order.amount_minor, order.currency, binding)
+    order.decision = records.decision(code, sentence, binding)

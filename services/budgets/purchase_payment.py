@@ -1,0 +1,337 @@
+"""What follows the approval of a purchase: attempts and their results, refunds, renewals, and its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.economics import PurchaseFact
+from domain.budgets.policy import NOT_IN_POLICY
+from domain.budgets.purchase_order import (
+    FINAL,
+    Attempt,
+    AttemptStatus,
+    PurchaseOrderStatus,
+    Term,
+    booking,
+    check_abandon,
+    check_attempt,
+    check_cancel,
+    check_refund,
+    renews_after,
+    spread_refund,
+    status_after_charge,
+)
+from domain.common.access import Actor
+from domain.common.errors import Invalid, NotFound, other_request
+from ledger.purchases import Purchases
+from ledger.spends import Outcome
+from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder, PurchaseRefund
+from repositories.budgets import purchase_order as orders
+from repositories.common.command import lock_command
+from repositories.messages import alert
+from repositories.tenants import audit
+from runtime.database import driver_connection
+from services.budgets import policy as policies
+from services.budgets import purchase_record as records
+from services.budgets.purchase_order import purchase_of
+
+MISSING_ATTEMPT = "There is no such attempt."
+#: The kind of the alert about an attempt whose result is not known; its subject is the order.
+UNKNOWN = "purchase_unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The reported result of an attempt; amounts are in minor units of the order's currency.
+
+    Attributes:
+        charged_minor: all that was charged; None for the order's amount. `fee_minor` is a part of it.
+    """
+
+    status: AttemptStatus
+    charged_minor: int | None = None
+    fee_minor: int | None = None
+    reference: str | None = None
+    receipt: str | None = None
+
+
+async def attempt(
+    session: AsyncSession, actor: Actor, order_id: str, method: str, *, command_id: str, now: datetime
+) -> PurchaseOrder:
+    """Note an attempt before it is made.
+
+    Raises:
+        WrongState, AttemptOpen, Conflict: as `domain.budgets.purchase_order.check_attempt`.
+        Invalid: the organization has methods, but no such one, or the policy does not allow it.
+        IdempotencyConflict: the command has noted another attempt.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    before = await orders.attempts(session, [order.id])
+    for each in before:
+        if each.command_id == command_id:
+            if each.method != method:
+                raise other_request()
+            return order
+    number = check_attempt(PurchaseOrderStatus(order.status), attempts_of(before), held_until=order.held_until, at=now)
+    known = {each["method"]: each for each in order.methods}
+    if known and method not in known:
+        raise Invalid(f"There is no method {method[:40]!r}. Use one of {', '.join(known)}.", extra={"field": "method"})
+    if known and known[method]["why_not"] == NOT_IN_POLICY:
+        raise Invalid("The policy does not allow this method. Use another one.", extra={"field": "method"})
+    session.add(
+        PurchaseAttempt(
+            order_id=order.id,
+            number=number,
+            org_id=order.org_id,
+            method=method,
+            status=AttemptStatus.BEGUN.value,
+            command_id=command_id,
+            begun_by=actor.qualified(),
+            begun_at=now,
+        )
+    )
+    await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=AttemptStatus.BEGUN.value, method=method)
+    return order
+
+
+async def report(
+    session: AsyncSession, actor: Actor, order_id: str, number: int, result: Result, *, now: datetime
+) -> PurchaseOrder:
+    """Record the result of an attempt. A result that is final stays; another one is answered with the first.
+
+    What was charged beyond the hold, or after it has ended, is counted as forced and alerted.
+
+    Raises:
+        NotFound: there is no such order or attempt.
+        Invalid: the fee is above what was charged.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
+    if row is None:
+        raise NotFound(MISSING_ATTEMPT)
+    status = result.status
+    if AttemptStatus(row.status) in FINAL or row.status == status.value:
+        return order
+    charged = order.amount_minor if result.charged_minor is None else result.charged_minor
+    if status is AttemptStatus.SUCCEEDED:
+        if result.fee_minor is not None and result.fee_minor > charged:
+            raise Invalid("The fee is a part of the amount and cannot be above it.", extra={"field": "fee"})
+        row.charged_minor, row.fee_minor = charged, result.fee_minor
+    row.status, row.reference, row.receipt, row.result_at = status.value, result.reference, result.receipt, now
+    order.unknown_since = now if status is AttemptStatus.UNKNOWN else None
+    if status is not AttemptStatus.UNKNOWN:
+        await alert.close_cases(session, order.id, [UNKNOWN])
+        succeeded = status is AttemptStatus.SUCCEEDED
+        await policies.count_attempt(session, order.org_id, row.method, succeeded=succeeded)
+    changed = status is AttemptStatus.SUCCEEDED and await _charge(session, order, charged, now)
+    await records.note(
+        session,
+        order,
+        PurchaseFact.ATTEMPT,
+        at=now,
+        status=status.value,
+        amount_minor=charged if status is AttemptStatus.SUCCEEDED else None,
+        method=row.method,
+    )
+    await audit.record(
+        session, actor, "purchase_order.report", order.id, {"attempt": number, "result": status.value}, order.org_id
+    )
+    if changed:
+        await records.tell(session, order, at=now)
+    return order
+
+
+async def _charge(session: AsyncSession, order: PurchaseOrder, charged_minor: int, now: datetime) -> bool:
+    """Count a charge, from the hold as far as it goes; returns whether the status has changed."""
+    before = PurchaseOrderStatus(order.status)
+    books = booking(before, order.amount_minor, charged_minor)
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    if before is PurchaseOrderStatus.APPROVED:
+        await purchases.move(
+            order.id,
+            0,
+            spent_minor=books.spent_minor,
+            returned_minor=books.returned_minor,
+            refunded_minor=0,
+            at=now,
+        )
+    if books.forced_minor:
+        order.counts += 1
+        await purchases.authorize(
+            purchase_of(order, number=order.counts, amount_minor=books.forced_minor, forced=True), at=now
+        )
+        await records.forced(session, order, order.counts, books.forced_minor)
+    order.spent_minor += charged_minor
+    order.status, order.held_until = status_after_charge(before).value, None
+    if order.term is not None and order.status != before.value:
+        order.renews_at = renews_after(Term(order.term), now)
+    return order.status != before.value
+
+
+async def abandon(
+    session: AsyncSession,
+    actor: Actor,
+    order_id: str,
+    *,
+    alternative_action: str | None,
+    saved_minor: int | None,
+    now: datetime,
+) -> PurchaseOrder:
+    """Give up a purchase, with what was done instead; what is held is released. Once: a repetition changes nothing.
+
+    An alternative that names a free option of the catalogue counts as a use of its quota.
+
+    Raises:
+        WrongState, AttemptOpen: as `domain.budgets.purchase_order.check_abandon`.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    if order.status == PurchaseOrderStatus.ABANDONED:
+        return order
+    check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
+    await _end(session, order, PurchaseOrderStatus.ABANDONED, now)
+    order.alternative_action, order.saved_minor = alternative_action, saved_minor
+    if alternative_action is not None:
+        await policies.count_free_use(session, order.org_id, alternative_action, at=now)
+    await records.note(session, order, PurchaseFact.ABANDONED, at=now)
+    await records.tell(session, order, at=now)
+    await records.answered(session, order)
+    await audit.record(session, actor, "purchase_order.abandon", order.id, {}, order.org_id)
+    return order
+
+
+async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
+    """End an approved order whose hold has ended; returns whether it did. An unknown attempt keeps the hold."""
+    order = await orders.get(session, order_id, lock=True)
+    if order.held_until is None or order.held_until > now or order.unknown_since is not None:
+        return False
+    await _end(session, order, PurchaseOrderStatus.EXPIRED, now)
+    await records.note(session, order, PurchaseFact.ENDED, at=now)
+    await records.tell(session, order, at=now)
+    return True
+
+
+async def _end(session: AsyncSession, order: PurchaseOrder, status: PurchaseOrderStatus, now: datetime) -> None:
+    """Give an order without a charge its last status, and release what it holds."""
+    if order.status == PurchaseOrderStatus.APPROVED:
+        purchases = Purchases(await driver_connection(session), order.org_id)
+        await purchases.move(order.id, 0, spent_minor=0, returned_minor=order.amount_minor, refunded_minor=0, at=now)
+    order.status, order.held_until, order.answer_by = status.value, None, None
+
+
+async def refund(
+    session: AsyncSession,
+    actor: Actor,
+    order_id: str,
+    *,
+    amount_minor: int,
+    reference: str | None,
+    command_id: str,
+    now: datetime,
+) -> PurchaseOrder:
+    """Record a refund of what was paid, which counts in the budgets no longer; once for each command.
+
+    Raises:
+        Invalid: it is more than was paid and not refunded yet.
+        IdempotencyConflict: the command has recorded another refund.
+    """
+    await lock_command(session, command_id)
+    made = await orders.refund_of(session, command_id)
+    order = await orders.get(session, order_id, lock=True)
+    if made is not None:
+        if (made.order_id, made.amount_minor) != (order.id, amount_minor):
+            raise other_request()
+        return order
+    check_refund(order.refunded_minor, order.spent_minor, amount_minor, order.currency)
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    counts = await orders.counts(session, order.id)
+    refunded = spread_refund([(each.number, each.spent, each.refunded) for each in counts], amount_minor)
+    for each in counts:
+        if each.number in refunded:
+            await purchases.move(
+                order.id,
+                each.number,
+                spent_minor=each.spent,
+                returned_minor=each.returned,
+                refunded_minor=refunded[each.number],
+                at=now,
+            )
+    session.add(
+        PurchaseRefund(
+            command_id=command_id,
+            order_id=order.id,
+            org_id=order.org_id,
+            amount_minor=amount_minor,
+            reference=reference,
+            recorded_by=actor.qualified(),
+            at=now,
+        )
+    )
+    order.refunded_minor += amount_minor
+    await records.note(session, order, PurchaseFact.REFUND, at=now, status="refunded", amount_minor=amount_minor)
+    await audit.record(session, actor, "purchase_order.refund", order.id, {"amount_minor": amount_minor}, order.org_id)
+    return order
+
+
+async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: datetime) -> PurchaseOrder:
+    """End the term of a purchase that renews. Once: a repetition changes nothing.
+
+    Raises:
+        WrongState: it does not renew.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    if order.status == PurchaseOrderStatus.CANCELLED:
+        return order
+    check_cancel(PurchaseOrderStatus(order.status), None if order.term is None else Term(order.term))
+    order.status, order.renews_at = PurchaseOrderStatus.CANCELLED.value, None
+    await records.note(session, order, PurchaseFact.ENDED, at=now)
+    await records.tell(session, order, at=now)
+    await audit.record(session, actor, "purchase_order.cancel", order.id, {}, order.org_id)
+    return order
+
+
+async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
+    """Count the next term of a purchase on the day it begins; returns whether it was due.
+
+    The vendor charges it whether it fits or not, so what does not fit is counted as forced and alerted.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    if order.renews_at is None or order.renews_at > now or order.term is None:
+        return False
+    order.counts += 1
+    at, amount = order.renews_at, order.amount_minor
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    spent = await purchases.authorize(purchase_of(order, number=order.counts), at=now)
+    fits = spent.outcome is Outcome.RESERVED
+    if fits:
+        await purchases.move(order.id, order.counts, spent_minor=amount, returned_minor=0, refunded_minor=0, at=now)
+        await records.drawn(session, order, order.counts, spent.pool.value, at=now)
+    else:
+        await purchases.authorize(purchase_of(order, number=order.counts, forced=True), at=now)
+        await records.forced(session, order, order.counts, amount)
+    order.spent_minor += amount
+    order.renews_at = renews_after(Term(order.term), at)
+    await records.note(session, order, PurchaseFact.RENEWAL, at=now, status="succeeded" if fits else "forced")
+    return True
+
+
+async def report_unknown(session: AsyncSession, order: PurchaseOrder) -> None:
+    """Alert the organization of an attempt whose result has been unknown for long."""
+    assert order.unknown_since is not None
+    await alert.raise_alert(
+        session,
+        kind=UNKNOWN,
+        subject=order.id,
+        detail=f"The result of a payment of {records.written(order)} has not been known since "
+        f"{order.unknown_since:%Y-%m-%d %H:%M} UTC, and the amount is held meanwhile. Look it up where it was paid, "
+        "and report whether it succeeded.",
+        org_id=order.org_id,
+        shared=True,
+        for_operators=False,
+    )
+
+
+def attempts_of(rows: Sequence[PurchaseAttempt]) -> list[Attempt]:
+    """Return attempts as rules read them."""
+    return [Attempt(number=each.number, status=AttemptStatus(each.status)) for each in rows]

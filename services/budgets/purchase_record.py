@@ -1,0 +1,232 @@
+"""What each fact of a purchase order writes beside its row: an entry of the log, an event, and alerts."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.budget import Pool
+from domain.budgets.economics import PurchaseEntry, PurchaseFact
+from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
+from domain.common.calendar import Window
+from domain.common.ids import uuid_id
+from domain.common.money import format_amount
+from domain.common.text import rfc3339
+from domain.messages.events.purchase_order import fact
+from ledger.spends import Refusal, RefusalReason, Spender
+from models.budgets.purchase_order import PurchaseOrder
+from repositories.budgets import purchase_entry
+from repositories.budgets.remaining import BudgetLeft, Remaining, remaining
+from repositories.messages import alert, event
+from repositories.tenants import name
+
+#: The kind of the alert that asks people; its subject is the order.
+APPROVAL_WAITING = "approval_waiting"
+#: A reserve is low when at most this part of it is left, in percent.
+LOW_PERCENT = 20
+
+
+def spender_of(order: PurchaseOrder) -> Spender:
+    """Return for what an order spends."""
+    return Spender(
+        agent_id=order.agent_id,
+        department_id=order.department_id,
+        project_id=order.project_id,
+        key_id=order.key_id,
+        principal=order.principal,
+    )
+
+
+def lifts_of(stored: list[dict[str, Any]]) -> tuple[Lift, ...]:
+    """Return lifted windows from a row."""
+    return tuple(Lift(budget_id=each["budget_id"], window=Window(each["window"])) for each in stored)
+
+
+def stored_lifts(lifts: tuple[Lift, ...]) -> list[dict[str, Any]]:
+    """Return lifted windows as a row has them."""
+    return [{"budget_id": lift.budget_id, "window": lift.window.value} for lift in lifts]
+
+
+async def left(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> Remaining:
+    """Return what is left of the budgets above an order."""
+    return await remaining(session, order.org_id, spender_of(order), at=at)
+
+
+async def refused_by(session: AsyncSession, refusal: Refusal, org_id: str) -> Binding:
+    """Return the window of a budget that refused. Limits of uses are counts."""
+    return Binding(
+        budget_id=uuid_id("ctl", refusal.control_id),
+        subject=await _subject(session, refusal.subject_kind, refusal.subject_id, org_id),
+        currency=refusal.asset,
+        window=None if refusal.window is None else Window(refusal.window),
+        limit_minor=refusal.limit,
+        remaining_minor=refusal.remaining,
+        resets_at=refusal.resets_at,
+    )
+
+
+async def bound_by(session: AsyncSession, budget: BudgetLeft | None, org_id: str) -> Binding | None:
+    """Return the window of a budget that refuses first from now on."""
+    if budget is None:
+        return None
+    return Binding(
+        budget_id=uuid_id("ctl", budget.control_id),
+        subject=await _subject(session, budget.subject_kind, budget.subject_id, org_id),
+        currency=budget.asset,
+        window=budget.window,
+        limit_minor=budget.amount_minor,
+        remaining_minor=budget.remaining_minor,
+        resets_at=budget.resets_at,
+    )
+
+
+async def _subject(session: AsyncSession, kind: str, subject_id: str, org_id: str) -> str:
+    named = await name.named(session, [subject_id], org_id)
+    return f"{kind} {named[subject_id]}" if subject_id in named else f"the {kind}"
+
+
+def decision(
+    code: DecisionCode, sentence: str, binding: Binding | None = None, reason: RefusalReason | None = None
+) -> dict[str, Any]:
+    """Return a decision as a row has it; amounts are in minor units of its `currency`."""
+    counts_uses = reason is RefusalReason.USES
+    stored: dict[str, Any] = {"code": code.value, "sentence": sentence}
+    if binding is None:
+        return stored
+    return stored | {
+        "budget_id": binding.budget_id,
+        "window": None if binding.window is None else binding.window.value,
+        "currency": binding.currency,
+        "remaining_minor": None if counts_uses else binding.remaining_minor,
+        "resets_at": None if binding.resets_at is None else rfc3339(binding.resets_at),
+    }
+
+
+async def note(
+    session: AsyncSession,
+    order: PurchaseOrder,
+    what: PurchaseFact,
+    *,
+    at: datetime,
+    status: str | None = None,
+    amount_minor: int | None = None,
+    method: str | None = None,
+) -> None:
+    """Write a fact into the log, with what is left of the budgets after it. The order's changes are written before.
+
+    `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order.
+    """
+    order.updated_at = at
+    await session.flush()
+    after = (await left(session, order, at=at)).document()
+    entry = PurchaseEntry(
+        org_id=order.org_id,
+        order_id=order.id,
+        agent_id=order.agent_id,
+        project_id=order.project_id,
+        transaction_type=what,
+        item=order.item,
+        amount_minor=order.amount_minor if amount_minor is None else amount_minor,
+        currency=order.currency,
+        status=status or order.status,
+        at=at,
+        payment_method=method,
+        budget_remaining=after,
+    )
+    if what is PurchaseFact.ABANDONED:
+        entry = replace(entry, alternative_action=order.alternative_action)
+    await purchase_entry.record(session, entry)
+
+
+async def tell(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> None:
+    """Record the event of the state that an order has reached."""
+    of = order.decision
+    reached = fact(
+        org_id=order.org_id,
+        order_id=order.id,
+        agent_id=order.agent_id,
+        project_id=order.project_id,
+        status=PurchaseOrderStatus(order.status),
+        amount_minor=order.amount_minor,
+        currency=order.currency,
+        code=DecisionCode(of["code"]),
+        budget_id=of.get("budget_id"),
+        window=of.get("window"),
+        at=at,
+    )
+    await event.record(session, [reached])
+
+
+def written(order: PurchaseOrder, amount_minor: int | None = None) -> str:
+    """Write an amount of an order, by default its own, with the currency."""
+    minor = order.amount_minor if amount_minor is None else amount_minor
+    return f"{format_amount(minor, order.currency)} {order.currency}"
+
+
+async def ask_persons(session: AsyncSession, order: PurchaseOrder) -> None:
+    """Ask those who may approve purchases, by an alert of the organization."""
+    assert order.answer_by is not None
+    who = "One person has" if order.persons == 1 else "Two persons have"
+    await alert.raise_alert(
+        session,
+        kind=APPROVAL_WAITING,
+        subject=order.id,
+        detail=f"An agent wants to buy for {written(order)}. {who} to answer before "
+        f"{order.answer_by:%Y-%m-%d %H:%M} UTC; after that the purchase is declined.",
+        org_id=order.org_id,
+        shared=True,
+        for_operators=False,
+    )
+
+
+async def answered(session: AsyncSession, order: PurchaseOrder) -> None:
+    """Resolve the alert that asks for an approval."""
+    await alert.close_cases(session, order.id, [APPROVAL_WAITING])
+
+
+async def forced(session: AsyncSession, order: PurchaseOrder, number: int, amount_minor: int) -> None:
+    """Alert the organization that something was charged that no budget held."""
+    await alert.raise_alert(
+        session,
+        kind="forced_spend",
+        subject=order.id,
+        detail=f"{written(order, amount_minor)} were charged beyond what was held for a purchase. The amount counts in "
+        "the budgets above the agent, also where it does not fit.",
+        org_id=order.org_id,
+        key=f"forced_spend:{order.id}:{number}",
+        shared=True,
+        for_operators=False,
+    )
+
+
+async def drawn(session: AsyncSession, order: PurchaseOrder, number: int, pool: str, *, at: datetime) -> None:
+    """Alert the organization of a draw from the emergency pool, and of a reserve that is low after one."""
+    if pool == Pool.EMERGENCY.value:
+        await alert.raise_alert(
+            session,
+            kind="emergency_draw",
+            subject=order.id,
+            detail=f"A purchase for {written(order)} draws from the emergency pool.",
+            org_id=order.org_id,
+            key=f"emergency_draw:{order.id}:{number}",
+            shared=True,
+            for_operators=False,
+        )
+    if pool != Pool.RESERVE.value:
+        return
+    for each in (await left(session, order, at=at)).budgets:
+        if each.pool is Pool.RESERVE and each.remaining_minor * 100 <= each.amount_minor * LOW_PERCENT:
+            budget_id = uuid_id("ctl", each.control_id)
+            until = "for good" if each.resets_at is None else f"until {each.resets_at:%Y-%m-%d %H:%M} UTC"
+            await alert.raise_alert(
+                session,
+                kind="reserve_low",
+                subject=budget_id,
+                detail=f"Of a reserve of {format_amount(each.amount_minor, each.asset)} {each.asset} only "
+                f"{each.shown()} are left {until}.",
+                org_id=order.org_id,
+                key=f"reserve_low:{budget_id}:{'' if each.resets_at is None else rfc3339(each.resets_at)}",
+                shared=True,
+                for_operators=False,
+            )
