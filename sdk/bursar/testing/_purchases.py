@@ -56,7 +56,7 @@ class Purchases:
             ("GET", one, self._get),
             ("PATCH", one, lambda request, id: self._written.update(self._orders, request, id)),
             ("POST", f"{one}/attempts", self._attempt),
-            ("POST", rf"{one}/attempts/(\d+)/result", self._report),
+            ("POST", rf"{one}/attempts/([\w.-]+)/result", self._report),
             ("POST", f"{one}/abandon", self._abandon),
             ("POST", f"{one}/refunds", self._refund),
             ("POST", f"{one}/cancel", self._cancel),
@@ -154,7 +154,7 @@ class Purchases:
     def _report(self, request: httpx2.Request, id: str, number: str) -> Answer:
         body, order = body_of(request), known(self._orders, id)
         result = required(body, "result")
-        found = next((each for each in order["attempts"] if each["number"] == int(number)), None)
+        found = next((each for each in order["attempts"] if str(each["number"]) == number), None)
         if found is None:
             raise Refused(404, "not_found", "There is no such attempt.")
         if found["status"] in _FINAL or found["status"] == result:
