@@ -85,6 +85,7 @@ TENANT: Groups = (
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Agent log", "/economics", "list"),
             Entry("Limits", "/limits", "limit", letter="l"),
+            Entry("Purchases", "/purchases", "card"),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),

@@ -44,6 +44,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "feedback.changed": ("good", "Your rating is changed."),
     "feedback.given": ("good", "Thank you. Your rating is saved."),
     "key.revoked": ("good", "The key is revoked. It is refused everywhere from now on."),
+    "purchase.approved": ("good", "Your approval is stored."),
+    "purchase.refused": ("good", "The purchase is refused."),
     "limit.changed": ("good", "The limit is changed."),
     "limit.closed": ("good", "The limit is closed and no longer applies."),
     "limit.frozen": ("good", "The limit is frozen. All spending under it is refused."),

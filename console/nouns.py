@@ -35,6 +35,7 @@ from console.platform.reputation.routes import ROUTES as PLATFORM_REPUTATION
 from console.platform.webhook.routes import ROUTES as PLATFORM_WEBHOOK
 from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
+from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.search.routes import ROUTES as SEARCH
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
@@ -56,6 +57,7 @@ _ALL = (
     *HELP,
     *INVOICE,
     *LIBRARY,
+    *PURCHASE_ORDER,
     *LIVE,
     *MARKETPLACE,
     *NOTIFICATION,

@@ -12,6 +12,7 @@ from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.books.reconciliation import MatchStatus
 from domain.budgets.economics import EntryStatus
+from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
 from domain.common.approval import ApprovalStatus
 from domain.common.mail import MailStatus
 from domain.credits.spend.control import ControlStatus
@@ -209,6 +210,25 @@ _PURCHASE: Mapping[str, Status] = {
     PurchaseStatus.SUSPENDED: _warn("Suspended", "The payment is disputed, so the agent cannot be used."),
     PurchaseStatus.REFUNDED: _idle("Refunded", "The price was refunded."),
     PurchaseStatus.ENDED: _idle("Ended", "The period has ended."),
+}
+
+_ORDER: Mapping[str, Status] = {
+    PurchaseOrderStatus.APPROVED: _good("Approved", "The amount is held. The agent may buy it."),
+    PurchaseOrderStatus.NEEDS_ALTERNATIVES: _idle("Needs alternatives", "The agent has to look for alternatives."),
+    PurchaseOrderStatus.NEEDS_APPROVAL: _warn("Needs approval", "A person has to approve it."),
+    PurchaseOrderStatus.DECLINED_OVER_BUDGET: _bad("Over budget", "It does not fit into a budget."),
+    PurchaseOrderStatus.DECLINED_POLICY: _bad("Declined", "It was declined. Nothing is held."),
+    PurchaseOrderStatus.PURCHASED: _good("Purchased", "It was paid."),
+    PurchaseOrderStatus.ABANDONED: _idle("Abandoned", "The agent gave it up. Nothing is held."),
+    PurchaseOrderStatus.EXPIRED: _idle("Expired", "It was not bought in time. Nothing is held."),
+    PurchaseOrderStatus.CANCELLED: _idle("Cancelled", "It was paid, and does not renew."),
+}
+
+_ATTEMPT: Mapping[str, Status] = {
+    AttemptStatus.BEGUN: _busy("Begun", "Its result was not reported yet."),
+    AttemptStatus.SUCCEEDED: _good("Succeeded", "It was paid."),
+    AttemptStatus.DECLINED: _bad("Declined", "Nothing was paid."),
+    AttemptStatus.UNKNOWN: _warn("Not known", "It has to be looked up where it was paid."),
 }
 
 _OFFER: Mapping[str, Status] = {
@@ -419,6 +439,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "agent": _AGENT,
     "alert": _ALERT,
     "approval": _APPROVAL,
+    "attempt": _ATTEMPT,
     "chargeback": _CHARGEBACK,
     "channel": _CHANNEL,
     "collection": _COLLECTION,
@@ -440,6 +461,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "milestone": _MILESTONE,
     "notification": _NOTIFICATION,
     "offer": _OFFER,
+    "order": _ORDER,
     "organization": _ORGANIZATION,
     "payment": _PAYMENT,
     "payout": _PAYOUT,

@@ -10,6 +10,7 @@ from domain.budgets.economics import PurchaseFact
 from domain.budgets.policy import NOT_IN_POLICY
 from domain.budgets.purchase_order import (
     FINAL,
+    MAX_ATTEMPTS,
     Attempt,
     AttemptStatus,
     PurchaseOrderStatus,
@@ -94,6 +95,17 @@ async def attempt(
     )
     await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=AttemptStatus.BEGUN.value, method=method)
     return order
+
+
+def attempt_number(text: str) -> int:
+    """Return the number of an attempt as a path has it.
+
+    Raises:
+        NotFound: it is none.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ATTEMPTS))):
+        raise NotFound(MISSING_ATTEMPT)
+    return int(text)
 
 
 async def report(

@@ -17,6 +17,7 @@ from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
+from tests.api.purchasing import proposed
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -122,6 +123,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/spend-controls"): (
         Permission.MANAGE_SPENDING,
         {"subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
+    ),
+    ("POST", "/purchase-orders"): (
+        Permission.USE_CREDITS,
+        {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
+        | {"amount": "1"},
     ),
     ("POST", "/departments"): (Permission.MANAGE_SPENDING, {"name": "a", "organization_id": f"org_{NOBODY}"}),
     ("PUT", "/payment-policies"): (
@@ -347,6 +353,11 @@ OBJECTS = {
     ("GET", "/credits/reservations/{reservation_id}"),
     *(("GET", f"/credits/spends/{{spend_id}}{path}") for path in ("", "/refunds")),
     ("POST", "/departments/{department_id}/close"),
+    *((method, "/purchase-orders/{purchase_order_id}") for method in ("GET", "PATCH")),
+    *(
+        ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
+        for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
+    ),
     ("DELETE", "/payment-policies/{policy_id}"),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -412,6 +423,7 @@ OWN_DATA = {
             "/series",
             "/departments",
             "/spend-controls",
+            *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
         ),
         *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
@@ -502,6 +514,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     option = good(await stranger.owner.ask("PUT", "/free-options", json=hidden_option))
     method = {"name": "hidden", "label": "hidden", "kind": "card"}
     purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
+    order = await proposed(stranger.owner, stranger.agent_id)
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
@@ -533,6 +546,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "slug": project["slug"],
         "department_id": department["id"],
         "control_id": control["id"],
+        "purchase_order_id": order["id"],
+        "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
         "purchase_method_id": purchase_method["id"],
@@ -561,6 +576,12 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     }
 
 
+OF_PURCHASES: dict[str, dict[str, Any]] = {
+    "attempts": {"method": "card"},
+    "result": {"result": "declined"},
+    "refunds": {"amount": "1"},
+    "grant": {"digest": "0" * 64},
+}
 BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")
 
 
@@ -597,7 +618,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "collection": {"collection_method": "send_invoice"},
         "replay": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"},
     }
-    return bodies.get(path.rpartition("/")[2], {})
+    of_path = OF_PURCHASES if path.startswith("/purchase-orders/") else bodies
+    return of_path.get(path.rpartition("/")[2], {})
 
 
 @for_each("method, path", sorted(OBJECTS))
@@ -749,6 +771,7 @@ READ_BY_AGENTS = {
     *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings"),
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
+    "/purchase-orders",
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
     *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),

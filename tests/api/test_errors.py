@@ -256,6 +256,8 @@ def test_unavailability_is_told_from_faults(error: BaseException, expected: bool
     assert is_unavailable(error) is expected
 
 
+#: The kinds of runs that operators send commands to.
+KINDS = ("alert", "escrow", "invoice", "payment", "payout", "purchase_order", "webhook_endpoint")
 SOURCES = ("api", "domain", "ledger", "repositories", "services", "activities", "workflows", "runtime", "providers")
 
 
@@ -279,9 +281,7 @@ def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:
                         value = node.value
                 if isinstance(value, ast.JoinedStr):
                     end = ast.unparse(value).strip("f'\"").removeprefix("{kind}").removeprefix("{self._kind}")
-                    found |= {
-                        kind + end for kind in ("alert", "escrow", "invoice", "payment", "payout", "webhook_endpoint")
-                    }
+                    found |= {kind + end for kind in KINDS}
                 if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.fullmatch(value.value):
                     found.add(value.value)
     return found

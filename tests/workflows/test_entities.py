@@ -101,8 +101,8 @@ async def left_alone(entity: Entity, one: Any, state: State) -> None:
 # Every entity is here ------------------------------------------------------------------------------------------------
 
 
-#: Takes a signal, and decides nothing: the alert's row does (docs/decisions/0216).
-NO_ENTITY = {"escalation"}
+#: They decide nothing: the alert's row does (docs/decisions/0216), and the purchase order's.
+NO_ENTITY = {"escalation", "purchase-order"}
 
 
 def test_every_entity_that_the_worker_runs_keeps_the_contract():

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -79,11 +78,11 @@ async def create_purchase_order(
     An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
     """
     org_id = acting_organization(actor, None)
-    if actor.agent_id not in {None, body.agent_id}:
-        raise Forbidden("This key buys for its own agent only.")
     async with deps.session_for(actor) as session:
         if (await agents.get(session, body.agent_id)).org_id != org_id:
             raise NotFound(agents.MISSING)
+    if actor.agent_id not in {None, body.agent_id}:
+        raise Forbidden("This key buys for its own agent only.")
     scope = await scope_for(deps, actor, key, Named(agent_id=body.agent_id, project_id=body.project_id))
     proposal = purchase_order.Proposal(
         org_id=org_id,
@@ -240,7 +239,7 @@ async def create_attempt(
 )
 async def report_result(
     purchase_order_id: str,
-    number: Annotated[int, Path(ge=1, le=10_000)],
+    number: str,
     body: PurchaseAttemptResult,
     deps: DepsDep,
     key: SpendingKeyDep,
@@ -252,10 +251,10 @@ async def report_result(
     What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
     """
     row = await _acting(deps, actor, key, purchase_order_id)
-    result = body.read(row.currency)
+    result, attempt = body.read(row.currency), purchase_payment.attempt_number(number)
 
     async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.report(session, actor, purchase_order_id, number, result, now=datetime.now(UTC))
+        return await purchase_payment.report(session, actor, purchase_order_id, attempt, result, now=datetime.now(UTC))
 
     return await _run(deps, actor, once, change)
 

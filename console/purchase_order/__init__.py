@@ -1,0 +1,1 @@
+"""Pages of purchases: what agents want to buy outside."""

@@ -1,0 +1,83 @@
+"""Purchases of agents outside: what waits for an approval first, all of them, and one with its decision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from console import lists
+from console.forms import Shown, blank, read_form
+from console.purchase_order import view
+from console.routing import COMMAND, tenant
+from console.visit import Visit
+from domain.common.access import Permission
+
+_PATH = "/purchase-orders"
+#: So many orders that wait are shown above the list.
+_WAITING = 20
+
+
+def _listed(visit: Visit) -> str:
+    return f"{visit.base}/purchases"
+
+
+def _own(visit: Visit) -> str:
+    return f"{_PATH}/{visit.path('id')}"
+
+
+async def show(visit: Visit) -> Response:
+    """Show what waits for an approval, and the purchases that the address asks for."""
+    waiting = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"waiting": waiting})
+    page = view.page(found, visit.choices.prefs, _listed(visit))
+    return await visit.render("purchase_order/list.html", page, found.status)
+
+
+async def download(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _PATH, "purchases", *view.FILTERS, days=False)
+
+
+async def _found(visit: Visit) -> Mapping[str, Any]:
+    return visit.theirs((await visit.ask(_own(visit))).need())
+
+
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show one purchase: what was decided and why, the attempts to pay, and the forms of those who approve."""
+    order = await _found(visit)
+    decides = visit.may(Permission.MANAGE_BILLING) and order["principal"] != visit.me.principal
+    naming = await visit.naming([order], "agent_id")
+    page = view.one(order, form or blank(), naming, _listed(visit), decides=decides)
+    return await visit.render("purchase_order/page.html", page, status)
+
+
+async def grant(visit: Visit) -> Response:
+    """Approve a purchase exactly as the page has shown it."""
+    form = await read_form(visit.request, "digest", "reason", "reserve", "budget_id", "window", "lift")
+    body: dict[str, Any] = {"digest": form.text("digest"), "reason": form.maybe("reason")}
+    if form.text("reserve"):
+        body["pool"] = "reserve"
+    if form.text("lift"):
+        body["lifts"] = [{"budget_id": form.text("budget_id"), "window": form.text("window")}]
+    answer = await visit.order("POST", f"{_own(visit)}/grant", body, form.key)
+    return await _decided(visit, answer, form, "purchase.approved")
+
+
+async def refuse(visit: Visit) -> Response:
+    """Refuse a purchase."""
+    form = await read_form(visit.request, "reason")
+    answer = await visit.order("POST", f"{_own(visit)}/refuse", {"reason": form.maybe("reason")}, form.key)
+    return await _decided(visit, answer, form, "purchase.refused")
+
+
+async def _decided(visit: Visit, answer: Any, form: Any, notice: str) -> Response:
+    return await visit.concluded(form, answer, f"{_listed(visit)}/{visit.path('id')}", notice, show=show_one)
+
+
+ROUTES = (
+    tenant("/purchases", show),
+    tenant("/purchases.csv", download),
+    tenant("/purchases/{id}", show_one),
+    tenant("/purchases/{id}/grant", grant, COMMAND),
+    tenant("/purchases/{id}/refuse", refuse, COMMAND),
+)
