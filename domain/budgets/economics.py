@@ -145,6 +145,8 @@ _MOVES: Mapping[str, tuple[TransactionType | None, TransactionType | None]] = {
     "payout.paid": (TransactionType.PAYOUT, None),
     "payout.reversed": (None, TransactionType.PAYOUT_REVERSAL),
 }
+#: The type of what was refused, by what the key of the refusal begins with.
+REFUSED = {"use": TransactionType.USE, "escrow": TransactionType.ESCROW_FUNDING}
 _SPLIT = {TransactionType.ESCROW_REFUND}
 _DECLINED = {
     EntryStatus.DECLINED_OVER_BUDGET,
@@ -187,8 +189,10 @@ def kinds_of(types: Collection[str], statuses: Collection[str]) -> list[str]:
 
 
 def can_be_refusals(types: Collection[str], statuses: Collection[str]) -> bool:
-    """Return whether refused uses can be entries of these types and statuses."""
-    return (not types or TransactionType.USE in types) and (not statuses or not _DECLINED.isdisjoint(statuses))
+    """Return whether refused uses and fundings can be entries of these types and statuses."""
+    return (not types or not set(REFUSED.values()).isdisjoint(types)) and (
+        not statuses or not _DECLINED.isdisjoint(statuses)
+    )
 
 
 def status_of(moved: TransactionType) -> EntryStatus:
@@ -197,7 +201,7 @@ def status_of(moved: TransactionType) -> EntryStatus:
 
 
 def declined(reason: str, *, by_control: bool) -> EntryStatus:
-    """Return the status of a refused use, by the reason of the refusal."""
+    """Return the status of what was refused, by the reason of the refusal."""
     if not by_control:
         return EntryStatus.DECLINED_CREDITS
     return {"frozen": EntryStatus.DECLINED_FROZEN, "rate": EntryStatus.DECLINED_RATE}.get(

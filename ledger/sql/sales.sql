@@ -72,7 +72,7 @@ BEGIN
     PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org), p_sales, p_earned, p_apart, p_commission]);
     answer := ledger.authorize_at(
         p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run, p_key_id, p_principal,
-        p_metadata, p_expires_at, p_paid_only, p_at
+        p_metadata, p_expires_at, p_paid_only, 'operating', 'refuse', p_at
     );
     IF answer.status <> 'reserved' OR answer.replayed THEN
         RETURN;

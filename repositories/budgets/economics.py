@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import Boolean, ColumnElement, and_, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import (
+    REFUSED,
     Entry,
     PurchaseFact,
     TransactionType,
@@ -181,7 +182,9 @@ _ENTRIES = Listing(of=PurchaseEntryRow, order=[PurchaseEntryRow.id], created="at
 
 async def _refusals(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
     holder = log.holder
-    part = (SpendRefusal.org_id == log.wanted.org_id, SpendRefusal.agent_id.is_not(None))
+    # Word for word the condition of the index: purchase orders have entries of their own.
+    kept = literal_column("idempotency_key NOT LIKE 'purchase:%'", Boolean)
+    part = (SpendRefusal.org_id == log.wanted.org_id, SpendRefusal.agent_id.is_not(None), kept)
     besides = None if holder is None else lambda row: and_(*own_conditions(holder, log.wanted.org_id, row))
     found = await _REFUSALS.page(session, log.wanted, [part], after=after, limit=limit, besides=besides)
     entries = [_of_refusal(row) for row in found.rows]
@@ -199,10 +202,10 @@ def _of_refusal(row: SpendRefusal) -> Entry:
         at=row.at,
         agent_id=row.agent_id,
         project_id=row.project_id,
-        transaction_type=TransactionType.USE,
+        transaction_type=REFUSED["escrow" if row.idempotency_key.startswith("escrow:") else "use"],
         item=row.action,
         amount_minor=row.amount,
-        currency=CREDIT,
+        currency=row.spend_asset,
         payment_method=_CREDITS,
         status=declined(row.reason, by_control=row.control_id is not None),
         object_id=None if row.control_id is None else uuid_id("ctl", row.control_id),

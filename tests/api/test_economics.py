@@ -18,6 +18,7 @@ from repositories.budgets import purchase_entry
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, state, write
+from tests.api.purchasing import acted, budget, paid, proposed
 from tests.api.spending import grant, limit, reserve, use
 from tests.api.test_marketplace import made, site  # noqa: F401 - a fixture
 
@@ -60,7 +61,7 @@ SCHEMA = {
         "budget_remaining": {
             **_OBJECT,
             "required": ["daily", "project"],
-            "properties": dict.fromkeys(("daily", "project"), {"anyOf": [_DECIMAL, {"type": "null"}]}),
+            "properties": {name: {"anyOf": [_DECIMAL, {"type": "null"}]} for name in ("daily", "project")},
         },
     },
 }
@@ -295,3 +296,25 @@ async def test_log_comes_as_csv_without_formulas_and_as_json_lines(new_tenant: A
     assert answer.headers["content-type"] == "application/jsonl"
     assert answer.headers["content-disposition"] == 'attachment; filename="economics-log.jsonl"'
     assert [json.loads(line) for line in answer.text.splitlines()] == [newest, formula]
+
+
+async def test_purchase_orders_write_each_fact_of_theirs_once(new_tenant: Any, database: Database) -> None:
+    tenant: Tenant = await new_tenant("owner", "agent")
+    await budget(database, tenant.org_id, ("agent", tenant.agent_id), day=25)
+    bought = await paid(tenant.agent, await proposed(tenant.agent, tenant.agent_id, "20"), "19.50")
+    await acted(tenant.agent, bought, "refunds", 201, amount="1")
+    refused_one = await proposed(tenant.agent, tenant.agent_id, "10")
+    await acted(tenant.agent, refused_one, "abandon", alternative_action="found_free_codeium_alternative", saved="10")
+    entries = await log(tenant.agent)
+    assert [(*brief(each)[:2], brief(each)[3], each["budget_remaining"]["daily"]) for each in reversed(entries)] == [
+        ("purchase_request", "approved", "20.00", "5.00"),
+        ("purchase_attempt", "begun", "20.00", "5.00"),
+        ("purchase_attempt", "succeeded", "19.50", "5.50"),
+        ("purchase_refund", "refunded", "1.00", "6.50"),
+        ("purchase_request", "declined_over_budget", "10.00", "6.50"),
+        ("purchase_abandoned", "abandoned", "10.00", "6.50"),
+    ]
+    assert entries[0]["alternative_action"] == EXAMPLE["alternative_action"]
+    assert [each["payment_method"] for each in entries[2:5]] == [None, "card_primary", "card_primary"]
+    assert {each["object_id"] for each in entries} == {bought["id"], refused_one["id"]}
+    assert await log(tenant.agent, "&status=succeeded,declined_over_budget") == [entries[1], entries[3]]
