@@ -86,6 +86,7 @@ TENANT: Groups = (
             Entry("Agent log", "/economics", "list"),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card"),
+            Entry("Payment policies", "/payment-policies", "check", Permission.READ_BILLING),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),

@@ -169,7 +169,7 @@ def _refusal(outcome: str, remaining: str) -> DomainError:
         case "closed":
             return Conflict("The budget is closed. Open another one.", code="spend_control.closed")
         case "no_pools":
-            return Conflict("The budget has no pools. State a reserve first.", code="budget.pool_closed")
+            return Conflict("The budget does not have both pools. State them first.", code="budget.pool_closed")
         case "too_much":
             return Conflict(f"Only {remaining} are left in that pool. Move at most that.", code="budget.pool_too_small")
         case "other_request":

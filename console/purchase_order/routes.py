@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
+from console.gateway import Wanted
 from console.purchase_order import view
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -27,7 +28,7 @@ def _own(visit: Visit) -> str:
 
 async def show(visit: Visit) -> Response:
     """Show what waits for an approval, and the purchases that the address asks for."""
-    waiting = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
+    waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"waiting": waiting})
     page = view.page(found, visit.choices.prefs, _listed(visit))
     return await visit.render("purchase_order/list.html", page, found.status)
@@ -46,7 +47,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show one purchase: what was decided and why, the attempts to pay, and the forms of those who approve."""
     order = await _found(visit)
     decides = visit.may(Permission.MANAGE_BILLING) and order["principal"] != visit.me.principal
-    naming = await visit.naming([order], "agent_id")
+    naming = await visit.naming([])
     page = view.one(order, form or blank(), naming, _listed(visit), decides=decides)
     return await visit.render("purchase_order/page.html", page, status)
 

@@ -101,6 +101,7 @@ class Purchase:
     Attributes:
         own: the reader has proposed it, so somebody else approves it.
         grant: where it is approved; empty if the reader may not, or nothing waits.
+        budget_id: the budget that refuses; empty if none does.
         lift: what the box says that lifts the window that refuses; empty if none does.
         facts: further facts that are amounts or words: label and text.
     """
@@ -110,7 +111,7 @@ class Purchase:
     form: Shown
     row: PurchaseRow
     id: Ident
-    agent: Sentence
+    sentence: Sentence
     why: str
     category: str
     by: str
@@ -184,7 +185,7 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
         form=form,
         row=row,
         id=ident(order["id"]),
-        agent=naming(order["agent_id"]),
+        sentence=naming(decision["sentence"]),
         why=order["why"],
         category=order["category"],
         by=order["principal"],
@@ -237,7 +238,7 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
 
 def _facts(order: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     currency, found = order["currency"], list[tuple[str, str]]()
-    if order["status"] in {"purchased", "cancelled"} or order["spent"] != "0.00":
+    if order["status"] in {"purchased", "cancelled"} or order["spent"].strip("0."):
         found.append(("Paid", money(order["spent"], currency, prefs)))
         found.append(("Refunded", money(order["refunded"], currency, prefs)))
     if order["alternative_action"]:

@@ -131,7 +131,7 @@ END
 $$;
 
 -- Moves an amount from one pool of a budget's present window into another; once per command. `outcome` is `moved`,
--- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools`, `too_much` with what is left in `remaining`,
+-- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much` with what is left in `remaining`,
 -- `other_request`.
 CREATE OR REPLACE FUNCTION ledger.move_pool(
     p_org text, p_control uuid, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
@@ -158,7 +158,8 @@ BEGIN
     END IF;
     SELECT * INTO c FROM ledger.controls o WHERE o.id = p_control AND o.org_id = p_org AND o.kind = 'budget';
     outcome := CASE WHEN c.id IS NULL THEN 'missing' WHEN c.status = 'closed' THEN 'closed'
-        WHEN c.pools_of IS NULL THEN 'no_pools' END;
+        WHEN c.pools_of IS NULL OR c.reserve IS NULL AND 'reserve' IN (p_from, p_to)
+            OR c.emergency IS NULL AND 'emergency' IN (p_from, p_to) THEN 'no_pools' END;
     IF outcome IS NOT NULL THEN
         RETURN;
     ELSIF (p_amount > 0 AND p_from <> p_to AND length(p_reason) > 0
@@ -174,8 +175,7 @@ BEGIN
         IF NOT FOUND THEN
             INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, pool, amount, uses, carried)
             VALUES (p_org, c.id, c.pools_of, starts, ends, name,
-                CASE name WHEN 'operating' THEN operating WHEN 'reserve' THEN coalesce(c.reserve, 0)
-                    ELSE coalesce(c.emergency, 0) END,
+                CASE name WHEN 'operating' THEN operating WHEN 'reserve' THEN c.reserve ELSE c.emergency END,
                 CASE name WHEN 'operating' THEN c.uses[array_position(c.windows, c.pools_of)] END,
                 CASE WHEN name = 'operating' AND c.carry_over > 0 THEN ledger.carried_into(c, starts, operating) ELSE 0 END)
             RETURNING * INTO one;
@@ -184,8 +184,7 @@ BEGIN
     END LOOP;
     one := pools[1];
     remaining := greatest(0, one.moved + one.carried - one.held - one.spent - one.forced + one.refunded
-        + CASE p_from WHEN 'operating' THEN operating WHEN 'reserve' THEN coalesce(c.reserve, 0)
-            ELSE coalesce(c.emergency, 0) END);
+        + CASE p_from WHEN 'operating' THEN operating WHEN 'reserve' THEN c.reserve ELSE c.emergency END);
     IF remaining < p_amount THEN
         outcome := 'too_much';
         RETURN;

@@ -205,8 +205,8 @@ AS $$
         WHERE c.pools_of IS NOT NULL
     )
     SELECT c.id FROM above c
-    WHERE CASE p_pool WHEN 'emergency' THEN c.emergency > 0 AND c.emergency_until > p_at
-        WHEN 'reserve' THEN c.reserve > 0
+    WHERE CASE p_pool WHEN 'emergency' THEN c.emergency IS NOT NULL AND c.emergency_until > p_at
+        WHEN 'reserve' THEN c.reserve IS NOT NULL
             AND (p_granted OR EXISTS (SELECT FROM above a WHERE a.may_draw_reserve IS NOT NULL)) END
     ORDER BY cardinality(c.path) DESC,
         array_position(ARRAY['run', 'key', 'agent', 'project', 'department', 'organization'], c.subject_kind), c.id

@@ -17,13 +17,13 @@ from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender, SpendStatus
 from models.credits.department import Department
-from models.credits.spend import EscrowCount, Spend, SpendChange, SpendRefusal
+from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendChange, SpendRefusal
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.credits import department
 from repositories.credits.spend_place import LAST, LOOKS, first_id, placed, skip
 
 #: A row that says who has made it, and for what.
-Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount)
+Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount | PurchaseCount)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

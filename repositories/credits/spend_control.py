@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -225,10 +225,10 @@ _PURCHASE_COLUMNS = f"""
     '{PURCHASE_ORDER}' AS action, CAST(NULL AS text) AS run_id
 """
 #: What counts beside the spends. It has no places, but there is little of it.
-_BESIDE: Mapping[type[EscrowCount | PurchaseCount], TextClause] = {
-    EscrowCount: text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1])),
-    PurchaseCount: text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=LOOKS[-1])),
-}
+_BESIDE = (
+    text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=LOOKS[-1])),
+    text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=LOOKS[-1])),
+)
 
 
 async def spends(
@@ -261,7 +261,7 @@ async def spends(
     if len(counted) > limit:
         following = list(counted)[limit - 1]
     ends = [] if following is None else [following]
-    for statement in _BESIDE.values():
+    for statement in _BESIDE:
         found = (await session.execute(statement, values | {"before": before, "limit": limit + 1})).one()
         counted.update(zip(found.ids, found.counted, strict=True))
         if found.looked == LOOKS[-1]:
@@ -273,10 +273,11 @@ async def spends(
     by_id: dict[UUID, Counts] = {}
     own = select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown))
     by_id |= {row.id: row for row in await session.scalars(own)}
-    for table in _BESIDE:
-        if len(by_id) < len(shown):
-            beside = select(table).where(table.org_id == control.org_id, table.id.in_(shown))
-            by_id |= {row.id: row for row in await session.scalars(beside)}
+    if len(by_id) < len(shown):
+        escrows = select(EscrowCount).where(EscrowCount.org_id == control.org_id, EscrowCount.id.in_(shown))
+        by_id |= {row.id: row for row in await session.scalars(escrows)}
+        bought = select(PurchaseCount).where(PurchaseCount.org_id == control.org_id, PurchaseCount.id.in_(shown))
+        by_id |= {row.id: row for row in await session.scalars(bought)}
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 

@@ -358,7 +358,7 @@ OBJECTS = {
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
         for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
     ),
-    ("DELETE", "/payment-policies/{policy_id}"),
+    *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
     ("GET", "/contracts/{contract_id}"),
@@ -424,7 +424,7 @@ OWN_DATA = {
             "/series",
             "/departments",
             "/spend-controls",
-            *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+            "/purchase-orders",
         ),
         *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
@@ -664,6 +664,7 @@ LOOK_FIRST = {
     ("POST", "/marketplace/agents/{agent_id}/purchase"),
     *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("cancel", "refund")),
     ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),
+    ("POST", "/purchase-orders"),
     ("POST", "/webhook-deliveries/{delivery_id}/retry"),
     ("POST", "/webhook-endpoints"),
 }
@@ -744,7 +745,7 @@ BILLING = (
     "/billing/payouts/preview",
     "/billing/payouts/schedule",
     "/referrals",
-    "/payment-policies",
+    *("/payment-policies", "/payment-policies/{policy_id}"),
     "/alerts",
     "/alert-rules",
     "/alert-rules/{rule_id}",
@@ -772,7 +773,7 @@ READ_BY_AGENTS = {
     *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings", "/economics/log"),
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
-    "/purchase-orders",
+    *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
     *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),

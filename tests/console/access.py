@@ -44,6 +44,10 @@ OBJECTS = {
     "limits": "control",
     "links": "link",
     "marketplace": "offered",
+    "payment-policies": "policy",
+    "free-options": "option",
+    "methods": "method",
+    "purchases": "purchase_order",
     "organizations": "organization",
     "payments": "payment",
     "people": "person",
@@ -151,6 +155,22 @@ class Making:
         name = {"name": new_key().lower().replace("-", "_")}
         return str(good(await self.tenant.owner.post("/alert-rules", limiting.RULE | name), 201)["id"])
 
+    async def policy(self) -> str:
+        subject = {"subject": {"type": "agent", "id": await self.agent()}}
+        return str(good(await self.tenant.owner.ask("PUT", "/payment-policies", json=subject))["id"])
+
+    async def option(self) -> str:
+        body = {"name": new_key(), "category": "any"}
+        return str(good(await self.tenant.owner.ask("PUT", "/free-options", json=body))["id"])
+
+    async def method(self) -> str:
+        body = {"name": f"m_{new_key().lower().replace('-', '_')}", "label": "Any", "kind": "other"}
+        return str(good(await self.tenant.owner.ask("PUT", "/purchase-methods", json=body))["id"])
+
+    async def purchase_order(self) -> str:
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
+        return str(good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)["id"])
+
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
@@ -179,6 +199,10 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/platform/pricing/{id}/end": Making.price,
     "/platform/keys/{id}/revoke": Making.key,
     "/{org}/departments/{id}/close": Making.department,
+    "/{org}/payment-policies/{id}/delete": Making.policy,
+    "/{org}/payment-policies/free-options/{id}/remove": Making.option,
+    "/{org}/payment-policies/methods/{id}/remove": Making.method,
+    "/{org}/purchases/{id}/refuse": Making.purchase_order,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -166,6 +166,11 @@ async def objects(
     ids |= await _bought(tenant, stranger)
     ids["use"] = await _used(tenant, operator)
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
+    for name, path, wanted in limiting.PUT:
+        ids[name] = good(await tenant.owner.ask("PUT", path, json=wanted))["id"]
+    good(await operator.post("/exchange-rates", limiting.RATE), 201)
+    order = {"agent_id": tenant.agent_id, **limiting.SMALL_ORDER}
+    ids["purchase_order"] = good(await tenant.agent.post("/purchase-orders", order, key=new_key()), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}
     ids["own_channel"] = good(await tenant.owner.post("/notifications/channels", channel), 201)["id"]

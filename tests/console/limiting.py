@@ -1,4 +1,4 @@
-"""Makes what the pages of limits, of alert rules and of webhook endpoints show: a limit, a rule, an endpoint."""
+"""Makes what the pages of limits, payment policies, alert rules and webhook endpoints show: one of each."""
 
 from datetime import UTC, datetime
 
@@ -18,6 +18,63 @@ RULE = {
     "condition": {"type": "below", "threshold": "50"},
     "ladder": [{"role": "owner"}, {"role": "admin", "after": "PT30M"}],
 }
+
+
+POLICY: dict[str, object] = {
+    "subject": {"type": "organization"},
+    "currency": "CAD",
+    "free_first": "require",
+    "free_first_above": "5",
+    "methods": ["free", "card", "TON", "USDC"],
+    "crypto": {
+        "primary": "USDC",
+        "fallbacks": ["TON"],
+        "reasoning": "Its <worth> is stable.",
+        "wallet_creation": "ask",
+    },
+    "vendors": {"refused": ["Casino"]},
+    "per_purchase": "50",
+    "approval_above": "20",
+    "two_persons_above": "40",
+    "answer_within": "PT4H",
+}
+OPTION: dict[str, object] = {
+    "name": "Codeium",
+    "category": "coding",
+    "address": "https://codeium.example/plans",
+    "quota": 500,
+    "quota_window": "month",
+}
+METHOD: dict[str, object] = {
+    "name": "card_primary",
+    "label": "Card ending in 1234",
+    "kind": "card",
+    "fee": {"share": "0.029", "fixed": "0.30", "currency": "USD"},
+}
+#: In the currency of the policy, which asks for one approval of it.
+ORDER: dict[str, object] = {
+    "item": "Copilot <pro>",
+    "vendor": "GitHub",
+    "category": "coding",
+    "amount": "25",
+    "currency": "CAD",
+    "term": "month",
+    "why": "It completes <code>.",
+    "alternatives": [
+        {"name": "Codeium", "cost": "0", "fits": False, "why": "It has no <models> of ours."},
+        {"name": "Tabnine", "cost": "12", "fits": True},
+    ],
+}
+#: Many of these fit into the limit above.
+SMALL_ORDER = ORDER | {"amount": "0.50"}
+#: A purchase counts in the limit above, which is in credits.
+RATE: dict[str, object] = {"base": "USD", "quote": "CAD", "rate": "1.37", "valid_for": "P31D"}
+#: Each with its name in `table.py`, and its path.
+PUT: tuple[tuple[str, str, dict[str, object]], ...] = (
+    ("policy", "/payment-policies", POLICY),
+    ("option", "/free-options", OPTION),
+    ("method", "/purchase-methods", METHOD),
+)
 
 
 async def endpoint(database: Database, org_id: str) -> str:

@@ -20,6 +20,7 @@ STATIC = Path(__file__).resolve().parents[2] / "console/static"
 NOUNS = {
     "alert": "AlertStatus",
     "approval": "ApprovalStatus",
+    "attempt": "AttemptStatus",
     "chargeback": "DisputeStatus",
     "channel": "ChannelStatus",
     "collection": "CollectionStatus",
@@ -35,6 +36,7 @@ NOUNS = {
     "mail": "MailStatus",
     "match": "MatchStatus",
     "offer": "OfferStatus",
+    "order": "PurchaseOrderStatus",
     "organization": "OrganizationStatus",
     "payment": "PaymentStatus",
     "payout": "PayoutStatus",

@@ -249,6 +249,8 @@ FOLLOW_NOTHING = {
         "notification/inbox.html",
         "principal/list.html",
         "department/list.html",
+        # Policies are set by a few people, seldom.
+        "payment_policy/list.html",
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

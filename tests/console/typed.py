@@ -6,7 +6,7 @@ from typing import Any
 
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key
-from tests.console import planted
+from tests.console import limiting, planted
 
 #: What somebody hostile, careless or merely foreign writes into a field; each would show if it were more than text.
 PAYLOADS = {
@@ -41,6 +41,11 @@ class Made:
     async def seller(self) -> dict[str, str]:
         agent = {"name": f"Seller {new_key()}", "visibility": "public"}
         return {"own_agent": good(await self.tenant.owner.post("/agents", agent), 201)["id"]}
+
+    async def purchase_order(self) -> dict[str, str]:
+        body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
+        made = good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)
+        return {"purchase_order": made["id"]}
 
     async def organization(self) -> dict[str, str]:
         name = {"name": f"Suspended {new_key()}"}
@@ -84,6 +89,10 @@ def each(*names: str, **also: str) -> dict[str, dict[str, str]]:
 _AGENT = {"name": "Reader #", "model": "one_time", "amount": "9.99", "currency": "USD"}
 _LINE = ("quantity_1", "unit_amount_1")
 _WINDOW = ("hour_amount", "hour_uses")
+_POLICY = "/console/{org}/payment-policies/{policy}/change"
+_NAMES = ("vendors", "categories")
+_POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
+_FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
@@ -311,6 +320,60 @@ FORMS = (
         shown={"reason": ""},
         checked=each("per_spend", "thresholds", *_WINDOW),
     ),
+    # A name cannot be allowed and refused, so each form is sent twice.
+    *(
+        Typed(
+            _POLICY,
+            "/{org}/payment-policies/{id}/change",
+            "owner",
+            whole={f"{what}_{other}": "" for what in _NAMES},
+            shown={"crypto_reasoning": _POLICY, **{f"{what}_{how}": _POLICY for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
+    ),
+    *(
+        Typed(
+            "/console/{org}/payment-policies/new",
+            "/{org}/payment-policies/new",
+            "owner",
+            whole={"subject": "agent:{own_agent}", **{f"{what}_{other}": "" for what in _NAMES}},
+            shown={"crypto_reasoning": None, **{f"{what}_{how}": None for what in _NAMES}},
+            checked=each("currency", "answer_within", "methods", "crypto_fallbacks", *_POLICY_AMOUNTS),
+            make=Made.seller,
+        )
+        for how, other in (("allowed", "refused"), ("refused", "allowed"))
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/new",
+        "/{org}/payment-policies/free-options/new",
+        "owner",
+        whole={"name": "Option #", "category": "any"},
+        shown={"name": "", "category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/free-options/{option}/change",
+        "/{org}/payment-policies/free-options/{id}/change",
+        "owner",
+        shown={"category": "", "address": ""},
+        checked=each("quota"),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/new",
+        "/{org}/payment-policies/methods/new",
+        "owner",
+        whole={"name": "method_#", "label": "Method"},
+        shown={"label": ""},
+        checked=each("name", *_FEE),
+    ),
+    Typed(
+        "/console/{org}/payment-policies/methods/{method}/change",
+        "/{org}/payment-policies/methods/{id}/change",
+        "owner",
+        shown={"label": ""},
+        checked=each(*_FEE),
+    ),
     Typed(
         "/console/{org}/projects/new",
         "/{org}/projects/new",
@@ -318,6 +381,13 @@ FORMS = (
         whole={"name": "Project #"},
         shown={"name": ""},
         checked=each("slug"),
+    ),
+    Typed(
+        "/console/{org}/purchases/{purchase_order}",
+        "/{org}/purchases/{id}/grant",
+        "owner",
+        shown={"reason": ""},
+        make=Made.purchase_order,
     ),
     Typed(
         "/console/{org}/departments/new",

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -57,7 +58,7 @@ def lifts() -> st.SearchStrategy[tuple[Lift, ...]]:
     return st.sets(one, max_size=3).map(tuple)
 
 
-def asked() -> st.SearchStrategy[dict[str, object]]:
+def asked() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
             "item": TEXTS,
@@ -72,17 +73,17 @@ def asked() -> st.SearchStrategy[dict[str, object]]:
 
 @given(asked(), asked(), st.data())
 def test_a_digest_changes_with_each_field_and_with_nothing_else(
-    one: dict[str, object], other: dict[str, object], data: st.DataObject
+    one: dict[str, Any], other: dict[str, Any], data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(one)))
-    assume(set(one["lifts"]) != set(other["lifts"]) if name == "lifts" else one[name] != other[name])  # type: ignore[call-overload]
-    assert digest(**one) != digest(**{**one, name: other[name]})  # type: ignore[arg-type]
-    shuffled = data.draw(st.permutations(list(one["lifts"])))  # type: ignore[call-overload]
-    assert digest(**one) == digest(**{**one, "lifts": shuffled})  # type: ignore[arg-type]
+    assume(set(one["lifts"]) != set(other["lifts"]) if name == "lifts" else one[name] != other[name])
+    assert digest(**one) != digest(**{**one, name: other[name]})
+    shuffled = data.draw(st.permutations(list(one["lifts"])))
+    assert digest(**one) == digest(**{**one, "lifts": shuffled})
 
 
 @given(st.sampled_from(S), AMOUNTS, AMOUNTS)
-def test_a_charge_is_booked_whole_and_the_hold_ends_whole(status: S, held: int, charged: int) -> None:
+def test_a_charge_is_booked_whole_and_the_hold_ends_whole(status: PurchaseOrderStatus, held: int, charged: int) -> None:
     booked = booking(status, held, charged)
     assert booked.spent_minor + booked.forced_minor == charged
     assert min(booked.spent_minor, booked.returned_minor, booked.forced_minor) >= 0
@@ -115,7 +116,7 @@ def test_a_refund_of_more_than_is_left_is_refused() -> None:
 
 
 @given(st.lists(st.sampled_from(A), max_size=MAX_ATTEMPTS + 1))
-def test_an_attempt_begins_only_when_all_before_it_were_declined(statuses: list[A]) -> None:
+def test_an_attempt_begins_only_when_all_before_it_were_declined(statuses: list[AttemptStatus]) -> None:
     attempts = [Attempt(number=n, status=status) for n, status in enumerate(statuses, 1)]
     until = NOW + timedelta(hours=1)
     if {A.BEGUN, A.UNKNOWN} & set(statuses):
@@ -166,7 +167,11 @@ FINANCE = Person(name="org_1/Finance", line=frozenset({"org_1/finance"}), key_at
 
 
 def granting(
-    by: Person = FINANCE, *, status: S = S.NEEDS_APPROVAL, given_: str = "a", before: Sequence[Person] = ()
+    by: Person = FINANCE,
+    *,
+    status: PurchaseOrderStatus = S.NEEDS_APPROVAL,
+    given_: str = "a",
+    before: Sequence[Person] = (),
 ) -> None:
     check_grant(status, given=given_, present="a", requested_at=NOW, asked_by=ASKED_BY, by=by, before=before)
 

@@ -125,6 +125,15 @@ async def get_effective_payment_policy(
         return (await _shown(session, [found]))[0]
 
 
+@router.get("/payment-policies/{policy_id}", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
+async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> PaymentPolicyView:
+    """Read one payment policy."""
+    async with deps.session_for(actor) as session:
+        row = await policies.get(session, policy_id)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
+        return (await _shown(session, [row]))[0]
+
+
 @router.delete("/payment-policies/{policy_id}", status_code=204, responses=errors(NotFound, Forbidden))
 async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Delete a payment policy. The next nearest one holds from now on."""

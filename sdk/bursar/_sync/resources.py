@@ -4251,6 +4251,15 @@ class PaymentPolicies:
             query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
         )
 
+    def get_payment_policy(self, policy_id: str) -> models.PaymentPolicyView:
+        """Read one payment policy."""
+        return self._caller.ask(
+            models.PaymentPolicyView,
+            "payment_policies.get_payment_policy",
+            "GET",
+            f"/api/v1/payment-policies/{segment(policy_id)}",
+        )
+
     def delete_payment_policy(self, policy_id: str) -> None:
         """Delete a payment policy. The next nearest one holds from now on."""
         self._caller.send(

@@ -1,12 +1,12 @@
 """Makes what addresses of the table name in braces: a new name is a function and a line in `MAKERS`."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from runtime.database import Database
 from tests.console import limiting, planted
 from tests.console.planted import PRICE_RULE
-from tests.e2e.conftest import World, good
+from tests.e2e.conftest import Caller, World, good
 from tests.e2e.payments.paying import until
 
 
@@ -49,6 +49,16 @@ async def contract(world: World) -> str:
 
 async def agent(world: World) -> str:
     return world.running.ids["agent"]
+
+
+async def purchase_order(world: World) -> str:
+    """Return a purchase of an agent that waits for an approval."""
+    agent_id = await own_agent(world)
+    key = {"principal": f"buyer-{agent_id[-8:]}", "role": "agent", "agent_id": agent_id}
+    buyer = Caller(world.http, good(await world.client.post("/api-keys", key), 201)["secret"])
+    body = {"agent_id": agent_id, **limiting.ORDER}
+    made: str = good(await buyer.post("/purchase-orders", body), 201)["id"]
+    return made
 
 
 async def own_agent(world: World) -> str:
@@ -169,6 +179,13 @@ async def control(world: World) -> str:
     return made
 
 
+def _put(name: str, path: str, body: Mapping[str, object]) -> Callable[[World], Awaitable[str]]:
+    async def make(world: World) -> str:
+        return str(good(await world.client.put(path, body))["id"])
+
+    return make
+
+
 async def alert_rule(world: World) -> str:
     made: str = good(await world.client.post("/alert-rules", limiting.RULE), 201)["id"]
     return made
@@ -230,6 +247,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "contract": contract,
     "agent": agent,
     "own_agent": own_agent,
+    "purchase_order": purchase_order,
     "project": project,
     "transfer": transfer,
     "use": use,
@@ -249,6 +267,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "purchase": purchase,
     "control": control,
     "alert_rule": alert_rule,
+    **{name: _put(name, path, body) for name, path, body in limiting.PUT},
     "endpoint": endpoint,
     "rule": rule,
     "draft": draft,

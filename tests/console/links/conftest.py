@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dev.stack.postgres import Postgres
 from tests.api.conftest import (  # noqa: F401 - fixtures
     anonymous,
     database,
@@ -18,7 +19,7 @@ from tests.api.conftest import (  # noqa: F401 - fixtures
     stranger,
     tenant,
 )
-from tests.conftest import DatabaseUrls, Postgres, new_database, next_name
+from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.console.conftest import app, objects, visitors  # noqa: F401 - fixtures
 
 

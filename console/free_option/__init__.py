@@ -1,0 +1,1 @@
+"""The catalogue of free options that agents look at before they buy."""

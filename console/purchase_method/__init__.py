@@ -1,0 +1,1 @@
+"""The methods that an organization declares for what it buys outside."""
