@@ -82,7 +82,7 @@ _CLAUSES = {
     "project_id": "coalesce(s.project_id, f.project_id) = :project_id",
     # The same as `Fact.whose`.
     "agent_id": """coalesce(
-        s.agent_id, f.agent_id, s.metadata ->> 'payee_agent_id',
+        s.agent_id, f.agent_id, m.agent_id,
         (SELECT p.agent_id FROM marketplace_purchases p WHERE p.org_id = :org_id AND p.spend_id = s.id),
         (SELECT x.agent_id FROM escrows x WHERE x.id = t.reference),
         (SELECT min(split_part(a.path, '/', 2)) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
@@ -112,7 +112,7 @@ WITH RECURSIVE looked AS (
 ), chosen AS MATERIALIZED (
     SELECT l.place, t.*, s.id AS spend_id, s.expires_at IS NOT NULL AS is_reservation, s.action,
         coalesce(s.agent_id, f.agent_id) AS agent_id, coalesce(s.project_id, f.project_id) AS project_id,
-        s.principal, s.metadata ->> 'payee_agent_id' AS payee_agent_id, s.metadata ->> 'meter' AS meter
+        s.principal, m.agent_id AS payee_agent_id, m.meter
     FROM looked l
     CROSS JOIN LATERAL (
         SELECT t.id, t.kind, t.reference, t.effective_at, t.recorded_at, t.idempotency_key FROM ledger.transfers t
@@ -129,6 +129,10 @@ WITH RECURSIVE looked AS (
         END
         LIMIT 1
     ) s ON true
+    -- What the spend's metadata says of this is its client's.
+    LEFT JOIN LATERAL (
+        SELECT u.agent_id, u.meter FROM marketplace_uses u WHERE u.org_id = :org_id AND u.spend_id = s.id LIMIT 1
+    ) m ON true
     LEFT JOIN LATERAL (
         SELECT c.* FROM ledger.escrow_counts c
         WHERE t.kind LIKE 'escrow.%' AND c.escrow_id = t.reference AND c.org_id = :org_id

@@ -223,6 +223,18 @@ async def test_agents_read_their_own_entries_and_other_organizations_none(
         refused(await caller.get(path), 404, "not_found")
 
 
+async def test_metadata_of_a_use_puts_it_into_no_other_log(operator: Caller, new_tenant: Any) -> None:
+    tenant: Tenant = await new_tenant("owner", "agent")
+    await grant(operator, tenant.org_id)
+    second = good(await tenant.owner.post("/agents", {"name": "Second"}), 201)["id"]
+    await use(tenant.owner, amount="1", metadata={"payee_agent_id": tenant.agent_id})
+    await use(tenant.agent, amount="1", action="own", metadata={"payee_agent_id": second})
+    [own] = await log(tenant.owner)
+    assert (own["item"], own["agent_id"]) == ("own", tenant.agent_id)
+    assert await log(tenant.agent) == [own]
+    assert await log(tenant.owner, f"&agent_id={second}") == []
+
+
 async def test_key_of_a_department_or_project_reads_what_is_theirs(
     operator: Caller, new_tenant: Any, issue_key: Any, database: Database
 ) -> None:
