@@ -38,6 +38,7 @@ TAGS: dict[str, str] = {
     "grants": "Credits that were granted, with ids and metadata of your own.",
     "costs": "What an action costs in credits.",
     "auto_topups": "Credits that are bought by themselves when few are left.",
+    "budgets": "What agents may spend, in pools, and what they read of it.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
     "purchase_orders": "What agents want to buy outside, what was decided, and what they paid.",
     "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",

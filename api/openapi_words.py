@@ -35,6 +35,7 @@ IDS = {
         "subject": "org",
         "eventresult": "use",
         "itemanswer": "spd",
+        "budget": "ctl",
     },
 }
 
@@ -116,6 +117,8 @@ WORDS: dict[str, str | None] = {
     **{"CreditNoteView.number": "CRN-2026-000003", "TaxReceiptView.number": "RCP-2026-000009"},
     **{"StatementView.number": "ST-2026-000004", "CorrectionView.number": "STC-2026-000001"},
     **{"ordering": "subject", "path": "/escrows", "ControlView.path": f"ctl_{SUFFIX}", "path_hint": "/escrows"},
+    **{"BudgetView.path": f"ctl_{SUFFIX}", "payment": "Card ending in 1234", "crypto": "TON", "placeholders": "daily"},
+    **{"PromptTemplateView.template": "Daily Budget: {daily} (remaining: {remaining})"},
     **{"DepartmentView.path": f"dep_{SUFFIX}", "DepartmentView.name": "Research", "AgentView.name": "Summariser"},
     **{"OfferView.name": "Summariser", "LeaderView.name": "Summariser", "MeAgent.name": "Summariser"},
     **{"postgresql": "ok", "temporal": "ok", "price_ref": "2026-01", "provider": "stripe", "rated_by": "llm.call"},

@@ -84,6 +84,7 @@ TENANT: Groups = (
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Agent log", "/economics", "list"),
+            Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card"),
             Entry("Payment policies", "/payment-policies", "check", Permission.READ_BILLING),

@@ -5,6 +5,7 @@ from console.alert_rule.routes import ROUTES as ALERT_RULE
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
+from console.budget.routes import ROUTES as BUDGET
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
@@ -83,6 +84,7 @@ _ALL = (
     *PREFERENCES,
     *PROJECT,
     *SEARCH,
+    *BUDGET,
     *SPEND_CONTROL,
     *FREE_OPTION,
     *PURCHASE_METHOD,

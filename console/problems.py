@@ -80,9 +80,8 @@ REACTIONS = _table(
     document.nothing_received
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
     purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
-    budget.pool_closed
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
-    spend_control.has_children
+    spend_control.has_children budget.pool_closed budget.pool_too_small
     spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
     webhook.secret_missing webhook.limit_reached webhook.wrong_state webhook.delivered webhook.too_many_waiting

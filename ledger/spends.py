@@ -9,6 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.credits.spend.control import Pool as Pool
+
 
 class Outcome(StrEnum):
     """What came of a request to spend."""
@@ -41,16 +43,6 @@ class SpendStatus(StrEnum):
     EXPIRED = "expired"
     #: All that was charged or captured has come back.
     REFUNDED = "refunded"
-
-
-class Pool(StrEnum):
-    """What a spend draws of a budget's window that has pools; in all other windows it counts as a whole."""
-
-    OPERATING = "operating"
-    RESERVE = "reserve"
-    EMERGENCY = "emergency"
-    #: What agents drew of a reserve without a person; nothing is asked of it by name.
-    ALLOWANCE = "allowance"
 
 
 class OnLimit(StrEnum):
@@ -164,6 +156,7 @@ class Spent:
         expires_at: when the reservation ends, as it was taken first.
         refusal: set if and only if the outcome is `refused`.
         pool: what it draws, or would have.
+        budgeted: whether a budget counts it; not said of a batch.
         replayed: the key had this answer before.
     """
 
@@ -176,6 +169,7 @@ class Spent:
     refusal: Refusal | None
     replayed: bool
     pool: Pool = Pool.OPERATING
+    budgeted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +250,7 @@ def spent_of(row: asyncpg.Record) -> Spent:
         refusal=refusal,
         replayed=row["replayed"],
         pool=Pool(row["pool"] or Pool.OPERATING),
+        budgeted=bool(row["budgeted"]),
     )
 
 

@@ -9,6 +9,7 @@ from domain.messages.events.spend_limit import facts, has_event
 from repositories.credits import spend_alert, spend_control
 from repositories.messages import alert, event
 from runtime.database import Database
+from services.budgets import pool_alerts
 from services.messages import mail
 from services.messages.alert_evaluation import BY
 
@@ -24,8 +25,9 @@ class SpendAlertActivities:
     async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
         """Raise the alerts that are due.
 
-        Effect: one alert for each threshold, burst and refusal in its window, resolved when the window ends; a mail to
-            the billing contacts, at most one a day for each control, if a limit is nearly reached.
+        Effect: one alert for each threshold, burst and refusal in its window, resolved when the window ends; one for
+            each draw of an emergency pool, and for each reserve that is low; a mail to the billing contacts, at most
+            one a day for each control, if a limit is nearly reached.
         Idempotent by: the alert's key, which names the window.
         Fails with: nothing that is final.
         """
@@ -62,6 +64,7 @@ class SpendAlertActivities:
                         kind=MailKind.SPEND_LIMIT_NEAR,
                         data={"control": control, "percent": f"{(happened.part_e4 or 0) / 100:g}"},
                     )
+            await pool_alerts.raise_of_uses(session, message.now)
             for key in await spend_alert.over(session, message.now):
                 await alert.resolve(session, key, BY)
         return RaisedSpendAlerts(count=len(found))

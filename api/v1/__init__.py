@@ -19,6 +19,8 @@ from api.v1.billing.endpoints import router as billing
 from api.v1.billing_profile.endpoints import router as billing_profile
 from api.v1.billing_runs.endpoints import router as billing_runs
 from api.v1.billing_terms.endpoints import router as billing_terms
+from api.v1.budgets.endpoints import router as budgets
+from api.v1.budgets.prompts import router as budget_prompts
 from api.v1.changes.endpoints import router as changes
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
@@ -135,6 +137,8 @@ ROUTERS: tuple[Resource, ...] = (
     payment_policies,
     free_options,
     purchase_methods,
+    budget_prompts,
+    budgets,
     exchange_rates,
     purchase_orders,
     customers,

@@ -40,7 +40,7 @@ def allowance(form: Form) -> dict[str, Any]:
             {
                 "window": window,
                 "amount": form.maybe_number(f"{window}_amount"),
-                "uses": _whole(form.maybe(f"{window}_uses")),
+                "uses": whole(form.maybe(f"{window}_uses")),
                 "hard": form.text(f"{window}_soft") != "on",
             }
             for window in _windows(form)
@@ -67,7 +67,7 @@ def subject(form: Form) -> dict[str, Any]:
 
 def version(form: Form) -> int | str | None:
     """Return the version that a change is made for."""
-    return _whole(form.maybe("version"))
+    return whole(form.maybe("version"))
 
 
 def typed(control: Mapping[str, Any]) -> dict[str, str]:
@@ -85,5 +85,6 @@ def typed(control: Mapping[str, Any]) -> dict[str, str]:
     return {**found, "thresholds": ", ".join(control["thresholds"])}
 
 
-def _whole(text: str | None) -> int | str | None:
+def whole(text: str | None) -> int | str | None:
+    """Return a whole number, or as it was typed where it is none."""
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 18 else text

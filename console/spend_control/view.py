@@ -20,7 +20,7 @@ from domain.common.money import CREDIT
 
 FILTERS = ("subject_type", "open")
 LABELS = {"subject_type": "For"}
-_KINDS = {
+KINDS = {
     "organization": "Organization",
     "department": "Department",
     "project": "Project",
@@ -37,6 +37,8 @@ _STATES = {
     "expired": "Expired",
     "refunded": "Refunded",
 }
+#: What counts beside spends.
+_WHAT = {"escrow": "Escrow", "purchase": "Purchase"}
 #: Why something was refused.
 _REASONS = {
     "limit": "More than was left",
@@ -188,7 +190,7 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
             Tab(label="Active", href=found.asked.address(open=""), current=not every),
             Tab(label="All", href=found.asked.address(open="false"), current=every),
         ),
-        kinds=(("", "Anything"), *_KINDS.items()),
+        kinds=(("", "Anything"), *KINDS.items()),
         open=given.get("open", ""),
         create=create,
         rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
@@ -198,7 +200,7 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
 def _row(control: Mapping[str, Any], prefs: Prefs, listed: str) -> Row:
     subject, per_spend = control["subject"], control["per_spend"]
     whole = subject["type"] == "organization"
-    kind = _KINDS.get(subject["type"], subject["type"])
+    kind = KINDS.get(subject["type"], subject["type"])
     return Row(
         kind=kind,
         name="The whole organization" if whole else subject["name"] or "",
@@ -258,73 +260,76 @@ def one(
         currency="credits" if currency == CREDIT else currency,
         zone=control["time_zone"],
         thresholds=joined([percent(part, prefs) for part in control["thresholds"]]),
-        begins=_maybe(control["starts_at"], prefs),
-        ends=_maybe(control["ends_at"], prefs),
+        begins=maybe(control["starts_at"], prefs),
+        ends=maybe(control["ends_at"], prefs),
         parent=naming(control["parent_id"]),
         made=moment(control["created_at"], prefs),
         change=f"{here}/change" if changes else "",
         freeze=f"{here}/freeze" if changes and status == "active" else "",
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
-        spends=tuple(_counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
+        spends=tuple(counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
         spends_failed=unanswered("Counted", spends, here),
-        refusals=tuple(_refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
+        refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
         refusals_failed=unanswered("Refused", refusals, here),
-        versions=tuple(_version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
+        versions=tuple(version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
         versions_failed=unanswered("Changes", versions, here),
     )
 
 
-def _counted(spend: Mapping[str, Any], currency: str, naming: Naming, escrow: str) -> CountedSpend:
+def counted(spend: Mapping[str, Any], currency: str, naming: Naming, escrow: str) -> CountedSpend:
+    """Show what counts in a control."""
     is_escrow = spend["type"] == "escrow"
     return CountedSpend(
         at=moment(spend["at"], naming.prefs),
-        what="Escrow" if is_escrow else spend["action"],
+        what=_WHAT.get(spend["type"], spend["action"]),
         href=escrow.replace("{id}", spend["id"]) if is_escrow else "",
         state=_STATES.get(spend["status"], spend["status"]),
-        amount=amount(spend["amount"], CREDIT, naming.prefs),
+        amount=amount(spend["amount"], spend.get("currency", CREDIT), naming.prefs),
         counted=amount(spend["counted"], currency, naming.prefs),
         by=naming(spend["principal"] or spend["agent_id"]),
     )
 
 
-def _refusal(refusal: Mapping[str, Any], currency: str, naming: Naming) -> Refusal:
+def refusal(refused: Mapping[str, Any], currency: str, naming: Naming) -> Refusal:
+    """Show what a control refused."""
     prefs = naming.prefs
 
     def written(value: str | None) -> str:
         if value is None:
             return ""
-        return f"{value} uses" if refusal["reason"] == "uses" else money(value, currency, prefs)
+        return f"{value} uses" if refused["reason"] == "uses" else money(value, currency, prefs)
 
     return Refusal(
-        at=moment(refusal["at"], prefs),
-        reason=_REASONS.get(refusal["reason"], refusal["reason"]),
-        action=refusal["action"],
-        amount=amount(refusal["amount"], CREDIT, prefs),
-        limit=written(refusal["limit"]),
-        left=written(refusal["remaining"]),
-        resets=_maybe(refusal["resets_at"], prefs),
-        by=naming(refusal["principal"] or refusal["agent_id"]),
+        at=moment(refused["at"], prefs),
+        reason=_REASONS.get(refused["reason"], refused["reason"]),
+        action=refused["action"],
+        amount=amount(refused["amount"], refused.get("currency", CREDIT), prefs),
+        limit=written(refused["limit"]),
+        left=written(refused["remaining"]),
+        resets=maybe(refused["resets_at"], prefs),
+        by=naming(refused["principal"] or refused["agent_id"]),
     )
 
 
-def _version(version: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
+def version(made: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
+    """Show a version of a control."""
     parts = []
-    for limit in version["limits"]:
+    for limit in made["limits"]:
         window = terms.WINDOWS.get(limit["window"], limit["window"]).lower()
         if limit["amount"] is not None:
             parts.append(f"{money(limit['amount'], currency, prefs)} {window}")
         if limit["uses"] is not None:
             parts.append(f"{count(limit['uses'], prefs)} uses {window}")
-    if version["per_spend"] is not None:
-        parts.append(f"{money(version['per_spend'], currency, prefs)} per spend")
+    if made["per_spend"] is not None:
+        parts.append(f"{money(made['per_spend'], currency, prefs)} per spend")
     return Version(
-        number=count(version["version"], prefs),
-        at=moment(version["changed_at"], prefs),
-        by=version["changed_by"].rpartition("/")[2],
-        status=status_of("control", version["status"]),
+        number=count(made["version"], prefs),
+        at=moment(made["changed_at"], prefs),
+        by=made["changed_by"].rpartition("/")[2],
+        status=status_of("control", made["status"]),
         allowed="; ".join(parts) or "Anything",
-        reason=version["reason"] or "",
+        reason=made["reason"] or "",
     )
 
 
@@ -352,13 +357,11 @@ def _has_more(form: Shown) -> bool:
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
     """Return the form that sets a limit; the newest of each kind can be chosen, others by their ids."""
     chosen = [
-        (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each.get('name') or each['principal']}")
+        (f"{kind}:{each['id']}", f"{KINDS[kind]}: {each.get('name') or each['principal']}")
         for kind, of in choices.items()
         for each in of.rows
     ]
-    typed = [
-        (kind, f"{_KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")
-    ]
+    typed = [(kind, f"{KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
     return Set(
         title="New limit",
         lead="A charge is declined if it would exceed any limit that applies.",
@@ -395,7 +398,7 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
 
 def _facts(control: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     subject = control["subject"]
-    kind, called = _KINDS.get(subject["type"], subject["type"]), subject["name"]
+    kind, called = KINDS.get(subject["type"], subject["type"]), subject["name"]
     return (("For", f"{kind} {called or subject['id']}"),)
 
 
@@ -432,5 +435,6 @@ def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     )
 
 
-def _maybe(at: str | None, prefs: Prefs) -> Moment | None:
+def maybe(at: str | None, prefs: Prefs) -> Moment | None:
+    """Show a time, if there is one."""
     return moment(at, prefs) if at else None

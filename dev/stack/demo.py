@@ -18,7 +18,15 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack import alert_story, console_story, limit_story, marketplace_story, reputation_story, webhook_story
+from dev.stack import (
+    alert_story,
+    console_story,
+    limit_story,
+    marketplace_story,
+    purchase_story,
+    reputation_story,
+    webhook_story,
+)
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -219,8 +227,10 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 await EscrowStories(narrator).tell(stories)
                 say(f"\n{len(stories) + 1}. {limit_story.TITLE}")
                 await limit_story.LimitStory(narrator).tell()
+                say(f"\n{len(stories) + 2}. {purchase_story.TITLE}")
+                await purchase_story.PurchaseStory(narrator).tell()
                 if with_payments:
-                    await _tell_with_payments(narrator, first_number=len(stories) + 2)
+                    await _tell_with_payments(narrator, first_number=len(stories) + 3)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

@@ -4,27 +4,17 @@
 is the most that can go. Amounts are integers in minor units of the budget's asset.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from domain.common.calendar import FOREVER, Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR
-from domain.credits.spend.control import Allowance, Limit, remaining_minor
+from domain.credits.spend.control import Allowance, Limit, Pool, remaining_minor
 
 #: The longest time for which an emergency can be declared.
 EMERGENCY_LASTS = timedelta(days=7)
-
-
-class Pool(StrEnum):
-    """A part of a budget's window. `allowance` counts what agents drew from the reserve without a person."""
-
-    OPERATING = "operating"
-    RESERVE = "reserve"
-    EMERGENCY = "emergency"
-    ALLOWANCE = "allowance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +24,10 @@ class Pools:
     Attributes:
         reserve_minor: the part of the window `pools_of` that is kept in reserve; None for no reserve.
         emergency_minor: the part of that window for emergencies; None for none.
-        pools_of: the window whose amount the pools are parts of; None if the budget has no pools.
+        pools_of: the window whose amount the pools are parts of; None stands for the longest one.
         carry_over_minor: the most that is carried over of the operating pool into the next of these windows.
-        may_draw_reserve_minor: the most that agents draw from the reserve in this window without a person.
+        may_draw_reserve_minor: the most that agents below draw from a reserve in this window without a person. The
+            reserve may be that of a budget above.
     """
 
     reserve_minor: int | None = None
@@ -45,64 +36,65 @@ class Pools:
     carry_over_minor: int | None = None
     may_draw_reserve_minor: int | None = None
 
+    def operating_minor(self, amount_minor: int) -> int:
+        """Return what the window `pools_of` has to operate with, of its amount."""
+        return amount_minor - (self.reserve_minor or 0) - (self.emergency_minor or 0)
+
+
+def longest(windows: Iterable[Window]) -> Window:
+    """Return the longest of some windows."""
+    return max(windows, key=list(Window).index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The part of a budget that a new version can change: its windows and its pools."""
+
+    allowance: Allowance
+    pools: Pools = Pools()
+
+    def __post_init__(self) -> None:
+        """Refuse contradictory values.
+
+        Raises:
+            Invalid: the budget has no window with an amount, the pools are above the amount of their window, or
+                another number cannot apply; `extra.field` names it.
+        """
+        amounts = {limit.window: limit.amount_minor for limit in self.allowance.limits}
+        stated = [amount for amount in amounts.values() if amount is not None]
+        if not stated or len(stated) < len(amounts):
+            raise _invalid("A budget needs at least one window, and an amount for each.", "limits")
+        if self.allowance.per_spend_minor is not None and self.allowance.per_spend_minor > max(stated):
+            raise _invalid("per_spend is above the amount of every window.", "per_spend")
+        pools = self.pools
+        for name in ("reserve", "emergency", "carry_over", "may_draw_reserve"):
+            number = getattr(pools, f"{name}_minor")
+            if number is not None and not 0 <= number <= MAX_AMOUNT_MINOR:
+                raise _invalid(f"{name} must be between 0 and {MAX_AMOUNT_MINOR}.", name)
+        window = self.pools_of
+        amount = amounts.get(window)
+        if amount is None:
+            raise _invalid("pools_of must name a window of the budget.", "pools_of")
+        if pools.operating_minor(amount) < 0:
+            over = "reserve" if (pools.reserve_minor or 0) > amount else "emergency"
+            raise _invalid(f"The pools are above the amount of the window {window.value}.", over)
+        if pools.carry_over_minor and window is Window.LIFETIME:
+            raise _invalid("Nothing is carried over from a lifetime, because no window follows it.", "carry_over")
+
+    @property
+    def pools_of(self) -> Window:
+        """The window whose amount the pools are parts of: the longest, unless another one was named."""
+        return self.pools.pools_of or longest(limit.window for limit in self.allowance.limits)
+
     def columns(self) -> dict[str, object]:
         """Return what is stored of it, by column, as JSON."""
-        return {
-            "reserve": self.reserve_minor,
-            "emergency": self.emergency_minor,
-            "pools_of": None if self.pools_of is None else self.pools_of.value,
-            "carry_over": self.carry_over_minor,
-            "may_draw_reserve": self.may_draw_reserve_minor,
+        return self.allowance.columns() | {
+            "pools_of": self.pools_of.value,
+            "reserve": self.pools.reserve_minor,
+            "emergency": self.pools.emergency_minor,
+            "carry_over": self.pools.carry_over_minor,
+            "may_draw_reserve": self.pools.may_draw_reserve_minor,
         }
-
-
-def longest(windows: Sequence[Window]) -> Window | None:
-    """Return the longest of some windows; None if there is none."""
-    return max(windows, key=list(Window).index, default=None)
-
-
-def pools_within(allowance: Allowance, pools: Pools) -> Pools:
-    """Return the pools of a budget with their window, which is the longest one unless it was named.
-
-    Raises:
-        Invalid: the budget has no window with an amount, the pools are above the amount of their window, or a number
-            contradicts another one; `extra.field` names it.
-    """
-    amounts = {limit.window: limit.amount_minor for limit in allowance.limits if limit.amount_minor is not None}
-    if not amounts or len(amounts) < len(allowance.limits):
-        raise _invalid("A budget needs at least one window, and an amount in each.", "limits")
-    if allowance.per_spend_minor is not None and allowance.per_spend_minor > max(amounts.values()):
-        raise _invalid("per_spend is above the amount of every window.", "per_spend")
-    stated = {
-        "reserve": pools.reserve_minor,
-        "emergency": pools.emergency_minor,
-        "carry_over": pools.carry_over_minor,
-        "may_draw_reserve": pools.may_draw_reserve_minor,
-    }
-    for name, amount in stated.items():
-        if amount is not None and not 0 <= amount <= MAX_AMOUNT_MINOR:
-            raise _invalid(f"{name} must be between 0 and {MAX_AMOUNT_MINOR}.", name)
-    if all(amount is None for amount in stated.values()) and pools.pools_of is None:
-        return pools
-    window = pools.pools_of or longest(list(amounts))
-    assert window is not None
-    if window not in amounts:
-        raise _invalid("pools_of must name a window of the budget.", "pools_of")
-    reserve, emergency = pools.reserve_minor or 0, pools.emergency_minor or 0
-    if reserve + emergency > amounts[window]:
-        over = "reserve" if reserve > amounts[window] or not emergency else "emergency"
-        raise _invalid(f"The pools are above the amount of the window {window.value}.", over)
-    if pools.may_draw_reserve_minor is not None and pools.may_draw_reserve_minor > reserve:
-        raise _invalid("may_draw_reserve is above the reserve.", "may_draw_reserve")
-    if pools.carry_over_minor and window is Window.LIFETIME:
-        raise _invalid("Nothing is carried over from a lifetime, because no window follows it.", "carry_over")
-    return Pools(
-        reserve_minor=pools.reserve_minor,
-        emergency_minor=pools.emergency_minor,
-        pools_of=window,
-        carry_over_minor=pools.carry_over_minor,
-        may_draw_reserve_minor=pools.may_draw_reserve_minor,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +178,7 @@ def window_states(
     calendar: Calendar,
     at: datetime,
 ) -> list[WindowState]:
-    """Return each window of a budget with its pools at a moment; without a counter nothing was spent."""
+    """Return each window of a budget with its pools at a moment; without a counter nothing counts in a pool."""
     clocks = zone_of(calendar.zone)
     states = []
     for limit in limits:
@@ -210,7 +202,7 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -
     sizes: dict[Pool, int | None] = {Pool.OPERATING: amount}
     if limit.window is pools.pools_of:
         sizes = {
-            Pool.OPERATING: amount - (pools.reserve_minor or 0) - (pools.emergency_minor or 0),
+            Pool.OPERATING: pools.operating_minor(amount),
             Pool.RESERVE: pools.reserve_minor,
             Pool.EMERGENCY: pools.emergency_minor,
             Pool.ALLOWANCE: pools.may_draw_reserve_minor,
@@ -225,6 +217,17 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -
                 spent_minor=count.spent_minor,
             )
     return states
+
+
+def carried_minor(pools: Pools, amount_minor: int, before: PoolCount | None) -> int:
+    """Return what a window gets from the one before, whose operating pool counted `before`; None is nothing.
+
+    `ledger.carried_into` is the same in SQL. It is for a window in which nothing counts yet, of a budget that is older.
+    """
+    left = pools.operating_minor(amount_minor)
+    if before is not None:
+        left += before.moved_minor + before.carried_minor - before.held_minor - before.spent_minor
+    return min(pools.carry_over_minor or 0, max(0, left))
 
 
 def binding(states: Sequence[WindowState]) -> WindowState | None:

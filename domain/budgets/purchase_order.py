@@ -77,7 +77,7 @@ class AttemptStatus(StrEnum):
 FINAL = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED})
 
 
-class OnLimit(StrEnum):
+class PurchaseOnLimit(StrEnum):
     """What happens to an order that does not fit into a budget."""
 
     REFUSE = "refuse"

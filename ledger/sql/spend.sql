@@ -418,6 +418,10 @@ BEGIN
             SELECT n.pool FROM ledger.counters n
             WHERE n.id = ANY (spent.counted_in) AND n.pool IN ('reserve', 'emergency')
         ), 'operating');
+        answer.budgeted := EXISTS (
+            SELECT FROM ledger.counters n JOIN ledger.controls c ON c.id = n.control_id
+            WHERE n.id = ANY (spent.counted_in) AND c.kind = 'budget'
+        );
     ELSE
         SELECT * INTO refused FROM ledger.refusals r WHERE r.idempotency_key = p_key;
         IF NOT FOUND THEN
@@ -647,6 +651,10 @@ BEGIN
         transfer := ledger.post_use(key, p_org, credits, redemption, paid, p_amount - paid, p_at);
     END IF;
     answer.available := free - paid;
+    answer.budgeted := cardinality(windows) > 0 AND EXISTS (
+        SELECT FROM ledger.controls c
+        WHERE c.kind = 'budget' AND c.id = ANY (ARRAY(SELECT u.control_id FROM unnest(fitted.windows) u))
+    );
 
     windows := ledger.open_counters(p_org, windows);
     FOREACH w IN ARRAY windows LOOP

@@ -131,7 +131,7 @@ BEGIN
     )
     SELECT 'charged'::text, i.spend_id, i.amount, (p_free - i.after)::bigint, p_at, NULL::timestamptz, NULL::text,
         NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::text, NULL::bigint, NULL::bigint, NULL::timestamptz, false,
-        'operating'::text
+        'operating'::text, NULL::boolean
     FROM items i ORDER BY i.ord;
 END
 $$;
@@ -232,7 +232,7 @@ BEGIN
     ELSE
         answers := ARRAY(
             SELECT ROW(stopped, NULL, f.amount, free, p_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                false, NULL)::ledger.spend_answer
+                false, NULL, NULL)::ledger.spend_answer
             FROM unnest(fresh) f
         );
     END IF;

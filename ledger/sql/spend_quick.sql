@@ -23,6 +23,7 @@ DECLARE
     redemption bigint;
     free bigint;
     fits boolean;
+    budgeted boolean;
     controls uuid[];
     parents uuid[];
     counter_ids bigint[];
@@ -71,8 +72,8 @@ BEGIN
                 AND (w.uses <= n.uses_spent OR w.uses >= 0 AND w."window" = c.pools_of) IS NOT TRUE))
         ) IS TRUE),
         array_agg(c.id), array_agg(c.parent_id) FILTER (WHERE c.parent_id IS NOT NULL),
-        array_agg(n.id) FILTER (WHERE n.id IS NOT NULL)
-    INTO fits, controls, parents, counter_ids
+        array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), coalesce(bool_or(c.kind = 'budget'), false)
+    INTO fits, controls, parents, counter_ids, budgeted
     FROM ledger.controls c
     LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses, c.hard) AS w ("window", amount, uses, hard) ON true
     LEFT JOIN LATERAL (
@@ -154,6 +155,6 @@ BEGIN
         (credits, c_version, -p_amount, c_posted, p_at, transfer, 0, 'CREDIT', p_org),
         (redemption, r_version, p_amount, r_posted, p_at, transfer, r_stripe, 'CREDIT', NULL);
     RETURN ROW('charged', transfer, p_amount, free, p_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        false, 'operating')::ledger.spend_answer;
+        false, 'operating', budgeted)::ledger.spend_answer;
 END
 $$;

@@ -5,7 +5,7 @@
 CREATE TYPE ledger.spend_answer AS (
     status text, spend_id uuid, amount bigint, available bigint, at timestamptz, expires_at timestamptz, reason text,
     control_id uuid, subject_kind text, subject_id text, asset text, "window" text, limit_amount bigint,
-    remaining bigint, resets_at timestamptz, replayed boolean, pool text
+    remaining bigint, resets_at timestamptz, replayed boolean, pool text, budgeted boolean
 );
 CREATE TYPE ledger.change_answer AS (
     status text, spend_id uuid, amount bigint, captured bigint, released bigint, refunded bigint, held bigint,

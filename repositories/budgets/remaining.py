@@ -8,10 +8,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Pool
 from domain.common.calendar import FOREVER, Window
 from domain.common.money import format_amount
-from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.control import ControlStatus, Pool, SubjectKind
 from ledger.spends import Spender
 from models.credits.spend_control import SpendControl
 from repositories.budgets import budget as budgets
@@ -36,7 +35,9 @@ class BudgetLeft:
         subject_kind: `organization department project agent run key`.
         subject_id: whose budget it is.
         amount_minor: the size of the pool.
-        resets_at: None for a lifetime.
+        zone: the budget's time zone.
+        starts_at: when the window began; None for a lifetime.
+        resets_at: when the next one begins; None for a lifetime.
     """
 
     control_id: UUID
@@ -47,6 +48,8 @@ class BudgetLeft:
     pool: Pool
     amount_minor: int
     remaining_minor: int
+    zone: str
+    starts_at: datetime | None
     resets_at: datetime | None
 
     def shown(self) -> str:
@@ -79,6 +82,18 @@ class Remaining:
         pools = [left for left in self.budgets if left.pool is Pool.OPERATING]
         pools = [left for left in pools if left.subject_kind == SubjectKind.PROJECT]
         return pools[-1] if pools else None
+
+    @property
+    def reserve(self) -> BudgetLeft | None:
+        """The reserve of the nearest budget that has one."""
+        return next((left for left in self.budgets if left.pool is Pool.RESERVE and left.amount_minor > 0), None)
+
+    @property
+    def allowance(self) -> BudgetLeft | None:
+        """The least that may be drawn from a reserve without a person, in the currency of the nearest allowance."""
+        pools = [left for left in self.budgets if left.pool is Pool.ALLOWANCE]
+        pools = [left for left in pools if left.asset == pools[0].asset]
+        return min(pools, key=lambda left: left.remaining_minor, default=None)
 
     @property
     def daily_minor(self) -> int | None:
@@ -127,6 +142,8 @@ async def remaining(session: AsyncSession, org_id: str, spender: Spender, *, at:
                 pool=pool,
                 amount_minor=each.amount_minor,
                 remaining_minor=0 if row.status == ControlStatus.FROZEN else each.remaining_minor,
+                zone=row.zone,
+                starts_at=state.starts_at,
                 resets_at=state.resets_at,
             )
             for row in rows

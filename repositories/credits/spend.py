@@ -15,7 +15,7 @@ from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.credits.spend.scope import MadeBy, SpendingKey, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
-from ledger.spends import NewSpend, Spender, SpendStatus
+from ledger.spends import NewSpend, OnLimit, Pool, Spender, SpendStatus
 from models.credits.department import Department
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendChange, SpendRefusal
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states, newest
@@ -37,6 +37,8 @@ class Asked:
         quantity: of the action.
         spender: the attribution, and the principal.
         metadata: set by the client.
+        pool: the pool that it draws.
+        on_limit: what happens if it does not fit into the operating pool.
     """
 
     key: str
@@ -45,6 +47,8 @@ class Asked:
     quantity: int = 1
     spender: Spender = field(default_factory=Spender)
     metadata: Mapping[str, object] | None = None
+    pool: Pool = Pool.OPERATING
+    on_limit: OnLimit = OnLimit.REFUSE
 
     def spend(self, amount_minor: int) -> NewSpend:
         """Return the requested spend."""
@@ -55,6 +59,8 @@ class Asked:
             quantity=self.quantity,
             spender=self.spender,
             metadata=self.metadata,
+            pool=self.pool,
+            on_limit=self.on_limit,
         )
 
 

@@ -94,7 +94,7 @@ WITH recent AS (
     ORDER BY key, r.id
 )
 SELECT key, kind, org_id, control_id, subject_kind || ' ' || subject_id AS subject, "window", resets_at AS ends_at,
-    reason, asset, amount AS amount_minor
+    reason, asset, spend_asset, amount AS amount_minor
 FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
 LIMIT {most}
 """

@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.common.calendar import Window
 from domain.common.errors import NotFound
 from domain.common.ids import is_id, uuid_id, uuid_of
-from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.presentation import Counted
 from domain.credits.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from ledger.spends import FUND_ESCROW, PURCHASE_ORDER, Pool
+from models.credits.department import Department
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendCounter, SpendRefusal
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from models.marketplace.agent import Agent
@@ -31,14 +33,19 @@ from repositories.credits.spend_place import LAST, LOOKS, Kind, first_id, placed
 Counts = Spend | EscrowCount | PurchaseCount
 
 
-async def get(session: AsyncSession, control_id: str) -> SpendControl:
-    """Return the control as it is now; NotFound when there is none, or it is not the session's to see."""
+async def get(session: AsyncSession, control_id: str, kind: ControlKind | None = None) -> SpendControl:
+    """Return the control as it is now, of a kind or of any; NotFound when the session sees none."""
     found = None
     if is_id(control_id, "ctl"):
         found = await session.get(SpendControl, uuid_of(control_id), populate_existing=True)
-    if found is None:
-        raise NotFound(MISSING)
+    if found is None or kind not in {None, found.kind}:
+        raise missing(kind)
     return found
+
+
+def missing(kind: ControlKind | None) -> NotFound:
+    """Return the refusal where there is no such control of a kind."""
+    return NotFound("There is no such budget." if kind is ControlKind.BUDGET else MISSING)
 
 
 async def of_subject(
@@ -76,6 +83,7 @@ async def page(
     session: AsyncSession,
     wanted: Wanted,
     *,
+    kind: ControlKind,
     open_only: bool,
     of: SpendingKey | None = None,
     after: Position | None,
@@ -84,9 +92,9 @@ async def page(
     """Return a page of the controls that the session may see, newest first; with `of`, of those that are a key's own.
 
     These are the controls of the key and its agent; else of the department of the key with its parts, of its project,
-    and of the agents that are attributed to them.
+    and of the agents that are attributed to them. Of budgets, also all those above what the key spends for.
     """
-    part: Part = of_owner(SpendControl.org_id, wanted)
+    part: Part = (*of_owner(SpendControl.org_id, wanted), SpendControl.kind == kind)
     part = (*part, *(getattr(SpendControl, name) == value for name, value in wanted.equal.items()))
     if open_only:
         part = (*part, SpendControl.status != ControlStatus.CLOSED.value)
@@ -121,7 +129,7 @@ def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
     def of(kind: SubjectKind, ids: Any) -> ColumnElement[bool]:
         return and_(row.subject_kind == kind.value, row.subject_id.in_(ids))
 
-    own = [of(SubjectKind.KEY, [key.key_id])]
+    own = [of(SubjectKind.KEY, [key.key_id]), and_(row.kind == ControlKind.BUDGET, row.id.in_(_above(row.org_id, key)))]
     department_id, project_id = key.attribution.department_id, key.attribution.project_id
     if key.agent_id is not None:
         return or_(*own, of(SubjectKind.AGENT, [key.agent_id]))
@@ -134,6 +142,20 @@ def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
         own.append(of(SubjectKind.PROJECT, [project_id]))
         agents = agents.where(Agent.project_id == project_id)
     return or_(*own, of(SubjectKind.AGENT, agents))
+
+
+def _above(org_id: Any, key: SpendingKey) -> Select[tuple[UUID]]:
+    """Return the ids of the controls above what a key spends for, as `ledger.controls_of` does; closed ones as well."""
+    named, own = aliased(SpendControl), key.attribution
+    subjects: dict[SubjectKind, Any] = {
+        SubjectKind.ORGANIZATION: [org_id],
+        SubjectKind.AGENT: [key.agent_id],
+        SubjectKind.KEY: [key.key_id],
+        SubjectKind.PROJECT: [own.project_id],
+        SubjectKind.DEPARTMENT: select(func.unnest(Department.path)).where(Department.id == own.department_id),
+    }
+    among = (and_(named.subject_kind == kind.value, named.subject_id.in_(ids)) for kind, ids in subjects.items())
+    return select(func.unnest(named.path)).where(named.org_id == org_id, or_(*among))
 
 
 async def versions(

@@ -355,6 +355,26 @@ async def line_of(session: AsyncSession, actor: Actor) -> frozenset[str]:
     return (frozenset() if found is None else found.line) | {actor.qualified().lower()}
 
 
+async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles: Collection[str]) -> bool:
+    """Return whether an organization has no other person than one, by the active keys of some roles.
+
+    A key counts as another person's unless its line, as `issued` returns it with `first_is_own`, contains the name.
+
+    Args:
+        session: of the platform.
+        org_id: the organization.
+        name: the person's principal, qualified.
+        roles: the roles whose keys are looked at.
+    """
+    whose = (ApiKey.org_id == org_id, ApiKey.role.in_(roles), *_active())
+    joined = or_(ApiKey.secret_hash.is_not(None), ApiKey.accepted_at.is_not(None))
+    for key_id in await session.scalars(select(ApiKey.id).where(*whose, joined).order_by(ApiKey.id.desc())):
+        found = await issued(session, key_id, first_is_own=True)
+        if found is not None and name.lower() not in found.line:
+            return False
+    return True
+
+
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
 
 

@@ -49,6 +49,7 @@ from bursar._sync.agent import Agent
 from bursar._sync.client import Bursar
 from bursar._sync.holds import Hold
 from bursar._sync.purchases import Purchase
+from bursar._wallet import Wallet
 from bursar._wire import OMITTED, AmountLike, ResponseInfo, response_info
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "SpendLimitExceeded",
     "Unavailable",
     "UnexpectedAnswer",
+    "Wallet",
     "WrongState",
     "context",
     "response_info",

@@ -101,7 +101,6 @@ Metric: TypeAlias = Literal["balance", "spent", "payments", "paid", "earned", "e
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
-OnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
@@ -174,6 +173,7 @@ PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 PurchaseAction: TypeAlias = Literal["refund", "cancel"] | str
+PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 PurchaseOrderStatus: TypeAlias = (
     Literal[
         "approved",
@@ -800,11 +800,92 @@ class BoundsView(Model):
     currency: str | None = None
 
 
+class BudgetPage(Model):
+    """BudgetPage."""
+
+    data: list[BudgetView] = NOT_SENT
+    next_cursor: str | None = None
+
+
 class BudgetRemainingView(Model):
     """What is left after the decision, in the currency of each budget; null where there is no such budget."""
 
     daily: Amount | None = None
     project: Amount | None = None
+
+
+class BudgetVersionPage(Model):
+    """BudgetVersionPage."""
+
+    data: list[BudgetVersionView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class BudgetVersionView(Model):
+    """What a budget allowed from one change to the next, and who made the change."""
+
+    pools_of: Window | None = NOT_SENT
+    reserve: Amount | None = NOT_SENT
+    emergency: Amount | None = NOT_SENT
+    carry_over: Amount | None = NOT_SENT
+    may_draw_reserve: Amount | None = NOT_SENT
+    emergency_until: datetime | None = NOT_SENT
+    version: int = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    status: ControlStatus = NOT_SENT
+    limits: list[LimitTermsView] = NOT_SENT
+    per_spend: Amount | None = NOT_SENT
+    thresholds: list[Amount] = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    ends_at: datetime | None = NOT_SENT
+    changed_at: datetime = NOT_SENT
+    changed_by: str = NOT_SENT
+    reason: str | None = NOT_SENT
+
+
+class BudgetView(Model):
+    """A budget and what is left of its pools."""
+
+    pools_of: Window | None = NOT_SENT
+    reserve: Amount | None = NOT_SENT
+    emergency: Amount | None = NOT_SENT
+    carry_over: Amount | None = NOT_SENT
+    may_draw_reserve: Amount | None = NOT_SENT
+    emergency_until: datetime | None = NOT_SENT
+    id: str
+    organization_id: str = NOT_SENT
+    subject: SubjectView = NOT_SENT
+    parent_id: str | None = NOT_SENT
+    path: list[str] = NOT_SENT
+    currency: str = NOT_SENT
+    time_zone: str = NOT_SENT
+    week_starts: int = NOT_SENT
+    status: ControlStatus = NOT_SENT
+    version: int = NOT_SENT
+    per_spend: Amount | None = NOT_SENT
+    thresholds: list[Amount] = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    ends_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    limits: list[BudgetWindowView] = NOT_SENT
+    binding: Window | None = NOT_SENT
+    emergencies: list[EmergencyView] = NOT_SENT
+
+
+class BudgetWindowView(Model):
+    """A window of a budget, and what is left of each of its pools."""
+
+    window: Window = NOT_SENT
+    amount: Amount = NOT_SENT
+    uses: int | None = NOT_SENT
+    uses_spent: int = NOT_SENT
+    uses_remaining: int | None = NOT_SENT
+    operating: PoolView = NOT_SENT
+    reserve: PoolView | None = NOT_SENT
+    emergency: PoolView | None = NOT_SENT
+    allowance: PoolView | None = NOT_SENT
+    starts_at: datetime | None = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
 
 
 class BulkStep(Model):
@@ -1178,12 +1259,12 @@ class ControlView(Model):
     week_starts: int = NOT_SENT
     status: ControlStatus = NOT_SENT
     version: int = NOT_SENT
-    limits: list[SpendLimitView] = NOT_SENT
     per_spend: Amount | None = NOT_SENT
     thresholds: list[Amount] = NOT_SENT
     starts_at: datetime | None = NOT_SENT
     ends_at: datetime | None = NOT_SENT
     created_at: datetime = NOT_SENT
+    limits: list[SpendLimitView] = NOT_SENT
 
 
 class ConversionView(Model):
@@ -1695,6 +1776,17 @@ class EconomicEntryView(Model):
     status: str = NOT_SENT
     alternative_action: str | None = NOT_SENT
     budget_remaining: BudgetRemainingView = NOT_SENT
+
+
+class EmergencyView(Model):
+    """An emergency that was declared and has not ended."""
+
+    reason: str = NOT_SENT
+    until: datetime = NOT_SENT
+    declared_by: str = NOT_SENT
+    declared_at: datetime = NOT_SENT
+    confirmed_by: str | None = NOT_SENT
+    begun_at: datetime | None = NOT_SENT
 
 
 class EntitlementCheck(Model):
@@ -2349,6 +2441,16 @@ class LeaderboardView(Model):
     period: Period = NOT_SENT
     minimum_evidence: MinimumEvidence = NOT_SENT
     data: list[LeaderView] = NOT_SENT
+
+
+class LeftView(Model):
+    """One pool of a budget in its present window."""
+
+    amount: Amount = NOT_SENT
+    remaining: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    window: Window = NOT_SENT
+    resets_at: datetime | None = NOT_SENT
 
 
 class LevelBody(Model):
@@ -3126,6 +3228,15 @@ class PolicySubjectView(Model):
     name: str | None = NOT_SENT
 
 
+class PoolView(Model):
+    """One pool of a window."""
+
+    amount: Amount = NOT_SENT
+    held: Amount = NOT_SENT
+    spent: Amount = NOT_SENT
+    remaining: Amount = NOT_SENT
+
+
 class PortalView(Model):
     """The address of Stripe's customer portal, valid for minutes."""
 
@@ -3289,6 +3400,30 @@ class ProjectView(Model):
     created_at: datetime = NOT_SENT
 
 
+class PromptTemplateView(Model):
+    """The template of an organization."""
+
+    template: str = NOT_SENT
+    is_standard: bool = NOT_SENT
+    placeholders: list[str] = NOT_SENT
+    changed_by: str | None = NOT_SENT
+    changed_at: datetime | None = NOT_SENT
+
+
+class PromptView(Model):
+    """The prompt of an agent, and the figures in it."""
+
+    agent_id: str = NOT_SENT
+    text: str = NOT_SENT
+    budget: LeftView | None = NOT_SENT
+    payment: list[str] = NOT_SENT
+    project: LeftView | None = NOT_SENT
+    reserve: LeftView | None = NOT_SENT
+    allowance: LeftView | None = NOT_SENT
+    pace_ends_at: datetime | None = NOT_SENT
+    crypto: list[str] = NOT_SENT
+
+
 class ProviderCount(Model):
     """The number of objects of one provider in one state and currency, and the sum of their amounts."""
 
@@ -3445,7 +3580,7 @@ class PurchaseOrderView(Model):
     term: Term | None = NOT_SENT
     alternatives: list[PurchaseAlternativeView] = NOT_SENT
     pool: DrawnPool = NOT_SENT
-    on_limit: OnLimit = NOT_SENT
+    on_limit: PurchaseOnLimit = NOT_SENT
     lifts: list[LiftView] = NOT_SENT
     decision: PurchaseDecisionView = NOT_SENT
     methods: list[PurchaseOrderMethodView] = NOT_SENT

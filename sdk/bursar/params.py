@@ -39,9 +39,10 @@ HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
+NamedPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
-OnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
+OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 Permission: TypeAlias = (
@@ -91,6 +92,7 @@ Permission: TypeAlias = (
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
+PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
@@ -465,3 +467,11 @@ class VolumeTerms(TypedDict, total=False):
     type: Required[Literal["volume"] | str]
     currency: str
     steps: Required[Sequence[VolumeStep]]
+
+
+class WindowSet(TypedDict, total=False):
+    """What may be spent in one window. `amount`, `uses` or both are required."""
+
+    window: Required[Window]
+    amount: AmountLike | None
+    uses: int | None

@@ -10,19 +10,18 @@ from domain.budgets.economics import PurchaseFact
 from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, Wanted, judge
 from domain.budgets.purchase_order import (
     DecisionCode,
-    OnLimit,
+    PurchaseOnLimit,
     PurchaseOrderStatus,
     Term,
     sentence_of_approval,
     sentence_of_refusal,
     sentence_of_waiting,
 )
-from domain.common.errors import Conflict, Unavailable
+from domain.common.errors import Unavailable
 from domain.tenants.metadata import Written
 from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.purchases import NewPurchase, Purchases
-from ledger.spends import OnLimit as LedgerOnLimit
-from ledger.spends import Outcome, Pool, Refusal, RefusalReason, Spender, Spent
+from ledger.spends import OnLimit, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
 from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common import command
@@ -32,6 +31,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.budgets import policy as policies
 from services.budgets import purchase_record as records
+from services.credits.spend import pool_closed
 
 _ASKED = ("org_id", "agent_id", "item", "vendor", "category", "amount_minor", "currency", "term", "pool", "on_limit")
 
@@ -58,7 +58,7 @@ class Proposal:
     term: Term | None = None
     alternatives: Sequence[Alternative] = ()
     pool: Pool = Pool.OPERATING
-    on_limit: OnLimit = OnLimit.REFUSE
+    on_limit: PurchaseOnLimit = PurchaseOnLimit.REFUSE
     own: Written = field(default_factory=Written)
 
 
@@ -150,16 +150,6 @@ def refuse_uncountable(spent: Spent) -> Refusal | None:
     return None
 
 
-def pool_closed(pool: Pool) -> Conflict:
-    """Return the refusal of a pool that the spender may not draw."""
-    why = (
-        "No emergency is declared, so the emergency pool is closed. An owner or an admin declares one."
-        if pool is Pool.EMERGENCY
-        else "No budget above this agent has a reserve that it may draw without a person. Ask with on_limit: ask."
-    )
-    return Conflict(why, code="budget.pool_closed", extra={"pool": pool.value})
-
-
 def no_rate() -> Unavailable:
     """Return the refusal of an amount without a recent rate to the currency of a budget or a policy."""
     return Unavailable(
@@ -249,7 +239,7 @@ async def _decide(
     if not await orders.has_budget(session, order, at=now):
         wait(DecisionCode.NO_BUDGET, "No budget counts what this agent spends.", 1)
         return None
-    on_limit = LedgerOnLimit.RESERVE if order.on_limit == OnLimit.RESERVE else LedgerOnLimit.REFUSE
+    on_limit = OnLimit.RESERVE if order.on_limit == PurchaseOnLimit.RESERVE else OnLimit.REFUSE
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
         purchase_of(order, on_limit=on_limit), at=now
     )
@@ -260,7 +250,7 @@ async def _decide(
         return spent
     binding = await records.refused_by(session, refusal, order.org_id)
     sentence = sentence_of_refusal(refusal.reason.value, binding)
-    if order.on_limit == OnLimit.ASK:
+    if order.on_limit == PurchaseOnLimit.ASK:
         wait(DecisionCode.OVER_BUDGET, sentence, 1)
         sentence = order.decision["sentence"]
     else:

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.budget import Pool
 from domain.budgets.economics import PurchaseEntry, PurchaseFact
 from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 from domain.common.text import rfc3339
+from domain.credits.spend.control import Pool
 from domain.messages.events.purchase_order import fact
 from ledger.spends import Refusal, RefusalReason, Spender
 from models.budgets.purchase_order import PurchaseOrder
@@ -20,11 +20,10 @@ from repositories.budgets import purchase_entry
 from repositories.budgets.remaining import BudgetLeft, Remaining, remaining
 from repositories.messages import alert, event
 from repositories.tenants import name
+from services.budgets import pool_alerts
 
 #: The kind of the alert that asks people; its subject is the order.
 APPROVAL_WAITING = "approval_waiting"
-#: A reserve is low when at most this part of it is left, in percent.
-LOW_PERCENT = 20
 
 
 def spender_of(order: PurchaseOrder) -> Spender:
@@ -203,30 +202,19 @@ async def forced(session: AsyncSession, order: PurchaseOrder, number: int, amoun
 async def drawn(session: AsyncSession, order: PurchaseOrder, number: int, pool: str, *, at: datetime) -> None:
     """Alert the organization of a draw from the emergency pool, and of a reserve that is low after one."""
     if pool == Pool.EMERGENCY.value:
-        await alert.raise_alert(
-            session,
-            kind="emergency_draw",
-            subject=order.id,
-            detail=f"A purchase for {written(order)} draws from the emergency pool.",
-            org_id=order.org_id,
-            key=f"emergency_draw:{order.id}:{number}",
-            shared=True,
-            for_operators=False,
-        )
+        subject = order.id if number == 0 else f"{order.id}:{number}"
+        await pool_alerts.emergency_draw(session, order.org_id, subject, f"A purchase for {written(order)}")
     if pool != Pool.RESERVE.value:
         return
     for each in (await left(session, order, at=at)).budgets:
-        if each.pool is Pool.RESERVE and each.remaining_minor * 100 <= each.amount_minor * LOW_PERCENT:
-            budget_id = uuid_id("ctl", each.control_id)
-            until = "for good" if each.resets_at is None else f"until {each.resets_at:%Y-%m-%d %H:%M} UTC"
-            await alert.raise_alert(
+        low = each.remaining_minor * 100 <= each.amount_minor * pool_alerts.LOW_PERCENT
+        if each.pool is Pool.RESERVE and low:
+            await pool_alerts.reserve_low(
                 session,
-                kind="reserve_low",
-                subject=budget_id,
-                detail=f"Of a reserve of {format_amount(each.amount_minor, each.asset)} {each.asset} only "
-                f"{each.shown()} are left {until}.",
-                org_id=order.org_id,
-                key=f"reserve_low:{budget_id}:{'' if each.resets_at is None else rfc3339(each.resets_at)}",
-                shared=True,
-                for_operators=False,
+                order.org_id,
+                each.control_id,
+                each.asset,
+                each.amount_minor,
+                each.remaining_minor,
+                each.resets_at,
             )

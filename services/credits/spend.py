@@ -15,7 +15,7 @@ from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spender, Spent
+from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
@@ -32,6 +32,14 @@ _WHY = {
     RefusalReason.PAYMENT: "A payment with credits does not count in the limit that applies here. Fund the escrow from "
     "credits directly instead.",
     RefusalReason.RATE: "The limit is in another currency, and there is no recent rate to it.",
+}
+
+
+#: Why a pool refuses that is named, other than the operating one.
+_OF_POOLS = {
+    Pool.RESERVE: "The spend exceeds what is left of the reserve of this {window}.",
+    Pool.EMERGENCY: "The spend exceeds what is left of the emergency pool of this {window}.",
+    Pool.ALLOWANCE: "The spend exceeds what agents may draw from the reserve without approval in this {window}.",
 }
 
 
@@ -55,10 +63,20 @@ def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
         case Outcome.REFUSED:
             assert spent.refusal is not None
             return limit_exceeded(spent.refusal)
+        case Outcome.POOL_CLOSED:
+            return pool_closed(spent.pool)
         case Outcome.SUSPENDED | Outcome.CLOSED:
             return stopped(OrganizationStatus(spent.outcome.value))
         case _:
             return None
+
+
+def pool_closed(pool: Pool) -> Conflict:
+    """Return the refusal of a draw from a pool that is closed to the spender."""
+    why = "No budget above the spender has a reserve that agents may draw without approval. Ask a person to approve it."
+    if pool is Pool.EMERGENCY:
+        why = "No emergency is declared in a budget above the spender. Two persons declare one."
+    return Conflict(why, code="budget.pool_closed", extra={"pool": pool.value})
 
 
 def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
@@ -68,14 +86,18 @@ def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
     def shown(number: int | None) -> str | int | None:
         return number if number is None or counts_uses else format_amount(number, refusal.asset)
 
+    why = _WHY[refusal.reason]
+    if refusal.reason is RefusalReason.LIMIT and refusal.pool in _OF_POOLS:
+        why = _OF_POOLS[refusal.pool]
     return SpendLimitExceeded(
-        _WHY[refusal.reason].format(window=refusal.window),
+        why.format(window=refusal.window),
         extra={
             "reason": refusal.reason.value,
             "control_id": uuid_id("ctl", refusal.control_id),
             "subject": {"type": refusal.subject_kind, "id": refusal.subject_id},
             "currency": refusal.asset,
             "window": refusal.window,
+            "pool": None if refusal.pool is None else refusal.pool.value,
             "limit": shown(refusal.limit),
             "remaining": shown(refusal.remaining),
             "resets_at": None if refusal.resets_at is None else rfc3339(refusal.resets_at),

@@ -17,7 +17,16 @@ from domain.common.calendar import Window
 from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
-from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
+from domain.credits.spend.control import (
+    Allowance,
+    Allows,
+    ControlKind,
+    ControlStatus,
+    Limit,
+    NewControl,
+    SubjectKind,
+    limits_of,
+)
 from domain.messages.events import Event
 from domain.messages.events.spend_control import fact
 from ledger.controls import Controls, Written
@@ -34,18 +43,16 @@ from runtime.database import driver_connection
 #: The id of a run, which the requests that spend for it make up themselves.
 RUN = re.compile(r"[\x21-\x7e]{1,200}")
 
-_ACTIONS = {
-    ControlStatus.FROZEN: "spend_control.freeze",
-    ControlStatus.ACTIVE: "spend_control.unfreeze",
-    ControlStatus.CLOSED: "spend_control.close",
-}
+_VERBS = {ControlStatus.FROZEN: "freeze", ControlStatus.ACTIVE: "unfreeze", ControlStatus.CLOSED: "close"}
+#: What each kind is called in the audit trail.
+_NOUNS = {ControlKind.LIMIT: "spend_control", ControlKind.BUDGET: "budget"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """A command to change a control: by whom, for which organization, when and why.
 
-    `expected_version` is the version that the change was made for; None for any.
+    `expected_version` is the version that the change was made for; None for any. `kind` is the control's.
     """
 
     actor: Actor
@@ -54,10 +61,11 @@ class Order:
     at: datetime
     reason: str | None = None
     expected_version: int | None = None
+    kind: ControlKind = ControlKind.LIMIT
 
 
 async def create(
-    session: AsyncSession, order: Order, new: NewControl, allowance: Allowance, parent_id: UUID | None
+    session: AsyncSession, order: Order, new: NewControl, allows: Allows, parent_id: UUID | None
 ) -> SpendControl:
     """Open a control, or return the one that its command opened.
 
@@ -69,20 +77,20 @@ async def create(
     if await made_by(session, SpendControlVersion, order.command_id) is None:
         # A repeated command returns its control, even if the subject was closed or revoked since.
         await _check_subject(session, order.org_id, new)
-    wanted = {**new.columns(), **allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
-    return await _write(session, order, None, wanted, "spend_control.open")
+    wanted = {**new.columns(), **allows.columns(), "parent_id": None if parent_id is None else str(parent_id)}
+    return await write(session, order, None, wanted, "open")
 
 
 async def change(
-    session: AsyncSession, order: Order, control_id: UUID, allowance: Allowance, parent_id: UUID | None
+    session: AsyncSession, order: Order, control_id: UUID, allows: Allows, parent_id: UUID | None
 ) -> SpendControl:
     """Replace a control's limits and its parent.
 
     Raises:
         NotFound, Conflict, Invalid, IdempotencyConflict: as `ledger.controls.Controls.write`.
     """
-    wanted = {**allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
-    return await _write(session, order, control_id, wanted, "spend_control.change")
+    wanted = {**allows.columns(), "parent_id": None if parent_id is None else str(parent_id)}
+    return await write(session, order, control_id, wanted, "change")
 
 
 async def set_status(session: AsyncSession, order: Order, control_id: UUID, status: ControlStatus) -> SpendControl:
@@ -91,7 +99,7 @@ async def set_status(session: AsyncSession, order: Order, control_id: UUID, stat
     Raises:
         NotFound, Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
     """
-    return await _write(session, order, control_id, {"status": status.value}, _ACTIONS[status])
+    return await write(session, order, control_id, {"status": status.value}, _VERBS[status])
 
 
 async def limit_department(
@@ -136,9 +144,7 @@ async def limit_department(
         return await create(session, order, new, Allowance(limits=limits), None)
     wanted = Allowance(limits=limits).columns()
     changes = {name: wanted[name] for name in ("windows", "amounts", "uses", "hard")}
-    return await _write(
-        session, replace(order, expected_version=found.version), found.id, changes, "spend_control.change"
-    )
+    return await write(session, replace(order, expected_version=found.version), found.id, changes, "change")
 
 
 def applies(control: SpendControl, at: datetime) -> bool:
@@ -162,9 +168,14 @@ async def _made_before(
     return row
 
 
-async def _write(
-    session: AsyncSession, order: Order, control_id: UUID | None, wanted: dict[str, object], action: str
+async def write(
+    session: AsyncSession, order: Order, control_id: UUID | None, wanted: dict[str, object], verb: str
 ) -> SpendControl:
+    """Write one version of a control, with its audit entry and its event; once for each command.
+
+    Raises:
+        NotFound, Conflict, Invalid, IdempotencyConflict: as `ledger.controls.Controls.write`.
+    """
     connection = await driver_connection(session)
     written: Written = await Controls(connection).write(
         org_id=order.org_id,
@@ -179,7 +190,7 @@ async def _write(
     shown = uuid_id("ctl", written.control_id)
     if not written.replayed:
         details = {"version": written.version, "reason": order.reason}
-        await audit.record(session, order.actor, action, shown, details, order.org_id)
+        await audit.record(session, order.actor, f"{_NOUNS[order.kind]}.{verb}", shown, details, order.org_id)
     row = await controls.get(session, shown)
     if not written.replayed:
         before = await controls.status_before(session, row)

@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
+from domain.common.money import parse_amount
 from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls
 from runtime.database import Database, driver_connection
@@ -27,7 +28,9 @@ async def budget(
     """Open a budget in whole units: `budget(database, org_id, ("agent", agent_id), day=25)`."""
     kind, subject_id = subject or ("organization", org_id)
     new = NewControl(subject_kind=SubjectKind(kind), subject_id=subject_id, asset=asset)
-    limits = tuple(Limit(window=Window(window), amount_minor=amount * 100) for window, amount in windows.items())
+    limits = tuple(
+        Limit(window=Window(window), amount_minor=parse_amount(amount, asset)) for window, amount in windows.items()
+    )
     async with database.platform() as session:
         written = await Controls(await driver_connection(session)).write(
             org_id=org_id,

@@ -29,6 +29,7 @@ from tests.support.webhooks import stored_endpoint
 pytestmark = pytest.mark.db
 
 NOBODY = "0" * 26
+_BUDGET: dict[str, Any] = {"limits": [{"window": "week", "amount": "1"}]}
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 #: A rule of prices that is for nobody, so that it is never made.
@@ -129,6 +130,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
         | {"amount": "1"},
     ),
+    ("POST", "/budgets"): (
+        Permission.MANAGE_SPENDING,
+        {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
+    ),
+    ("PUT", "/budgets/prompt-template"): (Permission.MANAGE_SPENDING, {"template": "{name}"}),
     ("POST", "/departments"): (Permission.MANAGE_SPENDING, {"name": "a", "organization_id": f"org_{NOBODY}"}),
     ("PUT", "/payment-policies"): (
         Permission.MANAGE_SPENDING,
@@ -341,6 +347,11 @@ OBJECTS = {
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),
     *(("POST", f"/spend-controls/{{control_id}}/{path}") for path in ("freeze", "unfreeze", "close")),
+    *((method, "/budgets/{budget_id}") for method in ("GET", "PUT")),
+    *(("GET", f"/budgets/{{budget_id}}/{path}") for path in ("versions", "spends", "refusals")),
+    *(("POST", f"/budgets/{{budget_id}}/{path}") for path in ("freeze", "unfreeze", "close", "pools/move")),
+    *(("POST", f"/budgets/{{budget_id}}/{path}") for path in ("emergency", "emergency/end")),
+    ("GET", "/agents/{agent_id}/prompt"),
     *((method, "/pricing/agents/{agent_id}") for method in ("GET", "PUT")),
     *(("GET", f"/payments/pricing/{{agent_id}}{path}") for path in ("", "/explanation", "/quotes/{quote_id}")),
     ("POST", "/payments/pricing/{agent_id}/quotes"),
@@ -425,6 +436,8 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
             "/purchase-orders",
+            "/budgets",
+            "/budgets/prompt-template",
         ),
         *("/payment-policies", "/payment-policies/effective", "/free-options", "/purchase-methods"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
@@ -516,6 +529,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     method = {"name": "hidden", "label": "hidden", "kind": "card"}
     purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
     order = await proposed(stranger.owner, stranger.agent_id)
+    budget = good(await stranger.owner.post("/budgets", {**_BUDGET, "subject": run}), 201)
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
@@ -552,6 +566,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "policy_id": policy["id"],
         "option_id": option["id"],
         "purchase_method_id": purchase_method["id"],
+        "budget_id": budget["id"],
         "reservation_id": reservation["id"],
         "spend_id": reservation["id"],
         "invoice_id": invoice["id"],
@@ -607,13 +622,15 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     if method == "PATCH":
         return {}
     if method == "PUT" and path.endswith(
-        ("/attribution", "/limits", "{control_id}", "{rule_id}", "/pricing/agents/{agent_id}")
+        ("/attribution", "/limits", "{control_id}", "{budget_id}", "{rule_id}", "/pricing/agents/{agent_id}")
     ):
-        return {}
+        return dict(_BUDGET) if path.endswith("{budget_id}") else {}
     if method != "POST" or path.endswith("/deploy"):
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
+        "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
         "collection": {"collection_method": "send_invoice"},
@@ -774,6 +791,7 @@ READ_BY_AGENTS = {
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
     *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),
@@ -876,6 +894,8 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/purchase-methods?organization_id={org_id}", None),
         ("POST", "/spend-controls", {"subject": {"type": "run", "id": "x"}, "organization_id": org_id}),
         ("GET", f"/spend-controls?organization_id={org_id}", None),
+        ("GET", f"/budgets?organization_id={org_id}", None),
+        ("GET", f"/budgets/prompt-template?organization_id={org_id}", None),
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
         ("GET", f"/marketplace/library?organization_id={org_id}", None),
@@ -888,7 +908,16 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
 
 
 async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
-    tenants = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects", "/departments", "/spend-controls")
+    tenants = (
+        "/organizations",
+        "/api-keys",
+        "/agents",
+        "/contracts",
+        "/projects",
+        "/departments",
+        "/spend-controls",
+        "/budgets",
+    )
     for path in (*tenants, "/audit", "/billing/transactions", "/billing/invoices", "/usage/meters", "/usage/logs"):
         text = (await tenant.owner.get(f"{path}?limit=200")).text
         assert foreign["contract_id"] not in text
@@ -898,6 +927,7 @@ async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, fo
         assert foreign["meter_id"] not in text
         assert foreign["department_id"] not in text
         assert foreign["control_id"] not in text
+        assert foreign["budget_id"] not in text
         # Agents are listed, and contracts name whom they are with.
         if path not in {"/agents", "/contracts"}:
             assert stranger.org_id not in text

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from activities.credits.spend_alerts import SpendAlertActivities
+from contracts.credits.spend_alerts import RaiseSpendAlerts
 from domain.common.ids import uuid_of
 from models.budgets.purchase_entry import PurchaseEntryRow
 from models.messages.alert import Alert
@@ -13,6 +15,7 @@ from runtime.database import Database
 from services.budgets import purchase_approval, purchase_payment
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.purchasing import acted, budget, paid, proposed, wanted
+from tests.api.spending import grant, use
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
@@ -385,3 +388,36 @@ async def test_orders_are_listed_by_status_and_found_by_your_own_id(studio: Tena
         "PATCH", f"/purchase-orders/{first['id']}", json={"metadata": {"team": "red"}}, headers={"If-Match": '"1"'}
     )
     assert good(changed)["metadata"] == {"team": "red"}
+
+
+async def test_uses_of_credits_that_draw_pools_raise_alerts_once(
+    studio: Tenant, operator: Caller, database: Database
+) -> None:
+    await grant(operator, studio.org_id, "100")
+    now = datetime.now(UTC)
+    pools = {"reserve": 10_000_000, "emergency": 10_000_000, "may_draw_reserve": 10_000_000, "pools_of": "lifetime"}
+    open_until = {"emergency_until": (now + timedelta(days=1)).isoformat()}
+    await budget(database, studio.org_id, asset="CREDIT", lifetime=50, pools={**pools, **open_until})
+    await use(studio.owner, amount="7", pool="reserve")
+    activities = SpendAlertActivities(database)
+    await activities.raise_spend_alerts(RaiseSpendAlerts(now=now))
+    assert await alerts_of(database, studio.org_id) == {}
+    await use(studio.owner, amount="1", pool="reserve")
+    await use(studio.owner, amount="1", pool="emergency")
+    for _ in range(2):
+        await activities.raise_spend_alerts(RaiseSpendAlerts(now=datetime.now(UTC)))
+    async with database.platform() as session:
+        rows = await session.scalars(select(Alert.detail).where(Alert.org_id == studio.org_id).order_by(Alert.kind))
+        assert list(rows) == [
+            "A use of 1.00 CREDIT draws from the emergency pool.",
+            "Of a reserve of 10.00 CREDIT only 2.00 are left for good.",
+        ]
+
+
+async def test_the_alert_of_a_refused_purchase_names_its_own_currency(studio: Tenant, database: Database) -> None:
+    await budget(database, studio.org_id, ("agent", studio.agent_id), day=5)
+    assert (await proposed(studio.agent, studio.agent_id, "10"))["status"] == "declined_over_budget"
+    await SpendAlertActivities(database).raise_spend_alerts(RaiseSpendAlerts(now=datetime.now(UTC)))
+    async with database.platform() as session:
+        query = select(Alert.detail).where(Alert.org_id == studio.org_id, Alert.kind == "spend.refused")
+        assert str((await session.scalars(query)).one()).startswith("A spend of 10.00 USD for agent ")

@@ -165,6 +165,7 @@ async def objects(
     ids["billing_run"] = await planted.billing_run(database)
     ids |= await _bought(tenant, stranger)
     ids["use"] = await _used(tenant, operator)
+    ids["budget"] = good(await tenant.owner.post("/budgets", limiting.BUDGET), 201)["id"]
     ids["control"] = good(await tenant.owner.post("/spend-controls", limiting.LIMIT), 201)["id"]
     for name, path, wanted in limiting.PUT:
         ids[name] = good(await tenant.owner.ask("PUT", path, json=wanted))["id"]

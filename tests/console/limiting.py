@@ -11,6 +11,13 @@ from services.messages.webhook_endpoint import NewEndpoint
 from tests.support.webhooks import SEALER
 
 LIMIT = {"subject": {"type": "organization"}, "limits": [{"window": "month", "amount": "250", "uses": 100}]}
+BUDGET = {
+    "subject": {"type": "organization"},
+    "limits": [{"window": "day", "amount": "5000"}, {"window": "week", "amount": "10000"}],
+    "reserve": "2000",
+    "emergency": "1000",
+    "may_draw_reserve": "500",
+}
 
 RULE = {
     "name": "balance_under_50",

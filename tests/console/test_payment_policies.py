@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.forms import Form
 from console.format import Prefs
+from console.forms import Form
 from console.payment_policy import terms
 from console.purchase_method import view as methods
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem

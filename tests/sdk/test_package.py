@@ -379,6 +379,10 @@ NEXT_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
 #: What `FakeBursar` does not play of the resources that it plays, as its docstring and the README say.
 NOT_PLAYED = {
     "agents": {"set_category"},
+    "budgets": {
+        *("list_versions", "list_spends", "list_refusals", "move_pool", "declare_emergency", "end_emergency"),
+        *("get_prompt_template", "set_prompt_template"),
+    },
     "billing": {"list_transactions", "list_activity", "get_config", "get_statement", "list_balances", "get_transfer"},
     "contracts": set(),
     "credits": {"summarise_usage", "list_lots", "get_stats"},

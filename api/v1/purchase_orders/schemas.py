@@ -28,7 +28,7 @@ from domain.budgets.purchase_order import (
     AttemptStatus,
     DecisionCode,
     Lift,
-    OnLimit,
+    PurchaseOnLimit,
     PurchaseOrderStatus,
     Term,
 )
@@ -102,8 +102,8 @@ class PurchaseOrderCreate(WithMetadata):
     term: Term | None = Field(default=None, description="How often it renews; null if it is bought once.")
     alternatives: list[PurchaseAlternativeSet] = Field(default=[], max_length=MAX_ALTERNATIVES)
     pool: DrawnPool = Field(default=DrawnPool.OPERATING, description="The pool of the budget that it draws.")
-    on_limit: OnLimit = Field(
-        default=OnLimit.REFUSE,
+    on_limit: PurchaseOnLimit = Field(
+        default=PurchaseOnLimit.REFUSE,
         description="If it does not fit: `refuse` declines it, `ask` asks a person, `reserve` tries the reserve.",
     )
     why: _Reason = Field(description="What it is for.")
@@ -324,7 +324,7 @@ class PurchaseOrderView(MetadataView):
     term: Term | None
     alternatives: list[PurchaseAlternativeView]
     pool: DrawnPool
-    on_limit: OnLimit
+    on_limit: PurchaseOnLimit
     lifts: list[LiftView]
     decision: PurchaseDecisionView
     methods: list[PurchaseOrderMethodView]

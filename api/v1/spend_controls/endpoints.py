@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
@@ -15,11 +15,20 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
+from api.lists import CREATED, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
+from api.v1.spend_controls.kinds import (
+    Lists,
+    changeable,
+    counted_of,
+    note_price,
+    order_of,
+    readable,
+    refused_of,
+    versions_of,
+)
 from api.v1.spend_controls.schemas import (
-    AllowanceSet,
     ControlChange,
     ControlCreate,
     ControlVersionView,
@@ -30,22 +39,17 @@ from api.v1.spend_controls.schemas import (
     RefusalView,
     StatusChange,
 )
-from api.v1.spends.own import confined, reader, refuse_totals
+from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
-from domain.credits.spend.control import ControlStatus, SubjectKind
+from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.scope import SpendingKey
-from ledger.controls import MISSING
-from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
-from repositories.common.listing import Found
 from repositories.credits import department as departments
 from repositories.credits import spend_control as controls
-from repositories.credits.spend import own_of
 from repositories.tenants import name
-from services.books import exchange_rate
 from services.credits import spend_control
 from services.credits.spend_control import Order
 
@@ -78,8 +82,8 @@ async def create_spend_control(
 
     async def act() -> ControlView:
         async with deps.database.platform() as session:
-            order = _order(actor, org_id, once, body)
-            await _note_price(deps, session, body.currency, order.at)
+            order = order_of(actor, org_id, once, body)
+            await note_price(deps, session, body.currency, order.at)
             return await _shown(session, await spend_control.create(session, order, new, allowance, body.parent()))
 
     return await once.run(act, status_code=201)
@@ -95,28 +99,9 @@ _LIST = ListOf(
     subject_id=Annotated[SearchText | None, Query(description="Only controls of this subject.")],
     open_only=Annotated[bool, Query(alias="open", description="Exclude closed controls.")],
 )
-_VERSIONS = ListOf(
-    "control-versions",
-    ControlVersionView,
-    *CREATED,
-    order=[Int32],
-    changed_by=Annotated[SearchText | None, Query(description="Only versions that this principal made.")],
-)
-_OF_SPENDS: dict[str, Any] = {
-    "action": Annotated[SearchText | None, Query(description="Only spends on this action.")],
-    "run_id": Annotated[SearchText | None, Query(description="Only spends of this run.")],
-}
-_BY_AMOUNT = (*CREATED, "agent_id", "min_amount", "max_amount")
-_COUNTED = ListOf(
-    "counted-spends",
-    CountedSpendView,
-    *_BY_AMOUNT,
-    order=[UUID],
-    status=SpendStatus,
-    currency=CREDIT,
-    **_OF_SPENDS,
-)
-_REFUSALS = ListOf("refusals", RefusalView, *_BY_AMOUNT, order=[UUID], currency=CREDIT, **_OF_SPENDS)
+_VERSIONS = versions_of("control", ControlVersionView)
+_COUNTED = counted_of("counted-spends")
+_REFUSALS = refused_of("refusals")
 
 
 @router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound) | CSV)
@@ -139,7 +124,9 @@ async def list_spend_controls(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await controls.page(session, wanted, open_only=open_only, of=of, after=after, limit=limit)
+            found = await controls.page(
+                session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of, after=after, limit=limit
+            )
             return await _all_shown(session, found.rows), found.following
 
     return await asked.answer(read)
@@ -149,7 +136,7 @@ async def list_spend_controls(
 async def get_spend_control(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ControlView:
     """Read one spend control."""
     async with deps.session_for(actor) as session:
-        return await _shown(session, await _readable(session, actor, key, control_id))
+        return await _shown(session, await readable(session, actor, key, control_id, ControlKind.LIMIT))
 
 
 @router.put("/spend-controls/{control_id}", response_model=ControlView, responses=_CHANGING)
@@ -157,13 +144,13 @@ async def change_spend_control(
     control_id: str, body: ControlChange, deps: DepsDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
     """Replace what a control allows and its parent. The change applies to later spends."""
-    row = await _changeable(deps, actor, control_id)
+    row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
     allowance = body.allowance(row.asset)
 
     async def act() -> ControlView:
         async with deps.database.platform() as session:
-            order = _order(actor, row.org_id, once, body)
-            await _note_price(deps, session, row.asset, order.at)
+            order = order_of(actor, row.org_id, once, body)
+            await note_price(deps, session, row.asset, order.at)
             changed = await spend_control.change(session, order, row.id, allowance, body.parent())
             return await _shown(session, changed)
 
@@ -217,15 +204,7 @@ async def list_spend_control_versions(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, key, control_id)
-            found = await controls.versions(session, wanted, control_id=control.id, after=after, limit=limit)
-            return items_of(found, lambda row: ControlVersionView.of(row, control.asset))
-
-    return await asked.answer(read)
+    return await _lists(deps, actor, key, control_id).versions(asked, ControlVersionView)
 
 
 @router.get(
@@ -243,18 +222,7 @@ async def list_counted_spends(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, key, control_id)
-            rows, following = await controls.spends(session, wanted, control=control, after=after, limit=limit)
-            if (holder := reader(actor, key)) is not None:
-                own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
-                rows = [(row, counted) for row, counted in rows if row.id in own]
-            return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
-
-    return await asked.answer(read)
+    return await _lists(deps, actor, key, control_id).spends(asked)
 
 
 @router.get(
@@ -271,17 +239,7 @@ async def list_refusals(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, key, control_id)
-            found = await controls.refusals(session, wanted, control=control, after=after, limit=limit)
-            if (holder := reader(actor, key)) is not None:
-                found = Found(await own_of(session, found.rows, holder), found.following)
-            return items_of(found, lambda row: RefusalView.of(row, control.asset))
-
-    return await asked.answer(read)
+    return await _lists(deps, actor, key, control_id).refusals(asked)
 
 
 @router.get(
@@ -331,40 +289,17 @@ async def set_department_limits(
     return await once.run(act)
 
 
-async def _note_price(deps: Deps, session: AsyncSession, currency: str, at: datetime) -> None:
-    """Have a control in money count from its first spend on."""
-    if currency != CREDIT:
-        price = deps.settings.payment_rules.credit
-        await exchange_rate.note_price(session, price, at)
-
-
 async def _set_status(
     deps: Deps, once: Command, actor: Actor, control_id: str, body: StatusChange | None, status: ControlStatus
 ) -> Response:
-    row = await _changeable(deps, actor, control_id)
+    row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
 
     async def act() -> ControlView:
         async with deps.database.platform() as session:
-            order = _order(actor, row.org_id, once, body or StatusChange())
+            order = order_of(actor, row.org_id, once, body or StatusChange())
             return await _shown(session, await spend_control.set_status(session, order, row.id, status))
 
     return await once.run(act)
-
-
-async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, control_id: str) -> SpendControl:
-    row, of = await controls.get(session, control_id), confined(actor, key)
-    if of is not None and not await controls.is_own(session, row, of):
-        raise NotFound(MISSING)
-    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
-    return row
-
-
-async def _changeable(deps: Deps, actor: Actor, control_id: str) -> SpendControl:
-    """Return the control that the actor means, before the role is judged: 404 comes before 403."""
-    async with deps.session_for(actor) as session:
-        row = await controls.get(session, control_id)
-    permit(actor, Permission.MANAGE_SPENDING)
-    return row
 
 
 async def _shown(session: AsyncSession, row: SpendControl) -> ControlView:
@@ -387,12 +322,5 @@ async def _limits_shown(session: AsyncSession, department_id: str, row: SpendCon
     return DepartmentLimitsView.of(department_id, row, counters, now)
 
 
-def _order(actor: Actor, org_id: str, once: Command, body: AllowanceSet | StatusChange) -> Order:
-    return Order(
-        actor=actor,
-        org_id=org_id,
-        command_id=once.command_id,
-        at=datetime.now(UTC),
-        reason=body.reason,
-        expected_version=getattr(body, "version", None),
-    )
+def _lists(deps: Deps, actor: Actor, key: SpendingKey, control_id: str) -> Lists:
+    return Lists(deps, actor, key, control_id, ControlKind.LIMIT)

@@ -1,9 +1,10 @@
 """What spend controls look like over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -32,6 +33,7 @@ from domain.credits.spend.control import (
     MAX_USES,
     THRESHOLDS_E4,
     Allowance,
+    ControlKind,
     ControlStatus,
     Limit,
     NewControl,
@@ -60,24 +62,32 @@ class SubjectSet(RequestModel):
     )
 
 
-class LimitSet(RequestModel):
+class WindowSet(RequestModel):
     """What may be spent in one window. `amount`, `uses` or both are required."""
 
     window: Window
     amount: Amount | None = Field(default=None, description="The amount; 0 allows nothing, null sets no limit.")
     uses: _Uses | None = Field(default=None, description="The number of spends; 0 allows none, null sets no limit.")
-    hard: Flag = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
 
     def limit(self, currency: str) -> Limit:
         """Return the same as a rule reads it."""
         amount = None if self.amount is None else parse_amount(self.amount, currency, zero=True)
-        return Limit(window=self.window, amount_minor=amount, uses=self.uses, hard=self.hard)
+        return Limit(window=self.window, amount_minor=amount, uses=self.uses)
 
 
-class AllowanceSet(RequestModel):
-    """Everything that a control allows."""
+class LimitSet(WindowSet):
+    """What may be spent in one window. `amount`, `uses` or both are required."""
 
-    limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
+    hard: Flag = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
+
+    def limit(self, currency: str) -> Limit:
+        """Return the same as a rule reads it."""
+        return replace(super().limit(currency), hard=self.hard)
+
+
+class TermsSet(RequestModel):
+    """What limits and budgets allow alike, beside their windows."""
+
     per_spend: Amount | None = Field(default=None, description="The largest amount of one spend.")
     thresholds: list[Share] = Field(
         default_factory=lambda: [format_ratio(part) for part in THRESHOLDS_E4],
@@ -91,14 +101,14 @@ class AllowanceSet(RequestModel):
     )
     reason: Note | None = Field(default=None, description="Stored with the version.")
 
-    def allowance(self, currency: str) -> Allowance:
-        """Return the same as a rule reads it.
+    def allowing(self, limits: Iterable[WindowSet], currency: str) -> Allowance:
+        """Return what it allows in some windows, as a rule reads it.
 
         Raises:
             Invalid: it contradicts itself, or an amount is none of the currency.
         """
         return Allowance(
-            limits=tuple(limit.limit(currency) for limit in self.limits),
+            limits=tuple(limit.limit(currency) for limit in limits),
             per_spend_minor=None if self.per_spend is None else parse_amount(self.per_spend, currency, zero=True),
             thresholds_e4=tuple(parse_ratio(part, "thresholds") for part in self.thresholds),
             starts_at=self.starts_at,
@@ -110,15 +120,18 @@ class AllowanceSet(RequestModel):
         return None if self.parent_id is None else uuid_of(self.parent_id)
 
 
-class ControlCreate(AllowanceSet):
-    """A new spend control. It counts what is spent from its creation on. An operator sets the organization."""
+class AllowanceSet(TermsSet):
+    """Everything that a control allows."""
 
-    model_config = example(
-        subject={"type": "department", "id": "dep_01kar6h2d8e4wvq3r5s7t9x1zy"},
-        time_zone="Europe/Vienna",
-        limits=[{"window": "day", "amount": "100"}, {"window": "month", "amount": "2000"}],
-        per_spend="25",
-    )
+    limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
+
+    def allowance(self, currency: str) -> Allowance:
+        """Return the same as a rule reads it; raises as `allowing`."""
+        return self.allowing(self.limits, currency)
+
+
+class NewSet(RequestModel):
+    """What never changes about a control."""
 
     subject: SubjectSet
     currency: Currency = CREDIT
@@ -132,8 +145,8 @@ class ControlCreate(AllowanceSet):
     )
     organization_id: OrganizationId | None = None
 
-    def new(self, org_id: str) -> NewControl:
-        """Return what never changes about it.
+    def new(self, org_id: str, kind: ControlKind = ControlKind.LIMIT) -> NewControl:
+        """Return the same as a rule reads it.
 
         Raises:
             Invalid: there is no such time zone, or the currency is not spent.
@@ -147,7 +160,19 @@ class ControlCreate(AllowanceSet):
             asset=self.currency,
             time_zone=self.time_zone,
             week_starts=self.week_starts,
+            kind=kind,
         )
+
+
+class ControlCreate(AllowanceSet, NewSet):
+    """A new spend control. It counts what is spent from its creation on. An operator sets the organization."""
+
+    model_config = example(
+        subject={"type": "department", "id": "dep_01kar6h2d8e4wvq3r5s7t9x1zy"},
+        time_zone="Europe/Vienna",
+        limits=[{"window": "day", "amount": "100"}, {"window": "month", "amount": "2000"}],
+        per_spend="25",
+    )
 
 
 class ControlChange(AllowanceSet):
@@ -216,8 +241,8 @@ class SpendLimitView(LimitTermsView):
         )
 
 
-class ControlView(ResponseModel):
-    """A spend control and what is left of its limits."""
+class ControlTermsView(ResponseModel):
+    """What limits and budgets show alike."""
 
     id: str
     organization_id: str
@@ -229,34 +254,23 @@ class ControlView(ResponseModel):
     week_starts: int
     status: ControlStatus
     version: int
-    limits: list[SpendLimitView]
     per_spend: Exact | None
     thresholds: list[Exact]
     starts_at: datetime | None
     ends_at: datetime | None
     created_at: datetime = Field(description="Spending counts from here on.")
 
+
+class ControlView(ControlTermsView):
+    """A spend control and what is left of its limits."""
+
+    limits: list[SpendLimitView]
+
     @classmethod
     def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
         """Show a row, with what counts at a moment, and the name of its subject."""
-        return cls(
-            id=uuid_id("ctl", row.id),
-            organization_id=row.org_id,
-            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
-            parent_id=_parent(row.parent_id),
-            path=[uuid_id("ctl", part) for part in row.path],
-            currency=row.asset,
-            time_zone=row.zone,
-            week_starts=row.week_starts,
-            status=ControlStatus(row.status),
-            version=row.version,
-            limits=[SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)],
-            per_spend=shown_amount(row.per_spend, row.asset),
-            thresholds=[format_ratio(part) for part in row.thresholds_e4],
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            created_at=row.created_at,
-        )
+        limits = [SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)]
+        return cls(limits=limits, **terms_of(row, name))
 
 
 class ControlVersionView(ResponseModel):
@@ -275,13 +289,18 @@ class ControlVersionView(ResponseModel):
     reason: str | None
 
     @classmethod
-    def of(cls, row: SpendControlVersion, currency: str) -> "ControlVersionView":
+    def of(cls, row: SpendControlVersion, currency: str) -> Self:
         """Show a row."""
-        return cls(
-            version=row.version,
-            parent_id=_parent(row.parent_id),
-            status=ControlStatus(row.status),
-            limits=[
+        return cls(**cls.fields_of(row, currency))
+
+    @classmethod
+    def fields_of(cls, row: SpendControlVersion, currency: str) -> dict[str, Any]:
+        """Return the fields of a row."""
+        return {
+            "version": row.version,
+            "parent_id": shown_parent(row.parent_id),
+            "status": ControlStatus(row.status),
+            "limits": [
                 LimitTermsView(
                     window=limit.window,
                     amount=shown_amount(limit.amount_minor, currency),
@@ -290,14 +309,14 @@ class ControlVersionView(ResponseModel):
                 )
                 for limit in limits_of(row.windows, row.amounts, row.uses, row.hard)
             ],
-            per_spend=shown_amount(row.per_spend, currency),
-            thresholds=[format_ratio(part) for part in row.thresholds_e4],
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            changed_at=row.changed_at,
-            changed_by=row.changed_by,
-            reason=row.reason,
-        )
+            "per_spend": shown_amount(row.per_spend, currency),
+            "thresholds": [format_ratio(part) for part in row.thresholds_e4],
+            "starts_at": row.starts_at,
+            "ends_at": row.ends_at,
+            "changed_at": row.changed_at,
+            "changed_by": row.changed_by,
+            "reason": row.reason,
+        }
 
 
 class CountedType(StrEnum):
@@ -482,5 +501,27 @@ def _department_limit(state: LimitState) -> DepartmentLimitView | None:
     )
 
 
-def _parent(parent_id: UUID | None) -> str | None:
+def terms_of(row: SpendControl, name: str | None) -> dict[str, Any]:
+    """Return the fields of a `ControlTermsView`, with the name of the control's subject."""
+    return {
+        "id": uuid_id("ctl", row.id),
+        "organization_id": row.org_id,
+        "subject": SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
+        "parent_id": shown_parent(row.parent_id),
+        "path": [uuid_id("ctl", part) for part in row.path],
+        "currency": row.asset,
+        "time_zone": row.zone,
+        "week_starts": row.week_starts,
+        "status": ControlStatus(row.status),
+        "version": row.version,
+        "per_spend": shown_amount(row.per_spend, row.asset),
+        "thresholds": [format_ratio(part) for part in row.thresholds_e4],
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
+        "created_at": row.created_at,
+    }
+
+
+def shown_parent(parent_id: UUID | None) -> str | None:
+    """Show the id of a parent."""
     return None if parent_id is None else uuid_id("ctl", parent_id)

@@ -48,6 +48,7 @@ USING = errors(
     NotForSale,
     (Conflict, "marketplace.not_metered"),
     (Conflict, "marketplace.suspended"),
+    (Conflict, "budget.pool_closed"),
     *STOPPED,
 )
 

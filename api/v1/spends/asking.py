@@ -10,14 +10,14 @@ from api.auth import ActorDep
 from api.deps import Deps
 from api.idempotency import REQUIRED, checked_key
 from api.spending import scope_for
-from api.v1.spends.schemas import SpendCreate
+from api.v1.spends.schemas import PooledCreate, SpendCreate
 from domain.common import ids
 from domain.common.access import Actor
 from domain.common.errors import IdempotencyConflict, IdempotencyMissing, Invalid
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.action_cost import cost_of
 from domain.credits.spend.scope import Named, Scope, SpendingKey
-from ledger.spends import NewSpend, Spender, Spent
+from ledger.spends import NewSpend, OnLimit, Pool, Spender, Spent
 from repositories.credits.spend import Asked
 from services.credits import spend as spends
 
@@ -82,6 +82,8 @@ def asked_by(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) 
             principal=actor.principal,
         ),
         metadata=body.metadata,
+        pool=Pool(body.pool.value) if isinstance(body, PooledCreate) else Pool.OPERATING,
+        on_limit=body.on_limit if isinstance(body, PooledCreate) else OnLimit.REFUSE,
     )
 
 

@@ -1,10 +1,9 @@
 """Using credits: charges, reservations, and what was spent. The books have the answer to a key; none is claimed."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
@@ -23,8 +22,9 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
-from api.v1.spends.asking import answered, asked_by, key_of, spend_key
+from api.v1.spends.asking import Answer, answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
+from api.v1.spends.budget import headers_of
 from api.v1.spends.own import confined, part_of, readable, reader
 from api.v1.spends.schemas import (
     ActionName,
@@ -104,7 +104,7 @@ async def use_credits(
     if body.payee_agent_id is not None:
         return await use_agent(deps, actor, key, body, spend_key)
     done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), deps.charges.charge)
-    return _spent(done.spent, spent_document(done.spent, done.spend))
+    return await _spent(deps, actor, done)
 
 
 @router.post("/credits/use/batch", response_model=BatchAnswer)
@@ -142,7 +142,7 @@ async def reserve_credits(
         return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
 
     done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), reserve)
-    return _spent(done.spent, spent_document(done.spent, done.spend))
+    return await _spent(deps, actor, done)
 
 
 @router.post("/credits/reservations/{reservation_id}/capture", response_model=ChangeView, responses=_CAPTURING)
@@ -334,8 +334,10 @@ def _organization(actor: Actor) -> str:
     return actor.org_id
 
 
-def _spent(spent: Spent, document: Mapping[str, Any]) -> Response:
-    return _response(json.dumps(document), 201, spent.replayed)
+async def _spent(deps: Deps, actor: Actor, done: Answer) -> Response:
+    answer = _response(json.dumps(spent_document(done.spent, done.spend)), 201, done.spent.replayed)
+    answer.headers.update(await headers_of(deps, _organization(actor), done.spent, done.spend.spender))
+    return answer
 
 
 def _changed(changed: Changed) -> Response:

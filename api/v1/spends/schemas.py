@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -27,7 +28,7 @@ from domain.common.ids import transfer_id, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import is_storable, rfc3339
 from domain.credits.action_cost import is_action
-from ledger.spends import Changed, NewSpend, Outcome, SpendStatus, Spent
+from ledger.spends import Changed, NewSpend, OnLimit, Outcome, SpendStatus, Spent
 from models.credits.spend import Spend, SpendChange
 from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.credits.spend import public_id
@@ -87,13 +88,41 @@ class SpendCreate(RequestModel):
         return self
 
 
-class UseCreate(SpendCreate):
+class NamedPool(StrEnum):
+    """A pool of a budget."""
+
+    OPERATING = "operating"
+    RESERVE = "reserve"
+    EMERGENCY = "emergency"
+
+
+class PooledCreate(SpendCreate):
+    """A spend that may draw another pool of the budgets above it than the operating one."""
+
+    pool: NamedPool = Field(
+        default=NamedPool.OPERATING,
+        description="The pool that it draws. The emergency pool is open while an emergency is declared.",
+    )
+    on_limit: OnLimit = Field(
+        default=OnLimit.REFUSE,
+        description="`reserve` draws the reserve if the operating pool does not suffice and the reserve does.",
+    )
+
+    @model_validator(mode="after")
+    def _draws_what_it_may(self) -> Self:
+        plain = self.pool is NamedPool.OPERATING and self.on_limit is OnLimit.REFUSE
+        if self.payee_agent_id is not None and not plain:
+            raise ValueError("The use of an agent of the library draws the operating pool only.")
+        return self
+
+
+class UseCreate(PooledCreate):
     """A use of credits: an action at its cost, an amount of credits, or the use of an agent of the marketplace."""
 
     model_config = example(action="api_call", quantity=1)
 
 
-class ReserveCreate(SpendCreate):
+class ReserveCreate(PooledCreate):
     """Credits to reserve until they are captured, released or expired."""
 
     model_config = example(amount="7", expires_in="PT10M")

@@ -42,7 +42,8 @@ class Happened:
         part_e4: the threshold that was reached, in ten-thousandths.
         reason: the reason of a refusal.
         asset: the asset of the control.
-        amount_minor: the requested amount, in minor units of credits.
+        amount_minor: the requested amount, in minor units of `spend_asset`.
+        spend_asset: what was spent: credits, or the currency of a purchase outside.
         severity: the severity that its rule was given; that of the kind if it is None.
     """
 
@@ -57,6 +58,7 @@ class Happened:
     reason: str | None = None
     asset: str | None = None
     amount_minor: int | None = None
+    spend_asset: str = CREDIT
     severity: str | None = None
 
 
@@ -90,7 +92,11 @@ def subject_of(happened: Happened) -> str:
 
 def detail_of(happened: Happened) -> str:
     """Return the text of the alert: what happened, and what to do about it."""
-    amount = "" if happened.amount_minor is None else f"{format_amount(happened.amount_minor, CREDIT)} {CREDIT}"
+    amount = (
+        ""
+        if happened.amount_minor is None
+        else f"{format_amount(happened.amount_minor, happened.spend_asset)} {happened.spend_asset}"
+    )
     window = _LIMITS[Window(happened.window)] if happened.window else ""
     match happened.kind:
         case AlertKind.THRESHOLD | AlertKind.BUDGET:
@@ -109,10 +115,8 @@ def detail_of(happened: Happened) -> str:
         case AlertKind.EXHAUSTED:
             return f"A charge of {amount} was declined: insufficient balance. Add credits."
         case AlertKind.NO_RATE:
-            return (
-                f"A spend was refused, because there is no rate from {CREDIT} to {happened.asset} that is new enough. "
-                "Set one."
-            )
+            pair = f"{happened.spend_asset} to {happened.asset}"
+            return f"A spend was refused, because there is no rate from {pair} that is new enough. Set one."
 
 
 def _until(ends_at: datetime | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from domain.common.calendar import Window, zone_of
 from domain.common.errors import Invalid
@@ -15,6 +16,23 @@ MAX_USES = 10**9
 MAX_THRESHOLDS = 10
 #: The parts of a limit that raise an alert unless others are named: a half, four fifths, all of it.
 THRESHOLDS_E4 = (5_000, 8_000, 10_000)
+
+
+class ControlKind(StrEnum):
+    """What a control is: a limit, or a budget, which has pools and which an agent can read."""
+
+    LIMIT = "limit"
+    BUDGET = "budget"
+
+
+class Pool(StrEnum):
+    """What a spend draws of a budget's window that has pools; in all other windows it counts as a whole."""
+
+    OPERATING = "operating"
+    RESERVE = "reserve"
+    EMERGENCY = "emergency"
+    #: What agents drew of a reserve without a person; nothing is asked of it by name.
+    ALLOWANCE = "allowance"
 
 
 class SubjectKind(StrEnum):
@@ -109,6 +127,13 @@ class Allowance:
         }
 
 
+class Allows(Protocol):
+    """What a version of a control allows, as it is stored: an `Allowance`, or the terms of a budget."""
+
+    def columns(self) -> dict[str, object]:
+        """Return it by column, as JSON."""
+
+
 def limits_of(
     windows: Sequence[str], amounts: Sequence[int | None], uses: Sequence[int | None], hard: Sequence[bool]
 ) -> tuple[Limit, ...]:
@@ -129,6 +154,7 @@ class NewControl:
         asset: the asset of all amounts.
         time_zone: the IANA name of the time zone in which windows begin.
         week_starts: the first day of the week, 1 for Monday to 7 for Sunday.
+        kind: a limit or a budget.
     """
 
     subject_kind: SubjectKind
@@ -136,6 +162,7 @@ class NewControl:
     asset: str
     time_zone: str = "UTC"
     week_starts: int = 1
+    kind: ControlKind = ControlKind.LIMIT
 
     def __post_init__(self) -> None:
         """Refuse an asset that is not spent, a zone that does not exist and a day that no week has.
@@ -155,7 +182,7 @@ class NewControl:
     def columns(self) -> dict[str, object]:
         """Return what is stored of it, by column, as JSON."""
         return {
-            "kind": "limit",
+            "kind": self.kind.value,
             "subject_kind": self.subject_kind.value,
             "subject_id": self.subject_id,
             "asset": self.asset,

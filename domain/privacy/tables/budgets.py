@@ -108,4 +108,25 @@ TABLES: Mapping[str, Place] = {
         },
         WHO_DECIDED,
     ),
+    "budget_emergencies": Place(
+        "who declared and confirmed an emergency of a budget, and why",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id control_id declared_key command_id",
+            CONTACT: "declared_by confirmed_by ended_by",
+            FREE_TEXT: "reason",
+            TECHNICAL: "ends_at declared_at begun_at ended_at",
+        },
+        WHO_DECIDED,
+    ),
+    "prompt_templates": Place(
+        "what an organization has its agents read of their budgets",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id",
+            CONTACT: "changed_by",
+            FREE_TEXT: "template",
+            TECHNICAL: "changed_at",
+        },
+    ),
 }

@@ -10,6 +10,7 @@ from bursar._async.holds import AsyncHold
 from bursar._context import context
 from bursar._errors import ConfigurationError
 from bursar._metering import EXPIRES_IN
+from bursar._wallet import Wallet
 from bursar._wire import OMITTED, AmountLike, Omitted
 
 
@@ -78,9 +79,18 @@ class AsyncAgent:
                 idempotency_key=idempotency_key,
             )
 
-    async def wallet(self) -> models.BalanceView:
-        """Return what the agent's organization has in credits."""
-        return await self._bursar.billing.get_balance()
+    async def wallet(self) -> Wallet:
+        """Return what the agent's organization has in credits, and what is left of the agent's own budget."""
+        balance = await self._bursar.billing.get_balance()
+        budget = None
+        if self.bursar_agent_id is not None:
+            shown = await self._bursar.agents.get_prompt(self.bursar_agent_id, format_="json")
+            budget = shown.budget
+        return Wallet(**balance.model_dump(), budget=budget)
+
+    async def prompt(self) -> str:
+        """Return the lines that the agent reads of its budget, for its prompt."""
+        return await self._bursar.prompt(self.bursar_agent_id)
 
     async def earnings(self) -> models.EarningsView | None:
         """Return what the agent has earned and was not converted or paid out; None where it is not in the list."""

@@ -215,6 +215,8 @@ class AsyncCredits:
         run_id: str | None | Omitted = OMITTED,
         payee_agent_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | int | bool] | None | Omitted = OMITTED,
+        pool: params.NamedPool | Omitted = OMITTED,
+        on_limit: params.OnLimit | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.UseView:
         """Use credits for an action at its cost, or an amount of credits. The use is charged or refused at once.
@@ -239,6 +241,8 @@ class AsyncCredits:
                     "run_id": run_id,
                     "payee_agent_id": payee_agent_id,
                     "metadata": metadata,
+                    "pool": pool,
+                    "on_limit": on_limit,
                 }
             ),
         )
@@ -264,6 +268,8 @@ class AsyncCredits:
         run_id: str | None | Omitted = OMITTED,
         payee_agent_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str | int | bool] | None | Omitted = OMITTED,
+        pool: params.NamedPool | Omitted = OMITTED,
+        on_limit: params.OnLimit | Omitted = OMITTED,
         expires_in: timedelta | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ReservationView:
@@ -289,6 +295,8 @@ class AsyncCredits:
                     "run_id": run_id,
                     "payee_agent_id": payee_agent_id,
                     "metadata": metadata,
+                    "pool": pool,
+                    "on_limit": on_limit,
                     "expires_in": expires_in,
                 }
             ),
@@ -3307,6 +3315,26 @@ class AsyncAgents:
             body={"department_id": department_id, "project_id": project_id},
         )
 
+    async def get_prompt(
+        self,
+        agent_id: str,
+        *,
+        format_: Literal["text", "json"] | str | Omitted = OMITTED,
+        if_none_match: str | Omitted = OMITTED,
+    ) -> models.PromptView:
+        """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
+
+        The key of an agent reads its own only. Nothing in it was written by an agent, a vendor or a customer.
+        """
+        return await self._caller.ask(
+            models.PromptView,
+            "agents.get_prompt",
+            "GET",
+            f"/api/v1/agents/{segment(agent_id)}/prompt",
+            query={"format": format_},
+            headers={"if-none-match": if_none_match},
+        )
+
 
 class AsyncMarketplace:
     """Operations on marketplace."""
@@ -3794,17 +3822,17 @@ class AsyncSpendControls:
         self,
         *,
         subject: params.SubjectSet,
-        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        time_zone: str | Omitted = OMITTED,
+        week_starts: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
         per_spend: AmountLike | None | Omitted = OMITTED,
         thresholds: Sequence[AmountLike] | Omitted = OMITTED,
         starts_at: datetime | str | None | Omitted = OMITTED,
         ends_at: datetime | str | None | Omitted = OMITTED,
         parent_id: str | None | Omitted = OMITTED,
         reason: str | None | Omitted = OMITTED,
-        currency: str | Omitted = OMITTED,
-        time_zone: str | Omitted = OMITTED,
-        week_starts: int | Omitted = OMITTED,
-        organization_id: str | None | Omitted = OMITTED,
+        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
         """Create a spend control. A spend must fit into every control of its subjects and of those above them.
@@ -3819,18 +3847,18 @@ class AsyncSpendControls:
             keyed=True,
             key=idempotency_key,
             body={
-                "limits": limits,
+                "subject": subject,
+                "currency": currency,
+                "time_zone": time_zone,
+                "week_starts": week_starts,
+                "organization_id": organization_id,
                 "per_spend": per_spend,
                 "thresholds": thresholds,
                 "starts_at": starts_at,
                 "ends_at": ends_at,
                 "parent_id": parent_id,
                 "reason": reason,
-                "subject": subject,
-                "currency": currency,
-                "time_zone": time_zone,
-                "week_starts": week_starts,
-                "organization_id": organization_id,
+                "limits": limits,
             },
         )
 
@@ -3883,13 +3911,13 @@ class AsyncSpendControls:
         self,
         control_id: str,
         *,
-        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
         per_spend: AmountLike | None | Omitted = OMITTED,
         thresholds: Sequence[AmountLike] | Omitted = OMITTED,
         starts_at: datetime | str | None | Omitted = OMITTED,
         ends_at: datetime | str | None | Omitted = OMITTED,
         parent_id: str | None | Omitted = OMITTED,
         reason: str | None | Omitted = OMITTED,
+        limits: Sequence[params.LimitSet] | Omitted = OMITTED,
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
@@ -3902,13 +3930,13 @@ class AsyncSpendControls:
             keyed=True,
             key=idempotency_key,
             body={
-                "limits": limits,
                 "per_spend": per_spend,
                 "thresholds": thresholds,
                 "starts_at": starts_at,
                 "ends_at": ends_at,
                 "parent_id": parent_id,
                 "reason": reason,
+                "limits": limits,
                 "version": version,
             },
         )
@@ -4384,6 +4412,401 @@ class AsyncPurchaseMethods:
         )
 
 
+class AsyncBudgets:
+    """Operations on budgets."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get_prompt_template(self, *, organization_id: str | Omitted = OMITTED) -> models.PromptTemplateView:
+        """Read the template of the lines that agents of an organization read on their budgets."""
+        return await self._caller.ask(
+            models.PromptTemplateView,
+            "budgets.get_prompt_template",
+            "GET",
+            "/api/v1/budgets/prompt-template",
+            query={"organization_id": organization_id},
+        )
+
+    async def set_prompt_template(
+        self, *, template: str | None, organization_id: str | Omitted = OMITTED
+    ) -> models.PromptTemplateView:
+        """Set the template of the lines that agents of an organization read on their budgets."""
+        return await self._caller.ask(
+            models.PromptTemplateView,
+            "budgets.set_prompt_template",
+            "PUT",
+            "/api/v1/budgets/prompt-template",
+            query={"organization_id": organization_id},
+            body={"template": template},
+        )
+
+    async def create(
+        self,
+        *,
+        subject: params.SubjectSet,
+        limits: Sequence[params.WindowSet],
+        currency: str | Omitted = OMITTED,
+        time_zone: str | Omitted = OMITTED,
+        week_starts: int | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        per_spend: AmountLike | None | Omitted = OMITTED,
+        thresholds: Sequence[AmountLike] | Omitted = OMITTED,
+        starts_at: datetime | str | None | Omitted = OMITTED,
+        ends_at: datetime | str | None | Omitted = OMITTED,
+        parent_id: str | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        reserve: AmountLike | None | Omitted = OMITTED,
+        emergency: AmountLike | None | Omitted = OMITTED,
+        pools_of: params.Window | None | Omitted = OMITTED,
+        carry_over: AmountLike | None | Omitted = OMITTED,
+        may_draw_reserve: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Create a budget: a spend control whose longest window, or another one, has a reserve and an emergency pool.
+
+        The amount of a window is the most that can go: what is left to operate with is the amount less the two pools. A spend must fit into every budget and every limit of its subjects and of those above them.
+        """
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.create",
+            "POST",
+            "/api/v1/budgets",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "subject": subject,
+                "currency": currency,
+                "time_zone": time_zone,
+                "week_starts": week_starts,
+                "organization_id": organization_id,
+                "per_spend": per_spend,
+                "thresholds": thresholds,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "parent_id": parent_id,
+                "reason": reason,
+                "limits": limits,
+                "reserve": reserve,
+                "emergency": emergency,
+                "pools_of": pools_of,
+                "carry_over": carry_over,
+                "may_draw_reserve": may_draw_reserve,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
+        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        subject_id: str | Omitted = OMITTED,
+        open: bool | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.BudgetView]:
+        """List budgets, newest first, with what is left of their pools.
+
+        The key of an agent gets the budgets above it. So does a member's key that is attributed to a department or a project, and also gets those of the agents and parts in it.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.BudgetView,
+            "budgets.list",
+            "/api/v1/budgets",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "currency": currency,
+                "status": status,
+                "subject_type": subject_type,
+                "subject_id": subject_id,
+                "open": open,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, budget_id: str) -> models.BudgetView:
+        """Read one budget."""
+        return await self._caller.ask(models.BudgetView, "budgets.get", "GET", f"/api/v1/budgets/{segment(budget_id)}")
+
+    async def change(
+        self,
+        budget_id: str,
+        *,
+        limits: Sequence[params.WindowSet],
+        per_spend: AmountLike | None | Omitted = OMITTED,
+        thresholds: Sequence[AmountLike] | Omitted = OMITTED,
+        starts_at: datetime | str | None | Omitted = OMITTED,
+        ends_at: datetime | str | None | Omitted = OMITTED,
+        parent_id: str | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
+        reserve: AmountLike | None | Omitted = OMITTED,
+        emergency: AmountLike | None | Omitted = OMITTED,
+        pools_of: params.Window | None | Omitted = OMITTED,
+        carry_over: AmountLike | None | Omitted = OMITTED,
+        may_draw_reserve: AmountLike | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Replace what a budget allows and its parent. The change applies to later spends.
+
+        What was moved and carried over stays with the present window.
+        """
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.change",
+            "PUT",
+            f"/api/v1/budgets/{segment(budget_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "per_spend": per_spend,
+                "thresholds": thresholds,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "parent_id": parent_id,
+                "reason": reason,
+                "limits": limits,
+                "reserve": reserve,
+                "emergency": emergency,
+                "pools_of": pools_of,
+                "carry_over": carry_over,
+                "may_draw_reserve": may_draw_reserve,
+                "version": version,
+            },
+        )
+
+    async def freeze(
+        self,
+        budget_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Freeze a budget until it is unfrozen or closed: the next spend below it is refused, from every pool.
+
+        What is reserved can still be captured and released.
+        """
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.freeze",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/freeze",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    async def unfreeze(
+        self,
+        budget_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Unfreeze a budget: spending under it is allowed again, within its pools."""
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.unfreeze",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/unfreeze",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    async def close(
+        self,
+        budget_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Close a budget permanently. It no longer limits anything, and a new one can be created for its subject."""
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.close",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    async def move_pool(
+        self,
+        budget_id: str,
+        *,
+        from_: params.NamedPool,
+        to: params.NamedPool,
+        amount: AmountLike,
+        reason: str,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """Move an amount from one pool of a budget into another, for the rest of the present window.
+
+        Owners, admins and finance do so. The audit trail keeps the reason.
+        """
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.move_pool",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/pools/move",
+            keyed=True,
+            key=idempotency_key,
+            body={"from": from_, "to": to, "amount": amount, "reason": reason},
+        )
+
+    async def declare_emergency(
+        self, budget_id: str, *, reason: str, until: datetime | str, idempotency_key: str | None = None
+    ) -> models.BudgetView:
+        """Declare an emergency, or confirm one: the emergency pool can be drawn until it ends.
+
+        One person declares it, and a second one confirms it with the same reason and end. Both are owners, admins or finance, and neither has issued the other's key. A person who stands behind all such keys of the organization needs no second one.
+        """
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.declare_emergency",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/emergency",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "until": until},
+        )
+
+    async def end_emergency(
+        self,
+        budget_id: str,
+        *,
+        reason: str | None | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.BudgetView:
+        """End an emergency at once, and withdraw declarations that wait for a confirmation."""
+        return await self._caller.ask(
+            models.BudgetView,
+            "budgets.end_emergency",
+            "POST",
+            f"/api/v1/budgets/{segment(budget_id)}/emergency/end",
+            keyed=True,
+            key=idempotency_key,
+            body={"reason": reason, "version": version},
+        )
+
+    def list_versions(
+        self,
+        budget_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        changed_by: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.BudgetVersionView]:
+        """List the versions of what a budget allowed, newest first, with who made each change.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.BudgetVersionView,
+            "budgets.list_versions",
+            f"/api/v1/budgets/{segment(budget_id)}/versions",
+            {"from": from_, "to": to, "changed_by": changed_by, "limit": limit, "cursor": cursor},
+        )
+
+    def list_spends(
+        self,
+        budget_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
+        | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.CountedSpendView]:
+        """List what counts in a budget, newest first: spends, escrows and purchases. Keys of agents get their own only.
+
+        A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.CountedSpendView,
+            "budgets.list_spends",
+            f"/api/v1/budgets/{segment(budget_id)}/spends",
+            {
+                "from": from_,
+                "to": to,
+                "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "action": action,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def list_refusals(
+        self,
+        budget_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        action: str | Omitted = OMITTED,
+        run_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RefusalView]:
+        """List what a budget refused, newest first: the first 1,000 of each window.
+
+        The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RefusalView,
+            "budgets.list_refusals",
+            f"/api/v1/budgets/{segment(budget_id)}/refusals",
+            {
+                "from": from_,
+                "to": to,
+                "agent_id": agent_id,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "action": action,
+                "run_id": run_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
 class AsyncExchangeRates:
     """Operations on exchange rates."""
 
@@ -4460,7 +4883,7 @@ class AsyncPurchaseOrders:
         term: params.Term | None | Omitted = OMITTED,
         alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
         pool: params.DrawnPool | Omitted = OMITTED,
-        on_limit: params.OnLimit | Omitted = OMITTED,
+        on_limit: params.PurchaseOnLimit | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
         """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
@@ -7524,6 +7947,7 @@ class AsyncResources(AsyncCaller):
         self.payment_policies = AsyncPaymentPolicies(self)
         self.free_options = AsyncFreeOptions(self)
         self.purchase_methods = AsyncPurchaseMethods(self)
+        self.budgets = AsyncBudgets(self)
         self.exchange_rates = AsyncExchangeRates(self)
         self.purchase_orders = AsyncPurchaseOrders(self)
         self.customers = AsyncCustomers(self)

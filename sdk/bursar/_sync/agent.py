@@ -11,6 +11,7 @@ from bursar._errors import ConfigurationError
 from bursar._metering import EXPIRES_IN
 from bursar._sync.client import Bursar
 from bursar._sync.holds import Hold
+from bursar._wallet import Wallet
 from bursar._wire import OMITTED, AmountLike, Omitted
 
 
@@ -79,9 +80,18 @@ class Agent:
                 idempotency_key=idempotency_key,
             )
 
-    def wallet(self) -> models.BalanceView:
-        """Return what the agent's organization has in credits."""
-        return self._bursar.billing.get_balance()
+    def wallet(self) -> Wallet:
+        """Return what the agent's organization has in credits, and what is left of the agent's own budget."""
+        balance = self._bursar.billing.get_balance()
+        budget = None
+        if self.bursar_agent_id is not None:
+            shown = self._bursar.agents.get_prompt(self.bursar_agent_id, format_="json")
+            budget = shown.budget
+        return Wallet(**balance.model_dump(), budget=budget)
+
+    def prompt(self) -> str:
+        """Return the lines that the agent reads of its budget, for its prompt."""
+        return self._bursar.prompt(self.bursar_agent_id)
 
     def earnings(self) -> models.EarningsView | None:
         """Return what the agent has earned and was not converted or paid out; None where it is not in the list."""

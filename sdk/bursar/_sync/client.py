@@ -6,7 +6,10 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from bursar import params
+from bursar._context import attributed
+from bursar._errors import ConfigurationError
 from bursar._metering import EXPIRES_IN, Metering
+from bursar._sync.budgeted import within_budget
 from bursar._sync.holds import Hold
 from bursar._sync.metered import metered
 from bursar._sync.purchases import Purchase
@@ -159,3 +162,41 @@ class Bursar(Resources):
             TypeError: the function is of the other client's kind.
         """
         return metered(self, Metering(action, quantity, estimate, charged_errors, expires_in))
+
+    def within_budget(
+        self,
+        amount: AmountLike,
+        *,
+        pool: str | Omitted = OMITTED,
+        on_limit: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        expires_in: timedelta = EXPIRES_IN,
+    ) -> Callable[[F], F]:
+        """Run a function only while its amount fits into the budgets above it: holds it, runs, charges all of it.
+
+        A call that does not fit raises `SpendLimitExceeded`, and the function does not run. What raises is not charged.
+
+        Args:
+            amount: credits that one call costs.
+            agent_id: which agent it is attributed to; by `bursar.context` when left out.
+            pool: `reserve` or `emergency`, to draw that pool.
+            on_limit: `reserve` to draw the reserve where the operating pool does not suffice.
+            expires_in: how long the hold lasts when the process dies.
+
+        Raises:
+            TypeError: the function is of the other client's kind, or a stream.
+        """
+        body = {"amount": amount, "pool": pool, "on_limit": on_limit, "agent_id": agent_id}
+        given = {name: value for name, value in body.items() if value is not OMITTED}
+        return within_budget(self, given, expires_in)
+
+    def prompt(self, agent_id: str | None = None) -> str:
+        """Return the lines that an agent reads of its budget, for its prompt.
+
+        Args:
+            agent_id: which agent; by `bursar.context` when left out.
+        """
+        wanted = agent_id or attributed({}).get("agent_id")
+        if wanted is None:
+            raise ConfigurationError("Name the agent: pass agent_id, or call inside of bursar.context(agent_id=…).")
+        return (self.agents.get_prompt(wanted, format_="json")).text

@@ -23,6 +23,7 @@ from bursar.testing._answers import (
     text_of,
     time_of,
 )
+from bursar.testing._budgets import Budgets
 from bursar.testing._contracts import Contracts
 from bursar.testing._limits import Limits
 from bursar.testing._lists import Filters, page_of
@@ -51,6 +52,7 @@ class _Spend:
     released: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
     expired: bool = False
+    drawn: tuple[str, str] = ("", "operating")
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -68,8 +70,10 @@ class Credits:
         self.costs = {"api_call": Decimal(1)} | {name: amount(cost, name) for name, cost in costs.items()}
         self._spends: dict[str, _Spend] = {}
         self._limits = Limits(self._spends)
+        self._budgets = Budgets(self._spends)
         self.routes: list[Route] = [
             *self._limits.routes,
+            *self._budgets.routes,
             ("GET", r"/(?:credits|billing)/balance", self._balance),
             ("POST", r"/credits/use", self._use),
             ("POST", r"/credits/reserve", self._reserve),
@@ -140,6 +144,8 @@ class Credits:
         for name, usual in self._contracts.attribution(attribution["agent_id"]).items():
             attribution[name] = attribution[name] or usual
         self._limits.check(attribution, wanted)
+        pools = (body.get("pool") or "operating", body.get("on_limit") or "refuse")
+        drawn = self._budgets.draw(attribution, wanted, *pools)
         self._wallet.take(wanted)
         made = _Spend(
             id=f"{prefix}_{len(self._spends) + 1:026d}",
@@ -153,6 +159,7 @@ class Credits:
             metadata=body.get("metadata"),
             principal=principal_of(request),
             available=self._wallet.available[CREDIT],
+            drawn=drawn,
         )
         self._spends[made.id] = made
         return made

@@ -40,17 +40,18 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
     It answers as the API does, with keys that take effect once: what is granted, used, also for many, reserved and
-    refunded of credits, spend controls, departments, agents and whom they spend for, contracts, escrows and payments
-    with their timelines, actions, lists, files and counts, purchase orders, projects, top-ups, balances, earnings, and
-    the summary.
-    Another operation is refused with 501 `fake.not_played`. Of these resources that is: `set_category` of agents; lots
-    and counts of credits; limits of departments; `earnings.convert`; versions, spends and refusals of spend controls;
+    refunded of credits, spend controls, budgets and what agents read of them, departments, agents and whom they spend
+    for, contracts, escrows and payments with their timelines, actions, lists, files and counts, purchase orders,
+    projects, top-ups, balances, earnings, and the summary. Another operation is refused with 501 `fake.not_played`. Of
+    these resources that is: `set_category` of agents; lots and counts of credits; limits of departments; `earnings.convert`; versions,
+    spends and refusals of spend controls and budgets; emergencies, moved pools and templates of prompts;
     `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and `give_up_refund`;
     `topups.get_quote`; and of `billing` all but the balance and the summary. Of all others it is everything:
     subscriptions, invoices, payouts, the marketplace, webhooks, and what operators do.
 
-    Spend controls are of the organization, an agent, a run or the key, in credits and by the clocks of UTC, and have no
-    parents. Every key may grant credits and refund what was used, which operators do. Credits do not expire.
+    Spend controls are of the organization, an agent, a run or the key, and budgets of a project too, in credits and by
+    the clocks of UTC. They have no parents, and nothing is carried over. Every key may grant credits and refund what
+    was used, which operators do. Credits do not expire.
 
     The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
     released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do. No deadline acts.

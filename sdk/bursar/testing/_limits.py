@@ -195,7 +195,7 @@ class Limits:
         return [{**limit, **self._left(control, limit)} for limit in control.allows["limits"]]
 
     def _left(self, control: _Control, limit: dict[str, Any]) -> dict[str, Any]:
-        starts, ends = _window(limit["window"], datetime.now(UTC), control.week_starts)
+        starts, ends = window_at(limit["window"], datetime.now(UTC), control.week_starts)
         since = max(starts, control.created_at)
         counted = [
             each for each in self._spends.values() if each.created_at >= since and control.counts(each.attribution)
@@ -239,7 +239,7 @@ def _allowed(body: dict[str, Any]) -> dict[str, Any]:
     limits = [
         {
             "window": required(each, "window"),
-            "amount": _amount(each.get("amount"), "limits.amount"),
+            "amount": amount_of(each.get("amount"), "limits.amount"),
             "uses": each.get("uses"),
             "hard": each.get("hard", True),
         }
@@ -254,7 +254,7 @@ def _allowed(body: dict[str, Any]) -> dict[str, Any]:
     thresholds = body.get("thresholds")
     return {
         "limits": sorted(limits, key=lambda each: list(_STARTS).index(each["window"])),
-        "per_spend": _amount(body.get("per_spend"), "per_spend"),
+        "per_spend": amount_of(body.get("per_spend"), "per_spend"),
         "thresholds": ["0.50", "0.80", "1.00"] if thresholds is None else sorted(map(_ratio, thresholds)),
         "starts_at": None,
         "ends_at": None,
@@ -265,7 +265,7 @@ def _ratio(part: str) -> str:
     return text_of(Decimal(part))
 
 
-def _amount(value: Any, name: str) -> str | None:
+def amount_of(value: Any, name: str) -> str | None:
     """Read an amount of credits that may be 0."""
     if value is None:
         return None
@@ -275,7 +275,7 @@ def _amount(value: Any, name: str) -> str | None:
     return text_of(amount)
 
 
-def _window(window: str, at: datetime, week_starts: int) -> tuple[datetime, datetime | None]:
+def window_at(window: str, at: datetime, week_starts: int) -> tuple[datetime, datetime | None]:
     """Return when a window began, and when it ends; None if it does not."""
     begin = _STARTS[window]
     starts = begin(at.replace(second=0, microsecond=0), week_starts)

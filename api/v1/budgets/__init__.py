@@ -1,0 +1,1 @@
+"""Budgets, and what agents read of them."""

@@ -1,0 +1,416 @@
+"""What the pages of budgets show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from console.budget import terms
+from console.charts import Meter
+from console.charts.rank import meter
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
+from console.forms import Shown
+from console.gateway import Answer
+from console.lists import Choice, Found, Listed
+from console.mentions import Naming
+from console.sections import unanswered
+from console.spend_control.view import KINDS, CountedSpend, Refusal, Version, counted, maybe, refusal, version
+from console.status import Status, status_of
+from console.widgets import Asking, Failed, Link, Tab
+from domain.common.calendar import Window
+from domain.common.money import CREDIT
+
+FILTERS = ("subject_type", "open")
+LABELS = {"subject_type": "For"}
+#: What each pool is called beside a gauge.
+_CALLED = {
+    "operating": "To operate with",
+    "reserve": "Reserve",
+    "emergency": "Emergency pool",
+    "allowance": "Drawn without approval",
+}
+_POOLS = (("operating", "To operate with"), ("reserve", "Reserve"), ("emergency", "Emergency pool"))
+#: How long an emergency lasts: the hours, and how they are called.
+LASTS = (("4", "4 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "7 days"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauges:
+    """One window with a gauge for each pool; `first` tells that this window refuses first."""
+
+    label: str
+    amount: Amount
+    first: bool
+    resets: Moment | None
+    meters: tuple[Meter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One budget. `id` is that of whom it is for, None of the organization."""
+
+    kind: str
+    name: str
+    id: Ident | None
+    href: str
+    status: Status
+    gauges: tuple[Gauges, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """The list; `create` is empty if the reader may not."""
+
+    title: str
+    listed: Listed
+    tabs: tuple[Tab, ...]
+    kinds: tuple[tuple[str, str], ...]
+    open: str
+    create: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """An emergency that has not ended. `until` is as the API has it, to confirm it; `is_open` once the pool is."""
+
+    reason: str
+    by: str
+    ends: Moment
+    until: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One budget. What the reader may not do is empty."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    row: Row
+    id: Ident
+    currency: str
+    zone: str
+    per_spend: Amount | None
+    carry_over: Amount | None
+    made: Moment
+    emergencies: tuple[Emergency, ...]
+    change: str
+    freeze: str
+    unfreeze: str
+    close: str
+    move: str
+    emergency: str
+    end: str
+    spends: tuple[CountedSpend, ...]
+    spends_failed: Failed | None
+    refusals: tuple[Refusal, ...]
+    refusals_failed: Failed | None
+    versions: tuple[Version, ...]
+    versions_failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field and its label, with a hint where it needs one."""
+
+    name: str
+    label: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """The form that sets or changes a budget; `subjects` is empty for a change, and `kept` is what that keeps."""
+
+    title: str
+    lead: str
+    crumbs: tuple[Link, ...]
+    action: str
+    label: str
+    form: Shown
+    subjects: tuple[tuple[str, str], ...]
+    usual: tuple[Field, ...]
+    pools: tuple[Field, ...]
+    windows: tuple[tuple[str, str], ...]
+    other: tuple[Field, ...]
+    kept: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A form of one budget: what is moved, or the emergency that is declared."""
+
+    title: str
+    lead: str
+    crumbs: tuple[Link, ...]
+    action: str
+    label: str
+    form: Shown
+    pools: tuple[tuple[str, str], ...]
+    lasts: tuple[tuple[str, str], ...]
+
+
+def page(found: Found, prefs: Prefs, create: str) -> Budgets:
+    """Return the list; `create` is where a budget is opened."""
+    given = found.asked.given
+    every = given.get("open") == "false"
+    return Budgets(
+        title="Budgets",
+        listed=found.listed("Budgets", LABELS, tabbed=("open",)),
+        tabs=(
+            Tab(label="Active", href=found.asked.address(open=""), current=not every),
+            Tab(label="All", href=found.asked.address(open="false"), current=every),
+        ),
+        kinds=(("", "Anything"), *KINDS.items()),
+        open=given.get("open", ""),
+        create=create,
+        rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
+    )
+
+
+def _row(budget: Mapping[str, Any], prefs: Prefs, listed: str) -> Row:
+    subject = budget["subject"]
+    whole = subject["type"] == "organization"
+    return Row(
+        kind=KINDS.get(subject["type"], subject["type"]),
+        name="The whole organization" if whole else subject["name"] or "",
+        id=None if whole else ident(subject["id"]),
+        href=f"{listed}/{budget['id']}",
+        status=status_of("control", budget["status"]),
+        gauges=tuple(_gauges(budget, window, prefs) for window in budget["limits"]),
+    )
+
+
+def _gauges(budget: Mapping[str, Any], window: Mapping[str, Any], prefs: Prefs) -> Gauges:
+    """Draw each pool of a window, in words as well: spent, reserved, and left of its size."""
+    currency = budget["currency"]
+    meters = []
+    for name, label in _CALLED.items():
+        pool = window[name]
+        if pool is None:
+            continue
+        spent, held = Decimal(pool["spent"]), Decimal(pool["held"])
+        reserved = f", {money(pool['held'], currency, prefs)} held" if held else ""
+        text = (
+            f"{money(pool['remaining'], currency, prefs)} left of {money(pool['amount'], currency, prefs)}: "
+            f"{money(pool['spent'], currency, prefs)} spent{reserved}"
+        )
+        # The sum is for the length of the bar alone; every number in the text is the API's.
+        meters.append(meter(label, spent + held, Decimal(pool["amount"]), text))
+    return Gauges(
+        label=terms.WINDOWS.get(window["window"], window["window"]),
+        amount=amount(window["amount"], currency, prefs),
+        first=window["window"] == budget["binding"] and len(budget["limits"]) > 1,
+        resets=maybe(window["resets_at"], prefs),
+        meters=tuple(meters),
+    )
+
+
+def one(
+    answers: Mapping[str, Answer],
+    form: Shown,
+    naming: Naming,
+    listed: str,
+    *,
+    may_change: bool,
+    may_move: bool,
+    escrow: str,
+) -> Budget:
+    """Return a budget.
+
+    Args:
+        answers: `budget`, `spends`, `refusals` and `versions`.
+        form: of a command that was refused; a blank one otherwise.
+        naming: how who was refused is written.
+        listed: the address of the list.
+        may_change: whether the reader may change budgets.
+        may_move: whether the reader may move pools and declare emergencies.
+        escrow: the address of an escrow's page with `{id}` in it; empty if there is none.
+    """
+    budget, currency, prefs = answers["budget"].body, answers["budget"].body["currency"], naming.prefs
+    row, here, status = _row(budget, prefs, listed), f"{listed}/{budget['id']}", budget["status"]
+    spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
+    changes, moves = may_change and status != "closed", may_move and status != "closed"
+    declared = tuple(_emergency(each, prefs) for each in budget["emergencies"])
+
+    def stated(name: str) -> Amount | None:
+        return None if budget[name] is None else amount(budget[name], currency, prefs)
+
+    return Budget(
+        title=f"Budget of {row.kind.lower()} {row.name or row.id}" if row.id else "Budget of the organization",
+        crumbs=(Link(label="Budgets", href=listed),),
+        form=form,
+        row=row,
+        id=ident(budget["id"]),
+        currency="credits" if currency == CREDIT else currency,
+        zone=budget["time_zone"],
+        per_spend=stated("per_spend"),
+        carry_over=stated("carry_over"),
+        made=moment(budget["created_at"], prefs),
+        emergencies=declared,
+        change=f"{here}/change" if changes else "",
+        freeze=f"{here}/freeze" if changes and status == "active" else "",
+        unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
+        close=f"{here}/close" if changes else "",
+        move=f"{here}/move" if moves and (budget["reserve"] or budget["emergency"]) else "",
+        emergency=f"{here}/emergency" if moves and budget["emergency"] else "",
+        end=f"{here}/emergency/end" if moves and declared else "",
+        spends=tuple(counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
+        spends_failed=unanswered("Counted", spends, here),
+        refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
+        refusals_failed=unanswered("Refused", refusals, here),
+        versions=tuple(version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
+        versions_failed=unanswered("Changes", versions, here),
+    )
+
+
+def _emergency(emergency: Mapping[str, Any], prefs: Prefs) -> Emergency:
+    return Emergency(
+        reason=emergency["reason"],
+        by=emergency["declared_by"].rpartition("/")[2],
+        ends=moment(emergency["until"], prefs),
+        until=emergency["until"],
+        is_open=emergency["begun_at"] is not None,
+    )
+
+
+_USUAL = tuple(
+    Field(name=f"{window}_amount", label=label)
+    for window, label in (
+        (Window.DAY, "At most each day"),
+        (Window.WEEK, "At most each week"),
+        (Window.MONTH, "At most each month"),
+    )
+)
+_OTHER = (
+    *(
+        Field(name=f"{window}_amount", label=f"{label}: amount")
+        for window, label in terms.WINDOWS.items()
+        if f"{window}_amount" not in {field.name for field in _USUAL}
+    ),
+    *(Field(name=f"{window}_uses", label=f"{label}: uses") for window, label in terms.WINDOWS.items()),
+)
+_PARTS = tuple(Field(name=name, label=label, hint=hint) for name, (label, hint) in terms.POOLS.items())
+_OF = (("", "The longest period"), *terms.WINDOWS.items())
+
+
+def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
+    """Return the form that opens a budget; the newest of each kind can be chosen, others by their ids."""
+    chosen = [
+        (f"{kind}:{each['id']}", f"{KINDS[kind]}: {each.get('name') or each['principal']}")
+        for kind, of in choices.items()
+        for each in of.rows
+    ]
+    by_id = [(kind, f"{KINDS[kind]}, by its id") for kind in choices if choices[kind].more]
+    return Set(
+        title="New budget",
+        lead="The amount is the most that can go. What is kept in reserve and for emergencies is a part of it.",
+        crumbs=(Link(label="Budgets", href=listed),),
+        action=f"{listed}/new",
+        label="Open the budget",
+        form=form,
+        subjects=(("organization", "The whole organization"), *chosen, *by_id),
+        usual=_USUAL,
+        pools=_PARTS,
+        windows=_OF,
+        other=_OTHER,
+        kept=(),
+    )
+
+
+def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
+    """Return the form that changes a budget."""
+    here = f"{listed}/{budget['id']}"
+    return Set(
+        title="Change the budget",
+        lead="It acts on what is spent afterwards. What was spent in the period counts.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        action=f"{here}/change",
+        label="Change the budget",
+        form=form,
+        subjects=(),
+        usual=_USUAL,
+        pools=_PARTS,
+        windows=_OF,
+        other=_OTHER,
+        kept=tuple((name, form.value(name)) for name in terms.KEPT),
+    )
+
+
+def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
+    """Return the form that moves an amount from one pool into another."""
+    here = f"{listed}/{budget['id']}"
+    there = {"operating", *(name for name in ("reserve", "emergency") if budget[name] is not None)}
+    return Act(
+        title="Move between pools",
+        lead="For the rest of the present period. The most that can go stays the same.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        action=f"{here}/move",
+        label="Move it",
+        form=form,
+        pools=tuple((name, label) for name, label in _POOLS if name in there),
+        lasts=(),
+    )
+
+
+def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
+    """Return the form that declares an emergency."""
+    here = f"{listed}/{budget['id']}"
+    return Act(
+        title="Declare an emergency",
+        lead="A second person has to confirm it on the page of the budget. Then the emergency pool can be drawn.",
+        crumbs=(Link(label="Budgets", href=listed), Link(label="The budget", href=here)),
+        action=f"{here}/emergency",
+        label="Declare it",
+        form=form,
+        pools=(),
+        lasts=LASTS,
+    )
+
+
+def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a budget is frozen."""
+    return _asking(
+        budget,
+        form,
+        listed,
+        "freeze",
+        "Everything that would be spent below it is refused from now on, from every pool.",
+        "What is held can still be used up and released. You can unfreeze it at any time.",
+    )
+
+
+def closing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a budget is ended."""
+    return _asking(
+        budget,
+        form,
+        listed,
+        "close",
+        "It no longer limits anything, and cannot be opened again.",
+        "You can open another budget for the same subject.",
+    )
+
+
+def _asking(budget: Mapping[str, Any], form: Shown, listed: str, verb: str, *effect: str) -> Asking:
+    here, subject = f"{listed}/{budget['id']}", budget["subject"]
+    kind = KINDS.get(subject["type"], subject["type"])
+    called = "End" if verb == "close" else "Freeze"
+    return Asking(
+        title=f"{called} this budget?",
+        back=here,
+        action=f"{here}/{verb}",
+        label=f"{called} the budget",
+        form=form,
+        facts=(("For", f"{kind} {subject['name'] or subject['id']}"),),
+        effect=effect,
+        fields=(("version", str(budget["version"])),),
+    )
+
+
+def until(at: datetime, hours: str) -> str:
+    """Return the end of an emergency that lasts so many hours; empty if that is no choice."""
+    return (at + timedelta(hours=int(hours))).isoformat() if hours in dict(LASTS) else ""

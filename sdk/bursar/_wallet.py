@@ -1,0 +1,17 @@
+"""What an agent has to spend."""
+
+from bursar import models
+
+
+class Wallet(models.BalanceView):
+    """What an agent's organization has in credits, and what is left of the agent's own budget.
+
+    Attributes:
+        budget: of the agent's day, or else the window that refuses first; None without a budget.
+    """
+
+    budget: models.LeftView | None = None
+
+
+# The fields of the balance name types of the module that they are written in.
+Wallet.model_rebuild(_types_namespace={**vars(models), "models": models})

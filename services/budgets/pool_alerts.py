@@ -1,0 +1,65 @@
+"""Alerts about the pools of budgets: each draw from an emergency pool, and a reserve that is low."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.calendar import FOREVER
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT, format_amount
+from domain.common.text import rfc3339
+from repositories.budgets import pool_draw
+from repositories.messages import alert
+
+#: A reserve is low when at most this part of it is left, in percent.
+LOW_PERCENT = 20
+
+
+async def raise_of_uses(session: AsyncSession, now: datetime) -> None:
+    """Raise what uses of credits of the last hour give cause for. Each alert is raised once."""
+    for row in await pool_draw.emergency_uses(session, now):
+        what = f"A use of {format_amount(row.amount, CREDIT)} {CREDIT}"
+        await emergency_draw(session, row.org_id, uuid_id("spd", row.id), what)
+    for row in await pool_draw.low_reserves(session, now, percent=LOW_PERCENT):
+        resets_at = None if row.ends_at == FOREVER else row.ends_at
+        await reserve_low(session, row.org_id, row.control_id, row.asset, row.reserve, row.remaining, resets_at)
+
+
+async def emergency_draw(session: AsyncSession, org_id: str, subject: str, what: str) -> None:
+    """Raise the alert of a draw from an emergency pool; `what` draws it."""
+    await alert.raise_alert(
+        session,
+        kind="emergency_draw",
+        subject=subject,
+        detail=f"{what} draws from the emergency pool.",
+        org_id=org_id,
+        key=f"emergency_draw:{subject}",
+        shared=True,
+        for_operators=False,
+    )
+
+
+async def reserve_low(
+    session: AsyncSession,
+    org_id: str,
+    control_id: UUID,
+    asset: str,
+    reserve_minor: int,
+    remaining_minor: int,
+    resets_at: datetime | None,
+) -> None:
+    """Raise the alert of a reserve that is low, once in its window."""
+    budget_id, until = uuid_id("ctl", control_id), "" if resets_at is None else rfc3339(resets_at)
+    lasts = "for good" if resets_at is None else f"until {resets_at:%Y-%m-%d %H:%M} UTC"
+    await alert.raise_alert(
+        session,
+        kind="reserve_low",
+        subject=budget_id,
+        detail=f"Of a reserve of {format_amount(reserve_minor, asset)} {asset} only "
+        f"{format_amount(remaining_minor, asset)} are left {lasts}.",
+        org_id=org_id,
+        key=f"reserve_low:{budget_id}:{until}",
+        shared=True,
+        for_operators=False,
+    )

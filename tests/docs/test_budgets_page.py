@@ -1,0 +1,43 @@
+"""The numbers of the page on budgets are those of the code."""
+
+import re
+
+from domain.budgets.budget import Calendar as Zone
+from domain.budgets.budget import Pools, Terms, window_states
+from domain.budgets.prompt import PLACEHOLDERS, Figures, Left, render
+from domain.common.calendar import BEGINNING, Window
+from domain.credits.spend.control import Allowance, Limit, Pool
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs/budgets.md").read_text("utf-8")
+WORDS = " ".join(PAGE.split())
+
+
+def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
+    numbers = re.search(
+        r"(\d+) a week with a reserve of (\d+) and an emergency pool of (\d+) leaves (\d+) to operate with: the number "
+        r"that a person stated is the most that can go\.",
+        WORDS,
+    )
+    assert numbers is not None
+    amount, reserve, emergency, operating = map(int, numbers.groups())
+    limit = Limit(window=Window.WEEK, amount_minor=amount)
+    terms = Terms(allowance=Allowance(limits=(limit,)), pools=Pools(reserve_minor=reserve, emergency_minor=emergency))
+    pools = Pools(reserve_minor=reserve, emergency_minor=emergency, pools_of=terms.pools_of)
+    [state] = window_states([limit], pools, {}, Zone(), BEGINNING)
+    assert {pool: each.amount_minor for pool, each in state.pools.items()} == {
+        Pool.OPERATING: operating,
+        Pool.RESERVE: reserve,
+        Pool.EMERGENCY: emergency,
+    }
+    assert sum(each.amount_minor for each in state.pools.values()) == amount
+
+
+def test_an_agent_reads_what_the_page_shows() -> None:
+    day = Left(amount_minor=2500, remaining_minor=1850, currency="CAD", window=Window.DAY)
+    written = render(None, Figures(own=day, methods=["Card ending in 1234", "TON wallet"]))
+    assert f"```\n{written}```" in PAGE
+
+
+def test_the_page_names_all_placeholders() -> None:
+    assert sorted(set(re.findall(r"`\{(\w+)\}`", PAGE))) == sorted(PLACEHOLDERS)
