@@ -43,9 +43,10 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     refunded of credits, spend controls, budgets and what agents read of them, departments, agents and whom they spend
     for, contracts, escrows and payments with their timelines, actions, lists, files and counts, purchase orders,
     projects, top-ups, balances, earnings, and the summary. Another operation is refused with 501 `fake.not_played`. Of
-    these resources that is: `set_category` of agents; lots and counts of credits; limits of departments; `earnings.convert`; versions,
-    spends and refusals of spend controls and budgets; emergencies, moved pools and templates of prompts;
-    `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and `give_up_refund`;
+    these resources that is: `set_category` of agents; lots and counts of credits; limits of departments;
+    `earnings.convert`; versions, spends and refusals of spend controls and budgets; emergencies, moved pools and
+    templates of prompts; `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and
+    `give_up_refund`;
     `topups.get_quote`; and of `billing` all but the balance and the summary. Of all others it is everything:
     subscriptions, invoices, payouts, the marketplace, webhooks, and what operators do.
 
