@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year demo-data screens migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data screens migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -103,6 +103,9 @@ faults: $(READY) ## kill -9 every part under load, again and again, and count ev
 
 year: $(READY) ## play a year of a small marketplace in minutes, print its books and prove them (ARGS="--seed 7")
 	@exec $(BIN)/python -m dev.year $(ARGS)
+
+economy: $(READY) ## play a day of 1,000 agents that spend as greedily as they can, and prove every answer (ARGS="--seed 7")
+	@exec $(BIN)/python -m dev.economy $(ARGS)
 
 demo-data: $(READY) ## give a fresh stack 90 days of three organizations, for a first look at the console (ARGS=--new deletes its data first)
 	@exec $(BIN)/python -m dev.year.demo_data $(ARGS)

@@ -21,6 +21,7 @@ from providers.payments.credits import CreditsProvider
 from providers.payments.limits import check_recurring
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
+from providers.reference_rates import EcbFile
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxService
@@ -76,6 +77,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         payouts=payouts,
         subscriptions=subscriptions,
         rates=_rates(settings, http),
+        reference_rates=_reference_rates(settings, http),
         assets=assets,
         vat_numbers=_vat_numbers(settings, http),
         taxes=_taxes(settings, http),
@@ -261,6 +263,12 @@ def _rates(settings: Settings, http: httpx2.AsyncClient) -> Rates | None:
     if settings.rates_url is None:
         return None
     return HttpRates(http, settings.rates_url, clock=_now)
+
+
+def _reference_rates(settings: Settings, http: httpx2.AsyncClient) -> EcbFile | None:
+    if settings.reference_rates_url is None:
+        return None
+    return EcbFile(http, settings.reference_rates_url, timeout=settings.provider_timeout)
 
 
 @asynccontextmanager

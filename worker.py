@@ -29,6 +29,7 @@ from activities.billing.subscription_accrual import SubscriptionAccrualActivitie
 from activities.billing.vat_numbers import VatNumberActivities
 from activities.books.accounting import AccountingActivities
 from activities.books.reconciliation import ReconciliationActivities
+from activities.books.reference_rates import ReferenceRateActivities
 from activities.books.revenue import RevenueActivities
 from activities.budgets.purchase_order import PurchaseOrderActivities
 from activities.common.sweeps import Sweeps
@@ -72,7 +73,7 @@ from providers.payments.registry import Providers
 from repositories.tenants import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
-from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
+from runtime.jobs import PROBE, REFERENCE_RATES, SCHEDULES, invoicing_on, probing_every
 from runtime.schedules import apply_schedules
 from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
@@ -210,6 +211,12 @@ def make_worker(
             ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
             PurchaseOrderActivities(database, client, hold=settings.purchase_order_hold, sealed_signals=sealed_signals),
             RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
+            ReferenceRateActivities(
+                database,
+                providers.reference_rates,
+                settings.price_of_credits,
+                max_age=settings.reference_rates_max_age,
+            ),
             ReferralActivities(
                 database,
                 settings.referral_rewards,
@@ -331,9 +338,10 @@ async def main() -> None:
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
-    probes = [] if settings.probe is None else [probing_every(settings.probe)]
-    retired = () if probes else (PROBE,)
-    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day), *probes], retired=retired)
+    wanted = [] if settings.probe is None else [probing_every(settings.probe)]
+    wanted += [] if settings.reference_rates_url is None else [REFERENCE_RATES]
+    retired = {PROBE, REFERENCE_RATES.id} - {job.id for job in wanted}
+    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day), *wanted], retired=retired)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

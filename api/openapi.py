@@ -110,7 +110,8 @@ def _words(*parts: str) -> str:
 def _verb(name: str, tag: str) -> str:
     """Leave the resource out of a handler's name: `create_api_key` creates, `get_invoice_pdf` gets a PDF."""
     for noun in (tag, tag.rpartition("_")[2]):
-        rest = re.sub(rf"_{noun.removesuffix('s')}s?(?![a-z])", "", name)
+        singular = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+        rest = re.sub(rf"_(?:{noun}|{singular})(?![a-z])", "", name)
         if rest != name:
             return rest
     return name

@@ -262,6 +262,13 @@ SCHEMAS: dict[str, Json] = {
         **{"earned": "47.50", "paid_out": "0.00", "available": "40.00", "pending": "7.50", "frozen": "0.00"},
         **{"granted": "0.00", "payable": [{"currency": "USD", "available": "4.00", "pending": "0.75"}]},
     },
+    "PaymentPolicyView": {
+        **{"currency": "CAD", "free_first": "require", "free_first_above": "5.00", "per_purchase": "50.00"},
+        **{"approval_above": "20.00", "two_persons_above": "40.00", "methods": ["free", "card", "TON"]},
+        **{"order": ["free", "card", "TON"], "answer_within": "PT4H", "updated_by": "procurement"},
+        **{"id": f"pol_{SUFFIX}", "categories": {"allowed": ["coding"], "refused": []}},
+    },
+    "PolicyCryptoView": {"primary": "TON", "fallbacks": [], "wallet_creation": "ask"},
     "PayableView": {"currency": "USD", "available": "4.00", "pending": "0.75", "frozen": "0.00"},
     "PayoutPreview": {"minimum": "1.00", "refused": None, "detail": None},
     "PayoutView": {

@@ -33,7 +33,7 @@ class NewPurchase:
     """What is bought outside, as it counts in every spend control above the spender.
 
     Attributes:
-        order_id: the purchase order, `po_…`.
+        order_id: the purchase order, `por_…`.
         number: 0 is the order itself; others are its renewals and what was charged beyond it. With the order, its key.
         asset: the currency that is paid in, which is converted to that of each control, rounded up.
         amount_minor: above zero, in minor units of `asset`.

@@ -5,8 +5,9 @@ from datetime import datetime
 import asyncpg
 
 from domain.common.money import CREDIT
+from domain.credits.spend.rate import OPERATOR
 
-_SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
+_SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6, $7)"
 
 
 async def set_rate(
@@ -18,13 +19,14 @@ async def set_rate(
     quote_minor: int,
     starts_at: datetime,
     ends_at: datetime | None = None,
+    source: str = OPERATOR,
 ) -> None:
     """Note that so many minor units of one asset cost so many of another from then on; the platform's role only.
 
-    It is too old at `ends_at`, or never. What is the same as before is not noted again, and what the pair has at that
-    very time stays.
+    It is too old at `ends_at`, or never. `source` is the host that it was read from; `operator` goes before the others.
+    What is the same as before is not noted again, and what the pair has at that very time stays.
     """
-    await connection.execute(_SET_RATE, base, quote, base_minor, quote_minor, starts_at, ends_at)
+    await connection.execute(_SET_RATE, base, quote, base_minor, quote_minor, starts_at, ends_at, source)
 
 
 async def set_credit_rate(
@@ -35,6 +37,7 @@ async def set_credit_rate(
     asset_minor: int,
     starts_at: datetime,
     ends_at: datetime | None = None,
+    source: str = OPERATOR,
 ) -> None:
     """Note what credits cost in an asset, as `set_rate`.
 
@@ -48,4 +51,5 @@ async def set_credit_rate(
         quote_minor=asset_minor,
         starts_at=starts_at,
         ends_at=ends_at,
+        source=source,
     )

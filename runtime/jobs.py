@@ -203,7 +203,14 @@ def invoicing_on(day: int) -> Job:
     )
 
 
-#: The schedule that exists only if a setting enables it.
+#: These two exist only if a setting enables them.
+REFERENCE_RATES = _job(
+    "reference-rates",
+    _every(hours=1),
+    timedelta(minutes=55),
+    "Reads exchange rates from a central bank's daily file",
+    at_once=True,
+)
 PROBE = "probe"
 
 

@@ -42,6 +42,7 @@ class Job:
         catch_up_within: how far back missed runs are started after the server was down.
         task_queue: where the workflow runs.
         run_timeout: the time limit of a run.
+        at_once: whether it runs for the first time when the schedule is created.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Job:
     catch_up_within: timedelta = timedelta(hours=1)
     task_queue: str = TASK_QUEUE
     run_timeout: timedelta | None = None
+    at_once: bool = False
 
     def schedule(self, state: ScheduleState | None = None) -> Schedule:
         """Return the schedule as the server stores it, with the operator's state of the existing one."""
@@ -74,7 +76,7 @@ class Job:
 async def ensure_schedule(client: Client, job: Job) -> None:
     """Create or update the job's schedule. Safe to repeat, and to run from several workers at once."""
     try:
-        await client.create_schedule(job.id, job.schedule())
+        await client.create_schedule(job.id, job.schedule(), trigger_immediately=job.at_once)
     except ScheduleAlreadyRunningError:
         await client.get_schedule_handle(job.id).update(lambda current: _brought_up_to_date(current, job))
         return

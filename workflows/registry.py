@@ -9,6 +9,7 @@ from workflows.billing.subscription_sweep import SubscriptionSweepWorkflow
 from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
 from workflows.books.accounting_days import AccountingDaysWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.books.reference_rates import ReferenceRatesWorkflow
 from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.budgets.purchase_order import PurchaseOrderWorkflow
 from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
@@ -77,6 +78,7 @@ WORKFLOWS = (
     PurchaseOrderWorkflow,
     PurchaseRenewalsWorkflow,
     ReconciliationWorkflow,
+    ReferenceRatesWorkflow,
     ReferralRewardsWorkflow,
     CreatorStatementsWorkflow,
     ReputationDecayWorkflow,

@@ -103,7 +103,7 @@ def fee(form: Form) -> dict[str, Any] | None:
     if not any(form.text(name) for name in FEE):
         return None
     share = form.number("fee_share") or "0"
-    if is_number(share):
+    if share != "0" and is_number(share):
         share = f"{Decimal(share).scaleb(-2):f}"
     return {"share": share, "fixed": form.maybe_number("fee_fixed"), "currency": form.maybe("fee_currency")}
 

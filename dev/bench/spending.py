@@ -1,7 +1,8 @@
 """Charging under spend controls against plain postings on the same server.
 
 `python -m dev.bench.spending` measures these rows alone, on a PostgreSQL of its own with fsync on. Each organization
-has one control of itself and one of its agent, and every use counts in both.
+has one control of itself and one of its agent, and every use counts in both. Of other organizations both are budgets
+with pools.
 """
 
 import asyncio
@@ -28,12 +29,14 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = 1_000
 BATCH = 1_000
 MUCH = 10**12
+#: What the ids of organizations with limits begin with, and of those with budgets.
+LIMITED, BUDGETED = "org_b", "org_p"
 
 USE = """
 \\set k random(1, 9000000000000000000)
 \\set o random(1, {n})
 SELECT ledger.charge_at(
-    'org_b' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL,
+    '{org}' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL,
     'operating', 'refuse', now()
 )
 """
@@ -45,11 +48,13 @@ SELECT ledger.post('bench:' || :k, 'bench', {zero} + :o * 256, {hot}, 1, NULL, n
 # Two controls of each organization, as `ledger.write_control` writes them.
 CONTROLS = """
 INSERT INTO ledger.controls (id, org_id, kind, subject_kind, subject_id, path, asset, zone, week_starts, status,
-    version, windows, amounts, uses, hard, thresholds_e4, created_at)
-SELECT c.id, c.org_id, 'limit', c.kind, c.subject_id, ARRAY[c.id], 'CREDIT', 'Europe/Berlin', 1, 'active', 1,
-    ARRAY[c.window], ARRAY[10::bigint ^ 15], ARRAY[NULL::bigint], ARRAY[true], ARRAY[8000], now()
+    version, windows, amounts, uses, hard, thresholds_e4, created_at, pools_of, reserve, emergency)
+SELECT c.id, c.org_id, CASE WHEN $3 THEN 'budget' ELSE 'limit' END, c.kind, c.subject_id, ARRAY[c.id], 'CREDIT',
+    'Europe/Berlin', 1, 'active', 1, ARRAY[c.window], ARRAY[10::bigint ^ 15], ARRAY[NULL::bigint], ARRAY[true],
+    ARRAY[8000], now(), CASE WHEN $3 THEN c.window END, CASE WHEN $3 THEN 10::bigint ^ 14 END,
+    CASE WHEN $3 THEN 10::bigint ^ 13 END
 FROM (
-    SELECT uuidv7() AS id, 'org_b' || n AS org_id, k.kind, coalesce(k.subject_id, 'org_b' || n) AS subject_id, k.window
+    SELECT uuidv7() AS id, $2 || n AS org_id, k.kind, coalesce(k.subject_id, $2 || n) AS subject_id, k.window
     FROM generate_series(1, $1::integer) n,
         (VALUES ('organization', NULL, 'day'), ('agent', 'agt_b', 'month')) AS k (kind, subject_id, "window")
 ) c
@@ -66,6 +71,7 @@ async def prepare(server: Server) -> None:
     connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
     ledger, issuance = Ledger(connection), platform("credit_issuance", "CREDIT")
     numbers = range(1, ORGANIZATIONS + 1)
+    orgs = [f"{kind}{n}" for kind in (LIMITED, BUDGETED) for n in numbers]
     await ledger._ids.of(HOT, platform("credit_redemption", "CREDIT"), issuance)
     await ledger.post_batch(
         kind="fund", transfers=[NewTransfer(f"fund:{n}", HOT, account(n), MUCH) for n in numbers], effective_at=NOW
@@ -76,19 +82,20 @@ async def prepare(server: Server) -> None:
         kind="fund",
         source=platform("exchange", "USD"),
         destination=platform("deferred_revenue", "USD"),
-        amount_minor=MUCH * ORGANIZATIONS,
+        amount_minor=2 * MUCH * ORGANIZATIONS,
         effective_at=NOW,
     )
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=MUCH, paid_asset="USD")
-    issued = [NewTransfer(f"issue:{n}", issuance, org_credits(f"org_b{n}"), MUCH, lots=bought) for n in numbers]
+    issued = [NewTransfer(f"issue:{org}", issuance, org_credits(org), MUCH, lots=bought) for org in orgs]
     await ledger.post_batch(kind="fund", transfers=issued, effective_at=NOW)
     await connection.close()
     owner = await asyncpg.connect(server.url("postgres", BOOKS))
-    await owner.execute(CONTROLS, ORGANIZATIONS)
+    for kind in (LIMITED, BUDGETED):
+        await owner.execute(CONTROLS, ORGANIZATIONS, kind, kind == BUDGETED)
     # Once each: windows have begun, and the planner does not take these tables for empty.
     today = await owner.fetchval("SELECT now()")
-    for n in numbers:
-        await Spending(owner, f"org_b{n}").charge(_use(f"first:{n}"), at=today)
+    for org in orgs:
+        await Spending(owner, org).charge(_use(f"first:{org}"), at=today)
     server.zero = await owner.fetchval("SELECT min(id) - 256 FROM ledger.accounts WHERE org_id = 'org_bench'")
     server.hot = await owner.fetchval("SELECT id FROM ledger.accounts WHERE path = $1", HOT.path)
     await owner.execute("VACUUM ANALYZE")
@@ -130,9 +137,10 @@ async def measure(server: Server) -> list[Row]:
     await prepare(server)
     many, one = ORGANIZATIONS, 1
     scripts = {
-        "use": USE.format(n=many),
+        "use": USE.format(org=LIMITED, n=many),
+        "use_budgets": USE.format(org=BUDGETED, n=many),
         "posting": POSTING.format(n=many, zero=server.zero, hot=server.hot),
-        "use_one": USE.format(n=one),
+        "use_one": USE.format(org=LIMITED, n=one),
         "posting_one": POSTING.format(n=one, zero=server.zero, hot=server.hot),
     }
     rounds: list[dict[str, float]] = []
@@ -154,6 +162,7 @@ async def measure(server: Server) -> list[Row]:
 
     return [
         row(f"use, two limits, {CLIENTS} clients, 1,000 organizations", "use", "plain posting", "posting", 0.6),
+        row(f"use, two budgets with pools, {CLIENTS} clients", "use_budgets", "two limits", "use", 0.9),
         row("use, all in one organization", "use_one", "plain postings from one account", "posting_one", 0.7),
         row("batch use, one connection", "batch", f"single use, {CLIENTS} clients", "use", 3.0),
     ]

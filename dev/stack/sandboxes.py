@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 
 from dev.sandbox.chains import accounts as chains
+from dev.sandbox.chains.reference_rates import FILE
 from dev.sandbox.litellm import app as litellm
 from dev.sandbox.paypal import accounts as paypal
 from dev.stack.claim import Ports
@@ -43,6 +44,8 @@ _PACE = {
     "BURSAR_EVM_CONFIRMATIONS": "3",
     "BURSAR_TON_CONFIRMATIONS": "1",
 }
+#: What the stand-in for the chains serves beside them, unless the environment names another source.
+_RATES = {"BURSAR_RATES_URL": "/rates", "BURSAR_REFERENCE_RATES_URL": f"/rates/{FILE}"}
 
 
 class SandboxPart:
@@ -182,7 +185,7 @@ class Sandboxes:
             "BURSAR_EVM_USDC_CONTRACT": chains.USDC_CONTRACT,
             "BURSAR_EVM_CHAIN_ID": str(chains.CHAIN_ID),
             "BURSAR_TON_API_URL": f"{url}/ton",
-            "BURSAR_RATES_URL": self._environment.get("BURSAR_RATES_URL") or f"{url}/rates",
+            **{name: self._environment.get(name) or f"{url}{path}" for name, path in _RATES.items()},
         }
         self.dev |= {"chains_url": url}
 

@@ -103,10 +103,11 @@ CREATE OR REPLACE FUNCTION ledger.reservation_ends(p_at timestamptz) RETURNS tim
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_at + interval '720 hours';
 
--- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old.
+-- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old. Without a
+-- source an operator or a setting says it.
 CREATE OR REPLACE FUNCTION ledger.set_rate(
     p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
-    p_ends_at timestamptz DEFAULT NULL
+    p_ends_at timestamptz DEFAULT NULL, p_source text DEFAULT 'operator'
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -114,14 +115,34 @@ DECLARE
     newest ledger.rates;
 BEGIN
     SELECT * INTO newest FROM ledger.rates r
-    WHERE r.base = p_base AND r.quote = p_quote AND r.starts_at <= p_starts_at ORDER BY r.starts_at DESC LIMIT 1;
-    IF (newest.base_minor, newest.quote_minor, newest.ends_at)
-        IS DISTINCT FROM (p_base_minor, p_quote_minor, p_ends_at) THEN
-        INSERT INTO ledger.rates (base, quote, base_minor, quote_minor, starts_at, ends_at)
-        VALUES (p_base, p_quote, p_base_minor, p_quote_minor, p_starts_at, p_ends_at)
-        ON CONFLICT (base, quote, starts_at) DO NOTHING;
+    WHERE r.base = p_base AND r.quote = p_quote AND r.starts_at <= p_starts_at
+        AND (r.source = 'operator') = (p_source = 'operator') ORDER BY r.starts_at DESC LIMIT 1;
+    IF (newest.base_minor, newest.quote_minor, newest.ends_at, newest.source)
+        IS DISTINCT FROM (p_base_minor, p_quote_minor, p_ends_at, p_source) THEN
+        INSERT INTO ledger.rates (base, quote, base_minor, quote_minor, starts_at, ends_at, source)
+        VALUES (p_base, p_quote, p_base_minor, p_quote_minor, p_starts_at, p_ends_at, p_source)
+        ON CONFLICT DO NOTHING;
     END IF;
 END
+$$;
+
+-- The rate of a pair at a time. What an operator set goes before what was read from a source, unless it is too old; if
+-- both are, it is the last to begin.
+CREATE OR REPLACE FUNCTION ledger.rate_at(p_base text, p_quote text, p_at timestamptz) RETURNS SETOF ledger.rates
+LANGUAGE sql STABLE
+AS $$
+    SELECT r.* FROM (
+        (SELECT s.* FROM ledger.rates s
+        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source = 'operator'
+        ORDER BY s.starts_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT s.* FROM ledger.rates s
+        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source <> 'operator'
+        ORDER BY s.starts_at DESC LIMIT 1)
+    ) r
+    ORDER BY (r.ends_at > p_at) IS NOT FALSE DESC, (r.ends_at > p_at) IS NOT FALSE AND r.source = 'operator' DESC,
+        r.starts_at DESC
+    LIMIT 1
 $$;
 
 -- What an amount of credits is in another asset, rounded up, which is against the spender. NULL where no rate is new
@@ -132,8 +153,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at
         THEN ceil(p_amount::numeric * r.quote_minor / r.base_minor)::bigint END
-    FROM ledger.rates r
-    WHERE r.base = 'CREDIT' AND r.quote = p_asset AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1
+    FROM ledger.rate_at('CREDIT', p_asset, p_at) r
 $$;
 
 -- What an amount of any asset is in another, rounded up, by what a credit costs in both. NULL as above.
@@ -149,8 +169,7 @@ BEGIN
     ELSIF p_asset = 'CREDIT' THEN
         RETURN ledger.credits_in(p_amount, p_in, p_at, p_any);
     END IF;
-    SELECT * INTO price FROM ledger.rates r
-    WHERE r.base = 'CREDIT' AND r.quote = p_asset AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1;
+    SELECT * INTO price FROM ledger.rate_at('CREDIT', p_asset, p_at);
     IF price.quote_minor = 0 OR NOT p_any AND price.ends_at <= p_at THEN
         RETURN NULL;
     ELSIF p_in = 'CREDIT' THEN
@@ -161,8 +180,7 @@ BEGIN
         SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at THEN ceil(
             p_amount::numeric * price.base_minor * r.quote_minor / (price.quote_minor::numeric * r.base_minor)
         )::bigint END
-        FROM ledger.rates r
-        WHERE r.base = 'CREDIT' AND r.quote = p_in AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1
+        FROM ledger.rate_at('CREDIT', p_in, p_at) r
     );
 END
 $$;

@@ -377,9 +377,12 @@ CREATE TABLE ledger.rates (
     base_minor bigint NOT NULL,
     quote_minor bigint NOT NULL,
     ends_at timestamptz,
-    CONSTRAINT pk_rates PRIMARY KEY (base, quote, starts_at),
+    -- The host that it was read from; `operator` where an operator or a setting says it.
+    source text NOT NULL,
+    CONSTRAINT pk_rates PRIMARY KEY (base, quote, starts_at, source),
     CONSTRAINT ck_rates_rate CHECK (base_minor > 0 AND quote_minor >= 0 AND ends_at > starts_at)
 );
+CREATE INDEX ix_rates_set ON ledger.rates (base, quote, starts_at) WHERE source = 'operator';
 ALTER TABLE ledger.rates ENABLE ROW LEVEL SECURITY;
 -- What credits cost is the same for everybody.
 CREATE POLICY everybody ON ledger.rates FOR SELECT TO bursar_api, bursar_platform USING (true);

@@ -356,11 +356,15 @@ class SpendRefusalCount(Base):
 
 
 class SpendRate(Base):
-    """An exchange rate: `base_minor` of one asset costs `quote_minor` of another until `ends_at`. Immutable."""
+    """An exchange rate: `base_minor` of one asset costs `quote_minor` of another until `ends_at`. Immutable.
+
+    `source` is the host that it was read from; `operator` where an operator or a setting says it.
+    """
 
     __tablename__ = "rates"
     __table_args__ = (
         CheckConstraint("base_minor > 0 AND quote_minor >= 0 AND ends_at > starts_at", name="rate"),
+        Index("ix_rates_set", "base", "quote", "starts_at", postgresql_where=text("source = 'operator'")),
         {"schema": SCHEMA},
     )
 
@@ -370,3 +374,4 @@ class SpendRate(Base):
     base_minor: Mapped[int]
     quote_minor: Mapped[int]
     ends_at: Mapped[datetime | None]
+    source: Mapped[str] = mapped_column(primary_key=True)

@@ -28,7 +28,7 @@ def bad(what: str) -> ProviderUnavailable:
 
 
 class Node:
-    """Asks one HTTP service for JSON."""
+    """Asks one HTTP service, for JSON unless it says otherwise."""
 
     def __init__(
         self,
@@ -48,19 +48,23 @@ class Node:
 
     async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Return the JSON at a path; also a bare number or, as the text that it is, a bare word."""
-        return await self._ask("GET", path, params=dict(params or {}))
+        return parsed(await self._ask("GET", path, params=dict(params or {})))
+
+    async def get_bytes(self) -> bytes:
+        """Return what the base address answers, whatever it is."""
+        return await self._ask("GET", "")
 
     async def post(self, body: Any) -> Any:
         """Send JSON to the base address and return the JSON that it answers."""
-        return await self._ask("POST", "", json=body)
+        return parsed(await self._ask("POST", "", json=body))
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+    async def _ask(self, method: str, path: str, **request: Any) -> bytes:
         try:
             # The client's own timeouts are for each read, so a service that sends byte by byte would never reach them.
             async with asyncio.timeout(self._timeout.total_seconds()):
                 url = f"{self._base}{path}"
                 async with self._client.stream(method, url, headers=self._headers, **request) as response:
-                    return parsed(await self._body(response))
+                    return await self._body(response)
         except TimeoutError:
             raise ProviderUnavailable("A node did not answer in time.", code="chain.timeout") from None
         except httpx2.HTTPError as error:

@@ -8,6 +8,7 @@ from domain.common.errors import Invalid
 from providers.payments.base import PaymentProvider
 from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
+from providers.reference_rates import EcbFile
 from providers.subscriptions.base import SubscriptionProvider
 from providers.tax.base import VatNumbers
 from providers.tax.service import TaxService
@@ -27,6 +28,7 @@ class Providers:
         payouts: pays creators; None without Stripe.
         subscriptions: collects subscriptions; None without Stripe.
         rates: exchange rates of coins; None if not configured.
+        reference_rates: exchange rates of currencies; None if not configured.
         assets: the coins that `crypto` accepts.
         vat_numbers: confirms VAT numbers; None if the seller has none.
         taxes: the outside tax service; None if the stored rates decide.
@@ -37,6 +39,7 @@ class Providers:
     payouts: PayoutProvider | None = None
     subscriptions: SubscriptionProvider | None = None
     rates: Rates | None = None
+    reference_rates: EcbFile | None = None
     assets: frozenset[str] = frozenset()
     vat_numbers: VatNumbers | None = None
     taxes: TaxService | None = None

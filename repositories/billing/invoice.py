@@ -235,9 +235,8 @@ async def credits_at_hand(
                 FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS assets
         FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
         LEFT JOIN LATERAL (
-            SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rates r
-            WHERE r.base = $3 AND r.quote = l.paid_asset AND l.paid_asset <> $3 AND r.starts_at <= $2
-            ORDER BY r.starts_at DESC LIMIT 1
+            SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rate_at($3, l.paid_asset, $2) r
+            WHERE l.paid_asset <> $3
         ) x ON x.ends_at > $2 AND x.quote_minor > 0
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
         GROUP BY a.path

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from domain.common.money import CREDIT, amounts_from, parse_amount
+from domain.credits.spend.rate import MAX_VALID_FOR
 from domain.payments.payment.livemode import (
     Environment,
     coins_are_test,
@@ -65,6 +66,8 @@ class PaymentSettings(Part):
     evm_confirmations: int = Field(default=12, ge=1)
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = Field(default=None, repr=False)
+    reference_rates_url: str | None = Field(default=None, pattern="^https?://", repr=False)
+    reference_rates_max_age: timedelta = Field(default=timedelta(days=7), ge=timedelta(days=1), le=MAX_VALID_FOR)
     probe: timedelta | None = Field(default=None, ge=timedelta(minutes=1), le=timedelta(days=1))
     probe_payment: str | None = Field(default=None, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
     probe_url: str | None = None
@@ -127,6 +130,14 @@ class PaymentSettings(Part):
         addresses += [self.stripe_api_base] if self.stripe_api_key is not None else []
         addresses += [self.paypal_api_base] if self.paypal_client_id is not None else []
         return environment_of(addresses, is_live=self._is_live)
+
+    @model_validator(mode="after")
+    def _reference_rates_are_read_from_their_source(self) -> Self:
+        """Refuse rates that could be changed on their way, and spends be counted as less than they are."""
+        url = self.reference_rates_url
+        if url is not None and not url.startswith("https://") and not is_local(url):
+            raise ValueError("BURSAR_REFERENCE_RATES_URL must begin with https://, unless it is on this machine.")
+        return self
 
     @model_validator(mode="after")
     def _probe_pays_nothing_real(self) -> Self:

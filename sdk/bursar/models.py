@@ -2022,13 +2022,14 @@ class ExchangeRatePage(Model):
 
 
 class ExchangeRateView(Model):
-    """A rate as it was set."""
+    """A rate as it was set or read."""
 
     base: str = NOT_SENT
     quote: str = NOT_SENT
     rate: Amount = NOT_SENT
     starts_at: datetime = NOT_SENT
     ends_at: datetime = NOT_SENT
+    source: str = NOT_SENT
 
 
 class ExpiringLotView(Model):

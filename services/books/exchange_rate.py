@@ -1,5 +1,6 @@
-"""The rates by which limits in money count: the price of a credit, and exchange rates, which operators add."""
+"""The rates by which limits in money count: the price of a credit, and exchange rates, set by operators or read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -27,7 +28,7 @@ async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) ->
     await set_credit_rate(
         connection, asset=price.currency, credit_minor=credits_minor, asset_minor=asset_minor, starts_at=at
     )
-    for row in await spend_rate.in_force(session, price.currency, at):
+    for row in await spend_rate.newest_of_each(session, price.currency, at):
         await _note_worth(connection, spend_rate.rate_of(row), price, at)
 
 
@@ -38,19 +39,10 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
         Conflict: `exchange_rate.exists`, the pair has another rate from that very time on.
     """
     connection = await driver_connection(session)
-    base_minor, quote_minor = wanted.in_minor()
     was_set = await spend_rate.begins_at(session, wanted.base, wanted.quote, wanted.starts_at)
-    await set_rate(
-        connection,
-        base=wanted.base,
-        quote=wanted.quote,
-        base_minor=base_minor,
-        quote_minor=quote_minor,
-        starts_at=wanted.starts_at,
-        ends_at=wanted.ends_at,
-    )
+    await _note(connection, wanted)
     noted = await spend_rate.newest(session, wanted.base, wanted.quote, wanted.starts_at)
-    if (noted.base_minor, noted.quote_minor, noted.ends_at) != (base_minor, quote_minor, wanted.ends_at):
+    if (noted.base_minor, noted.quote_minor, noted.ends_at) != (*wanted.in_minor(), wanted.ends_at):
         raise Conflict(
             "The pair already has a rate from that time on. Choose another time.", code="exchange_rate.exists"
         )
@@ -66,6 +58,28 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     return noted
 
 
+async def note_read(session: AsyncSession, rates: Sequence[ExchangeRate], price: CreditPrice) -> None:
+    """Store rates that were read from a source, and with each the value of a credit, if they have changed."""
+    connection = await driver_connection(session)
+    for rate in rates:
+        await _note(connection, rate)
+        await _note_worth(connection, rate, price, rate.starts_at)
+
+
+async def _note(connection: asyncpg.Connection, rate: ExchangeRate) -> None:
+    base_minor, quote_minor = rate.in_minor()
+    await set_rate(
+        connection,
+        base=rate.base,
+        quote=rate.quote,
+        base_minor=base_minor,
+        quote_minor=quote_minor,
+        starts_at=rate.starts_at,
+        ends_at=rate.ends_at,
+        source=rate.source,
+    )
+
+
 async def _note_worth(
     connection: asyncpg.Connection, rate: ExchangeRate, price: CreditPrice, starts_at: datetime
 ) -> None:
@@ -78,4 +92,5 @@ async def _note_worth(
         asset_minor=quote_minor,
         starts_at=starts_at,
         ends_at=rate.ends_at,
+        source=rate.source,
     )

@@ -50,7 +50,7 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
     first = await set_rate(operator, "CHF", "0.880000000001")
     ahead = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     second = await set_rate(operator, "CHF", 0.9, starts_at=ahead, valid_for="PT1H")
-    assert (first["rate"], second["rate"]) == ("0.880000000001", "0.9")
+    assert (first["rate"], second["rate"], first["source"]) == ("0.880000000001", "0.9", "operator")
     lasts = datetime.fromisoformat(first["ends_at"]) - datetime.fromisoformat(first["starts_at"])
     assert lasts == timedelta(days=1)
     now = good(await tenant.auditor.get("/exchange-rates"))["data"]

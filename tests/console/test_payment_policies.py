@@ -12,7 +12,7 @@ from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
 
 KEY = "con_payment_policy_0123456789"
 BASE = f"/console/{ORG}/payment-policies"
-MAY = {**ME, "permissions": [*ME["permissions"], "manage_spending"]}
+MAY = {**ME, "permissions": ["read", "read_billing", "manage_spending"]}
 POLICY: dict[str, Any] = {
     "id": "pol_01kar6h2d8e4wvq3r5s7t9x1za",
     "organization_id": ORG,

@@ -1,6 +1,6 @@
 """Exchange rates of spend controls, exactly and against the spender."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
-from domain.common.money import MAX_AMOUNT_MINOR
-from domain.credits.spend.rate import ExchangeRate, exchange_rate, format_rate, rate_between
+from domain.common.money import MAX_AMOUNT_MINOR, SCALES
+from domain.credits.spend.rate import (
+    ExchangeRate,
+    ReferenceRates,
+    crossed,
+    exchange_rate,
+    format_rate,
+    rate_between,
+)
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -62,3 +69,69 @@ def test_rate_is_read_back_as_it_was_set(rate: Decimal, quote: str) -> None:
     except Invalid:
         assume(False)
     assert Decimal(format_rate(rate_between("USD", quote, *stored))) == rate
+
+
+PER_EURO = st.decimals("0.0001", "999999", places=4)
+A_WEEK = timedelta(days=7)
+
+
+def file_of(day: date = NOW.date(), **per_euro: Decimal) -> ReferenceRates:
+    return ReferenceRates(day=day, per_euro=per_euro, source="ecb.example")
+
+
+def read(file: ReferenceRates, base: str = "USD", price: str = "0.10", now: datetime = NOW) -> dict[str, ExchangeRate]:
+    sold_for = CreditPrice(price=Decimal(price), currency=base)
+    return {rate.quote: rate for rate in crossed(file, price=sold_for, now=now, max_age=A_WEEK)}
+
+
+@given(
+    usd=PER_EURO,
+    other=PER_EURO,
+    quote=st.sampled_from(["CAD", "JPY", "KWD"]),
+    base=st.sampled_from(["USD", "EUR"]),
+    price=st.decimals("0.0001", "9", places=4).filter(bool),
+    amount=st.integers(1, MAX_AMOUNT_MINOR),
+)
+def test_spend_at_a_crossed_rate_counts_what_it_is_worth_or_up_to_one_minor_unit_more(
+    usd: Decimal, other: Decimal, quote: str, base: str, price: Decimal, amount: int
+) -> None:
+    found = read(file_of(USD=usd, **{quote: other}), base, f"{price:f}")
+    assume(quote in found)
+    rate = found[quote]
+    exact = Fraction(other) / (Fraction(usd) if base == "USD" else 1)
+    assert rate_between(base, quote, *rate.in_minor()) == exact
+    credits_minor, quote_minor = rate.of_credits(CreditPrice(price=price, currency=base))
+    truth = Fraction(price) * exact * amount * Fraction(10 ** SCALES[quote], 10**6)
+    counted = ceil(Fraction(amount * quote_minor, credits_minor))
+    assert counted - truth >= 0
+    assert counted - ceil(truth) <= 1
+    shown = Fraction(format_rate(rate.rate))
+    assert 0 <= shown - exact < Fraction(1, 10**12)
+
+
+def test_file_has_rates_of_the_euro_and_of_what_the_books_know_and_is_its_own_source() -> None:
+    file = file_of(USD=Decimal("1.25"), CAD=Decimal("1.5"), XXX=Decimal(2), BTC=Decimal("0.00001"))
+    found = read(file)
+    assert {quote: rate.rate for quote, rate in found.items() if quote != "BTC"} == {
+        "CAD": Fraction(6, 5),
+        "EUR": Fraction(4, 5),
+    }
+    assert {rate.source for rate in found.values()} == {"ecb.example"}
+    assert {rate.starts_at for rate in found.values()} == {NOW}
+
+
+def test_currency_of_which_a_spend_would_not_fit_the_books_is_left_out() -> None:
+    file = file_of(USD=Decimal("0.0001"), CAD=Decimal(999_999), GBP=Decimal(1))
+    assert set(read(file, price="1")) == {"EUR", "GBP"}
+
+
+def test_file_without_the_currency_of_credits_is_refused() -> None:
+    with pytest.raises(Invalid, match="no rate of USD"):
+        read(file_of(CAD=Decimal("1.5")))
+
+
+def test_file_is_used_for_the_days_after_its_own_and_not_for_one_more() -> None:
+    file = file_of(NOW.date() - A_WEEK, USD=Decimal("1.25"))
+    ends_at = NOW + timedelta(days=1)
+    assert [read(file, now=at)["EUR"].ends_at for at in (NOW, ends_at - timedelta(microseconds=1))] == [ends_at] * 2
+    assert read(file, now=ends_at) == {}

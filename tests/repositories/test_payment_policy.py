@@ -1,6 +1,7 @@
 """Policies, free options and methods on PostgreSQL: the nearest policy, quotas by window, and who sees what."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -164,7 +165,8 @@ async def test_a_tenant_reads_its_own_rows_and_writes_none(db: Database) -> None
             await service.set_option(session, owner(each), each, option, now=NOW)
             card = Declared(name="card", label="Card ending in 1234", kind=MethodKind.CARD)
             await service.set_method(session, owner(each), each, card, now=NOW)
-    for row in (PaymentPolicy, FreeOptionRow, PurchaseMethod):
+    rows: tuple[Any, ...] = (PaymentPolicy, FreeOptionRow, PurchaseMethod)
+    for row in rows:
         async with db.tenant(org_id) as session:
             assert [each.org_id for each in await session.scalars(select(row))] == [org_id]
         async with db.tenant(org_id) as session:

@@ -54,6 +54,14 @@ async def test_schedule_is_created_with_its_policy_and_summary(client: Client, j
     assert described.state.paused is False
 
 
+async def test_job_that_runs_at_once_does_so_when_its_schedule_is_created(client: Client, job: Job) -> None:
+    for _ in range(2):
+        await ensure_schedule(client, replace(job, at_once=True))
+    while not (runs := (await client.get_schedule_handle(job.id).describe()).info.num_actions):
+        pass
+    assert runs == 1
+
+
 async def test_changed_job_changes_the_schedule(client: Client, job: Job) -> None:
     await ensure_schedule(client, job)
     await ensure_schedule(

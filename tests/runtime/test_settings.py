@@ -49,6 +49,9 @@ SECRETS = {
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_1"}, "both must be of one mode"),
         ({"BURSAR_STRIPE_ELEMENTS": "true"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
         ({"BURSAR_STRIPE_API_BASE": "http://stripe.example"}, "BURSAR_STRIPE_API_BASE"),
+        ({"BURSAR_REFERENCE_RATES_URL": "http://SECRET@ecb.example/daily.xml"}, "must begin with https://"),
+        ({"BURSAR_REFERENCE_RATES_URL": "file:///etc/SECRET"}, "reference_rates_url"),
+        ({"BURSAR_REFERENCE_RATES_MAX_AGE": "P32D"}, "reference_rates_max_age"),
         ({"BURSAR_STRIPE_API_BASE": "http://127.0.0.1:8002"}, "BURSAR_STRIPE_API_BASE"),
     ],
 )

@@ -21,6 +21,7 @@ VERBS = [
         "bench",
         "faults",
         "year",
+        "economy",
         "demo-data",
         "screens",
         "migrate",

@@ -64,7 +64,8 @@ def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
     sandboxes = made(tmp_path, **{variable: "mine"})
     assert set(sandboxes.parts) == set(SANDBOXES) - {real}
     assert variable not in sandboxes.settings
-    beginnings = {"stripe": ("STRIPE_",), "paypal": ("PAYPAL_",), "chains": ("ETH_", "ESPLORA", "EVM_RPC", "RATES")}
+    chains = ("ETH_", "ESPLORA", "EVM_RPC", "RATES", "REFERENCE_RATES")
+    beginnings = {"stripe": ("STRIPE_",), "paypal": ("PAYPAL_",), "chains": chains}
     beginnings |= {"litellm": ("LITELLM_",), "mail": ("MAIL_",), "vies": ("VIES_",), "slack": ("SLACK_",)}
     foreign = tuple(f"BURSAR_{beginning}" for beginning in beginnings[real])
     assert [name for name in sandboxes.settings if name.startswith(foreign)] == []

@@ -1,4 +1,4 @@
-"""Exchange rates that spend controls count by: operators set them, everybody reads them."""
+"""Exchange rates that spend controls count by: operators set them or a file has them, everybody reads them."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -67,7 +67,7 @@ _LIST = ListOf(
     "exchange-rates",
     ExchangeRateView,
     *CREATED,
-    order=[datetime],
+    order=[datetime, str],
     quote=Annotated[Currency | None, Query(description="All rates of this currency, latest start first.")],
 )
 
@@ -76,7 +76,7 @@ _LIST = ListOf(
 async def list_exchange_rates(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
+    """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
     `from` and `to` filter by the time at which rates begin.
 

@@ -25,13 +25,14 @@ class ExchangeRateSet(RequestModel):
 
 
 class ExchangeRateView(ResponseModel):
-    """A rate as it was set."""
+    """A rate as it was set or read."""
 
     base: str
     quote: str
-    rate: Exact
+    rate: Exact = Field(description="As it was set; a rate that was read is rounded up to 12 decimals here.")
     starts_at: datetime
     ends_at: datetime = Field(description="When the rate becomes too old.")
+    source: str = Field(description="The host that the rate was read from, or `operator`.")
 
     @classmethod
     def of(cls, row: SpendRate) -> "ExchangeRateView":
@@ -43,4 +44,5 @@ class ExchangeRateView(ResponseModel):
             rate=format_rate(rate.rate),
             starts_at=rate.starts_at,
             ends_at=rate.ends_at,
+            source=rate.source,
         )

@@ -93,12 +93,7 @@ async def list_payment_policies(
     return await asked.answer(read)
 
 
-@router.get(
-    "/payment-policies/effective",
-    response_model=PaymentPolicyView,
-    responses=errors(NotFound, Forbidden),
-    operation_id="payment_policies.get_effective",
-)
+@router.get("/payment-policies/effective", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
 async def get_effective_payment_policy(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query(description="The agent that buys; an agent's key reads its own.")] = None,

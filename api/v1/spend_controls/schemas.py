@@ -330,7 +330,7 @@ class CountedType(StrEnum):
 class CountedSpendView(ResponseModel):
     """A spend, an escrow or a purchase that counts in a control."""
 
-    id: str = Field(description="Of the spend (`spd_…`), the escrow (`esc_…`) or the purchase order (`po_…`).")
+    id: str = Field(description="Of the spend (`spd_…`), the escrow (`esc_…`) or the purchase order (`por_…`).")
     type: CountedType
     status: str = Field(
         description=(

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dev.sandbox.chains import reference_rates
 from dev.sandbox.chains.bitcoin import Bitcoin
 from dev.sandbox.chains.control import Control
 from dev.sandbox.chains.ethereum import Ethereum, RpcError
@@ -67,6 +68,7 @@ def build(store: Store, *, block_seconds: int = 0) -> Starlette:
             Route("/evm", _rpc(ethereum), methods=["POST"]),
             Mount("/ton/api/v3", routes=_toncenter(ton)),
             Route("/rates/v2/exchange-rates", prices.answer),
+            Route(f"/rates/{reference_rates.FILE}", reference_rates.answer),
             Mount("/_control", routes=control.routes()),
         ],
         lifespan=lifespan,

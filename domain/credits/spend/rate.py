@@ -1,17 +1,22 @@
 """Exchange rates that spend controls count by: exact, or rounded against the spender. Pure."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Context
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Context, Decimal
 from fractions import Fraction
 from math import ceil
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
-from domain.common.money import ISSUED, scale_of
+from domain.common.money import ISSUED, SCALES, scale_of
 
 MAX_DECIMALS = 12
+EURO = "EUR"
+#: The source of rates that operators set.
+OPERATOR = "operator"
 #: How long a rate counts before it is too old, unless it says otherwise, and at most.
 VALID_FOR, MAX_VALID_FOR = timedelta(days=1), timedelta(days=31)
 #: How far ahead a rate may begin.
@@ -23,17 +28,22 @@ _BIGINT = 2**63 - 1
 _MOST = 9_000
 #: Of how many minor units of credits a rate says the worth that no smaller number says exactly.
 _FINE = 10**15
+_EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRate:
-    """One unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`."""
+    """One unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
+
+    `source` is the host that it was read from, or `operator` for one that an operator set.
+    """
 
     base: str
     quote: str
     rate: Fraction
     starts_at: datetime
     ends_at: datetime
+    source: str = OPERATOR
 
     def in_minor(self) -> tuple[int, int]:
         """Return the rate exactly: so many minor units of `base` are worth so many of `quote`.
@@ -59,6 +69,49 @@ class ExchangeRate:
         if exact.denominator <= _FINE:
             return exact.denominator, exact.numerator
         return _FINE, ceil(exact * _FINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRates:
+    """What one euro was worth in other currencies on a day, as a central bank published it; `source` is a host."""
+
+    day: date
+    per_euro: Mapping[str, Decimal]
+    source: str
+
+
+def crossed(file: ReferenceRates, *, price: CreditPrice, now: datetime, max_age: timedelta) -> list[ExchangeRate]:
+    """Return the rates of a file from the currency that credits are sold for, exactly; none if the file is too old.
+
+    Currencies that the books do not know, or cannot count a spend in, are left out.
+
+    Args:
+        file: the reference rates.
+        price: of a credit.
+        now: when the rates begin.
+        max_age: how long after its day the file is used.
+
+    Raises:
+        Invalid: the file has no rate of the currency that credits are sold for.
+    """
+    per_euro = {EURO: Fraction(1), **{code: Fraction(rate) for code, rate in file.per_euro.items()}}
+    if price.currency not in per_euro:
+        raise _invalid(f"The reference rates have no rate of {price.currency}, the currency that credits are sold for.")
+    ends_at = datetime.combine(file.day, time(), UTC) + timedelta(days=1) + max_age
+    made = []
+    for quote in sorted(per_euro.keys() & SCALES.keys() - ISSUED - {price.currency}) if ends_at > now else ():
+        rate = ExchangeRate(
+            base=price.currency,
+            quote=quote,
+            rate=per_euro[quote] / per_euro[price.currency],
+            starts_at=now,
+            ends_at=ends_at,
+            source=file.source,
+        )
+        with suppress(Invalid):
+            rate.of_credits(price)
+            made.append(rate)
+    return made
 
 
 def exchange_rate(
@@ -113,8 +166,9 @@ def rate_between(base: str, quote: str, base_minor: int, quote_minor: int) -> Fr
 
 
 def format_rate(rate: Fraction) -> str:
-    """Write a rate that was set as a plain decimal number, exactly."""
-    return f"{Context(prec=40).divide(rate.numerator, rate.denominator):f}"
+    """Write a rate as a plain decimal number: as it was set; one that was read with 12 decimals, rounded up."""
+    scaled = ceil(rate * 10**MAX_DECIMALS)
+    return f"{Decimal(scaled).scaleb(-MAX_DECIMALS, _EXACT).normalize(_EXACT):f}"
 
 
 def _invalid(why: str) -> Invalid:

@@ -159,7 +159,7 @@ TABLES: Mapping[str, Place] = {
     "ledger.rates": Place(
         "what credits and currencies are worth",
         WITH_THE_BOOKS,
-        {FINANCIAL: "base quote base_minor quote_minor", TECHNICAL: "starts_at ends_at"},
+        {FINANCIAL: "base quote base_minor quote_minor", TECHNICAL: "starts_at ends_at source"},
     ),
     "ledger.control_versions": Place(
         "who changed what may be spent, and how",

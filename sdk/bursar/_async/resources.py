@@ -4199,7 +4199,7 @@ class AsyncPaymentPolicies:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
 
-    async def set_payment_policy(
+    async def set(
         self,
         *,
         subject: params.PolicySubjectSet,
@@ -4224,7 +4224,7 @@ class AsyncPaymentPolicies:
         """
         return await self._caller.ask(
             models.PaymentPolicyView,
-            "payment_policies.set_payment_policy",
+            "payment_policies.set",
             "PUT",
             "/api/v1/payment-policies",
             keyed=True,
@@ -4290,20 +4290,15 @@ class AsyncPaymentPolicies:
             query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
         )
 
-    async def get_payment_policy(self, policy_id: str) -> models.PaymentPolicyView:
+    async def get(self, policy_id: str) -> models.PaymentPolicyView:
         """Read one payment policy."""
         return await self._caller.ask(
-            models.PaymentPolicyView,
-            "payment_policies.get_payment_policy",
-            "GET",
-            f"/api/v1/payment-policies/{segment(policy_id)}",
+            models.PaymentPolicyView, "payment_policies.get", "GET", f"/api/v1/payment-policies/{segment(policy_id)}"
         )
 
-    async def delete_payment_policy(self, policy_id: str) -> None:
+    async def delete(self, policy_id: str) -> None:
         """Delete a payment policy. The next nearest one holds from now on."""
-        await self._caller.send(
-            "payment_policies.delete_payment_policy", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}"
-        )
+        await self._caller.send("payment_policies.delete", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}")
 
 
 class AsyncFreeOptions:
@@ -4846,7 +4841,7 @@ class AsyncExchangeRates:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExchangeRateView]:
-        """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
+        """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
         `from` and `to` filter by the time at which rates begin.
 

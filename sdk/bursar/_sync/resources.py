@@ -4188,7 +4188,7 @@ class PaymentPolicies:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def set_payment_policy(
+    def set(
         self,
         *,
         subject: params.PolicySubjectSet,
@@ -4213,7 +4213,7 @@ class PaymentPolicies:
         """
         return self._caller.ask(
             models.PaymentPolicyView,
-            "payment_policies.set_payment_policy",
+            "payment_policies.set",
             "PUT",
             "/api/v1/payment-policies",
             keyed=True,
@@ -4279,20 +4279,15 @@ class PaymentPolicies:
             query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
         )
 
-    def get_payment_policy(self, policy_id: str) -> models.PaymentPolicyView:
+    def get(self, policy_id: str) -> models.PaymentPolicyView:
         """Read one payment policy."""
         return self._caller.ask(
-            models.PaymentPolicyView,
-            "payment_policies.get_payment_policy",
-            "GET",
-            f"/api/v1/payment-policies/{segment(policy_id)}",
+            models.PaymentPolicyView, "payment_policies.get", "GET", f"/api/v1/payment-policies/{segment(policy_id)}"
         )
 
-    def delete_payment_policy(self, policy_id: str) -> None:
+    def delete(self, policy_id: str) -> None:
         """Delete a payment policy. The next nearest one holds from now on."""
-        self._caller.send(
-            "payment_policies.delete_payment_policy", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}"
-        )
+        self._caller.send("payment_policies.delete", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}")
 
 
 class FreeOptions:
@@ -4835,7 +4830,7 @@ class ExchangeRates:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ExchangeRateView]:
-        """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
+        """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
         `from` and `to` filter by the time at which rates begin.
 

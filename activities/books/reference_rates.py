@@ -1,0 +1,37 @@
+"""Stores the exchange rates of a central bank's daily file."""
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from contracts.books.reference_rates import NotedReferenceRates, NoteReferenceRates
+from domain.common.credits import CreditPrice
+from domain.credits.spend.rate import crossed
+from providers.reference_rates import EcbFile
+from runtime.database import Database
+from services.books import exchange_rate
+
+
+class ReferenceRateActivities:
+    """The activity of `ReferenceRatesWorkflow`. No transaction is open while the file is read."""
+
+    def __init__(self, database: Database, file: EcbFile | None, price: CreditPrice, *, max_age: timedelta) -> None:
+        """Take the database, the file, None if there is none, the price of a credit, and how old a file may be."""
+        self._database, self._file, self._price, self._max_age = database, file, price, max_age
+
+    @activity.defn
+    async def note_reference_rates(self, message: NoteReferenceRates) -> NotedReferenceRates:
+        """Read the file, and store what it says.
+
+        Effect: a rate, and the worth of a credit, for each currency of the file that the books know, if it has changed;
+            none from a file that is too old.
+        Idempotent by: the pair and the time at which its rate begins, which is the run's.
+        Fails with: `request.invalid`, the file has no rate of the currency that credits are sold for.
+        """
+        if self._file is None:
+            return NotedReferenceRates(day=None, count=0)
+        file = await self._file.read(message.now)
+        rates = crossed(file, price=self._price, now=message.now, max_age=self._max_age)
+        async with self._database.platform() as session:
+            await exchange_rate.note_read(session, rates, self._price)
+        return NotedReferenceRates(day=file.day, count=len(rates))
