@@ -216,6 +216,8 @@ async def test_agents_read_their_own_entries_and_other_organizations_none(
         assert await log(caller) == whole
     assert await log(operator, f"&organization_id={tenant.org_id}") == whole
     assert await log(tenant.agent, f"&agent_id={second}") == []
+    accounting = await issue_key("agent", tenant.org_id, tenant.agent_id, permissions=["read_billing"])
+    assert await log(accounting) == mine
     for caller in (other.owner, other.agent):
         assert await log(caller) == []
         assert await log(caller, f"&agent_id={tenant.agent_id}") == []

@@ -20,6 +20,7 @@ from domain.budgets.economics import EntryStatus, TransactionType
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from repositories.budgets import economics
+from repositories.credits.spend import Holder
 
 router = Resource(tags=["economics"])
 
@@ -58,7 +59,8 @@ async def list_economics_log(
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
     wanted = asked.wanted(org_id, without=("project", "transaction_type"))
-    holder = reader(actor, key)
+    # As for purchase orders, a key of an agent that reads the organization's money reads no other agent's entries.
+    holder = reader(actor, key) if actor.agent_id is None else Holder(key, actor.principal)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
