@@ -1,10 +1,14 @@
-"""Lists as CSV (RFC 4180), streamed page by page, with cells that no spreadsheet takes for a formula."""
+"""Lists as CSV (RFC 4180), streamed page by page, with cells that no spreadsheet takes for a formula.
+
+Also as JSON Lines (https://jsonlines.org), where a list has them.
+"""
 
 import csv
 import io
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +19,10 @@ from api.fields import ResponseModel
 
 #: What an operation that also answers with CSV adds to its responses in the OpenAPI document.
 CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+#: The same of an operation that answers with JSON Lines too.
+FILES: Responses = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/jsonl": {"schema": {"type": "string"}}}}
+}
 #: How many rows of a list are read in one transaction.
 EXPORT_PAGE = 1_000
 
@@ -25,6 +33,11 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 def wants_csv(request: Request) -> bool:
     """Return whether the client asks for CSV instead of JSON."""
     return "text/csv" in request.headers.get("accept", "")
+
+
+def wants_lines(request: Request) -> bool:
+    """Return whether the client asks for JSON Lines."""
+    return "application/jsonl" in request.headers.get("accept", "")
 
 
 def safe_cell(text: str) -> str:
@@ -66,9 +79,30 @@ def download(rows: Sequence[Sequence[str]], name: str) -> Response:
     return Response(as_lines(rows), media_type="text/csv; charset=utf-8", headers=_attached(name))
 
 
+def csv_lines(columns: Sequence[str], cells: Callable[[Any], Sequence[str]]) -> "Lines":
+    """Return a file of CSV: its columns, and the cells of one item, one for each column."""
+    return Lines("csv", "text/csv; charset=utf-8", as_lines([columns]), lambda items: as_lines([*map(cells, items)]))
+
+
+def _objects(items: Sequence[ResponseModel]) -> bytes:
+    return b"".join(item.model_dump_json(by_alias=True).encode() + b"\n" for item in items)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How a list is written into a file: its first line, and those of a page."""
+
+    suffix: str
+    media_type: str
+    head: bytes
+    of: Callable[[Sequence[Any]], bytes]
+
+
+JSON_LINES = Lines("jsonl", "application/jsonl", b"", _objects)
+
+
 async def stream(
-    columns: Sequence[str],
-    cells: Callable[[Any], Sequence[str]],
+    written: Lines,
     read: Callable[[Any], Awaitable[tuple[Sequence[Any], Any]]],
     after: Any,
     name: str,
@@ -77,27 +111,27 @@ async def stream(
     """Answer with every page of a list from a position on, each read in a transaction of its own.
 
     Args:
-        columns: of the file.
-        cells: of one item, one for each column.
+        written: how.
         read: returns the items after a position, and the position after which the next page begins; None at the end.
         after: the first position; None for the beginning.
-        name: of the file.
+        name: of the file, without its suffix.
         check: raises before a page once the caller may read no more; the file then breaks off.
     """
     items, following = await read(after)  # What is refused is refused before the answer begins.
 
     async def lines() -> AsyncIterator[bytes]:
         nonlocal items, following
-        yield as_lines([columns])
+        yield written.head
         while True:
             if items:
-                yield as_lines([cells(item) for item in items])
+                yield written.of(items)
             if following is None:
                 return
             await check()
             items, following = await read(following)
 
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=_attached(name))
+    headers = _attached(f"{name}.{written.suffix}")
+    return StreamingResponse(lines(), media_type=written.media_type, headers=headers)
 
 
 def _attached(name: str) -> dict[str, str]:

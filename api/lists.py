@@ -1,8 +1,8 @@
 """Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
 
 A list names its filters (`ListOf`); an endpoint is given what a request asks of it (`Asked`), reads one page at a time,
-and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file. A cursor holds the list, the ids
-in its path and the filters that it was made for, and is refused with any others.
+and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines too.
+A cursor holds the list, the ids in its path and the filters that it was made for, and is refused with any others.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import check_key
-from api.csv_files import EXPORT_PAGE, cell, columns_of, stream, wants_csv
+from api.csv_files import EXPORT_PAGE, JSON_LINES, Lines, cell, columns_of, csv_lines, stream, wants_csv, wants_lines
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
 from api.metadata import WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
@@ -97,7 +97,8 @@ class Asked:
     given: Mapping[str, Any]
     limit: int
     after: Position | None
-    as_csv: bool
+    #: The file that it is written into instead of a page; None for a page.
+    file: Lines | None
     written: Written
     #: What a cursor of this list is good for.
     scope: str
@@ -160,19 +161,18 @@ class Asked:
     async def answer(
         self, read: Read, *, within: Callable[[list[Any], str | None], ResponseModel] | None = None
     ) -> Response:
-        """Answer with a page as JSON, or with all pages from the cursor on as CSV.
+        """Answer with a page as JSON, or with all pages from the cursor on as a file.
 
         Args:
             read: returns a page.
             within: makes the answer of the items and the next cursor, where it has more than these.
         """
-        if self.as_csv:
+        if self.file is not None:
 
             async def following(after: After) -> Items:
                 return await read(after, EXPORT_PAGE)
 
-            name = f"{self.of.name}.csv"
-            return await stream(self.of.columns, self.of.cells, following, self.after, name, self.check)
+            return await stream(self.file, following, self.after, self.of.name, self.check)
         items, position = await read(self.after, self.limit)
         following_cursor = None if position is None else self.of.write_cursor(position, self.scope)
         made = (within or self.of.made)(list(items), following_cursor)
@@ -191,6 +191,7 @@ class ListOf:
         status: type[StrEnum] | None = None,
         currency: str | None = None,
         has_metadata: bool = False,
+        has_json_lines: bool = False,
         lines: "tuple[Sequence[str], Callable[[Any], list[str]]] | None" = None,
         **own: Any,
     ) -> None:
@@ -205,6 +206,7 @@ class ListOf:
             status: the states that it is filtered by.
             currency: what all its amounts are in, where there is only one.
             has_metadata: whether it is filtered by external ids and metadata.
+            has_json_lines: whether it is answered as JSON Lines too.
             lines: the columns of its file and the cells of an item, where they are not the fields of the schema.
             own: the annotated types of parameters that it alone has; None is their default, and False that of a bool.
                 What may not be None is required.
@@ -213,7 +215,7 @@ class ListOf:
         self.page = Page[view]  # type: ignore[valid-type]
         self.columns: Sequence[str] = columns_of(view) if lines is None else lines[0]
         self._cells: Callable[[Any], list[str]] | None = None if lines is None else lines[1]
-        self.order, self._has_metadata = tuple(order), has_metadata
+        self.order, self._has_metadata, self._has_json_lines = tuple(order), has_metadata, has_json_lines
         self._filters = {name: _SHARED[name] for name in filters}
         if status is not None:
             self._filters["status"] = several(status, "Only in this state.")
@@ -229,6 +231,11 @@ class ListOf:
             return self._cells(item)
         values = item.model_dump(mode="json", by_alias=True)
         return [cell(values[name]) for name in self.columns]
+
+    def _file(self, request: Request) -> Lines | None:
+        if self._has_json_lines and wants_lines(request):
+            return JSON_LINES
+        return csv_lines(self.columns, self.cells) if wants_csv(request) else None
 
     @property
     def asked(self) -> Any:
@@ -255,7 +262,7 @@ class ListOf:
             _check(given, self.currency)
             scope = self._scope(given, written, request.path_params)
             after = None if cursor is None else self._read_cursor(cursor, scope)
-            return Asked(self, given, limit, after, wants_csv(request), written, scope, partial(check_key, request))
+            return Asked(self, given, limit, after, self._file(request), written, scope, partial(check_key, request))
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [

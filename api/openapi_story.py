@@ -141,6 +141,13 @@ SCHEMAS: dict[str, Json] = {
         **{"taken": _money("490.00"), "owed": _money("10.00"), "evidence_submitted_at": None},
         **{"offered_evidence": None, "evidence_offered_at": None},
     },
+    "EconomicEntryView": {
+        **{"timestamp": "2025-01-18T10:30:00Z", "agent_external_id": "worker-vm-1", "project": "game-dev-001"},
+        **{"transaction_type": "purchase_attempt", "item": "GitHub Copilot subscription", "object_id": f"por_{SUFFIX}"},
+        **{"amount": {"value": "10.00", "currency": "USD"}, "payment_method": "card_primary"},
+        **{"status": "declined_over_budget", "alternative_action": "found_free_codeium_alternative"},
+        "budget_remaining": {"daily": "5.00", "project": "245.00"},
+    },
     "TopUpView": {"credits": "500.00", "charge": _money("50.00", "USD"), "status": "requires_action", "package": None},
     "CheckoutView": {"credits": "500.00", "charge": _money("50.00", "USD"), "status": "created"},
     "PackageView": {"credits": "500.00", "price": _money("50.00", "USD"), "price_per_credit": _money("0.10", "USD")},

@@ -37,6 +37,7 @@ IDS = {
     **{
         "invitation": "key",
         "fact": "tr",
+        "economicentry": "ent",
         "factobject": "esc",
         "waiver": "tr",
         "stuckrun": "esc",

@@ -83,6 +83,7 @@ TENANT: Groups = (
             Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u"),
+            Entry("Agent log", "/economics", "list"),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card"),

@@ -8,6 +8,7 @@ from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.budget.routes import ROUTES as BUDGET
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
+from console.economics.routes import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
 from console.feedback.routes import ROUTES as FEEDBACK
@@ -90,6 +91,7 @@ _ALL = (
     *PAYMENT_POLICY,
     *TOPUP,
     *TRANSACTION,
+    *ECONOMICS,
     *USAGE,
     *WEBHOOK_ENDPOINT,
     *WORK,

@@ -11,6 +11,7 @@ from domain.billing.invoice.collection import CollectionStatus
 from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.books.reconciliation import MatchStatus
+from domain.budgets.economics import EntryStatus
 from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
 from domain.common.approval import ApprovalStatus
 from domain.common.mail import MailStatus
@@ -297,6 +298,28 @@ _BILLED: Mapping[str, Status] = {
     BilledStatus.VOID: _idle("Void", "It is not billed."),
 }
 
+_ENTRY: Mapping[str, Status] = {
+    EntryStatus.APPROVED: _good("Approved", "The purchase may be made."),
+    EntryStatus.NEEDS_ALTERNATIVES: _warn("Needs alternatives", "The policy asks for free alternatives first."),
+    EntryStatus.NEEDS_APPROVAL: _busy("Needs approval", "A person has to approve the purchase."),
+    EntryStatus.DECLINED_POLICY: _bad("Declined by policy", "The policy does not allow it."),
+    EntryStatus.DECLINED_OVER_BUDGET: _bad("Over budget", "A budget or a limit does not have enough left."),
+    EntryStatus.DECLINED_FROZEN: _bad("Frozen", "A budget or a limit above the agent is frozen."),
+    EntryStatus.DECLINED_RATE: _bad("No exchange rate", "The limit is in a currency without a recent exchange rate."),
+    EntryStatus.DECLINED_CREDITS: _bad("Not enough credits", "The organization did not have enough credits."),
+    EntryStatus.BEGUN: _busy("Begun", "The agent is about to pay. The result is not reported yet."),
+    EntryStatus.SUCCEEDED: _good("Succeeded", "It was done."),
+    EntryStatus.FORCED: _warn("Beyond the budget", "It was charged although no budget had enough left."),
+    EntryStatus.DECLINED: _bad("Declined", "The payment was declined."),
+    EntryStatus.UNKNOWN: _warn("Unknown", "Nobody knows yet whether the payment went through."),
+    EntryStatus.REFUNDED: _idle("Refunded", "The amount came back."),
+    EntryStatus.REVERSED: _idle("Reversed", "The payout was taken back."),
+    EntryStatus.PURCHASED: _good("Purchased", "The purchase was made."),
+    EntryStatus.ABANDONED: _idle("Abandoned", "The agent did not buy it."),
+    EntryStatus.EXPIRED: _idle("Expired", "The time to buy it ended."),
+    EntryStatus.CANCELLED: _idle("Cancelled", "It does not renew any more."),
+}
+
 _DELIVERY: Mapping[str, Status] = {
     DeliveryStatus.PENDING: _busy("Pending", "It is about to be sent or retried."),
     DeliveryStatus.DELIVERED: _good("Delivered", "The receiver accepted it."),
@@ -454,6 +477,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "spend": _SPEND,
     "step": _STEP,
     "subscription": _SUBSCRIPTION,
+    "entry": _ENTRY,
     "usage": _BILLED,
 }
 

@@ -30,6 +30,7 @@ from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
+from api.v1.economics.endpoints import router as economics
 from api.v1.escrows.actions import router as escrow_actions
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.escrows.opening import router as escrow_opening
@@ -132,6 +133,7 @@ ROUTERS: tuple[Resource, ...] = (
     referrals,
     departments,
     spend_controls,
+    economics,
     payment_policies,
     free_options,
     purchase_methods,

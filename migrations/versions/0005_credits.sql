@@ -343,6 +343,9 @@ CREATE TABLE ledger.refusals (
     CONSTRAINT uq_refusals_idempotency_key UNIQUE (idempotency_key)
 );
 CREATE INDEX ix_refusals_org_id ON ledger.refusals (org_id, control_id, id);
+-- For the log of economic events, where purchase orders have entries of their own.
+CREATE INDEX ix_refusals_of_agents ON ledger.refusals (org_id, id)
+    WHERE agent_id IS NOT NULL AND idempotency_key NOT LIKE 'purchase:%';
 SELECT pg_temp.row_security('ledger.refusals');
 CREATE POLICY tenant ON ledger.refusals FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.refusals

@@ -16,13 +16,12 @@ CREATE TABLE purchase_entries (
     alternative_action text,
     budget_remaining jsonb NOT NULL,
     at timestamptz NOT NULL,
-    CONSTRAINT pk_purchase_entries PRIMARY KEY (id),
+    CONSTRAINT pk_purchase_entries PRIMARY KEY (org_id, id),
     CONSTRAINT ck_purchase_entries_amount CHECK (amount_minor >= 0),
     CONSTRAINT fk_purchase_entries_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents,
     CONSTRAINT fk_purchase_entries_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
 );
 CREATE INDEX ix_purchase_entries_order_id ON purchase_entries (order_id, id);
-CREATE INDEX ix_purchase_entries_org_id ON purchase_entries (org_id, id);
 CREATE INDEX ix_purchase_entries_org_id_agent_id ON purchase_entries (org_id, agent_id, id);
 SELECT pg_temp.row_security('purchase_entries');
 SELECT pg_temp.tenant_reads_own('purchase_entries');

@@ -28,12 +28,12 @@ class PurchaseEntryRow(Base):
     __table_args__ = (
         CheckConstraint("amount_minor >= 0", name="amount"),
         Index("ix_purchase_entries_order_id", "order_id", "id"),
-        Index("ix_purchase_entries_org_id", "org_id", "id"),
         Index("ix_purchase_entries_org_id_agent_id", "org_id", "agent_id", "id"),
     )
 
+    # Its key begins with the organization: PostgreSQL would read one of `id` alone through all organizations.
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True, server_default=func.uuidv7())
-    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     order_id: Mapped[str]
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     project_id: Mapped[str | None]

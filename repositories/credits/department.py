@@ -9,7 +9,7 @@ from domain.common.ids import is_id
 from domain.credits.spend.scope import Attribution, Known, Named, SpendingKey
 from models.billing.project import Project
 from models.credits.department import Department
-from models.credits.spend import Spend
+from models.credits.spend import Spend, SpendRefusal
 from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey
 from models.usage.usage import UsageEventRow
@@ -66,7 +66,7 @@ def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str
 
 
 def within(
-    row: type[Spend] | type[UsageEventRow], org_id: str | None, attribution: Attribution
+    row: type[Spend] | type[SpendRefusal] | type[UsageEventRow], org_id: str | None, attribution: Attribution
 ) -> list[ColumnElement[bool]]:
     """Return the conditions that a row is of a department, with its parts, and of a project; none without either."""
     found = list[ColumnElement[bool]]()

@@ -287,11 +287,13 @@ def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list
     return [
         *_LIST.judged(wanted, frozenset(), row),
         *(() if states is None else (states(row),)),
-        *(() if holder is None else _own(holder, wanted.org_id, row)),
+        *(() if holder is None else own_conditions(holder, wanted.org_id, row)),
     ]
 
 
-def _own(holder: Holder, org_id: str | None, row: type[Spend]) -> list[ColumnElement[bool]]:
+def own_conditions(
+    holder: Holder, org_id: str | None, row: type[Spend] | type[SpendRefusal]
+) -> list[ColumnElement[bool]]:
     """Write `domain.credits.spend.scope.is_own` as conditions; none where all are the key's own."""
     key, attribution = holder.key, holder.key.attribution
     if key.agent_id is not None:

@@ -40,7 +40,8 @@ class Fact:
     Attributes:
         cause: None where it was for nothing that the organization may read.
         principal: the organization's own that caused it; None for others, a provider or a deadline.
-        agent_id: the agent that spent.
+        agent_id: the agent that spent or funded.
+        project_id: what it was spent on.
         agents: the names of its agents that the session may read, by their ids.
     """
 
@@ -52,8 +53,14 @@ class Fact:
     cause: Cause | None
     principal: str | None
     agent_id: str | None
+    project_id: str | None
     changes: tuple[Change, ...]
     agents: Mapping[str, str]
+
+    @property
+    def whose(self) -> str | None:
+        """The agent that it is about: that spent or, where none did, that is paid."""
+        return self.agent_id or (None if self.cause is None else self.cause.payee_agent_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,21 @@ _CLAUSES = {
     " AND f.asset = :currency)",
     "nouns": f"(CASE WHEN s.action = '{PURCHASE}' THEN 'marketplace' ELSE split_part(t.kind, '.', 1) END"
     " = ANY(CAST(:nouns AS text[]))) = :is_named",
+    "kinds": "t.kind = ANY(CAST(:kinds AS text[]))",
+    "project_id": "coalesce(s.project_id, f.project_id) = :project_id",
+    # The same as `Fact.whose`.
+    "agent_id": """coalesce(
+        s.agent_id, f.agent_id, m.agent_id,
+        (SELECT p.agent_id FROM marketplace_purchases p WHERE p.org_id = :org_id AND p.spend_id = s.id),
+        (SELECT x.agent_id FROM escrows x WHERE x.id = t.reference),
+        (SELECT min(split_part(a.path, '/', 2)) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+         WHERE e.org_id = :org_id AND e.transfer_id = t.id AND a.path LIKE 'agent/%' AND t.kind NOT LIKE 'payout.%')
+    ) = :agent_id""",
+    # `domain.credits.spend.scope.is_own` of a key that is no agent's.
+    "own": """(coalesce(s.principal, f.principal) = :own OR (
+        (CAST(:departments AS text[]) IS NULL OR coalesce(s.department_id, f.department_id) = ANY(:departments))
+        AND (CAST(:own_project AS text) IS NULL OR coalesce(s.project_id, f.project_id) = :own_project)
+    ))""",
 }
 #: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
 _NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
@@ -88,8 +110,9 @@ WITH RECURSIVE looked AS (
     ) n
     WHERE l.place < :window
 ), chosen AS MATERIALIZED (
-    SELECT l.place, t.*, s.id AS spend_id, s.expires_at IS NOT NULL AS is_reservation, s.action, s.agent_id,
-        s.principal, s.metadata ->> 'payee_agent_id' AS payee_agent_id, s.metadata ->> 'meter' AS meter
+    SELECT l.place, t.*, s.id AS spend_id, s.expires_at IS NOT NULL AS is_reservation, s.action,
+        coalesce(s.agent_id, f.agent_id) AS agent_id, coalesce(s.project_id, f.project_id) AS project_id,
+        s.principal, m.agent_id AS payee_agent_id, m.meter
     FROM looked l
     CROSS JOIN LATERAL (
         SELECT t.id, t.kind, t.reference, t.effective_at, t.recorded_at, t.idempotency_key FROM ledger.transfers t
@@ -98,12 +121,23 @@ WITH RECURSIVE looked AS (
     LEFT JOIN LATERAL (
         SELECT u.* FROM ledger.spends u
         WHERE u.org_id = :org_id AND u.id = CASE
+            WHEN t.kind = 'marketplace.refunded' THEN
+                (SELECT p.spend_id FROM marketplace_purchases p WHERE p.org_id = :org_id AND p.id = t.reference)
             WHEN t.kind NOT IN ('use', 'use_refund') THEN NULL
             WHEN t.reference IS NOT NULL THEN CAST(t.reference AS uuid)
             ELSE (SELECT k.id FROM ledger.spends k WHERE k.idempotency_key = t.idempotency_key)
         END
         LIMIT 1
     ) s ON true
+    -- What the spend's metadata says of this is its client's.
+    LEFT JOIN LATERAL (
+        SELECT u.agent_id, u.meter FROM marketplace_uses u WHERE u.org_id = :org_id AND u.spend_id = s.id LIMIT 1
+    ) m ON true
+    LEFT JOIN LATERAL (
+        SELECT c.* FROM ledger.escrow_counts c
+        WHERE t.kind LIKE 'escrow.%' AND c.escrow_id = t.reference AND c.org_id = :org_id
+        LIMIT 1
+    ) f ON true
     WHERE {filters} AND EXISTS (
         SELECT FROM ledger.entries e
         JOIN ledger.accounts a ON a.id = e.account_id
@@ -154,15 +188,24 @@ _ACTORS = text("""
     SELECT transfer_id, actor FROM payout_events WHERE payout_id = ANY(:ids) AND transfer_id = ANY(:transfers)
     """)
 
+_ALL: Mapping[str, Any] = {}
 _AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: tuple[UUID] | None, limit: int) -> FactPage:
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    after: tuple[UUID] | None,
+    limit: int,
+    narrowed: Mapping[str, Any] = _ALL,
+) -> FactPage:
     """List up to `limit` facts of an organization; times are business time.
 
-    A page with a filter may hold few or none although there are more.
+    A page with a filter may hold few or none although there are more. `narrowed` has further filters, by the names of
+    their values in the statement.
     """
-    values = _values(wanted)
+    values = _values(wanted) | dict(narrowed)
     filters = [clause for name, clause in _CLAUSES.items() if name in values]
     values |= {"org_id": wanted.org_id, "limit": limit + 1, "window": LOOKED_AT if filters else 2 * limit + 1}
     if after is not None:
@@ -228,6 +271,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         # A refund of a use is the platform's, and nobody's of the organization.
         principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
         agent_id=row["agent_id"],
+        project_id=row["project_id"],
         changes=changes((path, asset, int(amount)) for path, asset, amount in row["entries"]),
         agents={},
     )

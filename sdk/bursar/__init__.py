@@ -9,6 +9,7 @@ from bursar._async._base import AsyncList, AsyncPage
 from bursar._async.agent import AsyncAgent
 from bursar._async.client import AsyncBursar
 from bursar._async.holds import AsyncHold
+from bursar._async.purchases import AsyncPurchase
 from bursar._context import context
 from bursar._errors import (
     AmbientKeyError,
@@ -32,6 +33,7 @@ from bursar._errors import (
     PaymentRequired,
     PermissionDenied,
     PreconditionFailed,
+    PurchaseNotApproved,
     RateLimited,
     ServerError,
     SignatureError,
@@ -46,6 +48,7 @@ from bursar._sync._base import List, Page
 from bursar._sync.agent import Agent
 from bursar._sync.client import Bursar
 from bursar._sync.holds import Hold
+from bursar._sync.purchases import Purchase
 from bursar._wallet import Wallet
 from bursar._wire import OMITTED, AmountLike, ResponseInfo, response_info
 
@@ -60,6 +63,7 @@ __all__ = [
     "AsyncHold",
     "AsyncList",
     "AsyncPage",
+    "AsyncPurchase",
     "AuthenticationError",
     "Bursar",
     "BursarError",
@@ -84,6 +88,8 @@ __all__ = [
     "PaymentRequired",
     "PermissionDenied",
     "PreconditionFailed",
+    "Purchase",
+    "PurchaseNotApproved",
     "RateLimited",
     "ResponseInfo",
     "ServerError",

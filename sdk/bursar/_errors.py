@@ -5,10 +5,13 @@ BursarError
 ├── InWorkflow                a method was called in workflow code
 ├── AmbientKeyError           a key cannot be made of where the call stands
 ├── ConnectionFailed          no answer came, and nothing took effect
-├── UnexpectedAnswer          the response is not one of this API ├── OutcomeUnknown            it may have taken effect
-or not ├── HoldExceeded              more was used than is held ├── HoldTaken                 another run of the same
-code has the hold, or captured it ├── SignatureError            a webhook that is not from the API └── APIError
-the API refused; by its code, else by its status
+├── UnexpectedAnswer          the response is not one of this API
+├── OutcomeUnknown            it may have taken effect or not
+├── HoldExceeded              more was used than is held
+├── HoldTaken                 another run of the same code has the hold, or captured it
+├── PurchaseNotApproved       a purchase may not be made, or not yet
+├── SignatureError            a webhook that is not from the API
+└── APIError                  the API refused; by its code, else by its status
     ├── InvalidRequest        400, 405, 413, 415, 422
     │   ├── IdempotencyConflict
     │   └── IdempotencyMissing
@@ -119,6 +122,37 @@ class HoldTaken(BursarError):
         super().__init__(running if status == "reserved" else charged)
         self.status = status
         self.expires_at = expires_at
+
+
+class PurchaseNotApproved(BursarError):
+    """A purchase may not be made, or not yet. Nothing is held, unless it waits for a person.
+
+    Attributes:
+        order_id: of the purchase order, to abandon it, or to read whether a person has approved it.
+        status: `needs_approval`, `needs_alternatives`, `declined_over_budget`, `declined_policy`, or how it ended.
+        sentence: why, for people and agents.
+        remaining: what is left in the window that decided, in `currency`; None if no budget did.
+        resets_at: when there is more; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        order_id: str,
+        status: str,
+        sentence: str,
+        *,
+        remaining: Decimal | None,
+        currency: str | None,
+        resets_at: datetime | None,
+    ) -> None:
+        """Keep the decision."""
+        super().__init__(f"Purchase order {order_id} is {status}: {sentence}")
+        self.order_id = order_id
+        self.status = status
+        self.sentence = sentence
+        self.remaining = remaining
+        self.currency = currency
+        self.resets_at = resets_at
 
 
 class SignatureError(BursarError):

@@ -239,6 +239,28 @@ TaskKind: TypeAlias = (
 )
 Term: TypeAlias = Literal["month", "quarter", "year"] | str
 TimedExits: TypeAlias = Literal["continue", "pause"] | str
+TransactionType: TypeAlias = (
+    Literal[
+        "purchase_request",
+        "purchase_decision",
+        "purchase_approval",
+        "purchase_attempt",
+        "purchase_refund",
+        "purchase_abandoned",
+        "purchase_renewal",
+        "purchase_ended",
+        "use",
+        "use_refund",
+        "escrow_funding",
+        "escrow_refund",
+        "escrow_payment",
+        "sale",
+        "sale_refund",
+        "payout",
+        "payout_reversal",
+    ]
+    | str
+)
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
@@ -1729,6 +1751,33 @@ class EarningsView(Model):
     paid: EarnedView = NOT_SENT
 
 
+class EconomicEntryPage(Model):
+    """EconomicEntryPage."""
+
+    data: list[EconomicEntryView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class EconomicEntryView(Model):
+    """One entry of the log: what an agent bought, used, earned or was refused, and what it did instead."""
+
+    id: str
+    timestamp: datetime = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    agent_name: str | None = NOT_SENT
+    agent_external_id: str | None = NOT_SENT
+    project: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    transaction_type: TransactionType = NOT_SENT
+    object_id: str | None = NOT_SENT
+    item: str = NOT_SENT
+    amount: EntryAmountView = NOT_SENT
+    payment_method: str | None = NOT_SENT
+    status: str = NOT_SENT
+    alternative_action: str | None = NOT_SENT
+    budget_remaining: BudgetRemainingView = NOT_SENT
+
+
 class EmergencyView(Model):
     """An emergency that was declared and has not ended."""
 
@@ -1768,6 +1817,13 @@ class EntitlementView(Model):
     included: bool = NOT_SENT
     limit: int | None = NOT_SENT
     used: int | None = NOT_SENT
+
+
+class EntryAmountView(Model):
+    """An amount, never negative: the type of the entry says which way it went."""
+
+    value: Amount = NOT_SENT
+    currency: str = NOT_SENT
 
 
 class EntryView(Model):

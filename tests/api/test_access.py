@@ -408,6 +408,7 @@ OWN_DATA = {
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *(
             "/billing/activity",
+            "/economics/log",
             "/billing/transactions",
             "/credits/transactions",
             "/credits/usage",
@@ -786,7 +787,7 @@ async def test_agent_is_refused_what_only_read_billing_reads(
 READ_BY_AGENTS = {
     *("/agents", "/agents/{agent_id}", "/organizations", "/organizations/{organization_id}", "/me", "/sessions"),
     *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits", "/series"),
-    *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings"),
+    *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings", "/economics/log"),
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),

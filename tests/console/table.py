@@ -233,6 +233,8 @@ PAGES = (
     Page("/console/{org}/usage/log?model=gpt-4o&from=2026-01-01", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/uses", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/uses?action=generate_content&status=charged", (*TENANTS, *READERS)),
+    Page("/console/{org}/economics", (*TENANTS, *READERS)),
+    Page("/console/{org}/economics?transaction_type=use&status=succeeded&from=2026-01-01", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/{use}", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases?status=purchased&q=x", (*TENANTS, *READERS)),

@@ -29,6 +29,7 @@ NOUNS = {
     "delivery": "DeliveryStatus",
     "earnings": "PayableState",
     "endpoint": "EndpointStatus",
+    "entry": "EntryStatus",
     "escrow": "EscrowStatus",
     "fulfilment": "Fulfilment",
     "invoice": "InvoiceStatus",

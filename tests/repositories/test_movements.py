@@ -1,4 +1,7 @@
-"""What a page of movements or of activity costs: it ends with its page, or where it has looked at as much as it may."""
+"""What a page of movements, of activity or of the log of economic events costs.
+
+It ends with its page, or where it has looked at as much as it may.
+"""
 
 import functools
 from collections.abc import AsyncIterator
@@ -10,6 +13,7 @@ import pytest
 from dev.stack.postgres import Postgres
 from repositories.books import movement
 from repositories.books.movement import Position
+from repositories.budgets import economics
 from repositories.common.listing import Wanted
 from repositories.payouts import activity
 from runtime.database import Database
@@ -39,6 +43,27 @@ INSERT INTO ledger.entries
 SELECT CASE WHEN rare THEN 512 ELSE 256 END, i, 1, i, now(), id, 0, 'CREDIT', CASE WHEN rare THEN 'org_rare' ELSE
     'org_busy' END FROM made
 UNION ALL SELECT 768, i, -1, -i, now(), id, 0, 'CREDIT', NULL FROM made
+"""
+#: Beside each transfer, two of three without an agent: a refused use and an entry of a purchase order.
+FILL_LOG = """
+WITH made AS (
+    SELECT i, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid AS id FROM generate_series({first}, {last}) i
+), refused AS (
+    INSERT INTO ledger.refusals (id, org_id, idempotency_key, request_hash, reason, amount, available, action, at,
+        agent_id)
+    SELECT id, 'org_busy', 'k' || i, '', 'limit', 1, 0, 'call', now(), CASE WHEN i % 3 = 0 THEN 'agt_busy' END FROM made
+)
+INSERT INTO purchase_entries (id, org_id, order_id, agent_id, transaction_type, item, amount_minor, currency, status,
+    budget_remaining, at)
+SELECT id, 'org_busy', 'order', CASE WHEN i = 1 THEN 'agt_rare' ELSE 'agt_busy' END, 'purchase_attempt', 'tool', 1,
+    'USD', CASE WHEN i = 1 THEN 'unknown' ELSE 'succeeded' END, '{{}}', now() FROM made
+"""
+ORGANIZATION = """
+WITH made AS (
+    INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_busy', 'B', 'x', 'b') RETURNING id
+)
+INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)
+SELECT 'agt_' || n, id, n, 'private', 'free', 'x', n FROM made, unnest(ARRAY['busy', 'rare']) n
 """
 MIDDLE: Position = (UUID("00000000-0000-7000-8000-000000006500"), ACCOUNTS[BUSY], 6500)
 
@@ -70,6 +95,18 @@ FACTS = [
     (Wanted(org_id=BUSY, equal={"currency": "USD"}), MIDDLE),
     (Wanted(org_id=BUSY, until=NOW), None),
 ]
+#: The same for pages of the log: what is wanted, of which types.
+LOGS: list[tuple[Wanted, tuple[str, ...]]] = [
+    (Wanted(org_id=BUSY), ()),
+    (Wanted(org_id=BUSY, equal={"agent_id": "agt_rare"}), ()),
+    (Wanted(org_id=BUSY, equal={"agent_id": "agt_rare"}), ("purchase_attempt",)),
+    (Wanted(org_id=BUSY, equal={"agent_id": "agt_none"}), ()),
+    (Wanted(org_id=BUSY, statuses=("unknown",)), ()),
+    (Wanted(org_id=BUSY, statuses=("declined_credits",)), ()),
+    (Wanted(org_id=BUSY), ("payout",)),
+    (Wanted(org_id=BUSY, until=NOW), ()),
+    (Wanted(org_id=NOBODY), ()),
+]
 
 
 def name_of(who: str | None, wanted: Wanted, after: Position | None) -> str:
@@ -81,25 +118,42 @@ def fact_of(wanted: Wanted, after: Position | None) -> str:
     return f"facts of {name_of(wanted.org_id, wanted, after)}"
 
 
+def log_of(wanted: Wanted, types: tuple[str, ...], after: Position | None) -> str:
+    return f"log {types} of {name_of(wanted.org_id, wanted, after)}"
+
+
 async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
     await owner.execute(FILL.format(first=first, last=last))
+    await owner.execute(FILL_LOG.format(first=first, last=last))
     await owner.execute("ANALYZE")
 
 
 async def measured(database: Database) -> dict[str, int]:
-    return {
-        name_of(who, wanted, after): await blocks_read(
-            database, who, functools.partial(movement.page, wanted=wanted, after=after, limit=LIMIT)
-        )
-        for who, wanted, after in CASES
-    } | {
-        fact_of(wanted, after): await blocks_read(
-            database,
-            wanted.org_id,
-            functools.partial(activity.page, wanted=wanted, after=after and after[:1], limit=LIMIT),
-        )
-        for wanted, after in FACTS
-    }
+    return (
+        {
+            name_of(who, wanted, after): await blocks_read(
+                database, who, functools.partial(movement.page, wanted=wanted, after=after, limit=LIMIT)
+            )
+            for who, wanted, after in CASES
+        }
+        | {
+            fact_of(wanted, after): await blocks_read(
+                database,
+                wanted.org_id,
+                functools.partial(activity.page, wanted=wanted, after=after and after[:1], limit=LIMIT),
+            )
+            for wanted, after in FACTS
+        }
+        | {
+            log_of(wanted, types, after): await blocks_read(
+                database,
+                wanted.org_id,
+                functools.partial(economics.page, wanted=wanted, types=types, after=after and after[:1], limit=LIMIT),
+            )
+            for wanted, types in LOGS
+            for after in (None, MIDDLE)
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +171,7 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
                     path,
                     org_id,
                 )
+            await owner.execute(ORGANIZATION)
             await fill(owner, 1, SMALL)
             small = await measured(database)
             await fill(owner, SMALL + 1, LARGE)
@@ -127,7 +182,14 @@ async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
         yield {name: (small[name], large[name]) for name in small}
 
 
-@for_each("name", [*(name_of(*case) for case in CASES), *(fact_of(*case) for case in FACTS)])
+@for_each(
+    "name",
+    [
+        *(name_of(*case) for case in CASES),
+        *(fact_of(*case) for case in FACTS),
+        *(log_of(*case, after) for case in LOGS for after in (None, MIDDLE)),
+    ],
+)
 def test_page_of_movements_ends(name: str, costs: dict[str, tuple[int, int]]) -> None:
     small, large = costs[name]
     # Look-ups of each row go one block deeper.

@@ -55,6 +55,7 @@ def new_world(
     operator: Caller,  # noqa: F811
     database: Database,  # noqa: F811
     new_tenant: Any,  # noqa: F811
+    issue_key: Any,  # noqa: F811
     database_urls: DatabaseUrls,
 ) -> Callable[..., Awaitable[World]]:
     async def make(kind: str) -> World:
@@ -84,6 +85,7 @@ def new_world(
             await owner.close()
 
         more = {"org_id": tenant.org_id, "tenant": tenant, "operator": operator.token, "expire": expire}
+        more |= {"database": database, "issue_key": issue_key}
         return World("api", wire, tenant.owner.token, booked, more=more)
 
     return make

@@ -391,6 +391,7 @@ NOT_PLAYED = {
     "escrows": set(),
     "grants": set(),
     "payments": {"get_receipt", "list_receipts", "get_tax_receipt", "give_up_refund"},
+    "purchase_orders": set(),
     "projects": {"get_deployment_limits", "purchase_slot"},
     "spend_controls": {"list_versions", "list_counted_spends", "list_refusals"},
     "topups": {"get_quote"},

@@ -133,7 +133,7 @@ async def list_journal(
         line=asked.get("line"),
         asset=asked.get("currency"),
     )
-    if (form := asked.get("format") or (Format.CSV if asked.as_csv else None)) is not None:
+    if (form := asked.get("format") or (None if asked.file is None else Format.CSV)) is not None:
         return await _file(deps, actor, wanted, form)
 
     async def read(after: After, limit: int) -> Items:

@@ -1,12 +1,14 @@
 """The client: the API's resources, holds, and metered functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from bursar import params
 from bursar._async.budgeted import within_budget
 from bursar._async.holds import AsyncHold
 from bursar._async.metered import metered
+from bursar._async.purchases import AsyncPurchase
 from bursar._async.resources import AsyncResources
 from bursar._context import attributed
 from bursar._errors import ConfigurationError
@@ -66,6 +68,72 @@ class AsyncBursar(AsyncResources):
         }
         given = {name: value for name, value in body.items() if value is not OMITTED}
         return AsyncHold(self, given, expires_in=expires_in, report_every=report_every, key=idempotency_key)
+
+    def purchase_order(
+        self,
+        item: str,
+        *,
+        vendor: str,
+        category: str,
+        amount: AmountLike,
+        currency: str,
+        why: str,
+        agent_id: str | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        term: Literal["month", "quarter", "year"] | Omitted = OMITTED,
+        alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
+        pool: Literal["operating", "reserve", "emergency"] | Omitted = OMITTED,
+        on_limit: Literal["refuse", "ask", "reserve"] | Omitted = OMITTED,
+        external_id: str | Omitted = OMITTED,
+        metadata: dict[str, str] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> AsyncPurchase:
+        """Ask whether an agent may buy something outside, and pay it in a block.
+
+        `async with client.purchase_order("Editor", …) as order: await order.attempt(); …; await order.succeeded()`
+
+        Entering the block asks, and raises where the purchase is not approved. When the block is left without a
+        purchase, also by an exception, the order is abandoned. The same key enters the same order again, so after a
+        person has approved it the block runs.
+
+        Args:
+            item: what is bought.
+            vendor: from whom.
+            category: such as `coding`; policies and free options are by category.
+            amount: its price.
+            currency: of the price.
+            why: what it is for.
+            agent_id: who buys; by `bursar.context` when left out, as with the next one.
+            project_id: for which project.
+            term: how often it renews; once when left out.
+            alternatives: what else was looked at.
+            pool: of the budget; `operating` when left out.
+            on_limit: what happens if it does not fit: `refuse` when left out.
+            external_id: your own id of the order.
+            metadata: kept with it.
+            idempotency_key: by where the call stands when left out.
+
+        Raises:
+            PurchaseNotApproved: on entering the block.
+        """
+        body = {
+            "item": item,
+            "vendor": vendor,
+            "category": category,
+            "amount": amount,
+            "currency": currency,
+            "why": why,
+            "agent_id": agent_id,
+            "project_id": project_id,
+            "term": term,
+            "alternatives": alternatives,
+            "pool": pool,
+            "on_limit": on_limit,
+            "external_id": external_id,
+            "metadata": metadata,
+        }
+        given = {name: value for name, value in body.items() if value is not OMITTED}
+        return AsyncPurchase(self, given, key=idempotency_key)
 
     def metered(
         self,

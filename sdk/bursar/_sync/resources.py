@@ -4092,6 +4092,96 @@ class SpendControls:
         )
 
 
+class Economics:
+    """Operations on economics."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list_log(
+        self,
+        *,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        status: Sequence[
+            Literal[
+                "approved",
+                "needs_alternatives",
+                "needs_approval",
+                "declined_policy",
+                "declined_over_budget",
+                "declined_frozen",
+                "declined_rate",
+                "declined_credits",
+                "begun",
+                "succeeded",
+                "forced",
+                "declined",
+                "unknown",
+                "refunded",
+                "reversed",
+                "purchased",
+                "abandoned",
+                "expired",
+                "cancelled",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        project: str | Omitted = OMITTED,
+        transaction_type: Sequence[
+            Literal[
+                "purchase_request",
+                "purchase_decision",
+                "purchase_approval",
+                "purchase_attempt",
+                "purchase_refund",
+                "purchase_abandoned",
+                "purchase_renewal",
+                "purchase_ended",
+                "use",
+                "use_refund",
+                "escrow_funding",
+                "escrow_refund",
+                "escrow_payment",
+                "sale",
+                "sale_refund",
+                "payout",
+                "payout_reversal",
+            ]
+            | str
+        ]
+        | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.EconomicEntryView]:
+        """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
+
+        Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and payouts have one for each transfer by which money comes or leaves, so each amount is in the log once. The key of an agent gets the entries of its agent, and the key of a member those of its department and project.
+
+        A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and with `Accept: application/jsonl` as JSON Lines.
+        """
+        return List(
+            self._caller,
+            models.EconomicEntryView,
+            "economics.list_log",
+            "/api/v1/economics/log",
+            {
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "status": status,
+                "project": project,
+                "transaction_type": transaction_type,
+                "from": from_,
+                "to": to,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
 class PaymentPolicies:
     """Operations on payment policies."""
 
@@ -7827,6 +7917,7 @@ class Resources(Caller):
         self.departments = Departments(self)
         self.api_keys = ApiKeys(self)
         self.spend_controls = SpendControls(self)
+        self.economics = Economics(self)
         self.payment_policies = PaymentPolicies(self)
         self.free_options = FreeOptions(self)
         self.purchase_methods = PurchaseMethods(self)

@@ -23,6 +23,7 @@ from bursar.testing._escrows import Escrows
 from bursar.testing._grants import Grants
 from bursar.testing._payments import Payments
 from bursar.testing._projects import Projects
+from bursar.testing._purchases import Purchases
 from bursar.testing._summary import earnings, summary
 from bursar.testing._wallet import Transfer, Wallet
 
@@ -40,11 +41,12 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     It answers as the API does, with keys that take effect once: what is granted, used, also for many, reserved and
     refunded of credits, spend controls, budgets and what agents read of them, departments, agents and whom they spend
-    for, contracts, escrows and payments with their timelines, actions, lists, files and counts, projects, top-ups,
-    balances, earnings, and the summary. Another operation is refused with 501 `fake.not_played`. Of these resources
-    that is: `set_category` of agents; lots and counts of credits; limits of departments; `earnings.convert`; versions,
-    spends and refusals of spend controls and budgets; emergencies, moved pools and templates of prompts;
-    `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and `give_up_refund`;
+    for, contracts, escrows and payments with their timelines, actions, lists, files and counts, purchase orders,
+    projects, top-ups, balances, earnings, and the summary. Another operation is refused with 501 `fake.not_played`. Of
+    these resources that is: `set_category` of agents; lots and counts of credits; limits of departments;
+    `earnings.convert`; versions, spends and refusals of spend controls and budgets; emergencies, moved pools and
+    templates of prompts; `projects.get_deployment_limits` and `purchase_slot`; receipts of payments and
+    `give_up_refund`;
     `topups.get_quote`; and of `billing` all but the balance and the summary. Of all others it is everything:
     subscriptions, invoices, payouts, the marketplace, webhooks, and what operators do.
 
@@ -54,6 +56,9 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     The organization awards contracts to agents of its own, so it is payer and payee of each escrow, and what is
     released is `own_work` of its earnings. Its keys may also do what a validator and an arbiter do. No deadline acts.
+
+    Purchase orders have no methods, policies and terms, and one budget for each currency, which never resets. They need
+    alternatives, as by the policy of an organization that has stated none, and the grant of another principal.
 
     Payments are by card, at a provider that is played too: it knows some of Stripe's test methods by their names.
     `pm_card_visa`, `pm_card_mastercard` and `pm_card_amex` pay; `pm_card_chargeDeclined`, `pm_card_chargeCustomerFail`
@@ -73,10 +78,12 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         costs: Mapping[str, AmountLike] | None = None,
         *,
         projects: int | None = 1,
+        purchases: Mapping[str, AmountLike] | None = None,
     ) -> None:
         """Begin with so many credits, and what actions cost for each unit; `api_call` costs 1 unless it says.
 
-        `projects` is how many its plan lets it have, and deploy; None is any number.
+        `projects` is how many its plan lets it have, and deploy; None is any number. `purchases` is for how much agents
+        buy outside without a person, by currency.
         """
         self.requests: list[httpx2.Request] = []
         self._wallet = Wallet(amount(credits, "credits"))
@@ -84,6 +91,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         self._credits = Credits(self._wallet, costs or {}, contracts)
         self._escrows = Escrows(self._wallet, contracts)
         payments = Payments(self._wallet, self._escrows)
+        self._purchases = Purchases(contracts, purchases or {})
         self._answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self._faults: deque[Fault] = deque()
         self._expired: set[str] = set()
@@ -95,6 +103,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
                 *contracts.routes,
                 *self._escrows.routes,
                 *payments.routes,
+                *self._purchases.routes,
                 *Projects(projects).routes,
                 *Departments(contracts).routes,
                 *Grants(self._wallet).routes,
@@ -138,6 +147,11 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     def balances(self) -> dict[str, Decimal]:
         """The balances in money, by currency."""
         return {currency: each for currency, each in self._wallet.available.items() if currency != CREDIT}
+
+    @property
+    def purchases(self) -> dict[str, Decimal]:
+        """What agents may still buy outside without a person, by currency. Change it to have more or less."""
+        return self._purchases.budgets
 
     @property
     def costs(self) -> dict[str, Decimal]:

@@ -1,0 +1,1 @@
+"""The log of economic events over HTTP."""

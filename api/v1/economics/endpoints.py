@@ -1,0 +1,78 @@
+"""The log of economic events: everything that the agents of an organization bought, used, earned and were refused."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from starlette.responses import Response
+
+from api.auth import SpendingKeyDep, require
+from api.csv_files import FILES
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Moment, Page, SearchText
+from api.lists import After, Asked, Items, ListOf, several
+from api.routing import Resource
+from api.tenancy import known_organization
+from api.v1.economics.schemas import COLUMNS, EconomicEntryView
+from api.v1.spends.own import reader
+from domain.budgets.economics import EntryStatus, TransactionType
+from domain.common.access import Actor, Permission
+from domain.common.errors import NotFound
+from repositories.budgets import economics
+from repositories.credits.spend import Holder
+
+router = Resource(tags=["economics"])
+
+_LIST = ListOf(
+    "economics-log",
+    EconomicEntryView,
+    *("organization_id", "agent_id"),
+    order=[UUID],
+    status=EntryStatus,
+    has_json_lines=True,
+    lines=(COLUMNS, EconomicEntryView.cells),
+    project=Annotated[SearchText | None, Query(description="Only of the project with this slug.")],
+    transaction_type=several(TransactionType, "Only entries of this type."),
+    since=Annotated[Moment | None, Query(alias="from", description="Only what happened at or after this time.")],
+    until=Annotated[Moment | None, Query(alias="to", description="Only what happened before this time.")],
+)
+
+
+@router.get("/economics/log", response_model=Page[EconomicEntryView], responses=errors(NotFound) | FILES)
+async def list_economics_log(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
+
+    Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and
+    payouts have one for each transfer by which money comes or leaves, so each amount is in the log once. The key of an
+    agent gets the entries of its agent, and the key of a member those of its department and project.
+
+    A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until
+    it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and
+    with `Accept: application/jsonl` as JSON Lines.
+    """
+    org_id = await known_organization(deps, actor, asked.organization_id)
+    wanted = asked.wanted(org_id, without=("project", "transaction_type"))
+    # As for purchase orders, a key of an agent that reads the organization's money reads no other agent's entries.
+    holder = reader(actor, key) if actor.agent_id is None else Holder(key, actor.principal)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            page = await economics.page(
+                session,
+                wanted,
+                types=asked.get("transaction_type") or (),
+                project=asked.get("project"),
+                holder=holder,
+                after=after,
+                limit=limit,
+            )
+        return [EconomicEntryView.of(entry) for entry in page.rows], page.following
+
+    return await asked.answer(read)

@@ -1,0 +1,85 @@
+"""What an entry of the log of economic events looks like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.csv_files import cell
+from api.fields import Exact, ResponseModel
+from api.v1.purchase_orders.schemas import BudgetRemainingView
+from domain.budgets.economics import Entry, TransactionType
+from domain.common.ids import uuid_id
+from domain.common.money import format_amount
+
+#: The columns of a file of CSV.
+COLUMNS = (
+    *("id", "timestamp", "agent_id", "agent_name", "agent_external_id", "project", "project_id", "transaction_type"),
+    *("object_id", "item", "amount", "currency", "payment_method", "status", "alternative_action"),
+    *("budget_remaining_daily", "budget_remaining_project"),
+)
+
+
+class EntryAmountView(ResponseModel):
+    """An amount, never negative: the type of the entry says which way it went."""
+
+    value: Exact
+    currency: str
+
+
+class EconomicEntryView(ResponseModel):
+    """One entry of the log: what an agent bought, used, earned or was refused, and what it did instead."""
+
+    id: str
+    timestamp: datetime
+    agent_id: str | None = Field(
+        description="The agent that spent or, where none did, the one that is paid; null for a payout."
+    )
+    agent_name: str | None
+    agent_external_id: str | None = Field(description="Your own id of the agent.")
+    project: str | None = Field(description="The slug of the project that it was for.")
+    project_id: str | None
+    transaction_type: TransactionType
+    object_id: str | None = Field(
+        description="The purchase order, use, escrow, agent or payout that it is about; of a refused use the spend "
+        "control that refused."
+    )
+    item: str = Field(
+        description="What was bought; of a use its action or meter, of an escrow its title, of a sale the agent."
+    )
+    amount: EntryAmountView
+    payment_method: str | None = Field(description="The name of a declared method, or `credits`.")
+    status: str = Field(description="The result, such as `succeeded`, `declined_over_budget` or `refunded`.")
+    alternative_action: str | None = Field(description="What the agent did instead.")
+    budget_remaining: BudgetRemainingView
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """Show an entry."""
+        return cls(
+            id=uuid_id("ent", entry.place),
+            timestamp=entry.at,
+            agent_id=entry.agent_id,
+            agent_name=entry.agent_name,
+            agent_external_id=entry.agent_external_id,
+            project=entry.project,
+            project_id=entry.project_id,
+            transaction_type=entry.transaction_type,
+            object_id=entry.object_id,
+            item=entry.item,
+            amount=EntryAmountView(value=format_amount(entry.amount_minor, entry.currency), currency=entry.currency),
+            payment_method=entry.payment_method,
+            status=entry.status,
+            alternative_action=entry.alternative_action,
+            budget_remaining=BudgetRemainingView(
+                daily=entry.budget_remaining.get("daily"), project=entry.budget_remaining.get("project")
+            ),
+        )
+
+    def cells(self) -> list[str]:
+        """Return the cells of a line of CSV, in the order of `COLUMNS`."""
+        values = self.model_dump(mode="json")
+        amount, left = values["amount"], values["budget_remaining"]
+        values |= {"amount": amount["value"], "currency": amount["currency"]}
+        values |= {f"budget_remaining_{name}": left[name] for name in left}
+        return [cell(values[name]) for name in COLUMNS]

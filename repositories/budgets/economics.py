@@ -1,0 +1,288 @@
+"""The log of economic events of an organization: what its agents bought, used, earned and were refused.
+
+It is merged from three lists, each in the order of its UUIDv7: the transfers of the organization, refused uses, and
+entries of purchase orders. Each list reads a bounded number of rows for a page, so a page costs the same however long
+the history. A list that stopped before its end bounds the page: below the row where it stopped others have no say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, ColumnElement, and_, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.economics import (
+    REFUSED,
+    Entry,
+    PurchaseFact,
+    TransactionType,
+    can_be_refusals,
+    declined,
+    kinds_of,
+    moved,
+    status_of,
+)
+from domain.common.ids import uuid_id
+from domain.common.money import CREDIT, format_amount
+from models.billing.project import Project
+from models.budgets.purchase_entry import PurchaseEntryRow
+from models.credits.spend import SpendRefusal
+from models.marketplace.agent import Agent
+from repositories.billing import project as projects
+from repositories.common.listing import Listing, Position, Wanted
+from repositories.credits import department
+from repositories.credits.spend import Holder, own_conditions
+from repositories.payouts import activity
+from repositories.payouts.activity import Fact
+from repositories.tenants import metadata
+
+#: What credits are paid with.
+_CREDITS = "credits"
+_PURCHASES = frozenset(fact.value for fact in PurchaseFact)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """The entries of a page, newest first, and the position after which the next one begins; None at the end."""
+
+    rows: Sequence[Entry]
+    following: tuple[UUID] | None
+
+
+#: Entries of one list, and the last position that it looked at; None at its end.
+_Read = tuple[Sequence[Entry], Position | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What is read: the filters of a request, as far as they are the same for all lists.
+
+    Attributes:
+        wanted: organization and time; of `equal`, `agent_id` and `project_id`.
+        types, statuses: empty for all.
+        holder: where only what is a key's own is wanted.
+    """
+
+    wanted: Wanted
+    types: frozenset[str]
+    statuses: frozenset[str]
+    holder: Holder | None
+
+    def shows(self, entry: Entry) -> bool:
+        """Return whether an entry is of a wanted type and status."""
+        return (not self.types or entry.transaction_type in self.types) and (
+            not self.statuses or entry.status in self.statuses
+        )
+
+
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    types: Sequence[str] = (),
+    project: str | None = None,
+    holder: Holder | None = None,
+    after: Position | None,
+    limit: int,
+) -> EntryPage:
+    """Return up to `limit` entries of an organization's log, newest first; one may be short and not be the last.
+
+    Args:
+        session: it limits what can be read.
+        wanted: the organization; entries of this time, these statuses and this `agent_id`.
+        types: of `TransactionType`; empty for all.
+        project: its slug.
+        holder: of entries that are its own only: an agent's, or of a department and project.
+        after: the position of the last entry of the previous page.
+        limit: the maximum number of entries.
+    """
+    assert wanted.org_id is not None
+    equal, statuses = dict(wanted.equal), frozenset(wanted.statuses)
+    if project is not None:
+        found = await projects.find(session, wanted.org_id, project)
+        if found is None:
+            return EntryPage((), None)
+        equal["project_id"] = found.id
+    if holder is not None and holder.key.agent_id is not None:
+        if equal.setdefault("agent_id", holder.key.agent_id) != holder.key.agent_id:
+            return EntryPage((), None)
+        holder = None
+    own = None if holder is None else holder.key.attribution
+    if own is not None and own.department_id is None and own.project_id is None:
+        holder = None
+    log = _Log(replace(wanted, equal=equal, statuses=()), frozenset(types), statuses, holder)
+    reads = list[_Read]()
+    if kinds_of(log.types, statuses):
+        reads.append(await _transfers(session, log, after, limit))
+    if can_be_refusals(log.types, statuses):
+        reads.append(await _refusals(session, log, after, limit))
+    if not log.types or log.types & _PURCHASES:
+        reads.append(await _purchases(session, log, after, limit))
+    merged = _merged(reads, limit)
+    return EntryPage(await _named(session, wanted.org_id, merged.rows), merged.following)
+
+
+def _merged(reads: Sequence[_Read], limit: int) -> EntryPage:
+    """Merge lists as far as all of them were read."""
+    end = max((following[0] for _, following in reads if following is not None), default=None)
+    rows = sorted((row for rows, _ in reads for row in rows), key=lambda row: row.place, reverse=True)
+    shown = [row for row in rows if end is None or row.place >= end]
+    if len(shown) > limit:
+        return EntryPage(shown[:limit], (shown[limit - 1].place,))
+    return EntryPage(shown, None if end is None else (end,))
+
+
+async def _transfers(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+    narrowed: dict[str, Any] = {"kinds": kinds_of(log.types, log.statuses), **log.wanted.equal}
+    if log.holder is not None:
+        whose = log.holder.key.attribution
+        parts = department.parts_of(log.wanted.org_id, whose.department_id or "")
+        narrowed |= {
+            "own": log.holder.principal,
+            "departments": None if whose.department_id is None else list(await session.scalars(parts)),
+            "own_project": whose.project_id,
+        }
+    position = None if after is None else (after[0],)
+    found = await activity.page(session, replace(log.wanted, equal={}), after=position, limit=limit, narrowed=narrowed)
+    entries = (_of_transfer(fact) for fact in found.rows)
+    return [entry for entry in entries if entry is not None and log.shows(entry)], found.following
+
+
+def _of_transfer(fact: Fact) -> Entry | None:
+    """Return the entry of a transfer; None where nothing of an agent comes or leaves by it."""
+    move = moved(fact.kind, fact.changes)
+    if move is None:
+        return None
+    kind, amount_minor, currency = move
+    cause = fact.cause
+    if kind is TransactionType.PAYOUT and cause is not None and cause.currency is not None:
+        amount_minor, currency = cause.amount_minor or 0, cause.currency
+    elif fact.whose is None and kind is not TransactionType.PAYOUT_REVERSAL:
+        return None
+    return Entry(
+        place=fact.transfer_id,
+        at=fact.effective_at,
+        agent_id=fact.whose,
+        project_id=fact.project_id,
+        transaction_type=kind,
+        item=kind.value if cause is None else cause.name or kind.value,
+        object_id=None if cause is None else cause.id,
+        amount_minor=amount_minor,
+        currency=currency,
+        payment_method=_CREDITS if currency == CREDIT else None,
+        status=status_of(kind),
+    )
+
+
+_REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", prefix="rfs")
+_ENTRIES = Listing(of=PurchaseEntryRow, order=[PurchaseEntryRow.id], created="at", prefix="")
+
+
+async def _refusals(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+    holder = log.holder
+    # Word for word the condition of the index: purchase orders have entries of their own.
+    kept = literal_column("idempotency_key NOT LIKE 'purchase:%'", Boolean)
+    part = (SpendRefusal.org_id == log.wanted.org_id, SpendRefusal.agent_id.is_not(None), kept)
+    besides = None if holder is None else lambda row: and_(*own_conditions(holder, log.wanted.org_id, row))
+    found = await _REFUSALS.page(session, log.wanted, [part], after=after, limit=limit, besides=besides)
+    entries = [_of_refusal(row) for row in found.rows]
+    return [entry for entry in entries if log.shows(entry)], found.following
+
+
+def _of_refusal(row: SpendRefusal) -> Entry:
+    left = dict[str, str]()
+    if row.remaining is not None and row.asset is not None and row.reason != "uses":
+        shown = format_amount(row.remaining, row.asset)
+        left |= {"daily": shown} if row.window == "day" else {}
+        left |= {"project": shown} if row.subject_kind == "project" else {}
+    return Entry(
+        place=row.id,
+        at=row.at,
+        agent_id=row.agent_id,
+        project_id=row.project_id,
+        transaction_type=REFUSED["escrow" if row.idempotency_key.startswith("escrow:") else "use"],
+        item=row.action,
+        amount_minor=row.amount,
+        currency=row.spend_asset,
+        payment_method=_CREDITS,
+        status=declined(row.reason, by_control=row.control_id is not None),
+        object_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
+        budget_remaining=left,
+    )
+
+
+async def _purchases(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+    row, equal = PurchaseEntryRow, log.wanted.equal
+    part: tuple[ColumnElement[bool], ...] = (row.org_id == log.wanted.org_id,)
+    if "agent_id" in equal:
+        part = (*part, row.agent_id == equal["agent_id"])
+
+    def fits(row: type[PurchaseEntryRow]) -> ColumnElement[bool]:
+        return and_(
+            *((row.transaction_type.in_(sorted(log.types)),) if log.types else ()),
+            *((row.status.in_(sorted(log.statuses)),) if log.statuses else ()),
+            *_own_purchases(log, row),
+        )
+
+    besides = fits if log.types or log.statuses or log.holder is not None else None
+    found = await _ENTRIES.page(
+        session, log.wanted, [part], after=after, limit=limit, served=["agent_id"], besides=besides
+    )
+    return [_of_purchase(each) for each in found.rows], found.following
+
+
+def _own_purchases(log: _Log, row: type[PurchaseEntryRow]) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions that an entry is of the holder's project, and of an agent of its department."""
+    found = list[ColumnElement[bool]]()
+    if log.holder is not None:
+        whose = log.holder.key.attribution
+        if whose.project_id is not None:
+            found.append(row.project_id == whose.project_id)
+        if whose.department_id is not None:
+            parts = department.parts_of(log.wanted.org_id, whose.department_id)
+            found.append(row.agent_id.in_(select(Agent.id).where(Agent.department_id.in_(parts))))
+    return found
+
+
+def _of_purchase(row: PurchaseEntryRow) -> Entry:
+    return Entry(
+        place=row.id,
+        at=row.at,
+        agent_id=row.agent_id,
+        project_id=row.project_id,
+        transaction_type=TransactionType(row.transaction_type),
+        item=row.item,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        payment_method=row.payment_method,
+        status=row.status,
+        alternative_action=row.alternative_action,
+        object_id=row.order_id,
+        budget_remaining=row.budget_remaining,
+    )
+
+
+async def _named(session: AsyncSession, org_id: str, rows: Sequence[Entry]) -> list[Entry]:
+    """Add the names of agents and the slugs of projects that the session sees, and the organization's own ids."""
+    agents = sorted({row.agent_id for row in rows if row.agent_id is not None})
+    of_projects = sorted({row.project_id for row in rows if row.project_id is not None})
+    names = await _by_id(session, Agent.id, Agent.name, agents)
+    slugs = await _by_id(session, Project.id, Project.slug, of_projects)
+    written = await metadata.of(session, [(agent, org_id) for agent in agents])
+    return [
+        replace(
+            row,
+            agent_name=names.get(row.agent_id or ""),
+            agent_external_id=written[row.agent_id].external_id if row.agent_id in written else None,
+            project=slugs.get(row.project_id or ""),
+        )
+        for row in rows
+    ]
+
+
+async def _by_id(session: AsyncSession, key: Any, value: Any, ids: Sequence[str]) -> Mapping[str, str]:
+    if not ids:
+        return {}
+    return {row[0]: row[1] for row in await session.execute(select(key, value).where(key.in_(ids)))}
