@@ -126,7 +126,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
 
 
 async def end_emergency(session: AsyncSession, order: Order, budget: SpendControl) -> SpendControl:
-    """End an emergency before its time, and withdraw what waits for a second person; one person suffices.
+    """End an emergency before its time, and cancel what waits for a second person; one person suffices.
 
     Raises:
         Conflict: `spend_control.closed`. IdempotencyConflict: the command stands for something else.
