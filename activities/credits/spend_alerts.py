@@ -65,6 +65,7 @@ class SpendAlertActivities:
                         data={"control": control, "percent": f"{(happened.part_e4 or 0) / 100:g}"},
                     )
             await pool_alerts.raise_of_uses(session, message.now)
+            await pool_alerts.close_emergencies(session, message.now)
             for key in await spend_alert.over(session, message.now):
                 await alert.resolve(session, key, BY)
         return RaisedSpendAlerts(count=len(found))

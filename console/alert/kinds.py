@@ -57,6 +57,7 @@ ADVICE: Mapping[str, Advice] = {
     "earnings.recovered": Advice("A buyer was refunded. See which earnings paid for it.", *_EARNINGS),
     "earnings.recovered_in_vain": Advice("A buyer was refunded. What you earn next pays for it first.", *_EARNINGS),
     "emergency_draw": Advice("Check that the purchase belongs to the emergency that was declared.", *_PURCHASES),
+    "emergency_waiting": Advice("Confirm the emergency on the page of its budget, or end it.", *_BUDGETS),
     "escrow.api_was_away": Advice(_PLATFORM),
     "escrow.books_refused": Advice(_PLATFORM),
     "escrow.decision_overdue": Advice("The arbiter is late. The money stays held until then.", *_ESCROWS),

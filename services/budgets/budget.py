@@ -20,6 +20,7 @@ from repositories.credits import spend_control as controls
 from repositories.tenants import api_key, audit
 from repositories.tenants.api_key import Issued
 from runtime.database import driver_connection
+from services.budgets import pool_alerts
 from services.credits.spend_control import Order, write
 
 #: Whose confirmation counts: the roles that answer for the organization's money.
@@ -122,6 +123,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     shown = uuid_id("ctl", budget.id)
     details = {"reason": reason, "until": until.isoformat()}
     await audit.record(session, actor, "budget.declare_emergency", shown, details, order.org_id)
+    await pool_alerts.emergency_waits(session, order.org_id, shown, actor.qualified(), until)
     return await controls.get(session, shown)
 
 
@@ -134,11 +136,14 @@ async def end_emergency(session: AsyncSession, order: Order, budget: SpendContro
     await lock_command(session, f"budget_emergency:{budget.id}")
     for each in (await emergencies.open_of(session, [budget.id], at=order.at)).get(budget.id, ()):
         each.ended_by, each.ended_at = order.actor.qualified(), order.at
+    await session.flush()
+    await pool_alerts.close_emergencies(session, order.at)
     return await write(session, order, budget.id, {"emergency_until": None}, "end_emergency")
 
 
 async def _open(session: AsyncSession, order: Order, control_id: UUID, until: datetime) -> SpendControl:
     await session.flush()
+    await pool_alerts.close_emergencies(session, order.at)
     return await write(session, order, control_id, {"emergency_until": until.isoformat()}, "emergency")
 
 

@@ -6,14 +6,44 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.calendar import FOREVER
-from domain.common.ids import uuid_id
+from domain.common.ids import uuid_id, uuid_of
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
-from repositories.budgets import pool_draw
+from repositories.budgets import budget_emergency, pool_draw
 from repositories.messages import alert
 
 #: A reserve is low when at most this part of it is left, in percent.
 LOW_PERCENT = 20
+#: How many alerts one run looks at.
+MOST = 500
+
+
+#: An emergency waits for a second person. The subject is the budget.
+EMERGENCY_WAITING = "emergency_waiting"
+
+
+async def emergency_waits(session: AsyncSession, org_id: str, budget_id: str, by: str, until: datetime) -> None:
+    """Ask for the second person of an emergency."""
+    await alert.raise_alert(
+        session,
+        kind=EMERGENCY_WAITING,
+        subject=budget_id,
+        detail=f"{by} declares an emergency until {until:%Y-%m-%d %H:%M} UTC. Another person has to confirm it before "
+        "the emergency pool opens.",
+        org_id=org_id,
+        key=f"{EMERGENCY_WAITING}:{budget_id}:{until:%Y-%m-%dT%H:%M:%S}",
+        shared=True,
+        for_operators=False,
+    )
+
+
+async def close_emergencies(session: AsyncSession, now: datetime) -> None:
+    """Resolve the alerts of emergencies that nobody waits for any more."""
+    asked = await alert.unresolved_subjects(session, EMERGENCY_WAITING, limit=MOST)
+    waiting = await budget_emergency.open_of(session, [uuid_of(each) for each in asked], at=now)
+    waits = {uuid_id("ctl", of) for of, rows in waiting.items() if any(row.begun_at is None for row in rows)}
+    if over := set(asked) - waits:
+        await alert.close_cases_of(session, over, [EMERGENCY_WAITING])
 
 
 async def raise_of_uses(session: AsyncSession, now: datetime) -> None:

@@ -183,6 +183,12 @@ async def test_a_frozen_budget_stops_the_next_spend_and_versions_tell_who(tenant
     assert refusal["reason"] == "frozen"
 
 
+async def waiting(tenant: Tenant) -> list[str]:
+    """The budgets whose emergencies wait for a second person."""
+    alerts = good(await tenant.owner.get("/alerts?status=firing&kind=emergency_waiting"))["data"]
+    return [alert["subject"] for alert in alerts]
+
+
 async def test_an_emergency_needs_two_persons_and_can_be_ended_early(
     tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
@@ -193,6 +199,7 @@ async def test_an_emergency_needs_two_persons_and_can_be_ended_early(
     body = {"reason": "The provider is down.", "until": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
     declared = good(await act(tenant.owner, budget, "emergency", **body))
     assert (declared["emergency_until"], declared["emergencies"][0]["begun_at"]) == (None, None)
+    assert await waiting(tenant) == [budget["id"]]
     refused(await act(tenant.owner, budget, "emergency", **body), 409, "approval.same_operator")
     refused(await tenant.agent.post("/credits/use", spend, key=new_key()), 409, "budget.pool_closed")
     other_words = await act(other, budget, "emergency", **body | {"reason": "Another one."})
@@ -202,6 +209,7 @@ async def test_an_emergency_needs_two_persons_and_can_be_ended_early(
     await use(tenant.agent, **spend)
     ended = good(await act(tenant.finance, budget, "emergency/end", reason="It is up again."))
     assert (ended["emergency_until"], ended["emergencies"]) == (None, [])
+    assert await waiting(tenant) == []
     refused(await tenant.agent.post("/credits/use", spend, key=new_key()), 409, "budget.pool_closed")
     late = await act(tenant.owner, budget, "emergency", **body | {"until": "2099-01-01T00:00:00Z"})
     assert refused(late, 422, "request.invalid")["field"] == "until"

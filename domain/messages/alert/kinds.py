@@ -80,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
     "earnings.recovered": _TOLD,
     "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
     "emergency_draw": Kind(closed_by=ORGANIZATION),
+    "emergency_waiting": Kind(closed_by="a second person, or its end"),
     "escrow.api_was_away": _BY_HAND,
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),

@@ -28,6 +28,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "earnings.recovered": ("Earnings recovered", "Einnahmen zurückgeholt"),
     "earnings.recovered_in_vain": ("Earnings owed", "Einnahmen geschuldet"),
     "emergency_draw": ("Emergency pool drawn", "Notfallbudget in Anspruch genommen"),
+    "emergency_waiting": ("Emergency waits for a second person", "Notfall wartet auf eine zweite Person"),
     "escrow.api_was_away": ("Deadlines extended", "Fristen verlängert"),
     "escrow.books_refused": ("Escrow stopped", "Treuhand angehalten"),
     "escrow.decision_overdue": ("Decision overdue", "Entscheidung überfällig"),
