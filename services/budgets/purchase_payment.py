@@ -202,11 +202,13 @@ async def abandon(
     if order.status == PurchaseOrderStatus.ABANDONED:
         return order
     check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
+    # What was declined stays told in the log beside what was done instead.
+    declined = order.status if order.status.startswith("declined") else None
     await _end(session, order, PurchaseOrderStatus.ABANDONED, now)
     order.alternative_action, order.saved_minor = alternative_action, saved_minor
     if alternative_action is not None:
         await policies.count_free_use(session, order.org_id, alternative_action, at=now)
-    await records.note(session, order, PurchaseFact.ABANDONED, at=now)
+    await records.note(session, order, PurchaseFact.ABANDONED, at=now, status=declined)
     await records.tell(session, order, at=now)
     await records.answered(session, order)
     await audit.record(session, actor, "purchase_order.abandon", order.id, {}, order.org_id)

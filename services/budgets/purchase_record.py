@@ -114,11 +114,13 @@ async def note(
 ) -> None:
     """Write a fact into the log, with what is left of the budgets after it. The order's changes are written before.
 
-    `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order.
+    `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order, and
+    `method` the one that the policy prefers.
     """
     order.updated_at = at
     await session.flush()
     after = (await left(session, order, at=at)).document()
+    preferred = order.methods[0]["method"] if order.methods else None
     entry = PurchaseEntry(
         org_id=order.org_id,
         order_id=order.id,
@@ -130,7 +132,7 @@ async def note(
         currency=order.currency,
         status=status or order.status,
         at=at,
-        payment_method=method,
+        payment_method=method or preferred,
         budget_remaining=after,
     )
     if what is PurchaseFact.ABANDONED:

@@ -326,7 +326,7 @@ async def test_purchase_orders_write_each_fact_of_theirs_once(new_tenant: Any, d
         ("purchase_attempt", "succeeded", "19.50", "5.50"),
         ("purchase_refund", "refunded", "1.00", "6.50"),
         ("purchase_request", "declined_over_budget", "10.00", "6.50"),
-        ("purchase_abandoned", "abandoned", "10.00", "6.50"),
+        ("purchase_abandoned", "declined_over_budget", "10.00", "6.50"),
     ]
     assert entries[0]["alternative_action"] == EXAMPLE["alternative_action"]
     assert [each["payment_method"] for each in entries[2:5]] == [None, "card_primary", "card_primary"]

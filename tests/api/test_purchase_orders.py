@@ -111,7 +111,7 @@ async def test_what_does_not_fit_is_declined_with_what_is_left_and_abandoned_for
     )
     gone = await acted(studio.agent, order, "abandon", alternative_action="found_free_codeium", saved="10")
     assert (gone["status"], gone["alternative_action"], gone["saved"]) == ("abandoned", "found_free_codeium", "10.00")
-    assert await log_of(database, order) == [("request", "declined_over_budget"), ("abandoned", "abandoned")]
+    assert await log_of(database, order) == [("request", "declined_over_budget"), ("abandoned", "declined_over_budget")]
     assert await counted(database, control) == {"spent": 2000}
 
 
