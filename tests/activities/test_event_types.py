@@ -25,6 +25,7 @@ from contracts.escrow.expiry import ExpireContracts
 from contracts.payouts.payout import RecordPayout
 from domain.billing.subscription.state import Outcome as SubscriptionOutcome
 from domain.billing.subscription.state import SubscriptionStatus
+from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
 from domain.common.credits import GrantSource
@@ -45,13 +46,14 @@ from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.metadata import Precondition
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend
+from ledger.spends import NewSpend, Spender
 from models.billing.project import Project
 from models.messages.event import EventRow
 from repositories.messages import alert as alerts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import credit_note, invoice, invoice_end
+from services.budgets import purchase_order, purchase_record
 from services.credits import credit_lot, spend_control
 from services.marketplace import agent as agents
 from services.messages import webhook_endpoint as webhook_endpoints
@@ -303,6 +305,23 @@ async def of_spend_controls(database: Database, _by_hand: Hand) -> Audiences:
     return {uuid_id("ctl", made): {world.org: None}}
 
 
+async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
+    """An order that waits for a person, in every other status as well."""
+    spender = Spender(agent_id=sold.agent, principal=WRITTEN)
+    words = dict.fromkeys(("item", "vendor", "category", "why"), WRITTEN)
+    asked = purchase_order.Proposal(
+        org_id=sold.studio, spender=spender, session_id=None, amount_minor=1_000, currency="USD", **words
+    )
+    async with database.platform() as session:
+        made = await purchase_order.propose(
+            session, asked, command_id=new_id("cmd"), hold=timedelta(days=1), now=NOW
+        )  # fmt: skip
+        for status in set(PurchaseOrderStatus) - {PurchaseOrderStatus(made.status)}:
+            made.status = status.value
+            await purchase_record.tell(session, made, at=NOW)
+    return {made.id: {sold.studio: None}}
+
+
 async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audiences:
     """A project that is deployed, an alert, a webhook endpoint that is tried out, and a score of a night."""
     org_id = await organization(database)
@@ -367,6 +386,7 @@ async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
     for story in (of_escrows, of_contracts, of_payments, of_subscriptions, of_payouts, of_invoices, of_spends):
         known |= await story(database, by_hand)
     known |= await of_spend_controls(database, by_hand)
+    known |= await of_purchase_orders(database, sold)
     known |= await of_purchases(database, by_hand, sold)
     known |= await of_the_rest(database, by_hand, sold)
     async with database.platform() as session:

@@ -38,6 +38,7 @@ LISTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "lists.md"
 WITHOUT_RANGE = {
     "/billing/balances": "balances are of one moment",
     "/credits/earnings": "what agents have now",
+    "/payment-policies": "the policies that hold now",
     "/principals": "who can act now",
     "/tasks": "what waits now, by its deadline",
 }

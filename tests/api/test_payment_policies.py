@@ -1,5 +1,6 @@
 """Payment policies, free options and declared methods through HTTP."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -31,7 +32,10 @@ async def effective(of: Caller, query: str = "") -> dict[str, Any]:
     return found
 
 
-async def test_the_nearest_policy_holds_and_an_agent_reads_its_own(tenant: Tenant) -> None:
+async def test_the_nearest_policy_holds_and_an_agent_reads_its_own(
+    new_tenant: Callable[..., Awaitable[Tenant]],
+) -> None:
+    tenant = await new_tenant("owner", "member", "agent")
     owner, agent_id = tenant.owner, tenant.agent_id
     default = await effective(tenant.agent)
     assert default["subject"] == {"type": "default", "id": None, "name": None}

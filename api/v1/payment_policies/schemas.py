@@ -134,7 +134,7 @@ class PaymentPolicySet(RequestModel):
     answer_within: Period = Field(
         default=timedelta(days=1), description="How long they have to answer. Then the purchase is declined."
     )
-    version: Annotated[Whole, Field(ge=0, lt=2**31)] | None = Field(
+    version: Annotated[Whole, Field(ge=0, le=2**31 - 1)] | None = Field(
         default=None,
         description="The version that you have read, 0 for none. If it has changed since, the request is refused.",
     )
