@@ -316,6 +316,9 @@ async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
         made = await purchase_order.propose(
             session, asked, command_id=new_id("cmd"), hold=timedelta(days=1), now=NOW
         )  # fmt: skip
+        # Its row stays as it is: what belongs to the other statuses is not written here.
+        await session.flush()
+        session.expunge(made)
         for status in set(PurchaseOrderStatus) - {PurchaseOrderStatus(made.status)}:
             made.status = status.value
             await purchase_record.tell(session, made, at=NOW)
