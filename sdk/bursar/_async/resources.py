@@ -958,6 +958,7 @@ class AsyncTasks:
                 "to_sign",
                 "to_score",
                 "to_decide",
+                "to_approve",
                 "evidence_due",
                 "invoice_due",
                 "difference",

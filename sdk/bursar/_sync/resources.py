@@ -957,6 +957,7 @@ class Tasks:
                 "to_sign",
                 "to_score",
                 "to_decide",
+                "to_approve",
                 "evidence_due",
                 "invoice_due",
                 "difference",
