@@ -26,7 +26,7 @@ Ids = Annotated[
     Query(description=f"Ids of any kind, at most {MOST}. Several are separated by commas."),
 ]
 #: Kinds whose names a key of a department or a project does not read.
-_OF_DEPARTMENTS = ("ctl", "dep", "prj")
+_OF_DEPARTMENTS = ("ctl", "dep", "por", "prj")
 
 
 @router.get("/names", response_model=NamesView, operation_id="names.list")
