@@ -233,7 +233,7 @@ def one(
         stars=_stars(score, prefs),
         profile=f"{base}/marketplace/{agent['id']}",
         purchases=f"{base}/purchases?agent_id={agent['id']}",
-        log=f"{base}/economics?agent_id={agent['id']}",
+        log=f"{base}/economics?agent_id={agent['id']}" if "escrows" in answers else "",
         change=f"{again}/change" if may_change and active else "",
         offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",
