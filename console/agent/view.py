@@ -105,6 +105,8 @@ class Agent:
     reputation: str
     stars: str
     profile: str
+    purchases: str
+    log: str
     change: str
     offer: str
     retire: str
@@ -211,7 +213,7 @@ def one(
         jobs: the address of an escrow's page with `{id}` in it; empty if there is none.
     """
     agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
-    pricing = agent["pricing"]
+    pricing, base = agent["pricing"], listed.removesuffix("/agents")
     price = written(pricing["amount"] or "")
     values = {"model": pricing["model"], "amount": price, "currency": pricing["currency"] or CREDIT}
     active = agent["retired_at"] is None
@@ -229,7 +231,9 @@ def one(
         price=price_of(pricing, prefs),
         reputation=f"{again}/reputation",
         stars=_stars(score, prefs),
-        profile=f"{listed.removesuffix('/agents')}/marketplace/{agent['id']}",
+        profile=f"{base}/marketplace/{agent['id']}",
+        purchases=f"{base}/purchases?agent_id={agent['id']}",
+        log=f"{base}/economics?agent_id={agent['id']}" if "escrows" in answers else "",
         change=f"{again}/change" if may_change and active else "",
         offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",

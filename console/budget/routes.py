@@ -68,15 +68,13 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     )
     visit.theirs(answers["budget"].need())
     named = [each for name in ("spends", "refusals") if answers[name].ok for each in answers[name].body["data"]]
-    escrow = f"{visit.base}/escrows/{{id}}"
     page = view.one(
         answers,
         form or blank(),
-        await visit.naming(named, "agent_id"),
+        await visit.naming([answers["budget"].body, *named], "id", "agent_id", "subject", "parent_id"),
         _listed(visit),
         may_change=visit.may(Permission.MANAGE_SPENDING),
         may_move=visit.may(Permission.MANAGE_BILLING),
-        escrow=escrow if visit.has_page(escrow) else "",
     )
     return await visit.render("budget/page.html", page, status)
 

@@ -9,11 +9,11 @@ from typing import Any
 from console.budget import terms
 from console.charts import Meter
 from console.charts.rank import meter
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, short_id
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Choice, Found, Listed
-from console.mentions import Naming
+from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control.view import KINDS, CountedSpend, Refusal, Version, counted, maybe, refusal, version
 from console.status import Status, status_of
@@ -28,7 +28,7 @@ _CALLED = {
     "operating": "To operate with",
     "reserve": "Reserve",
     "emergency": "Emergency pool",
-    "allowance": "Drawn without approval",
+    "allowance": "Of the reserve, without approval",
 }
 _POOLS = (("operating", "To operate with"), ("reserve", "Reserve"), ("emergency", "Emergency pool"))
 #: How long an emergency lasts: the hours, and how they are called.
@@ -48,7 +48,7 @@ class Gauges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One budget. `id` is that of whom it is for, None of the organization."""
+    """One budget. `id` is that of whom it is for, None of the organization and of what has a name."""
 
     kind: str
     name: str
@@ -91,6 +91,10 @@ class Budget:
     form: Shown
     row: Row
     id: Ident
+    subject: Sentence
+    parent: Sentence
+    purchases: str
+    log: str
     currency: str
     zone: str
     per_spend: Amount | None
@@ -177,7 +181,7 @@ def _row(budget: Mapping[str, Any], prefs: Prefs, listed: str) -> Row:
     return Row(
         kind=KINDS.get(subject["type"], subject["type"]),
         name="The whole organization" if whole else subject["name"] or "",
-        id=None if whole else ident(subject["id"]),
+        id=None if whole or subject["name"] else ident(subject["id"]),
         href=f"{listed}/{budget['id']}",
         status=status_of("control", budget["status"]),
         gauges=tuple(_gauges(budget, window, prefs) for window in budget["limits"]),
@@ -186,7 +190,7 @@ def _row(budget: Mapping[str, Any], prefs: Prefs, listed: str) -> Row:
 
 def _gauges(budget: Mapping[str, Any], window: Mapping[str, Any], prefs: Prefs) -> Gauges:
     """Draw each pool of a window, in words as well: spent, reserved, and left of its size."""
-    currency = budget["currency"]
+    currency, pools = budget["currency"], sum(window[name] is not None for name in _CALLED)
     meters = []
     for name, label in _CALLED.items():
         pool = window[name]
@@ -199,6 +203,7 @@ def _gauges(budget: Mapping[str, Any], window: Mapping[str, Any], prefs: Prefs) 
             f"{money(pool['spent'], currency, prefs)} spent{reserved}"
         )
         # The sum is for the length of the bar alone; every number in the text is the API's.
+        label = label if pools > 1 else "To spend"
         meters.append(meter(label, spent + held, Decimal(pool["amount"]), text))
     return Gauges(
         label=terms.WINDOWS.get(window["window"], window["window"]),
@@ -217,7 +222,6 @@ def one(
     *,
     may_change: bool,
     may_move: bool,
-    escrow: str,
 ) -> Budget:
     """Return a budget.
 
@@ -228,23 +232,28 @@ def one(
         listed: the address of the list.
         may_change: whether the reader may change budgets.
         may_move: whether the reader may move pools and declare emergencies.
-        escrow: the address of an escrow's page with `{id}` in it; empty if there is none.
     """
     budget, currency, prefs = answers["budget"].body, answers["budget"].body["currency"], naming.prefs
     row, here, status = _row(budget, prefs, listed), f"{listed}/{budget['id']}", budget["status"]
     spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
     changes, moves = may_change and status != "closed", may_move and status != "closed"
+    base, subject = listed.removesuffix("/budgets"), budget["subject"]
+    of_agent = f"?agent_id={subject['id']}" if subject["type"] == "agent" else ""
     declared = tuple(_emergency(each, prefs) for each in budget["emergencies"])
 
     def stated(name: str) -> Amount | None:
         return None if budget[name] is None else amount(budget[name], currency, prefs)
 
     return Budget(
-        title=f"Budget of {row.kind.lower()} {row.name or row.id}" if row.id else "Budget of the organization",
+        title=_title(budget["subject"]),
         crumbs=(Link(label="Budgets", href=listed),),
         form=form,
         row=row,
         id=ident(budget["id"]),
+        subject=() if subject["type"] == "organization" else naming(subject["id"]),
+        parent=naming(budget["parent_id"]),
+        purchases=f"{base}/purchases{of_agent}",
+        log=f"{base}/economics{of_agent}",
         currency="credits" if currency == CREDIT else currency,
         zone=budget["time_zone"],
         per_spend=stated("per_spend"),
@@ -258,13 +267,20 @@ def one(
         move=f"{here}/move" if moves and (budget["reserve"] or budget["emergency"]) else "",
         emergency=f"{here}/emergency" if moves and budget["emergency"] else "",
         end=f"{here}/emergency/end" if moves and declared else "",
-        spends=tuple(counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
+        spends=tuple(counted(each, currency, naming) for each in (spends.body["data"] if spends.ok else ())),
         spends_failed=unanswered("Counted", spends, here),
         refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
         refusals_failed=unanswered("Refused", refusals, here),
         versions=tuple(version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
         versions_failed=unanswered("Changes", versions, here),
     )
+
+
+def _title(subject: Mapping[str, Any]) -> str:
+    if subject["type"] == "organization":
+        return "Budget of the organization"
+    kind = KINDS.get(subject["type"], subject["type"])
+    return f"Budget of {kind.lower()} {subject['name'] or short_id(subject['id'])}"
 
 
 def _emergency(emergency: Mapping[str, Any], prefs: Prefs) -> Emergency:

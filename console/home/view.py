@@ -26,6 +26,7 @@ PAGES = (
     "escrows/{id}",
     "contracts/{id}",
     "disputes/{id}",
+    "purchases/{id}",
     "invoices/{id}",
     "alerts",
 )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Moment, Prefs, amount, moment, money
-from console.forms import Shown, period_typed
+from console.format import Amount, Moment, Prefs, amount, duration, moment, money
+from console.forms import Shown
 from console.lists import Choice, Found, Listed
 from console.payment_policy import terms
 from console.widgets import Asking, Link, Tab
@@ -117,7 +117,7 @@ def _approval(found: Mapping[str, Any], prefs: Prefs) -> str:
     parts = [
         f"{who} above {money(found[name], found['currency'], prefs)}" for name, who in bounds if found[name] is not None
     ]
-    return f"{', '.join(parts)}; within {period_typed(found['answer_within'])}" if parts else "Not needed"
+    return f"{', '.join(parts)}; within {duration(found['answer_within'], prefs)}" if parts else "Not needed"
 
 
 def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: bool) -> Set:

@@ -1,6 +1,7 @@
 """Purchases of agents outside: what waits for an approval first, all of them, and one with its decision."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from console.gateway import Wanted
 from console.purchase_order import view
 from console.routing import COMMAND, tenant
 from console.visit import Visit
+from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Permission
 
 _PATH = "/purchase-orders"
@@ -30,7 +32,7 @@ async def show(visit: Visit) -> Response:
     """Show what waits for an approval, and the purchases that the address asks for."""
     waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"waiting": waiting})
-    page = view.page(found, visit.choices.prefs, _listed(visit))
+    page = view.page(found, await visit.naming([]), _listed(visit))
     return await visit.render("purchase_order/list.html", page, found.status)
 
 
@@ -47,20 +49,30 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show one purchase: what was decided and why, the attempts to pay, and the forms of those who approve."""
     order = await _found(visit)
     decides = visit.may(Permission.MANAGE_BILLING) and order["principal"] != visit.me.principal
-    naming = await visit.naming([])
-    page = view.one(order, form or blank(), naming, _listed(visit), decides=decides)
+    shown = form or blank()
+    waits = decides and order["status"] == PurchaseOrderStatus.NEEDS_APPROVAL
+    refusing = view.refusing(order, shown) if waits else ()
+    budgets = await visit.ask_all(**{each: (f"/budgets/{each.partition(':')[0]}", {}) for each in refusing})
+    naming = await visit.naming([order["decision"]], "budget_id")
+    page = view.one(order, shown, naming, _listed(visit), budgets, waits=waits)
     return await visit.render("purchase_order/page.html", page, status)
 
 
 async def grant(visit: Visit) -> Response:
     """Approve a purchase exactly as the page has shown it."""
-    form = await read_form(visit.request, "digest", "reason", "reserve", "budget_id", "window", "lift")
+    form = await read_form(visit.request, "digest", "reason", "reserve", "refusing", "lift")
     body: dict[str, Any] = {"digest": form.text("digest"), "reason": form.maybe("reason")}
     if form.text("reserve"):
         body["pool"] = "reserve"
     if form.text("lift"):
-        body["lifts"] = [{"budget_id": form.text("budget_id"), "window": form.text("window")}]
+        pairs = (each.partition(":") for each in form.text("refusing").split())
+        body["lifts"] = [{"budget_id": budget_id, "window": window} for budget_id, _, window in pairs]
     answer = await visit.order("POST", f"{_own(visit)}/grant", body, form.key)
+    more = answer.problem.more if answer.problem else {}
+    if more.get("window") and more.get("pool") == "operating":
+        # The page then offers to lift the window that has refused as well.
+        refusing = f"{form.text('refusing')} {more['control_id']}:{more['window']}"
+        form = replace(form, values={**form.values, "refusing": refusing, "lift": ""})
     return await _decided(visit, answer, form, "purchase.approved")
 
 

@@ -1,19 +1,22 @@
 """What the pages of purchases show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment, money
 from console.forms import Shown
+from console.gateway import Answer
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
+from console.spend_control.view import KINDS
 from console.status import STATUSES, Status, status_of
 from console.widgets import Failed, Link
+from domain.common.ids import is_id
 
-FILTERS = ("status", "q")
-LABELS = {"status": "Status", "q": "Contains"}
+FILTERS = ("status", "agent_id", "q")
+LABELS = {"status": "Status", "agent_id": "Agent", "q": "Contains"}
 _WORDS = {status: shown.word for status, shown in STATUSES["order"].items()}
 _TERMS = {"month": "a month", "quarter": "a quarter", "year": "a year"}
 _WINDOWS = {
@@ -22,9 +25,11 @@ _WINDOWS = {
     "week": "this week",
     "month": "this month",
     "quarter": "this quarter",
-    "lifetime": "good",
+    "lifetime": "in all",
 }
-_WHY_NOT = {"not_connected": "Not connected", "not_in_policy": "Not in the policy"}
+#: So many windows a grant lifts at most.
+_LIFTS = 10
+_USE = {"not_connected": "Paid outside and reported", "not_in_policy": "Not allowed by the policy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ class PurchaseRow:
     term: str
     at: Moment
     until: Moment | None
-    sentence: str
+    sentence: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +93,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A way to pay. `why_not` is empty if it can be used."""
+    """A way to pay, and how it can be used."""
 
     label: str
-    why_not: str
+    use: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +104,11 @@ class Purchase:
     """One purchase.
 
     Attributes:
-        own: the reader has proposed it, so somebody else approves it.
         grant: where it is approved; empty if the reader may not, or nothing waits.
-        budget_id: the budget that refuses; empty if none does.
-        lift: what the box says that lifts the window that refuses; empty if none does.
+        reserve: whether a budget is above the agent, whose reserve it can be taken from.
+        refusing: the windows of budgets that refuse it, as the form sends them.
+        lift: what the box says that lifts them; empty if none refuses.
+        agent: whose purchase it is. `budget` and `budget_name` are of the budget that decided, empty if none did.
         facts: further facts that are amounts or words: label and text.
     """
 
@@ -111,7 +117,10 @@ class Purchase:
     form: Shown
     row: PurchaseRow
     id: Ident
-    sentence: Sentence
+    agent: Sentence
+    budget: str
+    budget_name: str
+    log: str
     why: str
     category: str
     by: str
@@ -121,8 +130,8 @@ class Purchase:
     grant: str
     refuse: str
     digest: str
-    budget_id: str
-    window: str
+    reserve: bool
+    refusing: str
     lift: str
     alternatives: tuple[Alternative, ...]
     methods: tuple[Method, ...]
@@ -130,20 +139,21 @@ class Purchase:
     decisions: tuple[Decision, ...]
 
 
-def page(found: Found, prefs: Prefs, listed: str) -> Purchases:
+def page(found: Found, naming: Naming, listed: str) -> Purchases:
     """Return the list; what waits stands above it, where nothing is filtered."""
     waiting = found.beside["waiting"]
     return Purchases(
         title="Purchases",
         listed=found.listed("Purchases", LABELS, words={"status": _WORDS}),
         statuses=(("", "Any"), *_WORDS.items()),
-        waiting=tuple(_row(each, prefs, listed) for each in (waiting.body["data"] if waiting.ok else ())),
+        waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),
         waiting_failed=unanswered("Waiting for an approval", waiting, listed),
-        rows=tuple(_row(each, prefs, listed) for each in found.rows),
+        rows=tuple(_row(each, naming, listed) for each in found.rows),
     )
 
 
-def _row(order: Mapping[str, Any], prefs: Prefs, listed: str) -> PurchaseRow:
+def _row(order: Mapping[str, Any], naming: Naming, listed: str) -> PurchaseRow:
+    prefs = naming.prefs
     return PurchaseRow(
         item=order["item"],
         vendor=order["vendor"],
@@ -154,24 +164,55 @@ def _row(order: Mapping[str, Any], prefs: Prefs, listed: str) -> PurchaseRow:
         term=_TERMS.get(order["term"] or "", ""),
         at=moment(order["created_at"], prefs),
         until=moment(order["answer_by"], prefs) if order["answer_by"] else None,
-        sentence=order["decision"]["sentence"],
+        sentence=naming(order["decision"]["sentence"]),
     )
 
 
-def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, decides: bool) -> Purchase:
+def refusing(order: Mapping[str, Any], form: Shown) -> tuple[str, ...]:
+    """Return the windows of budgets that refuse a purchase, each `budget:window`: at first, and those found since."""
+    decision = order["decision"]
+    first = [f"{decision['budget_id']}:{decision['window']}"] if decision["budget_id"] and decision["window"] else []
+    since = (each for each in form.value("refusing").split() if is_id(each.partition(":")[0], "ctl"))
+    return tuple(dict.fromkeys((*first, *since)))[:_LIFTS]
+
+
+def _lifted(each: str, budget: Mapping[str, Any], prefs: Prefs) -> str:
+    """Say what is left in a window of a budget; nothing if it has no such window."""
+    window = next((found for found in budget["limits"] if found["window"] == each.partition(":")[2]), None)
+    if window is None:
+        return ""
+    of, currency = window["operating"], budget["currency"]
+    left, most = money(of["remaining"], currency, prefs), money(of["amount"], currency, prefs)
+    whose = budget["subject"]["name"] or KINDS[budget["subject"]["type"]].lower()
+    return f"{left} of {most} left {_WINDOWS[window['window']]} for {whose}"
+
+
+def one(
+    order: Mapping[str, Any],
+    form: Shown,
+    naming: Naming,
+    listed: str,
+    budgets: Mapping[str, Answer],
+    *,
+    waits: bool,
+) -> Purchase:
     """Return a purchase.
 
     Args:
         order: of the API.
         form: of a command that was refused; a blank one otherwise.
-        naming: how the agent is written.
+        naming: how the budget that decided is written.
         listed: the address of the list.
-        decides: whether the reader may approve it.
+        budgets: those whose windows refuse it, by what `refusing` returns.
+        waits: whether it waits for the reader.
     """
     prefs, decision = naming.prefs, order["decision"]
-    row, here = _row(order, prefs, listed), f"{listed}/{order['id']}"
-    waits = decides and order["status"] == "needs_approval"
-    binds = decision["budget_id"] is not None and decision["window"] is not None
+    row, here, base = _row(order, naming, listed), f"{listed}/{order['id']}", listed.removesuffix("/purchases")
+    agent, budget = order["agent_id"], decision["budget_id"] or ""
+    # A limit that refuses is no budget, and cannot be lifted.
+    found = {each: _lifted(each, answer.body, prefs) for each, answer in budgets.items() if answer.ok}
+    lifted = {each: text for each, text in found.items() if text}
+    labels = {each["method"]: each["label"] for each in order["methods"]}
     times = (
         ("Proposed", "created_at"),
         ("Held until", "held_until"),
@@ -185,7 +226,10 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
         form=form,
         row=row,
         id=ident(order["id"]),
-        sentence=naming(decision["sentence"]),
+        agent=replace(naming, names={agent: order["agent_name"]})(agent),
+        budget=f"{base}/budgets/{budget}" if budget else "",
+        budget_name=naming.names.get(budget, "Open the budget"),
+        log=f"{base}/economics?agent_id={agent}",
         why=order["why"],
         category=order["category"],
         by=order["principal"],
@@ -195,9 +239,9 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
         grant=f"{here}/grant" if waits else "",
         refuse=f"{here}/refuse" if waits else "",
         digest=order["digest"],
-        budget_id=decision["budget_id"] or "",
-        window=decision["window"] or "",
-        lift=f"Let it pass the budget's limit for {_WINDOWS[decision['window']]}" if waits and binds else "",
+        reserve=waits and bool(budget or order["budget_remaining"] or lifted),
+        refusing=" ".join(lifted),
+        lift=f"Allow it beyond the budget: {joined(tuple(lifted.values()))}" if lifted else "",
         alternatives=tuple(
             Alternative(
                 name=each["name"],
@@ -210,13 +254,13 @@ def one(order: Mapping[str, Any], form: Shown, naming: Naming, listed: str, *, d
         methods=tuple(
             Method(
                 label=each["label"],
-                why_not="" if each["available"] else _WHY_NOT.get(each["why_not"] or "", each["why_not"] or ""),
+                use="Connected" if each["available"] else _USE.get(each["why_not"] or "", each["why_not"] or ""),
             )
             for each in order["methods"]
         ),
         attempts=tuple(
             Attempt(
-                method=each["method"],
+                method=labels.get(each["method"], each["method"]),
                 status=status_of("attempt", each["status"]),
                 at=moment(each["result_at"] or each["begun_at"], prefs),
                 amount="" if each["amount"] is None else money(each["amount"], order["currency"], prefs),

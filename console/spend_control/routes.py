@@ -59,14 +59,12 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         return RedirectResponse(f"{visit.base}/budgets/{visit.path('id')}", 303)
     visit.theirs(answers["control"].need())
     named = [each for name in ("spends", "refusals") if answers[name].ok for each in answers[name].body["data"]]
-    escrow = f"{visit.base}/escrows/{{id}}"
     page = view.one(
         answers,
         form or blank(),
-        await visit.naming([answers["control"].body, *named], "parent_id", "agent_id"),
+        await visit.naming([answers["control"].body, *named], "id", "parent_id", "agent_id"),
         _listed(visit),
         may_change=visit.may(Permission.MANAGE_SPENDING),
-        escrow=escrow if visit.has_page(escrow) else "",
     )
     return await visit.render("spend_control/page.html", page, status)
 

@@ -79,11 +79,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedSpend:
-    """Something that counts in a limit; `href` is an escrow's page, empty for a spend and where there is none."""
+    """Something that counts in a limit; an escrow and a purchase have their name and page in `of`, a spend nothing."""
 
     at: Moment
     what: str
-    href: str
+    of: Sentence
     state: str
     amount: Amount
     counted: Amount
@@ -234,9 +234,7 @@ def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Mete
     return tuple(found)
 
 
-def one(
-    answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool, escrow: str
-) -> Limit:
+def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool) -> Limit:
     """Return a limit.
 
     Args:
@@ -245,7 +243,6 @@ def one(
         naming: how who was refused is written.
         listed: the address of the list.
         may_change: whether the reader may change limits.
-        escrow: the address of an escrow's page with `{id}` in it; empty if there is none.
     """
     control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
@@ -268,7 +265,7 @@ def one(
         freeze=f"{here}/freeze" if changes and status == "active" else "",
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
-        spends=tuple(counted(each, currency, naming, escrow) for each in (spends.body["data"] if spends.ok else ())),
+        spends=tuple(counted(each, currency, naming) for each in (spends.body["data"] if spends.ok else ())),
         spends_failed=unanswered("Counted", spends, here),
         refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
         refusals_failed=unanswered("Refused", refusals, here),
@@ -277,18 +274,23 @@ def one(
     )
 
 
-def counted(spend: Mapping[str, Any], currency: str, naming: Naming, escrow: str) -> CountedSpend:
+def counted(spend: Mapping[str, Any], currency: str, naming: Naming) -> CountedSpend:
     """Show what counts in a control."""
-    is_escrow = spend["type"] == "escrow"
     return CountedSpend(
         at=moment(spend["at"], naming.prefs),
         what=_WHAT.get(spend["type"], spend["action"]),
-        href=escrow.replace("{id}", spend["id"]) if is_escrow else "",
+        of=naming(spend["id"]) if spend["type"] in _WHAT else (),
         state=_STATES.get(spend["status"], spend["status"]),
         amount=amount(spend["amount"], spend.get("currency", CREDIT), naming.prefs),
         counted=amount(spend["counted"], currency, naming.prefs),
-        by=naming(spend["principal"] or spend["agent_id"]),
+        by=_by(spend, naming),
     )
+
+
+def _by(spend: Mapping[str, Any], naming: Naming) -> Sentence:
+    """Name the agent that spends, or whose key it was where the agent has no name here."""
+    agent_id = spend["agent_id"]
+    return naming(agent_id if agent_id in naming.names else spend["principal"] or agent_id)
 
 
 def refusal(refused: Mapping[str, Any], currency: str, naming: Naming) -> Refusal:
@@ -303,12 +305,12 @@ def refusal(refused: Mapping[str, Any], currency: str, naming: Naming) -> Refusa
     return Refusal(
         at=moment(refused["at"], prefs),
         reason=_REASONS.get(refused["reason"], refused["reason"]),
-        action=refused["action"],
+        action=_WHAT["purchase"] if refused["action"] == "purchase_order" else refused["action"],
         amount=amount(refused["amount"], refused.get("currency", CREDIT), prefs),
         limit=written(refused["limit"]),
         left=written(refused["remaining"]),
         resets=maybe(refused["resets_at"], prefs),
-        by=naming(refused["principal"] or refused["agent_id"]),
+        by=_by(refused, naming),
     )
 
 

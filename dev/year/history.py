@@ -52,6 +52,43 @@ TITLES = (
     *("Translate the release notes", "Label road signs", "Summarise the board minutes"),
 )
 COMMENTS = ("Careful work, on time.", "Good, with two small mistakes.", "Exactly what we needed.", "Quick answer.")
+#: The studio's project with a budget of a week, and the agents that buy for it outside.
+BUDGETED = "Island game"
+BUYERS = ("Level designer", "Sound designer")
+POLICY: Json = {
+    "subject": {"type": "organization"},
+    "currency": "CAD",
+    "free_first": "require",
+    "free_first_above": "5",
+    "methods": ["free", "card", "TON"],
+    "approval_above": "20",
+    "answer_within": "P7D",
+    "version": 0,
+}
+METHODS = (
+    {"name": "card_primary", "label": "Card ending in 1234", "kind": "card"},
+    {"name": "ton_wallet", "label": "TON wallet", "kind": "TON"},
+)
+FREE_OPTIONS: tuple[Json, ...] = (
+    {
+        "name": "Codeium",
+        "category": "coding",
+        "address": "https://codeium.example",
+        "quota": 5,
+        "quota_window": "month",
+    },
+    {"name": "Freesound", "category": "sounds", "address": "https://freesound.example"},
+    {"name": "Poly Haven", "category": "textures", "address": "https://polyhaven.example"},
+    {"name": "Mixamo", "category": "animation", "address": "https://mixamo.example"},
+)
+#: What the two buy: item, vendor, category, price in CAD, what for, and the free option that was looked at before.
+COPILOT = ("GitHub Copilot subscription", "GitHub", "coding", "10.00", "Completes the game's scripts.", "Codeium")
+FOREST = ("Forest sound pack", "SoundForge", "sounds", "6.50", "Background of the first island.", "Freesound")
+TEXTURES = ("Rock textures", "Texture Barn", "textures", "8.00", "Cliffs of the second island.", "Poly Haven")
+MOTION = ("Motion capture library", "MoveLab", "animation", "20.00", "Running and climbing.", "Mixamo")
+MUSIC = ("Licence for the title music", "Tunebox", "sounds", "22.00", "Title screen and trailer.", "Freesound")
+VOICES = ("Voice recordings, 20 lines", "Studio Nine", "sounds", "24.00", "The harbour master speaks.", "Freesound")
+FONT = ("Font licence", "Letterworks", "fonts", "4.00", "Signs in the harbour.", "Google Fonts")
 #: What becomes of jobs, in turn: most are scored well.
 ENDS = ("scored", "signed", "scored", "scored", "split", "signed", "scored", "refunded")
 #: The jobs of the last day stay as they are: one of each.
@@ -62,6 +99,8 @@ WORK: Json = {
 }
 
 Act = Callable[[], Awaitable[object]]
+#: What becomes of a purchase: by the buyer, of the order, with the free option.
+Then = Callable[["Agent", Json, str], Awaitable[object]]
 
 
 @dataclass
@@ -98,17 +137,21 @@ class History:
         self.paid: dict[Caller, str] = {}
         self.own: dict[str, tuple[Agent, str, str]] = {}
         self.offers: dict[str, str] = {}
+        self.buyers: list[Agent] = []
+        self.ordered: dict[str, Json] = {}
 
     async def cast(self) -> None:
         """Register everybody, and plan what they do."""
         await self._costs()
         await self._acme()
         await self._studio()
+        await self._budgets()
         await self._meridian()
         for day in range(1, self.days + 1):
             self._day(day)
         self._jobs()
         self._milestones()
+        self._purchases()
 
     async def play(self, say: Callable[[str], None]) -> None:
         """Let time pass until now, and say at each week how far it is."""
@@ -162,6 +205,25 @@ class History:
         await connect(self.world, studio, "FR")
         await studio.put("/billing/payouts/schedule", {"interval": "weekly", "weekly_anchor": "friday"})
 
+    async def _budgets(self) -> None:
+        """Give a project of the studio 100 CAD a week, and each of its two agents 25 CAD a day."""
+        studio, project = self.studio, await self.studio.post("/projects", {"name": BUDGETED})
+        week: Json = {"currency": "CAD", "limits": [{"window": "week", "amount": "100"}], "reserve": "50"}
+        subject = {"type": "project", "id": project["id"]}
+        week |= {"subject": subject, "emergency": "20", "may_draw_reserve": "10"}
+        above = (await studio.post("/budgets", week))["id"]
+        for name in BUYERS:
+            agent = await studio.post("/agents", {"name": name, "visibility": "private"})
+            await studio.put(f"/agents/{agent['id']}/attribution", {"project_id": project["id"]})
+            self.buyers.append(Agent(agent["id"], await self._agent_key(studio, agent["id"], name)))
+            day: Json = {"currency": "CAD", "limits": [{"window": "day", "amount": "25"}], "parent_id": above}
+            await studio.post("/budgets", day | {"subject": {"type": "agent", "id": agent["id"]}})
+        for method in METHODS:
+            await studio.put("/purchase-methods", method)
+        for option in FREE_OPTIONS:
+            await studio.put("/free-options", option)
+        await studio.put("/payment-policies", POLICY)
+
     async def _meridian(self) -> None:
         made = await self.operator.post("/organizations", {"name": THIRD})
         key = {"organization_id": made["id"], "principal": "kim", "role": "owner"}
@@ -212,6 +274,51 @@ class History:
         self._on(15, 13, partial(self._buy, meridian, "Market monitor"))
         self._on(31, 13, partial(self._buy, meridian, "Clause finder"))
         self._on(58, 15, self._refund)
+
+    def _purchases(self) -> None:
+        """Plan what the studio's agents buy outside. In no week it is more than there is to operate with."""
+        designer, musician = self.buyers
+        last = self.days - 1
+        self._on(3, 10, partial(self._order, designer, COPILOT, self._pay, term="month"))
+        for day in range(2, last, 7):
+            self._on(day, 10, partial(self._order, designer, FOREST, self._pay))
+        self._on(last - 4, 11, partial(self._order, musician, MUSIC, self._grant))
+        self._on(last - 3, 10, partial(self._order, designer, TEXTURES, self._pay))
+        self._on(last - 3, 12, partial(self._order, designer, MOTION, self._take_free))
+        self._on(last - 2, 10, self._return_textures)
+        self._on(last, 11, partial(self._order, musician, VOICES))
+        self._on(self.days, 0, partial(self._order, musician, FONT))
+
+    async def _order(
+        self, buyer: Agent, what: tuple[str, ...], then: Then | None = None, term: str | None = None
+    ) -> None:
+        item, vendor, category, amount, why, free = what
+        looked = {"name": free, "cost": "0", "fits": False, "why": "It does not suit the game."}
+        body: Json = {"agent_id": buyer.id, "item": item, "vendor": vendor, "category": category, "why": why}
+        body |= {"amount": amount, "currency": "CAD", "term": term, "alternatives": [looked]}
+        self.ordered[item] = made = await buyer.caller.post("/purchase-orders", body)
+        if then is not None:
+            await then(buyer, made, free)
+
+    async def _pay(self, buyer: Agent, order: Json, _: str) -> None:
+        path = f"/purchase-orders/{order['id']}/attempts"
+        await buyer.caller.post(path, {"method": "card_primary"})
+        await buyer.caller.post(f"{path}/1/result", {"result": "succeeded", "reference": f"ch_{order['id'][-8:]}"})
+
+    async def _grant(self, buyer: Agent, order: Json, free: str) -> None:
+        """Have a person approve what is above the policy's line, out of the reserve."""
+        grant = {"digest": order["digest"], "pool": "reserve", "reason": "The trailer needs it."}
+        await self._pay(buyer, await self.studio.post(f"/purchase-orders/{order['id']}/grant", grant), free)
+
+    async def _take_free(self, buyer: Agent, order: Json, free: str) -> None:
+        if order["status"] != "declined_over_budget":
+            raise YearError(f"more than a day's budget was {order['status']}")
+        instead = {"alternative_action": free, "saved": order["amount"]}
+        await buyer.caller.post(f"/purchase-orders/{order['id']}/abandon", instead)
+
+    async def _return_textures(self) -> None:
+        order = self.ordered[TEXTURES[0]]
+        await self.studio.post(f"/purchase-orders/{order['id']}/refunds", {"amount": order["amount"]})
 
     async def _use(self, name: str, action: str, model: str, count: int) -> None:
         """Have an agent use its action so often, and report the model that it called."""

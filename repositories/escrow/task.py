@@ -27,11 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, Permission
 from domain.payments.payment.snapshot import DisputeStatus
 from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionRow
 from models.books.reconciliation import ReconciliationDiscrepancy
+from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from models.escrow.contract import Contract, ContractParty
 from models.escrow.escrow import EscrowParty, EscrowRow
 from models.messages.alert import Alert
@@ -144,10 +146,19 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
         title = func.coalesce(bill.number, bill.id)
         task = _task("invoice_due", bill.id, bill.org_id, title, bill.due_at, bill.currency, due)
         found.append(_some(task.where(bill.org_id == org_id, bill.status == "open", ~_is_collected(bill.id)), bill.id))
+    if actor.may(Permission.MANAGE_BILLING):
+        order, grant = PurchaseOrder, PurchaseGrant
+        task = _task(
+            "to_approve", order.id, order.org_id, order.item, order.answer_by, order.currency, order.amount_minor
+        )
+        is_granted = exists().where(grant.order_id == order.id, grant.principal == actor.qualified().lower())
+        waits = and_(order.org_id == org_id, order.status == PurchaseOrderStatus.NEEDS_APPROVAL.value)
+        found.append(_some(task.where(waits, order.principal != actor.principal, ~is_granted), order.id))
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())
-        found.append(_alerts(and_(Alert.org_id == org_id, unseen, awake)))
+        # Who is asked by this alert has the purchase itself as a task.
+        found.append(_alerts(and_(Alert.org_id == org_id, Alert.kind != "approval_waiting", unseen, awake)))
     return found
 
 

@@ -21,6 +21,7 @@ _NAMES = text(
     WHERE id = ANY(:ids) AND (CAST(:org_id AS text) IS NULL OR :org_id IN (org_id, payee_org_id))
     UNION ALL SELECT e.id, c.title FROM escrows e JOIN contracts c ON c.id = e.contract_id
     WHERE e.id = ANY(:ids) AND (CAST(:org_id AS text) IS NULL OR :org_id IN (e.org_id, e.payee_org_id))
+    UNION ALL SELECT id, item FROM purchase_orders WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, number FROM invoices WHERE id = ANY(:ids) AND number IS NOT NULL AND {_OWN}
     UNION ALL SELECT id, number FROM credit_notes WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, coalesce(nullif(description, ''), substring(url FROM '//(?:[^/@]*@)?([^/?#]+)'))
@@ -41,8 +42,8 @@ _NAMES = text(
 async def named(session: AsyncSession, ids: Collection[str], org_id: str | None) -> dict[str, str]:
     """Return the names of objects by their ids: titles of contracts and escrows, numbers of invoices.
 
-    A spend control has the name of what it limits, a webhook endpoint its description or host, unless it is
-    deleted. Objects without a name, and unknown ids, are left out.
+    A purchase order has its item, a spend control the name of what it limits, a webhook endpoint its description or
+    host, unless it is deleted. Objects without a name, and unknown ids, are left out.
 
     Args:
         session: any.

@@ -230,6 +230,7 @@ TaskKind: TypeAlias = (
         "to_sign",
         "to_score",
         "to_decide",
+        "to_approve",
         "evidence_due",
         "invoice_due",
         "difference",

@@ -8,6 +8,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.escrowing import contract_between
 from tests.api.invoicing import issue
+from tests.api.purchasing import proposed
 from tests.api.test_own_reads import Firm, firm  # noqa: F401 - fixture
 
 pytestmark = pytest.mark.db
@@ -34,9 +35,10 @@ async def test_objects_are_named_to_their_parties_and_to_operators(
     assert set(await names(operator, *ids)) == {contract, invoice["id"], payee.agent_id}
 
 
-async def test_key_of_a_department_gets_no_names_of_departments_and_their_limits(firm: Firm) -> None:  # noqa: F811
+async def test_key_of_a_department_gets_no_names_of_departments_their_limits_and_purchases(firm: Firm) -> None:  # noqa: F811
     parts = {"Support": firm.departments["support"], "Sales": firm.departments["sales"]}
-    ids = (*parts.values(), firm.controls["support"], firm.agents["agent"])
+    order = (await proposed(firm.callers["owner"], firm.agents["agent"]))["id"]
+    ids = (*parts.values(), firm.controls["support"], firm.agents["agent"], order)
     assert set(await names(firm.callers["owner"], *ids)) == set(ids)
     assert set(await names(firm.callers["sales"], *ids)) == {firm.agents["agent"]}
 

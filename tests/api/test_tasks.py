@@ -19,6 +19,7 @@ from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written
+from tests.api.purchasing import acted, proposed
 
 pytestmark = pytest.mark.db
 
@@ -122,3 +123,25 @@ async def test_platform_roles_have_their_own_tasks(
     assert ("to_score", made) in kinds(found)
     assert {task["kind"] for task in found} == {"to_score"}
     refused(await (await issue_key("accountant")).get("/tasks"), 403, "auth.forbidden")
+
+
+async def test_purchase_waits_for_each_person_who_may_approve_it_and_has_not(new_tenant: NewTenant) -> None:
+    studio = await new_tenant("owner", "finance", "admin", "member", "auditor", "agent")
+    policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
+    good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    for person in (studio.owner, studio.finance, studio.admin):
+        [task] = await tasks(person)
+        assert (task["kind"], task["object_id"], task["title"]) == ("to_approve", order["id"], order["item"])
+        assert (task["amount"], task["currency"], task["deadline_at"]) == ("10.00", "USD", order["answer_by"])
+        assert task["path_hint"] == f"/purchase-orders/{order['id']}"
+    for other in (studio.member, studio.auditor, studio.agent):
+        assert await tasks(other) == []
+    granted = await acted(studio.owner, order, "grant", digest=order["digest"])
+    assert await tasks(studio.owner) == []
+    assert kinds(await tasks(studio.finance)) == [("to_approve", order["id"])]
+    await acted(studio.finance, order, "grant", digest=granted["digest"])
+    assert await tasks(studio.finance) == []
+    own = await proposed(studio.owner, studio.agent_id, "10")
+    assert await tasks(studio.owner) == []
+    assert kinds(await tasks(studio.finance)) == [("to_approve", own["id"])]

@@ -41,7 +41,7 @@ POLICY: dict[str, object] = {
     },
     "vendors": {"refused": ["Casino"]},
     "per_purchase": "50",
-    "approval_above": "20",
+    "approval_above": "0.40",
     "two_persons_above": "40",
     "answer_within": "PT4H",
 }
@@ -72,7 +72,7 @@ ORDER: dict[str, object] = {
         {"name": "Tabnine", "cost": "12", "fits": True},
     ],
 }
-#: Many of these fit into the limit above.
+#: Many of these fit into the limit above, and each needs an approval.
 SMALL_ORDER = ORDER | {"amount": "0.50"}
 #: A purchase counts in the limit above, which is in credits.
 RATE: dict[str, object] = {"base": "USD", "quote": "CAD", "rate": "1.37", "valid_for": "P31D"}

@@ -11,6 +11,7 @@ from console.format import Prefs
 from console.forms import Form, blank
 from console.gateway import Answer, Problem
 from console.lists import Asked, Found
+from console.mentions import Naming
 from console.spend_control import terms
 from console.spend_control import view as limits
 from console.usage import log
@@ -27,6 +28,7 @@ SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code
 
 
 HOOK, SETTINGS = "whe_01kar6x0qmf9rv4w7n2h8d3s5c", "/console/org_1/alerts/settings"
+ESCROW, ORDER = "esc_01kar6x0qmf9rv4w7n2h8d3s5c", "por_01kar6x0qmf9rv4w7n2h8d3s5c"
 OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
 
 
@@ -233,10 +235,15 @@ CONTROL = {
 
 
 def limit(
-    *, may_change: bool = True, spends: Answer = NOTHING, refusals: Answer = NOTHING, **changes: Any
+    *,
+    may_change: bool = True,
+    spends: Answer = NOTHING,
+    refusals: Answer = NOTHING,
+    naming: Naming = NAMING,
+    **changes: Any,
 ) -> limits.Limit:
     answers = {"control": said({**CONTROL, **changes}), "spends": spends, "refusals": refusals, "versions": NOTHING}
-    return limits.one(answers, blank(), NAMING, "/limits", may_change=may_change, escrow="/escrows/{id}")
+    return limits.one(answers, blank(), naming, "/limits", may_change=may_change)
 
 
 def test_limit_says_what_is_spent_reserved_and_left_and_when_it_resets() -> None:
@@ -260,7 +267,7 @@ def test_limit_offers_what_its_status_allows(status: str, offered: tuple[bool, .
     assert (page.change, page.freeze, page.unfreeze, page.close) == ("", "", "", "")
 
 
-def test_limit_lists_spends_and_leads_to_its_escrows() -> None:
+def test_limit_lists_spends_and_leads_to_its_escrows_and_purchases() -> None:
     spend: dict[str, Any] = {
         "id": "spd_1",
         "type": "spend",
@@ -270,12 +277,16 @@ def test_limit_lists_spends_and_leads_to_its_escrows() -> None:
         "amount": "2.00",
     }
     spend |= {"counted": "2.00", "principal": "crew", "agent_id": None}
-    escrow = {**spend, "id": "esc_1", "type": "escrow", "action": "escrow.fund", "status": "reserved"}
-    rows = limit(spends=said({"data": [escrow, spend]})).spends
-    assert [(row.what, row.href, row.state) for row in rows] == [
-        ("Escrow", "/escrows/esc_1", "Held"),
-        ("search", "", "Charged"),
+    escrow = {**spend, "id": ESCROW, "type": "escrow", "action": "escrow.fund", "status": "reserved"}
+    purchase = {**escrow, "id": ORDER, "type": "purchase", "action": "purchase_order", "agent_id": MENTIONED}
+    named = Naming(names={ORDER: "Fonts", MENTIONED: "Writer"}, prefs=PREFS, href=lambda id, _: f"/{id}")
+    rows = limit(spends=said({"data": [escrow, purchase, spend]}), naming=named).spends
+    assert [(row.what, [part.href for part in row.of], row.state) for row in rows] == [
+        ("Escrow", [f"/{ESCROW}"], "Held"),
+        ("Purchase", [f"/{ORDER}"], "Held"),
+        ("search", [], "Charged"),
     ]
+    assert [part.text for row in rows for part in (*row.of, *row.by)] == ["", "crew", "Fonts", "Writer", "crew"]
 
 
 def test_refusal_says_what_was_left() -> None:

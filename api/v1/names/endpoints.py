@@ -26,7 +26,7 @@ Ids = Annotated[
     Query(description=f"Ids of any kind, at most {MOST}. Several are separated by commas."),
 ]
 #: Kinds whose names a key of a department or a project does not read.
-_OF_DEPARTMENTS = ("ctl", "dep", "prj")
+_OF_DEPARTMENTS = ("ctl", "dep", "por", "prj")
 
 
 @router.get("/names", response_model=NamesView, operation_id="names.list")
@@ -35,10 +35,10 @@ async def list_names(
 ) -> NamesView:
     """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
-    A contract and its escrow have the contract's title, an invoice its number, a spend control the name of what it
-    limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator
-    gets all. A key that is attributed to a department or project gets no names of departments, projects and spend
-    controls.
+    A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend
+    control the name of what it limits. An organization gets the names of its own objects, and both parties those of
+    their contracts; an operator gets all. A key that is attributed to a department or project gets no names of
+    departments, projects, purchase orders and spend controls.
     """
     async with deps.session_for(actor) as session:
         hidden = _OF_DEPARTMENTS if confined(actor, key) else ()

@@ -957,6 +957,7 @@ class Tasks:
                 "to_sign",
                 "to_score",
                 "to_decide",
+                "to_approve",
                 "evidence_due",
                 "invoice_due",
                 "difference",
@@ -2964,7 +2965,7 @@ class Names:
     def list(self, *, ids: Sequence[str]) -> models.NamesView:
         """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
-        A contract and its escrow have the contract's title, an invoice its number, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects and spend controls.
+        A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
         """
         return self._caller.ask(models.NamesView, "names.list", "GET", "/api/v1/names", query={"ids": ids})
 

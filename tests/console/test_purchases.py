@@ -1,0 +1,60 @@
+"""A person sees on home what an agent wants to buy, and approves it on its page, also beyond a budget."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+from fastapi import FastAPI
+
+from runtime.database import Database
+from tests.api.conftest import Tenant, good
+from tests.api.purchasing import budget, proposed
+from tests.console.conftest import signed_in
+from tests.console.strict import read
+
+pytestmark = pytest.mark.db
+BEYOND, TAKEN = "Allow it beyond the budget", "Take it from the reserve"
+
+
+async def test_what_two_budgets_refuse_is_approved_from_home(
+    app: FastAPI, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    studio = await new_tenant("owner", "agent")
+    policy = {"subject": {"type": "organization"}, "approval_above": "5"}
+    good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
+    whole = await budget(database, studio.org_id, week=9)
+    own = await budget(database, studio.org_id, ("agent", studio.agent_id), day=8)
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    owner = await signed_in(app, "owner", studio.owner.token)
+    base = f"/console/{studio.org_id}"
+    path = f"{base}/purchases/{order['id']}"
+    assert f'href="{path}">Approve a purchase' in (await owner.get(base)).text
+    page = await owner.get(path)
+    assert (BEYOND in page.text, TAKEN in page.text, f'href="{base}/agents/{studio.agent_id}"' in page.text) == (
+        False,
+        True,
+        True,
+    )
+    fields = {"command": await owner.form(path), "digest": order["digest"], "reason": "The launch."}
+    refusing: set[str] = set()
+    for _ in (whole, own):
+        # The page offers to lift the window that has refused, beside those that it knew, and keeps what was typed.
+        refused = await owner.post(f"{path}/grant", fields)
+        assert (refused.status_code, BEYOND in refused.text, "The launch." in refused.text) == (402, True, True)
+        assert read(refused.text).problems == []
+        (found,) = re.findall(r'name="refusing" value="([^"]+)"', refused.text)
+        assert len(found.split()) == len(refusing) + 1
+        refusing = set(found.split())
+        (command,) = re.findall(r'name="command" value="([^"]+)"', refused.text)
+        fields |= {"command": command, "refusing": found, "lift": "on"}
+    assert refusing == {f"{whole}:week", f"{own}:day"}
+    assert "8.00\u00a0USD of 8.00\u00a0USD left today for Agent" in refused.text
+    granted = await owner.post(f"{path}/grant", fields)
+    assert granted.status_code == 303
+    now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
+    assert (now["status"], {f"{each['budget_id']}:{each['window']}" for each in now["lifts"]}) == ("approved", refusing)
+    assert "Approve a purchase" not in (await owner.get(base)).text
+    budget_page = (await owner.get(f"{base}/budgets/{own}")).text
+    assert f'href="{path}"' in budget_page
+    assert order["item"] in budget_page
+    await owner.browser.aclose()
