@@ -172,8 +172,13 @@ def granting(
     status: PurchaseOrderStatus = S.NEEDS_APPROVAL,
     given_: str = "a",
     before: Sequence[Person] = (),
+    at: datetime = NOW,
 ) -> None:
-    check_grant(status, given=given_, present="a", requested_at=NOW, asked_by=ASKED_BY, by=by, before=before)
+    ends = NOW + timedelta(hours=1)
+    check_grant(
+        status, given=given_, present="a", requested_at=NOW, answer_by=ends, at=at, asked_by=ASKED_BY, by=by,
+        before=before,
+    )  # fmt: skip
 
 
 def test_another_person_grants_exactly_what_waits() -> None:
@@ -184,6 +189,9 @@ def test_another_person_grants_exactly_what_waits() -> None:
     for status in set(S) - {S.NEEDS_APPROVAL}:
         with pytest.raises(WrongState):
             granting(status=status)
+    granting(at=NOW + timedelta(minutes=59))
+    with pytest.raises(WrongState, match="over"):
+        granting(at=NOW + timedelta(hours=1))
 
 
 def test_nobody_in_the_line_of_the_proposer_grants() -> None:
