@@ -284,12 +284,12 @@ def booking(status: PurchaseOrderStatus, held_minor: int, charged_minor: int) ->
 
 
 def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
-    """Return the status after a charge: what was approved is purchased, also if its hold had ended before."""
-    return (
-        PurchaseOrderStatus.PURCHASED
-        if status in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED}
-        else status
-    )
+    """Return the status after a charge: what was approved is purchased, also if it was abandoned or expired before.
+
+    Else no renewal would count of what was abandoned and paid all the same, and it could not be cancelled.
+    """
+    paid = {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED, PurchaseOrderStatus.ABANDONED}
+    return PurchaseOrderStatus.PURCHASED if status in paid else status
 
 
 def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> None:

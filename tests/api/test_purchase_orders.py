@@ -278,12 +278,13 @@ async def test_what_is_charged_beyond_a_granted_draw_counts_and_can_be_refunded(
 
 async def test_a_charge_after_the_end_is_counted_as_forced(studio: Tenant, database: Database) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=12)
-    order = await proposed(studio.agent, studio.agent_id)
+    order = await proposed(studio.agent, studio.agent_id, term="month")
     await acted(studio.agent, order, "attempts", 201, method="card_primary")
     await acted(studio.agent, order, "abandon")
     assert await counted(database, control) == {}
-    gone = await acted(studio.agent, order, "attempts/1/result", result="succeeded")
-    assert (gone["status"], gone["spent"]) == ("abandoned", "10.00")
+    paid_for = await acted(studio.agent, order, "attempts/1/result", result="succeeded")
+    assert (paid_for["status"], paid_for["spent"]) == ("purchased", "10.00")
+    assert paid_for["renews_at"] is not None
     assert await counted(database, control) == {"forced": 1000}
     assert "forced_spend" in await alerts_of(database, studio.org_id)
 

@@ -156,10 +156,11 @@ def test_only_a_purchase_with_a_term_is_cancelled() -> None:
             check_cancel(status, term)
 
 
-def test_a_charge_makes_what_was_approved_purchased_and_leaves_other_ends() -> None:
+def test_a_charge_makes_what_was_approved_purchased_also_after_its_end() -> None:
     assert status_after_charge(S.APPROVED) is S.PURCHASED
     assert status_after_charge(S.EXPIRED) is S.PURCHASED
-    assert status_after_charge(S.ABANDONED) is S.ABANDONED
+    assert status_after_charge(S.ABANDONED) is S.PURCHASED
+    assert status_after_charge(S.CANCELLED) is S.CANCELLED
 
 
 ASKED_BY = Person(name="org_1/worker", line=frozenset({"org_1/worker", "org_1/owner"}), key_at=None)
