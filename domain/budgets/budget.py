@@ -118,16 +118,21 @@ class PoolCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolState:
-    """A pool in a window at a moment, in minor units: its size, and what is held and spent of it."""
+    """A pool in a window at a moment, in minor units: its size, and what is held and spent of it.
+
+    `together_minor` is what is left of all pools of the window: less than in this one where another was overdrawn.
+    """
 
     amount_minor: int
     held_minor: int
     spent_minor: int
+    together_minor: int | None = None
 
     @property
     def remaining_minor(self) -> int:
         """What can still be spent or reserved."""
-        return max(0, self.amount_minor - self.spent_minor - self.held_minor)
+        left = self.amount_minor - self.spent_minor - self.held_minor
+        return max(0, left if self.together_minor is None else min(left, self.together_minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +212,8 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -
             Pool.EMERGENCY: pools.emergency_minor,
             Pool.ALLOWANCE: pools.may_draw_reserve_minor,
         }
+    shared = [count for pool, count in counts.items() if pool is not Pool.ALLOWANCE]
+    together = amount + sum(count.carried_minor - count.spent_minor - count.held_minor for count in shared)
     states = {}
     for pool, size in sizes.items():
         if size is not None:
@@ -215,6 +222,7 @@ def _pool_states(limit: Limit, pools: Pools, counts: Mapping[Pool, PoolCount]) -
                 amount_minor=size + count.moved_minor + count.carried_minor,
                 held_minor=count.held_minor,
                 spent_minor=count.spent_minor,
+                together_minor=None if pool is Pool.ALLOWANCE else together,
             )
     return states
 

@@ -10,7 +10,7 @@ import unicodedata
 
 from domain.common.errors import CardNumber, Invalid
 from domain.common.ids import SUFFIX
-from domain.common.text import is_storable, unseen_in_text
+from domain.common.text import is_storable, unseen_in_name
 from domain.privacy.card_numbers import found
 
 _SECRETS = re.compile(
@@ -40,10 +40,10 @@ def check(text: str, field: str) -> None:
 
     Raises:
         CardNumber: it holds a card number.
-        Invalid: it holds a control character, or what has the form of a secret.
+        Invalid: it holds a control character, one that cannot be seen, or what has the form of a secret.
     """
-    if not is_storable(text) or unseen_in_text(text) is not None:
-        raise Invalid(f"{field} must not contain control characters.", extra={"field": field})
+    if not is_storable(text) or any(unseen_in_name(line) for line in text.split("\n") if line.strip()):
+        raise Invalid(f"{field} must not contain control characters or invisible ones.", extra={"field": field})
     if found(text):
         raise CardNumber(
             f"{field} contains what looks like a payment card number. Write its last four digits only.",

@@ -284,12 +284,12 @@ def booking(status: PurchaseOrderStatus, held_minor: int, charged_minor: int) ->
 
 
 def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
-    """Return the status after a charge: what was approved is purchased, also if its hold had ended before."""
-    return (
-        PurchaseOrderStatus.PURCHASED
-        if status in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED}
-        else status
-    )
+    """Return the status after a charge: what was approved is purchased, also if it was abandoned or expired before.
+
+    Else no renewal would count of what was abandoned and paid all the same, and it could not be cancelled.
+    """
+    paid = {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.EXPIRED, PurchaseOrderStatus.ABANDONED}
+    return PurchaseOrderStatus.PURCHASED if status in paid else status
 
 
 def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> None:
@@ -368,6 +368,8 @@ def check_grant(
     given: str,
     present: str,
     requested_at: datetime,
+    answer_by: datetime | None,
+    at: datetime,
     asked_by: Person,
     by: Person,
     before: Sequence[Person],
@@ -379,12 +381,14 @@ def check_grant(
         given: the digest that the person has seen.
         present: the digest of the order now.
         requested_at: the time of the request.
+        answer_by: the end of the time to answer.
+        at: the time of the grant.
         asked_by: who proposed the purchase.
         by: who grants it.
         before: who has granted it already.
 
     Raises:
-        WrongState: the order does not wait for an approval.
+        WrongState: the order does not wait for an approval, or its time to answer is over.
         Stale: the digest is of something else.
         Forbidden: `approval.own`, the person, or somebody in the line of the key, proposed it.
         Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
@@ -393,6 +397,9 @@ def check_grant(
         raise WrongState(
             f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
         )
+    if answer_by is not None and at >= answer_by:
+        # Its run declines it as soon as it gets to it.
+        raise WrongState("The time to answer is over. Propose the purchase again.", extra={"state": status.value})
     if given != present:
         raise Stale(
             "The order is not what this approval was given for. Read it again, and send its digest.",

@@ -248,7 +248,7 @@ AS $$
         CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
             THEN ledger.window_end(w."window", p_at, c.zone, c.week_starts) ELSE n.ends_at END,
         counts.amount,
-        CASE WHEN w.hard THEN room.amount - used.amount END,
+        CASE WHEN w.hard THEN fits.amount END,
         CASE WHEN w.hard THEN w.uses - used.uses END,
         c.per_spend,
         CASE
@@ -258,7 +258,7 @@ AS $$
             WHEN counts.amount > c.per_spend THEN 'per_spend'
             WHEN concat(c.id, '/', w."window") = ANY (p_lifted) THEN NULL
             -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
-            WHEN w.hard AND counts.amount > 0 AND counts.amount > room.amount - used.amount THEN 'limit'
+            WHEN w.hard AND counts.amount > 0 AND counts.amount > fits.amount THEN 'limit'
             WHEN w.hard AND w.uses <= used.uses THEN 'uses'
         END,
         w.pool, room.carried
@@ -268,13 +268,14 @@ AS $$
             CASE WHEN NOT d.is_pooled THEN u.amount WHEN NOT d.is_drawn
                     THEN u.amount - coalesce(c.reserve, 0) - coalesce(c.emergency, 0)
                 WHEN p_pool = 'reserve' THEN c.reserve ELSE c.emergency END AS amount,
-            d.is_pooled AND NOT d.is_drawn AND c.carry_over > 0 AS carries, d.is_pooled
+            d.is_pooled AND NOT d.is_drawn AND c.carry_over > 0 AS carries,
+            CASE WHEN c.kind = 'budget' THEN u.amount END AS whole
         FROM unnest(c.windows, c.amounts, c.uses, c.hard) AS u ("window", amount, uses, hard), LATERAL (
             SELECT (u."window" = c.pools_of) IS TRUE AS is_pooled,
                 (u."window" = c.pools_of AND c.id = p_drawn) IS TRUE AS is_drawn
         ) d
         UNION ALL
-        SELECT c.pools_of, NULL, true, 'allowance', c.may_draw_reserve, false, false
+        SELECT c.pools_of, NULL, true, 'allowance', c.may_draw_reserve, false, NULL
         WHERE p_pool = 'reserve' AND NOT p_granted AND c.may_draw_reserve IS NOT NULL
     ) w ON true
     -- Windows of a control never overlap, because its zone and its first day of the week never change.
@@ -287,14 +288,18 @@ AS $$
         SELECT CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
             THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END AS at
     ) starts
+    -- All pools of a window of a budget together: uses are not divided among them, and what one was overdrawn by, by
+    -- force or because the amounts were changed, is not there for the others.
+    CROSS JOIN LATERAL (
+        SELECT sum(o.held + o.spent + o.forced - o.refunded)::bigint AS amount, sum(o.carried)::bigint AS carried,
+            sum(o.uses_spent)::bigint AS uses
+        FROM ledger.counters o
+        WHERE w.whole IS NOT NULL AND o.control_id = c.id AND o."window" = w."window"
+          AND o.pool IN ('operating', 'reserve', 'emergency') AND o.starts_at = starts.at
+    ) pools
     CROSS JOIN LATERAL (
         SELECT coalesce(n.held + n.spent + n.forced - n.refunded, 0) AS amount,
-            -- Uses of a window are not divided among its pools.
-            CASE WHEN w.is_pooled AND w.uses IS NOT NULL THEN (
-                SELECT coalesce(sum(o.uses_spent), 0) FROM ledger.counters o
-                WHERE o.control_id = c.id AND o."window" = w."window" AND o.pool <> 'allowance'
-                  AND o.starts_at <= p_at AND o.ends_at > p_at
-            ) ELSE coalesce(n.uses_spent, 0) END AS uses
+            coalesce(pools.uses, n.uses_spent, 0) AS uses
     ) used
     CROSS JOIN LATERAL (
         SELECT CASE WHEN n.id IS NOT NULL THEN n.carried
@@ -304,6 +309,12 @@ AS $$
         SELECT w.amount + coalesce(n.moved, 0) + more.carried AS amount, more.carried
     ) room
     CROSS JOIN LATERAL (
+        SELECT least(
+            room.amount - used.amount,
+            w.whole + greatest(more.carried, pools.carried) - coalesce(pools.amount, 0)
+        ) AS amount
+    ) fits
+    CROSS JOIN LATERAL (
         SELECT CASE WHEN c.asset = p_asset THEN p_amount
             WHEN p_forced THEN coalesce(ledger.worth_in(p_amount, p_asset, c.asset, p_at, true), 0)
             ELSE ledger.worth_in(p_amount, p_asset, c.asset, p_at, false) END AS amount
@@ -312,7 +323,7 @@ $$;
 
 -- The windows in which a spend counts when it draws `p_pool`, and which of them refuses, if one does. With `p_on_limit`
 -- `reserve`, what does not fit into what there is to operate with draws the reserve instead, if it fits there. `pool` is
--- what it draws; NULL where that pool is closed.
+-- what it draws; NULL where that pool is closed. What is forced then counts in what there is to operate with.
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
@@ -325,14 +336,16 @@ DECLARE
     others ledger.limit_window[];
 BEGIN
     IF p_pool <> 'operating' THEN
-        drawn := ledger.drawn_from(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_pool, p_granted, p_at);
-        IF drawn IS NULL THEN
+        drawn := ledger.drawn_from(
+            p_org, p_agent, p_department, p_project, p_run, p_key_id, p_pool, p_granted OR p_forced, p_at
+        );
+        IF drawn IS NULL AND NOT p_forced THEN
             RETURN;
         END IF;
     END IF;
-    pool := p_pool;
+    pool := CASE WHEN drawn IS NULL THEN 'operating' ELSE p_pool END;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
-        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, p_pool, drawn,
+        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, pool, drawn,
         p_granted, p_lifted
     ) l);
     refused := ledger.refusing(windows);

@@ -69,7 +69,12 @@ BEGIN
                 OR (w.amount + n.moved + n.carried
                     - CASE WHEN w."window" = c.pools_of THEN coalesce(c.reserve, 0) + coalesce(c.emergency, 0) ELSE 0 END
                     < n.held + n.spent + n.forced - n.refunded + p_amount) IS NOT TRUE
-                AND (w.uses <= n.uses_spent OR w.uses >= 0 AND w."window" = c.pools_of) IS NOT TRUE))
+                AND (c.kind = 'limit' OR w.amount + n.carried - p_amount >= (
+                    SELECT sum(o.held + o.spent + o.forced - o.refunded) FROM ledger.counters o
+                    WHERE o.control_id = c.id AND o."window" = w."window"
+                      AND o.pool IN ('operating', 'reserve', 'emergency') AND o.starts_at = n.starts_at
+                ))
+                AND (w.uses <= n.uses_spent OR w.uses >= 0 AND c.kind = 'budget') IS NOT TRUE))
         ) IS TRUE),
         array_agg(c.id), array_agg(c.parent_id) FILTER (WHERE c.parent_id IS NOT NULL),
         array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), coalesce(bool_or(c.kind = 'budget'), false)
@@ -77,7 +82,7 @@ BEGIN
     FROM ledger.controls c
     LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses, c.hard) AS w ("window", amount, uses, hard) ON true
     LEFT JOIN LATERAL (
-        SELECT o.id, o.ends_at, o.held, o.spent, o.forced, o.refunded, o.uses_spent, o.moved, o.carried
+        SELECT o.id, o.starts_at, o.ends_at, o.held, o.spent, o.forced, o.refunded, o.uses_spent, o.moved, o.carried
         FROM ledger.counters o
         WHERE o.control_id = c.id AND o."window" = w."window" AND o.pool = 'operating' AND o.starts_at <= p_at
         ORDER BY o.starts_at DESC LIMIT 1

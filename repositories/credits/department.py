@@ -66,7 +66,9 @@ def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str
 
 
 def within(
-    row: type[Spend] | type[SpendRefusal] | type[UsageEventRow], org_id: str | None, attribution: Attribution
+    row: type[Spend] | type[SpendRefusal] | type[UsageEventRow] | type[Agent],
+    org_id: str | None,
+    attribution: Attribution,
 ) -> list[ColumnElement[bool]]:
     """Return the conditions that a row is of a department, with its parts, and of a project; none without either."""
     found = list[ColumnElement[bool]]()
@@ -75,6 +77,12 @@ def within(
     if attribution.project_id is not None:
         found.append(row.project_id == attribution.project_id)
     return found
+
+
+async def has_agent(session: AsyncSession, agent: Agent, attribution: Attribution) -> bool:
+    """Return whether an agent is of a department, with its parts, and of a project."""
+    query = select(Agent.id).where(Agent.id == agent.id, *within(Agent, agent.org_id, attribution))
+    return await session.scalar(query) is not None
 
 
 _LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("name",))

@@ -81,6 +81,8 @@ async def grant(
         given=given.digest,
         present=digest_of(order),
         requested_at=order.created_at,
+        answer_by=order.answer_by,
+        at=now,
         asked_by=asked_by,
         by=by,
         before=[await _granter(session, each) for each in before],

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -71,6 +72,49 @@ async def test_the_amount_that_a_person_stated_is_the_most_that_can_go(tenant: T
     now = await seen(tenant.auditor, budget)
     assert left(now) == {"operating": "0.00", "reserve": "40.00", "emergency": "20.00", "allowance": "0.00"}
     assert window(now)["operating"] == {"amount": "30.00", "held": "5.00", "spent": "25.00", "remaining": "0.00"}
+
+
+QUARTER = [*WEEK["limits"], {"window": "quarter", "amount": "500"}]
+ALL_WITH_AGENTS = {"may_draw_reserve": "50"}
+
+
+@pytest.mark.parametrize(
+    ("before", "moved", "spent", "after"),
+    [
+        (WEEK, "0", ("30", "50"), {"limits": WEEK["limits"]}),
+        (WEEK, "50", ("80", "0"), {"limits": WEEK["limits"], "reserve": "0"}),
+        ({"limits": WEEK["limits"]}, "0", ("100", "0"), {**WEEK, **ALL_WITH_AGENTS}),
+        (
+            {"limits": QUARTER, "pools_of": "week", "reserve": "50"},
+            "0",
+            ("50", "50"),
+            {"limits": QUARTER, "reserve": "50", **ALL_WITH_AGENTS},
+        ),
+    ],
+)
+async def test_no_change_of_pools_lets_more_go_than_the_amount(
+    tenant: Tenant,
+    operator: Caller,
+    before: dict[str, Any],
+    moved: str,
+    spent: tuple[str, str],
+    after: dict[str, Any],
+) -> None:
+    await grant(operator, tenant.org_id, "1000")
+    budget = await opened(tenant.owner, **before, **ALL_WITH_AGENTS)
+    if moved != "0":
+        move = {"from": "reserve", "to": "operating", "amount": moved, "reason": "A launch."}
+        good(await act(tenant.owner, budget, "pools/move", **move))
+    for pool, amount in zip(("operating", "reserve"), spent, strict=True):
+        if amount != "0":
+            await use(tenant.member, amount=amount, pool=pool)
+    changed = good(await tenant.owner.ask("PUT", f"/budgets/{budget['id']}", json=after))
+    there = sum(Decimal(spent) for spent in spent)
+    assert Decimal(left(changed)["operating"]) <= 100 - there
+    for pool in ("operating", "reserve"):
+        body = {"amount": str(100 - there + 1), "pool": pool}
+        answer = await tenant.member.post("/credits/use", body, key=new_key())
+        assert answer.status_code in {402, 409}, answer.text
 
 
 @pytest.mark.parametrize(

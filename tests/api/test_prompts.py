@@ -81,6 +81,21 @@ async def test_a_prompt_is_read_by_its_agent_and_the_people_of_its_organization(
     refused(await stranger.agent.get(path), 404, "not_found")
 
 
+async def test_a_members_key_of_a_department_reads_the_prompts_of_its_agents(
+    tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    sales, field = [
+        good(await tenant.owner.post("/departments", {"name": name}), 201)["id"] for name in ("Sales", "Field")
+    ]
+    member = await issue_key("member", tenant.org_id)
+    key_id = good(await member.get("/me"))["key_id"]
+    good(await tenant.owner.ask("PUT", f"/api-keys/{key_id}/attribution", json={"department_id": sales}))
+    path = f"/agents/{tenant.agent_id}"
+    for department, status in ((None, 404), (field, 404), (sales, 200)):
+        good(await tenant.owner.ask("PUT", f"{path}/attribution", json={"department_id": department}))
+        assert (await member.get(f"{path}/prompt")).status_code == status
+
+
 async def test_a_template_has_named_placeholders_only_and_replaces_the_standard_one(tenant: Tenant) -> None:
     standard = good(await tenant.member.get("/budgets/prompt-template"))
     assert (standard["is_standard"], "{daily}" in standard["template"]) == (True, True)

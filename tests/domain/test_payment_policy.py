@@ -240,7 +240,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("text", [*REFUSED, "AKIA\u200bIOSFODNN7EXAMPLE", "\U000e0041\U000e0042", "a\xadb", "\u3164"])
 def test_a_secret_or_a_control_character_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         check(f"It says {text} here.", "why")
@@ -262,7 +262,7 @@ def test_a_card_number_is_refused_as_one() -> None:
         "https://example.com/@ada:tools",
         "task-force, disk-usage, sk-learn",
         "The key is in the vault.",
-        "Überweisung: 3 € günstiger 👍",
+        "Überweisung: 3 € günstiger 👍🏽 ❤️ 👩‍💻\n\n\tمی‌خواهم",
         "task_live_dashboard for task-force-with-very-many-words-here",
     ],
 )

@@ -156,10 +156,11 @@ def test_only_a_purchase_with_a_term_is_cancelled() -> None:
             check_cancel(status, term)
 
 
-def test_a_charge_makes_what_was_approved_purchased_and_leaves_other_ends() -> None:
+def test_a_charge_makes_what_was_approved_purchased_also_after_its_end() -> None:
     assert status_after_charge(S.APPROVED) is S.PURCHASED
     assert status_after_charge(S.EXPIRED) is S.PURCHASED
-    assert status_after_charge(S.ABANDONED) is S.ABANDONED
+    assert status_after_charge(S.ABANDONED) is S.PURCHASED
+    assert status_after_charge(S.CANCELLED) is S.CANCELLED
 
 
 ASKED_BY = Person(name="org_1/worker", line=frozenset({"org_1/worker", "org_1/owner"}), key_at=None)
@@ -172,8 +173,13 @@ def granting(
     status: PurchaseOrderStatus = S.NEEDS_APPROVAL,
     given_: str = "a",
     before: Sequence[Person] = (),
+    at: datetime = NOW,
 ) -> None:
-    check_grant(status, given=given_, present="a", requested_at=NOW, asked_by=ASKED_BY, by=by, before=before)
+    ends = NOW + timedelta(hours=1)
+    check_grant(
+        status, given=given_, present="a", requested_at=NOW, answer_by=ends, at=at, asked_by=ASKED_BY, by=by,
+        before=before,
+    )  # fmt: skip
 
 
 def test_another_person_grants_exactly_what_waits() -> None:
@@ -184,6 +190,9 @@ def test_another_person_grants_exactly_what_waits() -> None:
     for status in set(S) - {S.NEEDS_APPROVAL}:
         with pytest.raises(WrongState):
             granting(status=status)
+    granting(at=NOW + timedelta(minutes=59))
+    with pytest.raises(WrongState, match="over"):
+        granting(at=NOW + timedelta(hours=1))
 
 
 def test_nobody_in_the_line_of_the_proposer_grants() -> None:

@@ -108,6 +108,16 @@ class Model:
         own = {Pool.RESERVE: self.reserve, Pool.EMERGENCY: self.emergency, Pool.ALLOWANCE: self.allowance}[pool]
         return own + self.moved.get(place, 0)
 
+    def left(self, place: Place) -> int:
+        """What is left of a pool, and of all pools of its window together, which pass no amount that was stated."""
+        whose, window, start, pool = place
+        own = self.limit(place) - self.used(place)
+        if pool is Pool.ALLOWANCE or window == "day":
+            return own
+        carried = self.carried.get(start, self.carried_now(start) if pool is Pool.OPERATING else 0)
+        pools = (Pool.OPERATING, Pool.RESERVE, Pool.EMERGENCY)
+        return min(own, WEEK + carried - sum(self.used((whose, window, start, each)) for each in pools))
+
     def places(self, pool: Pool, granted: bool) -> list[Place]:
         found: list[Place] = [("agent", "day", self.day, Pool.OPERATING), ("project", "week", self.week, pool)]
         if pool is Pool.RESERVE and not granted:
@@ -119,7 +129,7 @@ class Model:
         refused = [
             place
             for place in self.places(pool, granted)
-            if counts > self.limit(place) - self.used(place) and not (lifted and place[1] == "week")
+            if counts > self.left(place) and not (lifted and place[1] == "week")
         ]
         return max(refused, key=lambda place: place[1] == "week", default=None)
 
@@ -202,14 +212,17 @@ class PoolMachine(OverBooks):
 
     @rule(amount=AMOUNTS, asked=ASKED, granted=st.booleans(), lifts=st.booleans(), forced=st.booleans())
     def buy(self, amount: int, asked: tuple[Pool, OnLimit], granted: bool, lifts: bool, forced: bool) -> None:
-        pool, on_limit = (Pool.OPERATING, OnLimit.REFUSE) if forced else asked
+        pool, on_limit = (asked[0], OnLimit.REFUSE) if forced else asked
         new = NewPurchase(
             order_id=fresh("po"), number=0, asset="USD", amount_minor=amount, spender=Spender(agent_id="agt_1"),
             pool=pool, on_limit=on_limit, granted=granted, forced=forced,
             lifted=[Lifted(self.project, "week")] if lifts else [],
         )  # fmt: skip
         counts = worth(amount, "USD")
-        expected = pool if forced else self.model.decide(counts, pool, on_limit, granted, lifts)
+        expected = self.model.decide(counts, pool, on_limit, granted, lifts)
+        if forced:
+            # What has happened already counts in what there is to operate with where its pool is closed.
+            expected = Pool.OPERATING if expected is None else pool
         spent = self.wait(self.purchases.authorize(new, at=self.model.now))
         again = self.wait(self.purchases.authorize(new, at=self.model.now))
         assert again.outcome is spent.outcome
@@ -229,7 +242,7 @@ class PoolMachine(OverBooks):
         else:
             assert spent.refusal is not None
             assert spent.refusal.reason is RefusalReason.LIMIT
-            left = max(0, self.model.limit(expected) - self.model.used(expected))
+            left = max(0, self.model.left(expected))
             # Of two pools of one window that refuse, either is named.
             assert spent.refusal.window == expected[1]
             if spent.refusal.pool is expected[3]:

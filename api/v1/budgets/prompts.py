@@ -17,6 +17,7 @@ from api.fields import Exact, Note, OrganizationId, RequestModel, ResponseModel,
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization
+from api.v1.spends.own import confined
 from domain.budgets.prompt import MAX_TEMPLATE, PLACEHOLDERS, STANDARD, Left, etag_of
 from domain.common.access import Actor, Permission
 from domain.common.calendar import Window
@@ -26,6 +27,7 @@ from domain.credits.spend.scope import Named, SpendingKey
 from ledger.spends import Spender
 from models.marketplace.agent import Agent
 from repositories.budgets import prompt_template as templates
+from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
 from services.budgets import prompt
 from services.budgets.prompt import Prompt
@@ -138,7 +140,8 @@ async def get_agent_prompt(
 ) -> Response:
     """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
-    The key of an agent reads its own only. Nothing in it was written by an agent, a vendor or a customer.
+    The key of an agent reads its own only, and a member's key that is attributed to a department or a project those
+    of the agents in it. Nothing in it was written by an agent, a vendor or a customer.
     """
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
@@ -147,6 +150,11 @@ async def get_agent_prompt(
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     if key.agent_id not in {None, agent_id}:
         raise Forbidden("This key reads the prompt of its own agent only.")
+    of = confined(actor, key)
+    if of is not None and of.agent_id is None:
+        async with deps.session_for(actor) as session:
+            if not await departments.has_agent(session, agent, of.attribution):
+                raise NotFound(agents.MISSING)
     spender = await _spender(deps, actor, key, agent)
     async with deps.database.platform() as session:
         made = await prompt.prompt_of(session, agent.org_id, spender, at=datetime.now(UTC))

@@ -14,6 +14,7 @@ from api.fields import (
     Currency,
     Exact,
     Flag,
+    Name,
     ProjectId,
     RequestModel,
     ResponseModel,
@@ -49,8 +50,8 @@ def _free(text: str, info: ValidationInfo) -> str:
 
 
 #: What agents and people write about a purchase: it is shown to others, so it holds no secret and no card number.
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_free)]
-_Item = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_free)]
+_Name = Annotated[Name, StringConstraints(max_length=80), AfterValidator(_free)]
+_Item = Annotated[Name, AfterValidator(_free)]
 _Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_free)]
 _Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://"), AfterValidator(_free)]
 

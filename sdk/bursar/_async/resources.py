@@ -3325,7 +3325,7 @@ class AsyncAgents:
     ) -> models.PromptView:
         """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
-        The key of an agent reads its own only. Nothing in it was written by an agent, a vendor or a customer.
+        The key of an agent reads its own only, and a member's key that is attributed to a department or a project those of the agents in it. Nothing in it was written by an agent, a vendor or a customer.
         """
         return await self._caller.ask(
             models.PromptView,

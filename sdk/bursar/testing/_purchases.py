@@ -174,7 +174,7 @@ class Purchases:
         held = Decimal(order["amount"]) if order["status"] == "approved" else Decimal(0)
         self._give(order["currency"], held - charged)
         spent = text_of(Decimal(order["spent"]) + charged)
-        return {"spent": spent, "held_until": None} | ({"status": "purchased"} if held else {})
+        return {"spent": spent, "held_until": None, "status": "purchased"}
 
     def _give(self, currency: str, back: Decimal) -> None:
         if currency in self.budgets:
