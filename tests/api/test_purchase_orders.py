@@ -320,6 +320,35 @@ async def test_a_repeated_request_makes_one_order(studio: Tenant, database: Data
     refused(await studio.agent.post("/purchase-orders", body), 400, "idempotency.missing")
 
 
+async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tenant, database: Database) -> None:
+    policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
+    good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
+    order = await proposed(studio.agent, studio.agent_id)
+    path = f"/purchase-orders/{order['id']}"
+
+    async def twice(by: Caller, action: str, **body: Any) -> dict[str, Any]:
+        key = new_key()
+        first = good(await by.post(f"{path}/{action}", body, key=key))
+        await forget(database, key)
+        assert good(await by.post(f"{path}/{action}", body, key=key)) == first
+        await forget(database, key)
+        refused(await by.post(f"{path}/{action}", {**body, "reason": "Other."}, key=key), 422, "idempotency.conflict")
+        other = "refuse" if action == "grant" else "grant"
+        await forget(database, key)
+        changed = {"digest": order["digest"]} if other == "grant" else {}
+        refused(await by.post(f"{path}/{other}", changed, key=key), 422, "idempotency.conflict")
+        return dict(first)
+
+    assert (await twice(studio.owner, "grant", digest=order["digest"]))["status"] == "needs_approval"
+    assert (await twice(studio.finance, "grant", digest=order["digest"]))["status"] == "approved"
+    assert await counted(database, control) == {"held": 1000}
+    order = await proposed(studio.agent, studio.agent_id)
+    path = f"/purchase-orders/{order['id']}"
+    assert (await twice(studio.owner, "refuse"))["status"] == "declined_policy"
+    assert await log_of(database, order) == [("request", "needs_approval"), ("approval", "declined_policy")]
+
+
 @for_each(
     "body",
     [

@@ -361,6 +361,7 @@ async def grant_purchase_order(
             actor,
             purchase_order_id,
             body.grant(),
+            command_id=once.command_id,
             hold=deps.settings.purchase_order_hold,
             now=datetime.now(UTC),
         )
@@ -381,7 +382,12 @@ async def refuse_purchase_order(
 
     async def change(session: AsyncSession) -> PurchaseOrder:
         return await purchase_approval.refuse(
-            session, actor, purchase_order_id, reason=body.reason, now=datetime.now(UTC)
+            session,
+            actor,
+            purchase_order_id,
+            reason=body.reason,
+            command_id=once.command_id,
+            now=datetime.now(UTC),
         )
 
     return await _run(deps, actor, once, change, has_answered=True)
