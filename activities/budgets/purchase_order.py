@@ -74,7 +74,7 @@ class PurchaseOrderActivities:
         """Grant or refuse an order for an operator.
 
         Effect: as over the API.
-        Idempotent by: the person: each decides once on an order.
+        Idempotent by: the command's id.
         Fails with: nothing that is final; a refusal is a result.
         """
         declined = self._seals.declined(message.actor)
@@ -84,12 +84,23 @@ class PurchaseOrderActivities:
             async with self._database.platform() as session:
                 if message.digest is None:
                     await purchase_approval.refuse(
-                        session, message.actor, message.order_id, reason=message.reason or None, now=message.now
+                        session,
+                        message.actor,
+                        message.order_id,
+                        reason=message.reason or None,
+                        command_id=message.command_id,
+                        now=message.now,
                     )
                 else:
                     given = purchase_approval.Grant(digest=message.digest, reason=message.reason or None)
                     await purchase_approval.grant(
-                        session, message.actor, message.order_id, given, hold=self._hold, now=message.now
+                        session,
+                        message.actor,
+                        message.order_id,
+                        given,
+                        command_id=message.command_id,
+                        hold=self._hold,
+                        now=message.now,
                     )
         except DomainError as refusal:
             if refusal.retryable:

@@ -55,10 +55,11 @@ class RefuseSignal(OperatorSignal):
 
 
 class DecideOnPurchase(Message):
-    """Grants or refuses an order for an operator; with `digest` it is a grant."""
+    """Grants or refuses an order for an operator, once for `command_id`; with `digest` it is a grant."""
 
     order_id: str
     actor: Actor
+    command_id: str
     digest: str | None = None
     reason: str = ""
     now: datetime

@@ -127,8 +127,10 @@ CREATE TABLE purchase_grants (
     reason text,
     key_id text,
     session_id text,
+    command_id text NOT NULL,
     at timestamptz NOT NULL,
     CONSTRAINT pk_purchase_grants PRIMARY KEY (order_id, principal),
+    CONSTRAINT uq_purchase_grants_command_id UNIQUE (command_id),
     CONSTRAINT fk_purchase_grants_order_id_purchase_orders FOREIGN KEY (order_id) REFERENCES purchase_orders
 );
 SELECT pg_temp.row_security('purchase_grants');

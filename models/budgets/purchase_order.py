@@ -142,6 +142,7 @@ class PurchaseGrant(Base):
     reason: Mapped[str | None]
     key_id: Mapped[str | None]
     session_id: Mapped[str | None]
+    command_id: Mapped[str] = mapped_column(unique=True)
     at: Mapped[datetime]
 
 

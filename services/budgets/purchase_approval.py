@@ -17,13 +17,14 @@ from domain.budgets.purchase_order import (
     digest,
 )
 from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.common.ids import uuid_of
 from ledger.controls import MISSING
 from ledger.purchases import Lifted, Purchases
 from ledger.spends import Pool
 from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from repositories.budgets import purchase_order as orders
+from repositories.common.command import made_by
 from repositories.credits import spend_control as controls
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit
@@ -59,17 +60,25 @@ def digest_of(order: PurchaseOrder) -> str:
 
 
 async def grant(
-    session: AsyncSession, actor: Actor, order_id: str, given: Grant, *, hold: timedelta, now: datetime
+    session: AsyncSession, actor: Actor, order_id: str, given: Grant, *, command_id: str, hold: timedelta, now: datetime
 ) -> PurchaseOrder:
     """Grant a purchase; the last grant that it needs takes the amount out of the budgets, in this transaction.
 
+    Once for each command: a repetition returns the order.
+
     Raises:
+        IdempotencyConflict: the command has made another decision.
         NotFound: there is no such order, or a window to be lifted is of no budget of the organization.
         WrongState, Stale, Forbidden, Conflict: as `domain.budgets.purchase_order.check_grant`.
         SpendLimitExceeded: it does not fit into a window that is not lifted.
         Conflict: `budget.pool_closed`. Unavailable: `rate.unavailable`.
     """
     order = await _decided_by(session, actor, order_id)
+    made = await _made(session, actor, order, command_id, granted=True, reason=given.reason)
+    if made is not None:
+        if given.pool not in {None, made.pool} or given.lifts not in {None, records.lifts_of(made.lifts)}:
+            raise other_request()
+        return order
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
     by = await _person(session, actor, order.org_id)
     asked_by = await _asked_by(session, order, None if actor.is_platform else order.org_id)
@@ -96,7 +105,7 @@ async def grant(
         )
     await _check_lifts(session, order.org_id, lifts)
     order.pool, order.lifts = pool, records.stored_lifts(lifts)
-    _write(session, order, actor, granted=True, reason=given.reason, at=now)
+    _write(session, order, actor, granted=True, reason=given.reason, command_id=command_id, at=now)
     enough = len(before) + 1 >= order.persons
     if enough:
         await _take(session, order, hold=hold, now=now)
@@ -111,15 +120,18 @@ async def grant(
 
 
 async def refuse(
-    session: AsyncSession, actor: Actor, order_id: str, *, reason: str | None, now: datetime
+    session: AsyncSession, actor: Actor, order_id: str, *, reason: str | None, command_id: str, now: datetime
 ) -> PurchaseOrder:
-    """Refuse a purchase that waits for an approval.
+    """Refuse a purchase that waits for an approval. Once for each command: a repetition returns the order.
 
     Raises:
+        IdempotencyConflict: the command has made another decision.
         NotFound: there is no such order. WrongState: it does not wait for an approval.
         Conflict: `approval.decided`, the person has approved it before.
     """
     order = await _decided_by(session, actor, order_id)
+    if await _made(session, actor, order, command_id, granted=False, reason=reason) is not None:
+        return order
     if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
         raise WrongState(
             f"This order is {order.status}, so nothing of it waits to be approved.", extra={"state": order.status}
@@ -131,7 +143,7 @@ async def refuse(
             code="approval.decided",
             extra={"state": order.status},
         )
-    _write(session, order, actor, granted=False, reason=reason, at=now)
+    _write(session, order, actor, granted=False, reason=reason, command_id=command_id, at=now)
     await audit.record(session, actor, "purchase_order.refuse", order.id, {"reason": reason}, order.org_id)
     await _decline(session, order, DecisionCode.REFUSED, "A person has refused the purchase.", now)
     return order
@@ -178,8 +190,26 @@ async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> Pur
     return order
 
 
+async def _made(
+    session: AsyncSession, actor: Actor, order: PurchaseOrder, command_id: str, *, granted: bool, reason: str | None
+) -> PurchaseGrant | None:
+    """Return the decision that a command has made, if it did."""
+    made = await made_by(session, PurchaseGrant, command_id)
+    same = (order.id, actor.qualified().lower(), granted, reason)
+    if made is not None and (made.order_id, made.principal, made.granted, made.reason) != same:
+        raise other_request()
+    return made
+
+
 def _write(
-    session: AsyncSession, order: PurchaseOrder, actor: Actor, *, granted: bool, reason: str | None, at: datetime
+    session: AsyncSession,
+    order: PurchaseOrder,
+    actor: Actor,
+    *,
+    granted: bool,
+    reason: str | None,
+    command_id: str,
+    at: datetime,
 ) -> None:
     session.add(
         PurchaseGrant(
@@ -193,6 +223,7 @@ def _write(
             reason=reason,
             key_id=actor.key_id,
             session_id=actor.session_id,
+            command_id=command_id,
             at=at,
         )
     )

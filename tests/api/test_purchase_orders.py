@@ -1,22 +1,27 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from activities.credits.spend_alerts import SpendAlertActivities
+from api.app import create_app
 from contracts.credits.spend_alerts import RaiseSpendAlerts
 from domain.common.ids import uuid_of
 from models.budgets.purchase_entry import PurchaseEntryRow
 from models.messages.alert import Alert
 from runtime.database import Database
 from services.budgets import purchase_approval, purchase_payment
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.purchasing import acted, budget, paid, proposed, wanted
 from tests.api.spending import grant, use
+from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.serving import client_of
+from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
 
@@ -332,6 +337,70 @@ async def test_a_repeated_request_makes_one_order(studio: Tenant, database: Data
     refused(await studio.agent.post("/purchase-orders", {**body, "amount": "11"}, key=key), 422, "idempotency.conflict")
     assert await counted(database, control) == {"held": 1000}
     refused(await studio.agent.post("/purchase-orders", body), 400, "idempotency.missing")
+
+
+async def test_a_repeated_decision_is_answered_with_what_it_decided(studio: Tenant, database: Database) -> None:
+    policy = {"subject": {"type": "organization"}, "approval_above": "1", "two_persons_above": "5"}
+    good(await studio.owner.ask("PUT", "/payment-policies", json=policy))
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
+    order = await proposed(studio.agent, studio.agent_id)
+    path = f"/purchase-orders/{order['id']}"
+
+    async def twice(by: Caller, action: str, **body: Any) -> dict[str, Any]:
+        key = new_key()
+        first = good(await by.post(f"{path}/{action}", body, key=key))
+        await forget(database, key)
+        assert good(await by.post(f"{path}/{action}", body, key=key)) == first
+        await forget(database, key)
+        refused(await by.post(f"{path}/{action}", {**body, "reason": "Other."}, key=key), 422, "idempotency.conflict")
+        other = "refuse" if action == "grant" else "grant"
+        await forget(database, key)
+        changed = {"digest": order["digest"]} if other == "grant" else {}
+        refused(await by.post(f"{path}/{other}", changed, key=key), 422, "idempotency.conflict")
+        return dict(first)
+
+    assert (await twice(studio.owner, "grant", digest=order["digest"]))["status"] == "needs_approval"
+    assert (await twice(studio.finance, "grant", digest=order["digest"]))["status"] == "approved"
+    assert await counted(database, control) == {"held": 1000}
+    order = await proposed(studio.agent, studio.agent_id)
+    path = f"/purchase-orders/{order['id']}"
+    assert (await twice(studio.owner, "refuse"))["status"] == "declined_policy"
+    assert await log_of(database, order) == [("request", "needs_approval"), ("approval", "declined_policy")]
+
+
+class Signals(Starts):
+    """Notes what is started and what is signalled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signals: list[tuple[str, str]] = []
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        async def signal(name: str, **_: Any) -> None:
+            if self.error is not None:
+                raise self.error
+            self.signals.append((workflow_id, name))
+
+        return SimpleNamespace(signal=signal)
+
+
+async def test_the_run_has_its_news_before_a_decision_is_answered(
+    studio: Tenant, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = Signals()
+    temporal: Any = signals
+    app = create_app(settings_for(database_urls), temporal=temporal)
+    async with client_of(app) as http:
+        # What is in the background when the process dies is lost, and who was answered does not ask again.
+        monkeypatch.setattr(app.state.deps.background, "begin", lambda *_: True)
+        owner, agent = (Caller(http, by.token, studio.org_id) for by in (studio.owner, studio.agent))
+        for by, action in ((owner, "grant"), (owner, "refuse"), (agent, "abandon")):
+            order = await proposed(agent, studio.agent_id)
+            await acted(by, order, action, **({"digest": order["digest"]} if action == "grant" else {}))
+            assert signals.signals[-1] == (f"purchase-order/{order['id']}", "news")
+        order = await proposed(agent, studio.agent_id)
+        signals.error = RuntimeError("Temporal is down.")
+        assert (await acted(owner, order, "grant", digest=order["digest"]))["status"] == "approved"
 
 
 @for_each(

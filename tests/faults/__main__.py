@@ -27,6 +27,8 @@ from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
 from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.payouts import described as described_payouts
+from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
+from tests.faults.purchase_orders import described as described_purchase_orders
 from tests.faults.purchases import PurchaseSetup, run_purchases
 from tests.faults.purchases import described as described_purchases
 from tests.faults.run import Say, Setup, described, report, run, running
@@ -44,7 +46,7 @@ from tests.support.bonus import NO_BONUS
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
 RUNS = (
     *("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases"),
-    *("webhooks", "notifications", "nights"),
+    *("purchase_orders", "webhooks", "notifications", "nights"),
 )
 
 
@@ -62,6 +64,7 @@ def main() -> int:
     parser.add_argument("--payouts", type=int, default=60, help="how many payouts are made (60)")
     parser.add_argument("--subscribers", type=int, default=40, help="how many organizations subscribe (40)")
     parser.add_argument("--purchases", type=int, default=60, help="how many agents are bought and used (60)")
+    parser.add_argument("--orders", type=int, default=120, help="how many purchase orders are made (120)")
     parser.add_argument("--events", type=int, default=1_000, help="how many events are sent by webhook (1000)")
     parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
     parser.add_argument("--facts", type=int, default=120, help="how many facts people are told of (120)")
@@ -89,6 +92,7 @@ def main() -> int:
     payouts = PayoutSetup(seed, options.payouts, options.kills)
     subscriptions = SubscriptionSetup(seed, options.subscribers, options.kills)
     purchases = PurchaseSetup(seed, options.purchases, options.kills)
+    purchase_orders = PurchaseOrderSetup(seed, options.orders, options.kills)
     webhooks = WebhookSetup(
         seed,
         options.events,
@@ -111,6 +115,7 @@ def main() -> int:
         "payouts": (described_payouts(payouts), partial(run_payouts, payouts)),
         "subscriptions": (described_subscriptions(subscriptions), partial(run_subscriptions, subscriptions)),
         "purchases": (described_purchases(purchases), partial(run_purchases, purchases)),
+        "purchase_orders": (described_purchase_orders(purchase_orders), partial(run_purchase_orders, purchase_orders)),
         "webhooks": (described_webhooks(webhooks), partial(run_webhooks, webhooks)),
         "notifications": (described_notifications(notifications), partial(run_notifications, notifications)),
         "nights": (described_nights(nights), partial(run_nights, nights)),

@@ -19,6 +19,9 @@ from tests.faults.payment_plans import STORIES as PAID_STORIES
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.plans import STORIES, amount, draw
+from tests.faults.purchase_order_plans import STORIES as ORDER_STORIES
+from tests.faults.purchase_order_plans import draw_orders
+from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
 from tests.faults.purchases import PurchaseSetup, run_purchases
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
@@ -48,6 +51,11 @@ RUNS: list[tuple[str, Any, int]] = [
     ("payouts", partial(run_payouts, PayoutSetup(FAULTS_SEED, 12, 1, ("postgres", "worker", "stripe"))), 5),
     ("collecting", partial(run_collecting, CollectingSetup(FAULTS_SEED, 8, 1, ("postgres", "worker", "stripe"))), 7),
     ("purchases", partial(run_purchases, PurchaseSetup(FAULTS_SEED, 24, 1, ("postgres", "server"))), 6),
+    (
+        "purchase_orders",
+        partial(run_purchase_orders, PurchaseOrderSetup(FAULTS_SEED, 2 * len(ORDER_STORIES), 1)),
+        10,
+    ),
     (
         "sync",
         partial(run_sync, SyncSetup(FAULTS_SEED, 40, 1, batch=8, charging_kills=1, parts=("postgres", "litellm"))),
@@ -115,6 +123,18 @@ def test_planned_amounts_add_up_and_every_story_is_planned(seed: int) -> None:
         assert plan.funded in {0, plan.price_minor}
         assert min(plan.released, plan.refunded, plan.commission) >= 0
         assert plan.contract["price"] == amount(plan.price_minor)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planned_purchase_orders_add_up_and_every_story_is_planned(seed: int) -> None:
+    plans = draw_orders(seed, 50, 3)
+    assert {plan.told for plan in plans} == set(ORDER_STORIES)
+    assert len({plan.name for plan in plans}) == 50
+    assert draw_orders(seed, 50, 3) == plans != draw_orders(seed + 1, 50, 3)
+    for plan in plans:
+        assert 0 <= plan.refunded <= plan.paid, plan
+        assert (plan.counts()["held"] > 0) == (plan.status == "approved"), plan
+        assert (plan.paid > 0) == (("attempt", "succeeded") in plan.entries()), plan
 
 
 def test_same_seed_draws_the_same_plans_and_kills() -> None:

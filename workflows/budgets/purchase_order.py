@@ -21,8 +21,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import Declined, OperatorSignal
     from domain.budgets.purchase_order import WaitingPurchase, details
     from domain.common.errors import DomainError
+    from domain.common.ids import bounded
     from domain.common.signals import Addressee
-    from workflows.common.signals import check_addressed, reason_of, sender
+    from workflows.common.signals import check_addressed, reason_of, sender, signal_id
 
 
 @workflow.defn(name="purchase-order")
@@ -107,11 +108,14 @@ class PurchaseOrderWorkflow:
             check_addressed(reached, name, given, subject=subject)
         except DomainError as refusal:
             return self._answer(DecidedOnPurchase(declined=Declined.of(refusal)))
+        update = workflow.current_update_info()
+        assert update is not None
         done = await workflow.execute_local_activity_method(
             PurchaseOrderActivities.decide,
             DecideOnPurchase(
                 order_id=self._start.order_id,
                 actor=sender(given),
+                command_id=bounded(f"{self._start.order_id}:{signal_id(name, given, update.id)}"),
                 digest=(digest if isinstance(digest, str) else "") if name == "grant" else None,
                 reason=reason_of(reason),
                 now=workflow.now(),

@@ -1,12 +1,15 @@
 """Purchase orders: agents ask before they pay, people answer, and what was paid is reported."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
@@ -36,6 +39,7 @@ from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
+from domain.common.ids import purchase_order_workflow_id
 from domain.common.money import parse_amount
 from domain.credits.spend.scope import Named, SpendingKey
 from domain.tenants.metadata import ExternalIdTaken
@@ -51,6 +55,9 @@ from services.budgets import purchase_approval, purchase_order, purchase_payment
 from services.tenants.metadata import version_of
 
 router = Resource(tags=["purchase_orders"])
+
+#: How long a decision waits for its run to take the news.
+NEWS_TIMEOUT = timedelta(seconds=2)
 
 Once = Annotated[Command, idempotency(required=True)]
 _Change = Callable[[AsyncSession], Awaitable[PurchaseOrder]]
@@ -361,6 +368,7 @@ async def grant_purchase_order(
             actor,
             purchase_order_id,
             body.grant(),
+            command_id=once.command_id,
             hold=deps.settings.purchase_order_hold,
             now=datetime.now(UTC),
         )
@@ -381,7 +389,12 @@ async def refuse_purchase_order(
 
     async def change(session: AsyncSession) -> PurchaseOrder:
         return await purchase_approval.refuse(
-            session, actor, purchase_order_id, reason=body.reason, now=datetime.now(UTC)
+            session,
+            actor,
+            purchase_order_id,
+            reason=body.reason,
+            command_id=once.command_id,
+            now=datetime.now(UTC),
         )
 
     return await _run(deps, actor, once, change, has_answered=True)
@@ -394,13 +407,20 @@ async def _run(
         async with deps.database.platform() as session:
             view = await _shown(session, actor, await change(session))
         if has_answered and view.status is not PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
-            run = purchase_order_run(PurchaseOrderInput(order_id=view.id), view.organization_id, view.agent_id)
-            deps.background.begin(
-                run.workflow_id, partial(reach.signal_running, deps.temporal, run.workflow_id, "news")
-            )
+            await _send_news(deps.temporal, view.id)
         return view
 
     return await once.run(act, status_code=status_code)
+
+
+async def _send_news(client: Client, order_id: str) -> None:
+    """Have the run of a decided order end.
+
+    Before the answer: whoever gets none repeats the request, so the news is lost only while Temporal is down. Then the
+    run ends at `answer_by`.
+    """
+    with suppress(RPCError, RuntimeError):
+        await reach.signal_running(client, purchase_order_workflow_id(order_id), "news", rpc_timeout=NEWS_TIMEOUT)
 
 
 async def _visible(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:

@@ -89,7 +89,7 @@ TABLES: Mapping[str, Place] = {
         "who approved or refused a purchase",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "order_id org_id key_id session_id digest",
+            IDENTIFIER: "order_id org_id key_id session_id digest command_id",
             CONTACT: "principal",
             FREE_TEXT: "reason",
             TECHNICAL: "granted pool lifts at",
