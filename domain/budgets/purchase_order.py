@@ -434,13 +434,13 @@ def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str)
         ) from None
 
 
-def renews_after(term: Term, at: datetime) -> datetime:
-    """Return when a purchase renews next: on the same day of the month, or the last one of a shorter month."""
+def renews_after(term: Term, at: datetime, day: int) -> datetime:
+    """Return when a purchase renews next: on its day of the month, or the last one of a shorter month."""
     months = at.month - 1 + _MONTHS[term]
     year, month = at.year + months // 12, months % 12 + 1
-    for day in (at.day, 30, 29, 28):
+    for last in (day, 30, 29, 28):
         try:
-            return at.replace(year=year, month=month, day=day)
+            return at.replace(year=year, month=month, day=last)
         except ValueError:
             continue
     raise AssertionError("every month has 28 days")

@@ -178,7 +178,7 @@ async def _charge(session: AsyncSession, order: PurchaseOrder, charged_minor: in
     order.spent_minor += charged_minor
     order.status, order.held_until = status_after_charge(before).value, None
     if order.term is not None and order.status != before.value:
-        order.renews_at = renews_after(Term(order.term), now)
+        order.renews_at = renews_after(Term(order.term), now, now.day)
     return order.status != before.value
 
 
@@ -325,7 +325,8 @@ async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
         await purchases.authorize(purchase_of(order, number=order.counts, forced=True), at=now)
         await records.forced(session, order, order.counts, amount)
     order.spent_minor += amount
-    order.renews_at = renews_after(Term(order.term), at)
+    paid = [each.result_at for each in await orders.attempts(session, [order.id]) if each.charged_minor is not None]
+    order.renews_at = renews_after(Term(order.term), at, next((each.day for each in paid if each is not None), at.day))
     await records.note(session, order, PurchaseFact.RENEWAL, at=now, status="succeeded" if fits else "forced")
     return True
 
