@@ -245,7 +245,7 @@ def test_terms_follow_each_other_by_months(term: Term, after: timedelta) -> None
         months = (following.year - at.year) * 12 + following.month - at.month
         assert months == {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}[term]
         # A short month does not move the day of the months after it.
-        assert following.day == paid.day or following.day < paid.day and (following + timedelta(days=1)).day == 1
+        assert following.day == paid.day or (following.day < paid.day and (following + timedelta(days=1)).day == 1)
         assert following.time() == at.time()
         at = following
 
