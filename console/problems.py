@@ -92,7 +92,7 @@ REACTIONS = _table(
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
-    payment.fee_not_known rate.unavailable
+    payment.fee_not_known rate.unavailable rates.bad_file
     tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
     wait="""
