@@ -20,6 +20,7 @@ class Entry:
         need: who does not have this permission does not see it.
         letter: `g` and this letter lead to it; empty for none.
         visits: what one of the platform's own roles needs for it on the pages of an organization.
+        beside: the path of further pages that stand under it and that it leads to.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Entry:
     need: Permission = Permission.READ
     letter: str = ""
     visits: Permission = Permission.INSPECT
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,7 @@ TENANT: Groups = (
             Entry("Agent log", "/economics", "list"),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Purchases", "/purchases", "card"),
-            Entry("Payment policies", "/payment-policies", "check", Permission.READ_BILLING),
+            Entry("Purchases", "/purchases", "card", beside="/payment-policies"),
             Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
@@ -178,5 +179,5 @@ def start_of(me: Me, exists: Exists) -> str:
 
 
 def _is_at(path: str, base: str, entry: Entry) -> bool:
-    whole = base + entry.path
-    return path.rstrip("/") == whole or (entry.path != "" and path.startswith(f"{whole}/"))
+    wholes = [base + each for each in (entry.path, entry.beside) if each]
+    return path.rstrip("/") in (wholes or [base]) or any(path.startswith(f"{whole}/") for whole in wholes)

@@ -32,7 +32,8 @@ async def show(visit: Visit) -> Response:
     """Show what waits for an approval, and the purchases that the address asks for."""
     waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"waiting": waiting})
-    page = view.page(found, await visit.naming([]), _listed(visit))
+    policies = f"{visit.base}/payment-policies" if visit.may(Permission.READ_BILLING) else ""
+    page = view.page(found, await visit.naming([]), _listed(visit), policies)
     return await visit.render("purchase_order/list.html", page, found.status)
 
 

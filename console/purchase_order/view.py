@@ -50,9 +50,10 @@ class PurchaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchases:
-    """What waits for an approval, and the list."""
+    """What waits for an approval, and the list; `policies` is empty for who may not read them."""
 
     title: str
+    policies: str
     listed: Listed
     statuses: tuple[tuple[str, str], ...]
     waiting: tuple[PurchaseRow, ...]
@@ -139,11 +140,12 @@ class Purchase:
     decisions: tuple[Decision, ...]
 
 
-def page(found: Found, naming: Naming, listed: str) -> Purchases:
+def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
     """Return the list; what waits stands above it, where nothing is filtered."""
     waiting = found.beside["waiting"]
     return Purchases(
         title="Purchases",
+        policies=policies,
         listed=found.listed("Purchases", LABELS, words={"status": _WORDS}),
         statuses=(("", "Any"), *_WORDS.items()),
         waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),

@@ -6,7 +6,7 @@ The expected counts are worked out here by arithmetic of their own, not by the p
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: Above these amounts one person approves, or two.
@@ -116,7 +116,7 @@ STORIES: dict[str, Story] = {
     "abandoned": Story("approved", (_ABANDON,)),
     "charged after the end": Story(
         "approved",
-        (_BUY[0], _ABANDON, Step("attempts/1/result", "abandoned", "succeeded", {"result": "succeeded"})),
+        (_BUY[0], _ABANDON, Step("attempts/1/result", "purchased", "succeeded", {"result": "succeeded"})),
         late=True,
     ),
     "refunded": Story(
@@ -126,7 +126,7 @@ STORIES: dict[str, Story] = {
         refunded=-7,
     ),
     "cancelled": Story("approved", (*_BUY, Step("cancel", "cancelled", "cancelled")), asks={"term": "month"}, spent=0),
-    "over budget": Story("declined_over_budget", (_ABANDON,), poor=True),
+    "over budget": Story("declined_over_budget", (replace(_ABANDON, log="declined_over_budget"),), poor=True),
     "drawn from the reserve": Story("approved", _BUY, asks={"pool": "reserve"}, pool="reserve", spent=0),
     "drawn in an emergency": Story("approved", _BUY, asks={"pool": "emergency"}, pool="emergency", spent=0),
     "granted": Story("needs_approval", (_granted(), *_BUY), above=ONE_PERSON, spent=0),
