@@ -14,15 +14,14 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Choice, Found, Listed
 from console.mentions import Naming, Sentence
-from console.sections import unanswered
-from console.spend_control.view import KINDS, CountedSpend, Refusal, Version, counted, maybe, refusal, version
+from console.spend_control.view import FILTERS, KINDS, LABELS, History, asking, history, maybe, subjects, tabs
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Asking, Link, Tab
 from domain.common.calendar import Window
 from domain.common.money import CREDIT
 
-FILTERS = ("subject_type", "open")
-LABELS = {"subject_type": "For"}
+__all__ = ["FILTERS"]
+
 #: What each pool is called beside a gauge.
 _CALLED = {
     "operating": "To operate with",
@@ -108,12 +107,7 @@ class Budget:
     move: str
     emergency: str
     end: str
-    spends: tuple[CountedSpend, ...]
-    spends_failed: Failed | None
-    refusals: tuple[Refusal, ...]
-    refusals_failed: Failed | None
-    versions: tuple[Version, ...]
-    versions_failed: Failed | None
+    history: History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,17 +153,12 @@ class Act:
 
 def page(found: Found, prefs: Prefs, create: str) -> Budgets:
     """Return the list; `create` is where a budget is opened."""
-    given = found.asked.given
-    every = given.get("open") == "false"
     return Budgets(
         title="Budgets",
         listed=found.listed("Budgets", LABELS, tabbed=("open",)),
-        tabs=(
-            Tab(label="Active", href=found.asked.address(open=""), current=not every),
-            Tab(label="All", href=found.asked.address(open="false"), current=every),
-        ),
+        tabs=tabs(found),
         kinds=(("", "Anything"), *KINDS.items()),
-        open=given.get("open", ""),
+        open=found.asked.given.get("open", ""),
         create=create,
         rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
     )
@@ -226,16 +215,15 @@ def one(
     """Return a budget.
 
     Args:
-        answers: `budget`, `spends`, `refusals` and `versions`.
+        answers: `control`, `spends`, `refusals` and `versions`.
         form: of a command that was refused; a blank one otherwise.
         naming: how who was refused is written.
         listed: the address of the list.
         may_change: whether the reader may change budgets.
         may_move: whether the reader may move pools and declare emergencies.
     """
-    budget, currency, prefs = answers["budget"].body, answers["budget"].body["currency"], naming.prefs
+    budget, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(budget, prefs, listed), f"{listed}/{budget['id']}", budget["status"]
-    spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
     changes, moves = may_change and status != "closed", may_move and status != "closed"
     base, subject = listed.removesuffix("/budgets"), budget["subject"]
     of_agent = f"?agent_id={subject['id']}" if subject["type"] == "agent" else ""
@@ -267,12 +255,7 @@ def one(
         move=f"{here}/move" if moves and (budget["reserve"] or budget["emergency"]) else "",
         emergency=f"{here}/emergency" if moves and budget["emergency"] else "",
         end=f"{here}/emergency/end" if moves and declared else "",
-        spends=tuple(counted(each, currency, naming) for each in (spends.body["data"] if spends.ok else ())),
-        spends_failed=unanswered("Counted", spends, here),
-        refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
-        refusals_failed=unanswered("Refused", refusals, here),
-        versions=tuple(version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
-        versions_failed=unanswered("Changes", versions, here),
+        history=history(answers, naming, here),
     )
 
 
@@ -314,14 +297,7 @@ _OF = (("", "The longest period"), *terms.WINDOWS.items())
 
 
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
-    """Return the form that opens a budget; the newest of each kind can be chosen, others by their ids."""
-    chosen = [
-        (f"{kind}:{each['id']}", f"{KINDS[kind]}: {each.get('name') or each['principal']}")
-        for kind, of in choices.items()
-        for each in of.rows
-    ]
-    typed = (*(kind for kind in choices if choices[kind].more), "run")
-    by_id = [(kind, f"{KINDS[kind]}, by its id") for kind in typed]
+    """Return the form that opens a budget."""
     return Set(
         title="New budget",
         lead="The amount is the most that can go. What is kept in reserve and for emergencies is a part of it.",
@@ -329,7 +305,7 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
         action=f"{listed}/new",
         label="Open the budget",
         form=form,
-        subjects=(("organization", "The whole organization"), *chosen, *by_id),
+        subjects=subjects(choices),
         usual=_USUAL,
         pools=_PARTS,
         windows=_OF,
@@ -390,10 +366,11 @@ def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
 
 def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     """Return the page that asks before a budget is frozen."""
-    return _asking(
+    return asking(
         budget,
         form,
         listed,
+        "budget",
         "freeze",
         "Everything that would be spent below it is refused from now on, from every pool.",
         "What is held can still be used up and released. You can unfreeze it at any time.",
@@ -402,29 +379,14 @@ def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 def closing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     """Return the page that asks before a budget is ended."""
-    return _asking(
+    return asking(
         budget,
         form,
         listed,
+        "budget",
         "close",
         "It no longer limits anything, and cannot be opened again.",
         "You can open another budget for the same subject.",
-    )
-
-
-def _asking(budget: Mapping[str, Any], form: Shown, listed: str, verb: str, *effect: str) -> Asking:
-    here, subject = f"{listed}/{budget['id']}", budget["subject"]
-    kind = KINDS.get(subject["type"], subject["type"])
-    called = "End" if verb == "close" else "Freeze"
-    return Asking(
-        title=f"{called} this budget?",
-        back=here,
-        action=f"{here}/{verb}",
-        label=f"{called} the budget",
-        form=form,
-        facts=(("For", f"{kind} {subject['name'] or subject['id']}"),),
-        effect=effect,
-        fields=(("version", str(budget["version"])),),
     )
 
 

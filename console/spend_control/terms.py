@@ -33,7 +33,7 @@ def _windows(form: Form) -> list[str]:
     return [window for window in WINDOWS if form.maybe(f"{window}_amount") or form.maybe(f"{window}_uses")]
 
 
-def allowance(form: Form) -> dict[str, Any]:
+def stated(form: Form) -> dict[str, Any]:
     """Return what was typed as the API takes it; numbers as they were typed where they are none, so that it refuses."""
     return {
         "limits": [
@@ -41,7 +41,6 @@ def allowance(form: Form) -> dict[str, Any]:
                 "window": window,
                 "amount": form.maybe_number(f"{window}_amount"),
                 "uses": whole(form.maybe(f"{window}_uses")),
-                "hard": form.text(f"{window}_soft") != "on",
             }
             for window in _windows(form)
         ],
@@ -49,6 +48,14 @@ def allowance(form: Form) -> dict[str, Any]:
         "thresholds": form.text("thresholds").replace(",", " ").split(),
         "reason": form.maybe("reason"),
     }
+
+
+def allowance(form: Form) -> dict[str, Any]:
+    """Return what was typed for a limit as the API takes it."""
+    found = stated(form)
+    for limit in found["limits"]:
+        limit["hard"] = form.text(f"{limit['window']}_soft") != "on"
+    return found
 
 
 def names(form: Form) -> dict[str, str]:
@@ -70,19 +77,23 @@ def version(form: Form) -> int | str | None:
     return whole(form.maybe("version"))
 
 
-def typed(control: Mapping[str, Any]) -> dict[str, str]:
-    """Return a limit of the API as its form has it."""
+def shown(control: Mapping[str, Any]) -> dict[str, str]:
+    """Return what any control of the API states, as its form has it."""
     found = {name: str(control[name]) for name in KEPT if control[name] is not None}
     for limit in control["limits"]:
         window = limit["window"]
         found |= {
             f"{window}_{part}": written(str(limit[part])) for part in ("amount", "uses") if limit[part] is not None
         }
-        if not limit["hard"]:
-            found[f"{window}_soft"] = "on"
     if control["per_spend"] is not None:
         found["per_spend"] = written(control["per_spend"])
     return {**found, "thresholds": ", ".join(control["thresholds"])}
+
+
+def typed(control: Mapping[str, Any]) -> dict[str, str]:
+    """Return a limit of the API as its form has it."""
+    soft = {f"{limit['window']}_soft": "on" for limit in control["limits"] if not limit["hard"]}
+    return shown(control) | soft
 
 
 def whole(text: str | None) -> int | str | None:

@@ -117,6 +117,18 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What counts in a control, what it refused, and how it changed; what failed is shown instead of its list."""
+
+    spends: tuple[CountedSpend, ...]
+    spends_failed: Failed | None
+    refusals: tuple[Refusal, ...]
+    refusals_failed: Failed | None
+    versions: tuple[Version, ...]
+    versions_failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """One limit. What the reader may not do is empty or None."""
 
@@ -136,12 +148,7 @@ class Limit:
     freeze: str
     unfreeze: str
     close: str
-    spends: tuple[CountedSpend, ...]
-    spends_failed: Failed | None
-    refusals: tuple[Refusal, ...]
-    refusals_failed: Failed | None
-    versions: tuple[Version, ...]
-    versions_failed: Failed | None
+    history: History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,20 +185,24 @@ class Set:
     kept: tuple[tuple[str, str], ...]
 
 
+def tabs(found: Found) -> tuple[Tab, ...]:
+    """Return the tabs of a list: the open ones, or all."""
+    every = found.asked.given.get("open") == "false"
+    return (
+        Tab(label="Active", href=found.asked.address(open=""), current=not every),
+        Tab(label="All", href=found.asked.address(open="false"), current=every),
+    )
+
+
 def page(found: Found, prefs: Prefs, create: str) -> Limits:
     """Return the list; `create` is where a limit is set."""
-    given = found.asked.given
-    every = given.get("open") == "false"
     return Limits(
         title="Limits",
         listed=found.listed("Limits", LABELS, tabbed=("open",)),
         departments=f"{found.asked.path.removesuffix('/limits')}/departments",
-        tabs=(
-            Tab(label="Active", href=found.asked.address(open=""), current=not every),
-            Tab(label="All", href=found.asked.address(open="false"), current=every),
-        ),
+        tabs=tabs(found),
         kinds=(("", "Anything"), *KINDS.items()),
-        open=given.get("open", ""),
+        open=found.asked.given.get("open", ""),
         create=create,
         rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
     )
@@ -246,7 +257,6 @@ def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str,
     """
     control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
-    spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
     changes = may_change and status != "closed"
     return Limit(
         title=f"Limit of {row.kind.lower()} {row.name or row.id}" if row.id else "Limit of the organization",
@@ -265,6 +275,15 @@ def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str,
         freeze=f"{here}/freeze" if changes and status == "active" else "",
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
+        history=history(answers, naming, here),
+    )
+
+
+def history(answers: Mapping[str, Answer], naming: Naming, here: str) -> History:
+    """Return the lists of the control that `answers` has beside them; `here` is the address of its page."""
+    currency, prefs = answers["control"].body["currency"], naming.prefs
+    spends, refusals, versions = answers["spends"], answers["refusals"], answers["versions"]
+    return History(
         spends=tuple(counted(each, currency, naming) for each in (spends.body["data"] if spends.ok else ())),
         spends_failed=unanswered("Counted", spends, here),
         refusals=tuple(refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
@@ -356,14 +375,19 @@ def _has_more(form: Shown) -> bool:
     return any(form.value(name) for name in (*terms.FIELDS, "subject_id") if name not in short)
 
 
-def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
-    """Return the form that sets a limit; the newest of each kind can be chosen, others by their ids."""
+def subjects(choices: Mapping[str, Choice]) -> tuple[tuple[str, str], ...]:
+    """Return whom a control can be for: the newest of each kind can be chosen, others by their ids."""
     chosen = [
         (f"{kind}:{each['id']}", f"{KINDS[kind]}: {each.get('name') or each['principal']}")
         for kind, of in choices.items()
         for each in of.rows
     ]
     typed = [(kind, f"{KINDS[kind]}, by its id") for kind in (*(kind for kind in choices if choices[kind].more), "run")]
+    return (("organization", "The whole organization"), *chosen, *typed)
+
+
+def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
+    """Return the form that sets a limit."""
     return Set(
         title="New limit",
         lead="A charge is declined if it would exceed any limit that applies.",
@@ -371,7 +395,7 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
         action=f"{listed}/new",
         label="Set the limit",
         form=form,
-        subjects=(("organization", "The whole organization"), *chosen, *typed),
+        subjects=subjects(choices),
         usual=_USUAL,
         windows=_windows(),
         more=_has_more(form),
@@ -398,43 +422,40 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
     )
 
 
-def _facts(control: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    subject = control["subject"]
-    kind, called = KINDS.get(subject["type"], subject["type"]), subject["name"]
-    return (("For", f"{kind} {called or subject['id']}"),)
+def asking(control: Mapping[str, Any], form: Shown, listed: str, noun: str, verb: str, *effect: str) -> Asking:
+    """Return the page that asks before a control, which is called `noun`, is frozen or ended: `freeze` or `close`."""
+    here, subject = f"{listed}/{control['id']}", control["subject"]
+    called = "End" if verb == "close" else "Freeze"
+    kind = KINDS.get(subject["type"], subject["type"])
+    return Asking(
+        title=f"{called} this {noun}?",
+        back=here,
+        action=f"{here}/{verb}",
+        label=f"{called} the {noun}",
+        form=form,
+        facts=(("For", f"{kind} {subject['name'] or subject['id']}"),),
+        effect=effect,
+        fields=(("version", str(control["version"])),),
+    )
 
 
 def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     """Return the page that asks before a limit is frozen."""
-    here = f"{listed}/{control['id']}"
-    return Asking(
-        title="Freeze this limit?",
-        back=here,
-        action=f"{here}/freeze",
-        label="Freeze the limit",
-        form=form,
-        facts=_facts(control),
-        effect=(
-            "Everything that would be spent under it is refused from now on.",
-            "What is reserved can still be used up and released. You can unfreeze it at any time.",
-        ),
-        fields=(("version", str(control["version"])),),
+    return asking(
+        control,
+        form,
+        listed,
+        "limit",
+        "freeze",
+        "Everything that would be spent under it is refused from now on.",
+        "What is reserved can still be used up and released. You can unfreeze it at any time.",
     )
 
 
 def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     """Return the page that asks before a limit is ended."""
-    here = f"{listed}/{control['id']}"
-    return Asking(
-        title="End this limit?",
-        back=here,
-        action=f"{here}/close",
-        label="End the limit",
-        form=form,
-        facts=_facts(control),
-        effect=("It limits nothing any more. Another one can be set.", "This cannot be undone."),
-        fields=(("version", str(control["version"])),),
-    )
+    effect = ("It limits nothing any more. Another one can be set.", "This cannot be undone.")
+    return asking(control, form, listed, "limit", "close", *effect)
 
 
 def maybe(at: str | None, prefs: Prefs) -> Moment | None:

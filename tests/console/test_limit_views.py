@@ -280,7 +280,7 @@ def test_limit_lists_spends_and_leads_to_its_escrows_and_purchases() -> None:
     escrow = {**spend, "id": ESCROW, "type": "escrow", "action": "escrow.fund", "status": "reserved"}
     purchase = {**escrow, "id": ORDER, "type": "purchase", "action": "purchase_order", "agent_id": MENTIONED}
     named = Naming(names={ORDER: "Fonts", MENTIONED: "Writer"}, prefs=PREFS, href=lambda id, _: f"/{id}")
-    rows = limit(spends=said({"data": [escrow, purchase, spend]}), naming=named).spends
+    rows = limit(spends=said({"data": [escrow, purchase, spend]}), naming=named).history.spends
     assert [(row.what, [part.href for part in row.of], row.state) for row in rows] == [
         ("Escrow", [f"/{ESCROW}"], "Held"),
         ("Purchase", [f"/{ORDER}"], "Held"),
@@ -292,7 +292,7 @@ def test_limit_lists_spends_and_leads_to_its_escrows_and_purchases() -> None:
 def test_refusal_says_what_was_left() -> None:
     refusal: dict[str, Any] = {"at": AT, "reason": "limit", "action": "search", "amount": "20.00", "limit": "100.00"}
     refusal |= {"remaining": "10.00", "resets_at": None, "principal": "crew", "agent_id": None}
-    (row,) = limit(refusals=said({"data": [refusal]})).refusals
+    (row,) = limit(refusals=said({"data": [refusal]})).history.refusals
     assert (row.reason, row.left) == ("More than was left", "10.00\N{NO-BREAK SPACE}credits")
     assert [part.text for part in row.by] == ["crew"]
 
