@@ -414,7 +414,7 @@ def quota_began(window: str, at: datetime) -> datetime:
 
 
 def nearly_used(option: FreeOption) -> bool:
-    """Return whether so much of a quota is used that an alert is raised."""
+    """Return whether at least 80 % of the quota is used, which raises the alert `free_quota`."""
     return option.quota is not None and option.used * 100 >= option.quota * WARN_PERCENT
 
 

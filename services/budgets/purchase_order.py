@@ -95,9 +95,10 @@ async def propose(
             session, order.org_id, policy, amount_minor=order.amount_minor, currency=order.currency
         )
     )
-    order.budget_remaining = (await records.left(session, order, at=now)).document()
+    after = await records.left(session, order, at=now)
+    order.budget_remaining = after.document()
     session.add(order)
-    await records.note(session, order, PurchaseFact.REQUEST, at=now)
+    await records.note(session, order, PurchaseFact.REQUEST, at=now, after=after)
     await records.tell(session, order, at=now)
     if order.status == PurchaseOrderStatus.NEEDS_APPROVAL:
         await records.ask_persons(session, order)

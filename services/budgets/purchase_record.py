@@ -111,15 +111,16 @@ async def note(
     status: str | None = None,
     amount_minor: int | None = None,
     method: str | None = None,
+    after: Remaining | None = None,
 ) -> None:
     """Write a fact into the log, with what is left of the budgets after it. The order's changes are written before.
 
     `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order, and
-    `method` the one that the policy prefers.
+    `method` the one that the policy prefers. `after` is what is left where the caller has read it.
     """
     order.updated_at = at
     await session.flush()
-    after = (await left(session, order, at=at)).document()
+    after = await left(session, order, at=at) if after is None else after
     preferred = order.methods[0]["method"] if order.methods else None
     entry = PurchaseEntry(
         org_id=order.org_id,
@@ -133,7 +134,7 @@ async def note(
         status=status or order.status,
         at=at,
         payment_method=method or preferred,
-        budget_remaining=after,
+        budget_remaining=after.document(),
     )
     if what is PurchaseFact.ABANDONED:
         entry = replace(entry, alternative_action=order.alternative_action)
