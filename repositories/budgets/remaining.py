@@ -95,16 +95,6 @@ class Remaining:
         pools = [left for left in pools if left.asset == pools[0].asset]
         return min(pools, key=lambda left: left.remaining_minor, default=None)
 
-    @property
-    def daily_minor(self) -> int | None:
-        """What is left of the day; None without such a budget."""
-        return None if self.daily is None else self.daily.remaining_minor
-
-    @property
-    def project_minor(self) -> int | None:
-        """What is left of the project's budget; None without one."""
-        return None if self.project is None else self.project.remaining_minor
-
     def document(self) -> dict[str, str]:
         """Write what is left of the day and of the project, each in its budget's currency, as far as there are any."""
         parts = {"daily": self.daily, "project": self.project}
