@@ -14,7 +14,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.console.browser.driver import PATIENCE, THEMES, WIDTHS, Window
 from tests.console.browser.hands import Hands, Keyboard, Pointer
-from tests.e2e.conftest import Caller, World, good
+from tests.e2e.conftest import NONCE, Caller, World, good
 from tests.e2e.payments.paying import until
 
 NUMBERS = itertools.count(1)
@@ -53,8 +53,12 @@ async def company(world: World, *roles: str, credits: str = "") -> Company:
 
 
 async def agent_of(seller: Company) -> tuple[str, str]:
-    """Make an agent that can be hired, and return its id and its name."""
-    name = f"Reader {next(NUMBERS)}"
+    """Make an agent that can be hired, and return its id and its name.
+
+    Agents are found by their names among those of all organizations, also of tests in other processes: no name is in
+    another one.
+    """
+    name = f"Reader {NONCE} {next(NUMBERS):04}"
     made = good(await seller.people["owner"].post("/agents", {"name": name}), 201)
     return made["id"], name
 
