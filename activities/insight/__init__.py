@@ -1,0 +1,1 @@
+"""Activities of metrics, reports, exports and the search index."""

@@ -1,0 +1,1 @@
+"""Messages of the workflows of metrics, reports, exports and the search index."""

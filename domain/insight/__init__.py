@@ -1,0 +1,1 @@
+"""Metrics, forecasts, advice, reports and exports. Pure."""

@@ -1,0 +1,1 @@
+-- Sums by day for metrics, reports, exports, advice and the cursor of the search index.

@@ -1,0 +1,1 @@
+"""Statements about metrics, advice, reports and exports."""

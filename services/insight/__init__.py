@@ -1,0 +1,1 @@
+"""Metrics, advice, reports and exports: what ends in one transaction."""

@@ -1,0 +1,1 @@
+"""Workflows of metrics, reports, exports and the search index."""
