@@ -160,8 +160,8 @@ def written(metric: str, asset: str | None, value: int | Fraction | None) -> str
     if METRICS[metric].unit is Unit.AMOUNT and asset is not None:
         if isinstance(value, int) or value.denominator == 1:
             return format_amount(int(value), asset)
-        return _decimal(value / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
-    return str(int(value)) if value == int(value) else _decimal(value, _PLACES)
+        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
 
 
 def _decimal(value: Fraction, places: int) -> str:
