@@ -61,8 +61,8 @@ WITH days AS (
     JOIN days d ON d.org_id = s.org_id AND d.day = (s.at AT TIME ZONE 'UTC')::date
     WHERE c.kind = 'refund' AND d.is_added_up AND s.id <> ALL (d.open_spends)
 )
-SELECT p.day, p.org_id, o.organization, p.agent_id, a.agent, p.department_id, p.action, p.model, p.spends, p.quantity,
-    p.spent * 0.000001 AS spent
+SELECT p.day, p.org_id, o.organization, p.agent_id, coalesce(a.agent, 'none') AS agent, p.department_id,
+    coalesce(p.action, 'none') AS action, coalesce(p.model, 'none') AS model, p.spends, p.quantity, p.spent * 0.000001 AS spent
 FROM parts p JOIN reporting.organizations o USING (org_id) LEFT JOIN reporting.agents a USING (agent_id);
 
 -- By the day on which they were begun.
@@ -106,10 +106,10 @@ SELECT (p.created_at AT TIME ZONE 'UTC')::date AS day, p.org_id, o.organization,
 FROM public.payouts p JOIN reporting.organizations o USING (org_id) LEFT JOIN reporting.units u ON u.asset = p.currency
 GROUP BY 1, 2, 3, 4, 5, 6, u.unit;
 
--- The stars of each agent at the end of each day, with the bounds of their interval.
+-- The stars of each agent, 0 to 5, at the end of each day, with the bounds of their interval.
 CREATE VIEW reporting.reputation AS
-SELECT h.day, h.agent_id, a.agent, a.category, h.stars_e6 * 0.000001 AS stars, h.low_e6 * 0.000001 AS low,
-    h.high_e6 * 0.000001 AS high, h.evidence_count AS evidence
+SELECT h.day, h.agent_id, a.agent, a.category, h.stars_e6 * 0.000005 AS stars, h.low_e6 * 0.000005 AS low,
+    h.high_e6 * 0.000005 AS high, h.evidence_count AS evidence
 FROM public.reputation_history h JOIN reporting.agents a USING (agent_id);
 
 -- Subscriptions as they stand now, by the day on which they began. `monthly` is the price of a month, without discounts.
