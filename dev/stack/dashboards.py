@@ -155,7 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.stack.dashboards", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT, help=f"to listen on; 0 takes any free one ({PORT})")
     port = parser.parse_args().port or free_port()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         return run(data_directory(), port)
