@@ -17,8 +17,8 @@ import yaml
 from domain.common import accounts
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SCALES
-from domain.privacy.data_map import TABLES
 from domain.privacy.places import Category
+from domain.privacy.tables import TABLES
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
