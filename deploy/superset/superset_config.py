@@ -1,4 +1,4 @@
-"""What differs from Superset's own settings: a page asks nobody but its own server, and so counts no visit elsewhere."""
+"""What differs from Superset's own settings: a page asks only its own server, so no visit is counted elsewhere."""
 
 TALISMAN_CONFIG = {
     "content_security_policy": {
