@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
-from domain.insight.metrics import Measure, Metric, Source, Sum, Unit, check_dimension, metric_of
+from domain.insight.metrics import Measure, Metric, MetricUnit, Source, Sum, check_dimension, metric_of
 from domain.insight.query import (
     MOST_ROWS,
     Answer,
@@ -22,23 +22,30 @@ from domain.insight.query import (
     bounds_of,
     compared,
 )
-from repositories.insight import activity, books, events, reputation, spends, usage
+from repositories.insight import (
+    book_measures,
+    engagement,
+    event_measures,
+    score_measures,
+    spend_measures,
+    usage_measures,
+)
+from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.rates import Rates
-from repositories.insight.reading import MOST, Part, Wanted
 
 _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
 _READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
-    Source.SPENDS: spends.read,
-    Source.USAGE: usage.read,
-    Source.EVENTS: events.read,
-    Source.LINES: books.lines,
-    Source.REVENUE: books.revenue,
-    Source.EARNINGS: books.earnings,
-    Source.CREDITS: books.credits,
-    Source.WALLETS: books.balances,
-    Source.ACTIVITY: activity.read,
-    Source.REPUTATION: reputation.read,
+    Source.SPENDS: spend_measures.read,
+    Source.USAGE: usage_measures.read,
+    Source.EVENTS: event_measures.read,
+    Source.LINES: book_measures.lines,
+    Source.REVENUE: book_measures.revenue,
+    Source.EARNINGS: book_measures.earnings,
+    Source.CREDITS: book_measures.credits,
+    Source.WALLETS: book_measures.balances,
+    Source.ACTIVITY: engagement.read,
+    Source.REPUTATION: score_measures.read,
 }
 #: The sums of a row, by the asset, empty for what is no amount.
 _Sums = dict[str, dict[Measure, int | Fraction]]
@@ -262,7 +269,7 @@ def _figures(
     return tuple(
         Figure(
             metric.name,
-            asset if metric.unit in {Unit.AMOUNT, Unit.RATIO} else None,
+            asset if metric.unit in {MetricUnit.AMOUNT, MetricUnit.RATIO} else None,
             _value(metric, asset, sums),
             _value(metric, asset, before) if is_compared else None,
         )

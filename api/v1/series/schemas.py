@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.fields import Exact, ResponseModel
 from api.v1.analytics.schemas import written
-from domain.insight.metrics import Metric, Unit
+from domain.insight.metrics import Metric, MetricUnit
 from domain.insight.query import Grain
 from domain.insight.series import Series
 
@@ -54,7 +54,7 @@ class SeriesView(ResponseModel):
         grouping: str | None,
     ) -> Self:
         """Show what was read."""
-        asset = currency if metric.unit is Unit.AMOUNT else None
+        asset = currency if metric.unit is MetricUnit.AMOUNT else None
         return cls(
             metric=metric.name,
             organization_id=org_id,
