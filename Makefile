@@ -177,6 +177,7 @@ $(CREWAI_READY): requirements-crewai.lock | $(READY)
 	@touch $(CREWAI_READY)
 
 $(SUPERSET_READY): requirements-superset.lock | $(READY)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { echo "Superset 6.1.0 needs Python 3.11 or 3.12, and $(VENV) has a later one" >&2; exit 1; }
 	@echo "Installing Superset into $(SUPERSET) (once, and again when the lock changes)"
 	@test -x $(SUPERSET)/bin/python || $(BIN)/python -m venv $(SUPERSET)
 	@$(call INSTALL,$(SUPERSET)/bin/python,requirements-superset.lock)
