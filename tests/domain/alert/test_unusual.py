@@ -1,9 +1,21 @@
 """When the hours of a figure are unusual, on made series."""
 
+from datetime import UTC, datetime
 from math import exp, pi, sin
 from random import Random
 
-from domain.messages.alert.unusual import FEWEST_WEEKS, KEPT, LATEST, WEEK_HOURS, is_unusual
+from domain.messages.alert.unusual import (
+    AT_ONCE,
+    FEWEST_WEEKS,
+    HOUR,
+    KEPT,
+    LATEST,
+    WEEK_HOURS,
+    Hours,
+    is_unusual,
+    joined,
+    to_read,
+)
 
 DAYS = 168
 
@@ -55,3 +67,32 @@ def test_nothing_is_said_before_four_weeks_of_figures():
     assert is_unusual([0] * KEPT) is None
     assert is_unusual([*[0] * 500, *[10] * (least - 1)]) is None
     assert is_unusual([*[0] * 500, *[10] * least]) is False
+
+
+NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
+FULL = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_nothing_is_usual_where_most_hours_have_nothing():
+    assert is_unusual([*[5, *[0] * 8] * 149, 9, 9, 9][-KEPT:]) is None
+    assert is_unusual([*[5, *[0] * 6] * 192, 0, 0, 0][-KEPT:]) is False
+
+
+def test_hours_are_read_from_the_oldest_on_and_then_only_the_latest():
+    kept, looks = None, 0
+    while kept is None or kept.is_behind(NOW):
+        ends = to_read(kept, NOW)
+        assert len(ends) <= AT_ONCE
+        kept, looks = joined(kept, ends, [(FULL - end) // HOUR for end in ends]), looks + 1
+    assert looks <= KEPT // (AT_ONCE - LATEST) + 1
+    assert kept == Hours(FULL, tuple(range(KEPT - 1, -1, -1)))
+    ends = to_read(kept, NOW + HOUR)
+    assert ends == [FULL - 2 * HOUR, FULL - HOUR, FULL, FULL + HOUR]
+    again = joined(kept, ends, [7, 7, 7, 9])
+    assert (len(again.figures), again.figures[-5:], again.until) == (KEPT, (3, 7, 7, 7, 9), FULL + HOUR)
+
+
+def test_hours_that_nobody_read_in_time_are_read_from_the_oldest_on():
+    ends = to_read(Hours(FULL - 2 * KEPT * HOUR, (1,) * KEPT), NOW)
+    assert ends[0] == FULL - (KEPT - 1) * HOUR
+    assert joined(Hours(FULL - 2 * KEPT * HOUR, (1,) * KEPT), ends, [2] * len(ends)).figures == (2,) * AT_ONCE
