@@ -21,6 +21,7 @@ from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
+from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
 from workflows.messages.digest import DigestWorkflow
 from workflows.messages.escalation import EscalationWorkflow
@@ -84,6 +85,7 @@ WORKFLOWS = (
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
+    MetricSumsWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,
