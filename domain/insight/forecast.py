@@ -2,13 +2,12 @@
 
 Several plain methods forecast the last stretches of the series from what came before each; the one with the least mean
 error is used. Its errors there give the intervals, so they hold as often as they held before, not as a model says.
-Figures are floats in here, because a forecast is no money; `points` turns them into whole units.
+Figures are floats in here, because a forecast is no money; who uses them rounds them to whole units.
 
 The methods are those of Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", and of Assimakopoulos and
 Nikolopoulos, "The theta model" (2000); the error is the mean absolute scaled error of Hyndman and Koehler (2006).
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,8 +16,10 @@ from statistics import fmean, median
 
 from domain.common.errors import Invalid
 
-#: The parts of forecasts, in percent, that the intervals are to hold.
+#: The parts of what comes, in percent, that the intervals are to hold.
 LEVELS = (50, 80, 95)
+#: The same, of what the steps add up to, where there is one interval.
+OF_SUMS = 90
 #: From how many earlier moments the series is forecast again, and the fewest that say something.
 ORIGINS, FEWEST_ORIGINS = 14, 4
 #: How many seasons a method looks back at most, and how many of them a mean is of.
@@ -68,22 +69,24 @@ class Forecast:
     Attributes:
         season: the length of the season of the method, in steps.
         values: of each step ahead.
-        reaches: for each of `LEVELS`, how far the interval reaches to either side at each step; never less at a later.
+        errors: of the method at each origin and step: what came, less what was forecast.
+        near: how many steps to either side have errors like those of a step.
     """
 
     method: Method
     season: int
     values: tuple[float, ...]
-    reaches: tuple[tuple[float, ...], ...]
+    errors: tuple[tuple[float, ...], ...]
+    near: int
     backtest: Backtest
 
+    def reaches(self, level: int) -> tuple[float, ...]:
+        """Return how far the interval of `level` percent reaches to either side at each step, never less at a later."""
+        return tuple(_reaches([[*map(abs, of)] for of in self.errors], level, self.near))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One step of a forecast in whole units, with the low and high end of each of `LEVELS`."""
-
-    value: int
-    intervals: tuple[tuple[int, int], ...]
+    def reaches_of_sum(self, level: int) -> tuple[float, ...]:
+        """Return the same for what the steps add up to, each with those before it."""
+        return tuple(_reaches([[*map(abs, accumulate(of))] for of in self.errors], level, self.near))
 
 
 def needed(steps: int, season: int) -> int:
@@ -91,7 +94,12 @@ def needed(steps: int, season: int) -> int:
     return _SEEN * season + steps + FEWEST_ORIGINS - 1
 
 
-def forecast(series: Series, *, steps: int, season: int, longer: int | None = None) -> Forecast:
+def seen(steps: int, season: int) -> int:
+    """Return how many figures of a series a forecast of `steps` looks at."""
+    return (_BACK + ORIGINS) * season + steps
+
+
+def forecast(series: Series, *, steps: int, season: int, longer: int | None = None, unit: str = "hours") -> Forecast:
     """Forecast a series.
 
     Args:
@@ -99,17 +107,20 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         steps: how many to forecast.
         season: the length of the season, in steps, such as 24 for hours.
         longer: of a second one, such as 168, used where the series is long enough.
+        unit: the steps, in words.
 
     Raises:
-        Invalid: `forecast.too_short`; `needed` and `available` are given in figures.
+        Invalid: `forecast.too_short`; `needed` and `available` are numbers of figures.
     """
-    if len(series) < needed(steps, season):
+    least = needed(steps, season)
+    if len(series) < least:
         raise Invalid(
-            f"The forecast needs {needed(steps, season)} figures in a row; there are {len(series)}.",
+            f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "
+            f"Wait {least - len(series)} {unit}, or ask for fewer.",
             code="forecast.too_short",
-            extra={"needed": needed(steps, season), "available": len(series)},
+            extra={"needed": least, "available": len(series)},
         )
-    series = series[-_BACK * max(season, longer or 0) - ORIGINS * season - steps :]
+    series = series[-(_BACK * max(season, longer or 0) + ORIGINS * season + steps) :]
     last = len(series) - steps
     apart = min(season, max(1, (last - _SEEN * season) // (ORIGINS - 1)))
     origins = range(last, max(_SEEN * season, last - ORIGINS * apart + 1) - 1, -apart)
@@ -118,8 +129,8 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
     for origin in origins:
         came = series[origin : origin + steps]
         for made, values in _made(series[:origin], steps, seasons):
-            errors.setdefault(made, []).append([abs(a - b) for a, b in zip(came, values, strict=True)])
-    means = {made: fmean(map(fmean, of)) for made, of in errors.items()}
+            errors.setdefault(made, []).append([a - b for a, b in zip(came, values, strict=True)])
+    means = {made: fmean(abs(error) for each in of for error in each) for made, of in errors.items()}
     # Seasonal naive is the first, and stays where none beats it.
     best = min(means, key=means.__getitem__)
     scale = fmean(abs(a - b) for a, b in zip(series[season:], series, strict=False))
@@ -128,26 +139,12 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         method=best[0],
         season=best[1],
         values=tuple(dict(_made(series, steps, seasons))[best]),
-        reaches=tuple(tuple(_reaches(found, level, season)) for level in LEVELS),
+        errors=tuple(map(tuple, found)),
+        near=season // 2,
         backtest=Backtest(
-            origins=len(found), mase=means[best] / scale if scale else 0.0, coverage=_coverage(found, season)
+            origins=len(found), mase=means[best] / scale if scale else 0.0, coverage=_coverage(found, season // 2)
         ),
     )
-
-
-def points(made: Forecast, *, least: int | None = 0, most: int | None = None) -> list[Point]:
-    """Return the steps of a forecast in whole units, none below `least` or above `most`."""
-
-    def within(value: int) -> int:
-        value = value if least is None else max(least, value)
-        return value if most is None else min(most, value)
-
-    found = []
-    for at, value in enumerate(made.values):
-        middle = within(round(value))
-        reaches = [math.ceil(reach[at]) for reach in made.reaches]
-        found.append(Point(value=middle, intervals=tuple((within(middle - r), within(middle + r)) for r in reaches)))
-    return found
 
 
 def _made(series: Series, steps: int, seasons: Sequence[int]) -> Iterator[tuple[tuple[Method, int], list[float]]]:
@@ -227,23 +224,24 @@ def _damped(series: Series, steps: int) -> list[float]:
     return [level + trend * rise for rise in accumulate(_DAMPING**at for at in range(1, steps + 1))]
 
 
-def _reaches(errors: Sequence[Series], level: int, season: int) -> Iterator[float]:
-    """Return, for each step, what `level` percent of the errors within half a season of it do not exceed.
+def _reaches(errors: Sequence[Series], level: int, near: int) -> Iterator[float]:
+    """Return, for each step, what `level` percent of the errors at most `near` steps from it do not exceed.
 
     The place in their order is that of conformal prediction, which counts the error to come as one more. A later step
     never reaches less far.
     """
-    steps, reach = len(errors[0]), 0.0
-    for at in range(steps):
-        near = sorted(error for of in errors for error in of[max(0, at - season // 2) : at + season // 2 + 1])
-        reach = max(reach, near[min(len(near), -(-(len(near) + 1) * level // 100)) - 1])
+    reach = 0.0
+    for at in range(len(errors[0])):
+        found = sorted(error for of in errors for error in of[max(0, at - near) : at + near + 1])
+        reach = max(reach, found[min(len(found), -(-(len(found) + 1) * level // 100)) - 1])
         yield reach
 
 
-def _coverage(errors: Sequence[Series], season: int) -> float:
+def _coverage(errors: Sequence[Series], near: int) -> float:
+    sizes = [[*map(abs, of)] for of in errors]
     held = [
         error <= reach
-        for number, of in enumerate(errors)
-        for error, reach in zip(of, _reaches([*errors[:number], *errors[number + 1 :]], 80, season), strict=True)
+        for number, of in enumerate(sizes)
+        for error, reach in zip(of, _reaches([*sizes[:number], *sizes[number + 1 :]], 80, near), strict=True)
     ]
     return sum(held) / len(held)
