@@ -32,6 +32,15 @@ _DAMPING = 0.9
 Series = Sequence[float]
 
 
+class Forecasted(StrEnum):
+    """What can be forecast, by day: a metric of that name, and for the balance the spending."""
+
+    SPENDING = "spending"
+    REVENUE = "revenue"
+    REPUTATION = "reputation.score"
+    BALANCE = "balance"
+
+
 class Method(StrEnum):
     """How a forecast is made."""
 

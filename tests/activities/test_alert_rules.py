@@ -48,8 +48,8 @@ FACTS = """
     SET session_replication_role = replica;
     INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
         received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
-    SELECT '{payment}' || n, '{org}', 'stripe', 'w', CASE n WHEN 1 THEN 'failed' ELSE 'succeeded' END, 1, 'credits', 'USD',
-        1, 0, 0, 0, '{}', now(), now() FROM generate_series(1, 3) AS n;
+    SELECT '{payment}' || n, '{org}', 'stripe', 'w', CASE n WHEN 1 THEN 'failed' ELSE 'succeeded' END, 1, 'credits',
+        'USD', 1, 0, 0, 0, '{}', now(), now() FROM generate_series(1, 3) AS n;
     CREATE TABLE usage_events_now PARTITION OF usage_events DEFAULT;
     INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, sent_by,
         data, meters)
@@ -60,8 +60,8 @@ FACTS = """
 EVENTS = """
     INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, sent_by,
         data, meters)
-    SELECT $1, $2::timestamptz + hour * interval '1 hour' + n * interval '1 minute', uuidv7(), uuidv7(), now(), 's', 'e', 't', 'a',
-        'p', '{}', '{}'
+    SELECT $1, $2::timestamptz + hour * interval '1 hour' + n * interval '1 minute', uuidv7(), uuidv7(), now(), 's',
+        'e', 't', 'a', 'p', '{}', '{}'
     FROM generate_series(0, $3::int - 1) AS hour, generate_series(1, $4::int) AS n
 """
 PAYMENT = """
