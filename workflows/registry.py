@@ -19,9 +19,9 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
-from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
 from workflows.messages.digest import DigestWorkflow
 from workflows.messages.escalation import EscalationWorkflow

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Currency, DayOrMoment, Exact, OrganizationId, RequestModel, ResponseModel
 from domain.common.money import format_amount, scale_of
-from domain.insight.metrics import METRICS, Metric, Unit
+from domain.insight.metrics import METRICS, Metric, MetricUnit
 from domain.insight.query import MOST_ROWS, Answer, Compare, Figure, Grain, RateUsed, Row
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
@@ -18,12 +18,12 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _PLACES = 6
 
 
-class MetricView(ResponseModel):
+class MetricDefinitionView(ResponseModel):
     """A metric that can be asked for."""
 
     name: str
     description: str
-    unit: Unit
+    unit: MetricUnit
     formula: str = Field(description="What it is made of; measures are added up before the formula is applied.")
     dimensions: list[str] = Field(description="By which it can be grouped and filtered.")
     one_dimension: bool = Field(description="Whether only by one of them at a time.")
@@ -46,7 +46,7 @@ class MetricView(ResponseModel):
 class MetricsView(ResponseModel):
     """The metrics that the caller can ask for."""
 
-    data: list[MetricView]
+    data: list[MetricDefinitionView]
 
 
 class QuestionBody(RequestModel):
@@ -157,11 +157,11 @@ def written(metric: str, asset: str | None, value: int | Fraction | None) -> str
     """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
     if value is None:
         return None
-    if METRICS[metric].unit is Unit.AMOUNT and asset is not None:
+    if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
         if isinstance(value, int) or value.denominator == 1:
             return format_amount(int(value), asset)
-        return _decimal(value / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
-    return str(int(value)) if value == int(value) else _decimal(value, _PLACES)
+        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
 
 
 def _decimal(value: Fraction, places: int) -> str:
@@ -171,6 +171,6 @@ def _decimal(value: Fraction, places: int) -> str:
     return f"-{digits}" if value < 0 and scaled else digits
 
 
-def views(metrics: Sequence[Metric]) -> list[MetricView]:
+def views(metrics: Sequence[Metric]) -> list[MetricDefinitionView]:
     """Show metrics."""
-    return [MetricView.of(metric) for metric in metrics]
+    return [MetricDefinitionView.of(metric) for metric in metrics]
