@@ -180,12 +180,12 @@ async def _balance(
     )
     values = [max(0, value) for value in made.values]
 
-    def path(reaches: tuple[float, ...], sign: int) -> runway.Path:
-        used = runway.uses(values, [sign * reach for reach in reaches], used_today)
+    def path(level: int, sign: int) -> runway.Path:
+        used = runway.uses(values, [sign * reach for reach in made.reaches_of_sum(level)], used_today)
         return runway.path(books.certain() if sign > 0 else books, [*used], first)
 
-    middle, whole = path(made.reaches_of_sum(OF_SUMS), 0), made.reaches_of_sum(OF_SUMS)
-    sides = [(path(reach, 1).balances, path(reach, -1).balances) for reach in map(made.reaches_of_sum, LEVELS)]
+    middle = path(OF_SUMS, 0)
+    sides = [(path(level, 1).balances, path(level, -1).balances) for level in LEVELS]
     points = tuple(
         Point(first + at * _DAY, value, tuple((low[at], high[at]) for low, high in sides))
         for at, value in enumerate(middle.balances)
@@ -193,7 +193,7 @@ async def _balance(
     changes = sorted((*books.coming, *middle.expired), key=lambda change: change.day)
     return points, RunsOut(
         day=middle.runs_out,
-        earliest=path(whole, 1).runs_out,
-        latest=path(whole, -1).runs_out,
+        earliest=path(OF_SUMS, 1).runs_out,
+        latest=path(OF_SUMS, -1).runs_out,
         changes=tuple(changes),
     )
