@@ -8,13 +8,14 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import Field
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, Currency, Exact, OrganizationId, ResponseModel
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.analytics.schemas import written
+from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
@@ -140,12 +141,17 @@ async def get_forecast(
         OrganizationId | None,
         Query(description="For operators: the organization; of `revenue` all of them together when left out."),
     ] = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> ForecastView:
     """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
 
     `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+
+    A key of a member that is attributed to a department or project is refused: these are the organization's figures.
     """
+    refuse_totals(confined(actor, key))
     if metric is Forecasted.REPUTATION and agent_id is None:
         raise Invalid("Name the agent with agent_id.", extra={"field": "agent_id"})
     if agent_id is not None and metric not in {Forecasted.REPUTATION, Forecasted.SPENDING}:

@@ -3009,6 +3009,8 @@ class AsyncAnalytics:
         """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
 
         `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+
+        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
         """
         return await self._caller.ask(
             models.ForecastView,
