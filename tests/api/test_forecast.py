@@ -4,14 +4,19 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import pytest
 
 from domain.common.access import Actor, Role
 from domain.common.credits import GrantSource
-from runtime.database import Database
+from domain.common.errors import Invalid
+from domain.insight.forecast import Forecasted
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.credits import credit_lot
+from services.insight.forecast import of_metric
 from tests.api.conftest import Caller, Tenant, good, refused
+from tests.conftest import DatabaseUrls
 from tests.support.spend_world import CREDIT, World
 
 pytestmark = pytest.mark.db
@@ -115,3 +120,45 @@ async def test_operators_forecast_for_an_organization_and_over_all(operator: Cal
     refused(await operator.get("/analytics/forecast", params={"metric": "spending"}), 422, "analytics.unknown")
     revenue = {"metric": "revenue", "organization_id": spender.org_id, "days": 7}
     refused(await operator.get("/analytics/forecast", params=revenue), 422, "forecast.too_short")
+
+
+async def test_score_of_an_agent_is_forecast_from_its_nights(spender: Tenant, database: Database) -> None:
+    days = [today().date() - timedelta(days=ago) for ago in range(40, 0, -1)]
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        await connection.execute("SELECT open_reputation_months($1, $2)", days[0], days[-1])
+        # A night without a score has the one before it.
+        for day in days[:20] + days[21:]:
+            await connection.execute(
+                "INSERT INTO reputation_history VALUES ($1, $2, 6600000, 0, 0, 0, 0, 3, false, ARRAY[]::bigint[])",
+                day,
+                spender.agent_id,
+            )
+    asked = {"metric": "reputation.score", "agent_id": spender.agent_id, "days": 7}
+    found = await forecast(spender.owner, **asked)
+    assert {point["value"] for point in found["points"]} == {"6.6"}
+    assert (found["agent_id"], found["currency"]) == (spender.agent_id, None)
+
+
+async def test_revenue_is_forecast_in_one_currency(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    for org, asset in (("org_a", "USD"), ("org_a", "EUR"), ("org_b", "EUR")):
+        await owner.execute(
+            "INSERT INTO ledger.revenue_days SELECT $1, $2::date - n, 'platform/commission', $3, 500"
+            " FROM generate_series(1, 40) AS n",
+            *(org, today().date(), asset),
+        )
+    await owner.close()
+    asked = {"metric": Forecasted.REVENUE, "org_id": None, "currency": None, "days": 7, "now": datetime.now(UTC)}
+    async with database.at_one_moment(None) as session:
+        with pytest.raises(Invalid) as refused_:
+            await of_metric(session, where={}, **asked)
+        found = await of_metric(session, where={"organization": ("org_b",)}, **asked)
+    await database.close()
+    assert (refused_.value.detail, refused_.value.extra["field"]) == (
+        "There are amounts in EUR, USD. Choose one currency.",
+        "currency",
+    )
+    assert (found.asset, {point.value for point in found.points}) == ("EUR", {500})
