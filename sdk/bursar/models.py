@@ -81,6 +81,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+Forecasted: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
@@ -88,6 +89,7 @@ GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] 
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
+Kind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 LotSource: TypeAlias = (
     Literal["purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"]
     | str
@@ -96,6 +98,7 @@ MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
@@ -705,6 +708,22 @@ class AutoTopUpView(Model):
     failed_attempts: int = NOT_SENT
     next_attempt_at: datetime | None = NOT_SENT
     updated_at: datetime | None = NOT_SENT
+
+
+class BacktestView(Model):
+    """How the method did when it forecast the last stretches of the same series, each as long as the forecast."""
+
+    origins: int = NOT_SENT
+    mase: Decimal = NOT_SENT
+    coverage: Decimal = NOT_SENT
+
+
+class BalanceChangeView(Model):
+    """Credits that come or expire on a day by the books."""
+
+    at: date = NOT_SENT
+    kind: Kind = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class BalanceSheetView(Model):
@@ -2139,6 +2158,31 @@ class FeedbackView(Model):
     changed_at: datetime | None = NOT_SENT
 
 
+class ForecastPointView(Model):
+    """A day of a forecast."""
+
+    at: date = NOT_SENT
+    value: Amount = NOT_SENT
+    intervals: list[IntervalView] = NOT_SENT
+
+
+class ForecastView(Model):
+    """A forecast of a metric by day, in UTC, from today on."""
+
+    organization_id: str | None = NOT_SENT
+    metric: Forecasted = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    as_of: datetime = NOT_SENT
+    points: list[ForecastPointView] = NOT_SENT
+    method: Method = NOT_SENT
+    backtest: BacktestView = NOT_SENT
+    runs_out_at: date | None = NOT_SENT
+    runs_out_earliest: date | None = NOT_SENT
+    runs_out_latest: date | None = NOT_SENT
+    changes: list[BalanceChangeView] = NOT_SENT
+
+
 class FreeOptionPage(Model):
     """FreeOptionPage."""
 
@@ -2244,6 +2288,14 @@ class InboxEventView(Model):
     occurred_at: datetime = NOT_SENT
     received_at: datetime = NOT_SENT
     handled_at: datetime | None = NOT_SENT
+
+
+class IntervalView(Model):
+    """An interval that is to hold a part of what comes."""
+
+    level: int = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
 
 
 class InvitationView(Model):

@@ -123,6 +123,11 @@ TABLES: Mapping[str, Place] = {
             "updated_at ended_at",
         },
     ),
+    "alert_rule_hours": Place(
+        "the hourly figures of an alert rule",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "rule org_id", TECHNICAL: "until", FINANCIAL: "figures"},
+    ),
     "alert_rule_standings": Place(
         "whether the figure of an alert rule is good",
         WITH_THE_ORGANIZATION,

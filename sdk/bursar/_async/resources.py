@@ -2997,6 +2997,35 @@ class AsyncAnalytics:
             },
         )
 
+    async def get_forecast(
+        self,
+        *,
+        metric: Literal["spending", "revenue", "reputation.score", "balance"] | str,
+        days: int | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ForecastView:
+        """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
+
+        `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+
+        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        """
+        return await self._caller.ask(
+            models.ForecastView,
+            "analytics.get_forecast",
+            "GET",
+            "/api/v1/analytics/forecast",
+            query={
+                "metric": metric,
+                "days": days,
+                "agent_id": agent_id,
+                "currency": currency,
+                "organization_id": organization_id,
+            },
+        )
+
 
 class AsyncSearch:
     """Operations on search."""
