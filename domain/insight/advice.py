@@ -122,10 +122,11 @@ class Subscribed:
 class Refused:
     """Charges that were refused on one day; repeats of the same charge count once.
 
-    `control_id` is None for lack of credits.
+    `control_id` is None for lack of credits; `is_budget` says that it is a budget's.
     """
 
     control_id: str | None
+    is_budget: bool = False
     agent_id: str | None
     action: str
     day: date
@@ -235,7 +236,7 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
             title=f"The package {package.name} would have been cheaper.",
             how=(
                 f"You bought {credits} in {_times(bought.orders, 'order')} for {paid}.",
-                f"{number} × {package.name} ({_money(package.credits_minor, CREDIT)} each) would have cost {would}.",
+                f"{_times(number, 'package')} {package.name} of {_money(package.credits_minor, CREDIT)} would have cost {would}.",
             ),
             figures={
                 "orders": bought.orders,
@@ -416,11 +417,12 @@ def _failing(tried: Tried) -> Fraction:
 
 def limit(facts: Facts) -> Iterator[Insight]:
     """Advise to raise a limit that stopped what was done all the same: after a raise, or by a person."""
-    done: dict[str, list[tuple[int, int]]] = {}
+    done: dict[tuple[str, bool], list[tuple[int, int]]] = {}
     for refused in facts.refused:
         if refused.control_id is not None and (amount := _done_later(refused, facts)):
-            done.setdefault(refused.control_id, []).append((refused.number, min(amount, refused.amount_minor)))
-    for control_id, parts in sorted(done.items()):
+            parts = done.setdefault((refused.control_id, refused.is_budget), [])
+            parts.append((refused.number, min(amount, refused.amount_minor)))
+    for (control_id, is_budget), parts in sorted(done.items()):
         number, amount = sum(each[0] for each in parts), sum(each[1] for each in parts)
         yield Insight(
             kind=Kind.LIMIT,
@@ -434,8 +436,8 @@ def limit(facts: Facts) -> Iterator[Insight]:
                 f"{_money(amount, CREDIT)} of what was refused was charged later for the same actions.",
             ),
             figures={"refused": number, "charged_later": format_amount(amount, CREDIT)},
-            act=Act("PUT", f"/spend-controls/{control_id}"),
-            page=f"/limits/{control_id}",
+            act=Act("PUT", f"/{'budgets' if is_budget else 'spend-controls'}/{control_id}"),
+            page=f"/{'budgets' if is_budget else 'limits'}/{control_id}",
         )
 
 
