@@ -226,7 +226,7 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
             continue
         cost, number, package = min(larger, key=lambda each: (each[0], each[2].credits_minor))
         paid, would = _money(bought.paid_minor, bought.currency), _money(cost, bought.currency)
-        credits = _money(bought.credits_minor, CREDIT)
+        credits, packages = _money(bought.credits_minor, CREDIT), _times(number, "package")
         yield Insight(
             kind=Kind.PACKAGE,
             subject=bought.currency,
@@ -236,7 +236,7 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
             title=f"The package {package.name} would have been cheaper.",
             how=(
                 f"You bought {credits} in {_times(bought.orders, 'order')} for {paid}.",
-                f"{_times(number, 'package')} {package.name} of {_money(package.credits_minor, CREDIT)} would have cost {would}.",
+                f"{packages} {package.name} of {_money(package.credits_minor, CREDIT)} would have cost {would}.",
             ),
             figures={
                 "orders": bought.orders,

@@ -1,0 +1,1 @@
+"""Figures, forecasts, advice and comparisons."""
