@@ -84,7 +84,7 @@ class InsightsView(ResponseModel):
         )
 
 
-class PeersView(ResponseModel):
+class PeerComparisonView(ResponseModel):
     """Where an organization or an agent stands among others. No figure of anybody is in it."""
 
     metric: PeerMetric
@@ -99,7 +99,7 @@ class PeersView(ResponseModel):
     agreed_at: datetime | None = Field(description="Since when the organization agrees to be compared.")
 
     @classmethod
-    def of(cls, metric: PeerMetric, found: Compared) -> "PeersView":
+    def of(cls, metric: PeerMetric, found: Compared) -> "PeerComparisonView":
         """Show where a member stands."""
         if found.quarter is None:
             assert found.reason is not None

@@ -13,7 +13,7 @@ from api.fields import AgentId, OrganizationId
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
-from api.v1.analytics.advice_schemas import PeersConsentSet, PeersConsentView, PeersView
+from api.v1.analytics.advice_schemas import PeersConsentSet, PeersConsentView, PeerComparisonView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
@@ -23,7 +23,7 @@ from services.insight import peers
 router = Resource(tags=["analytics"])
 
 
-@router.get("/analytics/peers", response_model=PeersView, responses=errors(NotFound))
+@router.get("/analytics/peers", response_model=PeerComparisonView, responses=errors(NotFound))
 async def get_peers(
     deps: DepsDep,
     metric: Annotated[PeerMetric, Query(description="The figure to compare.")],
@@ -32,7 +32,7 @@ async def get_peers(
     *,
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
-) -> PeersView:
+) -> PeerComparisonView:
     """Show in which quarter of its group an organization or an agent stood last month.
 
     Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed
@@ -44,7 +44,7 @@ async def get_peers(
     exempt = deps.settings.evidence_policy.registrars
     async with deps.database.platform() as session:
         found = await peers.compare(session, org_id, metric, agent_id=agent_id, exempt=exempt, now=datetime.now(UTC))
-    return PeersView.of(metric, found)
+    return PeerComparisonView.of(metric, found)
 
 
 @router.put("/analytics/peers/consent", response_model=PeersConsentView)
