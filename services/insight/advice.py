@@ -28,7 +28,6 @@ from domain.insight.advice import (
 )
 from domain.payments.auto_topup import month_of
 from domain.payments.payment.state import Payment
-from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import Package
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
@@ -157,7 +156,7 @@ def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[Bought]:
     by_currency: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for order in orders:
         terms = order.terms
-        if terms.purpose.kind is not PurposeKind.CREDITS or terms.purpose.goods_asset != CREDIT:
+        if terms.purpose.goods_asset != CREDIT or not terms.issues_entitlement:
             continue
         # What was partly paid or partly refunded has no price of its own to compare with.
         if order.received_minor != terms.amount_minor or order.refunded_minor:
