@@ -287,8 +287,10 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
     refused = [] if facts.has_auto_topup else [each for each in facts.refused if each.control_id is None]
     if not refused:
         return
-    number, amount = sum(each.number for each in refused), sum(each.amount_minor for each in refused)
-    largest = format_amount(max(each.largest_minor for each in refused), CREDIT)
+    number, total = sum(each.number for each in refused), sum(each.amount_minor for each in refused)
+    # Whoever holds an agent's key can have any charge refused, and must not set what is bought for it.
+    amount = min(total, facts.spending.get(CREDIT, 0))
+    largest = format_amount(min(amount, max(each.largest_minor for each in refused)), CREDIT)
     yield Insight(
         kind=Kind.AUTO_TOPUP,
         subject=CREDIT,
@@ -297,10 +299,11 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
         meaning=Meaning.STOPPED,
         title=f"Automatic top-up would have avoided {_times(number, 'refusal')} for lack of credits.",
         how=(
-            f"{_times(number, 'charge')} of {_money(amount, CREDIT)} in all {_were(number)} refused.",
+            f"{_times(number, 'charge')} of {_money(total, CREDIT)} in all {_were(number)} refused.",
             "Repeats of the same charge on the same day count once.",
+            f"{_money(amount, CREDIT)} of that counts: at most what was spent in the month.",
         ),
-        figures={"refused": number, "amount": format_amount(amount, CREDIT), "largest": largest},
+        figures={"refused": number, "refused_amount": format_amount(total, CREDIT), "largest": largest},
         act=Act(
             "PUT",
             "/billing/auto-topup",

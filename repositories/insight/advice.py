@@ -119,9 +119,10 @@ FROM (
 # Purchases that are still kept, with the name, the category and the lower bound of their agents.
 _KEPT = text(f"""
 SELECT p.id, p.agent_id, p.model, p.price_minor, p.currency, p.anchor_at, p.renews_at, p.bought_at,
-    coalesce(a.name, p.agent_id) AS name, o.category, coalesce(r.rank_e6, 0) AS rank_e6
+    coalesce(a.name, p.agent_id) AS name, o.category, r.rank_e6
 FROM marketplace_purchases p LEFT JOIN agents a ON a.id = p.agent_id
-LEFT JOIN marketplace_offers o ON o.agent_id = p.agent_id LEFT JOIN reputation_agents r ON r.agent_id = p.agent_id
+LEFT JOIN marketplace_offers o ON o.agent_id = p.agent_id
+LEFT JOIN reputation_agents r ON r.agent_id = p.agent_id AND r.evidence_count > 0
 WHERE p.org_id = :org_id AND p.status = 'active' AND NOT p.renewed AND p.model IN ('monthly', 'usage')
     AND (p.model = 'usage' OR p.renews_at IS NOT NULL AND p.anchor_at <= :since)
 ORDER BY p.id DESC LIMIT {AGENTS}
@@ -244,7 +245,7 @@ async def captured(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A purchase of an agent that is still kept."""
+    """A purchase of an agent that is still kept; `rank_e6` is None for an agent without evidence."""
 
     id: str
     agent_id: str
@@ -253,7 +254,7 @@ class Kept:
     price_minor: int | None
     currency: str | None
     category: str | None
-    rank_e6: int
+    rank_e6: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,7 +180,8 @@ async def _agent(
 ) -> AgentUse | None:
     uses = used.get(row.agent_id, {}) if row.model == "usage" else {}
     paid = sum(paid for _, paid in uses.values()) if row.model == "usage" else row.price_minor
-    if not paid or row.category is None:
+    # Everybody is rated at least as high as an agent of whom nothing is known.
+    if not paid or row.category is None or row.rank_e6 is None:
         return None
     others = await store.alternatives(session, org_id, row)
     return AgentUse(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,42 +21,38 @@ SETTLES = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """Where a member stood in a month: the quarter, or the reason that there is none."""
+class Asked:
+    """A question: whose figure in which group and month; `reason` says that there is no answer, whatever others have.
 
-    month: date
-    category: str | None
+    `category` is empty for an agent without one.
+    """
+
+    metric: PeerMetric
+    month: Month
+    category: str
+    member_id: str
     agreed_at: datetime | None
-    quarter: int | None = None
     reason: Reason | None = None
 
 
-async def compare(
-    session: AsyncSession,
-    org_id: str,
-    metric: PeerMetric,
-    *,
-    agent_id: str | None,
-    exempt: Sequence[str],
-    now: datetime,
-) -> Compared:
-    """Return where an organization or its agent stood last month; the first who asks has its group computed.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The quarter of its group in which a member stands, or the reason that there is none."""
 
-    Args:
-        session: of the platform, which sees the others.
-        org_id: who asks.
-        metric: the figure.
-        agent_id: the agent, for figures of agents; None otherwise.
-        exempt: who registers organizations for others.
-        now: the time.
+    quarter: int | None
+    reason: Reason | None
+
+
+async def ask(session: AsyncSession, org_id: str, metric: PeerMetric, *, agent_id: str | None, now: datetime) -> Asked:
+    """Return the question of an organization about itself or its agent, for the latest month that is compared.
 
     Raises:
         NotFound: there is no such organization, or it has no such agent.
         Invalid: the figure is of agents and none is named, or the other way round.
     """
     if (metric.of is MemberKind.AGENT) != (agent_id is not None):
-        need = "is of agents. Name one" if agent_id is None else "is of organizations. Leave the agent out"
-        raise Invalid(f"The metric {metric.value} {need} with agent_id.", extra={"field": "agent_id"})
+        need = "is of agents. Name one in agent_id" if agent_id is None else "is of organizations. Leave agent_id out"
+        raise Invalid(f"The metric {metric.value} {need}.", extra={"field": "agent_id"})
     organization = await organizations.get(session, org_id)
     member_id, category = org_id, organization.tier
     if agent_id is not None:
@@ -67,28 +63,35 @@ async def compare(
     until = month_of(now - SETTLES)
     month = Month(since=month_of(until - timedelta(days=1)), until=until)
     agreed_at = organization.peers_agreed_at
-    asked = Compared(month=month.first, category=category or None, agreed_at=agreed_at, reason=Reason.NOT_COUNTED)
+    reason = None if category else Reason.NOT_COUNTED
     if agreed_at is None or agreed_at > month.since:
-        return Compared(month=month.first, category=category or None, agreed_at=agreed_at, reason=Reason.NOT_AGREED)
-    if not category:
-        return asked
-    found = await store.position(session, metric, category, member_id, month.first)
-    if found is None and not await store.is_computed(session, metric, category, month.first):
-        await _compute(session, metric, category, month, exempt)
-        found = await store.position(session, metric, category, member_id, month.first)
-    if found is None:
-        return asked
-    reason = None if found.reason is None else Reason(found.reason)
-    return Compared(month=month.first, category=category, agreed_at=agreed_at, quarter=found.quarter, reason=reason)
+        reason = Reason.NOT_AGREED
+    return Asked(metric=metric, month=month, category=category, member_id=member_id, agreed_at=agreed_at, reason=reason)
 
 
-async def _compute(
-    session: AsyncSession, metric: PeerMetric, category: str, month: Month, exempt: Sequence[str]
-) -> None:
+async def compute(session: AsyncSession, asked: Asked, exempt: Sequence[str]) -> None:
+    """Compute the group of a question, once for its month. Needs the platform's session, which sees the others.
+
+    Args:
+        session: of the platform.
+        asked: the question.
+        exempt: who registers organizations for others.
+    """
+    metric, category, month = asked.metric, asked.category, asked.month
+    if await store.is_computed(session, metric, category, month.first):
+        return
     members = await store.members(session, metric, category, month)
     org_ids = sorted({member.org_id for member in members})
     owners = hands(org_ids, await store.traits(session, org_ids, exempt))
     await store.add(session, metric, category, month.first, positions(members, owners))
+
+
+async def standing(session: AsyncSession, asked: Asked) -> Standing:
+    """Return where the member of a question stands, after `compute`. The session may be of the organization."""
+    found = await store.position(session, asked.metric, asked.category, asked.member_id, asked.month.first)
+    if found is None:
+        return Standing(None, Reason.NOT_COUNTED)
+    return Standing(found.quarter, None if found.reason is None else Reason(found.reason))
 
 
 async def consent(session: AsyncSession, actor: Actor, org_id: str, *, agrees: bool, now: datetime) -> datetime | None:

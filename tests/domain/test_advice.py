@@ -129,12 +129,22 @@ def test_year_is_advised_to_who_pays_by_the_month():
 
 def test_auto_topup_is_advised_for_refusals_by_the_balance_alone():
     lacking = replace(REFUSED, control_id=None)
-    one = only(refused=[lacking, replace(lacking, number=1), REFUSED], has_auto_topup=False)
+    refused = [lacking, replace(lacking, number=1), REFUSED]
+    one = only(refused=refused, has_auto_topup=False, spending={"CREDIT": 100 * CREDITS})
     assert (one.id, one.amount_minor, one.meaning) == ("auto_topup-CREDIT", 60 * CREDITS, Meaning.STOPPED)
     assert one.title == "Automatic top-up would have avoided 4 refusals for lack of credits."
     assert one.act.body == {"below": "15.00", "credits": "15.00", "monthly_cap": "60.00"}
-    assert not advise(facts(refused=[lacking], has_auto_topup=True))
-    assert not advise(facts(refused=[REFUSED], has_auto_topup=False))
+    spending = {"CREDIT": 100 * CREDITS}
+    assert not advise(facts(refused=[lacking], has_auto_topup=True, spending=spending))
+    assert not advise(facts(refused=[REFUSED], has_auto_topup=False, spending=spending))
+
+
+def test_refused_charges_advise_no_more_than_what_was_spent():
+    huge = replace(REFUSED, control_id=None, amount_minor=10**15, largest_minor=10**15)
+    one = only(refused=[huge], has_auto_topup=False, spending={"CREDIT": 5 * CREDITS})
+    assert one.amount_minor == 5 * CREDITS
+    assert one.act.body == {"below": "5.00", "credits": "5.00", "monthly_cap": "5.00"}
+    assert not advise(facts(refused=[huge], has_auto_topup=False))
 
 
 def test_agent_is_advised_that_costs_less_for_the_same_uses_and_is_not_rated_lower():

@@ -10,15 +10,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import TypeAdapter
 
-from domain.billing.plan import plans_from
+from domain.billing.plan import Interval, plans_from
+from domain.billing.subscription.state import Subscription, SubscriptionStatus, Terms
 from domain.billing.tax.rates import TaxCategory
 from domain.billing.tax.sale import SaleTax
 from domain.common.access import Actor, Role
 from domain.common.errors import Invalid, NotFound
 from domain.common.ids import make_id, uuid_id
+from domain.common.period import Anchor
 from domain.insight.advice import Insight
 from domain.insight.peers import PeerMetric, Reason
+from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
 from repositories.insight import advice as store
 from repositories.insight import peers as figures
@@ -40,7 +44,9 @@ MARCH = Month(since=datetime(2026, 3, 1, tzinfo=UTC), until=datetime(2026, 4, 1,
 DAY = date(2026, 3, 10)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
-PLANS = plans_from(json.dumps([{"name": "free", "projects": 1, "deploys": 1, "seats": 1}]))
+TEAM = {"name": "team", "projects": 9, "deploys": 9, "seats": 9}
+PRICE = {"interval": "month", "amount": "30.00", "currency": "USD"}
+PLANS = plans_from(json.dumps([{"name": "free", "projects": 1, "deploys": 1, "seats": 1}, {**TEAM, "prices": [PRICE]}]))
 LARGE = [{"name": "large", "credits": "1000", "price": "50.00", "currency": "USD"}]
 PRICES = Prices(packages=packages_from(json.dumps(LARGE)), includes_tax=False, plans=PLANS)
 
@@ -102,19 +108,18 @@ async def test_packages_are_compared_with_what_credits_cost_without_tax(database
 async def test_refusals_are_read_once_a_day_and_by_what_refused(database: Database, rows: Rows) -> None:
     org_id, control = await organization(rows), UUID(int=7)
     same = {"org_id": org_id, "action": "search", "amount": 5 * CREDIT, "spend_asset": "CREDIT", "agent_id": "agt_1"}
-    for number, (at, more) in enumerate(
-        [
-            (NOON, {}),
-            (NOON + timedelta(hours=1), {}),  # the same charge again
-            (NOON + timedelta(days=1), {}),
-            (NOON, {"amount": 7 * CREDIT}),
-            (NOON, {"spend_asset": "USD"}),
-            (MARCH.since - timedelta(microseconds=1), {}),
-            (MARCH.until, {}),
-            (NOON, {"control_id": control}),
-            (NOON, {"org_id": "org_other"}),
-        ]
-    ):
+    charges: list[tuple[datetime, dict[str, Any]]] = [
+        (NOON, {}),
+        (NOON + timedelta(hours=1), {}),  # the same charge again
+        (NOON + timedelta(days=1), {}),
+        (NOON, {"amount": 7 * CREDIT}),
+        (NOON, {"spend_asset": "USD"}),
+        (MARCH.since - timedelta(microseconds=1), {}),
+        (MARCH.until, {}),
+        (NOON, {"control_id": control}),
+        (NOON, {"org_id": "org_other"}),
+    ]
+    for number, (at, more) in enumerate(charges):
         await rows.add(
             "ledger.refusals", **{**same, "at": at, "idempotency_key": f"k{number}", "id": UUID(int=number), **more}
         )
@@ -126,6 +131,7 @@ async def test_refusals_are_read_once_a_day_and_by_what_refused(database: Databa
         await rows.add("ledger.control_versions", **version, version=number, amounts=[amount], changed_at=at,
                        command_id=f"c{number}")  # fmt: skip
     await rows.add("spend_days", org_id=org_id, day=DAY, action="search", agent_id="agt_1", captured=3 * CREDIT)
+    await rows.add("ledger.credit_days", org_id=org_id, day=DAY, used=100 * CREDIT)
     found = await advised(database, org_id)
     assert found["auto_topup-CREDIT"].amount_minor == (5 + 5 + 7) * CREDIT
     name = uuid_id("ctl", control)
@@ -200,6 +206,56 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
     }
 
 
+async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:
+    terms = Terms(plan="team", interval=Interval.MONTH, amount_minor=3_000, currency="USD")
+    held = Subscription(
+        subscription_id=f"sub_{org_id}",
+        org_id=org_id,
+        customer="cus_1",
+        provider="stripe",
+        terms=terms,
+        status=SubscriptionStatus.ACTIVE,
+        anchor=Anchor(at=LONG_AGO),
+    )
+    state = TypeAdapter(Subscription).dump_json(replace(held, **changes)).decode()
+    known = {"id": held.subscription_id, "org_id": org_id, "provider": "stripe", "provider_ref": org_id}
+    await rows.add("subscriptions", **known, status="active", plan="team", state=state)
+
+
+async def test_plan_is_compared_with_a_year_and_with_none(database: Database, rows: Rows) -> None:
+    ids = ("annual_plan-team", "unused-sub_{}")
+    idle, busy, ending, new, agreed = [await organization(rows, tier="team") for _ in range(5)]
+    await subscription(rows, idle)
+    await subscription(rows, busy)
+    await rows.add("ledger.credit_days", org_id=busy, day=DAY, used=1)
+    await subscription(rows, ending, cancel_at_period_end=True)
+    await subscription(rows, new, anchor=Anchor(at=NOON))
+    usual = Terms(plan="team", interval=Interval.MONTH, amount_minor=3_000, currency="USD", is_agreed=True)
+    await subscription(rows, agreed, terms=usual)
+    for org_id, expected in ((idle, ids), (busy, ids[:1]), (ending, ()), (new, ()), (agreed, ids[1:])):
+        found = await advised(database, org_id)
+        assert set(found) == {each.format(org_id) for each in expected}
+    assert (await advised(database, idle))[ids[0]].amount_minor == 500
+    for number in range(2):
+        await rows.add("projects", id=f"prj_{number}", org_id=idle, slug=f"p{number}", command_id=f"p{number}")
+    assert set(await advised(database, idle)) == {ids[0]}
+
+
+async def test_slots_that_were_bought_and_are_all_free_are_found(database: Database, rows: Rows) -> None:
+    org_id = await organization(rows)
+    paid = await Written(
+        database, org_id, purpose=replace(SOLD, kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=2)
+    ).begin()
+    paid.there.pay()
+    await paid.look()
+    (one,) = (await advised(database, org_id)).values()
+    assert (one.subject, one.amount_minor, one.how[1]) == (
+        paid.terms.payment_id,
+        1_000,
+        "2 bought last month, 2 free now.",
+    )
+
+
 async def test_payments_are_counted_by_provider_and_in_the_spending(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
     for provider, failed in (("stripe", 5), ("paypal", 1)):
@@ -263,8 +319,14 @@ async def ask(
     now: datetime = NOW,
     agent_id: str | None = None,
 ) -> int | Reason | None:
+    async with database.tenant(org_id) as session:
+        asked = await peers.ask(session, org_id, metric, agent_id=agent_id, now=now)
+    if asked.reason is not None:
+        return asked.reason
     async with database.platform() as session:
-        found = await peers.compare(session, org_id, metric, agent_id=agent_id, exempt=["x"], now=now)
+        await peers.compute(session, asked, ["x"])
+    async with database.tenant(org_id) as session:
+        found = await peers.standing(session, asked)
     return found.quarter or found.reason
 
 

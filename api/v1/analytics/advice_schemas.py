@@ -1,6 +1,7 @@
 """What advice and comparisons look like over HTTP."""
 
 from datetime import date, datetime
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -9,7 +10,9 @@ from domain.common.money import format_amount
 from domain.insight.advice import Insight, Kind, Meaning
 from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, Reason, sentence_of
 from services.insight.advice import Advice
-from services.insight.peers import Compared
+from services.insight.peers import Asked
+
+_PERCENTILES: Final[tuple[Literal[25], Literal[50], Literal[75], Literal[100]]] = (25, 50, 75, 100)
 
 
 class InsightActView(ResponseModel):
@@ -91,30 +94,25 @@ class PeerComparisonView(ResponseModel):
     compares: MemberKind
     month: date = Field(description="The first day of the calendar month (UTC) that is compared.")
     category: str | None = Field(description="The plan of organizations, the category of agents.")
-    percentile: int | None = Field(
-        description="25, 50, 75 or 100: the upper end of the quarter of the group; null where `reason` says why."
+    percentile: Literal[25, 50, 75, 100] | None = Field(
+        description="The upper end of its quarter of the group; null where `reason` says why."
     )
     reason: Reason | None
     sentence: str
     agreed_at: datetime | None = Field(description="Since when the organization agrees to be compared.")
 
     @classmethod
-    def of(cls, metric: PeerMetric, found: Compared) -> "PeerComparisonView":
-        """Show where a member stands."""
-        if found.quarter is None:
-            assert found.reason is not None
-            percentile, sentence = None, SENTENCES[found.reason]
-        else:
-            percentile, sentence = 25 * found.quarter, sentence_of(metric, found.quarter)
+    def of(cls, asked: Asked, quarter: int | None, reason: Reason | None) -> "PeerComparisonView":
+        """Show where a member stands, or the reason that it is not told."""
         return cls(
-            metric=metric,
-            compares=metric.of,
-            month=found.month,
-            category=found.category,
-            percentile=percentile,
-            reason=found.reason,
-            sentence=sentence,
-            agreed_at=found.agreed_at,
+            metric=asked.metric,
+            compares=asked.metric.of,
+            month=asked.month.first,
+            category=asked.category or None,
+            percentile=None if quarter is None else _PERCENTILES[quarter - 1],
+            reason=reason,
+            sentence=SENTENCES[reason] if reason is not None else sentence_of(asked.metric, quarter or 1),
+            agreed_at=asked.agreed_at,
         )
 
 

@@ -13,7 +13,7 @@ from api.fields import AgentId, OrganizationId
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
-from api.v1.analytics.advice_schemas import PeersConsentSet, PeersConsentView, PeerComparisonView
+from api.v1.analytics.advice_schemas import PeerComparisonView, PeersConsentSet, PeersConsentView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
@@ -41,10 +41,15 @@ async def get_peers(
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    exempt = deps.settings.evidence_policy.registrars
+    async with deps.session_for(actor) as session:
+        asked = await peers.ask(session, org_id, metric, agent_id=agent_id, now=datetime.now(UTC))
+    if asked.reason is not None:
+        return PeerComparisonView.of(asked, None, asked.reason)
     async with deps.database.platform() as session:
-        found = await peers.compare(session, org_id, metric, agent_id=agent_id, exempt=exempt, now=datetime.now(UTC))
-    return PeerComparisonView.of(metric, found)
+        await peers.compute(session, asked, deps.settings.evidence_policy.registrars)
+    async with deps.session_for(actor) as session:
+        found = await peers.standing(session, asked)
+    return PeerComparisonView.of(asked, found.quarter, found.reason)
 
 
 @router.put("/analytics/peers/consent", response_model=PeersConsentView)
