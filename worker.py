@@ -40,6 +40,7 @@ from activities.credits.spend_days import SpendDayActivities
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
 from activities.escrow.payment_escrows import PaymentEscrows
+from activities.insight.metric_sums import MetricSumActivities
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.marketplace.referral import ReferralActivities
 from activities.messages.alert_rules import AlertRuleActivities
@@ -143,6 +144,7 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=activities_of(
             AccountingActivities(database),
+            MetricSumActivities(database),
             AlertRuleActivities(database, settings.plan_book),
             ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
             BillingRunActivities(

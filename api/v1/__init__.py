@@ -13,6 +13,7 @@ from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
 from api.v1.analytics.insights import router as insights
 from api.v1.analytics.peers import router as peers
+from api.v1.analytics.query import router as analytics
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
 from api.v1.audit.endpoints import router as audit
@@ -125,6 +126,7 @@ ROUTERS: tuple[Resource, ...] = (
     account_statements,
     transfers,
     series,
+    analytics,
     insights,
     peers,
     quotes,

@@ -1,1 +1,1 @@
-"""Figures, forecasts, advice and comparisons."""
+"""Metrics, forecasts, advice and peers."""
