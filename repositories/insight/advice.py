@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_id
-from domain.insight.advice import Refused, Tried
+from domain.insight.advice import Alternative, Refused, Tried
 from domain.payments.auto_topup import RECEIVED
 from domain.payments.payment.terms import PurposeKind
 from models.insight.advice import InsightDismissal
@@ -62,8 +62,8 @@ SELECT currency, sum(paid)::bigint AS paid FROM (
 """)
 _TRIED = text("""
 SELECT provider, currency, count(*) FILTER (WHERE status <> 'failed') AS succeeded,
-    count(*) FILTER (WHERE status = 'failed') AS failed, sum(amount_minor)::bigint AS amount,
-    coalesce(sum(amount_minor) FILTER (WHERE status = 'failed'), 0)::bigint AS failed_amount
+    count(*) FILTER (WHERE status = 'failed') AS failed, sum(amount_minor)::bigint AS amount_minor,
+    coalesce(sum(amount_minor) FILTER (WHERE status = 'failed'), 0)::bigint AS failed_minor
 FROM (SELECT * FROM payments WHERE org_id = :org_id ORDER BY id DESC LIMIT :payments) p
 WHERE created_at >= :since AND created_at < :until AND (status = 'failed' OR status = ANY (:received))
 GROUP BY provider, currency ORDER BY provider, currency
@@ -71,7 +71,7 @@ GROUP BY provider, currency ORDER BY provider, currency
 # A charge that is tried again and again is refused again and again, and counts once a day.
 _REFUSED = """
 SELECT control_id, is_budget, agent_id, action, day, max(latest) AS latest, count(*) AS number,
-    sum(amount)::bigint AS amount, max(amount) AS largest
+    sum(amount)::bigint AS amount_minor, max(amount) AS largest_minor
 FROM (
     SELECT control_id, is_budget, agent_id, action, (at AT TIME ZONE 'UTC')::date AS day, amount, max(at) AS latest
     FROM ({found}) found WHERE at >= :since AND at < :until AND spend_asset = 'CREDIT'
@@ -118,8 +118,7 @@ FROM (
 """)
 # Purchases that are still kept, with the name, the category and the lower bound of their agents.
 _KEPT = text(f"""
-SELECT p.id, p.agent_id, p.model, p.price_minor, p.currency, p.anchor_at, p.renews_at, p.bought_at,
-    coalesce(a.name, p.agent_id) AS name, o.category, r.rank_e6
+SELECT p.id, p.agent_id, coalesce(a.name, p.agent_id) AS name, p.model, p.price_minor, p.currency, o.category, r.rank_e6
 FROM marketplace_purchases p LEFT JOIN agents a ON a.id = p.agent_id
 LEFT JOIN marketplace_offers o ON o.agent_id = p.agent_id
 LEFT JOIN reputation_agents r ON r.agent_id = p.agent_id AND r.evidence_count > 0
@@ -168,17 +167,7 @@ async def tried(session: AsyncSession, org_id: str, month: Month) -> list[Tried]
     """Return how many payments succeeded and failed, by provider and currency."""
     received = [status.value for status in RECEIVED]
     rows = await session.execute(_TRIED, {"org_id": org_id, "payments": PAYMENTS, "received": received, **month.asked})
-    return [
-        Tried(
-            provider=row.provider,
-            currency=row.currency,
-            succeeded=row.succeeded,
-            failed=row.failed,
-            amount_minor=row.amount,
-            failed_minor=row.failed_amount,
-        )
-        for row in rows
-    ]
+    return [Tried(**row._mapping) for row in rows]
 
 
 async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[PaymentRow]:
@@ -202,20 +191,8 @@ async def refused(session: AsyncSession, org_id: str, month: Month) -> list[Refu
         *await session.execute(_REFUSED_BALANCE, asked),
         *await session.execute(_REFUSED_LIMIT, {**asked, "refusals": REFUSALS // 4, "controls": CONTROLS}),
     ]
-    return [
-        Refused(
-            control_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
-            is_budget=row.is_budget,
-            agent_id=row.agent_id,
-            action=row.action,
-            day=row.day,
-            latest=row.latest,
-            number=row.number,
-            amount_minor=row.amount,
-            largest_minor=row.largest,
-        )
-        for row in rows
-    ]
+    names = {each: None if each is None else uuid_id("ctl", each) for each in {row.control_id for row in rows}}
+    return [Refused(**{**row._mapping, "control_id": names[row.control_id]}) for row in rows]
 
 
 async def raises(
@@ -257,22 +234,10 @@ class Kept:
     rank_e6: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
-    """A listed offer with the name and the lower bound of its agent."""
-
-    agent_id: str
-    name: str
-    rank_e6: int
-    price_minor: int | None
-    usage_prices: Mapping[str, int] | None
-
-
 async def kept(session: AsyncSession, org_id: str, month: Month) -> list[Kept]:
     """Return purchases by the month that stood all month and renew, and of agents that are paid by usage."""
     rows = await session.execute(_KEPT, {"org_id": org_id, **month.asked})
-    names = Kept.__dataclass_fields__
-    return [Kept(**{name: getattr(row, name) for name in names}) for row in rows]
+    return [Kept(**row._mapping) for row in rows]
 
 
 async def used(session: AsyncSession, org_id: str, month: Month) -> dict[str, dict[str, tuple[int, int]]]:
@@ -283,7 +248,7 @@ async def used(session: AsyncSession, org_id: str, month: Month) -> dict[str, di
     return found
 
 
-async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Other]:
+async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Alternative]:
     """Return the offers of others of the same category and model whose lower bound is at least as high."""
     asked = {
         "org_id": org_id,
@@ -294,7 +259,7 @@ async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Oth
         "rank_e6": to.rank_e6,
     }
     rows = await session.execute(_ALTERNATIVES, asked)
-    return [Other(**row._mapping) for row in rows]
+    return [Alternative(**row._mapping) for row in rows]
 
 
 async def was_used(session: AsyncSession, org_id: str, agent_id: str, month: Month) -> bool:

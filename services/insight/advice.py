@@ -19,7 +19,6 @@ from domain.insight.advice import (
     RAISED_WITHIN,
     Act,
     AgentUse,
-    Alternative,
     Bought,
     Facts,
     Insight,
@@ -183,7 +182,6 @@ async def _agent(
     # Everybody is rated at least as high as an agent of whom nothing is known.
     if not paid or row.category is None or row.rank_e6 is None:
         return None
-    others = await store.alternatives(session, org_id, row)
     return AgentUse(
         agent_id=row.agent_id,
         name=row.name,
@@ -191,16 +189,7 @@ async def _agent(
         currency=row.currency or CREDIT,
         paid_minor=paid,
         quantities={meter: quantity for meter, (quantity, _) in uses.items()},
-        alternatives=[
-            Alternative(
-                agent_id=other.agent_id,
-                name=other.name,
-                rank_e6=other.rank_e6,
-                price_minor=other.price_minor,
-                usage_prices=other.usage_prices,
-            )
-            for other in others
-        ],
+        alternatives=await store.alternatives(session, org_id, row),
     )
 
 
