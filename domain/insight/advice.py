@@ -3,7 +3,6 @@
 Amounts are minor units. The prices are those of the packages, plans and offers themselves; nothing here has a price.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +23,6 @@ DISMISSED_FOR = timedelta(days=90)
 LEAST_PAYMENTS = 10
 #: How long after a refusal a raise of the limit belongs to it.
 RAISED_WITHIN = timedelta(days=7)
-_ID = re.compile(r"([a-z_]{1,40})-([A-Za-z0-9_]{1,80})")
 
 
 class Kind(StrEnum):
@@ -83,11 +81,6 @@ class Insight:
     def id(self) -> str:
         """The same advice has the same id in every month."""
         return f"{self.kind.value}-{self.subject}"
-
-
-def is_insight_id(text: str) -> bool:
-    """Return whether a text has the form of an id of advice."""
-    return _ID.fullmatch(text) is not None
 
 
 # What happened -------------------------------------------------------------------------------------------------------
@@ -175,14 +168,24 @@ class Unused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """Payments of one currency by one provider that succeeded or failed."""
+    """Payments by one provider and method that succeeded or failed, and by currency what they were for."""
 
     provider: str
-    currency: str
+    method: str | None
     succeeded: int
     failed: int
-    amount_minor: int
-    failed_minor: int
+    received_minor: Mapping[str, int]
+    declined_minor: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.provider if self.method is None else f"{self.provider} {self.method}"
+
+    @property
+    def failing(self) -> Fraction:
+        """The share of payments that failed."""
+        return Fraction(self.failed, self.succeeded + self.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,46 +379,38 @@ def unused(facts: Facts) -> Iterator[Insight]:
 
 
 def payment_method(facts: Facts) -> Iterator[Insight]:
-    """Advise the provider that fails less often where another one's failures cost payments."""
-    for currency in sorted({each.currency for each in facts.tried}):
-        here = [
-            each for each in facts.tried if each.currency == currency and each.succeeded + each.failed >= LEAST_PAYMENTS
-        ]
-        if len(here) < 2:
-            continue
-        best = min(here, key=lambda each: (_failing(each), each.provider))
-        for each in here:
-            expected = Fraction(each.amount_minor) * _failing(best)
-            if _failing(each) == _failing(best):
-                continue
-            total, best_total = each.succeeded + each.failed, best.succeeded + best.failed
+    """Advise the method that fails less often where another one's failures cost payments."""
+    enough = [each for each in facts.tried if each.succeeded + each.failed >= LEAST_PAYMENTS]
+    if len(enough) < 2:
+        return
+    best = min(enough, key=lambda each: (each.failing, each.name))
+    for each in enough:
+        for currency, declined in each.declined_minor.items() if each.failing > best.failing else ():
+            whole = declined + each.received_minor.get(currency, 0)
+            expected = -(-whole * best.failing.numerator // best.failing.denominator)
             yield Insight(
                 kind=Kind.PAYMENT_METHOD,
-                subject=f"{each.provider}_{currency}",
-                amount_minor=each.failed_minor - -(-expected.numerator // expected.denominator),
+                subject=f"{each.name}_{currency}".replace(" ", "_"),
+                amount_minor=declined - expected,
                 currency=currency,
                 meaning=Meaning.STOPPED,
-                title=f"Payments by {best.provider} succeed more often than by {each.provider}.",
+                title=f"Payments by {best.name} succeed more often than by {each.name}.",
                 how=(
-                    f"By {each.provider} {each.failed} of {total} payments failed, "
-                    f"{_money(each.failed_minor, currency)} of {_money(each.amount_minor, currency)}.",
-                    f"By {best.provider} {best.failed} of {best_total} failed. At that rate, "
-                    f"{_money(int(expected), currency)} would have failed.",
+                    f"By {each.name} {each.failed} of {each.succeeded + each.failed} payments failed, "
+                    f"{_money(declined, currency)} of {_money(whole, currency)}.",
+                    f"By {best.name} {best.failed} of {best.succeeded + best.failed} failed. At that rate, "
+                    f"{_money(expected, currency)} would have failed.",
                 ),
                 figures={
                     "failed": each.failed,
-                    "payments": total,
+                    "payments": each.succeeded + each.failed,
                     "other_failed": best.failed,
-                    "other_payments": best_total,
-                    "failed_amount": format_amount(each.failed_minor, currency),
+                    "other_payments": best.succeeded + best.failed,
+                    "failed_amount": format_amount(declined, currency),
                 },
                 act=Act("POST", "/payments/create", {"provider": best.provider, "currency": currency}),
                 page="/payment-methods",
             )
-
-
-def _failing(tried: Tried) -> Fraction:
-    return Fraction(tried.failed, tried.succeeded + tried.failed)
 
 
 def limit(facts: Facts) -> Iterator[Insight]:

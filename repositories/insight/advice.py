@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_id
-from domain.insight.advice import Alternative, Refused, Tried
+from domain.insight.advice import Alternative, Refused
 from domain.payments.auto_topup import RECEIVED
 from domain.payments.payment.terms import PurposeKind
 from models.insight.advice import InsightDismissal
@@ -44,29 +44,11 @@ class Month:
         return {"since": self.since, "until": self.until, "first": self.first, "after": self.until.date()}
 
 
-_SPENT = text("""
-SELECT coalesce(sum(used - refunded), 0)::bigint FROM ledger.credit_days
-WHERE org_id = :org_id AND day >= :first AND day < :after
-""")
-# Money that was paid in, and that agents paid outside; without what came back.
-_PAID = text("""
-SELECT currency, sum(paid)::bigint AS paid FROM (
-    SELECT currency, received_minor - refunded_minor AS paid FROM (
-        SELECT * FROM payments WHERE org_id = :org_id ORDER BY id DESC LIMIT :payments
-    ) p WHERE created_at >= :since AND created_at < :until
-    UNION ALL
-    SELECT asset, spent - refunded FROM (
-        SELECT * FROM ledger.purchase_counts WHERE org_id = :org_id ORDER BY id DESC LIMIT :payments
-    ) c WHERE at >= :since AND at < :until
-) paid GROUP BY currency
-""")
-_TRIED = text("""
-SELECT provider, currency, count(*) FILTER (WHERE status <> 'failed') AS succeeded,
-    count(*) FILTER (WHERE status = 'failed') AS failed, sum(amount_minor)::bigint AS amount_minor,
-    coalesce(sum(amount_minor) FILTER (WHERE status = 'failed'), 0)::bigint AS failed_minor
-FROM (SELECT * FROM payments WHERE org_id = :org_id ORDER BY id DESC LIMIT :payments) p
-WHERE created_at >= :since AND created_at < :until AND (status = 'failed' OR status = ANY (:received))
-GROUP BY provider, currency ORDER BY provider, currency
+# What agents paid outside, without what came back.
+_PAID_OUTSIDE = text(f"""
+SELECT asset, sum(spent - refunded)::bigint AS paid FROM (
+    SELECT * FROM ledger.purchase_counts WHERE org_id = :org_id ORDER BY id DESC LIMIT {PAYMENTS}
+) c WHERE at >= :since AND at < :until GROUP BY asset
 """)
 # A charge that is tried again and again is refused again and again, and counts once a day.
 _REFUSED = """
@@ -155,19 +137,10 @@ ORDER BY o.id DESC LIMIT {AGENTS}
 """)
 
 
-async def spending(session: AsyncSession, org_id: str, month: Month) -> dict[str, int]:
-    """Return what was spent by currency: credits used, money paid in, and paid outside; without what came back."""
-    asked = {"org_id": org_id, "payments": PAYMENTS, **month.asked}
-    credits = await session.scalar(_SPENT, asked)
-    rows = await session.execute(_PAID, asked)
-    return {"CREDIT": int(credits or 0), **{row.currency: row.paid for row in rows}}
-
-
-async def tried(session: AsyncSession, org_id: str, month: Month) -> list[Tried]:
-    """Return how many payments succeeded and failed, by provider and currency."""
-    received = [status.value for status in RECEIVED]
-    rows = await session.execute(_TRIED, {"org_id": org_id, "payments": PAYMENTS, "received": received, **month.asked})
-    return [Tried(**row._mapping) for row in rows]
+async def paid_outside(session: AsyncSession, org_id: str, month: Month) -> dict[str, int]:
+    """Return what agents paid outside, by currency."""
+    rows = await session.execute(_PAID_OUTSIDE, {"org_id": org_id, **month.asked})
+    return {row.asset: row.paid for row in rows}
 
 
 async def orders(session: AsyncSession, org_id: str, month: Month) -> Sequence[PaymentRow]:

@@ -1,6 +1,6 @@
 """Advice for an organization, computed when it is asked for; nothing of it is stored but what was dismissed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,8 +23,10 @@ from domain.insight.advice import (
     Facts,
     Insight,
     Subscribed,
+    Tried,
     Unused,
 )
+from domain.insight.query import Query
 from domain.payments.auto_topup import month_of
 from domain.payments.payment.state import Payment
 from domain.payments.topup import Package
@@ -37,6 +39,7 @@ from repositories.payments import payment as payments
 from repositories.tenants import api_key, audit
 from repositories.tenants import organization as organizations
 from services.billing.project import usage_of
+from services.insight import metrics
 
 MISSING = "There is no such insight."
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -69,7 +72,7 @@ async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: dat
     """
     until = month_of(now)
     month = Month(since=month_of(until - timedelta(days=1)), until=until)
-    facts = await _facts(session, await organizations.get(session, org_id), month, prices)
+    facts = await _facts(session, await organizations.get(session, org_id), month, prices, now)
     found = rules.advise(facts)
     dismissed = await store.dismissed(session, org_id, now - DISMISSED_FOR)
     return Advice(
@@ -77,26 +80,29 @@ async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: dat
     )
 
 
-async def dismiss(
-    session: AsyncSession, actor: Actor, org_id: str, insight_id: str, prices: Prices, *, now: datetime
-) -> Insight:
-    """Dismiss advice for 90 days, also when it was dismissed before. The session is of the organization.
+def named(advice: Advice, insight_id: str) -> Insight:
+    """Return advice by its id, also when it was dismissed.
 
     Raises:
-        NotFound: there is no such advice about last month.
+        NotFound: there is no such advice about the month.
     """
-    known = (await advise(session, org_id, prices, now=now)).all if rules.is_insight_id(insight_id) else ()
-    found = next((each for each in known if each.id == insight_id), None)
-    if found is None:
-        raise NotFound(MISSING)
-    await store.dismiss(session, org_id, insight_id, by=actor.qualified(), at=now)
-    await audit.record(session, actor, "insight.dismiss", insight_id, org_id=org_id)
-    return found
+    for each in advice.all:
+        if each.id == insight_id:
+            return each
+    raise NotFound(MISSING)
 
 
-async def _facts(session: AsyncSession, organization: Organization, month: Month, prices: Prices) -> Facts:
+async def dismiss(session: AsyncSession, actor: Actor, org_id: str, insight: Insight, *, now: datetime) -> None:
+    """Dismiss advice for 90 days, also when it was dismissed before."""
+    await store.dismiss(session, org_id, insight.id, by=actor.qualified(), at=now)
+    await audit.record(session, actor, "insight.dismiss", insight.id, org_id=org_id)
+
+
+async def _facts(
+    session: AsyncSession, organization: Organization, month: Month, prices: Prices, now: datetime
+) -> Facts:
     org_id = organization.id
-    spending = await store.spending(session, org_id, month)
+    spending = await _spending(session, org_id, month, now)
     orders = [payments.state_of(row) for row in await store.orders(session, org_id, month)]
     held = await subscriptions.held(session, org_id)
     running = held if held is not None and _ran(held, month) else None
@@ -121,10 +127,42 @@ async def _facts(session: AsyncSession, organization: Organization, month: Month
             *await _unused_slots(session, organization, orders, prices.plans),
             *await _unused_orders(session, org_id, month),
         ],
-        tried=await store.tried(session, org_id, month),
+        tried=await _tried(session, org_id, month, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
     )
+
+
+async def _spending(session: AsyncSession, org_id: str, month: Month, now: datetime) -> dict[str, int]:
+    """Return what was spent by currency: credits used, and money paid in and outside, without what came back."""
+    signs = {"credits.used": 1, "payments.received": 1, "payments.refunded": -1}
+    asked = Query(metrics=tuple(signs), since=month.since, until=month.until)
+    spent = Counter({CREDIT: 0})
+    for figure in (await metrics.ask(session, asked, org_id=org_id, now=now)).totals:
+        spent[figure.asset or ""] += signs[figure.metric] * int(figure.value or 0)
+    spent.update(await store.paid_outside(session, org_id, month))
+    return {asset: max(0, amount) for asset, amount in spent.items() if asset}
+
+
+async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime) -> list[Tried]:
+    names = ("payments.succeeded", "payments.failed", "payments.received", "payments.declined")
+    asked = Query(metrics=names, since=month.since, until=month.until, by=("provider", "method"))
+    found = []
+    for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
+        succeeded, failed, received, declined = (
+            {each.asset or "": int(each.value or 0) for each in row.figures if each.metric == name} for name in names
+        )
+        found.append(
+            Tried(
+                provider=row.group["provider"] or "",
+                method=row.group["method"],
+                succeeded=sum(succeeded.values()),
+                failed=sum(failed.values()),
+                received_minor=received,
+                declined_minor=declined,
+            )
+        )
+    return found
 
 
 def _ran(held: Subscription, month: Month) -> bool:

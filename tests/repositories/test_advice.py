@@ -256,22 +256,20 @@ async def test_slots_that_were_bought_and_are_all_free_are_found(database: Datab
     )
 
 
-async def test_payments_are_counted_by_provider_and_in_the_spending(database: Database, rows: Rows) -> None:
+async def test_payments_and_spending_are_those_of_the_metrics(database: Database, rows: Rows) -> None:
     org_id = await organization(rows)
-    for provider, failed in (("stripe", 5), ("paypal", 1)):
-        for number in range(10):
-            await pay(rows, org_id, "failed" if number < failed else "succeeded", provider=provider)
-    await pay(rows, org_id, "cancelled", received_minor=0)
-    await pay(rows, org_id, "failed", created_at=MARCH.until)
-    await pay(rows, await organization(rows), "failed")
+    for day in (NOON, MARCH.until):
+        await rows.count_payments(org_id, day, "stripe", succeeded=5, failed=5)
+        await rows.count_payments(org_id, day, "paypal", succeeded=9, failed=1)
+    await rows.count_payments(await organization(rows), NOON, "stripe", succeeded=0, failed=50)
     await rows.add("ledger.credit_days", org_id=org_id, day=DAY, used=9, refunded=2)
     await rows.add("ledger.credit_days", org_id=org_id, day=MARCH.until.date(), used=9)
     await rows.add("ledger.purchase_counts", order_id="pco_1", org_id=org_id, asset="EUR", amount=9, spent=9,
                    refunded=4, at=NOON, pool="operating")  # fmt: skip
     async with database.tenant(org_id) as session:
-        assert await store.spending(session, org_id, MARCH) == {"CREDIT": 7, "USD": 1_400, "EUR": 5}
-    found = await advised(database, org_id)
-    assert {each.id: each.amount_minor for each in found.values()} == {"payment_method-stripe_USD": 400}
+        found = await advice.advise(session, org_id, PRICES, now=NOW)
+    assert found.spending == {"CREDIT": 7, "USD": 1_400, "EUR": 5}
+    assert {each.id: each.amount_minor for each in found.insights} == {"payment_method-stripe_card_USD": 400}
 
 
 async def test_dismissed_advice_stays_away_for_90_days_for_its_organization_alone(
@@ -279,19 +277,19 @@ async def test_dismissed_advice_stays_away_for_90_days_for_its_organization_alon
 ) -> None:
     orgs = [await organization(rows) for _ in range(2)]
     for org_id in orgs:
-        for status in ["failed"] * 5 + ["succeeded"] * 5:
-            await pay(rows, org_id, status)
-            await pay(rows, org_id, "succeeded", provider="paypal")
-    one = "payment_method-stripe_USD"
+        await rows.count_payments(org_id, NOON, "stripe", succeeded=5, failed=5)
+        await rows.count_payments(org_id, NOON, "paypal", succeeded=10, failed=0)
+    one = "payment_method-stripe_card_USD"
     actor = Actor(principal="owner", role=Role.OWNER, org_id=orgs[0])
 
     async def dismiss(insight_id: str, now: datetime) -> None:
         async with database.tenant(orgs[0]) as session:
-            await advice.dismiss(session, actor, orgs[0], insight_id, PRICES, now=now)
+            found = advice.named(await advice.advise(session, orgs[0], PRICES, now=now), insight_id)
+            await advice.dismiss(session, actor, orgs[0], found, now=now)
 
     await dismiss(one, NOW - timedelta(days=1))
     assert [set(await advised(database, org_id)) for org_id in orgs] == [set(), {one}]
-    for missing in ("payment_method-paypal_USD", "x", f"{one}x"):
+    for missing in ("payment_method-paypal_card_USD", "x", f"{one}x"):
         with pytest.raises(NotFound):
             await dismiss(missing, NOW)
     # It counts from the last time, and comes back by itself.

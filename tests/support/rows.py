@@ -1,5 +1,6 @@
 """Rows that are written as they are, past every check but those of columns, in a database of the test's own."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,6 +46,16 @@ class Rows:
                 )
         names, places = ", ".join(f'"{name}"' for name in values), ", ".join(f"${n}" for n in range(1, len(values) + 1))
         await self._owner.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
+
+    async def count_payments(self, org_id: str, at: datetime, provider: str, *, succeeded: int, failed: int) -> None:
+        """Have metrics count payments of one dollar each on the day of a time."""
+        day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+        labels = json.dumps({"provider": provider, "method": "card"})
+        sums = {"succeeded": ("", succeeded), "failed": ("", failed)}
+        sums |= {"received": ("USD", 100 * succeeded), "declined": ("USD", 100 * failed)}
+        for name, (asset, value) in sums.items():
+            await self.add("metric_sums", org_id=org_id, measure=f"payments.{name}", seconds=86_400, starts_at=day,
+                           asset=asset, labels=labels, value=value)  # fmt: skip
 
     async def change(self, statement: str, *values: Any) -> None:
         await self._owner.execute(statement, *values)

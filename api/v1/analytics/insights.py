@@ -18,7 +18,7 @@ from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from services.insight import advice
-from services.insight.advice import Prices
+from services.insight.advice import Advice, Prices
 
 router = Resource(tags=["analytics"])
 
@@ -41,9 +41,7 @@ async def list_insights(
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    async with deps.session_for(actor) as session:
-        found = await advice.advise(session, org_id, prices_of(deps), now=datetime.now(UTC))
-    return InsightsView.of(org_id, found)
+    return InsightsView.of(org_id, await _advice(deps, org_id, datetime.now(UTC)))
 
 
 @router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView, responses=errors(NotFound))
@@ -59,18 +57,19 @@ async def dismiss_insight(
     org_id = await known_organization(deps, actor, organization_id)
 
     async def act() -> InsightView:
+        now = datetime.now(UTC)
+        found = advice.named(await _advice(deps, org_id, now), insight_id)
         async with deps.session_for(actor) as session:
-            found = await advice.dismiss(session, actor, org_id, insight_id, prices_of(deps), now=datetime.now(UTC))
+            await advice.dismiss(session, actor, org_id, found, now=now)
         return InsightView.of(found, org_id)
 
     return await command.run(act)
 
 
-def prices_of(deps: Deps) -> Prices:
-    """Return the prices that stand."""
+async def _advice(deps: Deps, org_id: str, now: datetime) -> Advice:
     settings = deps.settings
-    return Prices(
-        packages=settings.packages,
-        includes_tax=settings.credit_prices_include_tax,
-        plans=settings.plan_book,
+    prices = Prices(
+        packages=settings.packages, includes_tax=settings.credit_prices_include_tax, plans=settings.plan_book
     )
+    async with deps.database.at_one_moment(org_id) as session:
+        return await advice.advise(session, org_id, prices, now=now)
