@@ -9,17 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import make_id
 from domain.insight.peers import LEAST_AGE, LEAST_BUYERS, LEAST_EVENTS, Member, MemberKind, PeerMetric, Position
-from domain.payments.auto_topup import RECEIVED
 from models.insight.advice import PeerPosition
-from repositories.insight.advice import PAYMENTS, Month
+from repositories.insight.advice import Month
 
 #: The most members of a group, the oldest ones.
 MEMBERS = 5_000
 
 _OF_PLAN = f"""
 SELECT o.id, o.id AS org_id, o.created_at <= :old_enough AND EXISTS (
-    SELECT FROM payments p WHERE p.org_id = o.id AND p.created_at >= :old_enough AND p.created_at < :until
-        AND p.received_minor > p.refunded_minor
+    SELECT FROM metric_sums m WHERE m.org_id = o.id AND m.measure IN ('payments.received', 'payments.refunded')
+        AND m.seconds = 86400 AND m.starts_at >= :old_enough AND m.starts_at < :until
+    GROUP BY m.asset
+    HAVING sum(m.value * CASE m.measure WHEN 'payments.received' THEN 1 ELSE -1 END) > 0
 ) AS counts
 FROM organizations o
 WHERE o.status = 'active' AND o.tier = :category AND o.peers_agreed_at <= :since ORDER BY o.id LIMIT {MEMBERS}
@@ -40,13 +41,12 @@ _FIGURES = {
         GROUP BY org_id HAVING sum(used - refunded) > 0
     """,
     PeerMetric.PAYMENT_SUCCESS_RATE: f"""
-        SELECT m.id, count(*) FILTER (WHERE p.status <> 'failed')::numeric AS above, count(*)::numeric AS below,
-            count(*) AS weight
-        FROM unnest(CAST(:ids AS text[])) AS m (id) CROSS JOIN LATERAL (
-            SELECT * FROM payments WHERE org_id = m.id ORDER BY id DESC LIMIT {PAYMENTS}
-        ) p
-        WHERE p.created_at >= :since AND p.created_at < :until AND (p.status = 'failed' OR p.status = ANY (:received))
-        GROUP BY m.id HAVING count(*) >= {LEAST_EVENTS}
+        SELECT org_id AS id, coalesce(sum(value) FILTER (WHERE measure = 'payments.succeeded'), 0) AS above,
+            sum(value) AS below, sum(value)::bigint AS weight
+        FROM metric_sums
+        WHERE org_id = ANY (:ids) AND measure IN ('payments.succeeded', 'payments.failed') AND seconds = 86400
+            AND starts_at >= :since AND starts_at < :until
+        GROUP BY org_id HAVING sum(value) >= {LEAST_EVENTS}
     """,
     PeerMetric.COST_PER_1000_TOKENS: """
         SELECT org_id AS id, sum(cost_pico) * 1000 AS above, sum(tokens) AS below, sum(tokens)::bigint AS weight
@@ -94,7 +94,6 @@ async def members(session: AsyncSession, metric: PeerMetric, category: str, mont
     ).all()
     asked = {
         "ids": [row.id for row in found if row.counts],
-        "received": [status.value for status in RECEIVED],
         # A use is numbered when it is reserved, at most a week before it is paid.
         "first_use": make_id("use", unix_ms=_ms(month.since) - 8 * 86_400_000, entropy=bytes(10)),
         "last_use": make_id("use", unix_ms=_ms(month.until), entropy=bytes(10)),
