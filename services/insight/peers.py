@@ -95,7 +95,7 @@ async def standing(session: AsyncSession, asked: Asked) -> Standing:
 
 
 async def consent(session: AsyncSession, actor: Actor, org_id: str, *, agrees: bool, now: datetime) -> datetime | None:
-    """Have an organization agree to be compared, or withdraw that; return since when it agrees.
+    """Have an organization agree to be compared, or end that; return since when it agrees.
 
     It counts from the first month that begins after it agreed. Needs the platform's session.
 

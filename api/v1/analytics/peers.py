@@ -59,9 +59,9 @@ async def set_peers_consent(
     actor: Actor = require(Permission.CHANGE_ORGANIZATION),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Agree to be compared with others, or withdraw that. Only the organization itself can agree.
+    """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
 
-    Agreement counts from the first month that begins after it. Withdrawal counts at once.
+    It counts from the first month that begins after it, and its end counts at once.
     """
     org_id = actor.org_id
     if org_id is None:

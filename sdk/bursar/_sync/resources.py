@@ -3038,9 +3038,9 @@ class Analytics:
         )
 
     def set_peers_consent(self, *, agrees: bool, idempotency_key: str | None = None) -> models.PeersConsentView:
-        """Agree to be compared with others, or withdraw that. Only the organization itself can agree.
+        """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
 
-        Agreement counts from the first month that begins after it. Withdrawal counts at once.
+        It counts from the first month that begins after it, and its end counts at once.
         """
         return self._caller.ask(
             models.PeersConsentView,
