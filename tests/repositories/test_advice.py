@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -11,7 +11,9 @@ from uuid import UUID
 
 import pytest
 from pydantic import TypeAdapter
+from starlette.routing import BaseRoute, Match
 
+from console.nouns import ROUTES as CONSOLE
 from domain.billing.plan import Interval, plans_from
 from domain.billing.subscription.state import Subscription, SubscriptionStatus, Terms
 from domain.billing.tax.rates import TaxCategory
@@ -34,6 +36,7 @@ from services.insight.advice import Prices
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.payments import CREDITS as SOLD
+from tests.support.routes import ROUTES as API
 from tests.support.rows import Rows, rows_of
 
 pytestmark = pytest.mark.db
@@ -74,7 +77,15 @@ async def advised(database: Database, org_id: str, *, now: datetime = NOW) -> di
     async with database.tenant(org_id) as session:
         found = await advice.advise(session, org_id, PRICES, now=now)
     assert found.month == MARCH.first
+    for each in found.insights:
+        assert is_served(API, each.act.method, each.act.path), each.act
+        assert is_served(CONSOLE, "GET", f"/{org_id}{each.page}"), each.page
     return {each.id: each for each in found.insights}
+
+
+def is_served(routes: Sequence[BaseRoute], method: str, path: str) -> bool:
+    asked = {"type": "http", "method": method, "path": path}
+    return any(route.matches(asked)[0] is Match.FULL for route in routes)
 
 
 # Advice --------------------------------------------------------------------------------------------------------------
@@ -178,10 +189,11 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
     org_id, seller = await organization(rows), await organization(rows)
     for number, (used, since) in enumerate(((True, LONG_AGO), (False, LONG_AGO), (False, NOON))):
         agent_id = await agent(rows, seller, 0)
-        await rows.add("marketplace_purchases", id=f"pur_{number}", org_id=org_id, agent_id=agent_id, model="monthly",
-                       status="active", price_minor=900, currency="USD", creator_minor=900, command_id=f"p{number}",
-                       payment_id=f"pay_{number}", transfer_id=UUID(int=1), bought_at=since, anchor_at=since, period=1,
-                       ends_at=NOW, renews_at=NOW)  # fmt: skip
+        for name, renewed in ((f"{number}_before", True), (str(number), False)):
+            await rows.add("marketplace_purchases", id=f"pur_{name}", org_id=org_id, agent_id=agent_id, model="monthly",
+                           status="active", price_minor=900, currency="USD", creator_minor=900, command_id=f"p{name}",
+                           payment_id=f"pay_{name}", transfer_id=UUID(int=1), bought_at=since, anchor_at=since,
+                           period=1, ends_at=NOW, renews_at=None if renewed else NOW, renewed=renewed)  # fmt: skip
         if used:
             await rows.add("usage_days", org_id=org_id, dimension="agent_id", value=agent_id, day=DAY, events=1)
     order = {"org_id": org_id, "status": "purchased", "term": "quarter", "renews_at": NOW, "amount_minor": 300,
@@ -384,6 +396,7 @@ async def test_crowd_of_ones_own_makes_no_group(database: Database, rows: Rows) 
 async def test_figures_of_organizations_are_those_of_the_month(database: Database, rows: Rows) -> None:
     org_id = await member(rows, 70)
     await rows.count_payments(org_id, NOON, "paypal", succeeded=3, failed=1)
+    await rows.count_payments(org_id, MARCH.until, "paypal", succeeded=3, failed=1)
     await rows.add("usage_days", org_id=org_id, dimension="all", day=DAY, value="", currency="USD", cost_pico=500,
                    input_tokens=1_500, output_tokens=500)  # fmt: skip
     expected = {PeerMetric.SPENDING: (70, 70), PeerMetric.PAYMENT_SUCCESS_RATE: ("4/5", 5),
