@@ -1,6 +1,5 @@
 -- Sums by day for metrics, reports, exports, advice and the cursor of the search index.
 
-
 -- What the outbox adds up to, by day (UTC) and by quarter of an hour, of which the days of every time zone are made.
 -- The batch `accounting-days` adds each event once, in the order of the outbox; readers add later events themselves.
 CREATE TABLE metric_sums (
@@ -45,6 +44,9 @@ GRANT SELECT ON metric_place TO bursar_api, bursar_platform;
 INSERT INTO metric_place DEFAULT VALUES;
 
 \ir ../../repositories/sql/insight/metrics.sql
+
+-- The schema `reporting` and its role.
+\ir ../../repositories/sql/insight/reporting.sql
 
 -- Advice, and comparison with others.
 
