@@ -12,6 +12,8 @@ from api.v1.agents.endpoints import router as agents
 from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
 from api.v1.analytics.forecast import router as forecasts
+from api.v1.analytics.insights import router as insights
+from api.v1.analytics.peers import router as peers
 from api.v1.analytics.query import router as analytics
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
@@ -127,6 +129,8 @@ ROUTERS: tuple[Resource, ...] = (
     series,
     analytics,
     forecasts,
+    insights,
+    peers,
     quotes,
     search,
     names,

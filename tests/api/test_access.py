@@ -237,6 +237,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/webhooks/events"): (Permission.INSPECT, None),
     ("POST", "/webhooks/events/1/retry"): (Permission.OPERATE, None),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
+    ("PUT", "/analytics/peers/consent"): (Permission.CHANGE_ORGANIZATION, {"agrees": False}),
+    ("POST", "/analytics/insights/unused-x/dismiss"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
@@ -264,6 +266,7 @@ STAND_INS = {
     "some_type": "{notification_type}",
     "deploys": "{entitlement}",
     "1": "{number}",
+    "unused-x": "{insight_id}",
 }
 
 
@@ -429,6 +432,8 @@ OWN_DATA = {
             "/billing/quote",
             "/names",
             "/series",
+            "/analytics/insights",
+            "/analytics/peers",
             "/departments",
             "/spend-controls",
             "/purchase-orders",

@@ -29,7 +29,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id command_id",
             CONTACT: "name created_by status_by",
             FREE_TEXT: "status_reason",
-            TECHNICAL: "tier version created_at status status_at timed_exits",
+            TECHNICAL: "tier version created_at status status_at timed_exits peers_agreed_at",
         },
     ),
     "approvals": Place(
