@@ -25,7 +25,7 @@ LEAST_PAYMENTS = 10
 RAISED_WITHIN = timedelta(days=7)
 
 
-class Kind(StrEnum):
+class AdviceKind(StrEnum):
     """The kinds of advice."""
 
     PACKAGE = "package"
@@ -66,7 +66,7 @@ class Insight:
         act: the call that takes it; `page` is the page of the console where it is taken.
     """
 
-    kind: Kind
+    kind: AdviceKind
     subject: str
     amount_minor: int
     currency: str
@@ -231,7 +231,7 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
         paid, would = _money(bought.paid_minor, bought.currency), _money(cost, bought.currency)
         credits, packages = _money(bought.credits_minor, CREDIT), _times(number, "package")
         yield Insight(
-            kind=Kind.PACKAGE,
+            kind=AdviceKind.PACKAGE,
             subject=bought.currency,
             amount_minor=bought.paid_minor - cost,
             currency=bought.currency,
@@ -265,7 +265,7 @@ def annual_plan(facts: Facts) -> Iterator[Insight]:
         return
     month = -(-year // 12)
     yield Insight(
-        kind=Kind.ANNUAL_PLAN,
+        kind=AdviceKind.ANNUAL_PLAN,
         subject=held.plan,
         amount_minor=held.amount_minor - month,
         currency=held.currency,
@@ -295,7 +295,7 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
     amount = min(total, facts.spending.get(CREDIT, 0))
     largest = format_amount(min(amount, max(each.largest_minor for each in refused)), CREDIT)
     yield Insight(
-        kind=Kind.AUTO_TOPUP,
+        kind=AdviceKind.AUTO_TOPUP,
         subject=CREDIT,
         amount_minor=amount,
         currency=CREDIT,
@@ -330,7 +330,7 @@ def cheaper_agent(facts: Facts) -> Iterator[Insight]:
         paid, would = _money(used.paid_minor, used.currency), _money(cost, used.currency)
         what = "the same uses" if used.quantities else "the month"
         yield Insight(
-            kind=Kind.CHEAPER_AGENT,
+            kind=AdviceKind.CHEAPER_AGENT,
             subject=used.agent_id,
             amount_minor=used.paid_minor - cost,
             currency=used.currency,
@@ -365,7 +365,7 @@ def unused(facts: Facts) -> Iterator[Insight]:
     """Advise to end what nobody used."""
     for each in facts.unused:
         yield Insight(
-            kind=Kind.UNUSED,
+            kind=AdviceKind.UNUSED,
             subject=each.subject,
             amount_minor=each.amount_minor,
             currency=each.currency,
@@ -389,7 +389,7 @@ def payment_method(facts: Facts) -> Iterator[Insight]:
             whole = declined + each.received_minor.get(currency, 0)
             expected = -(-whole * best.failing.numerator // best.failing.denominator)
             yield Insight(
-                kind=Kind.PAYMENT_METHOD,
+                kind=AdviceKind.PAYMENT_METHOD,
                 subject=f"{each.name}_{currency}".replace(" ", "_"),
                 amount_minor=declined - expected,
                 currency=currency,
@@ -423,7 +423,7 @@ def limit(facts: Facts) -> Iterator[Insight]:
     for (control_id, is_budget), parts in sorted(done.items()):
         number, amount = sum(each[0] for each in parts), sum(each[1] for each in parts)
         yield Insight(
-            kind=Kind.LIMIT,
+            kind=AdviceKind.LIMIT,
             subject=control_id,
             amount_minor=amount,
             currency=CREDIT,

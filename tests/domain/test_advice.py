@@ -12,12 +12,12 @@ from domain.billing.plan import Interval, plans_from
 from domain.insight import advice
 from domain.insight.advice import (
     Act,
+    AdviceKind,
     AgentUse,
     Alternative,
     Bought,
     Facts,
     Insight,
-    Kind,
     Meaning,
     Refused,
     Subscribed,
@@ -217,13 +217,13 @@ def test_limit_is_advised_to_be_raised_where_a_person_did_it_instead():
 
 
 def test_each_kind_has_a_rule():
-    assert len(advice.RULES) == len(Kind)
+    assert len(advice.RULES) == len(AdviceKind)
 
 
 def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
     act = Act("POST", "/a")
     return Insight(
-        kind=Kind.UNUSED,
+        kind=AdviceKind.UNUSED,
         subject=subject,
         amount_minor=amount,
         currency=currency,

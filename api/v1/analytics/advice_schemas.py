@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.fields import Exact, Flag, RequestModel, ResponseModel, example
 from domain.common.money import format_amount
-from domain.insight.advice import Insight, Kind, Meaning
+from domain.insight.advice import AdviceKind, Insight, Meaning
 from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, Reason, sentence_of
 from services.insight.advice import Advice
 from services.insight.peers import Asked
@@ -27,7 +27,7 @@ class InsightView(ResponseModel):
     """One piece of advice about last month."""
 
     id: str = Field(description="The same advice has the same id every month.")
-    kind: Kind
+    kind: AdviceKind
     meaning: Meaning = Field(
         description="`saving`: the amount would have been saved. `stopped`: it could not be spent or received."
     )
