@@ -16,7 +16,7 @@ from domain.billing.subscription.state import ChangeKind, Subscription, Subscrip
 _DAY = timedelta(days=1)
 
 
-class ChangeKind(StrEnum):
+class BalanceChangeKind(StrEnum):
     """Why a balance changes without being used."""
 
     EXPIRY = "expiry"
@@ -33,7 +33,7 @@ class Change:
     """A change on a day (UTC): credits that come, or expire at its end."""
 
     day: date
-    kind: ChangeKind
+    kind: BalanceChangeKind
     amount_minor: int
 
 
@@ -53,7 +53,7 @@ class Books:
 
     def certain(self) -> "Books":
         """Return them without the credits that come only if something is paid."""
-        return replace(self, coming=tuple(change for change in self.coming if change.kind is ChangeKind.GRANT))
+        return replace(self, coming=tuple(change for change in self.coming if change.kind is BalanceChangeKind.GRANT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def path(books: Books, used: Sequence[int], first: date) -> Path:
             taken = min(wanted, amount)
             wanted -= taken
             if last is not None and last <= day and amount > taken:
-                expired.append(Change(day, ChangeKind.EXPIRY, amount - taken))
+                expired.append(Change(day, BalanceChangeKind.EXPIRY, amount - taken))
             elif amount > taken:
                 rest.append((amount - taken, last))
         lots = rest
@@ -108,11 +108,11 @@ def coming(plan: Subscription, until: datetime) -> Iterator[Change]:
     """Return the credits that a subscription brings before `until`: of paid months, open invoices and renewals."""
     for request in plan.requests:
         if request.credits_minor and request.due_at < until:
-            yield Change(request.due_at.date(), ChangeKind.INVOICE, request.credits_minor)
+            yield Change(request.due_at.date(), BalanceChangeKind.INVOICE, request.credits_minor)
     while (month := due_month(plan)) is not None and month.start < until:
         plan, grants = with_month_granted(plan, month)
         for grant in grants:
-            yield Change(month.start.date(), ChangeKind.GRANT, grant.credits_minor)
+            yield Change(month.start.date(), BalanceChangeKind.GRANT, grant.credits_minor)
     renews = not (plan.cancel_at_period_end or plan.ends_by_suspension)
     if not renews or plan.status not in {SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING} or plan.period is None:
         return
@@ -120,5 +120,5 @@ def coming(plan: Subscription, until: datetime) -> Iterator[Change]:
     if plan.change is not None and plan.change.kind is ChangeKind.DOWNGRADE:
         terms = plan.change.terms
     while terms.credits_minor and starts < until:
-        yield Change((starts + terms.net_days * _DAY).date(), ChangeKind.RENEWAL, terms.credits_minor)
+        yield Change((starts + terms.net_days * _DAY).date(), BalanceChangeKind.RENEWAL, terms.credits_minor)
         starts = plan.anchor.month_of(starts, plan.zone).end if plan.anchor is not None else until

@@ -10,9 +10,13 @@ from pydantic import Field
 
 from bursar._wire import NOT_SENT, Amount, Model
 
+AdviceKind: TypeAlias = (
+    Literal["package", "annual_plan", "auto_topup", "cheaper_agent", "unused", "payment_method", "limit"] | str
+)
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
 AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
+BalanceChangeKind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
@@ -89,7 +93,6 @@ GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] 
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
-Kind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 LotSource: TypeAlias = (
     Literal["purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"]
     | str
@@ -97,7 +100,9 @@ LotSource: TypeAlias = (
 MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
+Meaning: TypeAlias = Literal["saving", "stopped"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MemberKind: TypeAlias = Literal["organization", "agent"] | str
 Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
@@ -125,6 +130,9 @@ PaymentStatus: TypeAlias = (
         "charged_back",
     ]
     | str
+)
+PeerMetric: TypeAlias = (
+    Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"] | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
 Permission: TypeAlias = (
@@ -195,6 +203,7 @@ PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] 
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
+Reason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 Role: TypeAlias = (
@@ -722,7 +731,7 @@ class BalanceChangeView(Model):
     """Credits that come or expire on a day by the books."""
 
     at: date = NOT_SENT
-    kind: Kind = NOT_SENT
+    kind: BalanceChangeKind = NOT_SENT
     amount: Amount = NOT_SENT
 
 
@@ -2290,6 +2299,38 @@ class InboxEventView(Model):
     handled_at: datetime | None = NOT_SENT
 
 
+class InsightActView(Model):
+    """The API call that takes the advice, without what only its caller can know, such as the payment method."""
+
+    method: str = NOT_SENT
+    path: str = NOT_SENT
+    body: dict[str, str] = NOT_SENT
+
+
+class InsightView(Model):
+    """One piece of advice about last month."""
+
+    id: str
+    kind: AdviceKind = NOT_SENT
+    meaning: Meaning = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    title: str = NOT_SENT
+    how: list[str] = NOT_SENT
+    figures: dict[str, str | int] = NOT_SENT
+    act: InsightActView = NOT_SENT
+    link: str = NOT_SENT
+
+
+class InsightsView(Model):
+    """The advice about last month, the most important first."""
+
+    organization_id: str = NOT_SENT
+    month: date = NOT_SENT
+    spending: list[SpentView] = NOT_SENT
+    data: list[InsightView] = NOT_SENT
+
+
 class IntervalView(Model):
     """An interval that is to hold a part of what comes."""
 
@@ -3233,6 +3274,26 @@ class PayoutView(Model):
     lines: list[PayoutLineView] = NOT_SENT
     created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
+
+
+class PeerComparisonView(Model):
+    """Where an organization or an agent stands among others. No figure of anybody is in it."""
+
+    metric: PeerMetric = NOT_SENT
+    compares: MemberKind = NOT_SENT
+    month: date = NOT_SENT
+    category: str | None = NOT_SENT
+    percentile: int | None = NOT_SENT
+    reason: Reason | None = NOT_SENT
+    sentence: str = NOT_SENT
+    agreed_at: datetime | None = NOT_SENT
+
+
+class PeersConsentView(Model):
+    """Whether the organization agrees to be compared."""
+
+    agrees: bool = NOT_SENT
+    agreed_at: datetime | None = NOT_SENT
 
 
 class PeersView(Model):
@@ -4288,6 +4349,13 @@ class SpendView(Model):
     principal: str | None = NOT_SENT
     expires_at: datetime | None = NOT_SENT
     metadata: dict[str, Any] | None = NOT_SENT
+
+
+class SpentView(Model):
+    """What was spent in the month in one currency."""
+
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class StatementBalanceView(Model):

@@ -20,7 +20,7 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
 from domain.insight.metrics import Unknown
-from domain.insight.runway import ChangeKind
+from domain.insight.runway import BalanceChangeKind
 from services.insight import forecast as service
 from services.insight.forecast import SCORE_SCALE, Forecasts
 
@@ -55,7 +55,7 @@ class BalanceChangeView(ResponseModel):
     """Credits that come or expire on a day by the books."""
 
     at: date
-    kind: ChangeKind
+    kind: BalanceChangeKind
     amount: Exact
 
 

@@ -17,7 +17,7 @@ from domain.billing.subscription.state import (
     SubscriptionStatus,
     YearBill,
 )
-from domain.insight.runway import Books, Change, ChangeKind, coming, path, uses
+from domain.insight.runway import BalanceChangeKind, Books, Change, coming, path, uses
 from tests.domain.subscription.building import ANCHOR, MONTH, YEAR, created, month, terms
 
 FIRST = date(2026, 3, 1)
@@ -35,19 +35,19 @@ def test_it_runs_out_on_the_day_whose_use_it_does_not_cover():
 
 def test_what_expires_is_used_first_and_the_rest_of_it_is_gone_after_its_day():
     found = path(Books(lots=((50, day(1)), (100, None))), [10, 10, 10], FIRST)
-    assert (found.balances, found.expired) == ((140, 100, 90), (Change(day(1), ChangeKind.EXPIRY, 30),))
+    assert (found.balances, found.expired) == ((140, 100, 90), (Change(day(1), BalanceChangeKind.EXPIRY, 30),))
 
 
 def test_lots_are_used_in_their_order_and_not_by_their_expiry():
     found = path(Books(lots=((50, None), (50, day(0)))), [10], FIRST)
-    assert (found.balances, found.expired) == ((40,), (Change(day(0), ChangeKind.EXPIRY, 50),))
+    assert (found.balances, found.expired) == ((40,), (Change(day(0), BalanceChangeKind.EXPIRY, 50),))
 
 
 def test_credits_that_come_pay_the_debt_first_and_only_paid_ones_are_certain():
     books = Books(
         lots=((10, None),),
         owed_minor=25,
-        coming=(Change(day(2), ChangeKind.RENEWAL, 30), Change(day(1), ChangeKind.GRANT, 20)),
+        coming=(Change(day(2), BalanceChangeKind.RENEWAL, 30), Change(day(1), BalanceChangeKind.GRANT, 20)),
     )
     assert path(books, [5, 5, 5], FIRST).balances == (5, 0, 20)
     certain = path(books.certain(), [5, 5, 5], FIRST)
@@ -89,7 +89,9 @@ CREDITS = terms("starter").credits_minor
 
 def test_a_plan_is_renewed_each_month_unless_it_ends():
     assert CREDITS > 0
-    assert [*coming(paid(), UNTIL)] == [Change(month(n).start.date(), ChangeKind.RENEWAL, CREDITS) for n in (1, 2)]
+    assert [*coming(paid(), UNTIL)] == [
+        Change(month(n).start.date(), BalanceChangeKind.RENEWAL, CREDITS) for n in (1, 2)
+    ]
     assert [*coming(paid(cancel_at_period_end=True), UNTIL)] == []
     assert [*coming(paid(ends_by_suspension=True), UNTIL)] == []
     assert [*coming(paid(status=SubscriptionStatus.PAST_DUE), UNTIL)] == []
@@ -109,7 +111,7 @@ def test_months_of_a_paid_year_are_certain_and_the_next_year_is_not():
     bills = (YearBill(bill_ref="in_0", paid_minor=1_200, left_minor=1_100, credits_minor=CREDITS),)
     year = paid(YEAR, granted_until=month(0).end, months_granted=1, year_bills=bills)
     found = [*coming(year, month(13).start)]
-    assert [change.kind for change in found] == [ChangeKind.GRANT] * 11 + [ChangeKind.RENEWAL]
+    assert [change.kind for change in found] == [BalanceChangeKind.GRANT] * 11 + [BalanceChangeKind.RENEWAL]
     assert [change.day for change in found] == [month(n).start.date() for n in range(1, 13)]
 
 
@@ -117,4 +119,4 @@ def test_an_open_invoice_of_a_plan_brings_its_credits_when_it_is_due():
     due = datetime(2026, 3, 10, tzinfo=UTC)
     requests = (Request(bill_ref="in_1", credits_minor=5, due_at=due),)
     found = [*coming(paid(requests=requests, cancel_at_period_end=True), UNTIL)]
-    assert found == [Change(due.date(), ChangeKind.INVOICE, 5)]
+    assert found == [Change(due.date(), BalanceChangeKind.INVOICE, 5)]
