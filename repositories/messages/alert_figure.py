@@ -413,8 +413,8 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
         rows = await _of_payments(session, _PAYMENTS, these, at, dict.fromkeys(names, date.min))
         return {
             rule: Reading(
-                value=row["made" if names[rule] == "payments.made" else "failed"],
-                whole=None if names[rule] == "payments.made" else row["made"],
+                value=row["made" if names[rule] == "payments.started" else "failed"],
+                whole=None if names[rule] == "payments.started" else row["made"],
             )
             for rule, row in rows.items()
         }
@@ -483,9 +483,9 @@ async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
 _Reader = Callable[[AsyncSession, Sequence[Watched], datetime], Awaitable[dict[str, list[Figure]]]]
 _READERS: dict[str, _Reader] = {
     "credits.available": _available,
-    "credits.spent": _spent,
+    "spending": _spent,
     "spend_control.used": _used,
-    "payments.made": _payments,
+    "payments.started": _payments,
     "payments.failed": _payments,
     "payments.failed_share": _payments,
     "usage.events": _usage,

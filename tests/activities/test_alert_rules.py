@@ -19,6 +19,7 @@ from domain.common.calendar import Window
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.credits.spend.control import Limit
+from domain.insight.query import Query
 from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, condition_of
 from domain.messages.alert.metrics import METRICS, ConditionType, Metric, watched
 from domain.messages.alert.rules import BUILT_IN, Rule
@@ -33,6 +34,7 @@ from repositories.credits import spend_day
 from repositories.messages import alert_built_in, alert_figure, alert_rule, notification
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.insight.metrics import ask
 from services.messages import alert_evaluation
 from services.messages import alert_rule as service
 from services.messages.alert_rule import Wanted
@@ -172,7 +174,7 @@ async def test_limit_that_was_beyond_before_the_rule_was_written_has_not_crossed
 async def test_absence_fires_at_the_moment_from_which_it_counts(db: Database) -> None:
     world = Rules(db)
     await world.begin()
-    rule = await world.rule("credits.spent", Asked(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE)
+    rule = await world.rule("spending", Asked(type=ConditionType.ABSENT_FOR, period=HOUR), cool_down=MINUTE)
     assert await world.look(NOW) == []
     await world.spend(1, NOW)
     await world.look(NOW + MINUTE)
@@ -208,8 +210,8 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     world = Rules(fresh)
     await world.begin()
     doubled = Asked(type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP)
-    hourly = await world.rule("credits.spent", doubled, window=HOUR)
-    daily = await world.rule("credits.spent", doubled, window=DAY)
+    hourly = await world.rule("spending", doubled, window=HOUR)
+    daily = await world.rule("spending", doubled, window=DAY)
     await world.spend(10, NOW - 7 * DAY - MINUTE)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     # A spend is numbered when it is made.
@@ -287,8 +289,8 @@ async def test_hours_hold_what_was_spent_and_paid_in_them(fresh: Database, fresh
         payment = uuid_id("pay", UUID(int=int(at.timestamp() * 1000) << 80))
         await owner.execute(PAYMENT, payment, world.org, at)
     await owner.close()
-    spent = await world.rule("credits.spent", UNUSUAL, at=begin)
-    made = await world.rule("payments.made", UNUSUAL, at=begin)
+    spent = await world.rule("spending", UNUSUAL, at=begin)
+    made = await world.rule("payments.started", UNUSUAL, at=begin)
     over_all = await world.rule("payments.failed", UNUSUAL, at=begin, platform=True)
     hours = await caught_up(world, begin)
     found = {name: {end: each for end, each in enumerate(reversed(of.figures)) if each} for name, of in hours.items()}
@@ -317,8 +319,8 @@ async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
 
 async def spent_in_two_days(world: Rules, agent: str) -> int | None:
     """Return what the agent spent, which is all that the organization did."""
-    spent = await in_two_days(world, "credits.spent", agent_id=agent)
-    assert await in_two_days(world, "credits.spent") == spent
+    spent = await in_two_days(world, "spending", agent_id=agent)
+    assert await in_two_days(world, "spending") == spent
     return spent
 
 
@@ -341,7 +343,7 @@ async def test_payments_of_days_before_count_in_a_window_of_days(
             at,
         )
     await owner.close()
-    assert await in_two_days(world, "payments.made") == 2
+    assert await in_two_days(world, "payments.started") == 2
 
 
 async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh: Database) -> None:
@@ -604,14 +606,22 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
         values.setdefault(metric_name, set()).update((each.reading.value, each.reading.whole) for each in figures)
     assert values == {
         "credits.available": {(96 * CREDIT, None)},
-        "credits.spent": {(4 * CREDIT, None)},
+        "spending": {(4 * CREDIT, None)},
         "spend_control.used": {(4 * CREDIT, 10 * CREDIT)},
-        "payments.made": {(3, None)},
+        "payments.started": {(3, None)},
         "payments.failed": {(1, 3)},
         "payments.failed_share": {(1, 3)},
         "usage.events": {(1, None)},
         "reputation.score": {(731, None)},
         "inbox.oldest": {(0, None)},
+    }
+    now = datetime.now(UTC)
+    since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+    question = Query(metrics=("spending", "usage.events"), since=since, until=now)
+    async with fresh.at_one_moment(org_id) as session:
+        answer = await ask(session, question, org_id=org_id, now=now)
+    assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
+        name: values[name] for name in question.metrics
     }
 
 

@@ -97,7 +97,7 @@ _FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
     **each("period", type="runs_out_within", threshold="", measure=""),
-    **each("window", metric="credits.spent"),
+    **each("window", metric="spending"),
 }
 
 FORMS = (

@@ -151,7 +151,7 @@ RECIPES = {
     ],
     "watch-a-figure": [
         "low_credit_balance failed_payment budget_80_percent cost_spike",
-        "credits.available credits.spent",
+        "credits.available spending",
         "below_a_million critical True",
         "credits.available is below 1000000.00 CREDIT",
         "422 alert_rule.never_fires condition.threshold",

@@ -1,5 +1,8 @@
 """The metrics that rules can watch: unit, bounds and filters of each.
 
+Names are those of the registry, `domain.insight.metrics`, where it has the figure; a rule reads it over a window that
+ends now, together with the figures of many other rules.
+
 Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
 scores in hundredths of a point.
 """
@@ -9,6 +12,7 @@ from enum import StrEnum
 
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT
+from domain.insight.metrics import METRICS as REGISTRY
 
 
 class Unit(StrEnum):
@@ -95,8 +99,8 @@ _METRICS = (
         conditions=_LEVELS | {ConditionType.RUNS_OUT_WITHIN},
     ),
     Metric(
-        name="credits.spent",
-        sentence="Credits that were charged or captured and not refunded.",
+        name="spending",
+        sentence=REGISTRY["spending"].sentence,
         unit=Unit.CREDITS,
         conditions=_FLOWS - {ConditionType.RATIO},
         filters=("agent_id", "department_id"),
@@ -112,8 +116,8 @@ _METRICS = (
         has_whole=True,
     ),
     Metric(
-        name="payments.made",
-        sentence="Payments that were begun.",
+        name="payments.started",
+        sentence=REGISTRY["payments.started"].sentence,
         unit=Unit.COUNT,
         conditions=_FLOWS - {ConditionType.RATIO},
         filters=("provider",),
@@ -127,7 +131,7 @@ _METRICS = (
         conditions=_FLOWS,
         filters=("provider",),
         over_window=True,
-        part_of="payments.made",
+        part_of="payments.started",
         for_platform=True,
     ),
     Metric(
@@ -142,7 +146,7 @@ _METRICS = (
     ),
     Metric(
         name="usage.events",
-        sentence="Usage events that were recorded.",
+        sentence=REGISTRY["usage.events"].sentence,
         unit=Unit.COUNT,
         conditions=_FLOWS - {ConditionType.RATIO},
         over_window=True,

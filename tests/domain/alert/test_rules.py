@@ -30,7 +30,7 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
         ("credits.available", {"type": BELOW, "threshold": "0.1234567"}, "threshold"),
         ("credits.available", {"type": BELOW, "threshold": "1", "measure": Measure.PERCENT}, "measure"),
         ("credits.available", {"type": BELOW, "threshold": "1", "direction": Direction.UP}, "direction"),
-        ("credits.available", {"type": BELOW, "threshold": "1", "of": "credits.spent"}, "of"),
+        ("credits.available", {"type": BELOW, "threshold": "1", "of": "spending"}, "of"),
         ("credits.available", {"type": BELOW, "threshold": "1", "period": HOUR}, "period"),
         ("credits.available", {"type": ABSENT, "period": HOUR}, "type"),
         ("credits.available", {"type": RUNS_OUT}, "period"),
@@ -43,7 +43,7 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
         ("payments.failed_share", {"type": ABOVE, "threshold": "10", "measure": Measure.ABSOLUTE}, "measure"),
         ("payments.failed_share", {"type": ABOVE, "threshold": "10.125"}, "threshold"),
         ("spend_control.used", {"type": CROSSES, "threshold": "1", "direction": Direction.EITHER}, "direction"),
-        ("credits.spent", {"type": CHANGES, "threshold": "0", "measure": Measure.PERCENT}, "threshold"),
+        ("spending", {"type": CHANGES, "threshold": "0", "measure": Measure.PERCENT}, "threshold"),
         ("reputation.score", {"type": BELOW, "threshold": "4.125"}, "threshold"),
     ],
 )
@@ -58,7 +58,7 @@ def test_condition_that_is_wrong_is_refused_with_its_field(metric: str, asked: d
     [
         ("payments.failed_share", {"type": ABOVE, "threshold": "100"}),
         ("payments.failed_share", {"type": CROSSES, "threshold": "101"}),
-        ("payments.failed", {"type": RATIO, "threshold": "100", "of": "payments.made"}),
+        ("payments.failed", {"type": RATIO, "threshold": "100", "of": "payments.started"}),
         ("reputation.score", {"type": ABOVE, "threshold": "10"}),
         ("reputation.score", {"type": CROSSES, "threshold": "10", "direction": Direction.DOWN}),
         ("reputation.score", {"type": CHANGES, "threshold": "10.01"}),
@@ -148,7 +148,7 @@ def test_absolute_change_begins_at_nothing() -> None:
 def test_times_out_of_range_are_refused(window: int, cool_down: int) -> None:
     with pytest.raises(Invalid):
         check_times(
-            METRICS["credits.spent"],
+            METRICS["spending"],
             Condition(type=ABOVE, threshold=1),
             timedelta(seconds=window),
             timedelta(seconds=cool_down),
