@@ -40,6 +40,7 @@ from activities.credits.spend_days import SpendDayActivities
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
 from activities.escrow.payment_escrows import PaymentEscrows
+from activities.insight.export import ExportActivities
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.marketplace.referral import ReferralActivities
 from activities.messages.alert_rules import AlertRuleActivities
@@ -65,6 +66,7 @@ from activities.usage.usage_charges import UsageChargeActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
+from providers.files import Files
 from providers.front_door import FrontDoor
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
@@ -163,6 +165,7 @@ def make_worker(
                 fees_above=Decimal(settings.fees_alert_above),
                 fees_least=settings.fees_alert_least,
             ),
+            ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),
             ContractActivities(database),

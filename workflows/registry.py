@@ -19,6 +19,7 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.insight.export import ExportWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
@@ -56,6 +57,7 @@ WORKFLOWS = (
     EscrowSweepWorkflow,
     EscalationWorkflow,
     EscrowWorkflow,
+    ExportWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
     InvoiceSweepWorkflow,

@@ -73,6 +73,8 @@ class ProcessSettings(Part):
     idempotency_lease: timedelta = timedelta(seconds=5)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
+    exports: str = ".bursar/exports"
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
     otlp_endpoint: str | None = Field(default=None, repr=False)
