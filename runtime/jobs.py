@@ -203,13 +203,22 @@ def invoicing_on(day: int) -> Job:
     )
 
 
-#: These two exist only if a setting enables them.
+#: These three exist only if a setting enables them.
 REFERENCE_RATES = _job(
     "reference-rates",
     _every(hours=1),
     timedelta(minutes=55),
     "Reads exchange rates from a central bank's daily file",
     at_once=True,
+)
+SEARCH_INDEX = _job(
+    "search-index",
+    _every(minutes=1),
+    timedelta(minutes=10),
+    "Sends new events to the search index",
+    # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
+    overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+    catch_up_within=timedelta(minutes=1),
 )
 PROBE = "probe"
 

@@ -20,6 +20,7 @@ from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
 from workflows.insight.export import ExportWorkflow
+from workflows.insight.search_index import SearchIndexWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
@@ -86,6 +87,7 @@ WORKFLOWS = (
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
+    SearchIndexWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,
