@@ -319,12 +319,12 @@ def billing_run_run(start: BillingRun) -> Run:
 
 
 def export_run(start: ExportInput, org_id: str | None) -> Run:
-    """Return the run of an export; there is only one."""
+    """Return the run of an export; after it has ended, a new one deletes the files."""
     return Run(
         workflow="export",
         workflow_id=export_workflow_id(start.export_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(start.summary),
         attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
     )

@@ -76,6 +76,12 @@ SCHEDULES = [
     ),
     _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
     _job(
+        "export-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Starts exports that have no run, and deletes files whose time is over",
+    ),
+    _job(
         "inbox-sweep",
         _every(minutes=1),
         timedelta(minutes=30),

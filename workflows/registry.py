@@ -20,6 +20,7 @@ from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
 from workflows.insight.export import ExportWorkflow
+from workflows.insight.export_sweep import ExportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
@@ -58,6 +59,7 @@ WORKFLOWS = (
     EscrowSweepWorkflow,
     EscalationWorkflow,
     EscrowWorkflow,
+    ExportSweepWorkflow,
     ExportWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,

@@ -13,9 +13,16 @@ from typing import BinaryIO
 
 from temporalio import activity
 
-from contracts.insight.export import ExpireExport, FinishExport, SettleExport, WriteExportFile, WrittenFile
+from contracts.insight.export import (
+    ExpireExport,
+    FinishExport,
+    SettledExport,
+    SettleExport,
+    WriteExportFile,
+    WrittenFile,
+)
 from domain.common.money import format_amount
-from domain.insight.export import ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name
+from domain.insight.export import KEPT, ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name
 from models.insight.export import ExportFileRow, ExportRow
 from providers.files import Files
 from repositories.insight import dataset
@@ -36,23 +43,26 @@ class ExportActivities:
         self._database, self._files, self._rows_per_file = database, files, rows_per_file
 
     @activity.defn(name="settle_export")
-    async def settle(self, message: SettleExport) -> None:
+    async def settle(self, message: SettleExport) -> SettledExport:
         """Wait for the end of every transaction that has begun, so that no row of the period can still appear.
 
         Effect: the export's horizon is fixed, and it is running.
         Idempotent by: the horizon, which is fixed once.
         Fails with: an outage of the database, which is retried.
         """
+        async with self._database.platform() as session:
+            await exports.set_horizon(session, message.export_id)
+        async with self._database.platform() as session:
+            row = await exports.get(session, message.export_id)
+        if row.status in {ExportStatus.DONE.value, ExportStatus.EXPIRED.value}:
+            return SettledExport(done=True)
+        horizon = row.horizon or 0
         async with signs_of_life():
-            async with self._database.platform() as session:
-                await exports.set_horizon(session, message.export_id)
-            async with self._database.platform() as session:
-                horizon = (await exports.get(session, message.export_id)).horizon or 0
             while True:
                 async with self._database.platform() as session:
                     if await exports.oldest_open(session) >= horizon:
                         await exports.note(session, message.export_id, status=ExportStatus.RUNNING.value)
-                        return
+                        return SettledExport()
                 await asyncio.sleep(ASKS_EVERY)
 
     @activity.defn(name="write_export_file")
@@ -123,7 +133,7 @@ class ExportActivities:
             files = await exports.files(session, row.id)
         await self._files.put(f"{row.id}/manifest.json", manifest_of(row, files))
         async with self._database.platform() as session:
-            changed = {"finished_at": message.now, "expires_at": message.expires_at}
+            changed = {"finished_at": message.now, "expires_at": message.now + KEPT}
             await exports.note(session, row.id, status=ExportStatus.DONE.value, **changed)
 
     @activity.defn(name="expire_export")

@@ -11,7 +11,7 @@ class ExportInput(Message):
     Attributes:
         number: of the next file, from 1.
         rows: how many rows are in finished files.
-        settle_until: when reading begins; None once it has begun.
+        settle_until: when reading begins at the earliest; None once it has begun.
     """
 
     export_id: str
@@ -36,6 +36,12 @@ class SettleExport(Message):
     export_id: str
 
 
+class SettledExport(Message):
+    """Whether all files are written already, so that only their time is awaited."""
+
+    done: bool = False
+
+
 class WriteExportFile(Message):
     """Writes one file."""
 
@@ -55,7 +61,6 @@ class FinishExport(Message):
 
     export_id: str
     now: datetime
-    expires_at: datetime
 
 
 class ExpireExport(Message):

@@ -67,6 +67,15 @@ async def oldest_open(session: AsyncSession) -> int:
     return int((await session.scalars(_OLDEST)).one())
 
 
+async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[ExportRow]:
+    """Return exports, by id, that are not done since a time, or whose files have been due to be deleted since then."""
+    row = ExportRow
+    open_ones = row.status.in_([ExportStatus.QUEUED.value, ExportStatus.RUNNING.value]) & (row.created_at < before)
+    due = (row.status == ExportStatus.DONE.value) & (row.expires_at < before)
+    query = select(row).where(row.status != ExportStatus.EXPIRED.value, row.id > after, open_ones | due)
+    return (await session.scalars(query.order_by(row.id).limit(limit))).all()
+
+
 async def note(session: AsyncSession, export_id: str, **changed: object) -> None:
     """Change an export."""
     await session.execute(update(ExportRow).where(ExportRow.id == export_id).values(**changed))

@@ -17,6 +17,12 @@ CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"] | 
 ConditionType: TypeAlias = (
     Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
 )
+Dataset: TypeAlias = (
+    Literal[
+        "transfers", "entries", "usage", "payments", "escrows", "invoices", "reputation", "audit", "events", "purchases"
+    ]
+    | str
+)
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
 DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
@@ -34,6 +40,7 @@ EventType: TypeAlias = (
     ]
     | str
 )
+ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str

@@ -2,9 +2,11 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.insight.export import ExportInput
+from contracts.runs import Run, export_run
 from domain.common.access import Actor
 from domain.common.errors import Conflict
-from domain.insight.export import KEPT, MOST_KEPT
+from domain.insight.export import KEPT, MOST_KEPT, SETTLES
 from models.insight.export import ExportRow
 from repositories.common.command import lock_command, made_before
 from repositories.insight import export as exports
@@ -32,3 +34,11 @@ async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRo
     await session.flush()
     await audit.record(session, actor, "export.create", row.id, {"dataset": row.dataset}, org_id=row.org_id)
     return row
+
+
+def run_of(row: ExportRow) -> Run:
+    """Return the run that writes an export, or deletes its files when their time is over."""
+    whose = row.org_id or "all organizations"
+    summary = f"exports {row.dataset} of {whose}, {row.since:%Y-%m-%d} to {row.until:%Y-%m-%d}"
+    start = ExportInput(export_id=row.id, summary=summary, settle_until=row.until + SETTLES)
+    return export_run(start, row.org_id)

@@ -144,7 +144,7 @@ async def test_an_event_whose_commit_is_held_open_is_indexed(alone: Database, in
 async def test_a_refused_document_is_listed_and_stops_nothing(alone: Database, index: SearchIndex, url: str) -> None:
     await happened(alone, 2)
     await happened(alone, 1, "escrow.opened")
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         # Somebody made this month's index by hand, and amounts are no dates.
         fields = {"received_amount_minor": {"type": "date", "format": "yyyy-MM-dd"}}
         month = f"events-{datetime.now(UTC):%Y-%m}"
@@ -190,7 +190,7 @@ async def test_old_months_are_dropped_and_not_sent(alone: Database, index: Searc
     now = datetime.now(UTC)
     await happened(alone, 1)
     await happened(alone, 1, at=now - timedelta(days=100))
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         await client.put(f"{url}/events-2001-01", json={})
     await read_on(alone, index)
     assert all(hit["_index"] >= f"events-{now - timedelta(days=62):%Y-%m}" for hit in (await found(url)).values())

@@ -30,7 +30,7 @@ from api.v1.spends.endpoints import _USAGE as USAGE
 from api.v1.transfers.schemas import EntryView, TransferView
 from contracts.insight.export import ExpireExport, ExportInput, FinishExport, SettleExport, WriteExportFile, WrittenFile
 from domain.common.access import Actor, Role
-from domain.insight.export import KEPT, MOST_KEPT, Dataset, ExportFormat
+from domain.insight.export import MOST_KEPT, Dataset, ExportFormat
 from providers.files import Files
 from repositories.insight.dataset import SOURCES
 from repositories.tenants import audit
@@ -106,7 +106,7 @@ async def run(database: Database, files: Files, export_id: str, rows_per_file: i
         if last:
             break
     now = datetime.now(UTC)
-    finish = FinishExport(export_id=export_id, now=now, expires_at=now + KEPT)
+    finish = FinishExport(export_id=export_id, now=now)
     await until_done(partial(env.run, does.finish, finish))
 
 

@@ -30,7 +30,7 @@ def index_at(url: str, client: httpx2.AsyncClient, *, name: str = "events", mont
 
 async def found(url: str, name: str = "events", **query: Any) -> dict[str, Any]:
     """Return the documents of an index by their ids."""
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         body = {"size": 10_000, "query": query or {"match_all": {}}}
         answer = await client.post(f"{url}/{name}-*/_search", json=body)
         return {hit["_id"]: hit for hit in answer.json()["hits"]["hits"]}

@@ -27,41 +27,41 @@ SETTLE_TIMEOUT = timedelta(hours=6)
 
 @workflow.defn(name="export")
 class ExportWorkflow:
-    """Writes an export file by file, each of up to a million rows.
+    """Writes an export file by file, each of up to a million rows. A run of one that is done deletes its files.
 
-    Messages: none; an order over HTTP starts it.
-    Ends when: the files are deleted, seven days after the last was written.
+    Messages: none; an order over HTTP starts it, and the sweep where it has none or its files are due to be deleted.
+    Ends when: the manifest is written, or the files are deleted.
     Continues as new: when the server suggests it, between two files.
     Compensates: nothing; a file that was not recorded is written again.
     """
 
     @workflow.run
     async def run(self, start: ExportInput) -> ExportResult:
-        """Wait for older transactions, write the files and the manifest, and delete them when their time is over."""
+        """Wait for older transactions, and write the files and the manifest."""
         if start.settle_until is not None:
             workflow.set_current_details("Waits for transactions that were open when the export was ordered")
             await workflow.sleep(max(start.settle_until - workflow.now(), timedelta(0)))
-            await workflow.execute_activity_method(
+            settled = await workflow.execute_activity_method(
                 ExportActivities.settle,
                 SettleExport(export_id=start.export_id),
                 **regular_activity("wait for open transactions", timeout=SETTLE_TIMEOUT, heartbeat=HEARTBEAT),
             )
+            if settled.done:
+                await workflow.execute_activity_method(
+                    ExportActivities.expire,
+                    ExpireExport(export_id=start.export_id, now=workflow.now()),
+                    **regular_activity("delete the files"),
+                )
+                workflow.set_current_details(f"{start.summary}\n\nThe files are deleted.")
+                return ExportResult()
             start = start.model_copy(update={"settle_until": None})
         done = await through_pages(start, self._file)
-        expires_at = workflow.now() + KEPT
         await workflow.execute_activity_method(
             ExportActivities.finish,
-            FinishExport(export_id=start.export_id, now=workflow.now(), expires_at=expires_at),
+            FinishExport(export_id=start.export_id, now=workflow.now()),
             **regular_activity("write the manifest"),
         )
-        workflow.set_current_details(details(done, f"Done; the files are deleted on {expires_at:%Y-%m-%d %H:%M} UTC."))
-        await workflow.sleep(KEPT)
-        await workflow.execute_activity_method(
-            ExportActivities.expire,
-            ExpireExport(export_id=start.export_id, now=workflow.now()),
-            **regular_activity("delete the files"),
-        )
-        workflow.set_current_details(details(done, "The files are deleted."))
+        workflow.set_current_details(details(done, f"Done; the files are deleted in {KEPT.days} days."))
         return ExportResult(files=done.number - 1, rows=done.rows)
 
     async def _file(self, at: ExportInput) -> WrittenFile:

@@ -1,13 +1,15 @@
 """Exports: ordered here, written by a run, and read file by file."""
 
+import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import SpendingKeyDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep, TemporalDep
+from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -16,14 +18,11 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.exports.schemas import ExportCreate, ExportView
 from api.v1.spends.own import confined, refuse_totals
-from contracts.insight.export import ExportInput
-from contracts.runs import export_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.export import (
     MEDIA_TYPES,
-    SETTLES,
     Dataset,
     ExportFormat,
     ExportStatus,
@@ -39,6 +38,7 @@ from services.insight import export
 router = Resource(prefix="/exports", tags=["exports"])
 
 Once = Annotated[Command, idempotency(required=True)]
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 _FILE = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/jsonl": {"schema": {"type": "string"}}}}
 }
@@ -73,7 +73,6 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
 async def create_export(
     body: ExportCreate,
     deps: DepsDep,
-    client: TemporalDep,
     once: Once,
     *,
     key: SpendingKeyDep,
@@ -87,11 +86,11 @@ async def create_export(
     """
     now = datetime.now(UTC)
     until = now if body.until is None else min(body.until, now)
-    if body.since >= until:
-        raise Invalid("from must be before to and before the present.", extra={"field": "from"})
 
     async def act() -> ExportView:
         _permit(actor, key, body.dataset)
+        if body.since >= until:
+            raise Invalid("from must be before to and before the present.", extra={"field": "from"})
         ordered = ExportRow(
             id=new_id("exp"),
             org_id=actor.org_id,
@@ -108,10 +107,9 @@ async def create_export(
         async with deps.session_for(actor) as session:
             row = await export.order(session, actor, ordered)
             shown = ExportView.of(row)
-        whose = row.org_id or "all organizations"
-        summary = f"exports {row.dataset} of {whose}, {row.since:%Y-%m-%d} to {row.until:%Y-%m-%d}"
-        start = ExportInput(export_id=row.id, summary=summary, settle_until=row.until + SETTLES)
-        await reach.start_missing(client, export_run(start, row.org_id))
+        if deps.temporal is not None:
+            run = export.run_of(row)
+            deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
         return shown
 
     return await once.run(act, status_code=202)
@@ -129,11 +127,12 @@ async def list_exports(
     return await asked.rows(lambda: deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
-@router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound))
-async def get_export(export_id: str, deps: DepsDep, actor: Actor = require(Permission.READ_BILLING)) -> ExportView:
+@router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound, Forbidden))
+async def get_export(export_id: str, deps: DepsDep, actor: ActorDep) -> ExportView:
     """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
     async with deps.session_for(actor) as session:
         row = await exports.get(session, export_id)
+        permit(actor, Permission.READ_BILLING)
         return ExportView.of(row, await exports.files(session, row.id))
 
 
@@ -143,24 +142,19 @@ async def get_export(export_id: str, deps: DepsDep, actor: Actor = require(Permi
     responses=errors(NotFound, Forbidden, (Conflict, "export.expired")) | _FILE,
 )
 async def get_export_file(
-    export_id: str,
-    number: int,
-    deps: DepsDep,
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
+    export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
 ) -> Response:
     """Download a finished file of an export. It takes the permission that the dataset's list takes."""
     async with deps.session_for(actor) as session:
         row = await exports.get(session, export_id)
         _permit(actor, key, row.dataset)
-        file = await exports.file(session, row.id, number) if 0 < number < 2**31 else None
+        file = await exports.file(session, row.id, int(number)) if _NUMBER.fullmatch(number) else None
         if file is None:
             raise NotFound("There is no such file of this export.")
         # By the time it says: its deletion can be a little later.
         if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
             raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
-    name = file_name(row.dataset, number, row.format)
+    name = file_name(row.dataset, file.number, row.format)
     return StreamingResponse(
         await deps.files.read(f"{row.id}/{name}"),
         media_type=MEDIA_TYPES[ExportFormat(row.format)],
