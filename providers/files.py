@@ -40,7 +40,8 @@ class Files:
         Raises:
             BaseError: of `obstore.exceptions`; the store cannot be reached, or refused it.
         """
-        await self._opened().put_async(path, content)
+        # Few pieces at a time: each is held in memory.
+        await self._opened().put_async(path, content, max_concurrency=2)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """Return a file piece by piece.

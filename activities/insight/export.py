@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,16 +91,16 @@ class ExportActivities:
             until=row.until,
             horizon=row.horizon or 0,
             after=after,
-            limit=self._rows_per_file,
         )
         with tempfile.NamedTemporaryFile(prefix=f"{row.id}-") as temporary:
             digest = hashlib.sha256()
             async with self._database.at_one_moment(row.org_id) as session:
-                output = _writer(temporary, digest)
                 connection = await driver_connection(session)
-                rows = await dataset.write(connection, extract, ExportFormat(row.format), output)
+                last = await dataset.last_key(connection, extract, self._rows_per_file)
+                extract = replace(extract, last=last)
                 counted, sums = await dataset.totals(connection, extract)
-                last = await dataset.last_key(connection, extract, rows)
+                output = _writer(temporary, digest)
+                rows = await dataset.write(connection, extract, ExportFormat(row.format), output)
             assert rows == counted, f"{rows} rows were written, and {counted} are in the period"
             temporary.flush()
             made = ExportFileRow(
@@ -110,7 +111,7 @@ class ExportActivities:
                 bytes=temporary.tell(),
                 sha256=digest.hexdigest(),
                 sums=sums,
-                last=last,
+                last=last or [],
             )
             # A file without rows after others is none: the rows ended with the file before.
             if rows or number == 1:

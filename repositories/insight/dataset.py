@@ -53,7 +53,7 @@ class Column:
         """Return the SQL of a cell."""
         sql = self.sql
         if self.kind == _TIME:
-            sql = f"""to_char({sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+            sql = f"replace(({sql} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z'"
         if self.kind == _TEXT and form is ExportFormat.CSV:
             sql = f"({sql})"
             risky = f"{sql} ~ E'^[-=+@\\t\\r\\n]' AND {sql} !~ '^-?[0-9]+([.][0-9]+)?$'"
@@ -119,7 +119,7 @@ SOURCES: Mapping[Dataset, Source] = {
         prefix="",
     ),
     Dataset.ENTRIES: Source(
-        of="ledger.entries e JOIN LATERAL (SELECT a.path FROM ledger.accounts a WHERE a.id = e.account_id) a ON true",
+        of="ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id",
         key=[("e.transfer_id", "uuid"), ("e.account_id", "bigint"), ("e.version", "bigint"), ("e.stripe", "smallint")],
         at=_RECORDED.format("e.transfer_id"),
         columns=[
@@ -313,7 +313,7 @@ class Extract:
         org_id: whose; None for all organizations.
         horizon: as in `ExportRow`.
         after: the key of the last row of the file before; None for the first file.
-        limit: the most rows.
+        last: the key of the file's own last row; None where no file follows.
     """
 
     dataset: Dataset
@@ -322,7 +322,7 @@ class Extract:
     until: datetime
     horizon: int
     after: Sequence[Any] | None
-    limit: int
+    last: Sequence[Any] | None = None
 
     def statement(self, columns: str, rest: str = "") -> tuple[str, list[Any]]:
         """Return a statement of these rows, and its values."""
@@ -346,13 +346,11 @@ class Extract:
             name, type = source.key[0]
             where.append(f"{name} >= {value(self._first(source.prefix, self.since - MARGIN), type)}")
             where.append(f"{name} < {value(self._first(source.prefix, self.until + MARGIN), type)}")
-        if self.after is not None:
-            last = ", ".join(value(each, type) for each, (_, type) in zip(self.after, source.key, strict=True))
-            where.append(f"({key}) > ({last})")
-        query = (
-            f"SELECT {columns} FROM {source.of} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {self.limit} {rest}"
-        )
-        return query, values
+        for end, than in ((self.after, ">"), (self.last, "<=")):
+            if end is not None:
+                values_of_end = ", ".join(value(each, type) for each, (_, type) in zip(end, source.key, strict=True))
+                where.append(f"({key}) {than} ({values_of_end})")
+        return f"SELECT {columns} FROM {source.of} WHERE {' AND '.join(where)} {rest}", values
 
     @staticmethod
     def _first(prefix: str, moment: datetime) -> str | UUID:
@@ -371,7 +369,7 @@ async def write(
         output: takes the bytes as they come.
     """
     columns = ", ".join(column.written(form) for column in SOURCES[extract.dataset].columns)
-    query, values = extract.statement(columns)
+    query, values = extract.statement(columns, _ordered(extract))
     options: dict[str, Any] = {"format": "csv", "header": True}
     if form is ExportFormat.JSONL:
         # JSON has no control characters, so with these nothing is ever quoted, and a line is a document.
@@ -389,19 +387,19 @@ async def totals(connection: asyncpg.Connection, extract: Extract) -> tuple[int,
     """Count the rows of a file, and add up its amounts by asset, without reading the file."""
     source = SOURCES[extract.dataset]
     amount, asset = source.sum or ("0", "''")
-    query, values = extract.statement(f"{amount} AS amount, {asset} AS asset")
-    rows = await connection.fetch(
-        f"SELECT asset, count(*) AS count, sum(amount)::text AS sum FROM ({query}) t GROUP BY asset ORDER BY asset",
-        *values,
-        timeout=COPY_TIMEOUT.total_seconds(),
-    )
+    query, values = extract.statement(f"{asset} AS asset, count(*) AS count, sum({amount})::text AS sum", "GROUP BY 1")
+    rows = await connection.fetch(query, *values, timeout=COPY_TIMEOUT.total_seconds())
     sums = {row["asset"]: int(row["sum"]) for row in rows} if source.sum else {}
     return sum(row["count"] for row in rows), sums
 
 
-async def last_key(connection: asyncpg.Connection, extract: Extract, rows: int) -> list[Any]:
-    """Return the key of a file's last row; none of a file without rows."""
+async def last_key(connection: asyncpg.Connection, extract: Extract, rows: int) -> list[Any] | None:
+    """Return the key of the last of so many rows; None if there are not as many."""
     key = ", ".join(f"({name})::text" for name, _ in SOURCES[extract.dataset].key)
-    query, values = extract.statement(key, f"OFFSET {max(rows - 1, 0)}")
+    query, values = extract.statement(key, f"{_ordered(extract)} OFFSET {rows - 1} LIMIT 1")
     found = await connection.fetch(query, *values, timeout=COPY_TIMEOUT.total_seconds())
-    return list(found[0].values()) if found else []
+    return list(found[0].values()) if found else None
+
+
+def _ordered(extract: Extract) -> str:
+    return f"ORDER BY {', '.join(name for name, _ in SOURCES[extract.dataset].key)}"
