@@ -34,6 +34,17 @@ class Files:
                 self._store = LocalStore(prefix=folder)
         return self._store
 
+    def workplace(self, folder: str) -> Path | None:
+        """Return where a file of a folder is prepared, so that what a killed process leaves is deleted with it.
+
+        None for a bucket: where temporary files are.
+        """
+        if "://" in self._address:
+            return None
+        made = Path(self._address).absolute() / folder
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return made
+
     async def put(self, path: str, content: Path | bytes) -> None:
         """Keep a file.
 

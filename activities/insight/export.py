@@ -92,7 +92,7 @@ class ExportActivities:
             horizon=row.horizon or 0,
             after=after,
         )
-        with tempfile.NamedTemporaryFile(prefix=f"{row.id}-") as temporary:
+        with tempfile.NamedTemporaryFile(dir=self._files.workplace(row.id)) as temporary:
             digest = hashlib.sha256()
             async with self._database.at_one_moment(row.org_id) as session:
                 connection = await driver_connection(session)
