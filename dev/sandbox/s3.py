@@ -44,9 +44,10 @@ class Bucket:
             return refusal
         query = parse_qs(request.url.query, keep_blank_values=True)
         if request.method == "POST" and "delete" in query:
-            for key in _KEY.findall((await request.body()).decode()):
+            keys = _KEY.findall((await request.body()).decode())
+            for key in keys:
                 self.objects.pop(key, None)
-            return _xml("DeleteResult", "")
+            return _xml("DeleteResult", "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys))
         prefix = query.get("prefix", [""])[0]
         found = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(content)}</Size>"
