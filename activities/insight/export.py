@@ -8,9 +8,9 @@ import asyncio
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from temporalio import activity
 
@@ -94,12 +94,16 @@ class ExportActivities:
         )
         with tempfile.NamedTemporaryFile(dir=self._files.workplace(row.id)) as temporary:
             digest = hashlib.sha256()
+
+            async def output(data: bytes) -> None:
+                temporary.write(data)
+                digest.update(data)
+
             async with self._database.at_one_moment(row.org_id) as session:
                 connection = await driver_connection(session)
                 last = await dataset.last_key(connection, extract, self._rows_per_file)
                 extract = replace(extract, last=last)
                 counted, sums = await dataset.totals(connection, extract)
-                output = _writer(temporary, digest)
                 rows = await dataset.write(connection, extract, ExportFormat(row.format), output)
             assert rows == counted, f"{rows} rows were written, and {counted} are in the period"
             temporary.flush()
@@ -155,15 +159,7 @@ def _path(row: ExportRow, number: int) -> str:
     return f"{row.id}/{file_name(row.dataset, number, row.format)}"
 
 
-def _writer(file: BinaryIO, digest: "hashlib._Hash"):  # type: ignore[no-untyped-def]
-    async def output(data: bytes) -> None:
-        file.write(data)
-        digest.update(data)
-
-    return output
-
-
-def manifest_of(row: ExportRow, files: list[ExportFileRow] | tuple[ExportFileRow, ...]) -> bytes:
+def manifest_of(row: ExportRow, files: Sequence[ExportFileRow]) -> bytes:
     """Return the manifest: what was asked for, and of each file its name, rows, sums by asset and SHA-256."""
     document = {
         "id": row.id,
@@ -188,7 +184,7 @@ def manifest_of(row: ExportRow, files: list[ExportFileRow] | tuple[ExportFileRow
     return json.dumps(document, indent=2).encode()
 
 
-def sums_of(files: list[ExportFileRow] | tuple[ExportFileRow, ...]) -> dict[str, str]:
+def sums_of(files: Sequence[ExportFileRow]) -> dict[str, str]:
     """Add up the sums of files, as decimal strings by asset."""
     found: dict[str, int] = {}
     for each in files:

@@ -7,7 +7,7 @@ late are never behind the cursor, see `repositories/messages/event.py`.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -115,7 +115,7 @@ def _document(index: SearchIndex, row: EventRow) -> tuple[str, str, dict[str, ob
     return index_of(index.name, at), row.id, document_of({**fields, "at": at.isoformat()})
 
 
-def _refused(index: SearchIndex, rows: Sequence[EventRow], reasons: "dict[str, str]") -> dict[str, tuple[str, str]]:
+def _refused(index: SearchIndex, rows: Sequence[EventRow], reasons: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     names = {row.id: index_of(index.name, row.at.astimezone(UTC)) for row in rows}
     return {event_id: (names[event_id], why) for event_id, why in reasons.items()}
 

@@ -5,7 +5,7 @@ decimals, times in UTC. In CSV what a spreadsheet would calculate gets an apostr
 in the order of the key, so a file that is begun again holds the same rows.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -358,7 +358,10 @@ class Extract:
 
 
 async def write(
-    connection: asyncpg.Connection, extract: Extract, form: ExportFormat, output: Callable[[bytes], Awaitable[None]]
+    connection: asyncpg.Connection,
+    extract: Extract,
+    form: ExportFormat,
+    output: Callable[[bytes], Coroutine[Any, Any, None]],
 ) -> int:
     """Write a file, and return how many rows it has; memory does not grow with it.
 

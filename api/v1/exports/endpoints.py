@@ -8,7 +8,7 @@ from typing import Annotated
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
+from api.csv_files import CSV, FILES
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
@@ -39,9 +39,6 @@ router = Resource(prefix="/exports", tags=["exports"])
 
 Once = Annotated[Command, idempotency(required=True)]
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
-_FILE = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/jsonl": {"schema": {"type": "string"}}}}
-}
 _LIST = ListOf(
     "exports",
     ExportView,
@@ -139,7 +136,7 @@ async def get_export(export_id: str, deps: DepsDep, actor: ActorDep) -> ExportVi
 @router.get(
     "/{export_id}/files/{number}",
     response_class=StreamingResponse,
-    responses=errors(NotFound, Forbidden, (Conflict, "export.expired")) | _FILE,
+    responses=errors(NotFound, Forbidden, (Conflict, "export.expired")) | FILES,
 )
 async def get_export_file(
     export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
