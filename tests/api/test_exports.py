@@ -36,8 +36,12 @@ from repositories.insight.dataset import SOURCES
 from repositories.tenants import audit
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import escrow_between
+from tests.api.invoicing import issue
+from tests.api.paying import Written
 from tests.api.spending import grant, use
 from tests.support.cases import for_each
+from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
 
@@ -292,3 +296,46 @@ async def test_files_are_deleted_when_their_time_is_over(
         await env.run(does.expire, ExpireExport(export_id=made["id"], now=now + timedelta(hours=1)))
     assert good(await tenant.owner.get(f"/exports/{made['id']}"))["status"] == "expired"
     assert list((folder / made["id"]).iterdir()) == []
+
+
+def plainly(name: str, value: str) -> object:
+    """Return a cell as what it means: a time as such, and JSON without regard to its layout."""
+    if value and (name == "at" or name.endswith("_at")):
+        return datetime.fromisoformat(value)
+    # Within JSON, a time is written as it is stored.
+    return json.loads(value.replace('+00:00"', 'Z"')) if value.startswith(("{", "[")) else value
+
+
+async def test_cells_are_those_of_the_lists(
+    new_tenant: Any, operator: Caller, database: Database, folder: Path
+) -> None:
+    tenant = await a_spender(new_tenant, operator, 2, metadata={"a": "=1"})
+    paid = await Written(database, tenant.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    await issue(operator, tenant)
+    await escrow_between(operator, database, tenant, await new_tenant("owner"))
+    await past_others(database)
+    paths = {
+        Dataset.PAYMENTS: "/payments",
+        Dataset.INVOICES: "/billing/invoices",
+        Dataset.ESCROWS: "/escrows",
+        Dataset.USAGE: "/credits/usage",
+        Dataset.EVENTS: "/events",
+        Dataset.AUDIT: "/audit",
+    }
+    for dataset, path in paths.items():
+        answer = await tenant.owner.get(path, headers={"Accept": "text/csv"})
+        listed = {row["id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+        made = await ordered(tenant.owner, dataset.value)
+        await run(database, Files(str(folder)), made["id"])
+        _, texts = await downloaded(tenant.owner, made["id"])
+        # What the order itself adds, and what is made with a time of long ago, is not in both.
+        rows = {row["id"]: row for row in rows_of(texts)}
+        assert listed.keys() <= rows.keys(), dataset
+        assert listed, dataset
+        for row_id, other in listed.items():
+            shared = rows[row_id].keys() & other.keys()
+            assert {name: plainly(name, rows[row_id][name]) for name in shared} == {
+                name: plainly(name, other[name]) for name in shared
+            }, dataset
