@@ -68,7 +68,13 @@ def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
     assert variable not in sandboxes.settings
     chains = ("ETH_", "ESPLORA", "EVM_RPC", "RATES", "REFERENCE_RATES")
     beginnings = {"stripe": ("STRIPE_",), "paypal": ("PAYPAL_",), "chains": chains}
-    beginnings |= {"litellm": ("LITELLM_",), "mail": ("MAIL_",), "vies": ("VIES_",), "slack": ("SLACK_",)}
+    beginnings |= {
+        "litellm": ("LITELLM_",),
+        "mail": ("MAIL_",),
+        "vies": ("VIES_",),
+        "slack": ("SLACK_",),
+        "search": ("SEARCH_",),
+    }
     foreign = tuple(f"BURSAR_{beginning}" for beginning in beginnings[real])
     assert [name for name in sandboxes.settings if name.startswith(foreign)] == []
     assert [name for name, value in sandboxes.dev.items() if name.startswith(real) and value is not None] == []
