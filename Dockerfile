@@ -30,6 +30,8 @@ COPY docs/errors.md docs/errors.md
 COPY alembic.ini composition.py manage.py server.py worker.py ./
 # The file system is read-only where it runs, so each start would compile all of this again.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+# Where files of exports are kept: a volume that is made from it belongs to the same account.
+RUN mkdir -m 0700 /exports && chown 10001 /exports
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]

@@ -22,6 +22,7 @@ from providers.payments.limits import check_recurring
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.reference_rates import EcbFile
+from providers.search_index import SearchIndex
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxService
@@ -124,6 +125,26 @@ def spend_log_client(settings: Settings) -> httpx2.AsyncClient:
     """Build the client that asks for spend logs; its caller closes it."""
     timeout = settings.provider_timeout.total_seconds()
     return httpx2.AsyncClient(timeout=timeout, verify=trusted(), trust_env=False, follow_redirects=False)
+
+
+def search_index_client(settings: Settings) -> httpx2.AsyncClient:
+    """Build the client that asks the search index; its caller closes it."""
+    timeout = 2 * settings.provider_timeout.total_seconds()
+    return httpx2.AsyncClient(timeout=timeout, verify=trusted(), trust_env=False, follow_redirects=False)
+
+
+def make_search_index(settings: Settings, http: httpx2.AsyncClient) -> SearchIndex | None:
+    """Build what events are indexed by; without an address nothing is."""
+    if settings.search_index_url is None:
+        return None
+    key = settings.search_index_authorization
+    return SearchIndex(
+        http,
+        settings.search_index_url,
+        name=settings.search_index_name,
+        months=settings.search_index_months,
+        authorization=None if key is None else key.get_secret_value(),
+    )
 
 
 def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:

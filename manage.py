@@ -123,6 +123,12 @@ def _resume(parser: Parser) -> None:
     parser.add_argument("--look", action="store_true", help="with --apply: have what awaits a provider look there too")
 
 
+def _search_index(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("rebuild", help="delete its indices, and have the worker send all events again")
+    actions.add_parser("refused", help="print the events that it refused, with the reasons")
+
+
 def _import_model_prices(parser: Parser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("file", type=Path, nargs="?", metavar="FILE", help="in the form of LiteLLM's map of prices")
@@ -149,6 +155,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
         Command("rollout", "give the work to a build of the worker", _rollout),
+        Command("search-index", "build the search index anew, or print what it refused", _search_index),
         Command("probe", "succeed when an address responds with 200", _probe),
     ),
     "metering": (Command("import-model-prices", "import what LLM models cost", _import_model_prices),),

@@ -40,7 +40,9 @@ from activities.credits.spend_days import SpendDayActivities
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
 from activities.escrow.payment_escrows import PaymentEscrows
+from activities.insight.export import ExportActivities
 from activities.insight.metric_sums import MetricSumActivities
+from activities.insight.search_index import SearchIndexActivities
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.marketplace.referral import ReferralActivities
 from activities.messages.alert_rules import AlertRuleActivities
@@ -63,18 +65,27 @@ from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
-from composition import make_mailer, make_metering, make_providers, spend_log_client
+from composition import (
+    make_mailer,
+    make_metering,
+    make_providers,
+    make_search_index,
+    search_index_client,
+    spend_log_client,
+)
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
+from providers.files import Files
 from providers.front_door import FrontDoor
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
+from providers.search_index import SearchIndex
 from repositories.tenants import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
-from runtime.jobs import PROBE, REFERENCE_RATES, SCHEDULES, invoicing_on, probing_every
+from runtime.jobs import PROBE, REFERENCE_RATES, SCHEDULES, SEARCH_INDEX, invoicing_on, probing_every
 from runtime.schedules import apply_schedules
 from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
@@ -111,6 +122,7 @@ def make_worker(
     sender: WebhookSender | None = None,
     slack: Notifier | None = None,
     door: FrontDoor | None = None,
+    search_index: SearchIndex | None = None,
 ) -> Workers:
     """Put together the workers of a process; the tests use the same ones.
 
@@ -165,6 +177,7 @@ def make_worker(
                 fees_above=Decimal(settings.fees_alert_above),
                 fees_least=settings.fees_alert_least,
             ),
+            ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
             ReconciliationActivities(database, providers, client),
             ContractActivities(database),
@@ -231,6 +244,7 @@ def make_worker(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
             ),
             MarketplaceActivities(database, client, terms, sharing=settings.sharing),
+            SearchIndexActivities(database, search_index),
             SpendAlertActivities(database),
             SpendDayActivities(database),
             StatementActivities(database, settings.entities),
@@ -342,7 +356,8 @@ async def main() -> None:
     await ensure_search_attributes(client)
     wanted = [] if settings.probe is None else [probing_every(settings.probe)]
     wanted += [] if settings.reference_rates_url is None else [REFERENCE_RATES]
-    retired = {PROBE, REFERENCE_RATES.id} - {job.id for job in wanted}
+    wanted += [] if settings.search_index_url is None else [SEARCH_INDEX]
+    retired = {PROBE, REFERENCE_RATES.id, SEARCH_INDEX.id} - {job.id for job in wanted}
     await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day), *wanted], retired=retired)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -352,7 +367,7 @@ async def main() -> None:
     sealed = settings.signals_are_sealed
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
     plain = UnsandboxedWorkflowRunner()
-    http = spend_log_client(settings)
+    http, searching = spend_log_client(settings), search_index_client(settings)
     receivers = Receivers(local=settings.allow_insecure_webhooks)
     sender = HttpWebhookSender(receivers)
     async with make_worker(
@@ -367,12 +382,14 @@ async def main() -> None:
         sender=sender,
         slack=SlackNotifier(sender, receivers, SharedTurns(database), hooks=settings.slack_url),
         door=None if settings.probe_url is None else FrontDoor(http, settings.probe_url),
+        search_index=make_search_index(settings, searching),
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")
     await http.aclose()
+    await searching.aclose()
     await sender.aclose()
     await providers.aclose()
     await database.close()

@@ -33,6 +33,7 @@ from api.routing import ByResource, copies, routes_of
 from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.common.credits import credit_price
+from providers.files import Files
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.reputation.reputation import Standing, standings
@@ -197,6 +198,7 @@ def _dependencies(
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities, settings.look),
+        files=Files(settings.exports),
         prices=prices,
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=Gathering(partial(_standings, platform_pool)),

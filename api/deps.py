@@ -23,6 +23,7 @@ from api.price_facts import PriceFacts
 from api.unpaid import UnpaidBook
 from domain.common.access import Actor
 from domain.common.errors import Unavailable
+from providers.files import Files
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
 from repositories.reputation.reputation import Standing
@@ -66,6 +67,7 @@ class Deps:
     costs: CostBook
     unpaid: UnpaidBook
     documents: Documents
+    files: Files
     prices: PriceBook
     price_facts: PriceFacts
     standings: Gathering[tuple[str, str | None], Standing]

@@ -33,7 +33,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
-    **{"purchaseorder": "por", "purchase_order": "por", "budget": "ctl"},
+    **{"export": "exp", "purchaseorder": "por", "purchase_order": "por", "budget": "ctl"},
     **{
         "invitation": "key",
         "fact": "tr",
@@ -116,6 +116,7 @@ WORDS: dict[str, str | None] = {
     **{"DeclineView.code": "insufficient_funds", "FailureView.code": "billing_profile.missing"},
     **{"ReasonView.code": "payment.failed", "dimensions": "model", "entitlements": "projects"},
     **{"start_date": "2026-01-01", "end_date": "2026-01-31", "CollectionEventView.event": "scheduled"},
+    **{"ExportFileView.name": "entries-1.csv", "ExportFileView.sha256": "0" * 64},
     **{"event_type": "llm.call", "evidence": f"rev_{SUFFIX}", "filters": "action", "required_filters": "action"},
     **{"PackageView.id": "starter", "PlanView.id": "starter", "package": "starter", "interval": "weekly"},
     **{"key": "generate", "SideView.key": "ch_3MtwBwLkdIwHu7ix", "DiscrepancyView.key": "ch_3MtwBwLkdIwHu7ix"},

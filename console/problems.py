@@ -58,6 +58,7 @@ REACTIONS = _table(
     """,
     changed="""
     conflict precondition.failed ledger.hold_ended ledger.hold_expired api_key.limit_reached api_key.revoked
+    export.limit_reached export.expired
     invoice_item.limit_reached invoice_item.not_open meter.closed meter.limit_reached usage.not_voidable
     agent.listed contract.not_accepted contract.expired reputation.not_settled reputation.already_given
     reputation.window_closed agent.retired marketplace.retired marketplace.offer_changed marketplace.refunded

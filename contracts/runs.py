@@ -13,6 +13,7 @@ from contracts.common.base import Message
 from contracts.common.queues import cut_summary
 from contracts.common.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from contracts.escrow.escrow import EscrowInput
+from contracts.insight.export import ExportInput
 from contracts.messages.escalation import EscalationInput
 from contracts.messages.notification import DigestInput
 from contracts.messages.webhook_endpoint import WebhookEndpointInput, WebhookNews
@@ -34,6 +35,7 @@ from domain.common.ids import (
     digest_workflow_id,
     escalation_workflow_id,
     escrow_workflow_id,
+    export_workflow_id,
     invoice_workflow_id,
     payment_workflow_id,
     payout_workflow_id,
@@ -313,4 +315,16 @@ def billing_run_run(start: BillingRun) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"invoices {month_text(start.month)}, as an operator ordered"),
         attributes=search_attributes(),
+    )
+
+
+def export_run(start: ExportInput, org_id: str | None) -> Run:
+    """Return the run of an export; after it has ended, a new one deletes the files."""
+    return Run(
+        workflow="export",
+        workflow_id=export_workflow_id(start.export_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(start.summary),
+        attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
     )

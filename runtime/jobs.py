@@ -77,6 +77,12 @@ SCHEDULES = [
     _job("metric-sums", _every(minutes=5), timedelta(minutes=30), "Adds up events by day for metrics"),
     _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
     _job(
+        "export-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Starts exports that have no run, and deletes files whose time is over",
+    ),
+    _job(
         "inbox-sweep",
         _every(minutes=1),
         timedelta(minutes=30),
@@ -204,13 +210,22 @@ def invoicing_on(day: int) -> Job:
     )
 
 
-#: These two exist only if a setting enables them.
+#: These three exist only if a setting enables them.
 REFERENCE_RATES = _job(
     "reference-rates",
     _every(hours=1),
     timedelta(minutes=55),
     "Reads exchange rates from a central bank's daily file",
     at_once=True,
+)
+SEARCH_INDEX = _job(
+    "search-index",
+    _every(minutes=1),
+    timedelta(minutes=10),
+    "Sends new events to the search index",
+    # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
+    overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+    catch_up_within=timedelta(minutes=1),
 )
 PROBE = "probe"
 

@@ -19,7 +19,10 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.insight.export import ExportWorkflow
+from workflows.insight.export_sweep import ExportSweepWorkflow
 from workflows.insight.metric_sums import MetricSumsWorkflow
+from workflows.insight.search_index import SearchIndexWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
@@ -57,6 +60,8 @@ WORKFLOWS = (
     EscrowSweepWorkflow,
     EscalationWorkflow,
     EscrowWorkflow,
+    ExportSweepWorkflow,
+    ExportWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
     InvoiceSweepWorkflow,
@@ -86,6 +91,7 @@ WORKFLOWS = (
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
     MetricSumsWorkflow,
+    SearchIndexWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,

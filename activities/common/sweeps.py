@@ -32,20 +32,23 @@ from domain.payments.dunning import STUCK, stuck_after
 from models.billing.invoice_collection import InvoiceCollectionRow
 from models.billing.subscription import SubscriptionRow
 from models.escrow.escrow import EscrowRow
+from models.insight.export import ExportRow
 from models.payments.payment import PaymentRow
 from models.payouts.payout import PayoutRow
 from repositories.billing import invoice_collection, subscription
 from repositories.escrow import escrow
+from repositories.insight import export as exports
 from repositories.messages import alert
 from repositories.payments import payment, provider_event
 from repositories.payouts import payout
 from runtime import reach
 from runtime.database import Database
+from services.insight import export
 
 #: The principal that starts runs.
 ESCROWS, PAYMENTS, SUBSCRIPTIONS = "escrow-sweep", "payment-sweep", "subscription-sweep"
 
-Row = TypeVar("Row", EscrowRow, PaymentRow, PayoutRow, SubscriptionRow)
+Row = TypeVar("Row", EscrowRow, ExportRow, PaymentRow, PayoutRow, SubscriptionRow)
 
 
 class Sweeps:
@@ -75,6 +78,16 @@ class Sweeps:
         Fails with: nothing that is final.
         """
         return await self._page(message, payment.stranded, resumed_payment)
+
+    @activity.defn(name="start_missing_exports")
+    async def exports(self, message: SweepPage) -> Swept:
+        """Start the runs of exports that are not done, and of those whose files are due to be deleted.
+
+        Effect: a run for each on the page that has none.
+        Idempotent by: the run's id.
+        Fails with: nothing that is final.
+        """
+        return await self._page(message, exports.stranded, export.run_of)
 
     @activity.defn(name="start_missing_payouts")
     async def payouts(self, message: SweepPage) -> Swept:

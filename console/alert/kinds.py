@@ -117,6 +117,7 @@ ADVICE: Mapping[str, Advice] = {
     "referral.taken_back": Advice("The payment behind it was refunded, so the reward was reversed."),
     "reputation_anomaly": Advice("See what moved the score of the agent.", "agents", "Agents"),
     "reserve_low": Advice("Raise the reserve, or approve less from it.", *_BUDGETS),
+    "search_index.refused": Advice(_PLATFORM),
     "spend.burst": Advice("An agent may be in a loop. Freeze its limit if it is.", *_LIMITS),
     "spend.no_rate": Advice(_PLATFORM),
     "spend.refused": Advice("See what was refused, and raise the limit if it is wanted.", *_LIMITS),

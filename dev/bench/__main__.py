@@ -1,7 +1,7 @@
 """Measures the product, and prints one table of ratios.
 
-`python -m dev.bench [books] [accounting] [spending] [neighbours] [http] [uses] [escrow] [outbox] [webhooks] [payments]
-[metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
+`python -m dev.bench [books] [accounting] [spending] [neighbours] [http] [uses] [escrow] [exports] [outbox] [webhooks]
+[payments] [metering] [nights] [scores] [prices] [documents] [invoicing] [collecting] [market]
 [lists] [sdk] [live] [console] [latencies]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
@@ -24,6 +24,7 @@ from dev.bench import (
     console,
     documents,
     escrow,
+    exports,
     http,
     invoicing,
     latencies,
@@ -54,6 +55,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "http": http.run,
     "uses": uses.run,
     "escrow": escrow.run,
+    "exports": exports.run,
     "outbox": outbox.run,
     "webhooks": webhooks.run,
     "payments": payments.run,

@@ -41,6 +41,7 @@ class Ports:
     mail_sandbox_smtp: int = 8008
     vies_sandbox: int = 8009
     slack_sandbox: int = 8010
+    search_sandbox: int = 8012
 
     @classmethod
     def from_environment(cls) -> "Ports":

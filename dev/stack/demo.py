@@ -25,6 +25,7 @@ from dev.stack import (
     marketplace_story,
     purchase_story,
     reputation_story,
+    search_story,
     webhook_story,
 )
 from dev.stack.migrate import ROOT
@@ -252,6 +253,7 @@ async def _tell_with_payments(narrator: Narrator, first_number: int) -> None:
         (marketplace_story.TITLE, marketplace_story.MarketplaceStory(narrator).tell),
         (alert_story.TITLE, alerts.begin),
         (webhook_story.TITLE, webhooks.tell),
+        (search_story.TITLE, search_story.SearchStory(narrator).tell),
     )
     for number, (title, tell) in enumerate(parts, first_number):
         narrator.say(f"\n{number}. {title}")

@@ -32,6 +32,7 @@ class Running:
     mail_url: str | None = None
     vies_url: str | None = None
     slack_url: str | None = None
+    search_url: str | None = None
 
     @classmethod
     def read(cls, dev_file: Path) -> "Running":
@@ -57,6 +58,7 @@ class Running:
             mail_url=dev.get("mail_url"),
             vies_url=dev.get("vies_url"),
             slack_url=dev.get("slack_url"),
+            search_url=dev.get("search_url"),
         )
 
     @property

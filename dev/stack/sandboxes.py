@@ -5,11 +5,13 @@ receive coins at, or the address of a LiteLLM proxy, of a mail server or of Slac
 part of the data directory, so both survive a restart together.
 """
 
+import contextlib
 import json
 import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -23,7 +25,12 @@ from dev.stack.parts import python_environment
 from dev.stack.process import Process, Program
 from dev.stack.seed import write_private
 
-SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies", "slack")
+osmem_server: Any = None
+# It is there for some platforms only; without it there is no search index.
+with contextlib.suppress(ImportError):
+    import osmem_server  # type: ignore[no-redef]
+
+SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies", "slack", "search")
 BLOCK_SECONDS = 3
 
 #: Each of these names an account of one's own.
@@ -35,6 +42,7 @@ _OWN_ACCOUNT = {
     "mail": ("BURSAR_MAIL_HOST",),
     "vies": ("BURSAR_VAT_NUMBER", "BURSAR_VIES_URL"),
     "slack": ("BURSAR_SLACK_URL",),
+    "search": ("BURSAR_SEARCH_INDEX_URL",),
 }
 #: Short waits for a developer's machine; the environment can override them.
 _PACE = {
@@ -101,6 +109,24 @@ class StripeSandboxPart(SandboxPart):
         write_private(self._secrets_file, {"api_key": self.api_key, "webhook_secret": self.webhook_secret})
 
 
+class SearchPart(SandboxPart):
+    """A server that speaks OpenSearch's API, in memory; it is no module of ours."""
+
+    def __init__(self, port: int, data_dir: Path, env: Mapping[str, str]) -> None:
+        """Take where it listens, and the stack's data directory."""
+        super().__init__("search", port, data_dir, env)
+        self._argv = (osmem_server.resolve_binary(), "-addr", f"127.0.0.1:{port}", "-no-stdin-watch", "-no-ja")
+
+    async def problem(self, process: Process) -> str | None:  # noqa: ARG002
+        """Ask for its name."""
+        try:
+            async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+                answer = await client.get(self.url)
+        except httpx2.HTTPError as error:
+            return str(error) or type(error).__name__
+        return None if answer.status_code == 200 else f"answers {answer.status_code}: {answer.text[:300]}"
+
+
 class Sandboxes:
     """The stand-ins of one stack.
 
@@ -119,7 +145,7 @@ class Sandboxes:
         self.dev: dict[str, str | None] = dict.fromkeys(
             (
                 *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
-                *("paypal_api_base", "chains_url", "litellm_url", "mail_url", "vies_url", "slack_url"),
+                *("paypal_api_base", "chains_url", "litellm_url", "mail_url", "vies_url", "slack_url", "search_url"),
             )
         )
         self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
@@ -132,6 +158,7 @@ class Sandboxes:
             "mail": self._add_mail,
             "vies": self._add_vies,
             "slack": self._add_slack,
+            "search": self._add_search,
         }
         for name, add in adding.items():
             if name in wanted - own:
@@ -220,3 +247,11 @@ class Sandboxes:
         self.parts["slack"] = SandboxPart("slack", self._ports.slack_sandbox, self._data_dir, self._environment)
         self.settings |= {"BURSAR_SLACK_URL": f"{url}/"}
         self.dev |= {"slack_url": url}
+
+    def _add_search(self) -> None:
+        if osmem_server is None:
+            return
+        url = f"http://127.0.0.1:{self._ports.search_sandbox}"
+        self.parts["search"] = SearchPart(self._ports.search_sandbox, self._data_dir, self._environment)
+        self.settings |= {"BURSAR_SEARCH_INDEX_URL": url}
+        self.dev |= {"search_url": url}

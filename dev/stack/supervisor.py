@@ -195,6 +195,7 @@ class Stack:
             "BURSAR_HOST": "127.0.0.1",
             "BURSAR_PORT": str(self.ports.api),
             "BURSAR_PRIVATE_PORT": "0",
+            "BURSAR_EXPORTS": os.environ.get("BURSAR_EXPORTS") or str(self.data_dir / "exports"),
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
             **{name: SHORT for name in FLOORS if not os.environ.get(name)},
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),

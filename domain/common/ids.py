@@ -67,6 +67,11 @@ def escrow_transfer_key(escrow_id: str, step: str, command: str) -> str:
     return bounded(f"escrow:{escrow_id}:{step}:{command}")
 
 
+def export_workflow_id(export_id: str) -> str:
+    """Name the one workflow of an export."""
+    return bounded(f"export/{export_id}")
+
+
 def payment_workflow_id(payment_id: str) -> str:
     """Name the one workflow of a payment."""
     return bounded(f"payment/{payment_id}")

@@ -50,7 +50,7 @@ MESSAGES = Place(
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
-            "order_id grant refuse"
+            "order_id grant refuse export_id"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -59,7 +59,8 @@ MESSAGES = Place(
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "purpose_gone return_url settles signals signatures snapshot start stored terms text unknown uri why "
             "difference sync bills checkout ended_why plans subscription title "
-            "charge collection endpoint mail verdict void case unread offered_evidence item vendor sentence purchase"
+            "charge collection endpoint mail verdict void case unread offered_evidence item vendor sentence purchase "
+            "problem summary"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -108,7 +109,8 @@ MESSAGES = Place(
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
-            "answer_by persons expired reported granted"
+            "answer_by persons expired reported granted "
+            "settle_until rows files read waits created"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

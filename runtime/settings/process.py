@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 
 from domain.messages.slack import HOOKS
 from domain.messages.webhook.turns import AT_ONCE
+from domain.payments.payment.livemode import is_local
 from runtime.settings.part import Part
 
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
@@ -73,6 +74,12 @@ class ProcessSettings(Part):
     command_timeout: timedelta = timedelta(seconds=20)
     idempotency_lease: timedelta = timedelta(seconds=5)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
+
+    exports: str = ".bursar/exports"
+    search_index_url: str | None = Field(default=None, repr=False)
+    search_index_authorization: SecretStr | None = None
+    search_index_name: str = Field(default="bursar-events", pattern=r"^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$")
+    search_index_months: int = Field(default=24, ge=1, le=120)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
@@ -152,6 +159,21 @@ class ProcessSettings(Part):
             or "@" in parts.netloc
         ):
             raise ValueError("It must be a URL such as https://api.example.com, which may have a path.")
+        return url
+
+    @field_validator("exports")
+    @classmethod
+    def _is_a_store(cls, address: str) -> str:
+        if "://" in address and not address.startswith("s3://"):
+            raise ValueError("It must be a folder, or a bucket such as s3://bucket/prefix.")
+        return address
+
+    @field_validator("search_index_url")
+    @classmethod
+    def _is_sealed_on_its_way(cls, url: str | None) -> str | None:
+        """Refuse plain HTTP beyond this machine: events say who pays whom."""
+        if url is not None and not url.startswith("https://") and not is_local(url):
+            raise ValueError("It must begin with https://, unless it is on this machine.")
         return url
 
     @field_validator("slack_url")

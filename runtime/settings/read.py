@@ -27,6 +27,7 @@ OF_THE_STACK = frozenset(
             "BURSAR_MAIL_SANDBOX_SMTP_PORT",
             "BURSAR_VIES_SANDBOX_PORT",
             "BURSAR_SLACK_SANDBOX_PORT",
+            "BURSAR_SEARCH_SANDBOX_PORT",
         ),
     }
 )

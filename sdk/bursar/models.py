@@ -38,6 +38,12 @@ ContractStatus: TypeAlias = Literal["proposed", "accepted", "expired"] | str
 ControlStatus: TypeAlias = Literal["active", "frozen", "closed"] | str
 CostSource: TypeAlias = Literal["default", "platform", "organization"] | str
 CountedType: TypeAlias = Literal["spend", "escrow", "purchase"] | str
+Dataset: TypeAlias = (
+    Literal[
+        "transfers", "entries", "usage", "payments", "escrows", "invoices", "reputation", "audit", "events", "purchases"
+    ]
+    | str
+)
 DecisionCode: TypeAlias = (
     Literal[
         "approved",
@@ -67,6 +73,8 @@ EscrowAction: TypeAlias = (
 EscrowStatus: TypeAlias = (
     Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"] | str
 )
+ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
+ExportStatus: TypeAlias = Literal["queued", "running", "done", "expired"] | str
 FactKind: TypeAlias = (
     Literal[
         "released",
@@ -2094,6 +2102,44 @@ class ExpiringView(Model):
 
     amount: Amount = NOT_SENT
     expires_at: datetime = NOT_SENT
+
+
+class ExportFileView(Model):
+    """A finished file."""
+
+    number: int = NOT_SENT
+    name: str = NOT_SENT
+    rows: int = NOT_SENT
+    bytes: int = NOT_SENT
+    sha256: str = NOT_SENT
+    sums: dict[str, Amount] = NOT_SENT
+    url: str = NOT_SENT
+
+
+class ExportPage(Model):
+    """ExportPage."""
+
+    data: list[ExportView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class ExportView(Model):
+    """An export, and how far it is. In a list, `files` is empty."""
+
+    id: str
+    organization_id: str | None = NOT_SENT
+    dataset: Dataset = NOT_SENT
+    format_: ExportFormat = Field(NOT_SENT, alias="format")
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    status: ExportStatus = NOT_SENT
+    rows_done: int = NOT_SENT
+    files: list[ExportFileView] = NOT_SENT
+    sums: dict[str, Amount] = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    finished_at: datetime | None = NOT_SENT
+    expires_at: datetime | None = NOT_SENT
 
 
 class ExposureView(Model):

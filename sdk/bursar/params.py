@@ -18,6 +18,12 @@ Compare: TypeAlias = Literal["previous", "last_year"] | str
 ConditionType: TypeAlias = (
     Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
 )
+Dataset: TypeAlias = (
+    Literal[
+        "transfers", "entries", "usage", "payments", "escrows", "invoices", "reputation", "audit", "events", "purchases"
+    ]
+    | str
+)
 DeployType: TypeAlias = Literal["development", "staging", "production"] | str
 Direction: TypeAlias = Literal["up", "down", "either"] | str
 DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
@@ -35,6 +41,7 @@ EventType: TypeAlias = (
     ]
     | str
 )
+ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str

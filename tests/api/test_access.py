@@ -109,6 +109,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         },
     ),
     ("GET", "/billing/invoices/upcoming"): (Permission.READ_BILLING, None),
+    ("GET", "/exports"): (Permission.READ_BILLING, None),
+    ("POST", "/exports"): (Permission.READ_BILLING, {"dataset": "usage", "from": "2026-01-01T00:00:00Z"}),
     ("GET", "/billing/runs"): (Permission.INSPECT, None),
     ("GET", "/billing/runs/2020-01"): (Permission.INSPECT, None),
     ("POST", "/billing/runs"): (Permission.OPERATE, {"period": "9000-01"}),
@@ -288,8 +290,9 @@ async def test_each_role_is_refused_exactly_what_it_may_not_do(
         refused(answers[role], 403, "auth.forbidden")
 
 
-#: What reads although it is no GET: it says what usage would cost, and answers questions about metrics.
-READING = {("POST", "/usage/estimate"), ("POST", "/analytics/query")}
+#: What reads although it is no GET: it says what usage would cost, answers questions about metrics, and writes what is
+#: read into files.
+READING = {("POST", "/usage/estimate"), ("POST", "/analytics/query"), ("POST", "/exports")}
 
 
 def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
@@ -395,6 +398,7 @@ OBJECTS = {
     ("GET", "/disputes/{dispute_id}"),
     ("GET", "/billing/payouts/{payout_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
+    *(("GET", f"/exports/{{export_id}}{path}") for path in ("", "/files/{number}")),
     *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
     *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
     *((method, "/alert-rules/{rule_id}") for method in ("GET", "PUT", "DELETE")),
@@ -542,6 +546,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     good(await stranger.owner.post("/usage/events", sent))
     granted = await grant(operator, stranger.org_id)
     reservation = await reserve(stranger.owner)
+    export = {"dataset": "usage", "from": "2026-01-01T00:00:00Z"}
+    exported = good(await stranger.owner.post("/exports", export, key=new_key()), 202)
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
     paid = await Written(database, stranger.org_id).begin()
@@ -584,6 +590,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",
         "rule_id": rule["id"],
+        "export_id": exported["id"],
         "endpoint_id": await stored_endpoint(database, stranger.org_id),
         "delivery_id": f"whd_{NOBODY}",
         "payout_id": f"po_{NOBODY}",

@@ -177,6 +177,8 @@ RECIPES = {
         "422 request.invalid There is no such type of event.",
         "422 There is no such event.",
     ],
+    "search-index": ["funded", "2 10000000"],
+    "warehouse": ["in balance: True", "rows tie out: True", "sums tie out: True"],
     "find-things-by-your-own-ids": [
         "opened for order",
         "409 external_id.taken True",

@@ -29,6 +29,7 @@ def test_every_provider_has_a_stand_in_that_the_settings_point_at(tmp_path: Path
         (settings.litellm_url, "litellm"),
         (settings.vies_url, "vies"),
         (settings.slack_url, "slack"),
+        (settings.search_index_url, "search"),
     ):
         assert url is not None
         assert url.startswith(sandboxes.parts[part].url)
@@ -56,6 +57,7 @@ def test_command_lines_which_everybody_reads_hold_no_secret(tmp_path: Path) -> N
         ("BURSAR_MAIL_HOST", "mail"),
         ("BURSAR_VAT_NUMBER", "vies"),
         ("BURSAR_SLACK_URL", "slack"),
+        ("BURSAR_SEARCH_INDEX_URL", "search"),
     ],
 )
 def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
@@ -66,7 +68,13 @@ def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
     assert variable not in sandboxes.settings
     chains = ("ETH_", "ESPLORA", "EVM_RPC", "RATES", "REFERENCE_RATES")
     beginnings = {"stripe": ("STRIPE_",), "paypal": ("PAYPAL_",), "chains": chains}
-    beginnings |= {"litellm": ("LITELLM_",), "mail": ("MAIL_",), "vies": ("VIES_",), "slack": ("SLACK_",)}
+    beginnings |= {
+        "litellm": ("LITELLM_",),
+        "mail": ("MAIL_",),
+        "vies": ("VIES_",),
+        "slack": ("SLACK_",),
+        "search": ("SEARCH_",),
+    }
     foreign = tuple(f"BURSAR_{beginning}" for beginning in beginnings[real])
     assert [name for name in sandboxes.settings if name.startswith(foreign)] == []
     assert [name for name, value in sandboxes.dev.items() if name.startswith(real) and value is not None] == []

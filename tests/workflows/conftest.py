@@ -2,11 +2,13 @@
 
 import contextlib
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,6 +113,7 @@ class Stage:
     methods: FakeStoredMethods = field(default_factory=FakeStoredMethods)
     receivers: FakeReceivers = field(default_factory=FakeReceivers)
     chains: ChainsInTest | None = None
+    exports: Path = Path()
     actors: dict[str, Actor] = field(default_factory=dict)
 
     async def award(
@@ -358,6 +361,7 @@ async def stage_on(
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
+    folder = tempfile.TemporaryDirectory(prefix="bursar-exports-")
     try:
         client = with_plugin(env.client, await approvals(database_urls.owner, database))
         fake, methods = fake or FakeProvider(), methods or FakeStoredMethods()
@@ -373,6 +377,7 @@ async def stage_on(
         given: dict[str, Any] = {
             "payment_return_url": "https://platform.test/",
             "two_operators_above": "1000.00",
+            "exports": folder.name,
             **settings,
         }
         receivers = FakeReceivers()
@@ -387,9 +392,12 @@ async def stage_on(
             sender=receivers,
         )
         async with api_of(database_urls, database) as deps, worker:
-            yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, receivers, chains)
+            made = Stage(env, client, database, deps, fake, payouts, subscriptions, methods, receivers, chains)
+            made.exports = Path(folder.name)
+            yield made
     finally:
         await database.close()
+        folder.cleanup()
 
     await prove_all(database_urls)
 

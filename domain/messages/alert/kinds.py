@@ -133,6 +133,7 @@ KINDS: Mapping[str, Kind] = {
     "reconciliation.incomplete": Kind(closed_by="the next run of the provider"),
     "referral.taken_back": _TOLD,
     "reserve_low": Kind(closed_by=ORGANIZATION),
+    "search_index.refused": Kind(closed_by=OPERATOR),
     "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),
     "spend.refused": Kind(closed_by=_WINDOW),

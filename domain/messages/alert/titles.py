@@ -85,6 +85,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "referral.taken_back": ("Referral reward reversed", "Empfehlungsprämie zurückgenommen"),
     "reputation_anomaly": ("Score changed sharply", "Bewertung stark verändert"),
     "reserve_low": ("Reserve is low", "Reserve fast aufgebraucht"),
+    "search_index.refused": ("Search index refused events", "Suchindex hat Ereignisse abgelehnt"),
     "spend.burst": ("Unusual burst of spending", "Ungewöhnlich hohe Ausgaben"),
     "spend.no_rate": ("No exchange rate", "Kein Wechselkurs"),
     "spend.refused": ("Spending refused", "Ausgabe abgelehnt"),

@@ -7732,6 +7732,91 @@ class Accounting:
         )
 
 
+class Exports:
+    """Operations on exports."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        dataset: params.Dataset,
+        from_: datetime | str,
+        to: datetime | str | None | Omitted = OMITTED,
+        format_: params.ExportFormat | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ExportView:
+        """Export rows of a period into files of at most 1,000,000 rows.
+
+        The rows are those recorded in the period; an export waits for transactions that were open when it was ordered, so no row is missed. `GET /exports/{export_id}` shows how far it is. The files are deleted seven days after the last one was written. Operators export the rows of all organizations.
+        """
+        return self._caller.ask(
+            models.ExportView,
+            "exports.create",
+            "POST",
+            "/api/v1/exports",
+            keyed=True,
+            key=idempotency_key,
+            body={"dataset": dataset, "from": from_, "to": to, "format": format_},
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["queued", "running", "done", "expired"] | str] | Omitted = OMITTED,
+        dataset: Literal[
+            "transfers",
+            "entries",
+            "usage",
+            "payments",
+            "escrows",
+            "invoices",
+            "reputation",
+            "audit",
+            "events",
+            "purchases",
+        ]
+        | str
+        | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.ExportView]:
+        """List exports, newest first, without their files.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.ExportView,
+            "exports.list",
+            "/api/v1/exports",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "status": status,
+                "dataset": dataset,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def get(self, export_id: str) -> models.ExportView:
+        """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
+        return self._caller.ask(models.ExportView, "exports.get", "GET", f"/api/v1/exports/{segment(export_id)}")
+
+    def get_file(self, export_id: str, number: str) -> bytes:
+        """Download a finished file of an export. It takes the permission that the dataset's list takes."""
+        response, _ = self._caller.send(
+            "exports.get_file", "GET", f"/api/v1/exports/{segment(export_id)}/files/{segment(number)}"
+        )
+        return response.content
+
+
 class Reputation:
     """Operations on reputation."""
 
@@ -8095,5 +8180,6 @@ class Resources(Caller):
         self.pricing_rules = PricingRules(self)
         self.reconciliation = Reconciliation(self)
         self.accounting = Accounting(self)
+        self.exports = Exports(self)
         self.reputation = Reputation(self)
         self.health = Health(self)

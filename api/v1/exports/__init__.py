@@ -1,0 +1,1 @@
+"""Exports: many rows, written into files in the background."""

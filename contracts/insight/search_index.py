@@ -1,0 +1,20 @@
+"""Messages of the reader of the outbox for the search index."""
+
+from contracts.common.base import Message
+
+
+class IndexEvents(Message):
+    """Indexes new events for some seconds."""
+
+    seconds: int
+
+
+class IndexedEvents(Message):
+    """What was done: events read, documents that are new, refused ones, months dropped, and times it had to wait."""
+
+    read: int = 0
+    created: int = 0
+    refused: int = 0
+    dropped: int = 0
+    waits: int = 0
+    problem: str = ""

@@ -1,0 +1,72 @@
+"""The documents of the search index: which fields of events it gets, and in which index. Pure."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from domain.common.errors import Invalid
+from domain.common.money import SCALES, parse_amount
+
+#: The fields of an event's data that are indexed as they are: ids, states and codes. No field names a person, and none
+#: is free text or a secret; what is not listed here never leaves.
+WORDS = frozenset(
+    {
+        *("agent_id", "alert_id", "budget_id", "chargeback_id", "contract_id", "control_id", "credit_note_id"),
+        *("endpoint_id", "escrow_id", "grant_id", "invoice_id", "lot_id", "parent_id", "payment_id", "payout_id"),
+        *("project_id", "purchase_id", "purchase_order_id", "refund_id", "reservation_id", "spend_id"),
+        *("subscription_id", "status", "currency", "asset", "provider", "purpose", "role", "kind", "severity"),
+        *("decline_code", "failure_code", "deploy_type", "interval", "model", "window"),
+    }
+)
+#: Amounts of the data, which are indexed in minor units under `<name>_minor`.
+AMOUNTS = frozenset(
+    {
+        *("amount", "captured_amount", "commission_amount", "disputed_amount", "due_amount", "funded_amount"),
+        *("paid_amount", "price", "received_amount", "refunded_amount", "released_amount", "tax_amount", "total"),
+    }
+)
+_ENVELOPE = {"id": "keyword", "type": "keyword", "organization_id": "keyword", "subject": "keyword", "at": "date"}
+#: The fields of a document and their types.
+MAPPING: Mapping[str, str] = {
+    **_ENVELOPE,
+    "subject_seq": "long",
+    **dict.fromkeys(sorted(WORDS), "keyword"),
+    **{f"{name}_minor": "long" for name in sorted(AMOUNTS)},
+}
+
+
+def document_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of an event as the API shows it.
+
+    Amounts are in minor units of the event's `currency` or `asset`, so that a search adds them up exactly.
+    """
+    data = event["data"]
+    found = {name: event[name] for name in ("id", "type", "organization_id", "subject", "subject_seq", "at")}
+    found |= {name: data[name] for name in WORDS & data.keys() if isinstance(data[name], str)}
+    currency = data.get("currency") or data.get("asset")
+    if currency in SCALES:
+        for name in AMOUNTS & data.keys():
+            if (minor := _minor(data[name], currency)) is not None:
+                found[f"{name}_minor"] = minor
+    return found
+
+
+def _minor(amount: object, currency: str) -> int | None:
+    if not isinstance(amount, str):
+        return None
+    sign, digits = (-1, amount[1:]) if amount.startswith("-") else (1, amount)
+    try:
+        return sign * parse_amount(digits, currency, zero=True)
+    except Invalid:
+        return None
+
+
+def index_of(name: str, at: datetime) -> str:
+    """Return the index of a month, in UTC."""
+    return f"{name}-{at:%Y-%m}"
+
+
+def first_kept(today: date, months: int) -> str:
+    """Return the oldest month that is kept, as `2026-01`: the present one, and `months` before it."""
+    years, month = divmod(today.year * 12 + today.month - 1 - months, 12)
+    return f"{years:04d}-{month + 1:02d}"

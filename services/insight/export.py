@@ -1,0 +1,44 @@
+"""Exports: ordered in one transaction; a run then writes the files."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.insight.export import ExportInput
+from contracts.runs import Run, export_run
+from domain.common.access import Actor
+from domain.common.errors import Conflict
+from domain.insight.export import KEPT, MOST_KEPT, SETTLES
+from models.insight.export import ExportRow
+from repositories.common.command import lock_command, made_before
+from repositories.insight import export as exports
+from repositories.tenants import audit
+
+
+async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRow:
+    """Order an export, or return the one that the command ordered.
+
+    Raises:
+        Conflict: `export.limit_reached`.
+        IdempotencyConflict: the command ordered another one.
+    """
+    # One lock for all orders of an organization, so that the limit holds.
+    await lock_command(session, f"exports:{row.org_id or 'platform'}")
+    done = await made_before(session, row, ("org_id", "dataset", "format", "created_by"))
+    if done is not None:
+        return done
+    if await exports.kept(session, row.org_id) >= MOST_KEPT:
+        raise Conflict(
+            f"There are {MOST_KEPT} exports already. Each is deleted {KEPT.days} days after it was done.",
+            code="export.limit_reached",
+        )
+    session.add(row)
+    await session.flush()
+    await audit.record(session, actor, "export.create", row.id, {"dataset": row.dataset}, org_id=row.org_id)
+    return row
+
+
+def run_of(row: ExportRow) -> Run:
+    """Return the run that writes an export, or deletes its files when their time is over."""
+    whose = row.org_id or "all organizations"
+    summary = f"exports {row.dataset} of {whose}, {row.since:%Y-%m-%d} to {row.until:%Y-%m-%d}"
+    start = ExportInput(export_id=row.id, summary=summary, settle_until=row.until + SETTLES)
+    return export_run(start, row.org_id)

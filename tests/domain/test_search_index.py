@@ -1,0 +1,47 @@
+"""What leaves with a document of the search index, and which months are kept."""
+
+from datetime import date
+
+from domain.insight.search_index import AMOUNTS, MAPPING, WORDS, document_of, first_kept
+from domain.messages.events.catalogue import CATALOGUE
+
+#: Fields of events that stay here: what people or providers wrote, names of things, and times.
+NOT_SENT = {
+    *("accept_by", "accepted_at", "cancels_at_period_end", "change", "changed", "changed_at", "code", "day"),
+    *("debt_paid", "deployed_at", "due_at", "ends_at", "evidence_due_at", "expires_at", "external_id", "is_sudden"),
+    *("next_deadline_at", "organization_id", "paused_for", "period_end", "plan", "reason", "required_signatures"),
+    *("resets_at", "retired_at", "seats", "signatures", "snoozed_until", "source", "stars", "subject", "subject_id"),
+    *("subject_type", "threshold_percent", "validation_score", "version"),
+}
+
+
+def test_a_field_of_an_event_leaves_only_if_it_is_listed():
+    for each in CATALOGUE.values():
+        fields = each.schema["properties"].keys()
+        assert fields <= WORDS | AMOUNTS | NOT_SENT, each.type
+        secret = dict.fromkeys(fields, "someone@example.com")
+        shown = {"id": "evt", "type": each.type, "organization_id": "org", "subject": "s", "subject_seq": 1, "at": "t"}
+        sent = document_of({**shown, "data": {**each.example, "external_id": "mine", "reason": "written by a person"}})
+        assert sent.keys() <= MAPPING.keys()
+        assert not {"mine", "written by a person"} & set(map(str, sent.values()))
+        assert all(name in WORDS for name, value in document_of({**shown, "data": secret}).items() if "@" in str(value))
+    assert not (WORDS | AMOUNTS) & NOT_SENT
+
+
+def test_amounts_are_in_minor_units_of_their_currency():
+    shown = {"id": "evt", "type": "t", "organization_id": "org", "subject": "s", "subject_seq": 1, "at": "t"}
+
+    def sent(**data):
+        return {name: value for name, value in document_of({**shown, "data": data}).items() if name.endswith("_minor")}
+
+    assert sent(amount="12.34", total="-1.00", currency="USD") == {"amount_minor": 1234, "total_minor": -100}
+    assert sent(amount="1.5", asset="CREDIT") == {"amount_minor": 1_500_000}
+    assert sent(amount="12", currency="JPY") == {"amount_minor": 12}
+    assert sent(amount="12") == sent(amount="x", currency="USD") == sent(amount=None, currency="USD") == {}
+
+
+def test_the_present_month_and_those_before_it_are_kept():
+    assert first_kept(date(2026, 3, 31), 1) == "2026-02"
+    assert first_kept(date(2026, 1, 1), 1) == "2025-12"
+    assert first_kept(date(2026, 12, 31), 12) == "2025-12"
+    assert first_kept(date(2026, 2, 28), 24) == "2024-02"
