@@ -19,6 +19,7 @@ IDS = {
         "alert": "alr",
         "openalert": "alr",
         "alertrule": "rul",
+        "report": "rpt",
         "freeoption": "fro",
         "paymentpolicy": "pol",
         "purchasemethod": "pmd",

@@ -19,6 +19,8 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.insight.report import ReportWorkflow
+from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
@@ -81,6 +83,8 @@ WORKFLOWS = (
     ReferenceRatesWorkflow,
     ReferralRewardsWorkflow,
     CreatorStatementsWorkflow,
+    ReportSweepWorkflow,
+    ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
