@@ -351,6 +351,8 @@ def checked(wanted: Definition, *, platform: bool) -> Definition:
 
 #: A figure's place in a report: section, interval, group, metric and asset.
 Place = tuple[int, str, tuple[str, ...], str, str]
+#: What stands for the interval of a total.
+TOTAL = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +369,7 @@ def figures(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Place, str 
     for number, section in enumerate(sections):
         for row in (*section["rows"], {"at": None, "group": None, "figures": section["totals"]}):
             group = ("",) if row["group"] is None else tuple(each or "" for each in row["group"])
-            at = row["at"] or ("total" if row["group"] is None else "")
+            at = row["at"] or (TOTAL if row["group"] is None else "")
             for figure in row["figures"]:
                 yield (number, at, group, figure["metric"], figure["asset"] or ""), figure["value"]
 

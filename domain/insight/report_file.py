@@ -17,7 +17,7 @@ from domain.common.cells import as_lines, cell
 from domain.common.money import format_amount
 from domain.common.text import rfc3339
 from domain.insight.query import Answer, Figure, Row, Value
-from domain.insight.report import Change, Format, Period, Question
+from domain.insight.report import TOTAL, Change, Format, Period, Question
 
 MEDIA_TYPES: Mapping[Format, str] = {
     Format.HTML: "text/html; charset=utf-8",
@@ -237,7 +237,7 @@ def _changed(paper: Paper) -> Table:
     rows = []
     for change in paper.changes:
         number, at, group, metric, asset = change.place
-        about = [_when(paper, at) if at not in {"", "total"} else at, *(_named(paper, each) for each in group if each)]
+        about = [_when(paper, at) if at not in {"", TOTAL} else at, *(_named(paper, each) for each in group if each)]
         old, new = (Decimal(each or 0) for each in (change.before, change.after))
         rows.append(
             [
@@ -328,7 +328,8 @@ def _csv(paper: Paper) -> bytes:
 
     for change in paper.changes:
         number, at, group, metric, asset = change.place
-        line("change", number, at, group, metric, asset, change.after, change.before)
+        kind, begins = ("total_change", "") if at == TOTAL else ("change", at)
+        line(kind, number, begins, group, metric, asset, change.after, change.before)
     for number, of in enumerate(paper.sections):
         for row in of["rows"]:
             for each in row["figures"]:
@@ -373,9 +374,9 @@ def _change_line(paper: Paper, change: Change) -> Mapping[str, Any]:
     number, at, group, metric, asset = change.place
     of = paper.sections[number]
     return {
-        "type": "change",
+        "type": "total_change" if at == TOTAL else "change",
         "question": of["title"],
-        "at": at or None,
+        "at": None if at in {"", TOTAL} else at,
         "group": dict(zip(of["by"], (each or None for each in group), strict=False)),
         "metric": metric,
         "asset": asset or None,
