@@ -40,6 +40,8 @@ from activities.credits.spend_days import SpendDayActivities
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
 from activities.escrow.payment_escrows import PaymentEscrows
+from activities.insight.metric_sums import MetricSumActivities
+from activities.insight.report import ReportActivities
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.marketplace.referral import ReferralActivities
 from activities.messages.alert_rules import AlertRuleActivities
@@ -82,6 +84,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
 from services.billing.document_files import Documents
 from services.credits.credit_lot import ByHand
+from services.insight.metrics import ask
 from services.messages import notification
 from services.messages.slack_turns import SharedTurns
 from services.messages.unsubscribing import Unsubscribing
@@ -143,6 +146,7 @@ def make_worker(
         workflows=WORKFLOWS,
         activities=activities_of(
             AccountingActivities(database),
+            MetricSumActivities(database),
             AlertRuleActivities(database, settings.plan_book),
             ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
             BillingRunActivities(
@@ -224,6 +228,7 @@ def make_worker(
                 window=settings.chargeback_window,
                 exempt=settings.evidence_policy.registrars,
             ),
+            ReportActivities(database, client, ask, late=settings.report_late, templates=settings.document_templates),
             RevenueActivities(database),
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

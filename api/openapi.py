@@ -87,6 +87,7 @@ TAGS: dict[str, str] = {
     "reconciliation": "Our books compared with the providers'.",
     "accounting": "Trial balance, profit and loss, balance sheet, journal.",
     "series": "Figures over time, for charts.",
+    "analytics": "Metrics by time and dimension, forecasts, advice, and how one compares.",
     "names": "What objects are called, by their ids.",
     "search": "Finding by id, external id, number or name, and where a customer's money is.",
     "webhooks": "What providers send here.",

@@ -74,6 +74,7 @@ SCHEDULES = [
         timedelta(minutes=30),
         "Totals the books by day and line of the chart of accounts",
     ),
+    _job("metric-sums", _every(minutes=5), timedelta(minutes=30), "Adds up events by day for metrics"),
     _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
     _job(
         "inbox-sweep",

@@ -19,6 +19,7 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.insight.report import ReportWorkflow
 from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
@@ -88,6 +89,7 @@ WORKFLOWS = (
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,
+    MetricSumsWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,

@@ -11,6 +11,7 @@ from api.v1.activity.endpoints import router as activity
 from api.v1.agents.endpoints import router as agents
 from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
+from api.v1.analytics.query import router as analytics
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
 from api.v1.audit.endpoints import router as audit
@@ -124,6 +125,7 @@ ROUTERS: tuple[Resource, ...] = (
     account_statements,
     transfers,
     series,
+    analytics,
     reports,
     quotes,
     search,

@@ -1,13 +1,21 @@
 """A question about metrics, and its answer. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
-#: A value: minor units of an asset, a count, seconds or hundredths of a score; a fraction where it is a ratio or a mean,
-#: None where there is nothing to divide by or no value.
+from domain.common.calendar import Window, first_moment, window_end, zone_of
+from domain.common.errors import Invalid
+
+#: The longest period, and the most rows and intervals of an answer.
+LONGEST, MOST_ROWS = timedelta(days=5 * 366), 10_000
+MONDAY = 1
+
+#: A value: minor units of an asset, a count, seconds or a score; a fraction where it is a ratio, a mean or a score,
+#: None where there is nothing to divide by.
 Value = int | Fraction | None
 
 
@@ -104,3 +112,82 @@ class Answer:
     as_of: datetime
     is_complete: bool
     rates: tuple[RateUsed, ...] = ()
+
+
+class TooMuch(Invalid):
+    """The question asks for more than an answer has; the message says what would fit."""
+
+    code = "analytics.too_much"
+
+
+def bounds_of(query: Query) -> list[datetime]:
+    """Return the bounds of the intervals, one more than there are: the first and the last may be cut.
+
+    Raises:
+        Invalid: the zone is unknown, or the period ends before it begins.
+        TooMuch: the period is longer than five years, or has too many intervals.
+    """
+    zone = zone_of(query.zone, "zone")
+    if query.since >= query.until:
+        raise Invalid("The period ends before it begins.", extra={"field": "to"})
+    if query.until - query.since > LONGEST:
+        raise TooMuch("A question is about five years at most. Ask for a shorter period.", extra={"field": "from"})
+    bounds = [query.since.astimezone(UTC)]
+    until = query.until.astimezone(UTC)
+    while query.grain is not None and (ends := _end(query.grain, bounds[-1], zone)) < until:
+        bounds.append(ends)
+        if len(bounds) > MOST_ROWS:
+            fits = {Grain.HOUR: "grain `day`, or 400 days"}.get(query.grain, "a longer grain")
+            raise TooMuch(
+                f"There are more than {MOST_ROWS:,} intervals. Ask for {fits} at most.", extra={"field": "grain"}
+            )
+    return [*bounds, until]
+
+
+def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the interval ends that holds a moment."""
+    if grain is Grain.YEAR:
+        return first_moment(date(at.astimezone(zone).year + 1, 1, 1), zone)
+    return window_end(Window(grain.value), at, zone, MONDAY)
+
+
+def compared(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
+    """Return the bounds of the period that a question is compared with, as many as its own.
+
+    The period before has the same length: as many months if it is made of months, otherwise as many days of the zone.
+    The days of the year before have the same dates; 29 February becomes 28 February. A running period is compared with
+    what was over by the same time.
+    """
+    zone = zone_of(query.zone, "zone")
+    begins, ends = bounds[0].astimezone(zone), bounds[-1].astimezone(zone)
+    months = 12 if query.compare is Compare.LAST_YEAR else _months(begins, ends)
+    found = list[datetime]()
+    for bound in bounds:
+        local = max(bounds[0], min(bound, now)).astimezone(zone)
+        moved = _months_before(local, months) if months else _length_before(local, begins, ends)
+        moved = moved.astimezone(UTC)
+        moved -= timedelta(minutes=moved.minute % 15, seconds=moved.second, microseconds=moved.microsecond)
+        # Days that a shorter month does not have are empty.
+        found.append(max(moved, found[-1]) if found else moved)
+    return found
+
+
+def _months(begins: datetime, ends: datetime) -> int:
+    """Return how many whole calendar months a period has; 0 if it is not made of them."""
+    if begins.time() != time() or ends.time() != time() or begins.day != 1 or ends.day != 1:
+        return 0
+    return (ends.year - begins.year) * 12 + ends.month - begins.month
+
+
+def _months_before(moment: datetime, months: int) -> datetime:
+    index = moment.year * 12 + moment.month - 1 - months
+    year, month = index // 12, index % 12 + 1
+    last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+    return moment.replace(year=year, month=month, day=min(moment.day, last))
+
+
+def _length_before(moment: datetime, begins: datetime, ends: datetime) -> datetime:
+    if begins.time() == ends.time() == time():
+        # By the calendar, so that a change of clocks does not move the days.
+        return moment - (ends.date() - begins.date())
+    return moment.astimezone(UTC) - (ends.astimezone(UTC) - begins.astimezone(UTC))

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.common.calendar import Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid
+from domain.insight.metrics import METRICS
 from domain.insight.query import Compare, Grain, Query
 
 #: The most reports of an organization, or of operators, the most questions of one, and the most who are notified.
@@ -71,6 +72,12 @@ class Period:
     until: datetime
     first: date
     last: date
+
+    @property
+    def in_utc(self) -> tuple[datetime, datetime]:
+        """When the days of the same dates begin and end in UTC."""
+        first, following = (datetime.combine(each, time(), UTC) for each in (self.first, self.last + timedelta(days=1)))
+        return first, following
 
 
 def period_at(schedule: Schedule, at: datetime, zone: ZoneInfo) -> Period:
@@ -144,12 +151,20 @@ class Question:
     currency: str | None = None
     limit: int = MAX_ROWS
 
+    @property
+    def is_by_utc_day(self) -> bool:
+        """Whether it can only be asked about days in UTC: then it is asked about the days of the same dates there."""
+        return any(name in METRICS and METRICS[name].is_by_utc_day for name in self.metrics)
+
     def of(self, period: Period, zone: str) -> Query:
         """Return the question about a period."""
+        since, until = period.since, period.until
+        if self.is_by_utc_day:
+            zone, since, until = "UTC", *period.in_utc
         return Query(
             metrics=self.metrics,
-            since=period.since,
-            until=period.until,
+            since=since,
+            until=until,
             by=self.by,
             where=self.where,
             grain=self.grain,
@@ -210,6 +225,11 @@ class Definition:
     def asked(self) -> tuple[Question, ...]:
         """The questions, of the template where there is one."""
         return self.questions if self.template is None else TEMPLATES[self.template].questions
+
+    def due_at(self, period: Period, late: timedelta) -> datetime:
+        """Return when a period is computed: when all its days are over, and what is booked late is there."""
+        ends = period.in_utc[1] if any(each.is_by_utc_day for each in self.asked) else period.until
+        return max(period.until, ends) + late
 
     def period_at(self, at: datetime) -> Period:
         """Return its period that holds a moment."""
@@ -283,7 +303,7 @@ TEMPLATES: Mapping[str, Template] = {
             schedule=Schedule.WEEKLY,
             questions=(
                 _ask("Spending by project", "spending", "spends", by="project"),
-                _ask("Usage by project", "usage.events", "usage.charged", by="project"),
+                _ask("Usage by project", "usage.events", "usage.cost", by="project"),
                 _ask("Spending by day", "spending", grain=Grain.DAY, compare=None),
             ),
         ),
@@ -292,7 +312,7 @@ TEMPLATES: Mapping[str, Template] = {
             sentence="What was spent in a month, what agents earned, and what came back.",
             schedule=Schedule.MONTHLY,
             questions=(
-                _ask("Spent", "spending", "usage.charged"),
+                _ask("Spent", "spending", "usage.cost"),
                 _ask("Spent by agent", "spending", "spends", by="agent"),
                 _ask("Earned by agent", "earnings", by="agent"),
                 _ask("Paid out", "payouts.paid"),
@@ -307,7 +327,7 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Spending by month", "spending", "spends", grain=Grain.MONTH, compare=None),
                 _ask("Spending by department", "spending", by="department"),
                 _ask("Spending by project", "spending", by="project"),
-                _ask("Usage by model", "usage.events", "usage.cost", "usage.charged", by="model"),
+                _ask("Usage by model", "usage.events", "usage.cost", by="model"),
                 _ask("Payments", "payments.received", "payments.success_rate"),
                 _ask("Escrows", "escrows.opened", "escrows.cycle_time", "escrows.dispute_rate", "escrows.refund_rate"),
                 _ask("Earnings", "earnings"),
@@ -323,9 +343,8 @@ TEMPLATES: Mapping[str, Template] = {
                 _ask("Revenue by stream", "revenue", by="stream"),
                 _ask("Subscriptions", "mrr", "mrr.new", "mrr.expansion", "mrr.contraction", "mrr.churn"),
                 _ask("Payments by provider", "payments.received", "payments.success_rate", by="provider"),
-                _ask("Money held", "credits.outstanding", "credits.velocity", "escrows.held"),
+                _ask("Held", "money.held", "escrows.held", "credits.outstanding", "credits.velocity"),
                 _ask("Engagement", "active.organizations", "active.people", "active.agents"),
-                _ask("Usage cost", "usage.cost", "usage.charged", "usage.margin"),
             ),
         ),
     )

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from domain.common.calendar import first_moment
 from domain.common.cells import as_lines, cell
-from domain.common.money import format_amount
 from domain.common.text import rfc3339
+from domain.insight.metrics import written
 from domain.insight.query import Answer, Figure, Row, Value
 from domain.insight.report import TOTAL, Change, Format, Period, Question
 
@@ -26,8 +26,6 @@ MEDIA_TYPES: Mapping[Format, str] = {
     Format.JSONL: "application/jsonl",
 }
 NOTHING = "Nothing in this period."
-#: Ratios and means have four decimals.
-_PLACES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +53,12 @@ class Paper:
     changes: Sequence[Change] = ()
 
 
+def unanswered(question: Question, problem: str) -> dict[str, Any]:
+    """Return what stands in the place of a question that cannot be answered, and why."""
+    nothing = Answer(rows=(), totals=(), as_of=datetime.min.replace(tzinfo=UTC), is_complete=True)
+    return section(question, nothing) | {"problem": problem}
+
+
 def section(question: Question, answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON, its values as texts; rows in the order of time, and the largest first value first."""
 
@@ -75,6 +79,8 @@ def section(question: Question, answer: Answer) -> dict[str, Any]:
         "by": list(question.by),
         "metrics": list(question.metrics),
         "compared": None if question.compare is None else question.compare.value,
+        "in_utc": question.is_by_utc_day,
+        "problem": None,
         "rows": rows,
         "totals": _figures(question, answer.totals),
         "rates": sorted(
@@ -97,26 +103,11 @@ def _figures(question: Question, found: Sequence[Figure]) -> list[dict[str, Any]
         {
             "metric": each.metric,
             "asset": each.asset,
-            "value": value_text(each.value, each.asset),
-            "before": value_text(each.before, each.asset),
+            "value": written(each.metric, each.asset, each.value),
+            "before": written(each.metric, each.asset, each.before),
         }
         for each in _ordered(question, found)
     ]
-
-
-def value_text(value: Value, asset: str | None) -> str | None:
-    """Write a value: an amount with its asset's decimals, a count as it is, a ratio with four decimals.
-
-    Halves are rounded to the even digit. None is where there is nothing to divide by.
-    """
-    if value is None:
-        return None
-    if asset is not None:
-        return format_amount(round(value), asset)
-    if isinstance(value, int):
-        return str(value)
-    scaled = round(value * _PLACES)
-    return f"{'-' if scaled < 0 else ''}{abs(scaled) // _PLACES}.{abs(scaled) % _PLACES:04}"
 
 
 def label(metric: str) -> str:
@@ -124,7 +115,7 @@ def label(metric: str) -> str:
     return metric.replace(".", ": ", 1).replace("_", " ").capitalize()
 
 
-def written(paper: Paper, form: Format) -> bytes:
+def file_of(paper: Paper, form: Format) -> bytes:
     """Write the file, unless it is a PDF, which `providers.documents.report` makes of `shown`."""
     match form:
         case Format.CSV:
@@ -226,7 +217,9 @@ def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
     words = timed + len(by)
     if words and rows:
         body.append(["Total", *[""] * (words - 1), *cells(totals)])
-    notes = [] if rows else [NOTHING]
+    notes = [] if rows else [of["problem"] or NOTHING]
+    if of["in_utc"] and paper.zone != "UTC":
+        notes.append("These figures are of the same days in UTC.")
     if of["rates"]:
         used = "; ".join(f"{each['day']} {each['asset']} {each['rate']} {each['currency']}" for each in of["rates"])
         notes.append(f"Converted at each day's rate: {used}.")

@@ -103,10 +103,10 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-    ledger.charge, ledger.charge_many, ledger.authorize, ledger.settle, ledger.release, ledger.extend
+    ledger.charge, ledger.charge_many, ledger.authorize, ledger.settle, ledger.release, ledger.extend, ledger.rate_at
 TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION
     ledger.charge_at, ledger.charge_many_at, ledger.authorize_at, ledger.settle_at, ledger.settle_to,
     ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend, ledger.set_rate,
-    ledger.rate_at, ledger.lock_reservation
+    ledger.lock_reservation
 TO bursar_platform;

@@ -283,6 +283,7 @@ CREATE TABLE ledger.accounting_place (
     CONSTRAINT ck_accounting_place_id CHECK (id = 1)
 );
 SELECT pg_temp.row_security('ledger.accounting_place');
+CREATE POLICY everyone ON ledger.accounting_place FOR SELECT TO bursar_api USING (true);
 CREATE TRIGGER immutable BEFORE DELETE OR TRUNCATE ON ledger.accounting_place
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.accounting_place TO bursar_api, bursar_platform;
@@ -297,9 +298,24 @@ CREATE TABLE ledger.earning_days (
     CONSTRAINT ck_earning_days_counted CHECK (earned >= 0)
 ) WITH (fillfactor = 50);
 SELECT pg_temp.row_security('ledger.earning_days');
+CREATE POLICY tenant ON ledger.earning_days FOR SELECT TO bursar_api
+    USING (EXISTS (SELECT FROM ledger.accounts a WHERE a.id = account_id AND a.org_id = bursar_org()));
 CREATE TRIGGER immutable BEFORE UPDATE OF account_id, day OR DELETE OR TRUNCATE ON ledger.earning_days
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.earning_days TO bursar_api, bursar_platform;
+
+CREATE TABLE ledger.revenue_days (
+    org_id text NOT NULL,
+    day date NOT NULL,
+    line text NOT NULL,
+    asset text NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT pk_revenue_days PRIMARY KEY (day, org_id, line, asset)
+) WITH (fillfactor = 50);
+SELECT pg_temp.row_security('ledger.revenue_days');
+CREATE TRIGGER immutable BEFORE UPDATE OF org_id, day, line, asset OR DELETE OR TRUNCATE ON ledger.revenue_days
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT ON ledger.revenue_days TO bursar_platform;
 
 CREATE TABLE ledger.credit_days (
     org_id text NOT NULL,
@@ -435,5 +451,6 @@ GRANT SELECT, INSERT ON reconciliation_corrections TO bursar_platform;
 \ir ../../ledger/sql/revenue.sql
 \ir ../../ledger/sql/accounting.sql
 \ir ../../ledger/sql/earning_days.sql
+\ir ../../ledger/sql/revenue_days.sql
 \ir ../../ledger/sql/access.sql
 \ir ../../repositories/sql/books/balance.sql

@@ -456,6 +456,7 @@ CREATE TABLE spend_days (
     action text,
     agent_id text,
     department_id text,
+    project_id text,
     model text,
     spends bigint NOT NULL,
     quantity bigint NOT NULL,

@@ -1,6 +1,52 @@
 -- Sums by day for metrics, reports, exports, advice and the cursor of the search index.
 
 
+-- What the outbox adds up to, by day (UTC) and by quarter of an hour, of which the days of every time zone are made.
+-- The batch `accounting-days` adds each event once, in the order of the outbox; readers add later events themselves.
+CREATE TABLE metric_sums (
+    org_id text NOT NULL,
+    measure text NOT NULL,
+    seconds integer NOT NULL,
+    starts_at timestamptz NOT NULL,
+    asset text NOT NULL,
+    labels jsonb NOT NULL,
+    value numeric NOT NULL,
+    CONSTRAINT pk_metric_sums PRIMARY KEY (org_id, measure, seconds, starts_at, asset, labels),
+    CONSTRAINT ck_metric_sums_seconds CHECK (seconds IN (900, 86400))
+) WITH (fillfactor = 50);
+CREATE INDEX ix_metric_sums_measure ON metric_sums (measure, seconds, starts_at);
+SELECT pg_temp.row_security('metric_sums');
+SELECT pg_temp.tenant_reads_own('metric_sums');
+GRANT SELECT ON metric_sums TO bursar_platform;
+
+-- Who changed something on a day (UTC), by the audit log.
+CREATE TABLE active_people (
+    day date NOT NULL,
+    org_id text NOT NULL,
+    principal text NOT NULL,
+    CONSTRAINT pk_active_people PRIMARY KEY (day, org_id, principal)
+);
+SELECT pg_temp.row_security('active_people');
+SELECT pg_temp.tenant_reads_own('active_people');
+GRANT SELECT ON active_people TO bursar_platform;
+
+-- Up to which event the outbox is added up, and before which day the audit log is.
+CREATE TABLE metric_place (
+    id smallint DEFAULT 1 NOT NULL,
+    written_in bigint DEFAULT 0 NOT NULL,
+    event_id text DEFAULT '' NOT NULL,
+    people_before date DEFAULT '1970-01-01' NOT NULL,
+    CONSTRAINT pk_metric_place PRIMARY KEY (id),
+    CONSTRAINT ck_metric_place_one CHECK (id = 1)
+);
+SELECT pg_temp.row_security('metric_place');
+CREATE POLICY everyone ON metric_place FOR SELECT TO bursar_api USING (true);
+GRANT SELECT ON metric_place TO bursar_api, bursar_platform;
+INSERT INTO metric_place DEFAULT VALUES;
+
+\ir ../../repositories/sql/insight/metrics.sql
+
+
 -- Reports
 
 CREATE TABLE reports (

@@ -50,6 +50,23 @@ class EarningDay(Base):
     paid_out: Mapped[int]
 
 
+class RevenueDay(Base):
+    """What an organization brought in revenue and cost in expenses on one day (UTC), in minor units.
+
+    Only the books write it, when the place of the days or of revenue moves. `org_id` is empty for what belongs to none;
+    `line` is one of the chart; expenses are negative.
+    """
+
+    __tablename__ = "revenue_days"
+    __table_args__ = ({"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},)
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    line: Mapped[str] = mapped_column(primary_key=True)
+    asset: Mapped[str] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+
+
 class AccountingPlace(Base):
     """Up to which transfer days are added up; one row, which the batch locks and moves on."""
 

@@ -30,7 +30,7 @@ class SpendRollup(Base):
 
 
 class SpendDay(Base):
-    """What the ended spends of a day add up to, for one action, agent, department and model.
+    """What the ended spends of a day add up to, for one action, agent, department, project and model.
 
     Attributes:
         captured: charged or captured, what was refunded since included; minor units of credits.
@@ -45,6 +45,7 @@ class SpendDay(Base):
     action: Mapped[str | None]
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
     model: Mapped[str | None]
     spends: Mapped[int]
     quantity: Mapped[int]

@@ -17,7 +17,7 @@ from ledger.invariants import Invariant
 
 _DAY = timedelta(days=1)
 #: Daily sums, plus entries that the batch has not added to them yet. One statement reads both from one snapshot.
-_SUMS = """
+SUMS = """
     SELECT d.day, d.line, d.kind, d.asset, d.debits, d.credits FROM ledger.accounting_days d WHERE d.day <= :last
     UNION ALL
     SELECT s.day, s.line, s.kind, s.asset, s.debits, s.credits
@@ -30,16 +30,16 @@ SELECT line, kind, asset,
     coalesce(sum(credits - debits) FILTER (WHERE day < :first), 0) AS opening,
     coalesce(sum(debits) FILTER (WHERE day >= :first), 0) AS debits,
     coalesce(sum(credits) FILTER (WHERE day >= :first), 0) AS credits
-FROM ({_SUMS}) s WHERE CAST(:asset AS text) IS NULL OR asset = :asset
+FROM ({SUMS}) s WHERE CAST(:asset AS text) IS NULL OR asset = :asset
 GROUP BY line, kind, asset ORDER BY asset, line, kind
 """
 _BY_DAY = f"""
 SELECT day, line, kind, asset, 0 AS opening, sum(debits) AS debits, sum(credits) AS credits
-FROM ({_SUMS}) s WHERE day >= :first AND asset = :asset
+FROM ({SUMS}) s WHERE day >= :first AND asset = :asset
 GROUP BY day, line, kind, asset ORDER BY day, line, kind
 """
 _DAYS = f"""
-SELECT DISTINCT day FROM ({_SUMS}) s
+SELECT DISTINCT day FROM ({SUMS}) s
 WHERE day >= :first AND (CAST(:line AS text) IS NULL OR line = :line)
     AND (CAST(:asset AS text) IS NULL OR asset = :asset)
 ORDER BY day

@@ -9,13 +9,12 @@ from uuid import UUID
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.books.series import MAX_GROUPS, OTHERS, Grouping
 from ledger.invariants import Invariant
 from repositories.credits.spend_place import LAST, PLACES, first_id
 
 #: How long after its time a spend gets its id, unless the platform has given it an earlier time.
 _LATE = timedelta(hours=1)
-_GROUP = "s.action, s.agent_id, s.department_id, left(s.metadata ->> 'model', 200) AS model"
+_GROUP = "s.action, s.agent_id, s.department_id, s.project_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
 
 _DAYS = text("""
@@ -35,17 +34,19 @@ WITH found AS MATERIALIZED (
         WHERE s.org_id = :org_id AND s.id >= d.first AND s.id <= d.last AND {_DAY} = d.day
     ) s
 ), whole AS (
-    SELECT action, agent_id, department_id, model, day, 1 AS spends, quantity, used, held FROM found
+    SELECT action, agent_id, department_id, project_id, model, day, at, 1 AS spends, quantity, used, held FROM found
     WHERE at >= :since AND at < :until
     UNION ALL
-    SELECT {_GROUP}, {_DAY}, 1, s.quantity, s.captured - s.refunded, s.amount - s.captured - s.released
+    SELECT {_GROUP}, {_DAY}, s.at, 1, s.quantity, s.captured - s.refunded, s.amount - s.captured - s.released
     FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id = ANY (CAST(:open AS uuid[]))
     UNION ALL
-    SELECT d.action, d.agent_id, d.department_id, d.model, d.day, d.spends, d.quantity, d.captured, 0 FROM spend_days d
+    SELECT d.action, d.agent_id, d.department_id, d.project_id, d.model, d.day, d.day::timestamp AT TIME ZONE 'UTC',
+        d.spends, d.quantity, d.captured, 0
+    FROM spend_days d
     WHERE d.org_id = :org_id AND d.day = ANY (CAST(:rolled_up AS date[]))
     UNION ALL
-    SELECT {_GROUP}, {_DAY}, 0, 0, -c.amount, 0
+    SELECT {_GROUP}, {_DAY}, s.at, 0, 0, -c.amount, 0
     FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
     WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
         AND s.id <> ALL (CAST(:open AS uuid[]))
@@ -70,24 +71,13 @@ FROM parts
 GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
 ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 """)
-#: By day and one of the columns above, the largest values by themselves; a row without a day if nothing was spent.
-_BY_DAY = f"""{_PARTS}, named AS (
-    SELECT day, {{column}} AS name, used FROM parts
-), largest AS (
-    SELECT name FROM named GROUP BY 1 ORDER BY sum(used) DESC, 1 LIMIT {MAX_GROUPS + 1}
-)
-SELECT n.day, CASE WHEN n.name IS NOT NULL AND l.name IS NULL THEN '{OTHERS}' ELSE n.name END AS name,
-    coalesce(sum(n.used), 0)::bigint AS used, {_CHECK}
-FROM (SELECT true) always LEFT JOIN named n ON true LEFT JOIN largest l ON l.name = n.name
-GROUP BY 1, 2
+#: By interval and some of the columns above; a row without an interval if nothing was spent.
+_BY_INTERVAL = f"""{_PARTS}
+SELECT width_bucket(p.at, CAST(:bounds AS timestamptz[])) - 1 AS place, {{columns}}
+    coalesce(sum(p.spends), 0)::bigint AS spends, coalesce(sum(p.used), 0)::bigint AS used, {_CHECK}
+FROM (SELECT true) always LEFT JOIN parts p ON {{where}}
+GROUP BY {{groups}} LIMIT :most
 """
-_COLUMNS = {
-    None: "NULL::text",
-    Grouping.ACTION: "action",
-    Grouping.AGENT: "agent_id",
-    Grouping.DEPARTMENT: "department_id",
-    Grouping.MODEL: "model",
-}
 _DUE = text("""
 SELECT d.org_id, d.day, d.spends
 FROM ledger.credit_days d LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day
@@ -99,7 +89,7 @@ _ROLL_UP = text(f"""
 WITH gone AS (
     DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
 ), found AS MATERIALIZED (
-    SELECT s.id, s.status, {_GROUP}, s.project_id, s.run_id, s.counted_in, s.quantity, s.captured FROM ledger.spends s
+    SELECT s.id, s.status, {_GROUP}, s.run_id, s.counted_in, s.quantity, s.captured FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
 ), places AS (
     INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
@@ -107,9 +97,9 @@ WITH gone AS (
     GROUP BY kind, value ORDER BY kind, value
     ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
 ), written AS (
-    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, model, spends, quantity, captured)
-    SELECT :org_id, :day, action, agent_id, department_id, model, count(*), sum(quantity), sum(captured)
-    FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, model
+    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, project_id, model, spends, quantity, captured)
+    SELECT :org_id, :day, action, agent_id, department_id, project_id, model, count(*), sum(quantity), sum(captured)
+    FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, project_id, model
 )
 INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends)
 SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}') FROM found
@@ -139,31 +129,61 @@ async def summary(
     return await _read(session, _SUMMARY, org_id, since, until, of)
 
 
-async def by_day(
+#: The columns by which `by_interval` groups and filters.
+COLUMNS = ("action", "agent_id", "department_id", "project_id", "model")
+
+
+async def by_interval(
     session: AsyncSession,
     org_id: str,
+    bounds: Sequence[datetime],
     *,
-    since: datetime,
-    until: datetime,
-    dimension: Grouping | None,
+    columns: Sequence[str] = (),
+    where: Mapping[str, Sequence[str]] = {},
     of: Part = WHOLE,
-) -> list[tuple[date, str | None, int]]:
-    """Return what was used and not refunded by the day (UTC) of the use, and by one dimension, read as `summary` does.
+    most: int,
+) -> list[RowMapping]:
+    """Return what was spent in intervals, by the time of the use: `place`, the columns, `spends` and `used`.
 
-    Only the largest values of the dimension are named; the others are summed.
+    Days within one interval are read as `summary` does, all others from their spends.
+
+    Args:
+        session: of the organization or the platform.
+        org_id: the organization.
+        bounds: of the intervals, one more than there are.
+        columns: of `COLUMNS`, by which it is grouped.
+        where: only these values of `COLUMNS`.
+        of: only this part.
+        most: the most rows.
     """
-    statement = text(_BY_DAY.format(column=_COLUMNS[dimension]))
-    rows = await _read(session, statement, org_id, since, until, of)
-    return [(row["day"], row["name"], row["used"]) for row in rows if row["day"] is not None]
+    assert {*columns, *where} <= {*COLUMNS}
+    groups = ", ".join(("place", *columns))
+    filters = " AND ".join(("true", *(f"p.{name} = ANY (CAST(:of_{name} AS text[]))" for name in where)))
+    listed = "".join(f"p.{name}, " for name in columns)
+    statement = text(_BY_INTERVAL.format(columns=listed, where=filters, groups=groups))
+    more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
+    rows = await _read(session, statement, org_id, bounds[0], bounds[-1], of, within=bounds, more=more)
+    return [row for row in rows if row["place"] is not None]
 
 
 async def _read(
-    session: AsyncSession, statement: TextClause, org_id: str, since: datetime, until: datetime, of: Part
+    session: AsyncSession,
+    statement: TextClause,
+    org_id: str,
+    since: datetime,
+    until: datetime,
+    of: Part,
+    *,
+    within: Sequence[datetime] = (),
+    more: Mapping[str, object] = {},
 ) -> Sequence[RowMapping]:
+    # Days with a bound within them.
+    split = {at.date() for at in (bound.astimezone(UTC) for bound in within) if at.time() != time()}
     days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
     rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
     for day, is_rolled_up, opened in await session.execute(_DAYS, days):
-        if is_rolled_up and since <= _start(day) and _start(day) + timedelta(days=1) <= until:
+        is_whole = since <= _start(day) and _start(day) + timedelta(days=1) <= until and day not in split
+        if is_rolled_up and is_whole:
             rolled_up.append(day)
             open_spends += opened
         else:
@@ -180,6 +200,7 @@ async def _read(
         "open": open_spends,
         "agent_id": of.agent_id,
         "department_id": of.department_id,
+        **more,
     }
     rows = (await session.execute(statement, asked)).mappings().all()
     if rows[0]["read"] != rows[0]["counted"]:

@@ -16,6 +16,7 @@ from repositories.insight import report as reports
 from repositories.messages import notification as notifications
 from repositories.tenants import audit
 from runtime.identity import new_id
+from services.insight import metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +30,6 @@ class Wanted:
 def may_read(role: Role, org_id: str | None) -> bool:
     """Return whether a role may read the reports of an organization, or of the platform without one."""
     return (Permission.INSPECT if org_id is None else Permission.READ_BILLING) in PERMISSIONS[role]
-
-
-def due_at(period: Period, late: timedelta) -> datetime:
-    """Return when a period is computed: when it is over, and what is booked late is there."""
-    return period.until + late
 
 
 async def create(
@@ -81,7 +77,7 @@ async def create(
         )
     period = wanted.definition.period_at(now)
     row.id, row.created_by, row.command_id = new_id(reports.PREFIX), actor.qualified(), command_id
-    row.period_from, row.due_at = period.since, due_at(period, late)
+    row.period_from, row.due_at = period.since, wanted.definition.due_at(period, late)
     made = await reports.add(session, row)
     await audit.record(session, actor, "report.create", made.id, _shown(made), org_id)
     return made
@@ -126,10 +122,12 @@ def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) ->
     """
     if row.ended_at is not None:
         raise NotFound(reports.MISSING)
-    period = Definition.kept(row.definition).period_named(name)
-    if now < due_at(period, late):
+    definition = Definition.kept(row.definition)
+    period = definition.period_named(name)
+    due_at = definition.due_at(period, late)
+    if now < due_at:
         raise Conflict(
-            f"The figures of {period.name} are not complete before {due_at(period, late):%Y-%m-%d %H:%M} UTC.",
+            f"The figures of {period.name} are not complete before {due_at:%Y-%m-%d %H:%M} UTC.",
             code="report.period_open",
         )
     return period
@@ -150,6 +148,9 @@ async def _live(session: AsyncSession, report_id: str) -> Report:
 
 async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, now: datetime) -> Wanted:
     definition = checked(wanted.definition, platform=org_id is None)
+    period = definition.period_at(now)
+    for question in definition.asked:
+        metrics.checked(question.of(period, definition.zone), platform=org_id is None)
     _, known = await people(session, org_id)
     recipients: Sequence[str] = [each.lower() for each in wanted.recipients]
     for number, each in enumerate(recipients):

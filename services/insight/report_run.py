@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.errors import Invalid
 from domain.insight.query import Answer, Query
-from domain.insight.report import Definition, Period, changes
-from domain.insight.report_file import Paper, section
+from domain.insight.report import Definition, Period, Question, changes
+from domain.insight.report_file import Paper, section, unanswered
 from domain.messages.events import report as event
 from domain.messages.notification.types import BY_FACT
 from models.insight.report import Report, ReportRun
@@ -18,7 +19,7 @@ from repositories.messages import event as events
 from repositories.messages import notification as notifications
 from repositories.tenants import name
 from repositories.tenants import organization as organizations
-from services.insight.report import due_at, people
+from services.insight.report import people
 from services.messages import fan_out
 from services.messages.fan_out import About
 
@@ -65,7 +66,7 @@ async def compute(
         now: the time.
 
     Raises:
-        Invalid: the report has no such period; a metric or dimension is not known any more.
+        Invalid: the report has no such period.
     """
     row = await reports.get(session, report_id)
     if row.ended_at is not None:
@@ -73,13 +74,11 @@ async def compute(
     before = await reports.latest(session, row.id, period_name)
     definition = Definition.kept(row.definition if before is None else before.definition)
     period = definition.period_named(period_name)
-    as_of = due_at(period, late)
+    as_of = definition.due_at(period, late)
     if now < as_of:
         return as_of
-    sections = [
-        section(each, await ask(session, each.of(period, definition.zone), org_id=row.org_id, now=as_of))
-        for each in definition.asked
-    ]
+    asked = [(each, each.of(period, definition.zone)) for each in definition.asked]
+    sections = [await _section(session, ask, row.org_id, *each, as_of) for each in asked]
     ids = {each for of in sections for line in of["rows"] for each in line["group"] if each}
     owner = "" if row.org_id is None else (await organizations.get(session, row.org_id)).name
     found = () if before is None else changes(before.content["sections"], sections)
@@ -102,6 +101,16 @@ async def compute(
         differs=before is None or bool(found),
         paper=paper,
     )
+
+
+async def _section(
+    session: AsyncSession, ask: Ask, org_id: str | None, question: Question, query: Query, as_of: datetime
+) -> dict[str, Any]:
+    """Answer a question; one that cannot be answered says why, and the others of the report are answered."""
+    try:
+        return section(question, await ask(session, query, org_id=org_id, now=as_of))
+    except Invalid as refusal:
+        return unanswered(question, refusal.detail)
 
 
 async def keep(
@@ -146,7 +155,9 @@ async def keep(
     if row.period_from == computed.period.since and held.period_at(row.period_from).name == computed.period.name:
         following = held if row.next_definition is None else Definition.kept(row.next_definition)
         period = following.period_at(computed.period.until)
-        await reports.advance(session, row.id, following, period_from=period.since, due_at=due_at(period, late))
+        await reports.advance(
+            session, row.id, following, period_from=period.since, due_at=following.due_at(period, late)
+        )
     return run, True
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.fields import Currency, GivenName, OrganizationId, Principal, RequestModel, ResponseModel, SearchText, example
+from api.fields import GivenName, OrganizationId, Principal, RequestModel, ResponseModel, SearchText, example
+from api.v1.analytics.schemas import QuestionBody
 from domain.insight.query import Compare, Grain
 from domain.insight.report import (
     MAX_QUESTIONS,
@@ -22,7 +23,6 @@ from domain.insight.report import (
 from models.insight.report import Report, ReportRun
 from services.insight.report import Wanted
 
-_Metric = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$")]
 _Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9QW-]{2,5}$")]
 _EXAMPLE: Mapping[str, Any] = {
     "name": "Spending by project",
@@ -34,29 +34,18 @@ _EXAMPLE: Mapping[str, Any] = {
 }
 
 
-class ReportQuery(RequestModel):
-    """One question of a report: a query of analytics without a period, which is the report's."""
+class ReportQuery(QuestionBody):
+    """One question of a report, whose period is the report's."""
 
     title: GivenName | None = Field(default=None, description="What stands above it; the metrics when left out.")
-    metrics: list[_Metric] = Field(min_length=1, max_length=10)
-    by: list[SearchText] = Field(default=[], max_length=4, description="The dimensions of the rows.")
-    where: dict[SearchText, list[SearchText]] = Field(
-        default={},
-        max_length=8,
-        description="Only these values of a dimension.",
-        json_schema_extra={"examples": [{}]},
-    )
-    grain: Grain | None = Field(default=None, description="One row for each interval of this length.")
-    compare: Compare | None = Field(default=None, description="What each value is shown beside.")
-    currency: Currency | None = Field(default=None, description="Converts amounts at each day's rate.")
-    limit: int = Field(default=100, ge=1, le=MAX_ROWS, strict=True)
+    limit: int = Field(default=100, ge=1, le=MAX_ROWS, strict=True, description="The most rows; totals count all.")
 
     def question(self) -> Question:
         """Return it for the domain to judge."""
         return Question(
             title=self.title or "",
-            metrics=tuple(dict.fromkeys(self.metrics)),
-            by=tuple(dict.fromkeys(self.by)),
+            metrics=tuple(self.metrics),
+            by=tuple(self.by),
             where={name: tuple(values) for name, values in self.where.items()},
             grain=self.grain,
             compare=self.compare,

@@ -4,14 +4,31 @@ from collections.abc import Mapping
 
 from domain.privacy.places import (
     CONTACT,
+    FINANCIAL,
     FREE_TEXT,
     IDENTIFIER,
     TECHNICAL,
+    WITH_THE_BOOKS,
     WITH_THE_ORGANIZATION,
     Place,
 )
 
 TABLES: Mapping[str, Place] = {
+    "metric_sums": Place(
+        "what events add up to, by day",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id", FINANCIAL: "asset value", TECHNICAL: "measure seconds starts_at labels"},
+    ),
+    "active_people": Place(
+        "who changed something on a day",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "org_id", CONTACT: "principal", TECHNICAL: "day"},
+    ),
+    "metric_place": Place(
+        "how far events are added up",
+        WITH_THE_BOOKS,
+        {TECHNICAL: "id written_in event_id people_before"},
+    ),
     # Reports
     "reports": Place(
         "what an organization wants reported, and to whom",

@@ -216,6 +216,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {FINANCIAL: "account_id earned paid_out", TECHNICAL: "day"},
     ),
+    "ledger.revenue_days": Place(
+        "what organizations brought in revenue, by day",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id", FINANCIAL: "line asset amount", TECHNICAL: "day"},
+    ),
     "ledger.accounting_place": Place(
         "up to where days are added up", WITH_THE_BOOKS, {IDENTIFIER: "summed", TECHNICAL: "id"}
     ),

@@ -81,7 +81,7 @@ TABLES: Mapping[str, Place] = {
         "what was spent by day",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id agent_id department_id",
+            IDENTIFIER: "id org_id agent_id department_id project_id",
             FREE_TEXT: "action model",
             FINANCIAL: "captured quantity",
             TECHNICAL: "day spends",

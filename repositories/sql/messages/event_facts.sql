@@ -5,23 +5,28 @@
 -- the row of the organization's credits. The functions have their owner's rights, because what one party does, another one
 -- may hear; nobody else may call them.
 
+-- The decimals of an asset's minor unit, as `scale_of` in `domain/common/money.py`; a test compares them.
+CREATE OR REPLACE FUNCTION asset_decimals(p_asset text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN p_asset IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF',
+        'XOF', 'XPF', 'SLOT') THEN 0
+    WHEN p_asset IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
+    WHEN p_asset IN ('CREDIT', 'USDC') THEN 6
+    WHEN p_asset = 'BTC' THEN 8
+    WHEN p_asset IN ('ETH', 'TON') THEN 9
+    ELSE 2 END;
+
 -- Writes an amount in minor units as `format_amount` in `domain/common/money.py` does; a test compares them for every
 -- asset.
 CREATE OR REPLACE FUNCTION amount_text(p_minor bigint, p_asset text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN scale(exact) < least(decimals, 2) THEN round(exact, 2) ELSE exact END::text
-    FROM (SELECT CASE
-        WHEN p_asset IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF',
-            'XOF', 'XPF', 'SLOT') THEN 0
-        WHEN p_asset IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
-        WHEN p_asset IN ('CREDIT', 'USDC') THEN 6
-        WHEN p_asset = 'BTC' THEN 8
-        WHEN p_asset IN ('ETH', 'TON') THEN 9
-        ELSE 2 END AS decimals) known,
+    FROM (SELECT public.asset_decimals(p_asset) AS decimals) known,
         LATERAL (SELECT trim_scale(p_minor / power(10::numeric, decimals)) AS exact) amount
 $$;
 
-GRANT EXECUTE ON FUNCTION amount_text(bigint, text) TO bursar_api, bursar_platform;
+GRANT EXECUTE ON FUNCTION asset_decimals(text), amount_text(bigint, text) TO bursar_api, bursar_platform;
 
 -- The id that the organization gave the subject is filled in where an event has a place for it.
 CREATE OR REPLACE FUNCTION tell(p_type text, p_org text, p_subject text, p_at timestamptz, p_data jsonb) RETURNS void

@@ -1,0 +1,28 @@
+"""Adds events to the sums of metrics."""
+
+from temporalio import activity
+
+from contracts.insight.metric_sums import AddedUpEvents, AddUpEvents
+from repositories.insight import activity as engagement
+from repositories.insight import events
+from runtime.database import Database
+
+
+class MetricSumActivities:
+    """The activity of `MetricSumsWorkflow`."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database, with the platform's role, which sees the events of every organization."""
+        self._database = database
+
+    @activity.defn
+    async def add_up_events(self, message: AddUpEvents) -> AddedUpEvents:
+        """Add the next page of events.
+
+        Effect: sums by day and by quarter of an hour; the people who were active on days that are over.
+        Idempotent by: the place in the outbox, which advances in the transaction of the sums.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            await engagement.note_people(session, message.now)
+            return AddedUpEvents(count=await events.add_up(session, message.limit))

@@ -1,0 +1,1 @@
+"""Metrics, forecasts, advice and peers."""

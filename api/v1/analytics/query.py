@@ -1,0 +1,67 @@
+"""Questions about metrics."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Body
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.routing import Resource
+from api.tenancy import known_organization, listed_organization
+from api.v1.analytics.schemas import AnswerView, MetricsView, QueryBody, views
+from domain.books.account_statement import period
+from domain.common.access import Actor, Permission
+from domain.common.calendar import zone_of
+from domain.common.errors import Invalid, NotFound
+from domain.insight.metrics import Unknown, usable
+from domain.insight.query import Query, TooMuch
+from services.insight import metrics
+
+router = Resource(tags=["analytics"])
+
+
+@router.get("/analytics/metrics", response_model=MetricsView)
+async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> MetricsView:
+    """List the metrics that the caller can ask for, with their dimensions and formulas."""
+    return MetricsView(data=views([*usable(platform=actor.is_platform).values()]))
+
+
+@router.post(
+    "/analytics/query",
+    response_model=AnswerView,
+    responses=errors(NotFound, Unknown, TooMuch, (Invalid, "analytics.no_rate")),
+)
+async def query_metrics(
+    body: Annotated[QueryBody, Body()], deps: DepsDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Response:
+    """Ask for metrics over time and by dimensions.
+
+    An organization asks about itself. An operator asks about one organization, or about all together. Currencies stand
+    apart, unless `currency` is given. Ratios are of sums: what is above and below the line is added up first. A period
+    that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
+    """
+    if actor.is_platform and body.organization_id is None:
+        org_id = listed_organization(actor, None)
+    else:
+        org_id = await known_organization(deps, actor, body.organization_id)
+    now = datetime.now(UTC)
+    asked = period(body.since, body.until, zone_of(body.zone, "zone"), now)
+    question = Query(
+        metrics=tuple(body.metrics),
+        since=asked.since,
+        until=asked.until,
+        by=tuple(body.by),
+        where={name: tuple(values) for name, values in body.where.items()},
+        grain=body.grain,
+        zone=body.zone,
+        compare=body.compare,
+        currency=body.currency,
+        limit=body.limit,
+    )
+    async with deps.database.at_one_moment(org_id) as session:
+        answer = await metrics.ask(session, question, org_id=org_id, now=now)
+    view = AnswerView.of(answer, org_id, asked.since, asked.until)
+    return Response(view.model_dump_json(by_alias=True), media_type="application/json")

@@ -1,0 +1,460 @@
+"""The registry of metrics: what each is called, counts and is made of. Pure.
+
+A formula adds, multiplies and divides measures, which are sums that are kept or read from rows. A measure is
+`source.name`; the readers are in `repositories/insight`. Sums are added up over intervals and groups before a formula
+is applied to them, so a ratio is never a mean of ratios.
+"""
+
+import ast
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cache
+
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT, format_amount, scale_of
+from domain.insight.query import Value
+
+
+class Unknown(Invalid):
+    """There is no such metric or dimension; the message names the nearest ones."""
+
+    code = "analytics.unknown"
+
+
+class Unit(StrEnum):
+    """The unit of a metric."""
+
+    #: Minor units of each asset.
+    AMOUNT = "amount"
+    COUNT = "count"
+    #: A share or a quotient.
+    RATIO = "ratio"
+    SECONDS = "seconds"
+    #: Of 0 to 10.
+    SCORE = "score"
+
+
+class Sum(StrEnum):
+    """How a measure comes together over intervals."""
+
+    #: It adds up.
+    FLOW = "flow"
+    #: It is what stands when an interval ends: the last one counts.
+    STOCK = "stock"
+    #: It counts different ones, and is counted anew for a total.
+    DISTINCT = "distinct"
+
+
+class Source(StrEnum):
+    """What a measure is read from."""
+
+    SPENDS = "spends"
+    USAGE = "usage"
+    EVENTS = "events"
+    LINES = "lines"
+    REVENUE = "revenue"
+    EARNINGS = "earnings"
+    CREDITS = "credits"
+    WALLETS = "wallets"
+    ACTIVITY = "activity"
+    REPUTATION = "reputation"
+    #: How many days of an interval are over.
+    CLOCK = "clock"
+
+
+#: Read from sums of days in UTC, so that no other days can be had of them.
+_BY_UTC_DAY = frozenset(
+    {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION}
+)
+_STOCKS = frozenset(
+    {"lines.held", "lines.escrow", "wallets.balance", "events.mrr", "reputation.agents", "reputation.score"}
+    | {"activity.founded"}
+)
+
+
+#: Measures that have no dimensions, though others of their source have.
+_WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
+#: The sources whose measures have no dimensions.
+_PLAIN = frozenset({Source.LINES, Source.CREDITS, Source.WALLETS, Source.CLOCK})
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A sum: where it is read, and its name there."""
+
+    source: Source
+    name: str
+
+    @classmethod
+    def of(cls, written: str) -> "Measure":
+        """Read `source.name`; names may have points."""
+        source, _, name = written.partition(".")
+        return cls(Source(source), name)
+
+    @property
+    def sum(self) -> Sum:
+        """How it comes together."""
+        if f"{self.source}.{self.name}" in _STOCKS:
+            return Sum.STOCK
+        return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has no dimensions: in each group all of it counts."""
+        return self.source in _PLAIN or f"{self.source}.{self.name}" in _WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One figure.
+
+    Attributes:
+        name: its name everywhere.
+        sentence: its description.
+        unit: of the figure.
+        formula: over measures, in the notation of Python.
+        dimensions: by which it can be grouped and filtered.
+        one_dimension: whether only by one of them at a time.
+        asset: only this asset counts; None for each by itself.
+        for_organizations: whether an organization can ask for its own.
+        for_platform: whether operators can ask for all organizations together.
+    """
+
+    name: str
+    sentence: str
+    unit: Unit
+    formula: str
+    dimensions: tuple[str, ...] = ()
+    one_dimension: bool = False
+    asset: str | None = None
+    for_organizations: bool = True
+    for_platform: bool = True
+
+    @property
+    def measures(self) -> frozenset[Measure]:
+        """The measures of the formula."""
+        return frozenset(map(Measure.of, _names(self.formula)))
+
+    @property
+    def is_by_utc_day(self) -> bool:
+        """Whether only days in UTC, and what is made of them, can be had."""
+        return any(measure.source in _BY_UTC_DAY for measure in self.measures)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the values of groups and intervals add up to the total."""
+        return all(measure.sum is Sum.FLOW for measure in self.measures) and "/" not in self.formula
+
+    def value(self, sums: Mapping[Measure, int | Fraction]) -> Value:
+        """Apply the formula; a measure without a sum is zero. None where it divides by zero."""
+        try:
+            found = _evaluated(_parsed(self.formula), sums)
+        except ZeroDivisionError:
+            return None
+        return int(found) if found.denominator == 1 and "/" not in self.formula else found
+
+
+@cache
+def _parsed(formula: str) -> ast.expr:
+    return ast.parse(formula, mode="eval").body
+
+
+def _written(node: ast.Attribute) -> str:
+    parts = [node.attr]
+    inner: ast.expr = node.value
+    while isinstance(inner, ast.Attribute):
+        parts.append(inner.attr)
+        inner = inner.value
+    assert isinstance(inner, ast.Name)
+    return ".".join((inner.id, *reversed(parts)))
+
+
+@cache
+def _names(formula: str) -> frozenset[str]:
+    def walk(node: ast.expr) -> set[str]:
+        if isinstance(node, ast.BinOp):
+            return walk(node.left) | walk(node.right)
+        return {_written(node)} if isinstance(node, ast.Attribute) else set()
+
+    return frozenset(walk(_parsed(formula)))
+
+
+def _evaluated(node: ast.expr, sums: Mapping[Measure, int | Fraction]) -> Fraction:
+    match node:
+        case ast.Constant(value=int(number)):
+            return Fraction(number)
+        case ast.Attribute():
+            return Fraction(sums.get(Measure.of(_written(node)), 0))
+        case ast.BinOp(left=left, op=op, right=right):
+            one, other = _evaluated(left, sums), _evaluated(right, sums)
+            match op:
+                case ast.Add():
+                    return one + other
+                case ast.Sub():
+                    return one - other
+                case ast.Mult():
+                    return one * other
+                case ast.Div():
+                    return one / other
+    raise ValueError(f"a formula cannot have {ast.dump(node)}")
+
+
+_PARTS = ("action", "agent", "department", "project", "model")
+_PAYMENTS = ("provider", "method", "organization")
+_FAILURES = (*_PAYMENTS, "reason")
+_ESCROWS = ("agent", "role", "organization")
+_A, _C, _R = Unit.AMOUNT, Unit.COUNT, Unit.RATIO
+
+
+def _own(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str, one: bool = False) -> Metric:
+    return Metric(
+        name=name,
+        sentence=sentence,
+        unit=unit,
+        formula=formula,
+        dimensions=dimensions,
+        one_dimension=one,
+        for_platform=False,
+    )
+
+
+def _both(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str) -> Metric:
+    return Metric(name=name, sentence=sentence, unit=unit, formula=formula, dimensions=dimensions)
+
+
+def _of_all(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str, asset: str | None = None) -> Metric:
+    return Metric(
+        name=name,
+        sentence=sentence,
+        unit=unit,
+        formula=formula,
+        dimensions=dimensions,
+        asset=asset,
+        for_organizations=False,
+    )
+
+
+_METRICS = (
+    # Spending and usage.
+    _own("spending", _A, "spends.used", "Credits used and not refunded, by the time of the use.", *_PARTS),
+    _own("spends", _C, "spends.count", "Uses of credits.", *_PARTS),
+    _own("usage.events", _C, "usage.events", "Usage events recorded.", *_PARTS, one=True),
+    _own("usage.input_tokens", _C, "usage.input_tokens", "Input tokens of calls of models.", *_PARTS, one=True),
+    _own("usage.output_tokens", _C, "usage.output_tokens", "Output tokens of calls of models.", *_PARTS, one=True),
+    _own("usage.cached_tokens", _C, "usage.cached_tokens", "Input tokens read from a cache.", *_PARTS, one=True),
+    _own("usage.reasoning_tokens", _C, "usage.reasoning_tokens", "Reasoning tokens of calls.", *_PARTS, one=True),
+    _own("usage.cost", _A, "usage.cost", "What the recorded usage cost by the price book.", *_PARTS, one=True),
+    _own(
+        "usage.margin",
+        _R,
+        "(spends.used - usage.cost) / spends.used",
+        "The part of what was charged that is above the cost of the recorded usage. Needs `currency`.",
+        *_PARTS,
+        one=True,
+    ),
+    _own("balance", _A, "wallets.balance", "What the organization's wallets held when the interval ended."),
+    _own("burn_rate", _A, "spends.used / clock.days", "Credits used a day."),
+    _own(
+        "days_left",
+        _R,
+        "wallets.balance * clock.days / spends.used",
+        "For how many days the balance lasts at the burn rate of the interval.",
+    ),
+    _both("credits.used", _A, "credits.used", "Credits used less credits refunded, by the day of each."),
+    _both("credits.expired", _A, "credits.expired", "Credits that expired."),
+    # Payments.
+    _both("payments.started", _C, "events.payments.started", "Payments begun.", *_PAYMENTS),
+    _both("payments.succeeded", _C, "events.payments.succeeded", "Payments that succeeded.", *_PAYMENTS),
+    _both("payments.failed", _C, "events.payments.failed", "Payments that failed.", *_FAILURES),
+    _both("payments.received", _A, "events.payments.received", "What payments brought in.", *_PAYMENTS),
+    _both("payments.declined", _A, "events.payments.declined", "What failed payments were for.", *_FAILURES),
+    _both("payments.refunded", _A, "events.payments.refunded", "Refunds that were made.", "organization"),
+    _both(
+        "payments.success_rate",
+        _R,
+        "events.payments.succeeded / (events.payments.succeeded + events.payments.failed)",
+        "The part of the payments that succeeded, of those that succeeded or failed.",
+        *_PAYMENTS,
+    ),
+    _both(
+        "payments.success_rate_by_amount",
+        _R,
+        "events.payments.received / (events.payments.received + events.payments.declined)",
+        "The same by amount.",
+        *_PAYMENTS,
+    ),
+    # Creators.
+    _both("earnings", _A, "earnings.earned", "What came into the earnings of agents.", "agent", "organization"),
+    _both("payouts.paid", _A, "events.payouts.paid", "Payouts that were sent.", "organization"),
+    # Escrows.
+    _both("escrows.opened", _C, "events.escrows.opened", "Escrows opened.", *_ESCROWS),
+    _both("escrows.released", _C, "events.escrows.released", "Escrows that ended with a release.", *_ESCROWS),
+    _both("escrows.refunded", _C, "events.escrows.refunded", "Escrows that ended with a refund.", *_ESCROWS),
+    _both("escrows.disputed", _C, "events.escrows.disputed", "Escrows disputed for the first time.", *_ESCROWS),
+    _both(
+        "escrows.cycle_time",
+        Unit.SECONDS,
+        "events.escrows.seconds / events.escrows.ended",
+        "The mean time from funding to the end, of the escrows that ended.",
+        *_ESCROWS,
+    ),
+    _both(
+        "escrows.dispute_rate",
+        _R,
+        "events.escrows.disputed / events.escrows.funded",
+        "Escrows disputed for each one funded.",
+        *_ESCROWS,
+    ),
+    _both(
+        "escrows.refund_rate",
+        _R,
+        "events.escrows.refunded / events.escrows.ended",
+        "The part of the escrows that ended with a refund.",
+        *_ESCROWS,
+    ),
+    _both(
+        "escrows.silence_rate",
+        _R,
+        "events.escrows.silent / events.escrows.ended",
+        "The part of the escrows that ended because nobody answered in the time for review.",
+        *_ESCROWS,
+    ),
+    # Reputation.
+    _both(
+        "reputation.score",
+        Unit.SCORE,
+        "reputation.score / reputation.agents / 1000000",
+        "The score of agents, 0 to 10, in the last night of the interval.",
+        *("agent", "dimension", "decile"),
+    ),
+    _both(
+        "reputation.agents",
+        _C,
+        "reputation.agents",
+        "Agents with a score, in the last night of the interval.",
+        *("dimension", "decile"),
+    ),
+    # Subscriptions.
+    _both("mrr", _A, "events.mrr", "Monthly recurring revenue when the interval ended.", "plan", "organization"),
+    _both("mrr.new", _A, "events.mrr.new", "Recurring revenue of new subscriptions.", "plan", "organization"),
+    _both("mrr.expansion", _A, "events.mrr.expansion", "What subscriptions were raised by.", "plan", "organization"),
+    _both("mrr.contraction", _A, "events.mrr.contraction", "What they were lowered by.", "plan", "organization"),
+    _both("mrr.churn", _A, "events.mrr.churn", "Recurring revenue that ended.", "plan", "organization"),
+    # The platform.
+    _of_all("revenue", _A, "revenue.revenue", "Revenue recognised, net of refunds.", "organization", "stream"),
+    _of_all("revenue.net", _A, "revenue.net", "Revenue less fees and other expenses.", "organization", "stream"),
+    _of_all("commission", _A, "lines.commission", "The platform's commission."),
+    _of_all("volume", _A, "earnings.earned + lines.commission", "What agents were paid, with the commission."),
+    _of_all(
+        "take_rate",
+        _R,
+        "lines.commission / (earnings.earned + lines.commission)",
+        "The commission's part of the volume.",
+    ),
+    _of_all("money.held", _A, "lines.held", "What the platform held for customers and creators when it ended."),
+    _of_all("escrows.held", _A, "lines.escrow", "What all escrows held when the interval ended."),
+    _of_all(
+        "credits.outstanding",
+        _A,
+        "lines.held",
+        "Credits of customers and creators when the interval ended.",
+        asset=CREDIT,
+    ),
+    _of_all(
+        "credits.velocity",
+        _R,
+        "credits.used * clock.days / lines.balance_days",
+        "Credits used for each credit that was outstanding in the mean.",
+        asset=CREDIT,
+    ),
+    # Engagement.
+    _of_all("active.organizations", _C, "activity.organizations", "Organizations that did something."),
+    _both("active.people", _C, "activity.people", "People who changed something, by the audit log."),
+    _both("active.agents", _C, "activity.agents", "Agents that used credits."),
+    _of_all(
+        "adoption",
+        _R,
+        "activity.adopters / activity.organizations",
+        "The part of the active organizations that used a feature, by the first word of its events.",
+        "feature",
+    ),
+    _of_all(
+        "retention",
+        _R,
+        "activity.retained / activity.founded",
+        "The part of the organizations of a month that were active.",
+        "cohort",
+    ),
+)
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+DIMENSIONS = tuple(sorted({name for metric in _METRICS for name in metric.dimensions}))
+
+
+def usable(*, platform: bool) -> dict[str, Metric]:
+    """Return the metrics of operators, or of organizations."""
+    return {
+        name: metric
+        for name, metric in METRICS.items()
+        if (metric.for_platform if platform else metric.for_organizations)
+    }
+
+
+def metric_of(name: str, *, platform: bool, field: str = "metrics") -> Metric:
+    """Return a metric.
+
+    Raises:
+        Unknown: there is none of that name for the caller.
+    """
+    known = usable(platform=platform)
+    if name not in known:
+        raise Unknown(f"There is no metric {name[:60]!r} here. {_nearest(name, tuple(known))}", extra={"field": field})
+    return known[name]
+
+
+def check_dimension(metric: Metric, name: str, *, field: str = "by") -> None:
+    """Refuse a dimension that a metric does not have.
+
+    Raises:
+        Unknown: it has not.
+    """
+    if name not in metric.dimensions:
+        known = ", ".join(metric.dimensions) or "nothing"
+        raise Unknown(
+            f"The metric {metric.name} cannot be grouped or filtered by {name[:60]!r}. It can be by: {known}.",
+            extra={"field": field},
+        )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = (
+        difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        or [one for one in known if name and name.split(".")[0] in one][:3]
+    )
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return "GET /analytics/metrics lists them."
+
+
+#: Decimals of ratios, means and scores.
+_PLACES = 6
+
+
+def written(metric: str, asset: str | None, value: Value) -> str | None:
+    """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
+    if value is None:
+        return None
+    if METRICS[metric].unit is Unit.AMOUNT and asset is not None:
+        if isinstance(value, int) or value.denominator == 1:
+            return format_amount(int(value), asset)
+        return _decimal(value / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
+
+
+def _decimal(value: Fraction, places: int) -> str:
+    scaled = round(abs(value) * 10**places)
+    whole, rest = divmod(scaled, 10**places)
+    digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
+    return f"-{digits}" if value < 0 and scaled else digits

@@ -1,0 +1,230 @@
+"""Measures of the books: lines of the chart, revenue by organization, earnings, credits, balances.
+
+What is added up by days is of days in UTC.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import text
+
+from domain.books.series import place_of
+from domain.common.money import CREDIT
+from ledger.invariants import Invariant
+from repositories.books import series
+from repositories.books.accounting import SUMS
+from repositories.insight.reading import MOST, Part, Wanted
+
+_DAY = timedelta(days=1)
+#: The lines on which the platform holds what belongs to customers and creators.
+_HELD = "(line LIKE 'customers/%' OR line LIKE 'creators/%') AND kind = 'liability'"
+_LINES = f"""
+SELECT day, asset,
+    coalesce(sum(credits - debits) FILTER (WHERE line = 'platform/commission'), 0) AS commission,
+    coalesce(sum(credits - debits) FILTER (WHERE line = 'customers/escrow'), 0) AS escrow,
+    coalesce(sum(credits - debits) FILTER (WHERE {_HELD}), 0) AS held
+FROM (
+    SELECT greatest(day, CAST(:before AS date)) AS day, line, kind, asset, debits, credits FROM ({SUMS}) s
+) s
+GROUP BY day, asset ORDER BY day LIMIT :most
+"""
+_REVENUE = """
+SELECT day, asset {columns}, sum(amount)::bigint AS net,
+    coalesce(sum(amount) FILTER (WHERE line ~ '^platform/(commission|revenue/|breakage)'), 0)::bigint AS revenue
+FROM (
+    SELECT d.org_id, d.day, d.line, d.asset, d.amount FROM ledger.revenue_days d
+    WHERE d.day >= :first AND d.day <= :last
+    UNION ALL
+    SELECT s.org_id, s.day, s.line, s.asset, s.amount
+    FROM ledger.accounting_place p,
+        LATERAL ledger.revenue_by_day(p.summed, 'ffffffff-ffff-ffff-ffff-ffffffffffff') s
+    WHERE s.day >= :first AND s.day <= :last
+) r
+WHERE {where}
+GROUP BY day, asset {columns} LIMIT :most
+"""
+_REVENUE_COLUMNS = {"organization": "org_id", "stream": "regexp_replace(line, '^platform/', '')"}
+_OF_AGENTS = "a.path ~ '^agent/[^/]+/(earnings|granted_earnings)/'"
+_EARNED = f"""
+SELECT day, asset {{columns}}, sum(earned)::bigint AS earned FROM (
+    SELECT d.day, a.asset, a.path, a.org_id, d.earned
+    FROM ledger.accounts a JOIN ledger.earning_days d ON d.account_id = a.id
+    WHERE {_OF_AGENTS} AND d.day >= :first AND d.day <= :last {{own}}
+    UNION ALL
+    {{rest}}
+) e
+WHERE {{where}}
+GROUP BY day, asset {{columns}} LIMIT :most
+"""
+_REST_OF_ALL = f"""
+    SELECT s.day, a.asset, a.path, a.org_id, s.earned
+    FROM ledger.accounting_place p,
+        LATERAL ledger.earned_by_day(p.summed, 'ffffffff-ffff-ffff-ffff-ffffffffffff') s
+    JOIN ledger.accounts a ON a.id = s.account_id
+    WHERE {_OF_AGENTS} AND s.day >= :first AND s.day <= :last
+"""
+_REST_OF_ONE = f"""
+    SELECT (e.effective_at AT TIME ZONE 'UTC')::date, a.asset, a.path, a.org_id, e.amount
+    FROM ledger.entries_not_added_up(:org_id) e
+    JOIN ledger.accounts a ON a.id = e.account_id
+    JOIN ledger.transfers t ON t.id = e.transfer_id
+    WHERE {_OF_AGENTS} AND e.amount > 0 AND t.kind <> 'payout.returned'
+        AND (e.effective_at AT TIME ZONE 'UTC')::date BETWEEN :first AND :last
+"""
+_EARNED_COLUMNS = {"agent": "split_part(path, '/', 2)", "organization": "org_id"}
+_CREDITS = """
+SELECT day, sum(used - refunded)::bigint AS used, sum(expired)::bigint AS expired
+FROM ledger.credit_days WHERE day >= :first AND day <= :last {whose} GROUP BY day
+"""
+_WALLETS = text("""
+SELECT asset, path FROM ledger.accounts
+WHERE org_id = :org_id AND (path = 'org/' || org_id || '/credits' OR path LIKE 'org/' || org_id || '/cash/%')
+ORDER BY asset
+""")
+
+
+async def lines(wanted: Wanted) -> list[Part]:
+    """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
+
+    `balance_days` is what was held when each of its days ended, added up.
+    """
+    first, last = _days(wanted)
+    before = first - _DAY
+    rows = await wanted.session.execute(text(_LINES), {"before": before, "last": last, "most": MOST})
+    moved: dict[date, dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    for day, asset, commission, escrow, held in rows:
+        moved[day][asset] = (int(commission), int(escrow), int(held))
+    standing: dict[str, list[int]] = {asset: [escrow, held] for asset, (_, escrow, held) in moved[before].items()}
+    sums: dict[tuple[int, str, str], int] = {}
+    day = first
+    while day <= last:
+        place = _place(day, wanted.bounds)
+        for asset, (commission, escrow, held) in moved[day].items():
+            of_asset = standing.setdefault(asset, [0, 0])
+            of_asset[0], of_asset[1] = of_asset[0] + escrow, of_asset[1] + held
+            if place is not None:
+                sums[place, "commission", asset] = sums.get((place, "commission", asset), 0) + commission
+        if place is not None:
+            for asset, (escrow, held) in standing.items():
+                sums[place, "escrow", asset], sums[place, "held", asset] = escrow, held
+                sums[place, "balance_days", asset] = sums.get((place, "balance_days", asset), 0) + held
+        day += _DAY
+    return [Part(place, (), measure, asset, value) for (place, measure, asset), value in sums.items()]
+
+
+async def revenue(wanted: Wanted) -> list[Part]:
+    """Return `revenue`, what was recognised and not refunded, and `net`, that less the expenses."""
+    columns = "".join(f", {_REVENUE_COLUMNS[name]}" for name in wanted.by)
+    statement = _REVENUE.format(columns=columns, where=_where(wanted, _REVENUE_COLUMNS))
+    parts = []
+    for row in await wanted.session.execute(text(statement), _asked(wanted)):
+        day, asset, *group, net, recognised = row
+        if (place := _place(day, wanted.bounds)) is not None:
+            parts.append(Part(place, tuple(group), "net", asset, net))
+            parts.append(Part(place, tuple(group), "revenue", asset, recognised))
+    return parts
+
+
+async def earnings(wanted: Wanted) -> list[Part]:
+    """Return `earned`, what came into the earnings of agents; returned payouts do not count."""
+    columns = "".join(f", {_EARNED_COLUMNS[name]}" for name in wanted.by)
+    statement = _EARNED.format(
+        columns=columns,
+        where=_where(wanted, _EARNED_COLUMNS),
+        own="" if wanted.org_id is None else "AND a.org_id = :org_id",
+        rest=_REST_OF_ALL if wanted.org_id is None else _REST_OF_ONE,
+    )
+    parts = []
+    for row in await wanted.session.execute(text(statement), _asked(wanted)):
+        day, asset, *group, earned = row
+        if (place := _place(day, wanted.bounds)) is not None:
+            parts.append(Part(place, tuple(group), "earned", asset, earned))
+    return parts
+
+
+async def credits(wanted: Wanted) -> list[Part]:
+    """Return `used`, credits used less those refunded on the day, and `expired`, those that expired."""
+    whose = "" if wanted.org_id is None else "AND org_id = :org_id"
+    parts = []
+    for day, used, expired in await wanted.session.execute(text(_CREDITS.format(whose=whose)), _asked(wanted)):
+        if (place := _place(day, wanted.bounds)) is not None:
+            parts.append(Part(place, (), "used", CREDIT, used))
+            parts.append(Part(place, (), "expired", CREDIT, expired))
+    return parts
+
+
+async def balances(wanted: Wanted) -> list[Part]:
+    """Return of an organization: `balance`, what its wallets held when each interval ended.
+
+    `balance_days` is what they held when each day of it ended, added up.
+    """
+    assert wanted.org_id is not None
+    wallets = (await wanted.session.execute(_WALLETS, {"org_id": wanted.org_id})).all()
+    parts = []
+    for asset, path in wallets:
+        for measure, ends in (("balance", wanted.bounds[1:]), ("balance_days", _midnights(wanted))):
+            if measure not in wanted.measures:
+                continue
+            at = [min(end, wanted.now) for end in ends]
+            held = await series.balances(wanted.session, wanted.org_id, path, asset, at)
+            for number, (end, value) in enumerate(zip(ends, held, strict=True)):
+                place = number if measure == "balance" else place_of(end - timedelta.resolution, wanted.bounds)
+                if value is not None and place is not None and wanted.bounds[place] < wanted.now:
+                    parts.append(Part(place, (), measure, asset, value))
+    return parts
+
+
+def _asked(wanted: Wanted) -> dict[str, object]:
+    first, last = _days(wanted)
+    values = {f"of_{name}": list(of) for name, of in wanted.where.items()}
+    return {"first": first, "last": last, "org_id": wanted.org_id, "most": MOST, **values}
+
+
+def _where(wanted: Wanted, columns: dict[str, str]) -> str:
+    filters = (f"{columns[name]} = ANY (CAST(:of_{name} AS text[]))" for name in wanted.where)
+    return " AND ".join(("true", *filters))
+
+
+def _days(wanted: Wanted) -> tuple[date, date]:
+    """Return the first and the last day (UTC) that an interval begins or ends in, none later than today."""
+    last = min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0]))
+    return wanted.bounds[0].astimezone(UTC).date(), last.astimezone(UTC).date()
+
+
+def _midnights(wanted: Wanted) -> list[datetime]:
+    first, last = _days(wanted)
+    return [_start(first + _DAY * number) + _DAY for number in range((last - first).days + 1)]
+
+
+def _place(day: date, bounds: Sequence[datetime]) -> int | None:
+    return place_of(_start(day), bounds)
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="what each organization brought in revenue on each day equals the entries and lots that are added up",
+        table="ledger.revenue_days",
+        unit="days",
+        violations="""
+        SELECT org_id || ' ' || day || ' ' || line || ' ' || asset || ': kept ' ||
+            coalesce(d.amount::text, 'nothing') || ', booked ' || coalesce(s.amount::text, 'none')
+        FROM ledger.revenue_days d
+        FULL JOIN (
+            SELECT org_id, day, line, asset, sum(amount) AS amount FROM (
+                SELECT s.* FROM ledger.accounting_place p,
+                    LATERAL ledger.revenue_by_day('00000000-0000-0000-0000-000000000000', p.summed) s
+                UNION ALL
+                SELECT s.* FROM ledger.revenue_place p,
+                    LATERAL ledger.recognised_by_day('00000000-0000-0000-0000-000000000000', p.booked) s
+            ) s GROUP BY 1, 2, 3, 4
+        ) s USING (org_id, day, line, asset)
+        WHERE d.amount IS DISTINCT FROM s.amount
+        """,
+    ),
+)

@@ -1,0 +1,75 @@
+"""Converts amounts at the rates that budgets count with: what a credit costs in each asset."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT, scale_of
+from domain.insight.query import RateUsed
+
+_AT = text("""
+    SELECT a.asset, a.at, r.base_minor, r.quote_minor
+    FROM unnest(CAST(:assets AS text[]), CAST(:moments AS timestamptz[])) AS a (asset, at)
+    CROSS JOIN LATERAL ledger.rate_at('CREDIT', a.asset, a.at) r
+    WHERE r.quote_minor > 0
+""")
+
+
+class Rates:
+    """The rates into one currency, as they were at each moment; rates that are too old count."""
+
+    def __init__(self, session: AsyncSession, currency: str) -> None:
+        """Take the session and the currency."""
+        self.currency, self._session = currency, session
+        # Minor units of the currency for a minor unit of an asset.
+        self._rates: dict[tuple[str, datetime], Fraction] = {}
+
+    async def load(self, wanted: Iterable[tuple[str, datetime]]) -> None:
+        """Read the rates of assets at moments.
+
+        Raises:
+            Invalid: there is no rate.
+        """
+        missing = {key for key in wanted if key not in self._rates and key[0] != self.currency}
+        prices: dict[tuple[str, datetime], Fraction] = {}
+        asked = sorted({(asset, at) for one, at in missing for asset in (one, self.currency) if asset != CREDIT})
+        if asked:
+            columns = {"assets": [asset for asset, _ in asked], "moments": [at for _, at in asked]}
+            for asset, at, credit_minor, asset_minor in await self._session.execute(_AT, columns):
+                prices[asset, at] = Fraction(asset_minor, credit_minor)
+        for asset, at in missing:
+            source = Fraction(1) if asset == CREDIT else prices.get((asset, at))
+            target = Fraction(1) if self.currency == CREDIT else prices.get((self.currency, at))
+            if source is None or target is None:
+                raise Invalid(
+                    f"There is no rate from {asset} to {self.currency} on {at.astimezone(UTC):%Y-%m-%d}. "
+                    "Leave currency out, or ask an operator to set the rate.",
+                    code="analytics.no_rate",
+                    extra={"field": "currency"},
+                )
+            self._rates[asset, at] = target / source
+
+    def converted(self, value: int | Fraction, asset: str, at: datetime) -> int | Fraction:
+        """Convert minor units at a moment whose rate is loaded; exact, so that sums round once."""
+        return value if asset == self.currency else value * self._rates[asset, at]
+
+    def used(self) -> tuple[RateUsed, ...]:
+        """Return the rates that were loaded, in whole units."""
+        return tuple(
+            RateUsed(
+                day=f"{at.astimezone(UTC):%Y-%m-%d}",
+                asset=asset,
+                currency=self.currency,
+                rate=_decimal(rate * Fraction(10) ** (scale_of(asset) - scale_of(self.currency))),
+            )
+            for (asset, at), rate in sorted(self._rates.items())
+        )
+
+
+def _decimal(rate: Fraction) -> str:
+    scaled = round(rate * 10**12)
+    return f"{scaled // 10**12}.{scaled % 10**12:012d}".rstrip("0").rstrip(".")

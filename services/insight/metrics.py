@@ -1,0 +1,282 @@
+"""Answers questions about metrics: reads the measures, adds them up, and applies the formulas."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Invalid
+from domain.insight.metrics import Measure, Metric, Source, Sum, Unit, check_dimension, metric_of
+from domain.insight.query import (
+    MOST_ROWS,
+    Answer,
+    Figure,
+    Query,
+    Row,
+    TooMuch,
+    Value,
+    bounds_of,
+    compared,
+)
+from repositories.insight import activity, books, events, reputation, spends, usage
+from repositories.insight.rates import Rates
+from repositories.insight.reading import MOST, Part, Wanted
+
+_DAY = timedelta(days=1)
+_MICROSECONDS = _DAY // timedelta.resolution
+_READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
+    Source.SPENDS: spends.read,
+    Source.USAGE: usage.read,
+    Source.EVENTS: events.read,
+    Source.LINES: books.lines,
+    Source.REVENUE: books.revenue,
+    Source.EARNINGS: books.earnings,
+    Source.CREDITS: books.credits,
+    Source.WALLETS: books.balances,
+    Source.ACTIVITY: activity.read,
+    Source.REPUTATION: reputation.read,
+}
+#: The sums of a row, by the asset, empty for what is no amount.
+_Sums = dict[str, dict[Measure, int | Fraction]]
+_Group = tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question about checked metrics."""
+
+    session: AsyncSession
+    org_id: str | None
+    query: Query
+    metrics: Sequence[Metric]
+    now: datetime
+
+    @property
+    def measures(self) -> frozenset[Measure]:
+        return frozenset(measure for metric in self.metrics for measure in metric.measures)
+
+
+async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
+    """Answer a question.
+
+    Args:
+        session: of the organization at its own role, or of the platform; its reads are as of one moment.
+        query: the question.
+        org_id: whose figures; None for those of all organizations together.
+        now: the time that the figures are of.
+
+    Raises:
+        Unknown: there is no such metric or dimension for the caller.
+        Invalid: the period does not suit the metrics, or there is no rate for a conversion.
+        TooMuch: there are too many rows.
+    """
+    metrics = checked(query, platform=org_id is None)
+    bounds = bounds_of(query)
+    _check_bounds(bounds, metrics, now)
+    asked = _Asked(session, org_id, query, metrics, now)
+    rates = None if query.currency is None else Rates(session, query.currency)
+    rows, totals = await _period(asked, bounds, rates)
+    if query.compare is not None:
+        before = compared(query, bounds, now)
+        rows_before, totals_before = await _period(asked, before, rates)
+    else:
+        rows_before, totals_before = {}, {}
+    if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
+        raise TooMuch(
+            f"The answer has more than {MOST_ROWS:,} rows. Group by less, choose a longer grain, or send a limit.",
+            extra={"field": "by"},
+        )
+    columns = _columns(metrics, (totals, totals_before, *rows.values()))
+    is_compared = query.compare is not None
+    made = [
+        (place, group, _figures(columns, sums, rows_before.get((place, group), {}), is_compared=is_compared))
+        for (place, group), sums in rows.items()
+    ]
+    made.sort(key=lambda row: (row[0], *_largest_first(row[2]), tuple(name or "" for name in row[1])))
+    shown = [
+        Row(None if query.grain is None else bounds[place], dict(zip(query.by, group, strict=True)), figures)
+        for place, group, figures in made[: query.limit]
+    ]
+    return Answer(
+        rows=tuple(shown),
+        totals=_figures(columns, totals, totals_before, is_compared=is_compared),
+        as_of=now,
+        is_complete=query.until <= now,
+        rates=() if rates is None else rates.used(),
+    )
+
+
+def _largest_first(figures: Sequence[Figure]) -> tuple[bool, Fraction]:
+    value = figures[0].value
+    return value is None, -Fraction(value or 0)
+
+
+def checked(query: Query, *, platform: bool) -> list[Metric]:
+    """Return the metrics of a question, checked with their dimensions.
+
+    Raises:
+        Unknown: there is no such metric or dimension for the caller.
+        Invalid: metrics and dimensions do not go together.
+    """
+    metrics = [metric_of(name, platform=platform) for name in query.metrics]
+    for metric in metrics:
+        for name in query.by:
+            check_dimension(metric, name)
+        for name in query.where:
+            check_dimension(metric, name, field="where")
+        if metric.one_dimension and len({*query.by, *query.where}) > 1:
+            raise Invalid(
+                f"The metric {metric.name} is added up by one dimension at a time. Leave out all but one.",
+                extra={"field": "by"},
+            )
+    if not metrics:
+        raise Invalid("Name at least one metric.", extra={"field": "metrics"})
+    if len(set(query.metrics)) < len(query.metrics) or len(set(query.by)) < len(query.by):
+        raise Invalid("A metric or a dimension is named twice.", extra={"field": "metrics"})
+    return metrics
+
+
+def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: datetime) -> None:
+    past = [bound for bound in bounds if bound < now]
+    for metric in metrics:
+        if metric.is_by_utc_day and any(bound.time() != time() for bound in past):
+            raise Invalid(
+                f"The metric {metric.name} is added up by days in UTC. Ask for days in the zone UTC.",
+                extra={"field": "zone"},
+            )
+    if any(bound.minute % 15 or bound.second or bound.microsecond for bound in past):
+        raise Invalid("A period begins and ends at a quarter of an hour.", extra={"field": "from"})
+
+
+async def _period(
+    asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
+) -> tuple[dict[tuple[int, _Group], _Sums], _Sums]:
+    """Return the sums of each interval and group, and those of the whole period."""
+    by = asked.query.by
+    found = await _sums(asked, asked.measures, bounds, rates)
+    totals: _Sums = defaultdict(dict)
+    added = {measure for measure in asked.measures if measure.sum is Sum.FLOW and not (by and measure.is_whole)}
+    for sums in found.values():
+        for asset, of_asset in sums.items():
+            for measure in added & of_asset.keys():
+                totals[asset][measure] = totals[asset].get(measure, 0) + of_asset[measure]
+    # What does not add up is read again, without groups: of the whole period, or of its last interval that has begun.
+    begun = max((place for place, bound in enumerate(bounds[:-1]) if bound < asked.now), default=0)
+    again = asked.measures - added
+    stocks = frozenset(measure for measure in again if measure.sum is Sum.STOCK)
+    whole = replace(asked, query=replace(asked.query, by=()))
+    for measures, within in ((again - stocks, [bounds[0], bounds[-1]]), (stocks, bounds[begun : begun + 2])):
+        for sums in (await _sums(whole, measures, within, rates)).values() if measures else ():
+            _merge(totals, sums)
+    if asked.query.grain is not None and not by:
+        for place in range(begun + 1):
+            found.setdefault((place, ()), defaultdict(dict))
+    return {key: sums for key, sums in found.items() if bounds[key[0]] < asked.now or key[0] == 0}, totals
+
+
+async def _sums(
+    asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
+) -> dict[tuple[int, _Group], _Sums]:
+    """Return the sums of measures by interval and group; those without dimensions are in every group."""
+    query = asked.query
+    found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
+    whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))
+    together: dict[tuple[Source, bool, bool], set[Measure]] = defaultdict(set)
+    for measure in measures:
+        together[measure.source, measure.is_whole, measure.sum is Sum.FLOW].add(measure)
+    for (source, is_whole, is_flow), these in together.items():
+        named = {measure.name: measure for measure in these}
+        # What flows is converted day by day, and what stands when its interval ends.
+        days, places = _days_of(bounds) if rates is not None and is_flow else (list(bounds), range(len(bounds) - 1))
+        wanted = Wanted(
+            session=asked.session,
+            org_id=asked.org_id,
+            measures=frozenset(named),
+            bounds=days,
+            by=() if is_whole else query.by,
+            where={} if is_whole else query.where,
+            now=asked.now,
+        )
+        parts = _clock(wanted) if source is Source.CLOCK else await _READERS[source](wanted)
+        if len(parts) >= MOST:
+            raise TooMuch(
+                f"There are more than {MOST:,} sums to add up. Group by less, or choose a longer grain.",
+                extra={"field": "by"},
+            )
+        if rates is not None:
+            await rates.load((part.asset, min(days[part.place + 1], asked.now)) for part in parts if part.asset)
+        for place, group, name, asset, value in parts:
+            if name not in named:
+                continue
+            measure = named[name]
+            if asset and rates is not None:
+                value, asset = rates.converted(value, asset, min(days[place + 1], asked.now)), rates.currency
+            sums = whole[places[place]] if is_whole else found[places[place], group]
+            sums[asset][measure] = sums[asset].get(measure, 0) + value
+    if not query.by:
+        for place, sums in whole.items():
+            _merge(found[place, ()], sums)
+    for (place, _), sums in found.items() if query.by else ():
+        _merge(sums, whole[place])
+    return found
+
+
+def _merge(into: _Sums, sums: _Sums) -> None:
+    for asset, of_asset in sums.items():
+        into[asset].update(of_asset)
+
+
+def _clock(wanted: Wanted) -> list[Part]:
+    """Return `days`, how many days of each interval are over."""
+    return [
+        Part(place, (), "days", "", Fraction((min(ends, wanted.now) - begins) // timedelta.resolution, _MICROSECONDS))
+        for place, (begins, ends) in enumerate(pairwise(wanted.bounds))
+        if begins < wanted.now
+    ]
+
+
+def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
+    """Return the bounds of the days (UTC) within intervals, and the interval of each day."""
+    found, places = [bounds[0]], list[int]()
+    for place, ends in enumerate(bounds[1:]):
+        while (midnight := datetime.combine(found[-1].date() + _DAY, time(), UTC)) < ends:
+            found.append(midnight)
+            places.append(place)
+        found.append(ends)
+        places.append(place)
+    return found, places
+
+
+def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums]) -> list[tuple[Metric, str | None]]:
+    """Return each metric, an amount once for each asset that there is, in order."""
+    assets: dict[str, set[str]] = defaultdict(set)
+    for sums in all_sums:
+        for asset, of_asset in sums.items():
+            for metric in metrics if asset else ():
+                if metric.measures & of_asset.keys() and metric.asset in {None, asset}:
+                    assets[metric.name].add(asset)
+    of: dict[str, Sequence[str | None]] = {metric.name: [*sorted(assets[metric.name])] or [None] for metric in metrics}
+    return [(metric, asset) for metric in metrics for asset in of[metric.name]]
+
+
+def _figures(
+    columns: Sequence[tuple[Metric, str | None]], sums: _Sums, before: _Sums, *, is_compared: bool
+) -> tuple[Figure, ...]:
+    return tuple(
+        Figure(
+            metric.name,
+            asset if metric.unit in {Unit.AMOUNT, Unit.RATIO} else None,
+            _value(metric, asset, sums),
+            _value(metric, asset, before) if is_compared else None,
+        )
+        for metric, asset in columns
+    )
+
+
+def _value(metric: Metric, asset: str | None, sums: _Sums) -> Value:
+    """Apply a metric's formula to the sums of an asset and those that are no amounts."""
+    return metric.value({**sums.get("", {}), **(sums.get(asset, {}) if asset else {})})
