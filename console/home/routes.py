@@ -32,7 +32,7 @@ async def show(visit: Visit) -> Response:
         }
     answers = await visit.ask_all(
         **money,
-        spent=("/series", {"metric": "spent", "group_by": "action", "from": since.isoformat(), **visit.scope}),
+        spent=("/series", {"metric": "spending", "group_by": "action", "from": since.isoformat(), **visit.scope}),
         **own,
     )
     organization = visit.organization

@@ -110,7 +110,7 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
         "latest": f"/billing/activity?limit={home.LATEST}",
         "alerts": f"/alerts?status=firing&limit={home.LATEST}",
         "balance": "/series?metric=balance",
-        "spent": "/series?metric=spent&group_by=action",
+        "spent": "/series?metric=spending&group_by=action",
         "tasks": f"/tasks?limit={home.LATEST}",
     }
     bodies = {name: (await client.get(path)).raise_for_status().json() for name, path in paths.items()}

@@ -449,7 +449,7 @@ def written(metric: str, asset: str | None, value: Value) -> str | None:
     if METRICS[metric].unit is Unit.AMOUNT and asset is not None:
         if isinstance(value, int) or value.denominator == 1:
             return format_amount(int(value), asset)
-        return _decimal(value / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
     return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
 
 

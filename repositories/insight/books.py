@@ -3,16 +3,16 @@
 What is added up by days is of days in UTC.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import text
 
-from domain.books.series import place_of
 from domain.common.money import CREDIT
 from ledger.invariants import Invariant
-from repositories.books import series
+from repositories.books.account_statement import version_at
 from repositories.books.accounting import SUMS
 from repositories.insight.reading import MOST, Part, Wanted
 
@@ -81,6 +81,18 @@ _WALLETS = text("""
 SELECT asset, path FROM ledger.accounts
 WHERE org_id = :org_id AND (path = 'org/' || org_id || '/credits' OR path LIKE 'org/' || org_id || '/cash/%')
 ORDER BY asset
+""")
+
+
+_BALANCES = text(f"""
+    SELECT p.place, CASE WHEN a.created_at < p.at THEN coalesce((
+        SELECT e.balance_after FROM ledger.entries e
+        WHERE e.account_id = a.id AND e.stripe = 0 AND e.version = v.version
+    ), 0) END AS balance
+    FROM unnest(CAST(:moments AS timestamptz[])) WITH ORDINALITY p (at, place)
+    JOIN ledger.accounts a ON a.path = :path AND a.asset = :asset AND a.org_id = :org_id
+    LEFT JOIN LATERAL ({version_at("a.id", "p.at")}) v (version) ON a.created_at < p.at
+    ORDER BY p.place
 """)
 
 
@@ -167,9 +179,10 @@ async def balances(wanted: Wanted) -> list[Part]:
             if measure not in wanted.measures:
                 continue
             at = [min(end, wanted.now) for end in ends]
-            held = await series.balances(wanted.session, wanted.org_id, path, asset, at)
+            asked = {"org_id": wanted.org_id, "path": path, "asset": asset, "moments": at}
+            held = [row.balance for row in await wanted.session.execute(_BALANCES, asked)]
             for number, (end, value) in enumerate(zip(ends, held, strict=True)):
-                place = number if measure == "balance" else place_of(end - timedelta.resolution, wanted.bounds)
+                place = number if measure == "balance" else _place_at(end - timedelta.resolution, wanted.bounds)
                 if value is not None and place is not None and wanted.bounds[place] < wanted.now:
                     parts.append(Part(place, (), measure, asset, value))
     return parts
@@ -198,7 +211,11 @@ def _midnights(wanted: Wanted) -> list[datetime]:
 
 
 def _place(day: date, bounds: Sequence[datetime]) -> int | None:
-    return place_of(_start(day), bounds)
+    return _place_at(_start(day), bounds)
+
+
+def _place_at(moment: datetime, bounds: Sequence[datetime]) -> int | None:
+    return bisect_right(bounds, moment) - 1 if bounds[0] <= moment < bounds[-1] else None
 
 
 def _start(day: date) -> datetime:

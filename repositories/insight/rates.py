@@ -14,7 +14,14 @@ from domain.insight.query import RateUsed
 _AT = text("""
     SELECT a.asset, a.at, r.base_minor, r.quote_minor
     FROM unnest(CAST(:assets AS text[]), CAST(:moments AS timestamptz[])) AS a (asset, at)
-    CROSS JOIN LATERAL ledger.rate_at('CREDIT', a.asset, a.at) r
+    CROSS JOIN LATERAL (
+        SELECT * FROM ledger.rate_at('CREDIT', a.asset, a.at)
+        UNION ALL
+        -- What is older than the first rate is converted at that.
+        (SELECT * FROM ledger.rates f
+        WHERE f.base = 'CREDIT' AND f.quote = a.asset AND f.starts_at > a.at ORDER BY f.starts_at LIMIT 1)
+        LIMIT 1
+    ) r
     WHERE r.quote_minor > 0
 """)
 

@@ -737,7 +737,7 @@ BILLING = (
     "/billing/statement",
     "/billing/balances",
     "/ledger/transfers/{transfer_id}",
-    *(f"/series?metric={metric}" for metric in ("balance", "earned", "paid", "payments")),
+    *(f"/series?metric={metric}" for metric in ("balance", "earnings", "payments.received", "payments.started")),
     "/billing/quote?credits=10",
     "/names?ids={organization_id}",
     "/billing/credits/history",

@@ -23,6 +23,7 @@ async def ask(caller: Caller, *metrics: str, **more: Any) -> dict[str, Any]:
 
 
 def total(answer: dict[str, Any], metric: str, currency: str | None = "CREDIT") -> str | None:
+    found: str | None
     (found,) = (v["value"] for v in answer["totals"] if v["metric"] == metric and v["currency"] == currency)
     return found
 
@@ -120,7 +121,9 @@ async def test_unknown_names_come_with_the_nearest(tenant: Tenant) -> None:
     assert "payments.failed" in answer["detail"]
 
 
-async def test_amounts_are_converted_at_the_rate_of_the_day(tenant: Tenant) -> None:
+async def test_amounts_are_converted_at_the_rate_of_the_day(tenant: Tenant, operator: Caller) -> None:
+    rate = {"base": "CREDIT", "quote": "USD", "rate": "0.01"}
+    good(await operator.post("/exchange-rates", rate, key=new_key()), 201)
     await use(tenant.owner, "5")
     asked = await ask(tenant.owner, "spending", currency="USD")
     (rate,) = asked["rates"]

@@ -72,7 +72,7 @@ RANGES = {
     "/credits/usage/summary": "",
     "/escrows/summary": "",
     "/payments/summary": "",
-    "/series": "metric=spent&interval=day&",
+    "/series": "metric=spending&interval=day&",
     "/billing/usage": "",
 }
 #: Looks for its meter first, and then reads the range as `/billing/usage` does.

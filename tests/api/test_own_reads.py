@@ -87,7 +87,7 @@ async def test_key_reads_the_totals_of_its_own_spends(who: str, used: str, firm:
     caller = firm.callers[who]
     summary = good(await caller.get("/credits/usage/summary"))
     assert summary["total"]["amount"] == used
-    series = good(await caller.get("/series?metric=spent&group_by=action"))
+    series = good(await caller.get("/series?metric=spending&group_by=action"))
     assert [group["values"][-1] for group in series["series"]] == [used]
 
 

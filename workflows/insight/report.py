@@ -45,7 +45,7 @@ class ReportWorkflow:
             except TimeoutError:
                 continue
 
-    @workflow.signal
+    @workflow.signal(name="look_again")
     def look_again(self, _message: LookAgain) -> None:
         """Compute the period once more."""
         self._asked = True

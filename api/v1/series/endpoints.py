@@ -1,10 +1,12 @@
-"""Figures over time, for charts: at most 400 points, as decimal strings."""
+"""One metric over time, for charts: at most 400 points, as decimal strings."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Query
+from fastapi import Query as Parameter
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, permit, require
@@ -16,80 +18,94 @@ from api.tenancy import known_organization, listed_organization
 from api.v1.series.schemas import SeriesView
 from api.v1.spends.own import confined, part_of
 from domain.books.account_statement import period
-from domain.books.series import BY_DAY, Grouping, Metric, SeriesInterval, check, intervals
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
 from domain.common.errors import Invalid, NotFound
 from domain.common.money import CREDIT
-from repositories.credits.spend_day import WHOLE
-from runtime.database import one_moment
-from services.books import series
+from domain.insight.metrics import Unknown, metric_of
+from domain.insight.query import Grain, Query, bounds_of
+from domain.insight.series import MAX_POINTS, series_of
+from repositories.credits import department
+from repositories.credits.spend_day import WHOLE, Part
+from services.insight import metrics
 
 router = Resource(tags=["series"])
 
 _UTC = ZoneInfo("UTC")
 _USUAL = timedelta(days=29)
+#: The metrics that an agent's key reads of its agent, and a key of a department of that.
+_OWN = frozenset({"spending", "spends"})
 
 
-@router.get("/series", response_model=SeriesView, responses=errors(NotFound))
+@router.get("/series", response_model=SeriesView, responses=errors(NotFound, Unknown))
 async def get_series(
     deps: DepsDep,
-    metric: Annotated[Metric, Query(description="The metric to show.")],
-    currency: Annotated[Currency, Query(description="The currency of amounts.")] = CREDIT,
+    metric: Annotated[SearchText, Parameter(description="The metric, by its name in `GET /analytics/metrics`.")],
+    currency: Annotated[Currency, Parameter(description="The currency of amounts; others are left out.")] = CREDIT,
     since: Annotated[
         DayOrMoment | None,
-        Query(alias="from", description="The start, as a day or a time. 30 days including today when left out."),
+        Parameter(alias="from", description="The start, as a day or a time. 30 days including today when left out."),
     ] = None,
     until: Annotated[
         DayOrMoment | None,
-        Query(alias="to", description="The end: up to and including this day, or before this time. Now when left out."),
+        Parameter(
+            alias="to", description="The end: up to and including this day, or before this time. Now when left out."
+        ),
     ] = None,
-    interval: Annotated[SeriesInterval, Query(description="The length of each interval.")] = SeriesInterval.DAY,
+    interval: Annotated[Grain, Parameter(description="The length of each interval.")] = Grain.DAY,
     zone: Annotated[
-        SearchText | None, Query(description="The IANA time zone of days, such as `Europe/Berlin`.")
+        SearchText | None, Parameter(description="The IANA time zone of days, such as `Europe/Berlin`.")
     ] = None,
-    group_by: Annotated[Grouping | None, Query(description="How the values are grouped.")] = None,
+    group_by: Annotated[
+        SearchText | None, Parameter(description="The dimension that the values are grouped by.")
+    ] = None,
     organization_id: Annotated[
         OrganizationId | None,
-        Query(description="For operators: the organization; the platform as a whole when left out."),
+        Parameter(description="For operators: the organization; the platform as a whole when left out."),
     ] = None,
     *,
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Show a metric over time.
+    """Show a metric over time, as `POST /analytics/query` answers it.
 
-    `balance` is what the wallet held at the end of each interval. `spent` is the credits used and not refunded, by the
-    day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into
-    agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days
-    in UTC, whatever the `zone`.
+    Metrics that are added up by day use days in UTC, whatever the `zone`.
 
-    An agent's key reads `spent` of its agent, and the other metrics with `read_billing` only. A member's key that is
-    attributed to a department reads `spent` of the department with its parts.
+    An agent's key reads `spending` and `spends` of its agent, and the other metrics with `read_billing` only. A
+    member's key that is attributed to a department reads those two of the department with its parts.
     """
-    if metric is not Metric.SPENT:
+    if metric not in _OWN:
         permit(actor, Permission.READ_BILLING)
-    part = part_of(confined(actor, key)) if metric is Metric.SPENT else WHOLE
+    part = part_of(confined(actor, key)) if metric in _OWN else WHOLE
     if actor.is_platform and organization_id is None:
         org_id = listed_organization(actor, None)
     else:
         org_id = await known_organization(deps, actor, organization_id)
-    check(metric, group_by, interval, of_all=org_id is None)
-    if metric is Metric.SPENT and currency != CREDIT:
-        raise Invalid("The metric spent is in credits only. Leave currency out.", extra={"field": "currency"})
+    found = metric_of(metric, platform=org_id is None, field="metric")
     clock = _UTC if zone is None else zone_of(zone, "zone")
-    clock, now = _UTC if metric in BY_DAY else clock, datetime.now(UTC)
+    clock, now = _UTC if found.is_by_utc_day else clock, datetime.now(UTC)
     asked = period(since or (now - _USUAL).astimezone(clock).date(), until, clock, now)
-    bounds = intervals(asked, interval, clock)
-    async with deps.database.platform() as session:
-        await one_moment(session)
-        found = await series.read(
-            session, metric, group_by, bounds, org_id=org_id, currency=currency, now=now, part=part
+    async with deps.database.at_one_moment(org_id) as session:
+        question = Query(
+            metrics=(metric,),
+            since=asked.since,
+            until=asked.until,
+            by=() if group_by is None else (group_by,),
+            where=await _where(session, org_id, part),
+            grain=interval,
+            zone=clock.key,
         )
+        bounds = bounds_of(question)
+        if len(bounds) > MAX_POINTS + 1:
+            raise Invalid(
+                f"A series has at most {MAX_POINTS} intervals. Choose a shorter period or a longer interval.",
+                extra={"field": "interval"},
+            )
+        answer = await metrics.ask(session, question, org_id=org_id, now=now)
     view = SeriesView.of(
-        found,
+        series_of(answer, bounds, found, currency),
         bounds,
-        metric=metric,
+        metric=found,
         org_id=org_id,
         currency=currency,
         interval=interval,
@@ -97,3 +113,11 @@ async def get_series(
         grouping=group_by,
     )
     return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+
+
+async def _where(session: AsyncSession, org_id: str | None, part: Part) -> Mapping[str, tuple[str, ...]]:
+    if part.agent_id is not None:
+        return {"agent": (part.agent_id,)}
+    if part.department_id is not None:
+        return {"department": tuple(await session.scalars(department.parts_of(org_id, part.department_id)))}
+    return {}

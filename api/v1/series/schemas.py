@@ -7,15 +7,17 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.books.series import Grouping, Metric, Series, SeriesInterval
-from domain.common.money import format_amount
+from api.v1.analytics.schemas import written
+from domain.insight.metrics import Metric, Unit
+from domain.insight.query import Grain
+from domain.insight.series import Series
 
 
 class SeriesGroupView(ResponseModel):
     """The values of one group."""
 
     group: str | None = Field(
-        description="An action, agent, department, model or status; `others` for the rest; null for values without one."
+        description="A value of the dimension; `others` for the rest; null for values without one."
     )
     values: list[Exact | None] = Field(
         description="One value for each of `times`: a decimal string, or null if there is no value."
@@ -25,14 +27,14 @@ class SeriesGroupView(ResponseModel):
 class SeriesView(ResponseModel):
     """A metric over time. `times` are the starts of the intervals, at most 400. The last interval ends at `to`."""
 
-    metric: Metric
+    metric: str
     organization_id: str | None
     currency: str | None = Field(description="The currency of the values; null if they are counts.")
-    interval: SeriesInterval
+    interval: Grain
     zone: str = Field(
         description="The time zone of the days: the requested one, or UTC for metrics that are added up by UTC day."
     )
-    group_by: Grouping | None
+    group_by: str | None
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to")
     times: list[datetime]
@@ -47,25 +49,24 @@ class SeriesView(ResponseModel):
         metric: Metric,
         org_id: str | None,
         currency: str,
-        interval: SeriesInterval,
+        interval: Grain,
         zone: str,
-        grouping: Grouping | None,
+        grouping: str | None,
     ) -> Self:
         """Show what was read."""
-        is_count = metric is Metric.PAYMENTS
-
-        def shown(value: int | None) -> str | None:
-            return None if value is None else str(value) if is_count else format_amount(value, currency)
-
+        asset = currency if metric.unit is Unit.AMOUNT else None
         return cls(
-            metric=metric,
+            metric=metric.name,
             organization_id=org_id,
-            currency=None if is_count else currency,
+            currency=asset,
             interval=interval,
             zone=zone,
             group_by=grouping,
             since=bounds[0],
             until=bounds[-1],
             times=list(bounds[:-1]),
-            series=[SeriesGroupView(group=one.group, values=[shown(value) for value in one.values]) for one in found],
+            series=[
+                SeriesGroupView(group=one.group, values=[written(metric.name, asset, value) for value in one.values])
+                for one in found
+            ],
         )
