@@ -53,7 +53,7 @@ REACTIONS = _table(
     credit_note.exceeds_remainder department.exists alert_rule.unknown_metric alert_rule.condition_unavailable
     alert_rule.never_fires alert_rule.exists spend_control.exists project.exists notification.channel_exists
     notification.code_refused webhook.url_refused provider.refused statement.not_over invoice.amount_mismatch
-    contract.above_limit earnings.not_waivable
+    contract.above_limit earnings.not_waivable analytics.unknown analytics.too_much analytics.no_rate
     """,
     changed="""
     conflict precondition.failed ledger.hold_ended ledger.hold_expired api_key.limit_reached api_key.revoked

@@ -24,7 +24,7 @@ class Unknown(Invalid):
     code = "analytics.unknown"
 
 
-class Unit(StrEnum):
+class MetricUnit(StrEnum):
     """The unit of a metric."""
 
     #: Minor units of each asset.
@@ -125,7 +125,7 @@ class Metric:
 
     name: str
     sentence: str
-    unit: Unit
+    unit: MetricUnit
     formula: str
     dimensions: tuple[str, ...] = ()
     one_dimension: bool = False
@@ -206,10 +206,10 @@ _PARTS = ("action", "agent", "department", "project", "model")
 _PAYMENTS = ("provider", "method", "organization")
 _FAILURES = (*_PAYMENTS, "reason")
 _ESCROWS = ("agent", "role", "organization")
-_A, _C, _R = Unit.AMOUNT, Unit.COUNT, Unit.RATIO
+_A, _C, _R = MetricUnit.AMOUNT, MetricUnit.COUNT, MetricUnit.RATIO
 
 
-def _own(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str, one: bool = False) -> Metric:
+def _own(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str, one: bool = False) -> Metric:
     return Metric(
         name=name,
         sentence=sentence,
@@ -221,11 +221,13 @@ def _own(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str, o
     )
 
 
-def _both(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str) -> Metric:
+def _both(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str) -> Metric:
     return Metric(name=name, sentence=sentence, unit=unit, formula=formula, dimensions=dimensions)
 
 
-def _of_all(name: str, unit: Unit, formula: str, sentence: str, *dimensions: str, asset: str | None = None) -> Metric:
+def _of_all(
+    name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str, asset: str | None = None
+) -> Metric:
     return Metric(
         name=name,
         sentence=sentence,
@@ -296,7 +298,7 @@ _METRICS = (
     _both("escrows.disputed", _C, "events.escrows.disputed", "Escrows disputed for the first time.", *_ESCROWS),
     _both(
         "escrows.cycle_time",
-        Unit.SECONDS,
+        MetricUnit.SECONDS,
         "events.escrows.seconds / events.escrows.ended",
         "The mean time from funding to the end, of the escrows that ended.",
         *_ESCROWS,
@@ -325,7 +327,7 @@ _METRICS = (
     # Reputation.
     _both(
         "reputation.score",
-        Unit.SCORE,
+        MetricUnit.SCORE,
         "reputation.score / reputation.agents / 1000000",
         "The score of agents, 0 to 10, in the last night of the interval.",
         *("agent", "dimension", "decile"),
@@ -446,7 +448,7 @@ def written(metric: str, asset: str | None, value: Value) -> str | None:
     """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
     if value is None:
         return None
-    if METRICS[metric].unit is Unit.AMOUNT and asset is not None:
+    if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
         if isinstance(value, int) or value.denominator == 1:
             return format_amount(int(value), asset)
         return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)

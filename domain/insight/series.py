@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.insight.metrics import Metric, Unit
+from domain.insight.metrics import Metric, MetricUnit
 from domain.insight.query import Answer, Value
 
 #: How many intervals a series has at most, and how many groups; what is in no shown group is `OTHERS`.
@@ -27,16 +27,16 @@ def series_of(answer: Answer, bounds: Sequence[datetime], metric: Metric, curren
     Values that add up have the small groups added up as `OTHERS`. Of amounts only those in `currency` are shown.
     """
     number = len(bounds) - 1
-    missing: Value = 0 if metric.adds_up else None
+    missing: Value = None if "/" in metric.formula else 0
     sums: dict[str | None, list[Value]] = {}
     for row in answer.rows:
         assert row.at is not None
         values = sums.setdefault(next(iter(row.group.values()), None), [missing] * number)
         place = bisect_right(bounds, row.at) - 1
         for figure in row.figures:
-            if metric.unit is not Unit.AMOUNT or figure.asset in {None, currency}:
+            if metric.unit is not MetricUnit.AMOUNT or figure.asset in {None, currency}:
                 values[place] = figure.value
-    if metric.unit is Unit.AMOUNT:
+    if metric.unit is MetricUnit.AMOUNT:
         sums = {group: values for group, values in sums.items() if any(values)} or {None: [missing] * number}
     ordered = sorted(sums, key=lambda group: (-sum(value or 0 for value in sums[group]), group or ""))
     shown = ordered if len(ordered) <= MAX_GROUPS or not metric.adds_up else ordered[: MAX_GROUPS - 1]

@@ -83,8 +83,8 @@ FactKind: TypeAlias = (
 )
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
+Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
-Grouping: TypeAlias = Literal["action", "agent", "department", "model", "status"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
@@ -97,7 +97,7 @@ MatchStatus: TypeAlias = (
 )
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
-Metric: TypeAlias = Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str
+MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
@@ -213,7 +213,6 @@ Role: TypeAlias = (
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
-SeriesInterval: TypeAlias = Literal["hour", "day", "week", "month"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
@@ -537,6 +536,27 @@ class AlertView(Model):
     snoozed_until: datetime | None = NOT_SENT
     resolved_at: datetime | None = NOT_SENT
     resolved_by: str | None = NOT_SENT
+
+
+class AnswerRowView(Model):
+    """One interval of one group."""
+
+    at: datetime | None = NOT_SENT
+    group: dict[str, str | None] = NOT_SENT
+    values: list[ValueView] = NOT_SENT
+
+
+class AnswerView(Model):
+    """The answer to a question about metrics."""
+
+    organization_id: str | None = NOT_SENT
+    from_: datetime = Field(NOT_SENT, alias="from")
+    to: datetime = NOT_SENT
+    as_of: datetime = NOT_SENT
+    complete: bool = NOT_SENT
+    rows: list[AnswerRowView] = NOT_SENT
+    totals: list[ValueView] = NOT_SENT
+    rates: list[RateUsedView] = NOT_SENT
 
 
 class ApiKeyCreated(Model):
@@ -2711,6 +2731,18 @@ class MethodFeeView(Model):
     currency: str | None = NOT_SENT
 
 
+class MetricDefinitionView(Model):
+    """A metric that can be asked for."""
+
+    name: str = NOT_SENT
+    description: str = NOT_SENT
+    unit: MetricUnit = NOT_SENT
+    formula: str = NOT_SENT
+    dimensions: list[str] = NOT_SENT
+    one_dimension: bool = NOT_SENT
+    utc_days: bool = NOT_SENT
+
+
 class MetricView(Model):
     """A metric that rules can watch."""
 
@@ -2720,6 +2752,12 @@ class MetricView(Model):
     conditions: list[ConditionType] = NOT_SENT
     filters: list[str] = NOT_SENT
     required_filters: list[str] = NOT_SENT
+
+
+class MetricsView(Model):
+    """The metrics that the caller can ask for."""
+
+    data: list[MetricDefinitionView] = NOT_SENT
 
 
 class MoneyView(Model):
@@ -3648,6 +3686,15 @@ class QuotedTaxView(Model):
     amount: Amount = NOT_SENT
 
 
+class RateUsedView(Model):
+    """The rate at which a day's amounts were converted: units of `to` for one of `from`."""
+
+    day: str = NOT_SENT
+    from_: str = Field(NOT_SENT, alias="from")
+    to: str = NOT_SENT
+    rate: Amount = NOT_SENT
+
+
 class Readiness(Model):
     """Whether every part answers: `ok`, or what is wrong with it.
 
@@ -3967,12 +4014,12 @@ class SeriesGroupView(Model):
 class SeriesView(Model):
     """A metric over time. `times` are the starts of the intervals, at most 400. The last interval ends at `to`."""
 
-    metric: Metric = NOT_SENT
+    metric: str = NOT_SENT
     organization_id: str | None = NOT_SENT
     currency: str | None = NOT_SENT
-    interval: SeriesInterval = NOT_SENT
+    interval: Grain = NOT_SENT
     zone: str = NOT_SENT
-    group_by: Grouping | None = NOT_SENT
+    group_by: str | None = NOT_SENT
     from_: datetime = Field(NOT_SENT, alias="from")
     to: datetime = NOT_SENT
     times: list[datetime] = NOT_SENT
@@ -4671,6 +4718,15 @@ class UseView(Model):
     created_at: datetime = NOT_SENT
     available: Amount = NOT_SENT
     payee_agent_id: str | None = None
+
+
+class ValueView(Model):
+    """The value of a metric; `before` is that of the period compared with."""
+
+    metric: str = NOT_SENT
+    currency: str | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+    before: Amount | None = NOT_SENT
 
 
 class VolumeDiscountView(Model):

@@ -14,6 +14,7 @@ Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | st
 ChannelKind: TypeAlias = Literal["mail", "slack"] | str
 Coin: TypeAlias = Literal["BTC", "ETH", "USDC", "TON"] | str
 CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"] | str
+Compare: TypeAlias = Literal["previous", "last_year"] | str
 ConditionType: TypeAlias = (
     Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
 )
@@ -35,6 +36,7 @@ EventType: TypeAlias = (
     | str
 )
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
+Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str

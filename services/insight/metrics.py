@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
-from domain.insight.metrics import Measure, Metric, Source, Sum, Unit, check_dimension, metric_of
+from domain.insight.metrics import Measure, Metric, MetricUnit, Source, Sum, check_dimension, metric_of
 from domain.insight.query import (
     MOST_ROWS,
     Answer,
@@ -269,7 +269,7 @@ def _figures(
     return tuple(
         Figure(
             metric.name,
-            asset if metric.unit in {Unit.AMOUNT, Unit.RATIO} else None,
+            asset if metric.unit in {MetricUnit.AMOUNT, MetricUnit.RATIO} else None,
             _value(metric, asset, sums),
             _value(metric, asset, before) if is_compared else None,
         )

@@ -400,7 +400,16 @@ async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
     database: Database, by_hand: Hand, sold: Sold
 ) -> None:
     known: Audiences = {}
-    for story in (of_escrows, of_contracts, of_payments, of_subscriptions, of_payouts, of_invoices, of_spends, of_reports):
+    for story in (
+        of_escrows,
+        of_contracts,
+        of_payments,
+        of_subscriptions,
+        of_payouts,
+        of_invoices,
+        of_spends,
+        of_reports,
+    ):
         known |= await story(database, by_hand)
     known |= await of_spend_controls(database, by_hand)
     known |= await of_purchase_orders(database, sold)

@@ -122,11 +122,11 @@ async def test_unknown_names_come_with_the_nearest(tenant: Tenant) -> None:
 
 
 async def test_amounts_are_converted_at_the_rate_of_the_day(tenant: Tenant, operator: Caller) -> None:
-    rate = {"base": "CREDIT", "quote": "USD", "rate": "0.01"}
+    rate = {"base": "USD", "quote": "ISK", "rate": "140"}
     good(await operator.post("/exchange-rates", rate, key=new_key()), 201)
     await use(tenant.owner, "5")
-    asked = await ask(tenant.owner, "spending", currency="USD")
+    asked = await ask(tenant.owner, "spending", currency="ISK")
     (rate,) = asked["rates"]
-    assert (rate["from"], rate["to"]) == ("CREDIT", "USD")
+    assert (rate["from"], rate["to"]) == ("CREDIT", "ISK")
     (value,) = asked["totals"]
-    assert (value["currency"], Decimal(value["value"])) == ("USD", 5 * Decimal(rate["rate"]))
+    assert (value["currency"], Decimal(value["value"])) == ("ISK", 5 * Decimal(rate["rate"]))

@@ -29,9 +29,7 @@ async def use(caller: Caller, amount: str, **body: Any) -> dict[str, Any]:
     return dict(good(await caller.post("/credits/use", {"amount": amount, **body}, key=new_key()), 201))
 
 
-async def test_balance_ends_at_what_the_wallet_holds(
-    operator: Caller, new_tenant: Any
-) -> None:
+async def test_balance_ends_at_what_the_wallet_holds(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "12.50")
     await use(tenant.owner, "2.25")

@@ -7,19 +7,19 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints
 
 from api.fields import Currency, DayOrMoment, Exact, OrganizationId, RequestModel, ResponseModel
-from domain.insight.metrics import Metric, Unit, written
+from domain.insight.metrics import Metric, MetricUnit, written
 from domain.insight.query import MOST_ROWS, Answer, Compare, Figure, Grain, RateUsed, Row
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class MetricView(ResponseModel):
+class MetricDefinitionView(ResponseModel):
     """A metric that can be asked for."""
 
     name: str
     description: str
-    unit: Unit
+    unit: MetricUnit
     formula: str = Field(description="What it is made of; measures are added up before the formula is applied.")
     dimensions: list[str] = Field(description="By which it can be grouped and filtered.")
     one_dimension: bool = Field(description="Whether only by one of them at a time.")
@@ -42,7 +42,7 @@ class MetricView(ResponseModel):
 class MetricsView(ResponseModel):
     """The metrics that the caller can ask for."""
 
-    data: list[MetricView]
+    data: list[MetricDefinitionView]
 
 
 class QuestionBody(RequestModel):
@@ -149,6 +149,6 @@ class AnswerView(ResponseModel):
         )
 
 
-def views(metrics: Sequence[Metric]) -> list[MetricView]:
+def views(metrics: Sequence[Metric]) -> list[MetricDefinitionView]:
     """Show metrics."""
-    return [MetricView.of(metric) for metric in metrics]
+    return [MetricDefinitionView.of(metric) for metric in metrics]

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.insight.metrics import Metric, Unit, written
+from domain.insight.metrics import Metric, MetricUnit, written
 from domain.insight.query import Grain
 from domain.insight.series import Series
 
@@ -53,7 +53,7 @@ class SeriesView(ResponseModel):
         grouping: str | None,
     ) -> Self:
         """Show what was read."""
-        asset = currency if metric.unit is Unit.AMOUNT else None
+        asset = currency if metric.unit is MetricUnit.AMOUNT else None
         return cls(
             metric=metric.name,
             organization_id=org_id,

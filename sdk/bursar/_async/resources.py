@@ -2914,20 +2914,20 @@ class AsyncSeries:
     async def get(
         self,
         *,
-        metric: Literal["balance", "spent", "payments", "paid", "earned", "escrow_held", "commission"] | str,
+        metric: str,
         currency: str | Omitted = OMITTED,
         from_: str | Omitted = OMITTED,
         to: str | Omitted = OMITTED,
-        interval: Literal["hour", "day", "week", "month"] | str | Omitted = OMITTED,
+        interval: Literal["hour", "day", "week", "month", "quarter", "year"] | str | Omitted = OMITTED,
         zone: str | Omitted = OMITTED,
-        group_by: Literal["action", "agent", "department", "model", "status"] | str | Omitted = OMITTED,
+        group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.SeriesView:
-        """Show a metric over time.
+        """Show a metric over time, as `POST /analytics/query` answers it.
 
-        `balance` is what the wallet held at the end of each interval. `spent` is the credits used and not refunded, by the day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days in UTC, whatever the `zone`.
+        Metrics that are added up by day use days in UTC, whatever the `zone`.
 
-        An agent's key reads `spent` of its agent, and the other metrics with `read_billing` only. A member's key that is attributed to a department reads `spent` of the department with its parts.
+        An agent's key reads `spending` and `spends` of its agent, and the other metrics with `read_billing` only. A member's key that is attributed to a department reads those two of the department with its parts.
         """
         return await self._caller.ask(
             models.SeriesView,
@@ -2942,6 +2942,57 @@ class AsyncSeries:
                 "interval": interval,
                 "zone": zone,
                 "group_by": group_by,
+                "organization_id": organization_id,
+            },
+        )
+
+
+class AsyncAnalytics:
+    """Operations on analytics."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list_metrics(self) -> models.MetricsView:
+        """List the metrics that the caller can ask for, with their dimensions and formulas."""
+        return await self._caller.ask(models.MetricsView, "analytics.list_metrics", "GET", "/api/v1/analytics/metrics")
+
+    async def query_metrics(
+        self,
+        *,
+        metrics: Sequence[str],
+        from_: str,
+        by: Sequence[str] | Omitted = OMITTED,
+        where: Mapping[str, Sequence[str]] | Omitted = OMITTED,
+        grain: params.Grain | None | Omitted = OMITTED,
+        compare: params.Compare | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        to: str | None | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+    ) -> models.AnswerView:
+        """Ask for metrics over time and by dimensions.
+
+        An organization asks about itself. An operator asks about one organization, or about all together. Currencies stand apart, unless `currency` is given. Ratios are of sums: what is above and below the line is added up first. A period that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
+        """
+        return await self._caller.ask(
+            models.AnswerView,
+            "analytics.query_metrics",
+            "POST",
+            "/api/v1/analytics/query",
+            repeatable=False,
+            body={
+                "metrics": metrics,
+                "by": by,
+                "where": where,
+                "grain": grain,
+                "compare": compare,
+                "currency": currency,
+                "limit": limit,
+                "from": from_,
+                "to": to,
+                "zone": zone,
                 "organization_id": organization_id,
             },
         )
@@ -7930,6 +7981,7 @@ class AsyncResources(AsyncCaller):
         self.earnings = AsyncEarnings(self)
         self.organizations = AsyncOrganizations(self)
         self.series = AsyncSeries(self)
+        self.analytics = AsyncAnalytics(self)
         self.search = AsyncSearch(self)
         self.names = AsyncNames(self)
         self.contracts = AsyncContracts(self)
