@@ -78,7 +78,8 @@ REACTIONS = _table(
     payment.failed payment.cancelled payment.expired invoice.wrong_state invoice.charge_under_way
     invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice
     document.nothing_received
-    department.in_use alert_rule.limit_reached report.limit_reached report.period_open spend_control.version spend_control.closed
+    department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
+    report.limit_reached report.period_open
     purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children budget.pool_closed budget.pool_too_small

@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsDue, ReportsStarted
 from contracts.runs import report_run
-from domain.insight.report import KEPT, LOOKS_AGAIN_AFTER, Definition, Format
+from domain.insight.report import KEPT, LOOKS_AGAIN_AFTER, Definition, ReportFormat
 from domain.insight.report_file import file_of
 from repositories.insight import report as reports
 from runtime import reach
@@ -95,7 +95,7 @@ class ReportActivities:
 
     def _file(self, computed: Computed) -> bytes:
         paper, form = computed.paper, computed.definition.format
-        return _maker(self._templates).pdf(paper) if form is Format.PDF else file_of(paper, form)
+        return _maker(self._templates).pdf(paper) if form is ReportFormat.PDF else file_of(paper, form)
 
 
 @cache

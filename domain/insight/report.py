@@ -25,7 +25,7 @@ KEPT = timedelta(days=3 * 366)
 _MONDAY = 1
 
 
-class Schedule(StrEnum):
+class ReportSchedule(StrEnum):
     """How long the periods of a report are."""
 
     DAILY = "daily"
@@ -34,7 +34,7 @@ class Schedule(StrEnum):
     QUARTERLY = "quarterly"
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """The form of a report's files."""
 
     HTML = "html"
@@ -44,16 +44,16 @@ class Format(StrEnum):
 
 
 _WINDOWS = {
-    Schedule.DAILY: Window.DAY,
-    Schedule.WEEKLY: Window.WEEK,
-    Schedule.MONTHLY: Window.MONTH,
-    Schedule.QUARTERLY: Window.QUARTER,
+    ReportSchedule.DAILY: Window.DAY,
+    ReportSchedule.WEEKLY: Window.WEEK,
+    ReportSchedule.MONTHLY: Window.MONTH,
+    ReportSchedule.QUARTERLY: Window.QUARTER,
 }
 _EXAMPLES = {
-    Schedule.DAILY: "2026-03-29",
-    Schedule.WEEKLY: "2026-W13",
-    Schedule.MONTHLY: "2026-03",
-    Schedule.QUARTERLY: "2026-Q1",
+    ReportSchedule.DAILY: "2026-03-29",
+    ReportSchedule.WEEKLY: "2026-W13",
+    ReportSchedule.MONTHLY: "2026-03",
+    ReportSchedule.QUARTERLY: "2026-Q1",
 }
 
 
@@ -80,23 +80,23 @@ class Period:
         return first, following
 
 
-def period_at(schedule: Schedule, at: datetime, zone: ZoneInfo) -> Period:
+def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> Period:
     """Return the period that holds a moment. Those of a schedule follow each other without a gap."""
     window = _WINDOWS[schedule]
     since, until = window_start(window, at, zone, _MONDAY), window_end(window, at, zone, _MONDAY)
     first = at.astimezone(zone).date()
     match schedule:
-        case Schedule.WEEKLY:
+        case ReportSchedule.WEEKLY:
             first -= timedelta(days=first.weekday())
-        case Schedule.MONTHLY:
+        case ReportSchedule.MONTHLY:
             first = first.replace(day=1)
-        case Schedule.QUARTERLY:
+        case ReportSchedule.QUARTERLY:
             first = first.replace(month=(first.month - 1) // 3 * 3 + 1, day=1)
     last = until.astimezone(zone).date() - timedelta(days=1)
     return Period(_named(schedule, first), since, until, first, last)
 
 
-def period_named(schedule: Schedule, name: str, zone: ZoneInfo) -> Period:
+def period_named(schedule: ReportSchedule, name: str, zone: ZoneInfo) -> Period:
     """Return the period of a name.
 
     Raises:
@@ -116,26 +116,26 @@ def period_named(schedule: Schedule, name: str, zone: ZoneInfo) -> Period:
     )
 
 
-def _named(schedule: Schedule, first: date) -> str:
+def _named(schedule: ReportSchedule, first: date) -> str:
     match schedule:
-        case Schedule.DAILY:
+        case ReportSchedule.DAILY:
             return first.isoformat()
-        case Schedule.WEEKLY:
+        case ReportSchedule.WEEKLY:
             year, week, _ = first.isocalendar()
             return f"{year:04}-W{week:02}"
-        case Schedule.MONTHLY:
+        case ReportSchedule.MONTHLY:
             return f"{first:%Y-%m}"
-        case Schedule.QUARTERLY:
+        case ReportSchedule.QUARTERLY:
             return f"{first:%Y}-Q{(first.month + 2) // 3}"
 
 
-def _first_of(schedule: Schedule, name: str) -> date:
-    if schedule is Schedule.QUARTERLY:
+def _first_of(schedule: ReportSchedule, name: str) -> date:
+    if schedule is ReportSchedule.QUARTERLY:
         found = re.fullmatch(r"(\d{4})-Q([1-4])", name, re.ASCII)
         if found is None:
             raise ValueError(name)
         return date(int(found[1]), int(found[2]) * 3 - 2, 1)
-    return date.fromisoformat(f"{name}-1" if schedule is Schedule.WEEKLY else f"{name}-01"[:10])
+    return date.fromisoformat(f"{name}-1" if schedule is ReportSchedule.WEEKLY else f"{name}-01"[:10])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +215,8 @@ class Definition:
     """
 
     name: str
-    schedule: Schedule
-    format: Format
+    schedule: ReportSchedule
+    format: ReportFormat
     zone: str
     template: str | None = None
     questions: tuple[Question, ...] = ()
@@ -255,8 +255,8 @@ class Definition:
         """Return the definition of what `stored` wrote."""
         return cls(
             name=stored["name"],
-            schedule=Schedule(stored["schedule"]),
-            format=Format(stored["format"]),
+            schedule=ReportSchedule(stored["schedule"]),
+            format=ReportFormat(stored["format"]),
             zone=stored["zone"],
             template=stored["template"],
             questions=tuple(Question.kept(each) for each in stored["questions"]),
@@ -269,7 +269,7 @@ class Template:
 
     name: str
     sentence: str
-    schedule: Schedule
+    schedule: ReportSchedule
     questions: tuple[Question, ...]
     for_platform: bool = False
 
@@ -290,7 +290,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template(
             name="daily_summary",
             sentence="What each agent spent and used on a day, and what is left.",
-            schedule=Schedule.DAILY,
+            schedule=ReportSchedule.DAILY,
             questions=(
                 _ask("Spending by agent", "spending", "spends", by="agent"),
                 _ask("Usage by agent", "usage.events", "usage.input_tokens", "usage.output_tokens", by="agent"),
@@ -300,7 +300,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template(
             name="weekly_projects",
             sentence="What each project spent and used in a week.",
-            schedule=Schedule.WEEKLY,
+            schedule=ReportSchedule.WEEKLY,
             questions=(
                 _ask("Spending by project", "spending", "spends", by="project"),
                 _ask("Usage by project", "usage.events", "usage.cost", by="project"),
@@ -310,7 +310,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template(
             name="monthly_returns",
             sentence="What was spent in a month, what agents earned, and what came back.",
-            schedule=Schedule.MONTHLY,
+            schedule=ReportSchedule.MONTHLY,
             questions=(
                 _ask("Spent", "spending", "usage.cost"),
                 _ask("Spent by agent", "spending", "spends", by="agent"),
@@ -322,7 +322,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template(
             name="quarterly_review",
             sentence="A quarter by month: spending, usage, payments, escrows and earnings.",
-            schedule=Schedule.QUARTERLY,
+            schedule=ReportSchedule.QUARTERLY,
             questions=(
                 _ask("Spending by month", "spending", "spends", grain=Grain.MONTH, compare=None),
                 _ask("Spending by department", "spending", by="department"),
@@ -336,7 +336,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template(
             name="platform_month",
             sentence="The month of the platform: volume, revenue, subscriptions, payments and engagement.",
-            schedule=Schedule.MONTHLY,
+            schedule=ReportSchedule.MONTHLY,
             for_platform=True,
             questions=(
                 _ask("Volume and revenue", "volume", "revenue", "commission", "take_rate"),

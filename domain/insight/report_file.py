@@ -17,13 +17,13 @@ from domain.common.cells import as_lines, cell
 from domain.common.text import rfc3339
 from domain.insight.metrics import written
 from domain.insight.query import Answer, Figure, Row, Value
-from domain.insight.report import TOTAL, Change, Format, Period, Question
+from domain.insight.report import TOTAL, Change, Period, Question, ReportFormat
 
-MEDIA_TYPES: Mapping[Format, str] = {
-    Format.HTML: "text/html; charset=utf-8",
-    Format.PDF: "application/pdf",
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.JSONL: "application/jsonl",
+MEDIA_TYPES: Mapping[ReportFormat, str] = {
+    ReportFormat.HTML: "text/html; charset=utf-8",
+    ReportFormat.PDF: "application/pdf",
+    ReportFormat.CSV: "text/csv; charset=utf-8",
+    ReportFormat.JSONL: "application/jsonl",
 }
 NOTHING = "Nothing in this period."
 
@@ -115,16 +115,16 @@ def label(metric: str) -> str:
     return metric.replace(".", ": ", 1).replace("_", " ").capitalize()
 
 
-def file_of(paper: Paper, form: Format) -> bytes:
+def file_of(paper: Paper, form: ReportFormat) -> bytes:
     """Write the file, unless it is a PDF, which `providers.documents.report` makes of `shown`."""
     match form:
-        case Format.CSV:
+        case ReportFormat.CSV:
             return _csv(paper)
-        case Format.JSONL:
+        case ReportFormat.JSONL:
             return _lines(paper)
-        case Format.HTML:
+        case ReportFormat.HTML:
             return _html(paper)
-        case Format.PDF:
+        case ReportFormat.PDF:
             raise ValueError("a PDF is made from `shown`")
 
 

@@ -14,7 +14,7 @@ from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportsDue
 from domain.common.access import Role
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
-from domain.insight.report import KEPT, MAX_REPORTS, Format, Schedule
+from domain.insight.report import KEPT, MAX_REPORTS, ReportFormat, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
@@ -96,9 +96,9 @@ async def test_period_is_kept_and_told_once_however_often_it_is_computed(db: Dat
     assert [(each.type, each.org_id, each.data["period"]) for each in events] == [("report.ready", org, WEEK)]
 
 
-@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("form", list(ReportFormat))
 async def test_period_computed_by_another_report_of_the_same_content_has_the_same_bytes(
-    db: Database, form: Format
+    db: Database, form: ReportFormat
 ) -> None:
     org, files = await an_organization(db), list[bytes]()
     for made_at in (DUE, DUE + timedelta(days=9, seconds=17)):
@@ -169,7 +169,7 @@ async def test_role_that_may_not_read_the_platform_any_more_is_left_out_of_its_r
     name = new_id("op")
     await a_principal(db, None, name, Role.OPERATOR)
     report = await a_report(
-        db, None, now=NOW, recipients=[name], template="platform_month", questions=(), schedule=Schedule.MONTHLY
+        db, None, now=NOW, recipients=[name], template="platform_month", questions=(), schedule=ReportSchedule.MONTHLY
     )
     async with db.platform() as session:
         await session.execute(update(ApiKey).where(ApiKey.principal == name).values(revoked_at=NOW))
@@ -199,7 +199,7 @@ async def test_change_acts_from_the_next_period_on_and_recipients_at_once(db: Da
     org = await an_organization(db)
     await a_principal(db, org, "maria", Role.FINANCE)
     report = await a_report(db, org, now=NOW)
-    monthly = replace(USUAL, name="Months", schedule=Schedule.MONTHLY, format=Format.HTML)
+    monthly = replace(USUAL, name="Months", schedule=ReportSchedule.MONTHLY, format=ReportFormat.HTML)
     async with db.platform() as session:
         wanted = Wanted(definition=monthly, recipients=("maria",))
         await service.change(session, owner_of(org), report.id, wanted, now=NOW)

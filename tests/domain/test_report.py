@@ -17,9 +17,9 @@ from domain.insight.query import Answer, Compare, Figure, Grain, RateUsed, Row
 from domain.insight.report import (
     TEMPLATES,
     Definition,
-    Format,
     Question,
-    Schedule,
+    ReportFormat,
+    ReportSchedule,
     changes,
     checked,
     period_at,
@@ -41,9 +41,9 @@ def local(text: str, zone: ZoneInfo = BERLIN) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
 
 
-@given(MOMENTS, st.sampled_from(list(Schedule)), st.sampled_from(ZONES))
+@given(MOMENTS, st.sampled_from(list(ReportSchedule)), st.sampled_from(ZONES))
 def test_periods_follow_each_other_without_a_gap_and_are_found_by_their_names(
-    at: datetime, schedule: Schedule, zone_name: str
+    at: datetime, schedule: ReportSchedule, zone_name: str
 ) -> None:
     zone = ZoneInfo(zone_name)
     period = period_at(schedule, at, zone)
@@ -59,19 +59,19 @@ def test_periods_follow_each_other_without_a_gap_and_are_found_by_their_names(
 @for_each(
     "schedule, at, name, since, until, hours",
     [
-        (Schedule.DAILY, "2026-03-29T12:00", "2026-03-29", "2026-03-29T00:00", "2026-03-30T00:00", 23),
-        (Schedule.DAILY, "2026-10-25T12:00", "2026-10-25", "2026-10-25T00:00", "2026-10-26T00:00", 25),
-        (Schedule.DAILY, "2028-02-29T23:59", "2028-02-29", "2028-02-29T00:00", "2028-03-01T00:00", 24),
-        (Schedule.WEEKLY, "2026-03-29T23:59", "2026-W13", "2026-03-23T00:00", "2026-03-30T00:00", 167),
-        (Schedule.WEEKLY, "2027-01-01T00:00", "2026-W53", "2026-12-28T00:00", "2027-01-04T00:00", 168),
-        (Schedule.MONTHLY, "2026-10-31T00:00", "2026-10", "2026-10-01T00:00", "2026-11-01T00:00", 745),
-        (Schedule.MONTHLY, "2028-02-01T00:00", "2028-02", "2028-02-01T00:00", "2028-03-01T00:00", 29 * 24),
-        (Schedule.QUARTERLY, "2026-03-31T23:59", "2026-Q1", "2026-01-01T00:00", "2026-04-01T00:00", 90 * 24 - 1),
-        (Schedule.QUARTERLY, "2026-12-31T23:59", "2026-Q4", "2026-10-01T00:00", "2027-01-01T00:00", 92 * 24 + 1),
+        (ReportSchedule.DAILY, "2026-03-29T12:00", "2026-03-29", "2026-03-29T00:00", "2026-03-30T00:00", 23),
+        (ReportSchedule.DAILY, "2026-10-25T12:00", "2026-10-25", "2026-10-25T00:00", "2026-10-26T00:00", 25),
+        (ReportSchedule.DAILY, "2028-02-29T23:59", "2028-02-29", "2028-02-29T00:00", "2028-03-01T00:00", 24),
+        (ReportSchedule.WEEKLY, "2026-03-29T23:59", "2026-W13", "2026-03-23T00:00", "2026-03-30T00:00", 167),
+        (ReportSchedule.WEEKLY, "2027-01-01T00:00", "2026-W53", "2026-12-28T00:00", "2027-01-04T00:00", 168),
+        (ReportSchedule.MONTHLY, "2026-10-31T00:00", "2026-10", "2026-10-01T00:00", "2026-11-01T00:00", 745),
+        (ReportSchedule.MONTHLY, "2028-02-01T00:00", "2028-02", "2028-02-01T00:00", "2028-03-01T00:00", 29 * 24),
+        (ReportSchedule.QUARTERLY, "2026-03-31T23:59", "2026-Q1", "2026-01-01T00:00", "2026-04-01T00:00", 90 * 24 - 1),
+        (ReportSchedule.QUARTERLY, "2026-12-31T23:59", "2026-Q4", "2026-10-01T00:00", "2027-01-01T00:00", 92 * 24 + 1),
     ],
 )
 def test_period_has_the_hours_that_the_clocks_of_its_zone_had(
-    schedule: Schedule, at: str, name: str, since: str, until: str, hours: int
+    schedule: ReportSchedule, at: str, name: str, since: str, until: str, hours: int
 ) -> None:
     period = period_at(schedule, local(at), BERLIN)
     assert (period.name, period.since, period.until) == (name, local(since), local(until))
@@ -81,20 +81,20 @@ def test_period_has_the_hours_that_the_clocks_of_its_zone_had(
 @for_each(
     "schedule, name",
     [
-        (Schedule.DAILY, "2026-02-29"),
-        (Schedule.DAILY, "2026-03"),
-        (Schedule.DAILY, "20260301"),
-        (Schedule.WEEKLY, "2026-W54"),
-        (Schedule.WEEKLY, "2026-13"),
-        (Schedule.MONTHLY, "2026-13"),
-        (Schedule.MONTHLY, "2026-03-02"),
-        (Schedule.MONTHLY, "9999-12"),
-        (Schedule.QUARTERLY, "2026-Q5"),
-        (Schedule.QUARTERLY, "2026-Q٣"),
-        (Schedule.QUARTERLY, ""),
+        (ReportSchedule.DAILY, "2026-02-29"),
+        (ReportSchedule.DAILY, "2026-03"),
+        (ReportSchedule.DAILY, "20260301"),
+        (ReportSchedule.WEEKLY, "2026-W54"),
+        (ReportSchedule.WEEKLY, "2026-13"),
+        (ReportSchedule.MONTHLY, "2026-13"),
+        (ReportSchedule.MONTHLY, "2026-03-02"),
+        (ReportSchedule.MONTHLY, "9999-12"),
+        (ReportSchedule.QUARTERLY, "2026-Q5"),
+        (ReportSchedule.QUARTERLY, "2026-Q٣"),
+        (ReportSchedule.QUARTERLY, ""),
     ],
 )
-def test_period_that_the_schedule_does_not_have_is_refused(schedule: Schedule, name: str) -> None:
+def test_period_that_the_schedule_does_not_have_is_refused(schedule: ReportSchedule, name: str) -> None:
     with pytest.raises(Invalid, match="no such period"):
         period_named(schedule, name, BERLIN)
 
@@ -102,8 +102,8 @@ def test_period_that_the_schedule_does_not_have_is_refused(schedule: Schedule, n
 def a_definition(**changed: object) -> Definition:
     usual = Definition(
         name="Spending",
-        schedule=Schedule.WEEKLY,
-        format=Format.CSV,
+        schedule=ReportSchedule.WEEKLY,
+        format=ReportFormat.CSV,
         zone="Europe/Berlin",
         questions=(Question(metrics=("spending",), by=("agent",)),),
     )
@@ -167,7 +167,7 @@ def answer(rows: Sequence[Row], *totals: Figure, rates: Sequence[RateUsed] = ())
 
 
 def paper(rows: Sequence[Row] = (), *, hours: Sequence[Row] = (), names: dict[str, str] | None = None) -> Paper:
-    period = period_at(Schedule.DAILY, local("2026-10-25T12:00"), BERLIN)
+    period = period_at(ReportSchedule.DAILY, local("2026-10-25T12:00"), BERLIN)
     totals = Figure("spending", "USD", 1500), Figure("spends", None, 3)
     return Paper(
         name='Spending "daily" & <script>alert(1)</script>',
@@ -184,12 +184,12 @@ def paper(rows: Sequence[Row] = (), *, hours: Sequence[Row] = (), names: dict[st
 USUAL = (row(OTHER, 500, 1), row(AGENT, 1000, 2, 700))
 
 
-def made_file(made: Paper, form: Format) -> bytes:
-    return ReportMaker().pdf(made) if form is Format.PDF else file_of(made, form)
+def made_file(made: Paper, form: ReportFormat) -> bytes:
+    return ReportMaker().pdf(made) if form is ReportFormat.PDF else file_of(made, form)
 
 
-@for_each("form", list(Format))
-def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Format) -> None:
+@for_each("form", list(ReportFormat))
+def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: ReportFormat) -> None:
     rates = [RateUsed(f"2026-10-{day}", "EUR", "USD", "1.1") for day in (24, 25)]
     first, second = (
         replace(
@@ -208,7 +208,7 @@ def test_rows_are_in_the_order_of_time_the_largest_first_and_ties_by_what_they_a
 
 
 def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something() -> None:
-    text = file_of(paper(USUAL, names={AGENT: "<img src=x onerror=1>"}), Format.HTML).decode()
+    text = file_of(paper(USUAL, names={AGENT: "<img src=x onerror=1>"}), ReportFormat.HTML).decode()
     assert "<script" not in text
     assert "<img" not in text
     assert "&lt;img src=x onerror=1&gt;" in text
@@ -219,7 +219,7 @@ def test_html_runs_nothing_and_loads_nothing_whatever_somebody_named_something()
 
 def test_csv_has_no_cell_that_a_spreadsheet_would_calculate() -> None:
     named = {AGENT: "=HYPERLINK(1)", OTHER: "@sum"}
-    lines = list(csv.DictReader(io.StringIO(file_of(paper(USUAL, names=named), Format.CSV).decode())))
+    lines = list(csv.DictReader(io.StringIO(file_of(paper(USUAL, names=named), ReportFormat.CSV).decode())))
     assert [(each["kind"], each["agent"], each["agent_name"], each["metric"], each["value"]) for each in lines] == [
         ("row", AGENT, "'=HYPERLINK(1)", "spending", "10.00"),
         ("row", AGENT, "'=HYPERLINK(1)", "spends", "2"),
@@ -232,7 +232,7 @@ def test_csv_has_no_cell_that_a_spreadsheet_would_calculate() -> None:
 
 
 def test_json_lines_begin_with_the_report_and_end_with_totals() -> None:
-    lines = [json.loads(each) for each in file_of(paper(USUAL), Format.JSONL).splitlines()]
+    lines = [json.loads(each) for each in file_of(paper(USUAL), ReportFormat.JSONL).splitlines()]
     assert (lines[0]["from"], lines[0]["to"]) == ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z")
     assert [each["type"] for each in lines] == ["report", "row", "row", "total", "total"]
 
@@ -260,9 +260,9 @@ def test_what_came_late_stands_on_top_with_the_difference() -> None:
         ["Spent <b>", "Ada", "Spending (USD)", "10.00", "12.00", "+2.00"],
         ["Spent <b>", "Ada", "Spends", "2", "3", "+1"],
     ]
-    assert b"Changed since version 1" in file_of(second, Format.HTML)
-    assert b"change,Spent <b>,," in file_of(second, Format.CSV)
-    assert json.loads(file_of(second, Format.JSONL).splitlines()[1])["type"] == "change"
+    assert b"Changed since version 1" in file_of(second, ReportFormat.HTML)
+    assert b"change,Spent <b>,," in file_of(second, ReportFormat.CSV)
+    assert json.loads(file_of(second, ReportFormat.JSONL).splitlines()[1])["type"] == "change"
 
 
 def test_row_that_comes_and_row_that_goes_are_changes() -> None:
@@ -275,4 +275,4 @@ def test_row_that_comes_and_row_that_goes_are_changes() -> None:
 
 def test_period_of_a_day_is_written_as_one_day() -> None:
     assert paper().period.first == paper().period.last == date(2026, 10, 25)
-    assert b"2026-10-25: 2026-10-25<" in file_of(paper(), Format.HTML)
+    assert b"2026-10-25: 2026-10-25<" in file_of(paper(), ReportFormat.HTML)

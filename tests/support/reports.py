@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
 from domain.insight.query import Answer, Figure, Query, Row
-from domain.insight.report import Definition, Format, Question, Schedule
+from domain.insight.report import Definition, Question, ReportFormat, ReportSchedule
 from models.insight.report import Report
 from runtime.database import Database
 from runtime.identity import new_id
@@ -20,8 +20,8 @@ from services.insight.report import Wanted
 LATE = timedelta(hours=3)
 USUAL = Definition(
     name="Spending",
-    schedule=Schedule.WEEKLY,
-    format=Format.CSV,
+    schedule=ReportSchedule.WEEKLY,
+    format=ReportFormat.CSV,
     zone="Europe/Berlin",
     questions=(Question(metrics=("spending",), by=("agent",)),),
 )

@@ -17,7 +17,7 @@ from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportSweep
 from contracts.runs import report_news, report_run
 from domain.common.access import Role
-from domain.insight.report import LOOKS_AGAIN_AFTER, Definition, Schedule
+from domain.insight.report import LOOKS_AGAIN_AFTER, Definition, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.notification import NotificationRow
 from runtime import reach
@@ -61,7 +61,7 @@ class Press:
         org = await an_organization(self.database)
         await a_principal(self.database, org, "maria", Role.FINANCE)
         now = datetime.now(UTC)
-        made = await a_report(self.database, org, now=now, recipients=["maria"], schedule=Schedule.DAILY)
+        made = await a_report(self.database, org, now=now, recipients=["maria"], schedule=ReportSchedule.DAILY)
         return made, Definition.kept(made.definition).period_at(now).name
 
     async def start(self, report: Report, period: str) -> WorkflowHandle[Any, Any]:

@@ -31,7 +31,7 @@ from contracts.runs import report_news
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
-from domain.insight.report import TEMPLATES, Format
+from domain.insight.report import TEMPLATES, ReportFormat
 from domain.insight.report_file import MEDIA_TYPES
 from models.insight.report import Report
 from repositories.insight import report as reports
@@ -195,14 +195,17 @@ async def run_report(
 
 
 @router.get(
-    "/reports/{report_id}/runs/{number}/file", responses=errors(NotFound) | _FILE, operation_id="reports.get_file"
+    "/reports/{report_id}/runs/{number}/file",
+    response_class=Response,
+    responses=errors(NotFound) | _FILE,
+    operation_id="reports.get_file",
 )
 async def get_report_file(report_id: str, number: int, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Read the file of a run, as it was made."""
     await _seen(deps, actor, key, report_id)
     async with deps.session_for(actor) as session:
         run = await reports.run(session, report_id, number)
-    form = Format(run.definition["format"])
+    form = ReportFormat(run.definition["format"])
     headers = {
         "Content-Disposition": f'attachment; filename="report-{run.period}-v{run.version}.{form}"',
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",

@@ -15,9 +15,9 @@ from domain.insight.report import (
     MAX_ROWS,
     TEMPLATES,
     Definition,
-    Format,
     Question,
-    Schedule,
+    ReportFormat,
+    ReportSchedule,
     Template,
 )
 from models.insight.report import Report, ReportRun
@@ -66,8 +66,8 @@ class ReportSet(RequestModel):
     query: list[ReportQuery] = Field(
         default=[], max_length=MAX_QUESTIONS, description="The report's own questions, without a template."
     )
-    format: Format = Format.HTML
-    schedule: Schedule | None = Field(default=None, description="How long its periods are; that of the template.")
+    format: ReportFormat = ReportFormat.HTML
+    schedule: ReportSchedule | None = Field(default=None, description="How long its periods are; that of the template.")
     zone: SearchText = Field(default="UTC", description="The IANA time zone in which periods begin.")
     recipients: list[Principal] = Field(
         default=[],
@@ -144,8 +144,8 @@ class ReportView(ResponseModel):
     name: str
     template: str | None
     query: list[ReportQueryView]
-    format: Format
-    schedule: Schedule
+    format: ReportFormat
+    schedule: ReportSchedule
     zone: str
     recipients: list[str]
     next_period: str | None = Field(description="The period of the next run; null once the report is deleted.")
@@ -185,7 +185,7 @@ class ReportRunView(ResponseModel):
     number: int
     period: str
     version: int = Field(description="Counts the versions of the period from 1; a later one has other figures.")
-    format: Format
+    format: ReportFormat
     sha256: str = Field(description="Of the file, in hexadecimal digits.")
     notified: list[str] = Field(description="The recipients who were notified.")
     left_out: dict[str, Literal["no_key", "not_permitted", "switched_off"]] = Field(
@@ -200,7 +200,7 @@ class ReportRunView(ResponseModel):
             number=row.number,
             period=row.period,
             version=row.version,
-            format=Format(row.definition["format"]),
+            format=ReportFormat(row.definition["format"]),
             sha256=row.sha256,
             notified=row.told,
             left_out=row.left_out,
@@ -213,7 +213,7 @@ class ReportTemplateView(ResponseModel):
 
     name: str
     description: str
-    schedule: Schedule
+    schedule: ReportSchedule
     query: list[ReportQueryView]
 
     @classmethod
