@@ -13,9 +13,7 @@ from repositories.billing import billing_run, invoice_proof, project, subscripti
 from repositories.books import accounting, clearing, debt, revenue
 from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_place
 from repositories.escrow import escrow
-from repositories.insight import activity as insight_activity
-from repositories.insight import books as insight_books
-from repositories.insight import events as insight_events
+from repositories.insight import book_measures, engagement, event_measures
 from repositories.marketplace import marketplace_proof, referral
 from repositories.payouts import payout, recovery, statement, summary, transfer_reversal
 from repositories.usage import meter, usage, usage_bill, usage_charge
@@ -32,9 +30,9 @@ INVARIANTS = (
     *revenue.INVARIANTS,
     *clearing.INVARIANTS,
     *accounting.INVARIANTS,
-    *insight_books.INVARIANTS,
-    *insight_events.INVARIANTS,
-    *insight_activity.INVARIANTS,
+    *book_measures.INVARIANTS,
+    *event_measures.INVARIANTS,
+    *engagement.INVARIANTS,
     *payout.INVARIANTS,
     *transfer_reversal.INVARIANTS,
     *recovery.INVARIANTS,

@@ -3,8 +3,7 @@
 from temporalio import activity
 
 from contracts.insight.metric_sums import AddedUpEvents, AddUpEvents
-from repositories.insight import activity as engagement
-from repositories.insight import events
+from repositories.insight import engagement, event_measures
 from runtime.database import Database
 
 
@@ -25,4 +24,4 @@ class MetricSumActivities:
         """
         async with self._database.platform() as session:
             await engagement.note_people(session, message.now)
-            return AddedUpEvents(count=await events.add_up(session, message.limit))
+            return AddedUpEvents(count=await event_measures.add_up(session, message.limit))

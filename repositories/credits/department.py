@@ -1,5 +1,7 @@
 """Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -63,6 +65,11 @@ async def named(session: AsyncSession, org_id: str, name: str) -> Department | N
 def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str) -> Select[str]:
     """Return the query for the ids of a department and its parts."""
     return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
+
+
+async def ids_of_parts(session: AsyncSession, org_id: str | None, department_id: str) -> Sequence[str]:
+    """Return the ids of a department and its parts."""
+    return (await session.scalars(parts_of(org_id, department_id))).all()
 
 
 def within(

@@ -22,23 +22,30 @@ from domain.insight.query import (
     bounds_of,
     compared,
 )
-from repositories.insight import activity, books, events, reputation, spends, usage
+from repositories.insight import (
+    book_measures,
+    engagement,
+    event_measures,
+    score_measures,
+    spend_measures,
+    usage_measures,
+)
+from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.rates import Rates
-from repositories.insight.reading import MOST, Part, Wanted
 
 _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
 _READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
-    Source.SPENDS: spends.read,
-    Source.USAGE: usage.read,
-    Source.EVENTS: events.read,
-    Source.LINES: books.lines,
-    Source.REVENUE: books.revenue,
-    Source.EARNINGS: books.earnings,
-    Source.CREDITS: books.credits,
-    Source.WALLETS: books.balances,
-    Source.ACTIVITY: activity.read,
-    Source.REPUTATION: reputation.read,
+    Source.SPENDS: spend_measures.read,
+    Source.USAGE: usage_measures.read,
+    Source.EVENTS: event_measures.read,
+    Source.LINES: book_measures.lines,
+    Source.REVENUE: book_measures.revenue,
+    Source.EARNINGS: book_measures.earnings,
+    Source.CREDITS: book_measures.credits,
+    Source.WALLETS: book_measures.balances,
+    Source.ACTIVITY: engagement.read,
+    Source.REPUTATION: score_measures.read,
 }
 #: The sums of a row, by the asset, empty for what is no amount.
 _Sums = dict[str, dict[Measure, int | Fraction]]

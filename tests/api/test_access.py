@@ -66,6 +66,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", f"/credits/spends/spd_{NOBODY}/refunds"): (Permission.GRANT_CREDITS, {}),
     ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
     ("GET", "/exchange-rates"): (Permission.READ, None),
+    ("GET", "/analytics/metrics"): (Permission.READ_BILLING, None),
+    ("POST", "/analytics/query"): (Permission.READ_BILLING, {"metrics": ["credits.used"], "from": "2026-01-01"}),
     ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
     ("GET", "/accounting/profit-and-loss"): (Permission.READ_BOOKS, None),
     ("GET", "/accounting/balance-sheet"): (Permission.READ_BOOKS, None),

@@ -119,5 +119,5 @@ async def _where(session: AsyncSession, org_id: str | None, part: Part) -> Mappi
     if part.agent_id is not None:
         return {"agent": (part.agent_id,)}
     if part.department_id is not None:
-        return {"department": tuple(await session.scalars(department.parts_of(org_id, part.department_id)))}
+        return {"department": tuple(await department.ids_of_parts(session, org_id, part.department_id))}
     return {}

@@ -5,7 +5,7 @@ from fractions import Fraction
 from sqlalchemy import text
 
 from domain.usage.amounts import minor_pico
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.spans import spans
 from repositories.usage.usage import TOKENS
 

@@ -14,7 +14,7 @@ from domain.common.money import CREDIT
 from ledger.invariants import Invariant
 from repositories.books.account_statement import version_at
 from repositories.books.accounting import SUMS
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.measures import MOST, Part, Wanted
 
 _DAY = timedelta(days=1)
 #: The lines on which the platform holds what belongs to customers and creators.

@@ -2,7 +2,7 @@
 
 from domain.common.money import CREDIT
 from repositories.credits import spend_day
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.measures import MOST, Part, Wanted
 
 #: The dimensions, with the columns of spends.
 DIMENSIONS = {

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from domain.reputation.evidence import Dimension
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.measures import MOST, Part, Wanted
 
 _SCORES = """
 WITH nights AS (

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.spans import spans
 
 #: The dimensions, which are labels of the sums; `organization` is whose they are.

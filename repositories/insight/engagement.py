@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
-from repositories.insight.events import SUMS, asked, whose
-from repositories.insight.reading import MOST, Part, Wanted
+from repositories.insight.event_measures import SUMS, asked, whose
+from repositories.insight.measures import MOST, Part, Wanted
 
 _PEOPLE = """
     SELECT day, org_id, principal FROM active_people WHERE day >= :first AND day <= :last {own}
