@@ -85,13 +85,15 @@ async def keep(session: AsyncSession, file: bytes, **values: Any) -> ReportRun:
     return row
 
 
-async def run(session: AsyncSession, report_id: str, number: int) -> ReportRun:
-    """Return a run with its file.
+async def run(session: AsyncSession, report_id: str, number: str) -> ReportRun:
+    """Return a run with its file; `number` is the text of a path.
 
     Raises:
         NotFound: there is none that the session may see.
     """
-    query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.number == number)
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise NotFound(NO_RUN)
+    query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.number == int(number))
     found = (await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none()
     if found is None:
         raise NotFound(NO_RUN)

@@ -53,7 +53,7 @@ async def make(
 async def runs_of(database: Database, report: Report) -> Sequence[ReportRun]:
     async with database.platform() as session:
         query = select(ReportRun).where(ReportRun.report_id == report.id).order_by(ReportRun.number)
-        return [await reports.run(session, report.id, each.number) for each in await session.scalars(query)]
+        return [await reports.run(session, report.id, str(each.number)) for each in await session.scalars(query)]
 
 
 async def told(database: Database, report: Report) -> list[tuple[str, str]]:
@@ -182,7 +182,7 @@ async def test_role_that_may_not_read_the_platform_any_more_is_left_out_of_its_r
         with pytest.raises(NotFound):
             await reports.get(session, report.id)
         with pytest.raises(NotFound):
-            await reports.run(session, report.id, 1)
+            await reports.run(session, report.id, "1")
     async with db.platform() as session:
         await service.delete(session, owner_of(None), report.id, now=DUE)
 

@@ -134,9 +134,10 @@ async def test_agents_and_keys_of_a_department_make_and_read_no_reports(own: Ten
         refused(await caller.delete(there), 403, "auth.forbidden")
     refused(await own.agent.get(there), 403, "auth.forbidden")
     department = good(await own.owner.post("/departments", {"name": "Research"}), 201)
-    body = {"principal": "lena", "role": "member", "department_id": department["id"]}
-    token = good(await own.owner.post("/api-keys", body, key=new_key()), 201)["token"]
-    confined = Caller(own.owner.http, token, own.org_id)
+    key = good(await own.owner.post("/api-keys", {"principal": "lena", "role": "member"}, key=new_key()), 201)
+    there_too = f"/api-keys/{key['id']}/attribution"
+    good(await own.owner.ask("PUT", there_too, json={"department_id": department["id"]}))
+    confined = Caller(own.owner.http, key["secret"], own.org_id)
     for path in (PATH, there, f"{there}/runs", f"{there}/runs/1/file"):
         refused(await confined.get(path), 403, "auth.forbidden")
 

@@ -46,8 +46,11 @@ class ReportWorkflow:
                 continue
 
     @workflow.signal(name="look_again")
-    def look_again(self, _message: LookAgain) -> None:
+    def signal_look_again(self, _message: LookAgain) -> None:
         """Compute the period once more."""
+        self._note_request()
+
+    def _note_request(self) -> None:
         self._asked = True
 
 

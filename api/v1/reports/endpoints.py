@@ -200,7 +200,7 @@ async def run_report(
     responses=errors(NotFound) | _FILE,
     operation_id="reports.get_file",
 )
-async def get_report_file(report_id: str, number: int, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
+async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Read the file of a run, as it was made."""
     await _seen(deps, actor, key, report_id)
     async with deps.session_for(actor) as session:
