@@ -327,6 +327,7 @@ CREATE TABLE ledger.credit_days (
     CONSTRAINT pk_credit_days PRIMARY KEY (org_id, day),
     CONSTRAINT ck_credit_days_counted CHECK (least(used, refunded, expired, spends) >= 0)
 ) WITH (fillfactor = 50);
+CREATE INDEX ix_credit_days_day ON ledger.credit_days (day);
 SELECT pg_temp.row_security('ledger.credit_days');
 CREATE POLICY tenant ON ledger.credit_days FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE TRIGGER immutable BEFORE UPDATE OF org_id, day OR DELETE OR TRUNCATE ON ledger.credit_days

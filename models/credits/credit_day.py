@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, Date, text
+from sqlalchemy import CheckConstraint, Date, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.books.ledger import SCHEMA
@@ -24,6 +24,7 @@ class CreditDay(Base):
     __tablename__ = "credit_days"
     __table_args__ = (
         CheckConstraint("least(used, refunded, expired, spends) >= 0", name="counted"),
+        Index("ix_credit_days_day", "day"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 

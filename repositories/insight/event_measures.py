@@ -21,8 +21,13 @@ SUMS = """
     SELECT s.place, m.org_id, m.measure, m.asset, m.labels, m.value
     FROM unnest(CAST(:places AS int[]), CAST(:seconds AS int[]), CAST(:sinces AS timestamptz[]),
         CAST(:untils AS timestamptz[])) AS s (place, seconds, since, until)
-    JOIN metric_sums m ON m.seconds = s.seconds AND m.starts_at >= s.since AND m.starts_at < s.until
-        AND m.measure = ANY (CAST(:measures AS text[])) {whose}
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM metric_sums m
+        WHERE m.seconds = s.seconds AND m.starts_at >= s.since AND m.starts_at < s.until
+            AND m.measure = ANY (CAST(:measures AS text[])) {whose}
+        -- Kept apart, so that each span is a range of the index, whatever the planner believes of their number.
+        OFFSET 0
+    ) m
     UNION ALL
     SELECT width_bucket(m.at, CAST(:bounds AS timestamptz[])) - 1, m.org_id, m.measure, m.asset, m.labels, m.value
     FROM metric_place p, LATERAL metric_facts(p.written_in, p.event_id, NULL, NULL) m

@@ -1,0 +1,143 @@
+"""The registry of metrics, and the periods of questions."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dev.metrics import PAGE, page
+from domain.insight.metrics import DIMENSIONS, METRICS, Measure, MetricUnit, Unknown, metric_of, usable
+from domain.insight.query import Answer, Compare, Figure, Grain, Query, Row, TooMuch, bounds_of, compared
+from domain.insight.series import MAX_GROUPS, OTHERS, series_of
+
+ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe")
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def query(since: datetime, until: datetime, **more: object) -> Query:
+    return Query(metrics=("spending",), since=since, until=until, **more)  # type: ignore[arg-type]
+
+
+def day(year: int, month: int, day: int, zone: str = "UTC") -> datetime:
+    return datetime.combine(date(year, month, day), time(), ZoneInfo(zone))
+
+
+def test_each_metric_reads_known_measures_and_has_a_page():
+    assert page(PAGE.read_text("utf-8")) == PAGE.read_text("utf-8"), "run python -m dev.metrics"
+    for metric in METRICS.values():
+        assert metric.measures
+        assert metric.value(dict.fromkeys(metric.measures, 3)) is not None
+        assert metric.for_organizations or metric.for_platform
+        assert metric.unit is not MetricUnit.RATIO or "/" in metric.formula
+    assert {"agent", "organization", "provider", "model"} <= set(DIMENSIONS)
+
+
+def test_a_ratio_is_of_sums_and_nothing_where_it_would_divide_by_nothing():
+    rate = METRICS["payments.success_rate"]
+    made, failed = Measure.of("events.payments.succeeded"), Measure.of("events.payments.failed")
+    assert rate.value({made: 3, failed: 1}) == Fraction(3, 4)
+    assert rate.value({}) is None
+    assert METRICS["spending"].value({}) == 0
+
+
+def test_unknown_names_come_with_the_nearest():
+    with pytest.raises(Unknown, match=r"payments\.failed"):
+        metric_of("payment.failed", platform=False)
+    with pytest.raises(Unknown, match="GET /analytics/metrics"):
+        metric_of("zzz", platform=False)
+    with pytest.raises(Unknown):
+        metric_of("revenue", platform=False)
+    assert metric_of("revenue", platform=True).name == "revenue"
+    assert "spending" not in usable(platform=True)
+
+
+@given(
+    st.dates(date(2019, 1, 1), date(2027, 1, 1)),
+    st.integers(1, 500),
+    st.sampled_from(Grain),
+    st.sampled_from(ZONES),
+)
+def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_says(
+    first: date, days: int, grain: Grain, zone: str
+):
+    local = ZoneInfo(zone)
+    since, until = (datetime.combine(at, time(), local) for at in (first, first + timedelta(days=days)))
+    if grain is Grain.HOUR and days > 400:
+        return
+    bounds = bounds_of(query(since, until, grain=grain, zone=zone))
+    assert (bounds[0], bounds[-1]) == (since.astimezone(UTC), until.astimezone(UTC))
+    assert all(begins < ends for begins, ends in pairwise(bounds))
+    for bound in (at.astimezone(local) for at in bounds[1:-1]):
+        if grain is Grain.HOUR:
+            continue
+        # Midnight, or the moment to which the clocks skip it.
+        assert bound.time() <= time(1)
+        assert grain is not Grain.WEEK or bound.weekday() == 0
+        assert grain not in {Grain.MONTH, Grain.QUARTER, Grain.YEAR} or bound.day == 1
+        assert grain is not Grain.YEAR or bound.month == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "grain"),
+    [
+        (day(2019, 1, 1), day(2025, 1, 1), None),
+        (day(2023, 1, 1), day(2025, 1, 1), Grain.HOUR),
+    ],
+)
+def test_what_is_too_much_says_what_would_fit(since: datetime, until: datetime, grain: Grain | None):
+    with pytest.raises(TooMuch, match="Ask for"):
+        bounds_of(query(since, until, grain=grain))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "compare", "before"),
+    [
+        # A month with the month before, whatever its length; days keep their dates.
+        (day(2024, 3, 1), day(2024, 4, 1), Compare.PREVIOUS, (day(2024, 2, 1), day(2024, 3, 1))),
+        (day(2024, 1, 1), day(2024, 4, 1), Compare.PREVIOUS, (day(2023, 10, 1), day(2024, 1, 1))),
+        (day(2024, 3, 4), day(2024, 3, 11), Compare.PREVIOUS, (day(2024, 2, 26), day(2024, 3, 4))),
+        (day(2024, 2, 29), day(2024, 3, 1), Compare.LAST_YEAR, (day(2023, 2, 28), day(2023, 3, 1))),
+        # The clocks change in the period: the days before it begin at midnight all the same.
+        (
+            day(2024, 3, 30, "Europe/Berlin"),
+            day(2024, 4, 2, "Europe/Berlin"),
+            Compare.PREVIOUS,
+            (day(2024, 3, 27, "Europe/Berlin"), day(2024, 3, 30, "Europe/Berlin")),
+        ),
+    ],
+)
+def test_periods_are_compared_by_the_calendar(
+    since: datetime, until: datetime, compare: Compare, before: tuple[datetime, datetime]
+):
+    zone = str(since.tzinfo)
+    asked = query(since, until, compare=compare, zone="UTC" if zone == "UTC" else zone)
+    bounds = compared(asked, bounds_of(asked), NOW)
+    assert (bounds[0], bounds[-1]) == before
+
+
+def test_a_running_period_is_compared_with_what_was_over_by_the_same_time():
+    now = datetime(2024, 3, 10, 12, 40, tzinfo=UTC)
+    asked = query(day(2024, 3, 1), day(2024, 4, 1), compare=Compare.PREVIOUS, grain=Grain.WEEK)
+    bounds = compared(asked, bounds_of(asked), now)
+    assert bounds[0] == day(2024, 2, 1)
+    assert bounds[-1] == datetime(2024, 2, 10, 12, 30, tzinfo=UTC)
+    assert len(bounds) == len(bounds_of(asked))
+
+
+def test_small_groups_of_a_series_are_one_where_they_add_up():
+    bounds = [day(2024, 1, 1), day(2024, 1, 2), day(2024, 1, 3)]
+    rows = tuple(
+        Row(bounds[1], {"action": f"a{number:02}"}, (Figure("spends", None, number),)) for number in range(1, 13)
+    )
+    shown = series_of(Answer(rows=rows, totals=(), as_of=NOW, is_complete=True), bounds, METRICS["spends"], "CREDIT")
+    assert len(shown) == MAX_GROUPS
+    assert (shown[0].group, shown[0].values) == ("a12", (0, 12))
+    assert (shown[-1].group, shown[-1].values) == (OTHERS, (0, 6))
+    rates = tuple(Row(bounds[0], {"provider": name}, (Figure("x", None, Fraction(1, 2)),)) for name in ("a", "b"))
+    answer = Answer(rows=rates, totals=(), as_of=NOW, is_complete=True)
+    found = series_of(answer, bounds, METRICS["payments.success_rate"], "CREDIT")
+    assert [one.values for one in found] == [(Fraction(1, 2), None)] * 2
