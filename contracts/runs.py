@@ -242,6 +242,8 @@ def report_run(start: ReportInput, org_id: str | None) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"report of {start.period} for {org_id or 'the platform'}"),
         attributes=search_attributes(org_id=org_id),
+        # Many are due at the same midnight, and nobody waits for one.
+        priority=5,
     )
 
 

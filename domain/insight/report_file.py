@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from domain.common.calendar import first_moment
 from domain.common.cells import as_lines, cell
+from domain.common.money import CREDIT, SLOT
 from domain.common.text import rfc3339
 from domain.insight.metrics import written
 from domain.insight.query import Answer, Figure, Row, Value
@@ -26,6 +27,8 @@ MEDIA_TYPES: Mapping[ReportFormat, str] = {
     ReportFormat.JSONL: "application/jsonl",
 }
 NOTHING = "Nothing in this period."
+#: What people call the assets that the platform issues.
+_ISSUED = {CREDIT: "credits", SLOT: "slots"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +149,10 @@ class Table:
 def heading(paper: Paper) -> list[tuple[str, str]]:
     """Return the lines at the top of a report, as labels and texts."""
     period = paper.period
-    days = str(period.first) if period.first == period.last else f"{period.first} to {period.last}"
+    days = "" if period.first == period.last else f": {period.first} to {period.last}"
     return [
         ("For", paper.owner or "The platform"),
-        ("Period", f"{period.name}: {days}"),
+        ("Period", f"{period.name}{days}"),
         ("Time zone", paper.zone),
         ("Booked until", f"{paper.as_of.astimezone(ZoneInfo(paper.zone)):%Y-%m-%d %H:%M}"),
         *([("Version", f"{paper.version}, which corrects version {paper.version - 1}")] if paper.version > 1 else ()),
@@ -248,7 +251,7 @@ def _changed(paper: Paper) -> Table:
 
 def _head(column: tuple[str, str | None], way: str, compared: str | None) -> str:
     metric, asset = column
-    named = label(metric) + (f" ({asset})" if asset else "")
+    named = label(metric) + (f" ({_ISSUED.get(asset, asset)})" if asset else "")
     if way == "value":
         return named
     return f"{named}, {'a year before' if compared == 'last_year' else 'period before'}"

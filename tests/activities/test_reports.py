@@ -14,7 +14,7 @@ from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportsDue
 from domain.common.access import Role
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
-from domain.insight.report import KEPT, MAX_REPORTS, ReportFormat, ReportSchedule
+from domain.insight.report import KEPT, MAX_REPORTS, Definition, Question, ReportFormat, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
@@ -26,6 +26,7 @@ from runtime.identity import new_id
 from services.insight import report as service
 from services.insight import report_run
 from services.insight.report import Wanted
+from tests.support.cases import for_each
 from tests.support.notifications import a_channel, a_principal, an_organization
 from tests.support.reports import LATE, USUAL, Figures, a_report, owner_of
 from tests.support.starts import Starts
@@ -37,6 +38,10 @@ NOW = datetime(2026, 3, 25, 12, tzinfo=UTC)
 #: When that week is over in Berlin, and what is booked late is there.
 DUE = datetime(2026, 3, 30, 1, tzinfo=UTC)
 WEEK = "2026-W13"
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc]
 
 
 def work(database: Database, figures: Figures, client: Any = None) -> ReportActivities:
@@ -96,16 +101,44 @@ async def test_period_is_kept_and_told_once_however_often_it_is_computed(db: Dat
     assert [(each.type, each.org_id, each.data["period"]) for each in events] == [("report.ready", org, WEEK)]
 
 
-@pytest.mark.parametrize("form", list(ReportFormat))
-async def test_period_computed_by_another_report_of_the_same_content_has_the_same_bytes(
-    db: Database, form: ReportFormat
+@for_each(
+    "form, schedule, at, due_at",
+    [
+        *((form, ReportSchedule.WEEKLY, NOW, DUE) for form in ReportFormat),
+        (ReportFormat.PDF, ReportSchedule.DAILY, utc(2026, 10, 25, 12), utc(2026, 10, 26, 2)),
+        (ReportFormat.HTML, ReportSchedule.DAILY, utc(2028, 2, 29, 12), utc(2028, 3, 1, 2)),
+        (ReportFormat.PDF, ReportSchedule.QUARTERLY, utc(2026, 3, 31, 12), utc(2026, 4, 1, 1)),
+        (ReportFormat.JSONL, ReportSchedule.MONTHLY, utc(2026, 10, 31, 12), utc(2026, 11, 1, 2)),
+    ],
+)
+async def test_period_computed_twice_has_the_same_bytes(
+    db: Database, form: ReportFormat, schedule: ReportSchedule, at: datetime, due_at: datetime
 ) -> None:
     org, files = await an_organization(db), list[bytes]()
-    for made_at in (DUE, DUE + timedelta(days=9, seconds=17)):
-        report = await a_report(db, org, now=NOW, format=form)
-        await make(db, Figures({"agt_b": 5, "agt_a": 5} if files else {"agt_a": 5, "agt_b": 5}), report, made_at)
+    for later in (timedelta(0), timedelta(days=9, seconds=17)):
+        report = await a_report(db, org, now=at, format=form, schedule=schedule)
+        assert report.due_at == due_at
+        period = Definition.kept(report.definition).period_at(report.period_from).name
+        figures = Figures({"agt_b": 5, "agt_a": 5} if files else {"agt_a": 5, "agt_b": 5})
+        await make(db, figures, report, report.due_at + later, period)
         files += [run.file for run in await runs_of(db, report)]
     assert files[0] == files[1]
+
+
+async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db: Database) -> None:
+    questions = (Question(metrics=("spending",), currency="EUR"), USUAL.questions[0])
+    report = await a_report(db, await an_organization(db), now=NOW, questions=questions)
+
+    class NoRate(Figures):
+        async def __call__(self, session: Any, query: Any, **options: Any) -> Any:
+            if query.currency:
+                raise Invalid("There is no rate from USD to EUR.", code="analytics.no_rate")
+            return await super().__call__(session, query, **options)
+
+    await make(db, NoRate(), report)
+    [run] = await runs_of(db, report)
+    assert run.content["sections"][0]["problem"] == "There is no rate from USD to EUR."
+    assert b"row,Spending,,agt_a" in run.file
 
 
 async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database) -> None:

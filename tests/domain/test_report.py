@@ -150,6 +150,19 @@ def test_template_of_the_platform_is_for_operators_alone() -> None:
         checked(a_definition(template="weekly_projects", questions=()), platform=True)
 
 
+def test_metrics_of_days_in_utc_are_asked_of_the_same_dates_and_awaited() -> None:
+    tokyo = a_definition(zone="Asia/Tokyo", schedule=ReportSchedule.DAILY, questions=(Question(metrics=("earnings",)),))
+    period = tokyo.period_named("2026-03-01")
+    query = tokyo.questions[0].of(period, tokyo.zone)
+    first, following = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
+    assert (query.since, query.until, query.zone) == (first, following, "UTC")
+    # In Tokyo the day is over nine hours before.
+    assert (period.until, tokyo.due_at(period, HOUR)) == (following - 9 * HOUR, following + HOUR)
+    own = a_definition(zone="Asia/Tokyo", schedule=ReportSchedule.DAILY)
+    assert own.due_at(period, HOUR) == period.until + HOUR
+    assert own.questions[0].of(period, own.zone).since == period.since
+
+
 # Files ----------------------------------------------------------------------------------------------------------------
 
 AGENT, OTHER = "agt_a", "agt_b"
@@ -275,4 +288,4 @@ def test_row_that_comes_and_row_that_goes_are_changes() -> None:
 
 def test_period_of_a_day_is_written_as_one_day() -> None:
     assert paper().period.first == paper().period.last == date(2026, 10, 25)
-    assert b"2026-10-25: 2026-10-25<" in file_of(paper(), ReportFormat.HTML)
+    assert b"<dd>2026-10-25</dd>" in file_of(paper(), ReportFormat.HTML)

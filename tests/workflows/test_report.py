@@ -28,7 +28,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again, pass_to_the_end
 from tests.support.notifications import a_principal, an_organization
 from tests.support.reports import LATE, Figures, a_report, owner_of
-from tests.workflows.conftest import with_plugin
+from tests.workflows.conftest import Stage, with_plugin
 from workflows.insight.report import ReportWorkflow
 from workflows.insight.report_sweep import ReportSweepWorkflow
 
@@ -148,6 +148,21 @@ async def test_request_wakes_the_run_that_waits_to_look_again(press: Press) -> N
         await service.delete(session, owner_of(report.org_id), report.id, now=datetime.now(UTC))
     assert (await pass_to_the_end(press.env, handle))["number"] is None
     await replay_and_keep(await handle.fetch_history(), "report/deleted")
+
+
+async def test_run_that_is_asked_often_continues_as_new_and_goes_on(short_runs: Stage) -> None:
+    org, now = await an_organization(short_runs.database), datetime.now(UTC)
+    report = await a_report(short_runs.database, org, now=now, schedule=ReportSchedule.DAILY)
+    run = report_news(ReportInput(report_id=report.id, period=f"{now - 2 * DAY:%Y-%m-%d}"), org)
+    handle = short_runs.client.get_workflow_handle(run[0].workflow_id)
+    await reach.signal(short_runs.client, *run)
+    first = (await handle.describe()).run_id
+    while (await handle.describe()).run_id == first:
+        await reach.signal(short_runs.client, *run)
+        await again()
+    while "run 1, version 1" not in await shown(handle):
+        await again()
+    await handle.terminate("its test is over")
 
 
 async def test_sweep_starts_the_run_of_a_report_that_is_due(press: Press) -> None:

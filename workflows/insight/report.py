@@ -16,7 +16,7 @@ class ReportWorkflow:
 
     Messages: signal `look_again`, the period is computed once more, now.
     Ends when: the period was computed after its last day to be late, or the report was deleted.
-    Continues as new: never; it computes twice, and once for each signal.
+    Continues as new: when the server suggests it, after many signals; the new run computes first.
     Compensates: nothing; a version that was sent stays, and the next one says what differs.
     """
 
@@ -44,6 +44,8 @@ class ReportWorkflow:
                 )
             except TimeoutError:
                 continue
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(start)
 
     @workflow.signal(name="look_again")
     def signal_look_again(self, _message: LookAgain) -> None:
