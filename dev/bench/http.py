@@ -1,11 +1,11 @@
-"""GET balance and summary over HTTP against a bare endpoint that reads one row."""
+"""GET balance, summary and a year by day over HTTP against a bare endpoint that reads one row."""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
@@ -21,6 +21,21 @@ SECONDS = 3.0
 ROUNDS = 5
 #: How many accounts the organization has whose summary is read; half of them are earnings of its agents.
 ACCOUNTS = 40
+_YEAR = (
+    """
+    INSERT INTO ledger.credit_days (org_id, day, used, spends)
+    SELECT $1, d::date, 4000000, 4 FROM generate_series($2::date, $3::date, '1 day') d ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO spend_rollups (org_id, day, spends, open_spends)
+    SELECT $1, d::date, 4, '{}' FROM generate_series($2::date, $3::date, '1 day') d ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO spend_days (org_id, day, action, spends, quantity, captured)
+    SELECT $1, d::date, 'action-' || n, 1, 1, 1000000
+    FROM generate_series($2::date, $3::date, '1 day') d, generate_series(1, 4) n
+    """,
+)
 
 
 async def load(port: int, path: str, *headers: str) -> float:
@@ -83,6 +98,19 @@ async def open_accounts(world: World) -> None:
         await connection.close()
 
 
+async def spend_a_year(world: World) -> str:
+    """Give the organization a year of spending that is added up by day; return the question about it."""
+    org_id, today = world.ids["client_org"], datetime.now(UTC).date()
+    first = today - timedelta(days=364)
+    connection = await asyncpg.connect(world.database_url)
+    try:
+        for statement in _YEAR:
+            await connection.execute(statement, org_id, first, today - timedelta(days=1))
+    finally:
+        await connection.close()
+    return f"/api/v1/series?metric=spending&from={first}"
+
+
 async def run(world: World) -> list[Row]:
     """Measure each against the bare endpoint in turn, each server with one process."""
     summary = "/api/v1/billing/summary"
@@ -95,6 +123,9 @@ async def run(world: World) -> list[Row]:
         await open_accounts(world)
         await load(world.port, summary, key)
         summaries, rows = await alternate(lambda: load(world.port, summary, key), lambda: load(port, "/row"), ROUNDS)
+        year = await spend_a_year(world)
+        await load(world.port, year, key)
+        years, once = await alternate(lambda: load(world.port, year, key), lambda: load(port, "/row"), ROUNDS)
     return [
         Row(
             name="GET balance over HTTP, one process, 16 connections",
@@ -111,5 +142,13 @@ async def run(world: World) -> list[Row]:
             against="bare FastAPI + asyncpg, one row",
             baseline=rows,
             target=0.2,
+        ),
+        Row(
+            name="spending of a year by day, one process, 16 connections",
+            value=years,
+            unit="requests/s",
+            against="bare FastAPI + asyncpg, one row",
+            baseline=once,
+            target=0.3,
         ),
     ]

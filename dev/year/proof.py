@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from commands.verify import verify
 from dev.year.market import PAGE, UNIT, Customer, Market
+from dev.year.metrics import compare
 from dev.year.world import GRAIN, YearError
 from domain.billing.billing_run.period import month_text
 from domain.common.money import CREDIT, format_amount, parse_amount
@@ -69,6 +70,7 @@ class Proof:
             self._clearing,
             self._payouts,
             self._inbox,
+            self._metrics,
         ]
         for step in steps:
             await step()
@@ -332,6 +334,18 @@ class Proof:
             )
         }
         self._same("payouts = Stripe's transfers", ours, transfers)
+
+    async def _metrics(self) -> None:
+        """Metrics of the last whole month and of all time, of each organization and of all, and sums of single rows."""
+        now = self.world.now().astimezone(UTC)
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        before = (month - timedelta(days=1)).replace(day=1)
+        org_ids = [row["id"] for row in await self._rows("SELECT id FROM organizations ORDER BY id")]
+        count = 0
+        for since, until in ((before, month), (month - timedelta(days=1096), month)):
+            compared, wrong = await compare(self.world.database, self.world.books, org_ids, since, until, now)
+            count, self.problems = count + compared, self.problems + wrong
+        self._tie("metrics of a month and of three years = sums of single rows", count, count, count, CREDIT)
 
     async def _inbox(self) -> None:
         [left] = await self._rows("SELECT count(*) AS events FROM provider_events WHERE handled_at IS NULL")

@@ -124,6 +124,7 @@ class World:
         self.http: httpx2.AsyncClient
         self.operator: Caller
         self.books: asyncpg.Connection
+        self.database: Database
         self._jobs = [job for job in (*SCHEDULES, invoicing_on(settings.usage_invoice_day)) if job.id not in idle]
         self._numbers = itertools.count(1)
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -413,7 +414,7 @@ async def running(
         )
         stack.enter_context(calendar.in_python())
         world = World(calendar, env, client, settings, job_days=job_days, idle=idle)
-        world.books = owner
+        world.books, world.database = owner, database
         listening = stack.enter_context(socket.create_server(("127.0.0.1", ports.api)))
         server = _Server(uvicorn.Config(app, log_config=None, access_log=False, loop="none", ws="none"))
         await stack.enter_async_context(worker)

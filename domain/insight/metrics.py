@@ -7,7 +7,8 @@ is applied to them, so a ratio is never a mean of ratios.
 
 import ast
 import difflib
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -81,9 +82,9 @@ _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agent
 _PLAIN = frozenset({Source.LINES, Source.CREDITS, Source.WALLETS, Source.CLOCK})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A sum: where it is read, and its name there."""
+    """A sum: where it is read, and its name there. There is one object of each, which `of` returns."""
 
     source: Source
     name: str
@@ -91,8 +92,7 @@ class Measure:
     @classmethod
     def of(cls, written: str) -> "Measure":
         """Read `source.name`; names may have points."""
-        source, _, name = written.partition(".")
-        return cls(Source(source), name)
+        return _measure(written)
 
     @property
     def sum(self) -> Sum:
@@ -136,7 +136,7 @@ class Metric:
     @property
     def measures(self) -> frozenset[Measure]:
         """The measures of the formula."""
-        return frozenset(map(Measure.of, _names(self.formula)))
+        return _measures(self.formula)
 
     @property
     def is_by_utc_day(self) -> bool:
@@ -151,54 +151,53 @@ class Metric:
     def value(self, sums: Mapping[Measure, int | Fraction]) -> Value:
         """Apply the formula; a measure without a sum is zero. None where it divides by zero."""
         try:
-            found = _evaluated(_parsed(self.formula), sums)
+            return _compiled(self.formula)(sums)
         except ZeroDivisionError:
             return None
-        return int(found) if found.denominator == 1 and "/" not in self.formula else found
+
+
+_OPERATORS: Mapping[type[ast.operator], Callable[[int | Fraction, int | Fraction], int | Fraction]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: Fraction,
+}
 
 
 @cache
-def _parsed(formula: str) -> ast.expr:
-    return ast.parse(formula, mode="eval").body
-
-
-def _written(node: ast.Attribute) -> str:
-    parts = [node.attr]
-    inner: ast.expr = node.value
-    while isinstance(inner, ast.Attribute):
-        parts.append(inner.attr)
-        inner = inner.value
-    assert isinstance(inner, ast.Name)
-    return ".".join((inner.id, *reversed(parts)))
+def _measure(written: str) -> Measure:
+    source, _, name = written.partition(".")
+    return Measure(Source(source), name)
 
 
 @cache
-def _names(formula: str) -> frozenset[str]:
-    def walk(node: ast.expr) -> set[str]:
-        if isinstance(node, ast.BinOp):
-            return walk(node.left) | walk(node.right)
-        return {_written(node)} if isinstance(node, ast.Attribute) else set()
-
-    return frozenset(walk(_parsed(formula)))
+def _measures(formula: str) -> frozenset[Measure]:
+    return frozenset(_found(ast.parse(formula, mode="eval").body))
 
 
-def _evaluated(node: ast.expr, sums: Mapping[Measure, int | Fraction]) -> Fraction:
+def _found(node: ast.expr) -> Iterator[Measure]:
+    if isinstance(node, ast.BinOp):
+        yield from _found(node.left)
+        yield from _found(node.right)
+    elif isinstance(node, ast.Attribute):
+        yield _measure(ast.unparse(node))
+
+
+@cache
+def _compiled(formula: str) -> Callable[[Mapping[Measure, int | Fraction]], int | Fraction]:
+    return _function(ast.parse(formula, mode="eval").body)
+
+
+def _function(node: ast.expr) -> Callable[[Mapping[Measure, int | Fraction]], int | Fraction]:
     match node:
         case ast.Constant(value=int(number)):
-            return Fraction(number)
+            return lambda _: number
         case ast.Attribute():
-            return Fraction(sums.get(Measure.of(_written(node)), 0))
+            measure = _measure(ast.unparse(node))
+            return lambda sums: sums.get(measure, 0)
         case ast.BinOp(left=left, op=op, right=right):
-            one, other = _evaluated(left, sums), _evaluated(right, sums)
-            match op:
-                case ast.Add():
-                    return one + other
-                case ast.Sub():
-                    return one - other
-                case ast.Mult():
-                    return one * other
-                case ast.Div():
-                    return one / other
+            one, other, apply = _function(left), _function(right), _OPERATORS[type(op)]
+            return lambda sums: apply(one(sums), other(sums))
     raise ValueError(f"a formula cannot have {ast.dump(node)}")
 
 

@@ -1,6 +1,5 @@
 -- Sums by day for metrics, reports, exports, advice and the cursor of the search index.
 
-
 -- What the outbox adds up to, by day (UTC) and by quarter of an hour, of which the days of every time zone are made.
 -- The batch `accounting-days` adds each event once, in the order of the outbox; readers add later events themselves.
 CREATE TABLE metric_sums (
@@ -99,3 +98,6 @@ SELECT pg_temp.row_security('report_runs');
 SELECT pg_temp.tenant_reads_own('report_runs');
 -- Files go after their time; what a run says never changes.
 GRANT SELECT, INSERT, DELETE ON report_runs TO bursar_platform;
+
+-- The schema `reporting` and its role.
+\ir ../../repositories/sql/insight/reporting.sql

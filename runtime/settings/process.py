@@ -31,6 +31,7 @@ class ProcessSettings(Part):
     database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
     platform_database_url: str = Field(default="postgresql://bursar_platform@127.0.0.1:5432/bursar", repr=False)
     migration_database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/bursar", repr=False)
+    reader_database_url: str = Field(default="postgresql://bursar_reader@127.0.0.1:5432/bursar", repr=False)
     database_pool_size: int = Field(default=10, ge=1, le=200)
     #: Revenue books what was posted a minute ago, so no statement may take longer than that.
     database_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), lt=timedelta(minutes=1))
@@ -123,7 +124,7 @@ class ProcessSettings(Part):
             raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
         return self
 
-    @field_validator("database_url", "platform_database_url", "migration_database_url")
+    @field_validator("database_url", "platform_database_url", "migration_database_url", "reader_database_url")
     @classmethod
     def _is_of_postgresql(cls, url: str) -> str:
         if not url.startswith(("postgresql://", "postgres://")):

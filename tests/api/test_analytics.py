@@ -1,7 +1,10 @@
 """Questions about metrics over HTTP: each metric and dimension, exactness, tenancy, bad input."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import cycle
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from domain.insight.metrics import METRICS
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import grant
+from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.db
 
@@ -39,17 +43,13 @@ async def tenant(new_tenant: Any, operator: Caller) -> Tenant:
     return made
 
 
-@pytest.mark.parametrize("grain", [None, "hour", "day", "month"])
-async def test_each_metric_answers_by_each_of_its_dimensions(
-    tenant: Tenant, operator: Caller, grain: str | None
-) -> None:
+async def test_each_metric_answers_by_each_of_its_dimensions(tenant: Tenant, operator: Caller) -> None:
     await use(tenant.owner, "5", action="search")
     since = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
-    for metric in METRICS.values():
+    for metric, grain in zip(METRICS.values(), cycle((None, "hour", "day", "month")), strict=False):
         hours = grain == "hour" and metric.is_by_utc_day
         more = {"from": since, "grain": None if hours else grain, "compare": "previous"}
-        callers = [tenant.owner] * metric.for_organizations + [operator] * metric.for_platform
-        for caller in callers:
+        for caller in [tenant.owner] * metric.for_organizations + [operator] * metric.for_platform:
             await ask(caller, metric.name, **more)
             for name in metric.dimensions:
                 found = await ask(caller, metric.name, by=[name], **more)
@@ -88,6 +88,30 @@ async def test_an_organization_sees_its_own_figures_alone(tenant: Tenant, new_te
     listed = {one["name"] for one in good(await tenant.owner.get("/analytics/metrics"))["data"]}
     assert "spending" in listed
     assert "revenue" not in listed
+
+
+async def test_no_question_shows_anything_of_another_organization(new_tenant: Any, operator: Caller) -> None:
+    """Random questions of two organizations, with each other's names in filters, at their own database roles."""
+    random = Random(RUN_SEED)
+    two: list[Tenant] = [await new_tenant("owner", "agent") for _ in range(2)]
+    names = [f"work-{new_key()}" for _ in two]
+    for tenant, name in zip(two, names, strict=True):
+        await grant(operator, tenant.org_id, "100")
+        await use(tenant.owner, "7", action=name)
+        await use(tenant.agent, "2", action=name)
+    own = [metric for metric in METRICS.values() if metric.for_organizations]
+    for _ in range(120):
+        asks, other = random.sample((0, 1), 2)
+        tenant, stranger = two[asks], two[other]
+        metric = random.choice(own)
+        dimensions = random.sample(metric.dimensions, min(len(metric.dimensions), 1 if metric.one_dimension else 2))
+        where = {name: [names[other], stranger.org_id, stranger.agent_id] for name in dimensions[1:]}
+        body = {"by": dimensions[:1], "where": where, "grain": random.choice([None, "day", "month"])}
+        answer = await ask(tenant.owner, metric.name, **body)
+        written = json.dumps(answer)
+        assert not any(secret in written for secret in (names[other], stranger.org_id, str(stranger.agent_id))), body
+        if metric.name == "spending" and not where:
+            assert total(answer, "spending") == "9.00"
 
 
 @pytest.mark.parametrize(

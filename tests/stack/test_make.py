@@ -23,6 +23,7 @@ VERBS = [
         "year",
         "economy",
         "demo-data",
+        "dashboards",
         "screens",
         "migrate",
         "openapi",

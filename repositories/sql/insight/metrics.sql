@@ -21,7 +21,10 @@ AS $$
         SELECT v.*, NOT EXISTS (
             SELECT FROM events f
             WHERE f.subject = v.subject AND f.org_id = v.org_id AND f.type = v.type AND f.subject_seq < v.subject_seq
-        ) AS is_first
+        ) AS is_first, NOT EXISTS (
+            SELECT FROM events f
+            WHERE f.subject = v.subject AND f.org_id = v.org_id AND f.subject_seq < v.subject_seq
+        ) AS is_begin
         FROM events v
         WHERE (v.written_in, v.id) > (p_in, p_id)
             AND (p_until_in IS NULL OR (v.written_in, v.id) <= (p_until_in, p_until_id))
@@ -35,7 +38,7 @@ AS $$
             END
         ) AS labels
         FROM e JOIN payments p ON p.id = e.subject
-        WHERE e.type IN ('payment.created', 'payment.succeeded', 'payment.failed') AND e.is_first
+        WHERE e.type LIKE 'payment.%' AND e.is_first
     ), escrow AS (
         SELECT e.*, e.data ->> 'currency' AS currency,
             jsonb_build_object('agent', e.data ->> 'agent_id', 'role', e.data ->> 'role') AS labels
@@ -53,7 +56,8 @@ AS $$
     UNION ALL
     SELECT p.at, p.org_id, m.measure, m.asset, jsonb_strip_nulls(p.labels || m.more), m.value
     FROM payment p CROSS JOIN LATERAL (VALUES
-        ('payment.created', 'payments.started', '', '{}'::jsonb, 1::bigint),
+        -- A payment that the provider made, such as a subscription's, begins with a later state.
+        (CASE WHEN p.is_begin THEN p.type END, 'payments.started', '', '{}'::jsonb, 1::bigint),
         ('payment.succeeded', 'payments.succeeded', '', '{}', 1),
         ('payment.succeeded', 'payments.received', p.currency, '{}', metric_minor(p.data, 'received_amount')),
         ('payment.failed', 'payments.failed', '', jsonb_build_object('reason', p.data ->> 'decline_code'), 1),
