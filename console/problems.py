@@ -50,10 +50,11 @@ REACTIONS = _table(
     pricing.no_price pricing.quote_mismatch escrow.amount_mismatch escrow.currency_mismatch
     escrow.refund_exceeds_held payout.above_available payout.below_minimum payment.refund_exceeds_remainder
     payment.amount_too_large payment.part_of_a_slot payment.evidence_refused payment.no_method tax.rate_exists
-    credit_note.exceeds_remainder department.exists alert_rule.unknown_metric alert_rule.condition_unavailable
+    credit_note.exceeds_remainder department.exists alert_rule.unknown_metric
     alert_rule.never_fires alert_rule.exists spend_control.exists project.exists notification.channel_exists
     notification.code_refused webhook.url_refused provider.refused statement.not_over invoice.amount_mismatch
     contract.above_limit earnings.not_waivable analytics.unknown analytics.too_much analytics.no_rate
+    forecast.too_short
     """,
     changed="""
     conflict precondition.failed ledger.hold_ended ledger.hold_expired api_key.limit_reached api_key.revoked

@@ -32,6 +32,7 @@ CONDITIONS = (
     (C.RATIO.value, "Is a larger part of another figure than"),
     (C.ABSENT_FOR.value, "Nothing came for"),
     (C.RUNS_OUT_WITHIN.value, "Runs out within"),
+    (C.UNUSUAL.value, "Is unusually high for the time of the week"),
 )
 MEASURES = (("", "As the figure is"), (Measure.ABSOLUTE.value, "Its own unit"), (Measure.PERCENT.value, "Percent"))
 DIRECTIONS = (

@@ -13,6 +13,7 @@ CREATE TABLE organizations (
     status_by text,
     status_at timestamptz,
     timed_exits text DEFAULT 'continue' NOT NULL,
+    peers_agreed_at timestamptz,
     CONSTRAINT pk_organizations PRIMARY KEY (id),
     CONSTRAINT uq_organizations_command_id UNIQUE (command_id),
     CONSTRAINT ck_organizations_status CHECK (status IN ('active', 'suspended', 'closed')),
@@ -26,8 +27,8 @@ CREATE POLICY tenant ON organizations TO bursar_api USING (id = bursar_org());
 CREATE TRIGGER count_version BEFORE UPDATE ON organizations
     FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION count_version();
 GRANT SELECT ON organizations TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (name, tier, version, status, status_reason, status_by, status_at, timed_exits)
-    ON organizations TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (name, tier, version, status, status_reason, status_by, status_at, timed_exits,
+    peers_agreed_at) ON organizations TO bursar_platform;
 
 CREATE TABLE organization_contacts (
     org_id text NOT NULL,

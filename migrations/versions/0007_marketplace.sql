@@ -317,6 +317,7 @@ CREATE TABLE marketplace_uses (
     CONSTRAINT fk_marketplace_uses_purchase_id_marketplace_purchases
         FOREIGN KEY (purchase_id) REFERENCES marketplace_purchases
 );
+CREATE INDEX ix_marketplace_uses_org_id_used_at ON marketplace_uses (org_id, used_at);
 SELECT pg_temp.row_security('marketplace_uses');
 SELECT pg_temp.tenant_reads_own('marketplace_uses');
 SELECT pg_temp.refuse_deletes('marketplace_uses');

@@ -229,6 +229,17 @@ CREATE INDEX ix_alert_rule_standings_firing ON alert_rule_standings (rule) WHERE
 SELECT pg_temp.row_security('alert_rule_standings');
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule_standings TO bursar_platform;
 
+CREATE TABLE alert_rule_hours (
+    rule text NOT NULL,
+    org_id text,
+    until timestamptz NOT NULL,
+    figures bigint[] NOT NULL,
+    CONSTRAINT pk_alert_rule_hours PRIMARY KEY (rule),
+    CONSTRAINT fk_alert_rule_hours_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+SELECT pg_temp.row_security('alert_rule_hours');
+GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule_hours TO bursar_platform;
+
 -- The principal that the policies below ask for is from here.
 \ir ../../repositories/sql/messages/notifications.sql
 

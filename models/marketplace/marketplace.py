@@ -225,6 +225,7 @@ class MarketplaceUse(Base):
             name="shares",
         ),
         CheckConstraint("taken_minor = CASE WHEN refunded_at IS NULL THEN 0 ELSE price_minor END", name="refunded"),
+        Index("ix_marketplace_uses_org_id_used_at", "org_id", "used_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

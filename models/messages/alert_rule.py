@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import Text
+from sqlalchemy.types import BigInteger, Text
 
 from models.common.base import Base
 
@@ -94,3 +94,20 @@ class AlertRuleStanding(Base):
     good_since: Mapped[datetime | None]
     fired_at: Mapped[datetime | None]
     alert_key: Mapped[str | None]
+
+
+class AlertRuleHours(Base):
+    """The hourly figures of a rule on what is unusual, as they were read. Written by the platform's role.
+
+    Attributes:
+        rule: the id of the rule.
+        until: the end of the latest hour.
+        figures: of each hour, the latest last.
+    """
+
+    __tablename__ = "alert_rule_hours"
+
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    until: Mapped[datetime]
+    figures: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))

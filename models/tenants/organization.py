@@ -15,7 +15,8 @@ class Organization(Base):
     `tier` is the plan that it is on; only `services/billing/project.py` changes it.
     `version` counts the changes, by a trigger. `status` is set by `services/tenants/organization.py` alone: unless it
     is `active`, nothing new begins. `status_reason`, `status_by` and `status_at` are of its last change, and
-    `timed_exits` of its last suspension.
+    `timed_exits` of its last suspension. Since `peers_agreed_at` its figures count in comparisons; null if it has not
+    agreed.
     """
 
     __tablename__ = "organizations"
@@ -36,6 +37,7 @@ class Organization(Base):
     status_by: Mapped[str | None]
     status_at: Mapped[datetime | None]
     timed_exits: Mapped[str] = mapped_column(server_default="continue")
+    peers_agreed_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

@@ -16,12 +16,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_id, uuid_of
+from domain.messages.alert import unusual
 from domain.messages.alert.conditions import Reading
 from domain.messages.alert.metrics import ConditionType
 from domain.messages.alert.rules import DAY, Rule
 from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from repositories.credits.spend_alert import OPERATING
 from repositories.credits.spend_place import first_id, open_from
+from repositories.messages import alert_rule
 
 #: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.
 BACK = timedelta(days=62)
@@ -36,11 +38,16 @@ PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A rule whose figure is read, with its id and its organization."""
+    """A rule whose figure is read, with its id and its organization.
+
+    Attributes:
+        until: the end of the time that its figure is read of; None for now.
+    """
 
     id: str
     org_id: str | None
     rule: Rule
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +73,10 @@ _ASKED = """
         CAST(:rules AS text[]), CAST(:orgs AS text[]), CAST(:agents AS text[]), CAST(:departments AS text[]),
         CAST(:controls AS uuid[]), CAST(:providers AS text[]), CAST(:since AS timestamptz[]),
         CAST(:until AS timestamptz[]), CAST(:first_ids AS uuid[]), CAST(:last_ids AS uuid[]),
-        CAST(:first_payments AS text[]), CAST(:first_days AS date[]), CAST(:end_days AS date[]),
-        CAST(:first_changes AS uuid[])
+        CAST(:first_payments AS text[]), CAST(:last_payments AS text[]), CAST(:first_days AS date[]),
+        CAST(:end_days AS date[]), CAST(:first_changes AS uuid[])
     ) AS r (rule, org_id, agent_id, department_id, control_id, provider, since, until, first_id, last_id, first_payment,
-        first_day, end_day, first_change)
+        last_payment, first_day, end_day, first_change)
 """
 _OF_SPENDS = """
     s.org_id = r.org_id AND (r.agent_id IS NULL OR s.agent_id = r.agent_id)
@@ -121,7 +128,7 @@ SELECT r.rule, p.made, p.failed
 FROM {_ASKED}
 CROSS JOIN LATERAL (
     SELECT count(*) AS made, count(*) FILTER (WHERE p.status = 'failed') AS failed FROM payments p
-    WHERE {_OF_PAYMENTS} AND p.created_at >= r.since AND p.created_at < r.until
+    WHERE {_OF_PAYMENTS} AND p.id < r.last_payment AND p.created_at >= r.since AND p.created_at < r.until
 ) p
 """
 _LAST_PAYMENT = f"""
@@ -249,7 +256,8 @@ async def _of_payments(
 def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] = {}) -> dict[str, Any]:
     columns: dict[str, list[Any]] = defaultdict(list)
     for one in rules:
-        span = _span(one.rule, now, opened.get(one.id))
+        until = one.until or now
+        span = _span(one.rule, until, opened.get(one.id))
         filters = one.rule.filters
         control = filters.get("control_id")
         values = {
@@ -260,10 +268,11 @@ def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] =
             "controls": None if control is None else uuid_of(control),
             "providers": filters.get("provider"),
             "since": span.since,
-            "until": now,
+            "until": until,
             "first_ids": first_id(span.since),
-            "last_ids": first_id(now + LATE),
-            "first_payments": _first_payment(span.since),
+            "last_ids": first_id(until + LATE),
+            "first_payments": _first_payment(span.since - LATE),
+            "last_payments": _first_payment(until + LATE),
             "first_days": span.first_day,
             "end_days": span.end_day,
             "first_changes": first_id(datetime.combine(span.first_day, time(), UTC)),
@@ -296,7 +305,7 @@ def _span(rule: Rule, now: datetime, opened: date | None = None) -> _Span:
 
 
 def _first_payment(since: datetime) -> str:
-    unix_ms = max(0, int((since - LATE).timestamp() * 1000))
+    unix_ms = max(0, int(since.timestamp() * 1000))
     return uuid_id("pay", UUID(int=unix_ms << 80))
 
 
@@ -315,20 +324,54 @@ async def _flow(
     sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
     last: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, RowMapping]]],
 ) -> dict[str, list[Figure]]:
-    """Read a sum: over the window, over the same window last week if needed, or the time of the last occurrence."""
-    del session
+    """Read a sum: over the window, over the same window last week if needed, or the time of the last occurrence.
+
+    Of rules on what is unusual, the sums of single hours are read.
+    """
     readings: dict[str, Reading] = {}
     absent = [r for r in rules if r.rule.condition.type is ConditionType.ABSENT_FOR]
-    summed = [r for r in rules if r.rule.condition.type is not ConditionType.ABSENT_FOR]
+    hourly = [r for r in rules if r.rule.condition.type is ConditionType.UNUSUAL]
+    summed = [r for r in rules if r.rule.condition.type not in {ConditionType.ABSENT_FOR, ConditionType.UNUSUAL}]
     compared = [r for r in summed if r.rule.condition.type is ConditionType.CHANGES_BY]
     if absent:
         readings |= {rule: Reading(last_at=row["last_at"]) for rule, row in (await last(absent, now)).items()}
+    if hourly:
+        readings |= await _unusual(session, hourly, now, sums)
     if summed:
         readings |= await sums(summed, now)
     if compared:
         for rule, before in (await sums(compared, now - _WEEK)).items():
             readings[rule] = replace(readings[rule], before=before.value)
     return _plain(rules, readings)
+
+
+async def _unusual(
+    session: AsyncSession,
+    rules: Sequence[Watched],
+    now: datetime,
+    sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
+) -> dict[str, Reading]:
+    """Read hours that are missing, see `unusual.to_read`, and judge the rules that have all of them."""
+    kept = await alert_rule.hours(session, [one.id for one in rules])
+    ends = {one.id: unusual.to_read(kept.get(one.id), now) for one in rules}
+    hourly = [
+        replace(one, id=f"{one.id} {end.isoformat()}", rule=replace(one.rule, window=unusual.HOUR), until=end)
+        for one in rules
+        for end in ends[one.id]
+    ]
+    read = await sums(hourly, now)
+    readings = dict[str, Reading]()
+    for one in rules:
+        figures = [read[f"{one.id} {end.isoformat()}"].value or 0 for end in ends[one.id]]
+        hours = unusual.joined(kept.get(one.id), ends[one.id], figures)
+        await alert_rule.put_hours(session, one.id, hours, org_id=one.org_id)
+        is_behind = hours.is_behind(now)
+        readings[one.id] = Reading(
+            value=None if is_behind else figures[-1],
+            is_unusual=None if is_behind else unusual.is_unusual(hours.figures),
+            is_behind=is_behind,
+        )
+    return readings
 
 
 async def _opened(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, date]:
@@ -364,9 +407,8 @@ async def _usage(session: AsyncSession, rules: Sequence[Watched], now: datetime)
 
 
 async def _payments(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
-    names = {one.id: one.rule.metric.name for one in rules}
-
     async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
+        names = {one.id: one.rule.metric.name for one in these}
         # No day of payments is added up.
         rows = await _of_payments(session, _PAYMENTS, these, at, dict.fromkeys(names, date.min))
         return {
@@ -378,7 +420,7 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
         }
 
     async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
-        failed = names[these[0].id] == "payments.failed"
+        failed = these[0].rule.metric.name == "payments.failed"
         sql = _LAST_PAYMENT.replace("{failed}", "AND p.status = 'failed'" if failed else "")
         return await _of_payments(session, sql, these, at)
 

@@ -11,8 +11,9 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.messages.alert.firing import Phase, Standing
 from domain.messages.alert.kinds import Ladder, ladder_of
+from domain.messages.alert.unusual import Hours
 from models.messages.alert import Alert
-from models.messages.alert_rule import AlertRule, AlertRuleStanding
+from models.messages.alert_rule import AlertRule, AlertRuleHours, AlertRuleStanding
 
 MISSING = "There is no such alert rule."
 
@@ -96,11 +97,28 @@ async def put_standing(
     await session.execute(statement.on_conflict_do_update(index_elements=["rule", "subject", "place"], set_=values))
 
 
+async def hours(session: AsyncSession, rules: Collection[str]) -> dict[str, Hours]:
+    """Return the hourly figures that are kept of rules."""
+    rows = await session.scalars(select(AlertRuleHours).where(AlertRuleHours.rule.in_(rules)))
+    return {row.rule: Hours(row.until, tuple(row.figures)) for row in rows}
+
+
+async def put_hours(session: AsyncSession, rule: str, hours: Hours, *, org_id: str | None) -> None:
+    """Write the hourly figures of a rule."""
+    values = {"org_id": org_id, "until": hours.until, "figures": list(hours.figures)}
+    statement = insert(AlertRuleHours).values(rule=rule, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["rule"], set_=values))
+
+
 async def forget(session: AsyncSession, rule: str, *, org_id: str | None = None) -> Sequence[str]:
-    """Delete the firing states of a rule, of one organization if given, and return the keys of its firing alerts."""
+    """Delete the firing states of a rule, of one organization if given, and return the keys of its firing alerts.
+
+    The hourly figures that are kept of it go too.
+    """
     statement = delete(AlertRuleStanding).where(AlertRuleStanding.rule == rule)
     if org_id is not None:
         statement = statement.where(AlertRuleStanding.org_id == org_id)
+    await session.execute(delete(AlertRuleHours).where(AlertRuleHours.rule == rule))
     gone = await session.execute(statement.returning(AlertRuleStanding.phase, AlertRuleStanding.alert_key))
     return [key for phase, key in gone if phase == Phase.FIRING.value and key is not None]
 

@@ -10,9 +10,13 @@ from pydantic import Field
 
 from bursar._wire import NOT_SENT, Amount, Model
 
+AdviceKind: TypeAlias = (
+    Literal["package", "annual_plan", "auto_topup", "cheaper_agent", "unused", "payment_method", "limit"] | str
+)
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
 AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
+BalanceChangeKind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
@@ -82,6 +86,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
+Forecasted: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
@@ -96,7 +101,10 @@ LotSource: TypeAlias = (
 MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
+Meaning: TypeAlias = Literal["saving", "stopped"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
+MemberKind: TypeAlias = Literal["organization", "agent"] | str
+Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
@@ -123,6 +131,9 @@ PaymentStatus: TypeAlias = (
         "charged_back",
     ]
     | str
+)
+PeerMetric: TypeAlias = (
+    Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"] | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
 Permission: TypeAlias = (
@@ -194,6 +205,7 @@ PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] 
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
+Reason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
@@ -709,6 +721,22 @@ class AutoTopUpView(Model):
     failed_attempts: int = NOT_SENT
     next_attempt_at: datetime | None = NOT_SENT
     updated_at: datetime | None = NOT_SENT
+
+
+class BacktestView(Model):
+    """How the method did when it forecast the last stretches of the same series, each as long as the forecast."""
+
+    origins: int = NOT_SENT
+    mase: Decimal = NOT_SENT
+    coverage: Decimal = NOT_SENT
+
+
+class BalanceChangeView(Model):
+    """Credits that come or expire on a day by the books."""
+
+    at: date = NOT_SENT
+    kind: BalanceChangeKind = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class BalanceSheetView(Model):
@@ -2143,6 +2171,31 @@ class FeedbackView(Model):
     changed_at: datetime | None = NOT_SENT
 
 
+class ForecastPointView(Model):
+    """A day of a forecast."""
+
+    at: date = NOT_SENT
+    value: Amount = NOT_SENT
+    intervals: list[IntervalView] = NOT_SENT
+
+
+class ForecastView(Model):
+    """A forecast of a metric by day, in UTC, from today on."""
+
+    organization_id: str | None = NOT_SENT
+    metric: Forecasted = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    as_of: datetime = NOT_SENT
+    points: list[ForecastPointView] = NOT_SENT
+    method: Method = NOT_SENT
+    backtest: BacktestView = NOT_SENT
+    runs_out_at: date | None = NOT_SENT
+    runs_out_earliest: date | None = NOT_SENT
+    runs_out_latest: date | None = NOT_SENT
+    changes: list[BalanceChangeView] = NOT_SENT
+
+
 class FreeOptionPage(Model):
     """FreeOptionPage."""
 
@@ -2248,6 +2301,46 @@ class InboxEventView(Model):
     occurred_at: datetime = NOT_SENT
     received_at: datetime = NOT_SENT
     handled_at: datetime | None = NOT_SENT
+
+
+class InsightActView(Model):
+    """The API call that takes the advice, without what only its caller can know, such as the payment method."""
+
+    method: str = NOT_SENT
+    path: str = NOT_SENT
+    body: dict[str, str] = NOT_SENT
+
+
+class InsightView(Model):
+    """One piece of advice about last month."""
+
+    id: str
+    kind: AdviceKind = NOT_SENT
+    meaning: Meaning = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    title: str = NOT_SENT
+    how: list[str] = NOT_SENT
+    figures: dict[str, str | int] = NOT_SENT
+    act: InsightActView = NOT_SENT
+    link: str = NOT_SENT
+
+
+class InsightsView(Model):
+    """The advice about last month, the most important first."""
+
+    organization_id: str = NOT_SENT
+    month: date = NOT_SENT
+    spending: list[SpentView] = NOT_SENT
+    data: list[InsightView] = NOT_SENT
+
+
+class IntervalView(Model):
+    """An interval that is to hold a part of what comes."""
+
+    level: int = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
 
 
 class InvitationView(Model):
@@ -3185,6 +3278,26 @@ class PayoutView(Model):
     lines: list[PayoutLineView] = NOT_SENT
     created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
+
+
+class PeerComparisonView(Model):
+    """Where an organization or an agent stands among others. No figure of anybody is in it."""
+
+    metric: PeerMetric = NOT_SENT
+    compares: MemberKind = NOT_SENT
+    month: date = NOT_SENT
+    category: str | None = NOT_SENT
+    percentile: int | None = NOT_SENT
+    reason: Reason | None = NOT_SENT
+    sentence: str = NOT_SENT
+    agreed_at: datetime | None = NOT_SENT
+
+
+class PeersConsentView(Model):
+    """Whether the organization agrees to be compared."""
+
+    agrees: bool = NOT_SENT
+    agreed_at: datetime | None = NOT_SENT
 
 
 class PeersView(Model):
@@ -4323,6 +4436,13 @@ class SpendView(Model):
     principal: str | None = NOT_SENT
     expires_at: datetime | None = NOT_SENT
     metadata: dict[str, Any] | None = NOT_SENT
+
+
+class SpentView(Model):
+    """What was spent in the month in one currency."""
+
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
 
 
 class StatementBalanceView(Model):

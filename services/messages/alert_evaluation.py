@@ -58,7 +58,8 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, withi
         left = [standing for key, standing in standings.items() if key[0] == row.id]
         await _end_places(session, left)
         last = max((figure.reading.last_at for figure in found if figure.reading.last_at is not None), default=None)
-        row.due_at = rules.next_look(rule, now, last, is_firing=is_firing)
+        is_behind = any(figure.reading.is_behind for figure in found)
+        row.due_at = rules.next_look(rule, now, last, is_firing=is_firing, is_behind=is_behind)
     await session.flush()
     return len(rows)
 

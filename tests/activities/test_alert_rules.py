@@ -22,6 +22,7 @@ from domain.credits.spend.control import Limit
 from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, condition_of
 from domain.messages.alert.metrics import METRICS, ConditionType, Metric, watched
 from domain.messages.alert.rules import BUILT_IN, Rule
+from domain.messages.alert.unusual import KEPT, Hours
 from domain.messages.notification.preferences import recipient_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
@@ -47,14 +48,26 @@ FACTS = """
     SET session_replication_role = replica;
     INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
         received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
-    SELECT 'pay_7' || n, '{org}', 'stripe', 'w', CASE n WHEN 1 THEN 'failed' ELSE 'succeeded' END, 1, 'credits', 'USD',
-        1, 0, 0, 0, '{}', now(), now() FROM generate_series(1, 3) AS n;
+    SELECT '{payment}' || n, '{org}', 'stripe', 'w', CASE n WHEN 1 THEN 'failed' ELSE 'succeeded' END, 1, 'credits',
+        'USD', 1, 0, 0, 0, '{}', now(), now() FROM generate_series(1, 3) AS n;
     CREATE TABLE usage_events_now PARTITION OF usage_events DEFAULT;
     INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, sent_by,
         data, meters)
     VALUES ('{org}', now(), uuidv7(), uuidv7(), now(), 's', 'e', 't', 'a', 'p', '{}', '{}');
     INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6, board)
     VALUES ('{agent}', current_date, '{}', 731999, 0, 'public');
+"""
+EVENTS = """
+    INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, sent_by,
+        data, meters)
+    SELECT $1, $2::timestamptz + hour * interval '1 hour' + n * interval '1 minute', uuidv7(), uuidv7(), now(), 's',
+        'e', 't', 'a', 'p', '{}', '{}'
+    FROM generate_series(0, $3::int - 1) AS hour, generate_series(1, $4::int) AS n
+"""
+PAYMENT = """
+    INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
+        received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+    VALUES ($1, $2, 'stripe', 'w', 'failed', 1, 'credits', 'USD', 1, 0, 0, 0, '{}', $3, $3)
 """
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -208,6 +221,82 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     await world.spend(1, NOW - MINUTE)
     names = {name for name, _, status in await world.look(NOW + 5 * MINUTE) if status == "firing"}
     assert names == {hourly.name, daily.name}
+
+
+UNUSUAL = Asked(type=ConditionType.UNUSUAL)
+
+
+async def caught_up(world: Rules, begin: datetime) -> dict[str, Hours]:
+    """Look every minute until every hour is read, and return the hours of each rule."""
+    for minute in range(40):
+        assert await world.look(begin + minute * MINUTE) == []
+    async with world.database.platform() as session:
+        rules = {row.id: row.name for row in await session.scalars(select(AlertRule))}
+        return {rules[rule]: hours for rule, hours in (await alert_rule.hours(session, rules)).items()}
+
+
+async def test_unusually_many_events_fire_once_and_are_resolved(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh)
+    await world.begin()
+    begin = NOW.replace(minute=6, second=0, microsecond=0)
+    full = begin - 6 * MINUTE
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("CREATE TABLE usage_events_now PARTITION OF usage_events DEFAULT")
+
+    async def events(since: datetime, hours: int, each: int) -> None:
+        await owner.execute(EVENTS, world.org, since, hours, each)
+
+    await events(full - 9 * 7 * DAY, 9 * 7 * 24, 10)
+    rule = await world.rule("usage.events", UNUSUAL, at=begin)
+    (hours,) = (await caught_up(world, begin)).values()
+    assert hours == Hours(full, (10,) * KEPT)
+    await events(full, 3, 30)
+    async with fresh.platform() as session:
+        due_at = (await session.scalars(select(AlertRule.due_at).where(AlertRule.id == rule.id))).one()
+    assert due_at == full + HOUR + 5 * MINUTE
+    assert await world.look(full + 3 * HOUR + 5 * MINUTE) == [(rule.name, world.org, "firing")]
+    (row,) = await world.rows()
+    assert row.detail == "usage.events is unusually high for these hours of the week: 30 now."
+    await events(full + 3 * HOUR, 5, 10)
+    await world.look(full + 7 * HOUR + 5 * MINUTE)
+    assert await world.look(full + 8 * HOUR + 5 * MINUTE) == [(rule.name, world.org, "resolved")]
+    # A day has not passed since, so this week's seven alerts are not used up in one day.
+    await events(full + 8 * HOUR, 3, 30)
+    assert await world.look(full + 11 * HOUR + 5 * MINUTE) == [(rule.name, world.org, "resolved")]
+    async with fresh.platform() as session:
+        await service.delete(session, Actor(principal="root", role=Role.OPERATOR), rule.id)
+        assert await alert_rule.hours(session, [rule.id]) == {}
+    await owner.close()
+
+
+async def test_hours_hold_what_was_spent_and_paid_in_them(fresh: Database, fresh_database_urls: DatabaseUrls) -> None:
+    world = Rules(fresh)
+    await world.begin()
+    begin = NOW.replace(minute=6, second=0, microsecond=0)
+    full = begin - 6 * MINUTE
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    spends = [(1, full - 30 * DAY), (2, full - HOUR), (3, full - MINUTE), (4, full)]
+    for amount, at in spends:
+        await world.spend(amount, at)
+        # A spend is numbered when it is made.
+        await owner.execute("UPDATE ledger.spends SET id = uuidv7($1 - now()) WHERE at = $1", at)
+        payment = uuid_id("pay", UUID(int=int(at.timestamp() * 1000) << 80))
+        await owner.execute(PAYMENT, payment, world.org, at)
+    await owner.close()
+    spent = await world.rule("credits.spent", UNUSUAL, at=begin)
+    made = await world.rule("payments.made", UNUSUAL, at=begin)
+    over_all = await world.rule("payments.failed", UNUSUAL, at=begin, platform=True)
+    hours = await caught_up(world, begin)
+    found = {name: {end: each for end, each in enumerate(reversed(of.figures)) if each} for name, of in hours.items()}
+    assert found == {
+        spent.name: {0: 5 * CREDIT, 30 * 24 - 1: 1 * CREDIT},
+        made.name: {0: 2, 30 * 24 - 1: 1},
+        over_all.name: {0: 2, 30 * 24 - 1: 1},
+    }
 
 
 async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
@@ -464,6 +553,8 @@ async def test_built_in_rule_that_is_off_does_not_fire(fresh: Database) -> None:
 def _condition(metric: Metric, kind: ConditionType) -> Asked:
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
         return Asked(type=kind, period=HOUR)
+    if kind is ConditionType.UNUSUAL:
+        return UNUSUAL
     return Asked(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
 
 
@@ -474,7 +565,10 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     await world.spend(4, NOW)
     agent = new_id("agt")
     owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute(FACTS.replace("{org}", world.org).replace("{agent}", agent), timeout=300)
+    await owner.execute(
+        FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1]),
+        timeout=300,
+    )
     await owner.close()
     watched_rules: list[alert_figure.Watched] = []
     for metric in (one for platform in (False, True) for one in watched(platform=platform)):
@@ -501,6 +595,9 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     values: dict[str, set[tuple[Any, ...]]] = {}
     for name, figures in found.items():
         metric_name, kind_name, _ = name.split()
+        if kind_name == "unusual":
+            assert all(figure.reading.is_behind for figure in figures), name
+            continue
         if kind_name == "absent_for":
             assert all(figure.reading.last_at is not None for figure in figures), name
             continue

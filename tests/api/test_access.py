@@ -66,6 +66,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", f"/credits/spends/spd_{NOBODY}/refunds"): (Permission.GRANT_CREDITS, {}),
     ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
     ("GET", "/exchange-rates"): (Permission.READ, None),
+    ("GET", "/analytics/forecast"): (Permission.READ_BILLING, None),
     ("GET", "/analytics/metrics"): (Permission.READ_BILLING, None),
     ("POST", "/analytics/query"): (Permission.READ_BILLING, {"metrics": ["credits.used"], "from": "2026-01-01"}),
     ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
@@ -241,6 +242,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/webhooks/events"): (Permission.INSPECT, None),
     ("POST", "/webhooks/events/1/retry"): (Permission.OPERATE, None),
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
+    ("PUT", "/analytics/peers/consent"): (Permission.CHANGE_ORGANIZATION, {"agrees": False}),
+    ("POST", "/analytics/insights/unused-x/dismiss"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
@@ -268,6 +271,7 @@ STAND_INS = {
     "some_type": "{notification_type}",
     "deploys": "{entitlement}",
     "1": "{number}",
+    "unused-x": "{insight_id}",
 }
 
 
@@ -437,6 +441,8 @@ OWN_DATA = {
             "/billing/quote",
             "/names",
             "/series",
+            "/analytics/insights",
+            "/analytics/peers",
             "/departments",
             "/spend-controls",
             "/purchase-orders",

@@ -153,9 +153,6 @@ async def test_rule_that_nothing_computes_yet_is_hidden_and_its_name_is_taken(op
         assert "not computed yet" in document["detail"]
     document = refused(await own.owner.post(PATH, _rule(metric="agent.roi")), 422, "alert_rule.unknown_metric")
     assert document["field"] == "metric"
-    unusual = {"type": "unusual"}
-    document = refused(await own.owner.post(PATH, _rule(condition=unusual)), 422, "alert_rule.condition_unavailable")
-    assert "changes_by" in document["detail"]
 
 
 async def test_rule_says_who_is_called_until_somebody_answers(operator: Caller, own: Tenant) -> None:

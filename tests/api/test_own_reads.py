@@ -111,6 +111,7 @@ async def test_totals_by_what_is_not_a_keys_own_are_refused(firm: Firm) -> None:
             else:
                 refused(answer, 403, "auth.forbidden")
         refused(await caller.get("/credits/stats"), 403, "auth.forbidden")
+        refused(await caller.get("/analytics/forecast?metric=balance"), 403, "auth.forbidden")
     good(await firm.callers["sales"].get("/billing/usage/logs?model=x"))
 
 

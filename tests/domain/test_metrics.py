@@ -19,7 +19,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def query(since: datetime, until: datetime, **more: object) -> Query:
-    return Query(metrics=("spending",), since=since, until=until, **more)  # type: ignore[arg-type]
+    return Query(metrics=("spending",), since=since, until=until, **more)
 
 
 def day(year: int, month: int, day: int, zone: str = "UTC") -> datetime:

@@ -180,7 +180,7 @@ async def test_tenant_may_spend_its_own_credits_and_call_nothing_else_that_moves
         " FROM pg_proc p WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'ledger')"
     )
     assert {row["name"].partition("(")[0] for row in names if row["may"]} == {
-        "ledger.balance_as_of",
+        *(f"ledger.{name}" for name in ("balance_as_of", "rate_at", "entries_not_added_up")),
         *(f"ledger.{name}" for name in ("charge", "charge_many", "charge_together")),
         *(f"ledger.{name}" for name in ("authorize", "settle", "release", "extend")),
     }

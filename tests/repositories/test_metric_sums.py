@@ -28,7 +28,7 @@ pytestmark = pytest.mark.db
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 #: Each organization's subscription by its steps: status, interval, price, and what it changes.
-STEPS = (
+STEPS: tuple[tuple[str, str, str, dict[str, int]], ...] = (
     ("incomplete", "month", "20.00", {}),
     ("active", "month", "20.00", {"mrr.new": 2_000}),
     ("past_due", "month", "20.00", {}),

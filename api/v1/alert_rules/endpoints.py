@@ -31,7 +31,6 @@ _REFUSALS = tuple(
     (Invalid, code)
     for code in (
         "alert_rule.unknown_metric",
-        "alert_rule.condition_unavailable",
         "alert_rule.never_fires",
     )
 )

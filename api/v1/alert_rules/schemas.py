@@ -117,7 +117,8 @@ class AlertRuleSet(RequestModel):
         default=None,
         description=(
             "The time over which the metric is added up, if it adds up. The next alert comes at the earliest this "
-            "long after the last one. From a minute to 31 days; a day when left out."
+            "long after the last one; so with `unusual`, which compares hours, it says how many alerts a week there "
+            "can be: `P1D` seven, `P7D` one. From a minute to 31 days; a day when left out."
         ),
     )
     cool_down: Period | None = Field(
@@ -186,10 +187,11 @@ class ConditionView(ResponseModel):
     def of_condition(cls, condition: Condition, metric: Metric, asset: str | None) -> "ConditionView":
         """Show a condition."""
         timed, turns = bool(condition.period_seconds), {ConditionType.CROSSES, ConditionType.CHANGES_BY}
+        measured = not timed and condition.type is not ConditionType.UNUSUAL
         return cls(
             type=condition.type,
             threshold=threshold_text(condition, metric, asset),
-            measure=None if timed else condition.measure,
+            measure=condition.measure if measured else None,
             direction=condition.direction if condition.type in turns else None,
             of=condition.of,
             period=period_text(condition.period_seconds) if timed else None,

@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import Body
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.analytics.schemas import AnswerView, MetricsView, QueryBody, views
+from api.v1.spends.own import confined, refuse_totals
 from domain.books.account_statement import period
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
@@ -35,7 +36,10 @@ async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> Metri
     responses=errors(NotFound, Unknown, TooMuch, (Invalid, "analytics.no_rate")),
 )
 async def query_metrics(
-    body: Annotated[QueryBody, Body()], deps: DepsDep, actor: Actor = require(Permission.READ_BILLING)
+    body: Annotated[QueryBody, Body()],
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Ask for metrics over time and by dimensions.
 
@@ -43,6 +47,7 @@ async def query_metrics(
     apart, unless `currency` is given. Ratios are of sums: what is above and below the line is added up first. A period
     that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
     """
+    refuse_totals(confined(actor, key))
     if actor.is_platform and body.organization_id is None:
         org_id = listed_organization(actor, None)
     else:

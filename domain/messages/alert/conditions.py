@@ -56,6 +56,8 @@ class Reading:
         before: the figure at the same time last week; None if there was none.
         last_at: the time of the last occurrence; None if there never was one.
         pace: the amount used within `pace_seconds`.
+        is_unusual: whether the latest hours are unusually high; None if it is unknown.
+        is_behind: whether hours of the weeks before are still to be read.
     """
 
     value: int | None = None
@@ -64,6 +66,8 @@ class Reading:
     last_at: datetime | None = None
     pace: int = 0
     pace_seconds: int = 1
+    is_unusual: bool | None = None
+    is_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,8 @@ class Condition:
         if self.type is ConditionType.ABSENT_FOR:
             # Something that never occurred is not absent.
             return None if reading.last_at is None else now - reading.last_at >= timedelta(seconds=self.period_seconds)
+        if self.type is ConditionType.UNUSUAL:
+            return reading.is_unusual
         if reading.value is None:
             return None
         if self.type is ConditionType.RUNS_OUT_WITHIN:
@@ -162,16 +168,12 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
             or it can never be met (`alert_rule.never_fires`). The field is named.
     """
     kind = asked.type
-    if kind is ConditionType.UNUSUAL:
-        raise Invalid(
-            "`unusual` cannot be used yet. Use `changes_by`.",
-            code="alert_rule.condition_unavailable",
-            extra={"field": "condition.type"},
-        )
     if kind not in metric.conditions:
         usable = ", ".join(sorted(metric.conditions))
         raise _invalid("type", f"The condition `{kind.value}` does not apply to {metric.name}. Use one of: {usable}.")
     _refuse_what_it_has_not(asked)
+    if kind is ConditionType.UNUSUAL:
+        return Condition(type=kind)
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
         if asked.period is None:
             raise _invalid("period", f"`{kind.value}` needs a period such as PT1H.")
@@ -198,10 +200,11 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
 def _refuse_what_it_has_not(asked: Asked) -> None:
     kind = asked.type
     timed = kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}
+    limited = not timed and kind is not ConditionType.UNUSUAL
     turns = {ConditionType.CROSSES, ConditionType.CHANGES_BY}
     has = {
-        "threshold": not timed,
-        "measure": not timed,
+        "threshold": limited,
+        "measure": limited,
         "direction": kind in turns,
         "of": kind is ConditionType.RATIO,
         "period": timed,
@@ -304,7 +307,7 @@ def format_figure(figure: int, metric: Metric, measure: Measure, asset: str | No
 
 def threshold_text(condition: Condition, metric: Metric, asset: str | None) -> str | None:
     """Write a threshold in the form of a request; None for a condition that has none."""
-    if condition.period_seconds:
+    if condition.period_seconds or condition.type is ConditionType.UNUSUAL:
         return None
     if condition.measure is Measure.PERCENT or metric.unit is Unit.POINTS:
         return _decimals(condition.threshold)

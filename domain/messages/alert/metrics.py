@@ -35,7 +35,7 @@ class ConditionType(StrEnum):
     RATIO = "ratio"
     ABSENT_FOR = "absent_for"
     RUNS_OUT_WITHIN = "runs_out_within"
-    #: Not available yet: no usual value is computed.
+    #: See `domain.messages.alert.unusual`.
     UNUSUAL = "unusual"
 
 
@@ -81,7 +81,12 @@ class Metric:
         return {Unit.CREDITS: CREDIT, Unit.AMOUNT: of_control}.get(self.unit)
 
 
-_FLOWS = _LEVELS | {ConditionType.CHANGES_BY, ConditionType.ABSENT_FOR, ConditionType.RATIO}
+_FLOWS = _LEVELS | {
+    ConditionType.CHANGES_BY,
+    ConditionType.ABSENT_FOR,
+    ConditionType.RATIO,
+    ConditionType.UNUSUAL,
+}
 _METRICS = (
     Metric(
         name="credits.available",

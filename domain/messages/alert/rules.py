@@ -12,6 +12,7 @@ from domain.messages.alert.conditions import WHOLE_E4, Condition, Measure, Readi
 from domain.messages.alert.escalation import Step
 from domain.messages.alert.firing import Terms
 from domain.messages.alert.metrics import METRICS, ConditionType, Metric, Unit
+from domain.messages.alert.unusual import HOUR
 
 #: The maximum number of rules of an organization, and of the platform.
 MAX_RULES = 50
@@ -20,6 +21,8 @@ MAX_CHANNELS = 20
 MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
 #: From this length on a figure is computed from days in UTC, so the window must be of whole days.
 DAY = timedelta(days=1)
+#: How long after its end an hour is read.
+SETTLED = timedelta(minutes=5)
 MAX_COOL_DOWN = timedelta(days=31)
 #: The maximum number of steps of an escalation, and the maximum time of the last one after the alert.
 MAX_STEPS, MAX_AFTER = 10, timedelta(days=7)
@@ -153,19 +156,24 @@ class Rule:
         return next(iter(self.filters.values()), org_id or "platform")
 
 
-def next_look(rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool) -> datetime:
-    """Return when a rule is evaluated next; a rule on absence when the absence is long enough.
+def next_look(
+    rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool, is_behind: bool = False
+) -> datetime:
+    """Return when a rule is evaluated next: on absence when that is long enough, on unusual hours when one is over.
 
     Args:
         rule: the rule.
         now: the time of this evaluation.
         last_at: the time of the last occurrence, for `absent_for`.
         is_firing: whether it is firing, and waits for the figure to be good again.
+        is_behind: whether hours of the past are still to be read, for `unusual`.
     """
     soon = now + timedelta(minutes=1)
     if rule.condition.type is ConditionType.ABSENT_FOR:
         period = timedelta(seconds=rule.condition.period_seconds)
         return soon if last_at is None or is_firing else max(soon, last_at + period)
+    if rule.condition.type is ConditionType.UNUSUAL:
+        return soon if is_behind else now.replace(minute=0, second=0, microsecond=0) + HOUR + SETTLED
     if not rule.metric.over_window or rule.window <= timedelta(hours=1):
         return soon
     return now + timedelta(minutes=5 if rule.window <= DAY else 15)
@@ -283,6 +291,7 @@ _WORDS = {
     ConditionType.RATIO: "is more than {threshold} of {of}",
     ConditionType.ABSENT_FOR: "has been absent for {period}",
     ConditionType.RUNS_OUT_WITHIN: "runs out within {period}",
+    ConditionType.UNUSUAL: "is unusually high for these hours of the week",
 }
 
 

@@ -8,6 +8,7 @@ from domain.privacy.places import (
     FREE_TEXT,
     IDENTIFIER,
     TECHNICAL,
+    WHO_DECIDED,
     WITH_THE_BOOKS,
     WITH_THE_ORGANIZATION,
     Place,
@@ -28,6 +29,18 @@ TABLES: Mapping[str, Place] = {
         "how far events are added up",
         WITH_THE_BOOKS,
         {TECHNICAL: "id written_in event_id people_before"},
+    ),
+    # Advice, and comparison with others.
+    "insight_dismissals": Place(
+        "which advice an organization does not want to see",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "org_id insight_id", CONTACT: "dismissed_by", TECHNICAL: "dismissed_at"},
+        WHO_DECIDED,
+    ),
+    "peer_positions": Place(
+        "in which quarter of its group an organization or an agent stood in a month",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "member_id org_id", FINANCIAL: "quarter", TECHNICAL: "month metric category reason"},
     ),
     # Reports
     "reports": Place(

@@ -29,7 +29,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id command_id",
             CONTACT: "name created_by status_by",
             FREE_TEXT: "status_reason",
-            TECHNICAL: "tier version created_at status status_at timed_exits",
+            TECHNICAL: "tier version created_at status status_at timed_exits peers_agreed_at",
         },
     ),
     "approvals": Place(
@@ -122,6 +122,11 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "name metric window_seconds cool_down_seconds severity ladder enabled due_at created_at "
             "updated_at ended_at",
         },
+    ),
+    "alert_rule_hours": Place(
+        "the hourly figures of an alert rule",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "rule org_id", TECHNICAL: "until", FINANCIAL: "figures"},
     ),
     "alert_rule_standings": Place(
         "whether the figure of an alert rule is good",

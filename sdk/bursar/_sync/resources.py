@@ -2990,6 +2990,97 @@ class Analytics:
             },
         )
 
+    def get_forecast(
+        self,
+        *,
+        metric: Literal["spending", "revenue", "reputation.score", "balance"] | str,
+        days: int | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ForecastView:
+        """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
+
+        `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+
+        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        """
+        return self._caller.ask(
+            models.ForecastView,
+            "analytics.get_forecast",
+            "GET",
+            "/api/v1/analytics/forecast",
+            query={
+                "metric": metric,
+                "days": days,
+                "agent_id": agent_id,
+                "currency": currency,
+                "organization_id": organization_id,
+            },
+        )
+
+    def list_insights(self, *, organization_id: str | Omitted = OMITTED) -> models.InsightsView:
+        """List what would have saved money last month, with the arithmetic and the call that takes it.
+
+        Computed when asked for, from what happened and the prices that stand. Left out are amounts below 1 % of the month's spending in their currency, and advice that was dismissed within 90 days. A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        """
+        return self._caller.ask(
+            models.InsightsView,
+            "analytics.list_insights",
+            "GET",
+            "/api/v1/analytics/insights",
+            query={"organization_id": organization_id},
+        )
+
+    def dismiss_insight(
+        self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.InsightView:
+        """Dismiss advice: it stays away for 90 days. Dismissing it again begins them anew."""
+        return self._caller.ask(
+            models.InsightView,
+            "analytics.dismiss_insight",
+            "POST",
+            f"/api/v1/analytics/insights/{segment(insight_id)}/dismiss",
+            keyed=True,
+            key=idempotency_key,
+            query={"organization_id": organization_id},
+        )
+
+    def get_peers(
+        self,
+        *,
+        metric: Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"]
+        | str,
+        agent_id: str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.PeerComparisonView:
+        """Show in which quarter of its group an organization or an agent stood last month.
+
+        Groups are organizations on the same plan, and public agents of the same category, whose organizations had agreed to be compared when the month began. They need at least eight independent members, none with more than 30 % of the sum. A month is computed once, so an answer about it never changes.
+        """
+        return self._caller.ask(
+            models.PeerComparisonView,
+            "analytics.get_peers",
+            "GET",
+            "/api/v1/analytics/peers",
+            query={"metric": metric, "agent_id": agent_id, "organization_id": organization_id},
+        )
+
+    def set_peers_consent(self, *, agrees: bool, idempotency_key: str | None = None) -> models.PeersConsentView:
+        """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
+
+        It counts from the first month that begins after it, and its end counts at once.
+        """
+        return self._caller.ask(
+            models.PeersConsentView,
+            "analytics.set_peers_consent",
+            "PUT",
+            "/api/v1/analytics/peers/consent",
+            keyed=True,
+            key=idempotency_key,
+            body={"agrees": agrees},
+        )
+
 
 class Reports:
     """Operations on reports."""

@@ -1,0 +1,131 @@
+"""What advice and comparisons look like over HTTP."""
+
+from datetime import date, datetime
+from typing import Final, Literal
+
+from pydantic import Field
+
+from api.fields import Exact, Flag, RequestModel, ResponseModel, example
+from domain.common.money import format_amount
+from domain.insight.advice import AdviceKind, Insight, Meaning
+from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, Reason, sentence_of
+from services.insight.advice import Advice
+from services.insight.peers import Asked
+
+_PERCENTILES: Final[tuple[Literal[25], Literal[50], Literal[75], Literal[100]]] = (25, 50, 75, 100)
+
+
+class InsightActView(ResponseModel):
+    """The API call that takes the advice, without what only its caller can know, such as the payment method."""
+
+    method: str
+    path: str = Field(description="The path below `/api/v1`.")
+    body: dict[str, str] = Field(description="Fields of the body that follow from the advice.")
+
+
+class InsightView(ResponseModel):
+    """One piece of advice about last month."""
+
+    id: str = Field(description="The same advice has the same id every month.")
+    kind: AdviceKind
+    meaning: Meaning = Field(
+        description="`saving`: the amount would have been saved. `stopped`: it could not be spent or received."
+    )
+    amount: Exact
+    currency: str
+    title: str = Field(description="One sentence for people.")
+    how: list[str] = Field(description="How the amount was computed, as sentences with the figures.")
+    figures: dict[str, str | int] = Field(
+        description="The same figures by name: amounts as decimal strings, counts as numbers."
+    )
+    act: InsightActView
+    link: str = Field(description="The path of the console's page where the advice is taken.")
+
+    @classmethod
+    def of(cls, insight: Insight, org_id: str) -> "InsightView":
+        """Show advice for an organization."""
+        return cls(
+            id=insight.id,
+            kind=insight.kind,
+            meaning=insight.meaning,
+            amount=format_amount(insight.amount_minor, insight.currency),
+            currency=insight.currency,
+            title=insight.title,
+            how=list(insight.how),
+            figures=dict(insight.figures),
+            act=InsightActView(method=insight.act.method, path=insight.act.path, body=dict(insight.act.body)),
+            link=f"/console/{org_id}{insight.page}",
+        )
+
+
+class SpentView(ResponseModel):
+    """What was spent in the month in one currency."""
+
+    currency: str
+    amount: Exact
+
+
+class InsightsView(ResponseModel):
+    """The advice about last month, the most important first."""
+
+    organization_id: str
+    month: date = Field(description="The first day of the calendar month (UTC) that the advice is about.")
+    spending: list[SpentView] = Field(
+        description="What the month's spending was. Advice about less than 1 % of it, by currency, is left out."
+    )
+    data: list[InsightView]
+
+    @classmethod
+    def of(cls, org_id: str, advice: Advice) -> "InsightsView":
+        """Show the advice for an organization."""
+        spending = sorted(advice.spending.items())
+        return cls(
+            organization_id=org_id,
+            month=advice.month,
+            spending=[SpentView(currency=code, amount=format_amount(spent, code)) for code, spent in spending if spent],
+            data=[InsightView.of(each, org_id) for each in advice.insights],
+        )
+
+
+class PeerComparisonView(ResponseModel):
+    """Where an organization or an agent stands among others. No figure of anybody is in it."""
+
+    metric: PeerMetric
+    compares: MemberKind
+    month: date = Field(description="The first day of the calendar month (UTC) that is compared.")
+    category: str | None = Field(description="The plan of organizations, the category of agents.")
+    percentile: Literal[25, 50, 75, 100] | None = Field(
+        description="The upper end of its quarter of the group; null where `reason` says why."
+    )
+    reason: Reason | None
+    sentence: str
+    agreed_at: datetime | None = Field(description="Since when the organization agrees to be compared.")
+
+    @classmethod
+    def of(cls, asked: Asked, quarter: int | None, reason: Reason | None) -> "PeerComparisonView":
+        """Show where a member stands, or the reason that it is not told."""
+        return cls(
+            metric=asked.metric,
+            compares=asked.metric.of,
+            month=asked.month.first,
+            category=asked.category or None,
+            percentile=None if quarter is None else _PERCENTILES[quarter - 1],
+            reason=reason,
+            sentence=SENTENCES[reason] if reason is not None else sentence_of(asked.metric, quarter or 1),
+            agreed_at=asked.agreed_at,
+        )
+
+
+class PeersConsentSet(RequestModel):
+    """Whether the organization agrees to be compared with others."""
+
+    model_config = example(agrees=True)
+
+    agrees: Flag
+
+
+class PeersConsentView(ResponseModel):
+    """Whether the organization agrees to be compared."""
+
+    agrees: bool
+    agreed_at: datetime | None = Field(description="Its figures count from the first month that begins after this.")

@@ -1,0 +1,175 @@
+"""Forecasts of metrics, with the error that the method had before."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from typing import Annotated, Self
+
+from fastapi import Query
+from pydantic import Field
+
+from api.auth import SpendingKeyDep, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import AgentId, Currency, Exact, OrganizationId, ResponseModel
+from api.routing import Resource
+from api.tenancy import known_organization, listed_organization
+from api.v1.analytics.schemas import written
+from api.v1.spends.own import confined, refuse_totals
+from domain.common.access import Actor, Permission
+from domain.common.errors import Invalid, NotFound
+from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
+from domain.insight.metrics import Unknown
+from domain.insight.runway import BalanceChangeKind
+from services.insight import forecast as service
+from services.insight.forecast import SCORE_SCALE, Forecasts
+
+router = Resource(tags=["analytics"])
+
+
+class IntervalView(ResponseModel):
+    """An interval that is to hold a part of what comes."""
+
+    level: int = Field(description="The part, in percent.")
+    low: Exact
+    high: Exact
+
+
+class ForecastPointView(ResponseModel):
+    """A day of a forecast."""
+
+    at: date
+    value: Exact = Field(description="A decimal string; the balance is that at the end of the day.")
+    intervals: list[IntervalView] = Field(description=f"For {', '.join(map(str, LEVELS))} percent.")
+
+
+class BacktestView(ResponseModel):
+    """How the method did when it forecast the last stretches of the same series, each as long as the forecast."""
+
+    origins: int = Field(description="How many stretches.")
+    mase: float = Field(description="The mean absolute error, in those of repeating the week before; 0 for none.")
+    coverage: float = Field(description="The part of the days that lay in the 80 % interval.")
+
+
+class BalanceChangeView(ResponseModel):
+    """Credits that come or expire on a day by the books."""
+
+    at: date
+    kind: BalanceChangeKind
+    amount: Exact
+
+
+class ForecastView(ResponseModel):
+    """A forecast of a metric by day, in UTC, from today on."""
+
+    organization_id: str | None
+    metric: Forecasted
+    agent_id: str | None
+    currency: str | None = Field(description="The currency of the values; null for what is no amount.")
+    as_of: datetime
+    points: list[ForecastPointView]
+    method: Method = Field(description="The method with the least error on the series.")
+    backtest: BacktestView
+    runs_out_at: date | None = Field(
+        description="For `balance`: the first day that it does not suffice for; null for not within the forecast."
+    )
+    runs_out_earliest: date | None = Field(
+        description=f"The earliest of the {OF_SUMS} % interval, in which nothing comes that is not paid yet."
+    )
+    runs_out_latest: date | None = Field(description=f"The latest of the {OF_SUMS} % interval.")
+    changes: list[BalanceChangeView] = Field(description="For `balance`: what comes and expires by the books.")
+
+    @classmethod
+    def of(
+        cls, found: Forecasts, metric: Forecasted, *, org_id: str | None, agent_id: str | None, as_of: datetime
+    ) -> Self:
+        """Show a forecast."""
+        scale = SCORE_SCALE if metric is Forecasted.REPUTATION else 1
+
+        def shown(value: int) -> str:
+            return written(metric.value, found.asset, Fraction(value, scale)) or "0"
+
+        def ends(intervals: Sequence[tuple[int, int]]) -> list[IntervalView]:
+            return [
+                IntervalView(level=level, low=shown(low), high=shown(high))
+                for level, (low, high) in zip(LEVELS, intervals, strict=True)
+            ]
+
+        out = found.runs_out
+        return cls(
+            organization_id=org_id,
+            metric=metric,
+            agent_id=agent_id,
+            currency=found.asset,
+            as_of=as_of,
+            points=[
+                ForecastPointView(at=point.day, value=shown(point.value), intervals=ends(point.intervals))
+                for point in found.points
+            ],
+            method=found.method,
+            backtest=BacktestView(
+                origins=found.backtest.origins,
+                mase=round(found.backtest.mase, 3),
+                coverage=round(found.backtest.coverage, 3),
+            ),
+            runs_out_at=out and out.day,
+            runs_out_earliest=out and out.earliest,
+            runs_out_latest=out and out.latest,
+            changes=[
+                BalanceChangeView(at=change.day, kind=change.kind, amount=shown(change.amount_minor))
+                for change in (out.changes if out is not None else ())
+            ],
+        )
+
+
+@router.get(
+    "/analytics/forecast",
+    response_model=ForecastView,
+    responses=errors(NotFound, Unknown, (Invalid, "forecast.too_short"), (Invalid, "analytics.no_rate")),
+)
+async def get_forecast(
+    deps: DepsDep,
+    metric: Annotated[Forecasted, Query(description="What to forecast.")],
+    days: Annotated[int, Query(ge=1, le=90, description="How many days, today included.")] = 30,
+    agent_id: Annotated[
+        AgentId | None, Query(description="For `spending`, and required for `reputation.score`: the agent.")
+    ] = None,
+    currency: Annotated[
+        Currency | None, Query(description="For `revenue`: convert amounts into it at each day's rate.")
+    ] = None,
+    organization_id: Annotated[
+        OrganizationId | None,
+        Query(description="For operators: the organization; of `revenue` all of them together when left out."),
+    ] = None,
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
+) -> ForecastView:
+    """Forecast a metric by day, with intervals and the error that the method had before on the same figures.
+
+    `balance` forecasts the credits used, and takes what expires, what is granted and what is owed from the books.
+
+    A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+    """
+    refuse_totals(confined(actor, key))
+    if metric is Forecasted.REPUTATION and agent_id is None:
+        raise Invalid("Name the agent with agent_id.", extra={"field": "agent_id"})
+    if agent_id is not None and metric not in {Forecasted.REPUTATION, Forecasted.SPENDING}:
+        raise Invalid(
+            f"The metric {metric.value} is not one of agents. Leave agent_id out.", extra={"field": "agent_id"}
+        )
+    if currency is not None and metric is not Forecasted.REVENUE:
+        raise Invalid(f"The metric {metric.value} is not converted. Leave currency out.", extra={"field": "currency"})
+    where = {} if agent_id is None else {"agent": (agent_id,)}
+    if actor.is_platform and organization_id is None:
+        org_id = asked_of = listed_organization(actor, None)
+    else:
+        org_id = asked_of = await known_organization(deps, actor, organization_id)
+        if actor.is_platform and metric is Forecasted.REVENUE:
+            asked_of, where = None, {"organization": (org_id,)}
+    now = datetime.now(UTC)
+    async with deps.database.at_one_moment(asked_of) as session:
+        found = await service.of_metric(
+            session, metric, org_id=asked_of, where=where, currency=currency, days=days, now=now
+        )
+    return ForecastView.of(found, metric, org_id=org_id, agent_id=agent_id, as_of=now)

@@ -1,0 +1,172 @@
+"""Comparison with others that agreed to it: in which quarter of its group a member stands. Pure.
+
+Nobody may learn a figure of a single member. So a month is computed once, from who had agreed when it began; only
+quarters of the group are told; a group has at least eight independent members, none of which has more than 30 % of the
+sum; and organizations that one hand owns count as one.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from fractions import Fraction
+
+#: The fewest independent members of a group.
+LEAST_MEMBERS = 8
+#: The most that one of them may have of the sum.
+MOST_SHARE = Fraction(3, 10)
+#: Younger organizations do not count: a crowd cannot be made for a month's comparison.
+LEAST_AGE = timedelta(days=90)
+#: A rate of fewer payments, uses or escrows says nothing, and could be steered by one.
+LEAST_EVENTS = 5
+#: An agent counts if so many organizations paid for it: one alone can be its owner's.
+LEAST_BUYERS = 3
+
+
+class MemberKind(StrEnum):
+    """Who is compared: organizations of the same plan, or agents of the same category."""
+
+    ORGANIZATION = "organization"
+    AGENT = "agent"
+
+
+class PeerMetric(StrEnum):
+    """The figures that are compared."""
+
+    SPENDING = "spending"
+    PAYMENT_SUCCESS_RATE = "payment_success_rate"
+    COST_PER_1000_TOKENS = "cost_per_1000_tokens"
+    PRICE_PER_USE = "price_per_use"
+    DISPUTE_RATE = "dispute_rate"
+
+    @property
+    def of(self) -> MemberKind:
+        """Whose figure it is."""
+        agents = {PeerMetric.PRICE_PER_USE, PeerMetric.DISPUTE_RATE}
+        return MemberKind.AGENT if self in agents else MemberKind.ORGANIZATION
+
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    PeerMetric.SPENDING: "spending in credits",
+    PeerMetric.PAYMENT_SUCCESS_RATE: "payment success rate",
+    PeerMetric.COST_PER_1000_TOKENS: "cost per 1,000 tokens",
+    PeerMetric.PRICE_PER_USE: "price per use",
+    PeerMetric.DISPUTE_RATE: "dispute rate",
+}
+
+
+class Reason(StrEnum):
+    """Why there is no percentile."""
+
+    NOT_AGREED = "not_agreed"
+    NOT_COUNTED = "not_counted"
+    TOO_FEW = "too_few"
+    DOMINATED = "dominated"
+
+
+#: What a customer reads about each reason.
+SENTENCES = {
+    Reason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
+    Reason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
+    Reason.TOO_FEW: "Fewer than eight independent members of this group can be compared.",
+    Reason.DOMINATED: "One member has more than 30 % of the sum of this group.",
+}
+_QUARTERS = ("lowest", "second lowest", "second highest", "highest")
+
+
+def sentence_of(metric: PeerMetric, quarter: int) -> str:
+    """Say where a member stands."""
+    return f"The {metric.words} is in the {_QUARTERS[quarter - 1]} quarter of its group."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member of a group that agreed, with its figure of the month; None if it has none or may not count.
+
+    `weight` is what it has of the group's sum: the figure itself, or what the rate is of.
+    """
+
+    member_id: str
+    org_id: str
+    value: Fraction | None
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a member stands: the quarter, 1 for the lowest to 4; or the reason that there is none."""
+
+    member_id: str
+    org_id: str
+    quarter: int | None = None
+    reason: Reason | None = None
+
+
+def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return for each organization who owns it: the same name for all that share a trait, directly or by others.
+
+    Args:
+        org_ids: the organizations.
+        traits: pairs of an organization and what it may share: a card, a tax id, who made it.
+    """
+    parent = {org_id: org_id for org_id in org_ids}
+
+    def root(org_id: str) -> str:
+        while parent[org_id] != org_id:
+            parent[org_id] = parent[parent[org_id]]
+            org_id = parent[org_id]
+        return org_id
+
+    first: dict[str, str] = {}
+    for org_id, trait in traits:
+        if org_id in parent:
+            one, other = sorted((root(org_id), root(first.setdefault(trait, org_id))))
+            parent[other] = one
+    return {org_id: root(org_id) for org_id in parent}
+
+
+def positions(members: Sequence[Member], hand_of: Mapping[str, str]) -> list[Position]:
+    """Return where each member of a group stands.
+
+    The largest member of each hand stands for it; members are placed among those of the other hands.
+    """
+    counted = [member for member in members if member.value is not None]
+    by_hand: dict[str, list[Member]] = defaultdict(list)
+    for member in counted:
+        by_hand[hand_of[member.org_id]].append(member)
+    reason = _refused({hand: sum(each.weight for each in own) for hand, own in by_hand.items()})
+    standing_for = {hand: _largest(own) for hand, own in by_hand.items()}
+
+    def place(member: Member) -> Position:
+        why, quarter = (Reason.NOT_COUNTED, None) if member.value is None else (reason, None)
+        if why is None and member.value is not None:
+            own = hand_of[member.org_id]
+            quarter = quarter_of(member.value, [value for hand, value in standing_for.items() if hand != own])
+        return Position(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
+
+    return [place(member) for member in members]
+
+
+def _largest(members: Collection[Member]) -> Fraction:
+    largest = max(members, key=lambda each: (each.weight, each.member_id))
+    assert largest.value is not None
+    return largest.value
+
+
+def _refused(weights: Mapping[str, int]) -> Reason | None:
+    if len(weights) < LEAST_MEMBERS:
+        return Reason.TOO_FEW
+    total = sum(weights.values())
+    return Reason.DOMINATED if any(Fraction(weight) > MOST_SHARE * total for weight in weights.values()) else None
+
+
+def quarter_of(value: Fraction, others: Sequence[Fraction]) -> int:
+    """Return the quarter of a value among others, by how many are below it; equal ones count half."""
+    below = 2 * sum(1 for other in others if other < value) + sum(1 for other in others if other == value)
+    return min(4, 1 + 4 * below // (2 * len(others)))

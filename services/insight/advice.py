@@ -1,0 +1,312 @@
+"""Advice for an organization, computed when it is asked for; nothing of it is stored but what was dismissed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing.plan import FREE, Interval, Plans
+from domain.billing.subscription.state import CHANGEABLE, Subscription
+from domain.common.access import Actor
+from domain.common.errors import NotFound
+from domain.common.ids import uuid_of
+from domain.common.money import CREDIT, SLOT
+from domain.insight import advice as rules
+from domain.insight.advice import (
+    DISMISSED_FOR,
+    RAISED_WITHIN,
+    Act,
+    AgentUse,
+    Bought,
+    Facts,
+    Insight,
+    Subscribed,
+    Tried,
+    Unused,
+)
+from domain.insight.query import Query
+from domain.payments.auto_topup import month_of
+from domain.payments.payment.state import Payment
+from domain.payments.topup import Package
+from models.tenants.organization import Organization
+from repositories.billing import subscription as subscriptions
+from repositories.insight import advice as store
+from repositories.insight.advice import Kept, Month
+from repositories.payments import auto_topup
+from repositories.payments import payment as payments
+from repositories.tenants import api_key, audit
+from repositories.tenants import organization as organizations
+from services.billing.project import usage_of
+from services.insight import metrics
+
+MISSING = "There is no such insight."
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The prices that stand: of packages of credits, with tax or without, and of plans."""
+
+    packages: Sequence[Package]
+    includes_tax: bool
+    plans: Plans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """The advice about a month: `insights` were not dismissed, `all` has those that were as well."""
+
+    month: date
+    spending: dict[str, int]
+    insights: Sequence[Insight]
+    all: Sequence[Insight]
+
+
+async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: datetime) -> Advice:
+    """Return the advice about the calendar month (UTC) before `now`. The session is of the organization.
+
+    Raises:
+        NotFound: there is no such organization.
+    """
+    until = month_of(now)
+    month = Month(since=month_of(until - timedelta(days=1)), until=until)
+    facts = await _facts(session, await organizations.get(session, org_id), month, prices, now)
+    found = rules.advise(facts)
+    dismissed = await store.dismissed(session, org_id, now - DISMISSED_FOR)
+    return Advice(
+        month=month.first, spending=dict(facts.spending), insights=rules.standing(found, dismissed), all=found
+    )
+
+
+def named(advice: Advice, insight_id: str) -> Insight:
+    """Return advice by its id, also when it was dismissed.
+
+    Raises:
+        NotFound: there is no such advice about the month.
+    """
+    for each in advice.all:
+        if each.id == insight_id:
+            return each
+    raise NotFound(MISSING)
+
+
+async def dismiss(session: AsyncSession, actor: Actor, org_id: str, insight: Insight, *, now: datetime) -> None:
+    """Dismiss advice for 90 days, also when it was dismissed before."""
+    await store.dismiss(session, org_id, insight.id, by=actor.qualified(), at=now)
+    await audit.record(session, actor, "insight.dismiss", insight.id, org_id=org_id)
+
+
+async def _facts(
+    session: AsyncSession, organization: Organization, month: Month, prices: Prices, now: datetime
+) -> Facts:
+    org_id = organization.id
+    spending = await _spending(session, org_id, month, now)
+    orders = [payments.state_of(row) for row in await store.orders(session, org_id, month)]
+    held = await subscriptions.held(session, org_id)
+    running = held if held is not None and _ran(held, month) else None
+    topup, _ = await auto_topup.shown(session, org_id, month.until)
+    refused = await store.refused(session, org_id, month)
+    by_limit = [each for each in refused if each.control_id is not None]
+    controls = [uuid_of(control_id) for control_id in {each.control_id for each in by_limit} if control_id]
+    actions = sorted({each.action for each in by_limit})
+    kept, used = await store.kept(session, org_id, month), await store.used(session, org_id, month)
+    return Facts(
+        spending=spending,
+        packages=prices.packages,
+        bought=_bought(orders, prices.includes_tax),
+        plans=prices.plans,
+        subscribed=None if running is None else _subscribed(running),
+        has_auto_topup=topup is not None and topup.enabled,
+        refused=refused,
+        agents=[each for row in kept if (each := await _agent(session, org_id, row, used)) is not None],
+        unused=[
+            *await _unused_agents(session, org_id, kept, month),
+            *await _unused_plan(session, organization, running, spending, prices.plans),
+            *await _unused_slots(session, organization, orders, prices.plans),
+            *await _unused_orders(session, org_id, month),
+        ],
+        tried=await _tried(session, org_id, month, now),
+        raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
+        captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
+    )
+
+
+async def _spending(session: AsyncSession, org_id: str, month: Month, now: datetime) -> dict[str, int]:
+    """Return what was spent by currency: credits used, and money paid in and outside, without what came back."""
+    signs = {"credits.used": 1, "payments.received": 1, "payments.refunded": -1}
+    asked = Query(metrics=tuple(signs), since=month.since, until=month.until)
+    spent = Counter({CREDIT: 0})
+    for figure in (await metrics.ask(session, asked, org_id=org_id, now=now)).totals:
+        spent[figure.asset or ""] += signs[figure.metric] * int(figure.value or 0)
+    spent.update(await store.paid_outside(session, org_id, month))
+    return {asset: max(0, amount) for asset, amount in spent.items() if asset}
+
+
+async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime) -> list[Tried]:
+    names = ("payments.succeeded", "payments.failed", "payments.received", "payments.declined")
+    asked = Query(metrics=names, since=month.since, until=month.until, by=("provider", "method"))
+    found = []
+    for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
+        succeeded, failed, received, declined = (
+            {each.asset or "": int(each.value or 0) for each in row.figures if each.metric == name} for name in names
+        )
+        found.append(
+            Tried(
+                provider=row.group["provider"] or "",
+                method=row.group["method"],
+                succeeded=sum(succeeded.values()),
+                failed=sum(failed.values()),
+                received_minor=received,
+                declined_minor=declined,
+            )
+        )
+    return found
+
+
+def _ran(held: Subscription, month: Month) -> bool:
+    """Return whether a subscription ran all month, and goes on unchanged."""
+    return (
+        held.status in CHANGEABLE
+        and held.anchor is not None
+        and held.anchor.at <= month.since
+        and not held.cancel_at_period_end
+        and held.change is None
+    )
+
+
+def _subscribed(held: Subscription) -> Subscribed | None:
+    terms = held.terms
+    if terms.is_agreed:
+        return None
+    return Subscribed(
+        plan=terms.plan,
+        interval=terms.interval,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+        quantity=terms.quantity,
+    )
+
+
+def _bought(orders: Sequence[Payment], includes_tax: bool) -> list[Bought]:
+    by_currency: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for order in orders:
+        terms = order.terms
+        if terms.purpose.goods_asset != CREDIT or not terms.issues_entitlement:
+            continue
+        # What was partly paid or partly refunded has no price of its own to compare with.
+        if order.received_minor != terms.amount_minor or order.refunded_minor:
+            continue
+        tax = 0 if includes_tax or terms.tax is None else terms.tax.amount_minor
+        by_currency[terms.currency].append((terms.purpose.goods_minor, terms.amount_minor - tax))
+    return [
+        Bought(
+            currency=currency,
+            orders=len(found),
+            credits_minor=sum(credits for credits, _ in found),
+            paid_minor=sum(paid for _, paid in found),
+            largest_minor=max(credits for credits, _ in found),
+        )
+        for currency, found in sorted(by_currency.items())
+    ]
+
+
+async def _agent(
+    session: AsyncSession, org_id: str, row: Kept, used: dict[str, dict[str, tuple[int, int]]]
+) -> AgentUse | None:
+    uses = used.get(row.agent_id, {}) if row.model == "usage" else {}
+    paid = sum(paid for _, paid in uses.values()) if row.model == "usage" else row.price_minor
+    # Everybody is rated at least as high as an agent of whom nothing is known.
+    if not paid or row.category is None or row.rank_e6 is None:
+        return None
+    return AgentUse(
+        agent_id=row.agent_id,
+        name=row.name,
+        rank_e6=row.rank_e6,
+        currency=row.currency or CREDIT,
+        paid_minor=paid,
+        quantities={meter: quantity for meter, (quantity, _) in uses.items()},
+        alternatives=await store.alternatives(session, org_id, row),
+    )
+
+
+# What nobody used ----------------------------------------------------------------------------------------------------
+
+
+async def _unused_agents(session: AsyncSession, org_id: str, kept: Sequence[Kept], month: Month) -> list[Unused]:
+    return [
+        Unused(
+            subject=row.id,
+            name=row.name,
+            amount_minor=row.price_minor,
+            currency=row.currency,
+            why="No usage event of the month names this agent.",
+            act=Act("POST", f"/marketplace/purchases/{row.id}/cancel"),
+            page=f"/library/{row.id}",
+        )
+        for row in kept
+        if row.model == "monthly" and row.price_minor and row.currency
+        if not await store.was_used(session, org_id, row.agent_id, month)
+    ]
+
+
+async def _unused_plan(
+    session: AsyncSession, organization: Organization, held: Subscription | None, spending: dict[str, int], plans: Plans
+) -> list[Unused]:
+    """Return the subscription where the free plan would have done, and no credits were used."""
+    if held is None or spending[CREDIT]:
+        return []
+    free, usage = plans.get(FREE), await usage_of(session, organization, plans)
+    seats = await api_key.seats(session, organization.id)
+    limits = ((free.projects, usage.projects), (free.deployments, usage.deployments), (free.seats, seats))
+    if any(most is not None and has > most for most, has in limits):
+        return []
+    terms = held.terms
+    return [
+        Unused(
+            subject=held.subscription_id,
+            name=f"the plan {terms.plan}",
+            amount_minor=terms.amount_minor // (12 if terms.interval is Interval.YEAR else 1),
+            currency=terms.currency,
+            why="No credits were used, and your projects, deployments and people fit into the free plan.",
+            act=Act("DELETE", "/billing/subscription"),
+            page="/billing",
+        )
+    ]
+
+
+async def _unused_slots(
+    session: AsyncSession, organization: Organization, orders: Sequence[Payment], plans: Plans
+) -> list[Unused]:
+    """Return the slots that were bought in the month and are all still free."""
+    bought = [order for order in orders if order.terms.purpose.goods_asset == SLOT and not order.refunded_minor]
+    free = (await usage_of(session, organization, plans)).slots_free if bought else 0
+    return [
+        Unused(
+            subject=order.terms.payment_id,
+            name="the slots" if order.terms.purpose.goods_minor > 1 else "the slot",
+            amount_minor=order.received_minor,
+            currency=order.terms.currency,
+            why=f"{order.terms.purpose.goods_minor} bought last month, {free} free now.",
+            act=Act("POST", f"/payments/{order.terms.payment_id}/refunds"),
+            page=f"/payments/{order.terms.payment_id}",
+        )
+        for order in bought
+        if sum(each.terms.purpose.goods_minor for each in bought) <= free
+    ]
+
+
+async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> list[Unused]:
+    return [
+        Unused(
+            subject=row.id,
+            name=row.item,
+            amount_minor=row.amount_minor // _MONTHS[row.term],
+            currency=row.currency,
+            why="The agent that it was bought for charged no credits and reported no usage.",
+            act=Act("POST", f"/purchase-orders/{row.id}/cancel"),
+            page=f"/purchases/{row.id}",
+        )
+        for row in await store.idle_orders(session, org_id, month)
+    ]

@@ -1,0 +1,199 @@
+"""Forecasts a metric by day, and when the credits of an organization run out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT
+from domain.insight import runway
+from domain.insight.forecast import LEVELS, OF_SUMS, Backtest, Forecast, Forecasted, Method, forecast, seen
+from domain.insight.metrics import metric_of
+from domain.insight.query import Grain, Query
+from domain.insight.runway import Books, Change
+from repositories.billing import subscription
+from repositories.insight import runway as store
+from services.insight.metrics import ask
+
+#: The season of days.
+_WEEK = 7
+_DAY = timedelta(days=1)
+#: Scores are forecast in thousandths of a point, and are at most 10.
+SCORE_SCALE = 1_000
+_BOUNDS: Mapping[Forecasted, tuple[int | None, int | None]] = {
+    Forecasted.SPENDING: (0, None),
+    Forecasted.REVENUE: (None, None),
+    Forecasted.REPUTATION: (0, 10 * SCORE_SCALE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A day of a forecast: the figure, and the low and high end of each of `LEVELS`."""
+
+    day: date
+    value: int
+    intervals: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsOut:
+    """When a balance runs out; None for not within the forecast.
+
+    Attributes:
+        day: by the forecast.
+        earliest, latest: the ends of the interval of `OF_SUMS` percent; the earliest counts on nothing unpaid.
+        changes: what comes and expires by the books, in order.
+    """
+
+    day: date | None
+    earliest: date | None
+    latest: date | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecasts:
+    """A forecast of a metric, in minor units of `asset` or thousandths of a point."""
+
+    asset: str | None
+    points: tuple[Point, ...]
+    method: Method
+    season: int
+    backtest: Backtest
+    runs_out: RunsOut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The figures of the days that are over, from the first one on, and what there is of today."""
+
+    asset: str | None
+    figures: list[int]
+    today: int
+
+
+async def of_metric(
+    session: AsyncSession,
+    metric: Forecasted,
+    *,
+    org_id: str | None,
+    where: Mapping[str, tuple[str, ...]],
+    currency: str | None,
+    days: int,
+    now: datetime,
+) -> Forecasts:
+    """Forecast the days from today on, in UTC.
+
+    Args:
+        session: as `ask` takes it.
+        metric: what to forecast.
+        org_id: whose; None for all organizations together.
+        where: only these values of a dimension.
+        currency: amounts are converted into it at each day's rate.
+        days: how many.
+        now: the time.
+
+    Raises:
+        Unknown, Invalid: as `ask`; `forecast.too_short`; the amounts are in several currencies and none was chosen.
+    """
+    metric_of(metric.value, platform=org_id is None, field="metric")
+    source = Forecasted.SPENDING if metric is Forecasted.BALANCE else metric
+    history = await _history(session, source, org_id, where, currency, days, now)
+    made = forecast(history.figures, steps=days, season=_WEEK, unit="days")
+    today = now.astimezone(UTC).date()
+    if metric is Forecasted.BALANCE:
+        assert org_id is not None
+        points, runs_out = await _balance(session, org_id, made, history.today, now)
+    else:
+        points, runs_out = _points(made, today, *_BOUNDS[metric]), None
+    return Forecasts(
+        asset=history.asset,
+        points=points,
+        method=made.method,
+        season=made.season,
+        backtest=made.backtest,
+        runs_out=runs_out,
+    )
+
+
+async def _history(
+    session: AsyncSession,
+    metric: Forecasted,
+    org_id: str | None,
+    where: Mapping[str, tuple[str, ...]],
+    currency: str | None,
+    days: int,
+    now: datetime,
+) -> _History:
+    today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    query = Query(
+        metrics=(metric.value,),
+        since=today - seen(days, _WEEK) * _DAY,
+        until=today + _DAY,
+        where=where,
+        grain=Grain.DAY,
+        currency=currency,
+    )
+    answer = await ask(session, query, org_id=org_id, now=now)
+    assets = {figure.asset for row in answer.rows for figure in row.figures}
+    if len(assets) > 1:
+        known = ", ".join(sorted(asset for asset in assets if asset is not None))
+        raise Invalid(f"There are amounts in {known}. Choose one currency.", extra={"field": "currency"})
+    is_score, figures = metric is Forecasted.REPUTATION, list[int]()
+    for row in answer.rows:
+        # A day without a score has the one before it.
+        [value] = [figure.value for figure in row.figures] or [None]
+        if value is not None:
+            figures.append(round(value * (SCORE_SCALE if is_score else 1)))
+        else:
+            figures.append(figures[-1] if is_score and figures else 0)
+    first = next((at for at, value in enumerate(figures[:-1]) if value), len(figures) - 1)
+    asset = next(iter(assets), None) or (CREDIT if metric is Forecasted.SPENDING else None)
+    return _History(asset, figures[first:-1], figures[-1])
+
+
+def _points(made: Forecast, first: date, least: int | None, most: int | None) -> tuple[Point, ...]:
+    def within(value: int) -> int:
+        value = value if least is None else max(least, value)
+        return value if most is None else min(most, value)
+
+    reaches = zip(*(made.reaches(level) for level in LEVELS), strict=True)
+    found = []
+    for at, (value, reach) in enumerate(zip(map(round, made.values), reaches, strict=True)):
+        ends = tuple((within(value - round(each)), within(value + round(each))) for each in reach)
+        found.append(Point(first + at * _DAY, within(value), ends))
+    return tuple(found)
+
+
+async def _balance(
+    session: AsyncSession, org_id: str, made: Forecast, used_today: int, now: datetime
+) -> tuple[tuple[Point, ...], RunsOut]:
+    first, plan = now.astimezone(UTC).date(), await subscription.held(session, org_id)
+    until = datetime.combine(first, time(), UTC) + len(made.values) * _DAY
+    books = Books(
+        lots=tuple(await store.lots(session, org_id, now)),
+        owed_minor=await store.owed(session, org_id),
+        coming=() if plan is None else tuple(runway.coming(plan, until)),
+    )
+    values = [max(0, value) for value in made.values]
+
+    def path(level: int, sign: int) -> runway.Path:
+        used = runway.uses(values, [sign * reach for reach in made.reaches_of_sum(level)], used_today)
+        return runway.path(books.certain() if sign > 0 else books, [*used], first)
+
+    middle = path(OF_SUMS, 0)
+    sides = [(path(level, 1).balances, path(level, -1).balances) for level in LEVELS]
+    points = tuple(
+        Point(first + at * _DAY, value, tuple((low[at], high[at]) for low, high in sides))
+        for at, value in enumerate(middle.balances)
+    )
+    changes = sorted((*books.coming, *middle.expired), key=lambda change: change.day)
+    return points, RunsOut(
+        day=middle.runs_out,
+        earliest=path(OF_SUMS, 1).runs_out,
+        latest=path(OF_SUMS, -1).runs_out,
+        changes=tuple(changes),
+    )

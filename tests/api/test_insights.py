@@ -1,0 +1,110 @@
+"""Advice and comparison over HTTP."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.app import create_app
+from api.bootstrap import operator_key
+from domain.payments.auto_topup import month_of
+from runtime.database import Database
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, make_tenant, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.rows import rows_of
+from tests.support.serving import client_of
+
+pytestmark = pytest.mark.db
+
+ADVICE = "payment_method-stripe_card_USD"
+
+
+@pytest.fixture
+async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def tenants(
+    fresh_database_urls: DatabaseUrls, database: Database
+) -> AsyncIterator[tuple[Tenant, Tenant, Caller]]:
+    """Two organizations whose payments failed last month, and an operator."""
+    async with client_of(create_app(settings_for(fresh_database_urls))) as http:
+        async with database.platform() as session:
+            operator = Caller(http, await operator_key(session, "operator-of-insights"))
+        made = [await make_tenant(operator, database, *TENANT_ROLES) for _ in range(2)]
+        now = datetime.now(UTC)
+        async with rows_of(fresh_database_urls) as rows:
+            for tenant in made:
+                # In this month as well: a test may begin in one and ask in the next.
+                for at in (month_of(now) - timedelta(days=1), month_of(now)):
+                    await rows.count_payments(tenant.org_id, at, "stripe", succeeded=5, failed=5)
+                    await rows.count_payments(tenant.org_id, at, "paypal", succeeded=10, failed=0)
+        yield made[0], made[1], operator
+
+
+async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dismissed(
+    tenants: tuple[Tenant, Tenant, Caller],
+) -> None:
+    tenant, other, operator = tenants
+    shown = good(await tenant.auditor.get("/analytics/insights"))
+    assert (shown["organization_id"], shown["spending"]) == (tenant.org_id, [{"currency": "USD", "amount": "15.00"}])
+    (one,) = shown["data"]
+    assert one == {
+        "id": ADVICE,
+        "kind": "payment_method",
+        "meaning": "stopped",
+        "amount": "5.00",
+        "currency": "USD",
+        "title": "Payments by paypal card succeed more often than by stripe card.",
+        "how": [
+            "By stripe card 5 of 10 payments failed, 5.00 USD of 10.00 USD.",
+            "By paypal card 0 of 10 failed. At that rate, 0.00 USD would have failed.",
+        ],
+        "figures": {
+            "failed": 5,
+            "payments": 10,
+            "other_failed": 0,
+            "other_payments": 10,
+            "failed_amount": "5.00",
+        },
+        "act": {"method": "POST", "path": "/payments/create", "body": {"provider": "paypal", "currency": "USD"}},
+        "link": f"/console/{tenant.org_id}/payment-methods",
+    }
+    refused(await tenant.agent.get("/analytics/insights"), 403, "auth.forbidden")
+    refused(await tenant.owner.get(f"/analytics/insights?organization_id={other.org_id}"), 404, "not_found")
+    there = f"/analytics/insights/{ADVICE}/dismiss"
+    refused(await tenant.member.post(there, key=new_key()), 403, "auth.forbidden")
+    refused(await tenant.owner.post("/analytics/insights/unused-x/dismiss", key=new_key()), 404, "not_found")
+    key = new_key()
+    for _ in range(2):
+        assert good(await tenant.owner.post(there, key=key)) == one
+    assert good(await tenant.owner.get("/analytics/insights"))["data"] == []
+    assert [each["id"] for each in good(await other.owner.get("/analytics/insights"))["data"]] == [ADVICE]
+    of_other = f"?organization_id={other.org_id}"
+    assert [each["id"] for each in good(await operator.get(f"/analytics/insights{of_other}"))["data"]] == [ADVICE]
+    good(await operator.post(there + of_other, key=new_key()))
+    assert good(await other.owner.get("/analytics/insights"))["data"] == []
+
+
+async def test_comparison_needs_the_organizations_own_agreement(tenants: tuple[Tenant, Tenant, Caller]) -> None:
+    tenant, _, operator = tenants
+    asked = "/analytics/peers?metric=spending"
+    shown = good(await tenant.owner.get(asked))
+    assert (shown["percentile"], shown["reason"], shown["agreed_at"]) == (None, "not_agreed", None)
+    assert shown["sentence"] == "Your organization had not agreed to be compared when the month began."
+    consent, agrees = "/analytics/peers/consent", {"agrees": True}
+    refused(await operator.ask("PUT", consent, json=agrees, key=new_key()), 422, "request.invalid")
+    refused(await tenant.finance.ask("PUT", consent, json=agrees, key=new_key()), 403, "auth.forbidden")
+    first = good(await tenant.admin.ask("PUT", consent, json=agrees, key=new_key()))
+    assert good(await tenant.owner.ask("PUT", consent, json=agrees, key=new_key())) == first
+    assert first["agreed_at"] is not None
+    assert good(await tenant.owner.get(asked))["agreed_at"] == first["agreed_at"]
+    withdrawn = good(await tenant.owner.ask("PUT", consent, json={"agrees": False}, key=new_key()))
+    assert withdrawn == {"agrees": False, "agreed_at": None}
+    own = f"{asked.replace('spending', 'price_per_use')}&agent_id={tenant.agent_id}"
+    assert good(await tenant.owner.get(own))["reason"] == "not_agreed"
+    refused(await tenant.owner.get(asked.replace("spending", "price_per_use")), 422, "request.invalid")
+    refused(await tenant.owner.get(asked + f"&agent_id={tenant.agent_id}"), 422, "request.invalid")

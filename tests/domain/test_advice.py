@@ -1,0 +1,261 @@
+"""Advice: each kind from an example, and what holds for all of it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.billing.plan import Interval, plans_from
+from domain.insight import advice
+from domain.insight.advice import (
+    Act,
+    AdviceKind,
+    AgentUse,
+    Alternative,
+    Bought,
+    Facts,
+    Insight,
+    Meaning,
+    Refused,
+    Subscribed,
+    Tried,
+    Unused,
+    advise,
+    is_worth,
+    standing,
+)
+from domain.payments.topup import packages_from
+from tests.support.cases import for_each
+
+PACKAGES = packages_from(
+    json.dumps(
+        [
+            {"name": "small", "credits": "100", "price": "10.00", "currency": "USD"},
+            {"name": "large", "credits": "1000", "price": "80.00", "currency": "USD"},
+            {"name": "huge", "credits": "10000", "price": "700.00", "currency": "USD"},
+            {"name": "euro", "credits": "1000", "price": "1.00", "currency": "EUR"},
+        ]
+    )
+)
+PLANS = plans_from(
+    json.dumps(
+        [
+            {"name": "free", "projects": 1, "deploys": 1, "seats": 1},
+            {
+                "name": "team",
+                "projects": 9,
+                "deploys": 9,
+                "seats": 9,
+                "prices": [{"interval": "month", "amount": "30.00", "currency": "USD"}],
+            },
+        ]
+    )
+)
+CREDITS = 1_000_000
+DAY = date(2026, 2, 10)
+NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
+REFUSED = Refused(
+    control_id="ctl_1",
+    agent_id="agt_1",
+    action="search",
+    day=DAY,
+    latest=NOON,
+    number=3,
+    amount_minor=30 * CREDITS,
+    largest_minor=15 * CREDITS,
+)
+USE = AgentUse(
+    agent_id="agt_1",
+    name="Old",
+    rank_e6=600_000,
+    currency="CREDIT",
+    paid_minor=100 * CREDITS,
+    quantities={"page": 50, "call": 10},
+    alternatives=(),
+)
+TRIED = Tried(
+    provider="stripe",
+    method="card",
+    succeeded=10,
+    failed=10,
+    received_minor={"USD": 10_000},
+    declined_minor={"USD": 10_000, "EUR": 1},
+)
+
+
+def facts(**found: Any) -> Facts:
+    return Facts(**{"spending": {}, **found})
+
+
+def only(**found: Any) -> Insight:
+    (one,) = advise(facts(**found))
+    return one
+
+
+def bought(credits: int, paid: int, largest: int, **more: Any) -> Bought:
+    given_ = {"currency": "USD", "orders": 10, "credits_minor": credits * CREDITS}
+    return Bought(**{**given_, "paid_minor": paid, "largest_minor": largest * CREDITS, **more})
+
+
+def test_larger_package_is_compared_with_all_that_was_bought():
+    one = only(packages=PACKAGES, bought=[bought(1_000, 10_000, 100)])
+    assert (one.id, one.amount_minor, one.currency, one.meaning) == ("package-USD", 2_000, "USD", Meaning.SAVING)
+    assert one.how == (
+        "You bought 1000.00 credits in 10 orders for 100.00 USD.",
+        "1 package large of 1000.00 credits would have cost 80.00 USD.",
+    )
+    assert one.figures["packages"] == 1
+    assert one.act == Act("POST", "/billing/purchase-credits", {"package": "large"})
+
+
+@for_each(
+    "of",
+    [
+        bought(1_000, 7_000, 100),  # was cheap enough
+        bought(1_000, 10_000, 10_000),  # nothing is larger
+        bought(1_000, 10_000, 100, currency="GBP"),
+        bought(150, 1_500, 100),  # one large package would have been more credits for more money
+    ],
+)
+def test_no_package_is_advised_that_would_not_have_been_cheaper(of: Bought):
+    assert not advise(facts(packages=PACKAGES, bought=[of]))
+
+
+def test_year_is_advised_to_who_pays_by_the_month():
+    held = Subscribed(plan="team", interval=Interval.MONTH, amount_minor=6_000, currency="USD", quantity=2)
+    one = only(plans=PLANS, subscribed=held)
+    assert (one.id, one.amount_minor) == ("annual_plan-team", 6_000 - 5_000)
+    assert not advise(facts(plans=PLANS, subscribed=replace(held, interval=Interval.YEAR)))
+    assert not advise(facts(plans=PLANS, subscribed=replace(held, currency="EUR")))
+    assert not advise(facts(plans=PLANS, subscribed=replace(held, plan="gone")))
+
+
+def test_auto_topup_is_advised_for_refusals_by_the_balance_alone():
+    lacking = replace(REFUSED, control_id=None)
+    refused = [lacking, replace(lacking, number=1), REFUSED]
+    one = only(refused=refused, has_auto_topup=False, spending={"CREDIT": 100 * CREDITS})
+    assert (one.id, one.amount_minor, one.meaning) == ("auto_topup-CREDIT", 60 * CREDITS, Meaning.STOPPED)
+    assert one.title == "Automatic top-up would have avoided 4 refusals for lack of credits."
+    assert one.act.body == {"below": "15.00", "credits": "15.00", "monthly_cap": "60.00"}
+    spending = {"CREDIT": 100 * CREDITS}
+    assert not advise(facts(refused=[lacking], has_auto_topup=True, spending=spending))
+    assert not advise(facts(refused=[REFUSED], has_auto_topup=False, spending=spending))
+
+
+def test_refused_charges_advise_no_more_than_what_was_spent():
+    huge = replace(REFUSED, control_id=None, amount_minor=10**15, largest_minor=10**15)
+    one = only(refused=[huge], has_auto_topup=False, spending={"CREDIT": 5 * CREDITS})
+    assert one.amount_minor == 5 * CREDITS
+    assert one.act.body == {"below": "5.00", "credits": "5.00", "monthly_cap": "5.00"}
+    assert not advise(facts(refused=[huge], has_auto_topup=False))
+
+
+def test_agent_is_advised_that_costs_less_for_the_same_uses_and_is_not_rated_lower():
+    prices = {"page": CREDITS, "call": CREDITS}
+    good = Alternative(agent_id="agt_2", name="New", rank_e6=600_000, usage_prices=prices)
+    worse = replace(good, agent_id="agt_3", rank_e6=599_999, usage_prices={"page": 1, "call": 1})
+    partial = replace(good, agent_id="agt_4", usage_prices={"page": 1})
+    dear = replace(good, agent_id="agt_5", usage_prices={"page": 2 * CREDITS, "call": 1})
+    one = only(agents=[replace(USE, alternatives=[worse, partial, dear, good])])
+    assert (one.id, one.amount_minor) == ("cheaper_agent-agt_1", 40 * CREDITS)
+    assert one.act.path == "/marketplace/agents/agt_2/purchase"
+    assert one.how[-1] == "Lower bounds of their reputation, of 10: 6.0 and 6.0."
+    assert not advise(facts(agents=[replace(USE, alternatives=[worse, partial, dear])]))
+
+
+def test_agent_by_the_month_is_compared_by_its_price():
+    monthly = replace(USE, quantities={}, currency="USD", paid_minor=2_000)
+    other = Alternative(agent_id="agt_2", name="New", rank_e6=700_000, price_minor=1_500)
+    assert only(agents=[replace(monthly, alternatives=[other])]).amount_minor == 500
+
+
+def test_what_nobody_used_is_advised_to_be_ended():
+    act = Act("POST", "/marketplace/purchases/pur_1/cancel")
+    given_ = Unused(
+        subject="pur_1", name="Old", amount_minor=900, currency="USD", why="Why.", act=act, page="/library/pur_1"
+    )
+    one = only(unused=[given_])
+    assert (one.title, one.how, one.act) == (
+        "Nobody used Old.",
+        ("You paid 9.00 USD for the month.", "Why."),
+        act,
+    )
+
+
+def test_method_is_advised_that_fails_less_often():
+    better = replace(TRIED, provider="paypal", method=None, succeeded=9, failed=1, declined_minor={"USD": 100})
+    one = only(tried=[TRIED, better], spending={"EUR": 1_000})
+    # A tenth of 200.00 fails at PayPal's rate, where 100.00 did.
+    assert (one.id, one.amount_minor, one.meaning) == ("payment_method-stripe_card_USD", 8_000, Meaning.STOPPED)
+    assert one.title == "Payments by paypal succeed more often than by stripe card."
+    assert not advise(facts(tried=[TRIED, replace(better, succeeded=8)]))  # too few payments
+    assert not advise(facts(tried=[TRIED, replace(TRIED, provider="paypal")]))
+
+
+def test_limit_is_advised_to_be_raised_where_it_was_and_the_agent_went_on():
+    captured = {(DAY + timedelta(days=1), "search", "agt_1"): 20 * CREDITS, (DAY, "search", "agt_2"): CREDITS}
+    raised = {"ctl_1": [NOON - timedelta(hours=1), NOON + timedelta(hours=1)]}
+    one = only(refused=[REFUSED], raises=raised, captured=captured)
+    assert (one.id, one.amount_minor) == ("limit-ctl_1", 20 * CREDITS)
+    assert (one.act.path, one.page) == ("/spend-controls/ctl_1", "/limits/ctl_1")
+    budget = only(refused=[replace(REFUSED, is_budget=True)], raises=raised, captured=captured)
+    assert (budget.act.path, budget.page) == ("/budgets/ctl_1", "/budgets/ctl_1")
+    for late in (NOON, NOON + timedelta(days=8)):
+        assert not advise(facts(refused=[REFUSED], raises={"ctl_1": [late]}, captured=captured))
+    assert not advise(facts(refused=[REFUSED], raises=raised, captured={(DAY, "search", "agt_2"): CREDITS}))
+
+
+def test_limit_is_advised_to_be_raised_where_a_person_did_it_instead():
+    captured = {(DAY, "search", None): 50 * CREDITS}
+    assert only(refused=[REFUSED], captured=captured).amount_minor == 30 * CREDITS
+    usual = {**captured, (DAY - timedelta(days=1), "search", None): CREDITS}
+    assert not advise(facts(refused=[REFUSED], captured=usual))
+    assert not advise(facts(refused=[replace(REFUSED, agent_id=None)], captured=captured))
+
+
+def test_each_kind_has_a_rule():
+    assert len(advice.RULES) == len(AdviceKind)
+
+
+def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
+    act = Act("POST", "/a")
+    return Insight(
+        kind=AdviceKind.UNUSED,
+        subject=subject,
+        amount_minor=amount,
+        currency=currency,
+        meaning=Meaning.SAVING,
+        title="A.",
+        how=(),
+        figures={},
+        act=act,
+        page="/a",
+    )
+
+
+@given(amount=st.integers(-(10**15), 10**15), spent=st.integers(0, 10**15))
+def test_nothing_below_a_hundredth_of_the_spending_is_advised(amount: int, spent: int):
+    assert is_worth(insight(amount), {"USD": spent, "CREDIT": 10**15}) == (amount > 0 and amount >= spent / 100)
+
+
+def test_larger_shares_come_first_and_dismissed_ones_stay_away():
+    amounts = {"USD": [100, 300], "CREDIT": [CREDITS]}
+    unused = [
+        Unused(
+            subject=f"{code}{amount}",
+            name="a",
+            amount_minor=amount,
+            currency=code,
+            why="",
+            act=Act("POST", "/a"),
+            page="/a",
+        )
+        for code, all_ in amounts.items()
+        for amount in all_
+    ]
+    found = advise(facts(unused=unused, spending={"USD": 1_000, "CREDIT": 5 * CREDITS}))
+    assert [each.subject for each in found] == ["USD300", f"CREDIT{CREDITS}", "USD100"]
+    assert standing(found, {found[0].id}) == found[1:]

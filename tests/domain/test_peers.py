@@ -1,0 +1,110 @@
+"""Comparison with others: what is told of a group, and that nothing of one member is."""
+
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.insight.peers import (
+    SENTENCES,
+    Member,
+    PeerMetric,
+    Reason,
+    hands,
+    positions,
+    quarter_of,
+    sentence_of,
+)
+
+
+def group(*values: int | None, orgs: list[str] | None = None) -> list[Member]:
+    return [
+        Member(
+            member_id=f"m{number}",
+            org_id=orgs[number] if orgs else f"o{number}",
+            value=None if value is None else Fraction(value),
+            weight=value or 0,
+        )
+        for number, value in enumerate(values)
+    ]
+
+
+def quarters(members: list[Member], *traits: tuple[str, str]) -> list[int | Reason | None]:
+    found = positions(members, hands({member.org_id for member in members}, traits))
+    assert [(each.member_id, each.org_id) for each in found] == [(each.member_id, each.org_id) for each in members]
+    return [each.quarter or each.reason for each in found]
+
+
+def test_eight_members_stand_in_four_quarters():
+    assert quarters(group(10, 11, 12, 13, 14, 15, 16, 17)) == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_seven_are_too_few_and_one_without_a_figure_does_not_count():
+    assert set(quarters(group(*[10] * 7))) == {Reason.TOO_FEW}
+    assert quarters(group(*[10] * 7, None)) == [Reason.TOO_FEW] * 7 + [Reason.NOT_COUNTED]
+
+
+def test_group_in_which_one_has_more_than_three_tenths_is_not_told():
+    assert Reason.DOMINATED not in quarters(group(30, *[10] * 7))
+    assert set(quarters(group(31, *[10] * 7))) == {Reason.DOMINATED}
+
+
+def test_organizations_of_one_hand_count_once_and_share_their_weight():
+    members = group(*range(10, 22))
+    five = [("o0", "card"), ("o1", "card"), ("o1", "tax"), ("o2", "tax"), ("o3", "card"), ("o4", "card")]
+    assert Reason.TOO_FEW not in quarters(members, *five[:1])
+    assert set(quarters(members[:11], *five)) == {Reason.TOO_FEW}
+    assert set(quarters(group(*[10] * 12), *five)) == {Reason.DOMINATED}
+    # Agents of one organization are of one hand by themselves.
+    assert set(quarters(group(*[10] * 9, orgs=["o1"] * 3 + [f"o{n}" for n in range(2, 8)]))) == {Reason.TOO_FEW}
+
+
+def test_others_of_its_hand_do_not_move_a_member():
+    alone = quarters(group(*range(10, 20)))
+    members = [*group(*range(10, 20)), Member(member_id="x", org_id="x", value=Fraction(1), weight=1)]
+    assert quarters(members, ("o0", "card"), ("x", "card"))[:10] == alone
+
+
+@given(pairs=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("123456")), max_size=12))
+def test_hands_are_the_connected_parts(pairs: list[tuple[str, str]]):
+    found = hands("abcdef", pairs)
+    parts = [{org} for org in "abcdef"]
+    for trait in "123456":
+        sharing = {org for org, other in pairs if other == trait}
+        joined = [part for part in parts if part & sharing]
+        if joined:
+            parts = [part for part in parts if not part & sharing] + [set().union(*joined)]
+    assert all(
+        (found[one] == found[other]) == any({one, other} <= part for part in parts) for one in found for other in found
+    )
+
+
+@given(values=st.lists(st.integers(1, 1000), min_size=7, max_size=30), more=st.integers(1, 10**6))
+def test_quarter_says_nothing_of_how_far_a_figure_lies_above(values: list[int], more: int):
+    others = [Fraction(value) for value in values]
+    top = max(others)
+    before = quarter_of(top + 1, others)
+    raised = [value + more if value == top else value for value in others]
+    mine = Fraction(0)
+    assert quarter_of(mine, raised) == quarter_of(mine, others) == 1
+    assert before == 4
+
+
+@given(
+    values=st.lists(st.integers(90, 110), min_size=20, max_size=60),
+    victim=st.integers(90, 110),
+    mine=st.integers(90, 110),
+)
+def test_one_member_moves_another_by_one_quarter_at_most(values: list[int], victim: int, mine: int):
+    others = [Fraction(value) for value in values]
+    before, after = quarter_of(Fraction(mine), others), quarter_of(Fraction(mine), [*others, Fraction(victim)])
+    assert abs(before - after) <= 1
+
+
+def test_everything_that_can_be_said_is_a_sentence():
+    said = [sentence_of(metric, quarter) for metric in PeerMetric for quarter in (1, 2, 3, 4)] + list(
+        SENTENCES.values()
+    )
+    assert set(SENTENCES) == set(Reason)
+    assert len(set(said)) == len(said)
+    assert all(each.endswith(".") for each in said)
