@@ -2733,6 +2733,7 @@ class MarksView(Model):
     projects: int = NOT_SENT
     purchase_orders: int = NOT_SENT
     purchases: int = NOT_SENT
+    reports: int = NOT_SENT
     subscriptions: int = NOT_SENT
     webhook_endpoints: int = NOT_SENT
 
