@@ -1,18 +1,21 @@
 """Reports over HTTP: who makes and reads them, what their files say, and what is refused."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.insight.report import ReportActivities
 from contracts.insight.report import MakeReport
-from domain.insight.report import TEMPLATES
+from domain.insight.report import TEMPLATES, ReportSchedule, period_at
 from runtime.database import Database
 from services.insight.metrics import ask
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.spending import grant, use
 from tests.support.cases import for_each
 from tests.support.reports import LATE
 from tests.support.starts import Starts
@@ -73,6 +76,28 @@ async def test_report_is_made_read_replaced_and_deleted_and_its_files_stay(own: 
     assert (await own.member.get(f"{there}/runs/1/file")).content == file.content
     entries = good(await own.auditor.get(f"/audit?target={report['id']}"))["data"]
     assert [entry["action"] for entry in entries] == ["report.delete", "report.change", "report.create"]
+
+
+async def test_file_has_what_was_spent_and_a_refund_that_comes_late_is_a_second_version(
+    own: Tenant, operator: Caller, db: Database
+) -> None:
+    await grant(operator, own.org_id)
+    report = good(await own.owner.post(PATH, _report(schedule="quarterly", format="jsonl")), 201)
+    used = await use(own.agent, amount="7", action="look")
+    spent_at = good(await own.owner.get(f"/credits/spends/{used['id']}"))["created_at"]
+    # The quarter of the spend, whenever the next one begins.
+    quarter = period_at(ReportSchedule.QUARTERLY, datetime.fromisoformat(spent_at), ZoneInfo("UTC"))
+    over = {**report, "next_run_at": (quarter.until + timedelta(days=1)).isoformat()}
+    await made(db, over, quarter.name)
+    refund = {"amount": "2.50", "reason": "It was too slow"}
+    good(await operator.post(f"/credits/spends/{used['id']}/refunds", refund, key=new_key()), 201)
+    await made(db, over, quarter.name)
+    files = [await own.owner.get(f"{PATH}/{report['id']}/runs/{number}/file") for number in (1, 2)]
+    first, second = ([json.loads(line) for line in file.text.splitlines()] for file in files)
+    assert first[1]["group"] == {"agent": own.agent_id}
+    assert (first[1]["values"][0]["value"], second[0]["version"]) == ("7.00", 2)
+    late = [(each["type"], each["metric"], each["before"], each["after"]) for each in second[1:3]]
+    assert late == [("change", "spending", "7.00", "4.50"), ("total_change", "spending", "7.00", "4.50")]
 
 
 @for_each("name", [name for name, each in TEMPLATES.items() if not each.for_platform])
