@@ -42,6 +42,7 @@ from activities.escrow.escrow import EscrowActivities
 from activities.escrow.payment_escrows import PaymentEscrows
 from activities.insight.export import ExportActivities
 from activities.insight.metric_sums import MetricSumActivities
+from activities.insight.report import ReportActivities
 from activities.insight.search_index import SearchIndexActivities
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.marketplace.referral import ReferralActivities
@@ -94,6 +95,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
 from services.billing.document_files import Documents
 from services.credits.credit_lot import ByHand
+from services.insight.metrics import ask
 from services.messages import notification
 from services.messages.slack_turns import SharedTurns
 from services.messages.unsubscribing import Unsubscribing
@@ -239,6 +241,7 @@ def make_worker(
                 window=settings.chargeback_window,
                 exempt=settings.evidence_policy.registrars,
             ),
+            ReportActivities(database, client, ask, late=settings.report_late, templates=settings.document_templates),
             RevenueActivities(database),
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4

@@ -3,10 +3,6 @@
 Also as JSON Lines (https://jsonlines.org), where a list has them.
 """
 
-import csv
-import io
-import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.errors import Responses
 from api.fields import ResponseModel
+from domain.common.cells import as_lines, cell
 
 #: What an operation that also answers with CSV adds to its responses in the OpenAPI document.
 CSV: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -25,9 +22,6 @@ FILES: Responses = {
 }
 #: How many rows of a list are read in one transaction.
 EXPORT_PAGE = 1_000
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def wants_csv(request: Request) -> bool:
@@ -40,32 +34,9 @@ def wants_lines(request: Request) -> bool:
     return "application/jsonl" in request.headers.get("accept", "")
 
 
-def safe_cell(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would calculate (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def cell(value: object) -> str:
-    """Write a value of a JSON document: numbers and amounts as they are, lists of words in a row, the rest as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value if _NUMBER.fullmatch(value) else safe_cell(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return safe_cell(" ".join(value))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def columns_of(view: type[ResponseModel]) -> list[str]:
     """Return the names of a schema's fields, which are the columns of its lists."""
     return [field.serialization_alias or field.alias or name for name, field in view.model_fields.items()]
-
-
-def as_lines(rows: Sequence[Sequence[str]]) -> bytes:
-    """Write rows of cells."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue().encode()
 
 
 def whole(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) -> Response:

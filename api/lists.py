@@ -25,10 +25,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import check_key
-from api.csv_files import EXPORT_PAGE, JSON_LINES, Lines, cell, columns_of, csv_lines, stream, wants_csv, wants_lines
+from api.csv_files import EXPORT_PAGE, JSON_LINES, Lines, columns_of, csv_lines, stream, wants_csv, wants_lines
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
 from api.metadata import WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from domain.common.cells import cell
 from domain.common.errors import Invalid
 from domain.common.ids import is_id
 from domain.common.money import parse_amount

@@ -82,6 +82,7 @@ TAGS: dict[str, str] = {
     "mail_suppressions": "Addresses that take no mail.",
     "alerts": "Cases that need a person's attention.",
     "alert_rules": "When an alert is raised, and who is called.",
+    "reports": "Figures of each day, week, month or quarter, as files.",
     "approvals": "Acts that a second operator has to approve.",
     "audit": "Who changed what.",
     "reconciliation": "Our books compared with the providers'.",

@@ -81,6 +81,7 @@ REACTIONS = _table(
     invoice.collected_already legal_entity.unknown tax.service_refused document.no_seller document.no_einvoice
     document.nothing_received
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
+    report.limit_reached report.period_open
     purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children budget.pool_closed budget.pool_too_small

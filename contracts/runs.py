@@ -14,6 +14,7 @@ from contracts.common.queues import cut_summary
 from contracts.common.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from contracts.escrow.escrow import EscrowInput
 from contracts.insight.export import ExportInput
+from contracts.insight.report import LookAgain, ReportInput
 from contracts.messages.escalation import EscalationInput
 from contracts.messages.notification import DigestInput
 from contracts.messages.webhook_endpoint import WebhookEndpointInput, WebhookNews
@@ -42,6 +43,7 @@ from domain.common.ids import (
     provider_event_workflow_id,
     purchase_order_workflow_id,
     reconciliation_workflow_id,
+    report_workflow_id,
     subscription_workflow_id,
     usage_sync_workflow_id,
     webhook_endpoint_workflow_id,
@@ -231,6 +233,25 @@ def digest_run(start: DigestInput, org_id: str | None) -> Run:
         summary=cut_summary(f"digest {start.digest} of somebody of {org_id or 'the platform'}"),
         attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
     )
+
+
+def report_run(start: ReportInput, org_id: str | None) -> Run:
+    """Return the run that makes a period of a report; a request to compute the period once more starts a new one."""
+    return Run(
+        workflow="report",
+        workflow_id=report_workflow_id(start.report_id, start.period),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"report of {start.period} for {org_id or 'the platform'}"),
+        attributes=search_attributes(org_id=org_id),
+        # Many are due at the same midnight, and nobody waits for one.
+        priority=5,
+    )
+
+
+def report_news(start: ReportInput, org_id: str | None) -> tuple[Run, str, LookAgain]:
+    """Return the signal to compute a period once more: its run, the signal's name, and the message."""
+    return report_run(start, org_id), "look_again", LookAgain()
 
 
 def customer_run(start: CustomerInput) -> Run:

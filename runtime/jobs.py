@@ -91,6 +91,7 @@ SCHEDULES = [
     _job("mail-sweep", _every(minutes=1), timedelta(hours=2), "Sends the mails that are queued"),
     _job("payment-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of payments that have none"),
     _job("invoice-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of invoices that have none"),
+    _job("report-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of reports that are due"),
     _job("payout-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of payouts that have none"),
     _job(
         "scheduled-payouts", _every(hours=1), timedelta(minutes=55), "Pays out creators on the days of their schedules"

@@ -22,6 +22,8 @@ from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
 from workflows.insight.export import ExportWorkflow
 from workflows.insight.export_sweep import ExportSweepWorkflow
 from workflows.insight.metric_sums import MetricSumsWorkflow
+from workflows.insight.report import ReportWorkflow
+from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow
 from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
 from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
@@ -87,6 +89,8 @@ WORKFLOWS = (
     ReferenceRatesWorkflow,
     ReferralRewardsWorkflow,
     CreatorStatementsWorkflow,
+    ReportSweepWorkflow,
+    ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     AccountingDaysWorkflow,

@@ -71,6 +71,7 @@ from api.v1.purchase_orders.endpoints import router as purchase_orders
 from api.v1.quotes.endpoints import router as quotes
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.referrals.endpoints import router as referrals
+from api.v1.reports.endpoints import router as reports
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
@@ -132,6 +133,7 @@ ROUTERS: tuple[Resource, ...] = (
     forecasts,
     insights,
     peers,
+    reports,
     quotes,
     search,
     names,

@@ -1,12 +1,17 @@
 """The story of an agent that uses credits until its limit stops it, and of a person who raises the limit."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from dev.stack.narrator import Narrator
+from domain.common.ids import report_workflow_id
+from domain.insight.report import ReportSchedule, period_at
 
 TITLE = "An agent runs into its limit, and a person raises it"
 AGENT = "researcher"
 LIMIT, RAISED = "5.00", "8.00"
+REPORT = "Spending by project"
 
 
 class LimitStory:
@@ -38,6 +43,7 @@ class LimitStory:
         narrator.say(f"   the sixth is refused: {refused['remaining']} of {LIMIT} left, until {refused['resets_at']}")
         await self._raise(control["id"])
         await self._go_on(agent["id"])
+        await self._report()
 
     async def _raise(self, control_id: str) -> None:
         change = {"limits": [{"window": "day", "amount": RAISED}], "reason": "The report is due today"}
@@ -60,3 +66,18 @@ class LimitStory:
         used = next(Decimal(one["amount"]) for one in summary["by_agent"] if one["key"] == agent_id)
         narrator.expect("what the agent used", used, Decimal("6.75"))
         narrator.say(f"   the client reads what the agent used: {used} credits")
+
+    async def _report(self) -> None:
+        """Have a report of each week, and that of a past one at once."""
+        narrator = self._narrator
+        wanted = {"name": REPORT, "template": "weekly_projects", "recipients": ["procurement"]}
+        found = [each for each in (await narrator.get("client", "/reports"))["data"] if each["name"] == REPORT]
+        report = found[0] if found else await narrator.post("client", "/reports", wanted)
+        # Last week may still wait for what is booked late.
+        week = period_at(ReportSchedule.WEEKLY, datetime.now(UTC) - timedelta(days=14), ZoneInfo("UTC")).name
+        there = f"/reports/{report['id']}/runs"
+        await narrator.post("client", there, {"period": week})
+        runs = await narrator.wait_for("run of the report", "client", there, lambda page: bool(page["data"]))
+        narrator.expect("who was notified of the report", runs["data"][0]["notified"], ["procurement"])
+        narrator.say(f"   a report of each week is kept as a file from now on; that of {week} is made at once")
+        narrator.say(f"   run  {narrator.running.run_url(report_workflow_id(report['id'], week))}")

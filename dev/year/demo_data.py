@@ -28,8 +28,8 @@ from dev.year.history import History
 from dev.year.world import IDLE_JOBS, YearError, running, stripe_time
 from runtime.environment import forget_others
 
-#: What a history needs besides what a year does: scores of each night, spending by day, and charges of usage.
-NEEDED = frozenset({"reputation-decay", "spend-days", "usage-charges"})
+#: What a history needs besides what a year does: scores of each night, spending by day, charges of usage, reports.
+NEEDED = frozenset({"reputation-decay", "spend-days", "usage-charges", "report-sweep"})
 OWNER, TENANT, PLATFORM = "postgres", "bursar_api", "bursar_platform"
 
 

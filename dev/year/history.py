@@ -147,6 +147,7 @@ class History:
         await self._studio()
         await self._budgets()
         await self._meridian()
+        await self._reports()
         for day in range(1, self.days + 1):
             self._day(day)
         self._jobs()
@@ -189,6 +190,13 @@ class History:
             self.own[name] = (Agent(agent["id"], caller), made["id"], project["id"])
             limits = [{"window": "month", "amount": "900.00"}, {"window": "day", "amount": "80.00"}]
             await acme.post("/spend-controls", {"subject": {"type": "department", "id": made["id"]}, "limits": limits})
+
+    async def _reports(self) -> None:
+        """Have a week of Acme's projects, and each month of the platform, kept as a file."""
+        weekly = {"name": "Projects of the week", "template": "weekly_projects", "zone": "Europe/Berlin"}
+        await self.acme.post("/reports", {**weekly, "recipients": ["procurement", "finance"]})
+        monthly = {"name": "Month of the platform", "template": "platform_month", "format": "pdf"}
+        await self.operator.post("/reports", {**monthly, "recipients": ["operator"]})
 
     async def _studio(self) -> None:
         studio = self.studio

@@ -64,6 +64,7 @@ class Permission(StrEnum):
     MANAGE_METERS = "manage_meters"
     ACKNOWLEDGE = "acknowledge"
     MANAGE_ALERT_RULES = "manage_alert_rules"
+    MANAGE_REPORTS = "manage_reports"
     BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
     #: Permissions to read what operators see, of every organization and of the installation.
@@ -112,6 +113,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_METERS,
     Permission.ACKNOWLEDGE,
     Permission.MANAGE_ALERT_RULES,
+    Permission.MANAGE_REPORTS,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
@@ -135,6 +137,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.CONTEST,
         Permission.ACKNOWLEDGE,
         Permission.MANAGE_ALERT_RULES,
+        Permission.MANAGE_REPORTS,
     },
     Role.MEMBER: _TENANT_WORK
     | {
@@ -192,6 +195,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_METERS,
             Permission.ACKNOWLEDGE,
             Permission.MANAGE_ALERT_RULES,
+            Permission.MANAGE_REPORTS,
             Permission.BE_NOTIFIED,
             Permission.READ_BOOKS,
             Permission.INSPECT,

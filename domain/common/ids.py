@@ -105,6 +105,11 @@ def provider_event_workflow_id(provider: str, event_id: str) -> str:
     return bounded(f"event/{provider}/{event_id}")
 
 
+def report_workflow_id(report_id: str, period: str) -> str:
+    """Name the one workflow of a report's period."""
+    return bounded(f"report/{report_id}/{period}")
+
+
 def digest_workflow_id(recipient: str, digest: str) -> str:
     """Return the id of the workflow that sends a digest to its recipient.
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cache
 
 from domain.common.errors import Invalid
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, format_amount, scale_of
 from domain.insight.query import Value
 
 
@@ -437,3 +437,25 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return "GET /analytics/metrics lists them."
+
+
+#: Decimals of ratios, means and scores.
+_PLACES = 6
+
+
+def written(metric: str, asset: str | None, value: Value) -> str | None:
+    """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
+    if value is None:
+        return None
+    if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
+        if isinstance(value, int) or value.denominator == 1:
+            return format_amount(int(value), asset)
+        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
+
+
+def _decimal(value: Fraction, places: int) -> str:
+    scaled = round(abs(value) * 10**places)
+    whole, rest = divmod(scaled, 10**places)
+    digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
+    return f"-{digits}" if value < 0 and scaled else digits

@@ -37,6 +37,7 @@ _TOPICS: Mapping[str, str] = {
     "organization": "organization",
     "webhook_endpoint": "webhook_endpoints",
     "alert": "alerts",
+    "report": "reports",
 }
 #: Families whose events can change an organization's balances, debts or held-back earnings.
 _MONEY = frozenset(
@@ -74,7 +75,9 @@ OF_JOBS = frozenset({"escrows", "contracts"})
 
 
 #: The topics of what only `read_billing` reads.
-OF_BILLING = frozenset({"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "webhook_endpoints"})
+OF_BILLING = frozenset(
+    {"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "reports", "webhook_endpoints"}
+)
 
 
 class TooManyStreams(Unavailable):

@@ -50,7 +50,7 @@ MESSAGES = Place(
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
-            "order_id grant refuse export_id"
+            "order_id grant refuse export_id report_id"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -109,7 +109,7 @@ MESSAGES = Place(
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
-            "answer_by persons expired reported granted "
+            "answer_by persons expired reported granted changes left_out "
             "settle_until rows files read waits created"
         ),
     },

@@ -22,6 +22,7 @@ _NAMES = text(
     UNION ALL SELECT e.id, c.title FROM escrows e JOIN contracts c ON c.id = e.contract_id
     WHERE e.id = ANY(:ids) AND (CAST(:org_id AS text) IS NULL OR :org_id IN (e.org_id, e.payee_org_id))
     UNION ALL SELECT id, item FROM purchase_orders WHERE id = ANY(:ids) AND {_OWN}
+    UNION ALL SELECT id, definition ->> 'name' FROM reports WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, number FROM invoices WHERE id = ANY(:ids) AND number IS NOT NULL AND {_OWN}
     UNION ALL SELECT id, number FROM credit_notes WHERE id = ANY(:ids) AND {_OWN}
     UNION ALL SELECT id, coalesce(nullif(description, ''), substring(url FROM '//(?:[^/@]*@)?([^/?#]+)'))

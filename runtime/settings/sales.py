@@ -82,6 +82,7 @@ class SalesSettings(Part):
     limit_seats: bool = False
     creator_revenue_share: str | None = None
     platform_revenue_share: str | None = None
+    report_late: timedelta = Field(default=timedelta(hours=3), ge=timedelta(0), le=timedelta(days=7))
     purchase_order_hold: timedelta = Field(default=timedelta(days=1), ge=timedelta(minutes=5), le=timedelta(days=30))
     purchase_refund_days: int = Field(default=14, ge=0, le=365)
 

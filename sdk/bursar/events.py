@@ -461,6 +461,15 @@ class SpendLimitCrossed(Model):
     resets_at: datetime | None = None
 
 
+class ReportReady(Model):
+    """A report of a period was made, or a later version of it with other figures."""
+
+    report_id: str = NOT_SENT
+    period: str = NOT_SENT
+    version: int = NOT_SENT
+    number: int = NOT_SENT
+
+
 class _Organization(Model):
     """What several types of events hold."""
 
@@ -890,6 +899,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "spend_control.unfrozen": SpendControlUnfrozen,
     "spend_control.closed": SpendControlClosed,
     "spend_limit.crossed": SpendLimitCrossed,
+    "report.ready": ReportReady,
     "organization.suspended": OrganizationSuspended,
     "organization.resumed": OrganizationResumed,
     "organization.closed": OrganizationClosed,

@@ -31,6 +31,7 @@ CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"] | 
 CollectionStatus: TypeAlias = (
     Literal["scheduled", "charging", "requires_action", "paused", "paid", "void", "uncollectible"] | str
 )
+Compare: TypeAlias = Literal["previous", "last_year"] | str
 ConditionType: TypeAlias = (
     Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
 )
@@ -180,6 +181,7 @@ Permission: TypeAlias = (
         "manage_meters",
         "acknowledge",
         "manage_alert_rules",
+        "manage_reports",
         "be_notified",
         "read_books",
         "inspect",
@@ -214,6 +216,8 @@ QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 Reason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
+ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
+ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -2775,6 +2779,7 @@ class MarksView(Model):
     projects: int = NOT_SENT
     purchase_orders: int = NOT_SENT
     purchases: int = NOT_SENT
+    reports: int = NOT_SENT
     subscriptions: int = NOT_SENT
     webhook_endpoints: int = NOT_SENT
 
@@ -3990,6 +3995,89 @@ class RefusalView(Model):
     key_id: str | None = NOT_SENT
     principal: str | None = NOT_SENT
     at: datetime = NOT_SENT
+
+
+class ReportPage(Model):
+    """ReportPage."""
+
+    data: list[ReportView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class ReportQueryView(Model):
+    """One question of a report."""
+
+    title: str = NOT_SENT
+    metrics: list[str] = NOT_SENT
+    by: list[str] = NOT_SENT
+    where: dict[str, list[str]] = NOT_SENT
+    grain: Grain | None = NOT_SENT
+    compare: Compare | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    limit: int = NOT_SENT
+
+
+class ReportRunPage(Model):
+    """ReportRunPage."""
+
+    data: list[ReportRunView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class ReportRunRequestedView(Model):
+    """The period that is computed."""
+
+    report_id: str = NOT_SENT
+    period: str = NOT_SENT
+
+
+class ReportRunView(Model):
+    """One version of a period: its file, and who was notified."""
+
+    number: int = NOT_SENT
+    period: str = NOT_SENT
+    version: int = NOT_SENT
+    format_: ReportFormat = Field(NOT_SENT, alias="format")
+    sha256: str = NOT_SENT
+    notified: list[str] = NOT_SENT
+    left_out: dict[str, Literal["no_key", "not_permitted", "switched_off"] | str] = NOT_SENT
+    made_at: datetime = NOT_SENT
+
+
+class ReportTemplatePage(Model):
+    """ReportTemplatePage."""
+
+    data: list[ReportTemplateView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class ReportTemplateView(Model):
+    """Questions that a report can have instead of its own."""
+
+    name: str = NOT_SENT
+    description: str = NOT_SENT
+    schedule: ReportSchedule = NOT_SENT
+    query: list[ReportQueryView] = NOT_SENT
+
+
+class ReportView(Model):
+    """A report, as it was last set."""
+
+    id: str
+    organization_id: str | None = NOT_SENT
+    name: str = NOT_SENT
+    template: str | None = NOT_SENT
+    query: list[ReportQueryView] = NOT_SENT
+    format_: ReportFormat = Field(NOT_SENT, alias="format")
+    schedule: ReportSchedule = NOT_SENT
+    zone: str = NOT_SENT
+    recipients: list[str] = NOT_SENT
+    next_period: str | None = NOT_SENT
+    next_run_at: datetime | None = NOT_SENT
+    is_changing: bool = NOT_SENT
+    created_at: datetime = NOT_SENT
+    updated_at: datetime = NOT_SENT
+    deleted_at: datetime | None = NOT_SENT
 
 
 class ReputationEventView(Model):

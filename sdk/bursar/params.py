@@ -91,6 +91,7 @@ Permission: TypeAlias = (
         "manage_meters",
         "acknowledge",
         "manage_alert_rules",
+        "manage_reports",
         "be_notified",
         "read_books",
         "inspect",
@@ -105,6 +106,8 @@ PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
+ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
+ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -380,6 +383,19 @@ class QuietHours(TypedDict, total=False):
 
     starts: Required[str]
     ends: Required[str]
+
+
+class ReportQuery(TypedDict, total=False):
+    """One question of a report, whose period is the report's."""
+
+    metrics: Required[Sequence[str]]
+    by: Sequence[str]
+    where: Mapping[str, Sequence[str]]
+    grain: Grain | None
+    compare: Compare | None
+    currency: str | None
+    limit: int
+    title: str | None
 
 
 class ReputationTerms(TypedDict, total=False):

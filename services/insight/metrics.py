@@ -81,8 +81,7 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
         TooMuch: there are too many rows.
     """
-    metrics = [metric_of(name, platform=org_id is None) for name in query.metrics]
-    _check(query, metrics)
+    metrics = checked(query, platform=org_id is None)
     bounds = bounds_of(query)
     _check_bounds(bounds, metrics, now)
     asked = _Asked(session, org_id, query, metrics, now)
@@ -123,7 +122,14 @@ def _largest_first(figures: Sequence[Figure]) -> tuple[bool, Fraction]:
     return value is None, -Fraction(value or 0)
 
 
-def _check(query: Query, metrics: Sequence[Metric]) -> None:
+def checked(query: Query, *, platform: bool) -> list[Metric]:
+    """Return the metrics of a question, checked with their dimensions.
+
+    Raises:
+        Unknown: there is no such metric or dimension for the caller.
+        Invalid: metrics and dimensions do not go together.
+    """
+    metrics = [metric_of(name, platform=platform) for name in query.metrics]
     for metric in metrics:
         for name in query.by:
             check_dimension(metric, name)
@@ -138,6 +144,7 @@ def _check(query: Query, metrics: Sequence[Metric]) -> None:
         raise Invalid("Name at least one metric.", extra={"field": "metrics"})
     if len(set(query.metrics)) < len(query.metrics) or len(set(query.by)) < len(query.by):
         raise Invalid("A metric or a dimension is named twice.", extra={"field": "metrics"})
+    return metrics
 
 
 def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: datetime) -> None:

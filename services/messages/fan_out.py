@@ -23,6 +23,7 @@ from domain.messages.notification.types import (
     BY_NAME,
     MAILED_TO_OWNERS,
     TOLD_BY_EVENT,
+    TOLD_DIRECTLY,
     NotificationType,
     is_covered_by_alert,
     is_uninvited,
@@ -169,7 +170,7 @@ async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) 
         limit: the maximum number of events.
     """
     place = await notifications.lock_cursor(session)
-    rows = await event.page(session, after=place, limit=limit, types=BY_FACT)
+    rows = await event.page(session, after=place, limit=limit, types=BY_FACT.keys() - TOLD_DIRECTLY)
     if not rows:
         return NotifiedPage(0, 0, more=False)
     people = await notifications.people(session, {row.org_id for row in rows})

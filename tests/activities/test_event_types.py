@@ -20,8 +20,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.escrow.contract import ContractActivities
 from activities.escrow.escrow import EscrowActivities
+from activities.insight.report import ReportActivities
 from activities.payouts.payout import PayoutActivities
 from contracts.escrow.expiry import ExpireContracts
+from contracts.insight.report import MakeReport
 from contracts.payouts.payout import RecordPayout
 from domain.billing.subscription.state import Outcome as SubscriptionOutcome
 from domain.billing.subscription.state import SubscriptionStatus
@@ -35,6 +37,7 @@ from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewCon
 from domain.escrow import commands as escrow_rules
 from domain.escrow.state import EscrowStatus
 from domain.escrow.state import Outcome as EscrowOutcome
+from domain.insight.report import Definition
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.events.escrow import STEPS
 from domain.messages.events.rows import CHANGEABLE
@@ -65,6 +68,7 @@ from tests.activities.test_purchase_books import Sold, sold
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.billing import KIM, draft, finalise, number_all, organization
+from tests.support.reports import LATE, Figures, a_report
 from tests.support.spend_world import CREDIT, World
 from tests.support.subscription_books import subscribed
 from tests.support.webhooks import SEALER
@@ -325,6 +329,16 @@ async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
     return {made.id: {sold.studio: None}}
 
 
+async def of_reports(database: Database) -> Audiences:
+    org_id, client = await organization(database), None
+    report = await a_report(database, org_id, now=NOW, name=WRITTEN)
+    assert report.due_at is not None
+    period = Definition.kept(report.definition).period_at(report.period_from).name
+    make = ReportActivities(database, client, Figures(), late=LATE).make
+    await ActivityEnvironment().run(make, MakeReport(report_id=report.id, period=period, now=report.due_at))
+    return {report.id: {org_id: None}}
+
+
 async def of_the_rest(database: Database, by_hand: Hand, sold: Sold) -> Audiences:
     """A project that is deployed, an alert, a webhook endpoint that is tried out, and a score of a night."""
     org_id = await organization(database)
@@ -389,6 +403,7 @@ async def test_every_type_is_written_as_it_is_described_for_those_who_may_know(
     for story in (of_escrows, of_contracts, of_payments, of_subscriptions, of_payouts, of_invoices, of_spends):
         known |= await story(database, by_hand)
     known |= await of_spend_controls(database, by_hand)
+    known |= await of_reports(database)
     known |= await of_purchase_orders(database, sold)
     known |= await of_purchases(database, by_hand, sold)
     known |= await of_the_rest(database, by_hand, sold)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import FastAPI
 
 from api.auth import KeyEnded
-from api.csv_files import cell
+from domain.common.cells import cell
 from tests.api.conftest import Caller, good
 
 

@@ -223,6 +223,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.MANAGE_ALERT_RULES,
         {"name": "BAD", "metric": "credits.available", "condition": {"type": "below", "threshold": "1"}},
     ),
+    ("GET", "/reports/templates"): (Permission.READ_BILLING, None),
+    ("POST", "/reports"): (
+        Permission.MANAGE_REPORTS,
+        {"name": "Bad", "query": [{"metrics": ["no.such"]}], "schedule": "daily"},
+    ),
     ("GET", "/notifications"): (Permission.BE_NOTIFIED, None),
     ("POST", "/notifications/read"): (Permission.BE_NOTIFIED, {}),
     ("POST", f"/notifications/ntf_{NOBODY}/read"): (Permission.BE_NOTIFIED, None),
@@ -402,6 +407,9 @@ OBJECTS = {
     *((method, "/webhook-endpoints/{endpoint_id}") for method in ("GET", "PATCH", "DELETE")),
     *(("POST", f"/webhook-endpoints/{{endpoint_id}}/{path}") for path in ("rotate-secret", "test", "replay")),
     *((method, "/alert-rules/{rule_id}") for method in ("GET", "PUT", "DELETE")),
+    *((method, "/reports/{report_id}") for method in ("GET", "PUT", "DELETE")),
+    *((method, "/reports/{report_id}/runs") for method in ("GET", "POST")),
+    ("GET", "/reports/{report_id}/runs/{number}/file"),
     ("GET", "/webhook-endpoints/{endpoint_id}/deliveries"),
     ("POST", "/webhook-deliveries/{delivery_id}/retry"),
 }
@@ -430,6 +438,7 @@ OWN_DATA = {
             "/alerts",
             "/tasks",
             "/alert-rules",
+            "/reports",
             "/events",
             "/changes",
             "/changes/stream",
@@ -540,6 +549,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
     watched = {"metric": "credits.available", "condition": {"type": "below", "threshold": "1"}}
     rule = good(await stranger.owner.post("/alert-rules", {"name": "hidden", **watched}), 201)
+    asked = {"name": "hidden", "template": "weekly_projects"}
+    report = good(await stranger.owner.post("/reports", asked), 201)
     meter = {"name": "hidden", "event_type": "hidden", "aggregation": "count"}
     sent = {"specversion": "1.0", "id": "hidden", "source": "s", "type": "hidden", "data": {"run_id": "hidden"}}
     meter_id = good(await stranger.owner.post("/usage/meters", meter), 201)["id"]
@@ -591,6 +602,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "event_id": f"rev_{NOBODY}",
         "rule_id": rule["id"],
         "export_id": exported["id"],
+        "report_id": report["id"],
         "endpoint_id": await stored_endpoint(database, stranger.org_id),
         "delivery_id": f"whd_{NOBODY}",
         "payout_id": f"po_{NOBODY}",
@@ -607,6 +619,12 @@ OF_PURCHASES: dict[str, dict[str, Any]] = {
     "grant": {"digest": "0" * 64},
 }
 BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")
+
+
+_PUT: dict[str, dict[str, Any]] = {
+    "{budget_id}": dict(_BUDGET),
+    "{report_id}": {"name": "x", "template": "weekly_projects"},
+}
 
 
 def body_for(method: str, path: str) -> dict[str, Any] | None:
@@ -630,13 +648,14 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     if method == "PATCH":
         return {}
     if method == "PUT" and path.endswith(
-        ("/attribution", "/limits", "{control_id}", "{budget_id}", "{rule_id}", "/pricing/agents/{agent_id}")
+        ("/attribution", "/limits", "{control_id}", *_PUT, "{rule_id}", "/pricing/agents/{agent_id}")
     ):
-        return dict(_BUDGET) if path.endswith("{budget_id}") else {}
+        return _PUT.get(path.rpartition("/")[2], {})
     if method != "POST" or path.endswith("/deploy"):
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
         "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
         "give-up": {"at_provider": False, "reason": "x"},
@@ -774,6 +793,7 @@ BILLING = (
     "/alerts",
     "/alert-rules",
     "/alert-rules/{rule_id}",
+    *("/reports", "/reports/{report_id}", "/reports/{report_id}/runs", "/reports/{report_id}/runs/1/file"),
     # Totals of the whole organization.
     "/usage/meters/{meter_id}",
     *(f"/billing/usage?group_by={dimension}" for dimension in ("model", "department", "project", "action")),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.csv_files import cell
+from domain.common.cells import cell
 from domain.messages.alert.rules import MAX_RULES
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.support.cases import for_each

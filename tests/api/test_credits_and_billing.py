@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from api.csv_files import safe_cell
 from api.deps import Deps
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.cells import safe_cell
 from domain.common.credits import GrantSource
 from ledger.gateway import Ledger
 from runtime.database import driver_connection

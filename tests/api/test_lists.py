@@ -16,10 +16,10 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
-from api.csv_files import cell
 from api.lists import Int32, ListOf, scope_of
 from api.pagination import encode_cursor
 from api.parameters import query_names
+from domain.common.cells import cell
 from models.credits.credit_lot import CreditLot
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.csv_files import cell
 from api.pagination import encode_cursor
 from domain.common import accounts
+from domain.common.cells import cell
 from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection

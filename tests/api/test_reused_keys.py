@@ -101,6 +101,17 @@ def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[s
                 {"enabled": False},
             ],
         ),
+        "report of figures": (
+            "/reports",
+            {**org, "name": "Spending", "template": "weekly_projects"},
+            [
+                {"name": "Other"},
+                {"template": "daily_summary"},
+                {"schedule": "monthly"},
+                {"zone": "Europe/Berlin"},
+                {"format": "pdf"},
+            ],
+        ),
         "notification channel": (
             "/notifications/channels",
             {"kind": "mail", "address": f"{new_id('kim')}@acme.example"},

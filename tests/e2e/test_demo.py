@@ -58,6 +58,7 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "funded 50.00 · released 47.50 · refunded 0.00 · commission 2.50",
         "funded 80.00 · released 76.00 · refunded 0.00 · commission 4.00",
         "funded 100.00 · released 57.00 · refunded 40.00 · commission 3.00",
+        "a report of each week is kept as a file from now on",
         "funded 40.00 · released 28.50 · refunded 10.00 · commission 1.50",
         "review_period and evidence_period are outside of the agent's listing: a proposal, which gets no escrow",
         "funded 30.00 · released 28.50 · refunded 0.00 · commission 1.50",

@@ -29,6 +29,7 @@ async def test_history_ends_now_its_books_balance_and_its_runs_go_on(data_dir: P
         try:
             entries = await connection.fetchrow(ENTRIES)
             now = await connection.fetchval("SELECT now()")
+            reported = await connection.fetchval("SELECT count(*) FROM report_runs WHERE told @> '{procurement}'")
             open_now = {row[0] for row in await connection.fetch("SELECT DISTINCT status FROM escrows")}
         finally:
             await connection.close()
@@ -39,4 +40,5 @@ async def test_history_ends_now_its_books_balance_and_its_runs_go_on(data_dir: P
     assert entries["min"] < began - timedelta(days=DAYS - 1)
     assert entries["max"] <= now
     assert began <= now <= datetime.now(UTC)
+    assert reported >= 1
     assert {"funded", "delivered", "disputed"} <= open_now

@@ -3,9 +3,9 @@
 import html
 from collections.abc import AsyncIterator, Sequence
 
-from api.csv_files import as_lines, safe_cell
 from api.pages import printed
 from api.v1.account_statements.schemas import AccountStatementView, StatementLineView
+from domain.common.cells import as_lines, safe_cell
 from domain.common.text import rfc3339
 
 COLUMNS = (

@@ -14,12 +14,11 @@ from api.errors import errors
 from api.fields import AgentId, Currency, Exact, OrganizationId, ResponseModel
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
-from api.v1.analytics.schemas import written
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
 from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
-from domain.insight.metrics import Unknown
+from domain.insight.metrics import Unknown, written
 from domain.insight.runway import BalanceChangeKind
 from services.insight import forecast as service
 from services.insight.forecast import SCORE_SCALE, Forecasts

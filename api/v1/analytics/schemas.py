@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from fractions import Fraction
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints
 
 from api.fields import Currency, DayOrMoment, Exact, OrganizationId, RequestModel, ResponseModel
-from domain.common.money import format_amount, scale_of
-from domain.insight.metrics import METRICS, Metric, MetricUnit
+from domain.insight.metrics import Metric, MetricUnit, written
 from domain.insight.query import MOST_ROWS, Answer, Compare, Figure, Grain, RateUsed, Row
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-#: Decimals of ratios, means and scores.
-_PLACES = 6
 
 
 class MetricDefinitionView(ResponseModel):
@@ -151,24 +147,6 @@ class AnswerView(ResponseModel):
             totals=[ValueView.of(figure) for figure in answer.totals],
             rates=[RateUsedView.of(rate) for rate in answer.rates],
         )
-
-
-def written(metric: str, asset: str | None, value: int | Fraction | None) -> str | None:
-    """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
-    if value is None:
-        return None
-    if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
-        if isinstance(value, int) or value.denominator == 1:
-            return format_amount(int(value), asset)
-        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
-    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
-
-
-def _decimal(value: Fraction, places: int) -> str:
-    scaled = round(abs(value) * 10**places)
-    whole, rest = divmod(scaled, 10**places)
-    digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
-    return f"-{digits}" if value < 0 and scaled else digits
 
 
 def views(metrics: Sequence[Metric]) -> list[MetricDefinitionView]:

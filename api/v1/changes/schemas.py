@@ -29,6 +29,7 @@ class MarksView(ResponseModel):
     projects: int = Field(description="Projects and their deployments.")
     purchase_orders: int = Field(description="What agents want to buy outside.")
     purchases: int = Field(description="Agents that the organization has bought.")
+    reports: int
     subscriptions: int
     webhook_endpoints: int
 

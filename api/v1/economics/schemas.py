@@ -5,10 +5,10 @@ from typing import Self
 
 from pydantic import Field
 
-from api.csv_files import cell
 from api.fields import Exact, ResponseModel
 from api.v1.purchase_orders.schemas import BudgetRemainingView
 from domain.budgets.economics import Entry, TransactionType
+from domain.common.cells import cell
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 

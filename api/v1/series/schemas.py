@@ -7,8 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from api.v1.analytics.schemas import written
-from domain.insight.metrics import Metric, MetricUnit
+from domain.insight.metrics import Metric, MetricUnit, written
 from domain.insight.query import Grain
 from domain.insight.series import Series
 

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV, download, safe_cell, wants_csv
+from api.csv_files import CSV, download, wants_csv
 from api.deps import Deps, DepsDep
 from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
@@ -19,6 +19,7 @@ from api.v1.statements.schemas import CreatorTotals, StatementView, totals
 from domain.billing.billing_run.period import parse_month
 from domain.billing.document.content import Document
 from domain.common.access import Actor, Permission
+from domain.common.cells import safe_cell
 from domain.common.errors import Conflict, Invalid, NotFound
 from models.billing.document import StoredDocument
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from api.csv_files import safe_cell
 from api.v1.usage.schemas import UsageEventView, split_money
+from domain.common.cells import safe_cell
 from repositories.usage.usage_report import Total
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")

@@ -12,6 +12,7 @@ from domain.messages.events import (
     payment,
     payout,
     purchase_order,
+    report,
     rows,
     spend_control,
     spend_limit,
@@ -28,6 +29,7 @@ CATALOGUE: Mapping[str, EventType] = by_type(
         *purchase_order.TYPES,
         *spend_control.TYPES,
         *spend_limit.TYPES,
+        *report.TYPES,
         *rows.TYPES,
         *webhook_endpoint.TYPES,
     )

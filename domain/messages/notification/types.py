@@ -349,6 +349,20 @@ TYPES: Sequence[NotificationType] = (
         alerts=frozenset({"webhook_endpoint.given_up"}),
     ),
     NotificationType(
+        name="report",
+        sentence="A report that one is a recipient of is ready.",
+        audience=_PEOPLE | {Role.OPERATOR},
+        defaults=_all(_I, *_PEOPLE, Role.OPERATOR),
+        facts={
+            "report.ready": _words(
+                "Report of {period} is ready",
+                "The report of {period} is in the console under Reports, version {version}.",
+                "Bericht über {period} ist fertig",
+                "Der Bericht über {period} steht in der Konsole unter Berichte, Fassung {version}.",
+            ),
+        },
+    ),
+    NotificationType(
         name="alert_critical",
         sentence="An alert that cannot wait.",
         audience=RECIPIENTS,
@@ -379,6 +393,8 @@ BY_NAME: Mapping[str, NotificationType] = {each.name: each for each in TYPES}
 BY_FACT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.facts}
 _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for kind in each.alerts}
 
+#: Types of events whose recipients are named; whoever records the event notifies them.
+TOLD_DIRECTLY = frozenset({"report.ready"})
 #: Kinds of alerts with an event about the same fact. The organization is notified of the event only, in its language.
 TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 

@@ -71,4 +71,25 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "index_name at",
         },
     ),
+    # Reports
+    "reports": Place(
+        "what an organization wants reported, and to whom",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id command_id",
+            CONTACT: "created_by recipients",
+            FREE_TEXT: "definition next_definition",
+            TECHNICAL: "period_from due_at created_at updated_at ended_at",
+        },
+    ),
+    "report_runs": Place(
+        "the files of reports, and who was notified of them",
+        "three years",
+        {
+            IDENTIFIER: "report_id org_id",
+            CONTACT: "told left_out",
+            FREE_TEXT: "definition content file",
+            TECHNICAL: "number period version sha256 made_at",
+        },
+    ),
 }

@@ -3089,6 +3089,143 @@ class AsyncAnalytics:
         )
 
 
+class AsyncReports:
+    """Operations on reports."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.ReportPage:
+        """List the reports, newest first. All are on one page.
+
+        With `Accept: text/csv` the response is a CSV file.
+        """
+        return await self._caller.ask(
+            models.ReportPage, "reports.list", "GET", "/api/v1/reports", query={"organization_id": organization_id}
+        )
+
+    async def create(
+        self,
+        *,
+        name: str,
+        template: str | None | Omitted = OMITTED,
+        query: Sequence[params.ReportQuery] | Omitted = OMITTED,
+        format_: params.ReportFormat | Omitted = OMITTED,
+        schedule: params.ReportSchedule | None | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        recipients: Sequence[str] | Omitted = OMITTED,
+        organization_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ReportView:
+        """Create a report. Its first run is of the period that runs now, once this is over."""
+        return await self._caller.ask(
+            models.ReportView,
+            "reports.create",
+            "POST",
+            "/api/v1/reports",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "template": template,
+                "query": query,
+                "format": format_,
+                "schedule": schedule,
+                "zone": zone,
+                "recipients": recipients,
+                "organization_id": organization_id,
+            },
+        )
+
+    async def list_templates(self) -> models.ReportTemplatePage:
+        """List the templates: questions that a report can have instead of its own."""
+        return await self._caller.ask(
+            models.ReportTemplatePage, "reports.list_templates", "GET", "/api/v1/reports/templates"
+        )
+
+    async def get(self, report_id: str) -> models.ReportView:
+        """Read a report, also one that was deleted."""
+        return await self._caller.ask(models.ReportView, "reports.get", "GET", f"/api/v1/reports/{segment(report_id)}")
+
+    async def set(
+        self,
+        report_id: str,
+        *,
+        name: str,
+        template: str | None | Omitted = OMITTED,
+        query: Sequence[params.ReportQuery] | Omitted = OMITTED,
+        format_: params.ReportFormat | Omitted = OMITTED,
+        schedule: params.ReportSchedule | None | Omitted = OMITTED,
+        zone: str | Omitted = OMITTED,
+        recipients: Sequence[str] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ReportView:
+        """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
+        return await self._caller.ask(
+            models.ReportView,
+            "reports.set",
+            "PUT",
+            f"/api/v1/reports/{segment(report_id)}",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "name": name,
+                "template": template,
+                "query": query,
+                "format": format_,
+                "schedule": schedule,
+                "zone": zone,
+                "recipients": recipients,
+            },
+        )
+
+    async def delete(self, report_id: str) -> None:
+        """Delete a report: no further run is made. The files of its runs can be read for three years."""
+        await self._caller.send("reports.delete", "DELETE", f"/api/v1/reports/{segment(report_id)}")
+
+    def list_runs(
+        self,
+        report_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.ReportRunView]:
+        """List the runs of a report, newest first: each is one version of a period.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.ReportRunView,
+            "reports.list_runs",
+            f"/api/v1/reports/{segment(report_id)}/runs",
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+        )
+
+    async def run(
+        self, report_id: str, *, period: str, idempotency_key: str | None = None
+    ) -> models.ReportRunRequestedView:
+        """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
+        return await self._caller.ask(
+            models.ReportRunRequestedView,
+            "reports.run",
+            "POST",
+            f"/api/v1/reports/{segment(report_id)}/runs",
+            keyed=True,
+            key=idempotency_key,
+            body={"period": period},
+        )
+
+    async def get_file(self, report_id: str, number: str) -> bytes:
+        """Read the file of a run, as it was made."""
+        response, _ = await self._caller.send(
+            "reports.get_file", "GET", f"/api/v1/reports/{segment(report_id)}/runs/{segment(number)}/file"
+        )
+        return response.content
+
+
 class AsyncSearch:
     """Operations on search."""
 
@@ -8158,6 +8295,7 @@ class AsyncResources(AsyncCaller):
         self.organizations = AsyncOrganizations(self)
         self.series = AsyncSeries(self)
         self.analytics = AsyncAnalytics(self)
+        self.reports = AsyncReports(self)
         self.search = AsyncSearch(self)
         self.names = AsyncNames(self)
         self.contracts = AsyncContracts(self)

@@ -1,0 +1,106 @@
+"""Makes the files of reports, and starts the runs that are due."""
+
+import asyncio
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+from temporalio.client import Client
+
+from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsDue, ReportsStarted
+from contracts.runs import report_run
+from domain.insight.report import KEPT, LOOKS_AGAIN_AFTER, Definition, ReportFormat
+from domain.insight.report_file import file_of
+from repositories.insight import report as reports
+from runtime import reach
+from runtime.database import Database
+from services.insight import report_run as service
+from services.insight.report_run import Ask, Computed
+
+if TYPE_CHECKING:
+    from providers.documents.report import ReportMaker
+
+
+class ReportActivities:
+    """The activities of `ReportWorkflow` and `ReportSweepWorkflow`."""
+
+    def __init__(
+        self, database: Database, client: Client, ask: Ask, *, late: timedelta, templates: Path | None = None
+    ) -> None:
+        """Take the database, the Temporal client, what answers questions, and how late a period may be booked.
+
+        `templates` is an operator's folder, whose fonts PDFs use.
+        """
+        self._database, self._client, self._ask = database, client, ask
+        self._late, self._templates = late, templates
+
+    @activity.defn(name="make_report")
+    async def make(self, message: MakeReport) -> MadeReport:
+        """Compute a period in one snapshot, keep the file if its figures are new, and notify the recipients.
+
+        Effect: a version of the period with its file, its notifications and event, and the report's next period, in
+            one transaction.
+        Idempotent by: the figures: a period that was computed before and has the same ones gets no version. Nobody is
+            notified of it a second time, whenever the attempt before was killed.
+        Fails with: `not_found`, there is no such report; `request.invalid`, it has no such period.
+        """
+        async with self._database.platform() as session:
+            row = await reports.get(session, message.report_id)
+        computed: Computed | datetime | None = None
+        run, kept = None, False
+        while not kept:
+            async with self._database.at_one_moment(row.org_id) as session:
+                computed = await service.compute(
+                    session, self._ask, message.report_id, message.period, late=self._late, now=message.now
+                )
+            if isinstance(computed, datetime):
+                return MadeReport(next_at=computed)
+            if computed is None:
+                return MadeReport()
+            file = await asyncio.to_thread(self._file, computed) if computed.differs else None
+            async with self._database.platform() as session:
+                run, kept = await service.keep(session, computed, file, late=self._late, now=message.now)
+        assert isinstance(computed, Computed)
+        assert run is not None
+        again = computed.paper.as_of + LOOKS_AGAIN_AFTER
+        return MadeReport(
+            number=run.number,
+            version=run.version,
+            changes=len(computed.paper.changes),
+            told=len(run.told),
+            left_out=len(run.left_out),
+            next_at=again if message.now < again else None,
+        )
+
+    @activity.defn(name="start_due_reports")
+    async def start(self, message: ReportsDue) -> ReportsStarted:
+        """Start the runs of reports whose period and late window are over, and delete files that are old.
+
+        Effect: a run for each on the page that has none; up to as many files that are older than three years go.
+        Idempotent by: the run's id. A report stays due until its run has kept the period.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)
+            forgotten = await reports.forget(session, message.now - KEPT, limit=message.limit)
+        started = 0
+        for row in rows:
+            period = Definition.kept(row.definition).period_at(row.period_from).name
+            run = report_run(ReportInput(report_id=row.id, period=period), row.org_id)
+            started += await reach.start_missing(self._client, run)
+        last = rows[-1].id if rows else message.after
+        return ReportsStarted(found=len(rows), started=started, last=last, forgotten=forgotten)
+
+    def _file(self, computed: Computed) -> bytes:
+        paper, form = computed.paper, computed.definition.format
+        return _maker(self._templates).pdf(paper) if form is ReportFormat.PDF else file_of(paper, form)
+
+
+@cache
+def _maker(templates: Path | None) -> "ReportMaker":
+    # Typst takes long to load, and is needed only once there is a report as a PDF.
+    from providers.documents.report import ReportMaker
+
+    return ReportMaker(templates)

@@ -1,0 +1,229 @@
+"""Reports: figures of each day, week, month or quarter, kept as a file, of which recipients are notified."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.csv_files import CSV, wants_csv, whole
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import Responses, errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
+from api.routing import Resource
+from api.tenancy import known_organization, listed_organization
+from api.v1.reports.schemas import (
+    ReportCreate,
+    ReportRunRequest,
+    ReportRunRequestedView,
+    ReportRunView,
+    ReportSet,
+    ReportTemplateView,
+    ReportView,
+)
+from api.v1.spends.own import confined, refuse_totals
+from contracts.insight.report import ReportInput
+from contracts.runs import report_news
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.credits.spend.scope import SpendingKey
+from domain.insight.report import TEMPLATES, ReportFormat
+from domain.insight.report_file import MEDIA_TYPES
+from models.insight.report import Report
+from repositories.insight import report as reports
+from runtime import reach
+from services.insight import report as service
+
+router = Resource(tags=["reports"])
+
+ForOrganization = Annotated[
+    OrganizationId | None,
+    Query(description="For operators: the organization whose reports are meant; the platform's own when left out."),
+]
+_UNKNOWN = (Invalid, "analytics.unknown")
+_FILE: Responses = {
+    200: {
+        "description": "The file.",
+        "content": {media.partition(";")[0]: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()},
+    }
+}
+
+
+@router.get("/reports", response_model=Page[ReportView], responses=errors(NotFound) | CSV)
+async def list_reports(
+    deps: DepsDep,
+    request: Request,
+    key: SpendingKeyDep,
+    organization_id: ForOrganization = None,
+    actor: Actor = require(Permission.READ_BILLING),
+) -> Page[ReportView] | Response:
+    """List the reports, newest first. All are on one page.
+
+    With `Accept: text/csv` the response is a CSV file.
+    """
+    refuse_totals(confined(actor, key))
+    org_id = listed_organization(actor, organization_id)
+    async with deps.session_for(actor) as session:
+        data = [ReportView.of(row) for row in await reports.listed(session, org_id)]
+    return whole(ReportView, data, "reports.csv") if wants_csv(request) else Page(data=data)
+
+
+@router.get("/reports/templates", response_model=Page[ReportTemplateView], operation_id="reports.list_templates")
+async def list_report_templates(actor: Actor = require(Permission.READ_BILLING)) -> Page[ReportTemplateView]:
+    """List the templates: questions that a report can have instead of its own."""
+    return Page(
+        data=[ReportTemplateView.of(each) for each in TEMPLATES.values() if each.for_platform is actor.is_platform]
+    )
+
+
+@router.post(
+    "/reports",
+    status_code=201,
+    response_model=ReportView,
+    responses=errors(NotFound, _UNKNOWN, (Conflict, "report.limit_reached")),
+)
+async def create_report(
+    body: ReportCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_REPORTS),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Create a report. Its first run is of the period that runs now, once this is over."""
+    org_id = None
+    if actor.org_id is not None or body.organization_id is not None:
+        org_id = await known_organization(deps, actor, body.organization_id)
+
+    async def create() -> ReportView:
+        async with deps.database.platform() as session:
+            row = await service.create(
+                session,
+                actor,
+                org_id,
+                body.wanted(),
+                late=deps.settings.report_late,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return ReportView.of(row)
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound))
+async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
+    """Read a report, also one that was deleted."""
+    return ReportView.of(await _seen(deps, actor, key, report_id))
+
+
+@router.put("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, _UNKNOWN))
+async def set_report(
+    report_id: str,
+    body: ReportSet,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
+    await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+
+    async def act() -> ReportView:
+        async with deps.database.platform() as session:
+            return ReportView.of(await service.change(session, actor, report_id, body.wanted(), now=datetime.now(UTC)))
+
+    return await command.run(act)
+
+
+@router.delete("/reports/{report_id}", status_code=204, responses=errors(NotFound, Forbidden))
+async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
+    """Delete a report: no further run is made. The files of its runs can be read for three years."""
+    await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+    async with deps.database.platform() as session:
+        await service.delete(session, actor, report_id, now=datetime.now(UTC))
+    return Response(status_code=204)
+
+
+_RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
+
+
+@router.get("/reports/{report_id}/runs", response_model=Page[ReportRunView], responses=errors(NotFound) | CSV)
+async def list_report_runs(
+    report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Annotated[Asked, _RUNS.asked], actor: ActorDep
+) -> Response:
+    """List the runs of a report, newest first: each is one version of a period.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    await _seen(deps, actor, key, report_id)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await reports.runs(session, report_id, asked.wanted(None), after=after, limit=limit)
+            return items_of(found, ReportRunView.of)
+
+    return await asked.answer(read)
+
+
+@router.post(
+    "/reports/{report_id}/runs",
+    status_code=202,
+    response_model=ReportRunRequestedView,
+    responses=errors(NotFound, Forbidden, (Conflict, "report.period_open")),
+)
+async def run_report(
+    report_id: str,
+    body: ReportRunRequest,
+    deps: DepsDep,
+    client: TemporalDep,
+    key: SpendingKeyDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
+    row = await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
+
+    async def act() -> ReportRunRequestedView:
+        period = service.checked_period(row, body.period, late=deps.settings.report_late, now=datetime.now(UTC))
+        await reach.signal(client, *report_news(ReportInput(report_id=row.id, period=period.name), row.org_id))
+        return ReportRunRequestedView(report_id=row.id, period=period.name)
+
+    return await command.run(act, status_code=202)
+
+
+@router.get(
+    "/reports/{report_id}/runs/{number}/file",
+    response_class=Response,
+    responses=errors(NotFound) | _FILE,
+    operation_id="reports.get_file",
+)
+async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
+    """Read the file of a run, as it was made."""
+    await _seen(deps, actor, key, report_id)
+    async with deps.session_for(actor) as session:
+        run = await reports.run(session, report_id, number)
+    form = ReportFormat(run.definition["format"])
+    headers = {
+        "Content-Disposition": f'attachment; filename="report-{run.period}-v{run.version}.{form}"',
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "ETag": f'"{run.sha256}"',
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(run.file, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+async def _seen(
+    deps: Deps, actor: Actor, key: SpendingKey, report_id: str, permission: Permission | None = None
+) -> Report:
+    """Return a report that the actor may read, and may do with as the permission says: 404 before 403."""
+    async with deps.session_for(actor) as session:
+        row = await reports.get(session, report_id)
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
+    refuse_totals(confined(actor, key))
+    if permission is not None:
+        permit(actor, permission)
+    return row

@@ -1,0 +1,406 @@
+"""Reports: their periods, what they ask, the templates, and how what came late is found. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.common.calendar import Window, window_end, window_start, zone_of
+from domain.common.errors import Invalid
+from domain.insight.metrics import METRICS
+from domain.insight.query import Compare, Grain, Query
+
+#: The most reports of an organization, or of operators, the most questions of one, and the most who are notified.
+MAX_REPORTS, MAX_QUESTIONS, MAX_RECIPIENTS = 50, 20, 50
+#: The most rows of a question. A page of a report is for people; more rows are an export.
+MAX_ROWS = 1_000
+#: How long after the first version a period is computed once more.
+LOOKS_AGAIN_AFTER = timedelta(days=3)
+#: How long the files of runs are kept.
+KEPT = timedelta(days=3 * 366)
+#: The first day of weeks: Monday.
+_MONDAY = 1
+
+
+class ReportSchedule(StrEnum):
+    """How long the periods of a report are."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+
+
+class ReportFormat(StrEnum):
+    """The form of a report's files."""
+
+    HTML = "html"
+    PDF = "pdf"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+_WINDOWS = {
+    ReportSchedule.DAILY: Window.DAY,
+    ReportSchedule.WEEKLY: Window.WEEK,
+    ReportSchedule.MONTHLY: Window.MONTH,
+    ReportSchedule.QUARTERLY: Window.QUARTER,
+}
+_EXAMPLES = {
+    ReportSchedule.DAILY: "2026-03-29",
+    ReportSchedule.WEEKLY: "2026-W13",
+    ReportSchedule.MONTHLY: "2026-03",
+    ReportSchedule.QUARTERLY: "2026-Q1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A day, a week from Monday, a month or a quarter of a zone.
+
+    Attributes:
+        name: `2026-03-29`, `2026-W13` (ISO 8601), `2026-03` or `2026-Q1`.
+        since, until: when it begins, and when the next one does, in UTC.
+        first, last: its days.
+    """
+
+    name: str
+    since: datetime
+    until: datetime
+    first: date
+    last: date
+
+    @property
+    def in_utc(self) -> tuple[datetime, datetime]:
+        """When the days of the same dates begin and end in UTC."""
+        first, following = (datetime.combine(each, time(), UTC) for each in (self.first, self.last + timedelta(days=1)))
+        return first, following
+
+
+def period_at(schedule: ReportSchedule, at: datetime, zone: ZoneInfo) -> Period:
+    """Return the period that holds a moment. Those of a schedule follow each other without a gap."""
+    window = _WINDOWS[schedule]
+    since, until = window_start(window, at, zone, _MONDAY), window_end(window, at, zone, _MONDAY)
+    first = at.astimezone(zone).date()
+    match schedule:
+        case ReportSchedule.WEEKLY:
+            first -= timedelta(days=first.weekday())
+        case ReportSchedule.MONTHLY:
+            first = first.replace(day=1)
+        case ReportSchedule.QUARTERLY:
+            first = first.replace(month=(first.month - 1) // 3 * 3 + 1, day=1)
+    last = until.astimezone(zone).date() - timedelta(days=1)
+    return Period(_named(schedule, first), since, until, first, last)
+
+
+def period_named(schedule: ReportSchedule, name: str, zone: ZoneInfo) -> Period:
+    """Return the period of a name.
+
+    Raises:
+        Invalid: the schedule has no such period.
+    """
+    try:
+        first = _first_of(schedule, name)
+        # Noon is in the day whatever its clocks do; PEP 495 knows no gap as long as half a day.
+        found = period_at(schedule, datetime(first.year, first.month, first.day, 12, tzinfo=zone), zone)
+        if found.name == name:
+            return found
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid(
+        f"There is no such period of a {schedule} report. Name one like {_EXAMPLES[schedule]}.",
+        extra={"field": "period"},
+    )
+
+
+def _named(schedule: ReportSchedule, first: date) -> str:
+    match schedule:
+        case ReportSchedule.DAILY:
+            return first.isoformat()
+        case ReportSchedule.WEEKLY:
+            year, week, _ = first.isocalendar()
+            return f"{year:04}-W{week:02}"
+        case ReportSchedule.MONTHLY:
+            return f"{first:%Y-%m}"
+        case ReportSchedule.QUARTERLY:
+            return f"{first:%Y}-Q{(first.month + 2) // 3}"
+
+
+def _first_of(schedule: ReportSchedule, name: str) -> date:
+    if schedule is ReportSchedule.QUARTERLY:
+        found = re.fullmatch(r"(\d{4})-Q([1-4])", name, re.ASCII)
+        if found is None:
+            raise ValueError(name)
+        return date(int(found[1]), int(found[2]) * 3 - 2, 1)
+    return date.fromisoformat(f"{name}-1" if schedule is ReportSchedule.WEEKLY else f"{name}-01"[:10])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question of a report: what `domain.insight.query.Query` asks, without its period; a title stands above it."""
+
+    metrics: tuple[str, ...]
+    title: str = ""
+    by: tuple[str, ...] = ()
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grain: Grain | None = None
+    compare: Compare | None = None
+    currency: str | None = None
+    limit: int = MAX_ROWS
+
+    @property
+    def is_by_utc_day(self) -> bool:
+        """Whether it can only be asked about days in UTC: then it is asked about the days of the same dates there."""
+        return any(name in METRICS and METRICS[name].is_by_utc_day for name in self.metrics)
+
+    def of(self, period: Period, zone: str) -> Query:
+        """Return the question about a period."""
+        since, until = period.since, period.until
+        if self.is_by_utc_day:
+            zone, since, until = "UTC", *period.in_utc
+        return Query(
+            metrics=self.metrics,
+            since=since,
+            until=until,
+            by=self.by,
+            where=self.where,
+            grain=self.grain,
+            zone=zone,
+            compare=self.compare,
+            currency=self.currency,
+            limit=self.limit,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "title": self.title,
+            "metrics": list(self.metrics),
+            "by": list(self.by),
+            "where": {name: list(values) for name, values in self.where.items()},
+            "grain": self.grain,
+            "compare": self.compare,
+            "currency": self.currency,
+            "limit": self.limit,
+        }
+
+    @classmethod
+    def kept(cls, stored: Mapping[str, Any]) -> "Question":
+        """Return the question of what `stored` wrote."""
+        grain, compare = stored["grain"], stored["compare"]
+        return cls(
+            title=stored["title"],
+            metrics=tuple(stored["metrics"]),
+            by=tuple(stored["by"]),
+            where={name: tuple(values) for name, values in stored["where"].items()},
+            grain=None if grain is None else Grain(grain),
+            compare=None if compare is None else Compare(compare),
+            currency=stored["currency"],
+            limit=stored["limit"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a report says and when: all of it but whom it is sent to.
+
+    Attributes:
+        name: what its owner calls it.
+        template: the name of a template that asks for it; None for questions of its own.
+        questions: its own; empty with a template.
+        zone: of the IANA database, by whose clocks its periods begin.
+    """
+
+    name: str
+    schedule: ReportSchedule
+    format: ReportFormat
+    zone: str
+    template: str | None = None
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Question, ...]:
+        """The questions, of the template where there is one."""
+        return self.questions if self.template is None else TEMPLATES[self.template].questions
+
+    def due_at(self, period: Period, late: timedelta) -> datetime:
+        """Return when a period is computed: when all its days are over, and what is booked late is there."""
+        ends = period.in_utc[1] if any(each.is_by_utc_day for each in self.asked) else period.until
+        return max(period.until, ends) + late
+
+    def period_at(self, at: datetime) -> Period:
+        """Return its period that holds a moment."""
+        return period_at(self.schedule, at, ZoneInfo(self.zone))
+
+    def period_named(self, name: str) -> Period:
+        """Return its period of a name; see `period_named`."""
+        return period_named(self.schedule, name, ZoneInfo(self.zone))
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "name": self.name,
+            "schedule": self.schedule,
+            "format": self.format,
+            "zone": self.zone,
+            "template": self.template,
+            "questions": [each.stored() for each in self.questions],
+        }
+
+    @classmethod
+    def kept(cls, stored: Mapping[str, Any]) -> "Definition":
+        """Return the definition of what `stored` wrote."""
+        return cls(
+            name=stored["name"],
+            schedule=ReportSchedule(stored["schedule"]),
+            format=ReportFormat(stored["format"]),
+            zone=stored["zone"],
+            template=stored["template"],
+            questions=tuple(Question.kept(each) for each in stored["questions"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """Questions that a report can have instead of its own, for organizations or for operators."""
+
+    name: str
+    sentence: str
+    schedule: ReportSchedule
+    questions: tuple[Question, ...]
+    for_platform: bool = False
+
+
+def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> Question:
+    return Question(
+        title=title,
+        metrics=metrics,
+        by=() if by is None else (by,),
+        compare=options.pop("compare", Compare.PREVIOUS),
+        **options,
+    )
+
+
+TEMPLATES: Mapping[str, Template] = {
+    each.name: each
+    for each in (
+        Template(
+            name="daily_summary",
+            sentence="What each agent spent and used on a day, and what is left.",
+            schedule=ReportSchedule.DAILY,
+            questions=(
+                _ask("Spending by agent", "spending", "spends", by="agent"),
+                _ask("Usage by agent", "usage.events", "usage.input_tokens", "usage.output_tokens", by="agent"),
+                _ask("Balance", "balance", "burn_rate", "days_left", compare=None),
+            ),
+        ),
+        Template(
+            name="weekly_projects",
+            sentence="What each project spent and used in a week.",
+            schedule=ReportSchedule.WEEKLY,
+            questions=(
+                _ask("Spending by project", "spending", "spends", by="project"),
+                _ask("Usage by project", "usage.events", "usage.cost", by="project"),
+                _ask("Spending by day", "spending", grain=Grain.DAY, compare=None),
+            ),
+        ),
+        Template(
+            name="monthly_returns",
+            sentence="What was spent in a month, what agents earned, and what came back.",
+            schedule=ReportSchedule.MONTHLY,
+            questions=(
+                _ask("Spent", "spending", "usage.cost"),
+                _ask("Spent by agent", "spending", "spends", by="agent"),
+                _ask("Earned by agent", "earnings", by="agent"),
+                _ask("Paid out", "payouts.paid"),
+                _ask("Escrows", "escrows.opened", "escrows.released", "escrows.refunded", "escrows.refund_rate"),
+            ),
+        ),
+        Template(
+            name="quarterly_review",
+            sentence="A quarter by month: spending, usage, payments, escrows and earnings.",
+            schedule=ReportSchedule.QUARTERLY,
+            questions=(
+                _ask("Spending by month", "spending", "spends", grain=Grain.MONTH, compare=None),
+                _ask("Spending by department", "spending", by="department"),
+                _ask("Spending by project", "spending", by="project"),
+                _ask("Usage by model", "usage.events", "usage.cost", by="model"),
+                _ask("Payments", "payments.received", "payments.success_rate"),
+                _ask("Escrows", "escrows.opened", "escrows.cycle_time", "escrows.dispute_rate", "escrows.refund_rate"),
+                _ask("Earnings", "earnings"),
+            ),
+        ),
+        Template(
+            name="platform_month",
+            sentence="The month of the platform: volume, revenue, subscriptions, payments and engagement.",
+            schedule=ReportSchedule.MONTHLY,
+            for_platform=True,
+            questions=(
+                _ask("Volume and revenue", "volume", "revenue", "commission", "take_rate"),
+                _ask("Revenue by stream", "revenue", by="stream"),
+                _ask("Subscriptions", "mrr", "mrr.new", "mrr.expansion", "mrr.contraction", "mrr.churn"),
+                _ask("Payments by provider", "payments.received", "payments.success_rate", by="provider"),
+                _ask("Held", "money.held", "escrows.held", "credits.outstanding", "credits.velocity"),
+                _ask("Engagement", "active.organizations", "active.people", "active.agents"),
+            ),
+        ),
+    )
+}
+
+
+def checked(wanted: Definition, *, platform: bool) -> Definition:
+    """Return a definition, checked for an organization or the platform. Its metrics are checked where they are asked.
+
+    Raises:
+        Invalid: the zone, the template, or the number of questions; `field` names it.
+    """
+    zone_of(wanted.zone, "zone")
+    if (wanted.template is None) == (not wanted.questions):
+        raise Invalid("A report has either a template or a query.", extra={"field": "query"})
+    if wanted.template is not None:
+        found = TEMPLATES.get(wanted.template)
+        if found is None or found.for_platform is not platform:
+            names = ", ".join(name for name, each in TEMPLATES.items() if each.for_platform is platform)
+            raise Invalid(f"There is no such template. There are: {names}.", extra={"field": "template"})
+    return wanted
+
+
+#: A figure's place in a report: section, interval, group, metric and asset.
+Place = tuple[int, str, tuple[str, ...], str, str]
+#: What stands for the interval of a total.
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure that differs from the version before, as texts; None where a version does not have it."""
+
+    place: Place
+    before: str | None
+    after: str | None
+
+
+def figures(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Place, str | None]]:
+    """Return each figure of a report's rows and totals by its place, in their order."""
+    for number, section in enumerate(sections):
+        for row in (*section["rows"], {"at": None, "group": None, "figures": section["totals"]}):
+            group = ("",) if row["group"] is None else tuple(each or "" for each in row["group"])
+            at = row["at"] or (TOTAL if row["group"] is None else "")
+            for figure in row["figures"]:
+                yield (number, at, group, figure["metric"], figure["asset"] or ""), figure["value"]
+
+
+def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """Return what differs between the figures of two versions of a period, in the order of the later one.
+
+    What is compared with is left out: the period before is not this report's.
+    """
+    old, new = dict(figures(before)), dict(figures(after))
+    return tuple(
+        Change(place, old.get(place), new.get(place))
+        for place in dict.fromkeys((*new, *old))
+        if old.get(place) != new.get(place)
+    )

@@ -1,0 +1,30 @@
+"""Events of reports: a run is ready."""
+
+from collections.abc import Mapping
+
+from domain.messages.events import JSON, Event, EventType, an_id, code, number
+
+READY = "report.ready"
+
+TYPES = (
+    EventType(
+        type=READY,
+        sentence="A report of a period was made, or a later version of it with other figures.",
+        fields={
+            "report_id": an_id("rpt", "The report."),
+            "period": code("The period: a day, a week, a month or a quarter.", "2026-W13"),
+            "version": number("Counts the versions of the period from 1.", 1),
+            "number": number("The number of the run, by which its file is read.", 1),
+        },
+    ),
+)
+
+
+def data(report_id: str, period: str, version: int, run: int) -> Mapping[str, JSON]:
+    """Return what the event says."""
+    return {"report_id": report_id, "period": period, "version": version, "number": run}
+
+
+def ready(org_id: str, report_id: str, said: Mapping[str, JSON]) -> Event:
+    """Return the event of a run."""
+    return Event(READY, org_id, report_id, said)

@@ -1,0 +1,118 @@
+"""Reports and the files of their runs. Writing needs a platform session; tenants read their own."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.insight.report import Definition
+from models.insight.report import Report, ReportRun
+from models.tenants.organization import Organization
+from repositories.common.listing import Found, Listing, Position, Wanted
+
+MISSING = "There is no such report."
+NO_RUN = "The report has no such run."
+PREFIX = "rpt"
+
+
+async def get(session: AsyncSession, report_id: str, *, lock: bool = False) -> Report:
+    """Return a report, also one that was deleted; with `lock` it is locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    found = None
+    if is_id(report_id, PREFIX):
+        found = await session.get(Report, report_id, populate_existing=True, with_for_update=lock or None)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def listed(session: AsyncSession, org_id: str | None) -> Sequence[Report]:
+    """Return the reports of an organization, or of operators, that are not deleted; newest first."""
+    owned = Report.org_id.is_not_distinct_from(org_id), Report.ended_at.is_(None)
+    return (await session.scalars(select(Report).where(*owned).order_by(Report.id.desc()))).all()
+
+
+async def add(session: AsyncSession, row: Report) -> Report:
+    """Insert a report."""
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    return row
+
+
+async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[Report]:
+    """Return reports whose next run is due, by id. Closed organizations have none."""
+    lives = or_(Report.org_id.is_(None), Organization.status != "closed")
+    query = select(Report).outerjoin(Organization, Organization.id == Report.org_id)
+    query = query.where(Report.due_at <= now, Report.id > after, lives).order_by(Report.id).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def advance(
+    session: AsyncSession, report_id: str, definition: Definition, *, period_from: datetime, due_at: datetime
+) -> None:
+    """Set the period of the next run, and what it is made by."""
+    values = {"definition": definition.stored(), "next_definition": None, "period_from": period_from, "due_at": due_at}
+    await session.execute(update(Report).where(Report.id == report_id).values(**values))
+
+
+async def latest(session: AsyncSession, report_id: str, period: str) -> ReportRun | None:
+    """Return the latest version of a period, without its file; None if it was not made yet."""
+    query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.period == period)
+    return (await session.scalars(query.order_by(ReportRun.version.desc()).limit(1))).one_or_none()
+
+
+async def last_number(session: AsyncSession, report_id: str) -> int:
+    """Return the number of a report's last run; 0 without any."""
+    query = select(func.coalesce(func.max(ReportRun.number), 0)).where(ReportRun.report_id == report_id)
+    return int((await session.execute(query)).scalar_one())
+
+
+async def keep(session: AsyncSession, file: bytes, **values: Any) -> ReportRun:
+    """Insert a run with its file."""
+    row = ReportRun(**values, file=file, sha256=hashlib.sha256(file).hexdigest())
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def run(session: AsyncSession, report_id: str, number: str) -> ReportRun:
+    """Return a run with its file; `number` is the text of a path.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise NotFound(NO_RUN)
+    query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.number == int(number))
+    found = (await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none()
+    if found is None:
+        raise NotFound(NO_RUN)
+    return found
+
+
+_RUNS = Listing(of=ReportRun, order=[ReportRun.number], created="made_at")
+
+
+async def runs(
+    session: AsyncSession, report_id: str, wanted: Wanted, *, after: Position | None, limit: int
+) -> Found[ReportRun]:
+    """Return a page of a report's runs, newest first, without their files."""
+    return await _RUNS.page(session, wanted, [(ReportRun.report_id == report_id,)], after=after, limit=limit)
+
+
+async def forget(session: AsyncSession, before: datetime, *, limit: int) -> int:
+    """Delete runs that were made before a moment; returns how many, up to the limit."""
+    row = ReportRun
+    old = select(row.report_id, row.number).where(row.made_at < before).order_by(row.made_at).limit(limit).subquery()
+    gone = delete(row).where(row.report_id == old.c.report_id, row.number == old.c.number)
+    return len((await session.scalars(gone.returning(row.number))).all())

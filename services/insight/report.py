@@ -1,0 +1,167 @@
+"""Creates, changes and deletes reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.access import PERMISSIONS, Actor, Permission, Role
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.insight.report import MAX_REPORTS, Definition, Period, checked
+from domain.messages.notification.preferences import Person
+from models.insight.report import Report
+from repositories.common.command import lock_command, made_by, other_request, refuse_other
+from repositories.insight import report as reports
+from repositories.messages import notification as notifications
+from repositories.tenants import audit
+from runtime.identity import new_id
+from services.insight import metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A report as requested: what it says and when, and the principals who are notified."""
+
+    definition: Definition
+    recipients: tuple[str, ...] = ()
+
+
+def may_read(role: Role, org_id: str | None) -> bool:
+    """Return whether a role may read the reports of an organization, or of the platform without one."""
+    return (Permission.INSPECT if org_id is None else Permission.READ_BILLING) in PERMISSIONS[role]
+
+
+async def create(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str | None,
+    wanted: Wanted,
+    *,
+    late: timedelta,
+    command_id: str,
+    now: datetime,
+) -> Report:
+    """Create a report, or return the one that its command created. Its first period is the one that runs now.
+
+    Args:
+        session: of the platform.
+        actor: whoever wants it.
+        org_id: what it is about; None for the platform.
+        wanted: the report.
+        late: how long after a period its run is made.
+        command_id: of the request.
+        now: of the request.
+
+    Raises:
+        Invalid: a field is wrong; it is named. Metrics: `analytics.unknown`.
+        Conflict: `report.limit_reached`.
+        IdempotencyConflict: the command made another one.
+    """
+    await lock_command(session, f"reports:{org_id or 'platform'}")
+    wanted = await _checked(session, org_id, wanted, now)
+    row = Report(org_id=org_id, recipients=list(wanted.recipients), definition=wanted.definition.stored())
+    made = await made_by(session, Report, command_id)
+    if made is not None:
+        if made.org_id != org_id:
+            raise other_request()
+        # A report that was changed since cannot be compared with the command's request.
+        if made.updated_at == made.created_at:
+            refuse_other(made, row, ("definition", "recipients"))
+        return made
+    if len(await reports.listed(session, org_id)) >= MAX_REPORTS:
+        raise Conflict(
+            f"There are already {MAX_REPORTS} reports. Delete one first.",
+            code="report.limit_reached",
+            extra={"limit": MAX_REPORTS},
+        )
+    period = wanted.definition.period_at(now)
+    row.id, row.created_by, row.command_id = new_id(reports.PREFIX), actor.qualified(), command_id
+    row.period_from, row.due_at = period.since, wanted.definition.due_at(period, late)
+    made = await reports.add(session, row)
+    await audit.record(session, actor, "report.create", made.id, _shown(made), org_id)
+    return made
+
+
+async def change(session: AsyncSession, actor: Actor, report_id: str, wanted: Wanted, *, now: datetime) -> Report:
+    """Replace a report: recipients at once, the rest from the period on that follows the one of the next run.
+
+    Raises:
+        Invalid: as in `create`.
+        NotFound: there is none, or it was deleted.
+    """
+    row = await _live(session, report_id)
+    wanted = await _checked(session, row.org_id, wanted, now)
+    stored = wanted.definition.stored()
+    row.next_definition = None if stored == row.definition else stored
+    row.recipients, row.updated_at = list(wanted.recipients), now
+    await session.flush()
+    await audit.record(session, actor, "report.change", row.id, _shown(row), row.org_id)
+    return row
+
+
+async def delete(session: AsyncSession, actor: Actor, report_id: str, *, now: datetime) -> None:
+    """End a report: no further run is made. Its files are kept for their time.
+
+    Raises:
+        NotFound: there is none, or it was deleted.
+    """
+    row = await _live(session, report_id)
+    row.due_at, row.ended_at = None, now
+    await session.flush()
+    await audit.record(session, actor, "report.delete", row.id, {}, row.org_id)
+
+
+def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) -> Period:
+    """Return a period of a report that can be computed.
+
+    Raises:
+        NotFound: the report was deleted.
+        Invalid: the report has no such period.
+        Conflict: `report.period_open`, it or its late window is not over.
+    """
+    if row.ended_at is not None:
+        raise NotFound(reports.MISSING)
+    definition = Definition.kept(row.definition)
+    period = definition.period_named(name)
+    due_at = definition.due_at(period, late)
+    if now < due_at:
+        raise Conflict(
+            f"The figures of {period.name} are not complete before {due_at:%Y-%m-%d %H:%M} UTC.",
+            code="report.period_open",
+        )
+    return period
+
+
+async def people(session: AsyncSession, org_id: str | None) -> tuple[set[str], dict[str, Person]]:
+    """Return the principals of an organization, or of the platform, and those of them who may read its reports."""
+    found = (await notifications.people(session, [org_id]))[org_id]
+    return {each.principal for each in found}, {each.principal: each for each in found if may_read(each.role, org_id)}
+
+
+async def _live(session: AsyncSession, report_id: str) -> Report:
+    row = await reports.get(session, report_id, lock=True)
+    if row.ended_at is not None:
+        raise NotFound(reports.MISSING)
+    return row
+
+
+async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, now: datetime) -> Wanted:
+    definition = checked(wanted.definition, platform=org_id is None)
+    period = definition.period_at(now)
+    for question in definition.asked:
+        metrics.checked(question.of(period, definition.zone), platform=org_id is None)
+    _, known = await people(session, org_id)
+    recipients: Sequence[str] = [each.lower() for each in wanted.recipients]
+    for number, each in enumerate(recipients):
+        if each not in known:
+            raise Invalid(
+                "There is nobody of this name who has a key and may read reports.",
+                extra={"field": f"recipients.{number}"},
+            )
+    return Wanted(definition=definition, recipients=tuple(dict.fromkeys(recipients)))
+
+
+def _shown(row: Report) -> dict[str, object]:
+    definition = row.next_definition or row.definition
+    return {"schedule": definition["schedule"], "format": definition["format"], "recipients": len(row.recipients)}

@@ -1,0 +1,189 @@
+"""Computes a period of a report, keeps its file, and notifies the recipients, once for each version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Invalid
+from domain.insight.query import Answer, Query
+from domain.insight.report import Definition, Period, Question, changes
+from domain.insight.report_file import Paper, section, unanswered
+from domain.messages.events import report as event
+from domain.messages.notification.types import BY_FACT
+from models.insight.report import Report, ReportRun
+from repositories.insight import report as reports
+from repositories.messages import event as events
+from repositories.messages import notification as notifications
+from repositories.tenants import name
+from repositories.tenants import organization as organizations
+from services.insight.report import people
+from services.messages import fan_out
+from services.messages.fan_out import About
+
+#: Why a recipient was not notified.
+NO_KEY, NOT_PERMITTED, SWITCHED_OFF = "no_key", "not_permitted", "switched_off"
+
+
+class Ask(Protocol):
+    """Answers a question about metrics; see `services.insight.metrics.ask`."""
+
+    async def __call__(self, session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
+        """Return the answer, of an organization or of the platform, as of a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A period of a report as it was computed in one snapshot.
+
+    Attributes:
+        last: the number of the period's run that it was compared with; 0 for none.
+        differs: whether a new version is due.
+        paper: what the version says.
+    """
+
+    report_id: str
+    definition: Definition
+    period: Period
+    last: int
+    differs: bool
+    paper: Paper
+
+
+async def compute(
+    session: AsyncSession, ask: Ask, report_id: str, period_name: str, *, late: timedelta, now: datetime
+) -> Computed | datetime | None:
+    """Compute a period; None if the report was deleted, and a time if the period is not over before.
+
+    Args:
+        session: reads as of one moment, at the organization's role, or the platform's.
+        ask: answers questions.
+        report_id: the report.
+        period_name: of the period.
+        late: how long after the period what belongs to it may be booked.
+        now: the time.
+
+    Raises:
+        Invalid: the report has no such period.
+    """
+    row = await reports.get(session, report_id)
+    if row.ended_at is not None:
+        return None
+    before = await reports.latest(session, row.id, period_name)
+    definition = Definition.kept(row.definition if before is None else before.definition)
+    period = definition.period_named(period_name)
+    as_of = definition.due_at(period, late)
+    if now < as_of:
+        return as_of
+    asked = [(each, each.of(period, definition.zone)) for each in definition.asked]
+    sections = [await _section(session, ask, row.org_id, *each, as_of) for each in asked]
+    ids = {each for of in sections for line in of["rows"] for each in line["group"] if each}
+    owner = "" if row.org_id is None else (await organizations.get(session, row.org_id)).name
+    found = () if before is None else changes(before.content["sections"], sections)
+    paper = Paper(
+        name=definition.name,
+        owner=owner,
+        period=period,
+        zone=definition.zone,
+        version=1 if before is None else before.version + 1,
+        as_of=as_of,
+        sections=sections,
+        names=dict(sorted((await name.named(session, ids, row.org_id)).items())),
+        changes=found,
+    )
+    return Computed(
+        report_id=row.id,
+        definition=definition,
+        period=period,
+        last=0 if before is None else before.number,
+        differs=before is None or bool(found),
+        paper=paper,
+    )
+
+
+async def _section(
+    session: AsyncSession, ask: Ask, org_id: str | None, question: Question, query: Query, as_of: datetime
+) -> dict[str, Any]:
+    """Answer a question; one that cannot be answered says why, and the others of the report are answered."""
+    try:
+        return section(question, await ask(session, query, org_id=org_id, now=as_of))
+    except Invalid as refusal:
+        return unanswered(question, refusal.detail)
+
+
+async def keep(
+    session: AsyncSession, computed: Computed, file: bytes | None, *, late: timedelta, now: datetime
+) -> tuple[ReportRun | None, bool]:
+    """Keep what was computed, notify the recipients, and go on to the next period, in the caller's transaction.
+
+    Args:
+        session: of the platform.
+        computed: the period.
+        file: of the new version; None if nothing differs.
+        late: as in `compute`.
+        now: the time; immediate notifications are due then.
+
+    Returns:
+        The latest run of the period, and True; or False if another version was kept meanwhile, or the report was
+        deleted, and nothing was done.
+    """
+    row = await reports.get(session, computed.report_id, lock=True)
+    before = await reports.latest(session, row.id, computed.period.name)
+    if row.ended_at is not None or (0 if before is None else before.number) != computed.last:
+        return before, False
+    run = before
+    if file is not None:
+        number = await reports.last_number(session, row.id) + 1
+        told, left_out = await _notify(session, row, computed, number, now)
+        run = await reports.keep(
+            session,
+            file,
+            report_id=row.id,
+            number=number,
+            org_id=row.org_id,
+            period=computed.period.name,
+            version=computed.paper.version,
+            definition=computed.definition.stored(),
+            content={"sections": list(computed.paper.sections), "names": dict(computed.paper.names)},
+            told=told,
+            left_out=left_out,
+            made_at=now,
+        )
+    held = Definition.kept(row.definition)
+    if row.period_from == computed.period.since and held.period_at(row.period_from).name == computed.period.name:
+        following = held if row.next_definition is None else Definition.kept(row.next_definition)
+        period = following.period_at(computed.period.until)
+        await reports.advance(
+            session, row.id, following, period_from=period.since, due_at=following.due_at(period, late)
+        )
+    return run, True
+
+
+async def _notify(
+    session: AsyncSession, row: Report, computed: Computed, number: int, now: datetime
+) -> tuple[list[str], dict[str, str]]:
+    """Notify the recipients who may read the report now; return them, and the others with the reason."""
+    data: Mapping[str, Any] = event.data(row.id, computed.period.name, computed.paper.version, number)
+    if row.org_id is not None:
+        await events.record(session, [event.ready(row.org_id, row.id, data)])
+    about = About(
+        source=f"{row.id}:{number}",
+        kind=BY_FACT[event.READY],
+        fact=event.READY,
+        subject=row.id,
+        data=data,
+        urgent=False,
+    )
+    known, allowed = await people(session, row.org_id)
+    told, left_out = list[str](), dict[str, str]()
+    for principal in row.recipients:
+        person = allowed.get(principal)
+        if person is None:
+            left_out[principal] = NOT_PERMITTED if principal in known else NO_KEY
+        elif await notifications.add(session, fan_out.rows_of(about, person, person.ways(about.kind), now)):
+            told.append(principal)
+        else:
+            left_out[principal] = SWITCHED_OFF
+    return told, left_out
