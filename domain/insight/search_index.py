@@ -13,7 +13,7 @@ WORDS = frozenset(
     {
         *("agent_id", "alert_id", "budget_id", "chargeback_id", "contract_id", "control_id", "credit_note_id"),
         *("endpoint_id", "escrow_id", "grant_id", "invoice_id", "lot_id", "parent_id", "payment_id", "payout_id"),
-        *("project_id", "purchase_id", "purchase_order_id", "refund_id", "reservation_id", "spend_id"),
+        *("project_id", "purchase_id", "purchase_order_id", "refund_id", "report_id", "reservation_id", "spend_id"),
         *("subscription_id", "status", "currency", "asset", "provider", "purpose", "role", "kind", "severity"),
         *("decline_code", "failure_code", "deploy_type", "interval", "model", "window"),
     }

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.insight.export import ExportActivities
-from api.csv_files import cell, columns_of
+from api.csv_files import columns_of
 from api.deps import Deps
 from api.v1.audit.endpoints import _LIST as AUDIT
 from api.v1.economics.endpoints import _LIST as ECONOMICS
@@ -30,6 +30,7 @@ from api.v1.spends.endpoints import _USAGE as USAGE
 from api.v1.transfers.schemas import EntryView, TransferView
 from contracts.insight.export import ExpireExport, ExportInput, FinishExport, SettleExport, WriteExportFile, WrittenFile
 from domain.common.access import Actor, Role
+from domain.common.cells import cell
 from domain.insight.export import MOST_KEPT, Dataset, ExportFormat
 from providers.files import Files
 from repositories.insight.dataset import SOURCES

@@ -11,7 +11,7 @@ NOT_SENT = {
     *("debt_paid", "deployed_at", "due_at", "ends_at", "evidence_due_at", "expires_at", "external_id", "is_sudden"),
     *("next_deadline_at", "organization_id", "paused_for", "period_end", "plan", "reason", "required_signatures"),
     *("resets_at", "retired_at", "seats", "signatures", "snoozed_until", "source", "stars", "subject", "subject_id"),
-    *("subject_type", "threshold_percent", "validation_score", "version"),
+    *("number", "period", "subject_type", "threshold_percent", "validation_score", "version"),
 }
 
 
