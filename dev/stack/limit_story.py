@@ -66,6 +66,19 @@ class LimitStory:
         used = next(Decimal(one["amount"]) for one in summary["by_agent"] if one["key"] == agent_id)
         narrator.expect("what the agent used", used, Decimal("6.75"))
         narrator.say(f"   the client reads what the agent used: {used} credits")
+        # From the day before, because a demo may pass midnight.
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+        question = {
+            "metrics": ["spending", "spends"],
+            "where": {"agent": [agent_id]},
+            "from": yesterday,
+            "by": ["action"],
+        }
+        answer = await narrator.post("client", "/analytics/query", question)
+        figures = {one["metric"]: one["value"] for one in answer["totals"]}
+        narrator.expect("what the metrics say of it", figures, {"spending": str(used), "spends": "6"})
+        actions = ", ".join(f"{row['group']['action']} {row['values'][0]['value']}" for row in answer["rows"])
+        narrator.say(f"   the metrics say the same a moment later, by action: {actions}")
 
     async def _report(self) -> None:
         """Have a report of each week, and that of a past one at once."""
