@@ -17,7 +17,7 @@ from dev.year.market import PAGE, UNIT, Customer, Market
 from dev.year.metrics import compare
 from dev.year.world import GRAIN, YearError
 from domain.billing.billing_run.period import month_text
-from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.common.money import CREDIT, SLOT, format_amount, parse_amount
 
 ASSET = "USD"
 #: A payment of Stripe is booked at the next stop of the calendar, and not by a poll of the subscription.
@@ -345,7 +345,7 @@ class Proof:
         for since, until in ((before, month), (month - timedelta(days=1096), month)):
             compared, wrong = await compare(self.world.database, self.world.books, org_ids, since, until, now)
             count, self.problems = count + compared, self.problems + wrong
-        self._tie("metrics of a month and of three years = sums of single rows", count, count, count, CREDIT)
+        self._tie("metrics of a month and of three years = sums of single rows, values", count, count, count, SLOT)
 
     async def _inbox(self) -> None:
         [left] = await self._rows("SELECT count(*) AS events FROM provider_events WHERE handled_at IS NULL")
