@@ -50,7 +50,7 @@ class QuestionBody(RequestModel):
 
     metrics: list[Name] = Field(min_length=1, max_length=20, description="Names of metrics.")
     by: list[Name] = Field(default=[], max_length=4, description="Dimensions; a row for each of their values.")
-    where: dict[Name, list[Label]] = Field(
+    where: dict[Name, Annotated[list[Label], Field(min_length=1, max_length=100)]] = Field(
         default={}, max_length=8, description="Only these values of dimensions.", examples=[{"provider": ["stripe"]}]
     )
     grain: Grain | None = Field(default=None, description="A row for each interval; null for the whole period.")
