@@ -31,8 +31,6 @@ class EarningsOverTime:
     title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
-    periods: tuple[tuple[str, str], ...]
-    comparisons: tuple[tuple[str, str], ...]
     figures: tuple[Figure, ...]
     next: str
     earnings: str
@@ -63,8 +61,6 @@ def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming, base: str) -
         title="Analytics",
         tabs=tabs(base, "/analytics/earnings"),
         chosen=of,
-        periods=figures.PERIODS,
-        comparisons=figures.COMPARISONS,
         figures=shown,
         next=_next(answers.get("schedule"), preview, naming),
         earnings=f"{base}/earnings",

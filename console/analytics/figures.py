@@ -38,6 +38,8 @@ class Chosen:
     compare: str | None
     words: str
     starts: tuple[date, ...]
+    periods: tuple[tuple[str, str], ...] = PERIODS
+    comparisons: tuple[tuple[str, str], ...] = COMPARISONS
 
     @property
     def days(self) -> int:

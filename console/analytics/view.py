@@ -82,8 +82,6 @@ class Analytics:
     title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
-    periods: tuple[tuple[str, str], ...]
-    comparisons: tuple[tuple[str, str], ...]
     figures: tuple[Figure, ...]
     spending: Chart | None
     ranks: tuple[Ranking, ...]
@@ -159,8 +157,6 @@ def page(
         title="Analytics",
         tabs=tabs(base, "/analytics"),
         chosen=of,
-        periods=figures.PERIODS,
-        comparisons=figures.COMPARISONS,
         figures=_figures(of, answers, prefs),
         spending=figures.bars(of, "Spending by service", lines, _service, unit),
         ranks=tuple(each for each in ranks if each is not None),

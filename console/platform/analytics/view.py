@@ -28,8 +28,6 @@ class Overview:
     title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
-    periods: tuple[tuple[str, str], ...]
-    comparisons: tuple[tuple[str, str], ...]
     figures: tuple[Figure, ...]
     charts: tuple[Chart, ...]
     ranks: tuple[Ranking, ...]
@@ -52,8 +50,6 @@ def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming) -> Overview:
         title="Analytics",
         tabs=tabs(BASE, "/analytics"),
         chosen=of,
-        periods=figures.PERIODS,
-        comparisons=figures.COMPARISONS,
         figures=(
             measured(of, "Volume", money, "volume", prefs),
             measured(of, "Commission", money, "commission", prefs),
