@@ -270,7 +270,11 @@ def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: 
     )
     labels = [short_day(each, prefs) for each in (*days, *(date.fromisoformat(point["at"]) for point in ahead))]
     chart = line("Balance", labels, (drawn,), Unit(CREDIT, prefs))
-    note = "Dashes are the forecast; the band shows how far off it may be." if ahead else ""
+    note = (
+        "Dashes are the forecast. The lower edge of its band counts no credits that are still to be paid for."
+        if ahead
+        else ""
+    )
     return replace(
         chart, sentence=_runs_out(ahead_of(of), forecast, prefs), note=" ".join(filter(None, (note, chart.note)))
     )
