@@ -193,6 +193,9 @@ def ranked(title: str, sums: Mapping[str | None, Sum], name: Callable[[str | Non
         label = name(key)
         labels[f"{label}, {short_id(key)}" if label in labels and key else label] = each
     drawn = ranking(title, [(label, each.value or Decimal(0)) for label, each in labels.items()], unit, most=_RANKS)
+    if not any(each.before for each in labels.values()):
+        # Where there was nothing before, all of it is new, which each line need not say.
+        return drawn
     meters = tuple(replace(each, note=labels[each.label].changed(unit.prefs)) for each in drawn.meters)
     return replace(drawn, meters=meters)
 

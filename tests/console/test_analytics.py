@@ -213,3 +213,42 @@ async def test_key_of_a_department_sees_the_page_without_advice() -> None:
     text, _ = await page(**{"GET_/analytics/insights": problem(403, "auth.forbidden")})
     assert "Spending by service" in text
     assert "What would have saved money" not in text
+
+
+async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> None:
+    earned = answer(
+        [row({"agent": "agt_1"}, value("earnings", "9.00", "0", "USD"), at=f"{NOW}T00:00:00Z")],
+        value("earnings", "9.00", "0", "USD"),
+    )
+    payable = [{"currency": "USD", "available": "4.00", "pending": "5.00", "frozen": "0.00"}]
+    api = FakeApi(
+        answers={
+            QUERY: (200, earned),
+            "GET /billing/payouts/preview": (200, {"payable": payable}),
+            "GET /billing/payouts/schedule": (200, {"next_on": "2026-12-04"}),
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        text = (await client.get(f"{HERE}/earnings")).text
+    assert read(text).problems == []
+    assert "The next payout is on Dec 4, 2026." in text
+    assert "5.00\N{NO-BREAK SPACE}USD can be paid out later" in text
+    assert "nothing in the 30 days before" in text
+
+
+async def test_operators_see_each_figure_with_its_change_and_what_did_not_answer() -> None:
+    operator = {**ME, "role": "operator", "organization": None, "permissions": ["read", "read_billing", "inspect"]}
+    told = answer(
+        [row({"stream": None, "organization": None}, value("volume", "30.00", "20.00", "USD"), at=f"{NOW}T00:00:00Z")],
+        value("volume", "30.00", "20.00", "USD"),
+        value("payments.success_rate", "0.975", "0.98", None),
+        value("active.agents", "3", "0", None),
+    )
+    api = FakeApi(answers={"GET /me": (200, operator), "GET /changes": (200, {}), QUERY: (200, told)})
+    async with browser(api, signed_in=True) as client:
+        text = (await client.get("/console/platform/analytics")).text
+        assert read(text).problems == []
+        for said in ("50% more than in the 30 days before", "97.5%", "98% in the 30 days before", "none in the 30"):
+            assert said in text
+        api.answers[QUERY] = problem(503, "service.unavailable")
+        assert "This part of the page did not answer." in (await client.get("/console/platform/analytics")).text

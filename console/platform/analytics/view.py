@@ -54,7 +54,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming) -> Overview:
             measured(of, "Volume", money, "volume", prefs),
             measured(of, "Commission", money, "commission", prefs),
             measured(of, "Revenue", answers["revenue"], "revenue", prefs),
-            measured(of, "Recurring a month", answers["mrr"], "mrr", prefs, level=True),
+            measured(of, "Monthly recurring revenue", answers["mrr"], "mrr", prefs, level=True),
             measured(of, "Money held", money, "money.held", prefs, level=True),
             measured(of, "Payments that succeeded", payments, "payments.success_rate", prefs, rate=True),
             measured(of, "Active organizations", active, "active.organizations", prefs),
@@ -64,10 +64,14 @@ def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming) -> Overview:
         charts=(
             *_bars(of, "Volume", money, "volume", naming),
             *_bars(of, "Revenue", answers["revenue"], "revenue", naming, "stream"),
-            *_lines(of, "Recurring revenue a month", answers["mrr"], "mrr", naming),
+            *_lines(of, "Monthly recurring revenue", answers["mrr"], "mrr", naming),
             *_lines(of, "Money held", money, "money.held", naming),
             *_counted(
-                of, "Payments", payments, {"payments.succeeded": "Succeeded", "payments.failed": "Failed"}, naming
+                of,
+                "Payments that ended",
+                payments,
+                {"payments.succeeded": "Succeeded", "payments.failed": "Failed"},
+                naming,
             ),
             *_active(of, active, naming),
         ),
