@@ -25,7 +25,16 @@ BASE = "/api/v1"
 BACKGROUND = "X-Background"
 
 Query = Mapping[str, str | int | Sequence[str] | None]
-Wanted = tuple[str, Query]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The body of a question that is too long for an address: it is sent by POST and changes nothing."""
+
+    body: Mapping[str, Any]
+
+
+Wanted = tuple[str, Query | Question]
 
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~:@+-]+)+")
 #: What the inner answer says of the inner request, or of its connection; the outer answer says its own.
@@ -123,8 +132,10 @@ class Gateway:
     async def ask_all(self, wanted: Mapping[str, Wanted]) -> dict[str, Answer]:
         """Read several things at once, at most eight of them at a time, each with its own limit of time."""
 
-        async def one(path: str, query: Query) -> Answer:
+        async def one(path: str, query: Query | Question) -> Answer:
             async with self._room:
+                if isinstance(query, Question):
+                    return await self._within(self._read_seconds, "POST", path, body=query.body, cancel=True)
                 return await self.ask(path, **query)
 
         answers = await asyncio.gather(*(one(path, query) for path, query in wanted.values()))

@@ -391,10 +391,10 @@ def back(visit: Visit, path: str) -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
-def end_of(day: str, zone: str) -> str:
-    """Return when a day ends in a zone, as the API takes it; what is no day as it is, so that the API refuses it."""
+def bound_of(day: str, zone: str, *, following: bool = True) -> str:
+    """Return when a day ends in a zone, or begins; what is no day as it is, so that the API refuses it."""
     try:
-        return moment_of(day, zone, following=True)
+        return moment_of(day, zone, following=following)
     except ValueError:
         return day
 

@@ -20,7 +20,7 @@ class Entry:
         need: who does not have this permission does not see it.
         letter: `g` and this letter lead to it; empty for none.
         visits: what one of the platform's own roles needs for it on the pages of an organization.
-        beside: the path of further pages that stand under it and that it leads to.
+        beside: the paths of further pages that stand under it and that it leads to.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Entry:
     need: Permission = Permission.READ
     letter: str = ""
     visits: Permission = Permission.INSPECT
-    beside: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +79,15 @@ TENANT: Groups = (
         (
             Entry("Activity", "/transactions", "list", Permission.READ_BILLING, letter="t"),
             Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
-            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
-            Entry("Automatic top-up", "/auto-top-up", "refresh", Permission.PAY),
+            Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY, beside=("/auto-top-up",)),
             Entry("Invoices", "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
             Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
-            Entry("Usage", "/usage", "usage", letter="u"),
-            Entry("Agent log", "/economics", "list"),
+            Entry("Usage", "/usage", "usage", letter="u", beside=("/economics",)),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Purchases", "/purchases", "card", beside="/payment-policies"),
-            Entry("Reports", "/reports", "report", Permission.READ_BILLING),
+            Entry("Purchases", "/purchases", "card", beside=("/payment-policies",)),
+            Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
         ),
     ),
     (
@@ -130,7 +128,7 @@ PLATFORM: Groups = (
             Entry("Invoices", "/invoices", "invoice", Permission.INSPECT, letter="i"),
             Entry("Reconciliation", "/reconciliation", "scale", Permission.INSPECT, letter="r"),
             Entry("Books", "/books", "book", Permission.READ_BOOKS, letter="b"),
-            Entry("Analytics", "/analytics", "usage", Permission.READ_BOOKS),
+            Entry("Analytics", "/analytics", "report", Permission.INSPECT, beside=("/reports", "/exports")),
         ),
     ),
     (
@@ -179,5 +177,5 @@ def start_of(me: Me, exists: Exists) -> str:
 
 
 def _is_at(path: str, base: str, entry: Entry) -> bool:
-    wholes = [base + each for each in (entry.path, entry.beside) if each]
+    wholes = [base + each for each in (entry.path, *entry.beside) if each]
     return path.rstrip("/") in (wholes or [base]) or any(path.startswith(f"{whole}/") for whole in wholes)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 #: Word in the address → (tone, sentence). A noun's words begin with the noun; add yours under it.
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
+    "advice.dismissed": ("good", "The advice is dismissed for 90 days."),
     "agent.changed": ("good", "The listing is changed."),
     "agent.created": ("good", "The agent is made."),
     "agent.offered": ("good", "The offer is set. What was sold stays as it was sold."),
@@ -29,6 +30,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "endpoint.resumed": ("good", "The endpoint is resumed."),
     "endpoint.retried": ("busy", "The delivery is tried again."),
     "endpoint.tested": ("busy", "A test event was sent. Its delivery is listed below."),
+    "export.ordered": ("busy", "The export is ordered. Its files appear here as they are written."),
     "earnings.converted": ("good", "The earnings are credits now. They are in your balance."),
     "escrow.cancelled": ("good", "The escrow is updated."),
     "escrow.decided": ("good", "Your decision is recorded, and the held amount is divided."),
@@ -81,6 +83,11 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "notification.clock": ("good", "The times are saved."),
     "notification.read": ("good", "It is marked as read."),
     "payout.requested": ("busy", "The payout is requested, and will be sent to your account."),
+    "peers.agreed": ("good", "You agreed to be compared. Your figures count from the next month on."),
+    "peers.withdrawn": ("good", "You are not compared any more."),
+    "report.created": ("good", "The report is made. Its first file is of the present period."),
+    "report.deleted": ("good", "The report is deleted. Its files can still be read."),
+    "report.running": ("busy", "The period is being computed. Its file appears below if figures are new."),
     "rule.changed": ("good", "The rule is changed. It is evaluated afresh from now on."),
     "rule.deleted": ("good", "The rule is deleted, or reset to its default."),
     "rule.off": ("good", "The rule is disabled."),

@@ -2,6 +2,7 @@
 
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
+from console.analytics.routes import ROUTES as ANALYTICS
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
@@ -11,6 +12,7 @@ from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
 from console.entry.routes import ROUTES as ENTRY
 from console.escrow.routes import ROUTES as ESCROW
+from console.export.routes import ROUTES as EXPORT
 from console.feedback.routes import ROUTES as FEEDBACK
 from console.free_option.routes import ROUTES as FREE_OPTION
 from console.help.routes import ROUTES as HELP
@@ -24,6 +26,7 @@ from console.payment.routes import ROUTES as PAYMENT
 from console.payment_method.routes import ROUTES as PAYMENT_METHOD
 from console.payment_policy.routes import ROUTES as PAYMENT_POLICY
 from console.platform.alert.routes import ROUTES as PLATFORM_ALERT
+from console.platform.analytics.routes import ROUTES as PLATFORM_ANALYTICS
 from console.platform.api_key.routes import ROUTES as PLATFORM_API_KEY
 from console.platform.approval.routes import ROUTES as PLATFORM_APPROVAL
 from console.platform.audit.routes import ROUTES as PLATFORM_AUDIT
@@ -40,6 +43,7 @@ from console.preferences.routes import ROUTES as PREFERENCES
 from console.project.routes import ROUTES as PROJECT
 from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
+from console.report.routes import ROUTES as REPORT
 from console.search.routes import ROUTES as SEARCH
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
@@ -53,6 +57,9 @@ _ALL = (
     *BILLING_DETAILS,
     *ALERT,
     *ALERT_RULE,
+    *ANALYTICS,
+    *EXPORT,
+    *REPORT,
     *CHARGEBACK,
     *ENTRY,
     *CONTRACT,
@@ -69,6 +76,7 @@ _ALL = (
     *PAYMENT_METHOD,
     *AUTO_TOPUP,
     *PLATFORM_ALERT,
+    *PLATFORM_ANALYTICS,
     *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,
     *PLATFORM_AUDIT,

@@ -18,6 +18,7 @@ from domain.common.mail import MailStatus
 from domain.credits.spend.control import ControlStatus
 from domain.escrow.contract import ContractStatus
 from domain.escrow.state import EscrowStatus
+from domain.insight.export import ExportStatus
 from domain.marketplace.offer import OfferStatus
 from domain.marketplace.referral import ReferralStatus
 from domain.marketplace.sale import PurchaseStatus
@@ -186,6 +187,13 @@ _PAYOUT: Mapping[str, Status] = {
     PayoutStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payout is being looked up."),
     PayoutStatus.PAID: _good("Sent", "The provider sent the money to the creator's account."),
     PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is back in the earnings."),
+}
+
+_EXPORT: Mapping[str, Status] = {
+    ExportStatus.QUEUED: _busy("Queued", "It is about to begin."),
+    ExportStatus.RUNNING: _busy("Running", "Its rows are being written."),
+    ExportStatus.DONE: _good("Done", "Its files can be downloaded."),
+    ExportStatus.EXPIRED: _idle("Expired", "Its files were deleted after seven days."),
 }
 
 _EARNINGS: Mapping[str, Status] = {
@@ -452,6 +460,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "escrow": _ESCROW,
     "event": _EVENT,
     "evidence": _EVIDENCE,
+    "export": _EXPORT,
     "fulfilment": _FULFILMENT,
     "invoice": _INVOICE,
     "key": _KEY,

@@ -30,6 +30,7 @@ class Meter:
 
     Attributes:
         mark: where the limit stands, in percent, when the bar goes beyond it; empty otherwise.
+        note: what else there is to say, such as the change against another period.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Meter:
     width: str
     tone: str
     mark: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

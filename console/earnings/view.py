@@ -70,6 +70,7 @@ class Earnings:
     rows: tuple[Row, ...]
     next: str
     earnings_failed: Failed | None
+    over_time: str
     asks_payouts: bool
     account: Account | None
     preview_failed: Failed | None
@@ -136,6 +137,7 @@ def page(
         next=f"{here}?{urlencode({'cursor': whole['next_cursor']})}" if whole["next_cursor"] else "",
         earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs, now) if said["account"] else None,
+        over_time=f"{base}/analytics/earnings",
         asks_payouts=preview is not None,
         preview_failed=unanswered("Payouts", preview, here) if preview else None,
         refused=_WHY_NOT.get(said["refused"], said["detail"] or "") if said["refused"] else "",

@@ -63,7 +63,7 @@ async def issue(visit: Visit) -> Response:
     if added := [name for name in _ADDED if form.maybe(name)]:
         body["permissions"] = added
     if form.maybe("expires_at"):
-        body["expires_at"] = lists.end_of(form.text("expires_at"), visit.choices.zone or "UTC")
+        body["expires_at"] = lists.bound_of(form.text("expires_at"), visit.choices.zone or "UTC")
     answer = await visit.order("POST", _PATH, body, form.key)
     if answer.ok:
         page = view.issued(answer.body, visit.choices.prefs, _listed(visit))

@@ -33,6 +33,7 @@ class Methods:
     path: str
     add: str
     form_here: str
+    auto_topup: str
     instead: Shown
     forms: tuple[Shown, ...]
     form: Shown
@@ -119,6 +120,7 @@ def page(
         path=path,
         add=f"{path}/add" if may_change and not absent else "",
         form_here=f"{path}/new" if may_change and not absent and has_form else "",
+        auto_topup=path.removesuffix("/payment-methods") + "/auto-top-up",
         instead=blank(),
         forms=forms,
         form=form,

@@ -89,6 +89,7 @@ class Usage:
     groups_failed: Failed | None
     csv: str
     log: str
+    agent_log: str
     uses: str
     sync: str
 
@@ -152,6 +153,7 @@ def page(
         groups_failed=None if refused else unanswered("Usage by what used it", groups, of.address()),
         csv=address(f"{of.path}.csv", [("month", of.month), ("by", of.by)]),
         log=f"{of.path}/log?from={of.first}&to={of.last}",
+        agent_log=f"{of.path.removesuffix('/usage')}/economics?from={of.first}&to={of.last}",
         uses=f"{of.path}/uses?from={of.first}&to={of.last}",
         sync=sync,
     )

@@ -25,10 +25,12 @@ ALSO = {
     "/notifications/channels/{id}/verify": {"code": "000000"},
     "/{org}/escrows/{id}/deliver": {"deliver_note": "Done"},
     "/{org}/disputes/{id}/evidence": {"sure": "on"},
+    "/{org}/reports/{id}/runs": {"period": "2026-W13"},
+    "/platform/reports/{id}/runs": {"period": "2026-W13"},
     "/platform/disputes/{id}/evidence": {"sure": "on"},
 }
-#: Commands that are refused for the case and not for the role: this one is for operators too.
-OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409}
+#: Commands that are refused for the case and not for the role: operators resolve alerts, and agree for nobody.
+OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409, "/{org}/analytics/peers/consent": 422}
 #: The object of `conftest.py` on which a command of a noun is forced.
 OBJECTS = {
     "agents": "own_agent",
@@ -54,6 +56,8 @@ OBJECTS = {
     "departments": "department",
     "pricing": "rule",
     "projects": "project",
+    "reports": "report",
+    "exports": "export",
     "rules": "alert_rule",
     "sessions": "session",
 }
@@ -94,7 +98,8 @@ def typed_in(route: str, ids: Mapping[str, str]) -> dict[str, str]:
 
 def is_guarded(route: str, role: str) -> bool:
     """Tell whether the pages of a route are not there for a role."""
-    return route.startswith("/platform/") and role not in PLATFORM
+    # What operators order is of all organizations, and so on the platform's pages alone.
+    return route == "/{org}/exports" if role in PLATFORM else route.startswith("/platform/")
 
 
 async def contents(urls: DatabaseUrls) -> dict[str, tuple[int, int]]:
@@ -155,6 +160,9 @@ class Making:
         name = {"name": new_key().lower().replace("-", "_")}
         return str(good(await self.tenant.owner.post("/alert-rules", limiting.RULE | name), 201)["id"])
 
+    async def report(self) -> str:
+        return str(good(await self.tenant.owner.post("/reports", limiting.REPORT), 201)["id"])
+
     async def policy(self) -> str:
         subject = {"subject": {"type": "agent", "id": await self.agent()}}
         return str(good(await self.tenant.owner.ask("PUT", "/payment-policies", json=subject))["id"])
@@ -194,6 +202,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     **{f"/platform/organizations/{{id}}/{name}": Making.organization for name in ("close", "suspend", "tier")},
     **{f"{_ENDPOINTS}/{name}": Making.endpoint for name in ("delete", "pause", "rotate", "test")},
     **dict.fromkeys((_RULES, f"{_RULES}/delete", f"{_RULES}/switch"), Making.rule),
+    **{f"/{whose}/reports/{{id}}/delete": Making.report for whose in ("{org}", "platform")},
     "/notifications/channels/{id}/remove": Making.channel,
     "/{org}/agents/{id}/retire": Making.agent,
     "/platform/pricing/{id}/end": Making.price,

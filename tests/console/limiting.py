@@ -19,6 +19,8 @@ BUDGET = {
     "may_draw_reserve": "500",
 }
 
+REPORT = {"name": "<Projects>", "template": "weekly_projects", "format": "pdf"}
+EXPORT = {"dataset": "entries", "from": "2026-01-01T00:00:00Z"}
 RULE = {
     "name": "balance_under_50",
     "metric": "credits.available",

@@ -22,6 +22,8 @@ OPERATORS = ("operator",)
 READERS = ("operator", "platform_auditor")
 #: Who can be told anything: machines and auditors of the platform are not.
 NOTIFIED = ("owner", "admin", "finance", "member", "auditor", "operator", "arbiter", "accountant")
+#: Who makes reports and ends them.
+MANAGERS_OF_REPORTS = ("owner", "admin", "finance", "operator")
 #: Who reads webhook endpoints.
 HOOKED = ("owner", "admin", "finance", "auditor", "operator", "platform_auditor")
 
@@ -214,6 +216,24 @@ PAGES = (
     Page("/console/{org}/transactions?show=entries", BILLED),
     Page("/console/{org}/transactions?show=entries&q=grant&from=2026-01-01", BILLED),
     Page("/console/{org}/transactions/{transfer}", BILLED),
+    Page("/console/{org}/analytics", BILLED),
+    Page("/console/{org}/analytics?period=365&compare=last_year", BILLED),
+    Page("/console/{org}/analytics/earnings", BILLED),
+    Page("/console/{org}/analytics/peers", BILLED),
+    Page("/console/{org}/reports", BILLED),
+    Page("/console/{org}/reports/new", MANAGERS_OF_REPORTS),
+    Page("/console/{org}/reports/{report}", BILLED),
+    Page("/console/{org}/reports/{report}/delete", MANAGERS_OF_REPORTS),
+    Page("/console/{org}/exports", BILLED),
+    Page("/console/{org}/exports/{export}", BILLED),
+    Page("/console/platform/analytics", READERS),
+    Page("/console/platform/analytics?period=90&compare=none", READERS),
+    Page("/console/platform/reports", READERS),
+    Page("/console/platform/reports/new", OPERATORS),
+    Page("/console/platform/reports/{report}", READERS),
+    Page("/console/platform/reports/{report}/delete", OPERATORS),
+    Page("/console/platform/exports", READERS),
+    Page("/console/platform/exports/{export}", READERS),
     Page("/console/{org}/alerts", BILLED),
     Page("/console/{org}/alerts?status=resolved&q=x", BILLED),
     Page("/console/{org}/alerts/settings", HOOKED),
@@ -291,7 +311,7 @@ ALIKE = (
     # A list that was filtered; what is shown after a choice alone is another page.
     r".*\?(?!(q=Tenant$|agent=|amount|interval|plan|status=success|organization_id|show=entries$|type=volume)).*",
     # The platform's page of what an organization's page shows.
-    r"/console/platform/(escrows|disputes|payments)\b.*|/console/platform/invoices(?!/new).*",
+    r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.
     r".*/(end|remove|retire|cancel|undeploy|revoke|delete|rotate|close)|.*library/.*/refund",
     r".*escrows/.*/(validate|approve|dispute|refund)|.*invoices/.*/void|.*payments/.*/capture",

@@ -31,6 +31,7 @@ NOUNS = {
     "endpoint": "EndpointStatus",
     "entry": "EntryStatus",
     "escrow": "EscrowStatus",
+    "export": "ExportStatus",
     "fulfilment": "Fulfilment",
     "invoice": "InvoiceStatus",
     "mail": "MailStatus",

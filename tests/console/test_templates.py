@@ -240,6 +240,7 @@ def test_what_is_not_there_is_noticed(source, tmp_path):
 
 #: Lists of what no event tells of: they are as they were when the page was asked for (docs/decisions/0139).
 FOLLOW_NOTHING = {
+    "export/list.html",
     *(
         "audit/list.html",
         "key/list.html",

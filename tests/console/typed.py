@@ -285,6 +285,22 @@ FORMS = (
         follow="https://93.184.215.14/in/#",
     ),
     Typed(
+        "/console/{org}/reports/new",
+        "/{org}/reports/new",
+        "owner",
+        whole={"name": "Report #", "template": "weekly_projects", "format": "csv"},
+        shown={"name": ""},
+        checked=each("recipients"),
+    ),
+    Typed("/console/{org}/reports/{report}", "/{org}/reports/{id}/runs", "owner", checked=each("period")),
+    Typed(
+        "/console/{org}/exports",
+        "/{org}/exports",
+        "owner",
+        whole={"dataset": "entries", "format": "csv", "from": "2026-01-01"},
+        checked=each("from", "to", dataset="entries"),
+    ),
+    Typed(
         "/console/{org}/alerts/settings/rules/new",
         "/{org}/alerts/settings/rules/new",
         "owner",

@@ -37,7 +37,7 @@ async def grant(visit: Visit) -> Response:
         "organization_id": form.text("receiver"),
         "amount": form.number("amount"),
         "source": form.text("source"),
-        "expires_at": lists.end_of(day, visit.choices.zone or "UTC") if (day := form.text("expires")) else None,
+        "expires_at": lists.bound_of(day, visit.choices.zone or "UTC") if (day := form.text("expires")) else None,
         "note": form.maybe("note"),
     }
     answer = await visit.order("POST", _GRANTS, body, form.key)

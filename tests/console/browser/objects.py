@@ -85,6 +85,16 @@ async def use(world: World) -> str:
     return made
 
 
+async def report(world: World) -> str:
+    made: str = good(await world.client.post("/reports", limiting.REPORT), 201)["id"]
+    return made
+
+
+async def export(world: World) -> str:
+    made: str = good(await world.client.post("/exports", limiting.EXPORT), 202)["id"]
+    return made
+
+
 async def key(world: World) -> str:
     made: str = good(await world.client.post("/api-keys", {"principal": "spare", "role": "member"}), 201)["id"]
     return made
@@ -273,6 +283,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "budget": budget,
     "control": control,
     "alert_rule": alert_rule,
+    "report": report,
+    "export": export,
     **{name: _put(name, path, body) for name, path, body in limiting.PUT},
     "endpoint": endpoint,
     "rule": rule,

@@ -1,0 +1,311 @@
+"""What the page of an organization's spending shows: over time and by what, how long it lasts, and what would save."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from console.analytics import figures
+from console.analytics.figures import Chosen
+from console.charts import Chart, Ranking, Series, Unit, line
+from console.format import Amount, Prefs, amount, day, month, short_day, titled
+from console.forms import Shown
+from console.gateway import Answer
+from console.mentions import Naming, Sentence
+from console.sections import unanswered
+from console.widgets import Failed, Link, Tab
+from domain.common.money import CREDIT
+from domain.insight.query import Compare
+
+#: Which interval of a forecast its band is, in percent.
+_BAND = 80
+#: So many days before today of the balance are shown at most.
+SHOWN = 89
+#: What the button of each kind of advice does.
+_ACTS: Mapping[str, str] = {
+    "package": "See packages",
+    "annual_plan": "See plans",
+    "auto_topup": "Set automatic top-up",
+    "cheaper_agent": "See the agent",
+    "unused": "See what is unused",
+    "payment_method": "See payment methods",
+    "limit": "See the limit",
+}
+_TABS = (
+    ("Spending", "/analytics"),
+    ("Earnings", "/analytics/earnings"),
+    ("Comparison", "/analytics/peers"),
+    ("Reports", "/reports"),
+    ("Exports", "/exports"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """An amount, or what is none as a text, and what there is to say of it."""
+
+    text: str = ""
+    amount: Amount | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure of the top of a page, in each of its currencies."""
+
+    label: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One piece of advice: what it would have saved last month, how that was computed, and where it is taken."""
+
+    title: Sentence
+    amount: Amount
+    of: str
+    how: tuple[Sentence, ...]
+    act: Link
+    dismiss: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analytics:
+    """The page. `…_failed` is shown in place of a section that could not be read.
+
+    Attributes:
+        runs_out: how long the balance lasts, in a sentence; or why that cannot be said.
+        advice_of: the month that the advice is about; empty where it is not for the reader.
+    """
+
+    title: str
+    tabs: tuple[Tab, ...]
+    chosen: Chosen
+    figures: tuple[Figure, ...]
+    spending: Chart | None
+    ranks: tuple[Ranking, ...]
+    spending_failed: Failed | None
+    balance: Chart | None
+    runs_out: str
+    balance_failed: Failed | None
+    advice: tuple[Advice, ...]
+    advice_of: str
+    advice_failed: Failed | None
+    form: Shown
+
+
+def ahead_of(of: Chosen) -> int:
+    """Return how far ahead a balance is forecast, in days: a longer forecast needs a longer past."""
+    return min(max(of.days, 30), SHOWN + 1)
+
+
+def tabs(base: str, here: str) -> tuple[Tab, ...]:
+    """Return the pages that stand together; those of the platform have no earnings and nobody to be compared with."""
+    platform = base == "/console/platform"
+    named = [("Overview", "/analytics"), *_TABS[3:]] if platform else _TABS
+    return tuple(Tab(label=label, href=base + path, current=path == here) for label, path in named)
+
+
+def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
+    """Yield what the page shows of other objects: agents, and what advice is about."""
+    if answers["groups"].ok:
+        yield from (row["group"] for row in answers["groups"].body["rows"])
+    if "advice" in answers and answers["advice"].ok:
+        yield from answers["advice"].body["data"]
+
+
+def page(
+    of: Chosen,
+    today: date,
+    answers: Mapping[str, Answer],
+    naming: Naming,
+    base: str,
+    form: Shown,
+    *,
+    may_dismiss: bool,
+) -> Analytics:
+    """Return the page.
+
+    Args:
+        of: the choice.
+        today: in UTC, by whose days balances are forecast.
+        answers: `spending` by action over time, `groups` of it by model and agent, `balance` over time, `forecast` of
+            it, and `advice` for the organization's own people.
+        naming: how what is mentioned is written.
+        base: where the organization's pages begin.
+        form: of what is dismissed.
+        may_dismiss: whether the reader dismisses advice.
+    """
+    prefs = naming.prefs
+    unit = Unit(CREDIT, prefs)
+    spent, groups, advice = answers["spending"], answers["groups"], answers.get("advice")
+    ranks = list[Ranking | None]()
+    for title, dimension, name in (
+        ("By service", "action", _service),
+        ("By model", "model", _model),
+        ("By agent", "agent", agent_name(naming)),
+    ):
+        if groups.ok:
+            sums = figures.grouped(groups, "spending", CREDIT, dimension)
+            ranks.append(figures.ranked(title, sums, name, unit))
+    lines = figures.series(of, spent, "spending", CREDIT, "action") if spent.ok else {}
+    forecast = answers["forecast"]
+    # A key that reads its department alone has no advice.
+    told = advice if advice is not None and advice.status != 403 else None
+    return Analytics(
+        title="Analytics",
+        tabs=tabs(base, "/analytics"),
+        chosen=of,
+        figures=_figures(of, answers, prefs),
+        spending=figures.bars(of, "Spending by service", lines, _service, unit),
+        ranks=tuple(each for each in ranks if each is not None),
+        spending_failed=unanswered("Spending", spent, of.path) or unanswered("Spending", groups, of.path),
+        balance=_balance(of, today, answers["balance"], forecast, prefs),
+        runs_out=_runs_out(ahead_of(of), forecast, prefs),
+        balance_failed=unanswered("Balance", answers["balance"], of.path),
+        advice=tuple(_advice(each, naming, base, may_dismiss=may_dismiss) for each in told.body["data"])
+        if told and told.ok
+        else (),
+        advice_of=month(told.body["month"], prefs) if told and told.ok else "",
+        advice_failed=unanswered("Advice", told, of.path) if told else None,
+        form=form,
+    )
+
+
+def agent_name(naming: Naming) -> Callable[[str | None], str]:
+    """Return how agents are called by their ids."""
+
+    def name(id: str | None) -> str:
+        return "No agent" if id is None else naming.names.get(id, id)
+
+    return name
+
+
+def _service(action: str | None) -> str:
+    return titled(action.replace(".", " ")) if action else "Other services"
+
+
+def _model(name: str | None) -> str:
+    return name or "No model"
+
+
+def _figures(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Figure, ...]:
+    pace = figures.totals(answers["balance"], "burn_rate").get(CREDIT, figures.Sum(Decimal(0), None))
+    average = f"On average of {min(of.days, SHOWN + 1)} days"
+    a_day = f"{round(pace.value or Decimal(0), 2):f}"
+    return (
+        measured(of, f"Spent in {of.words}", answers["groups"], "spending", prefs),
+        Figure(label="Spent a day", values=(Value(amount=amount(a_day, CREDIT, prefs), note=average),)),
+        measured(of, "Balance", answers["balance"], "balance", prefs),
+    )
+
+
+def measured(
+    of: Chosen, label: str, answer: Answer, metric: str, prefs: Prefs, *, rate: bool = False, level: bool = False
+) -> Figure:
+    """Return a figure with its change, for each currency that has one.
+
+    Args:
+        of: the choice.
+        label: of the figure.
+        answer: to the question about it.
+        metric: its name.
+        prefs: how the reader reads.
+        rate: whether it is a part of a whole.
+        level: whether it is what there was at the end, and not what there was in all.
+    """
+    values = list[Value]()
+    for code, each in figures.totals(answer, metric).items():
+        if code is not None and (each.value or each.before):
+            note = than(of, each, Unit(code, prefs), level=level)
+            values.append(Value(amount=amount(f"{each.value or 0:f}", code, prefs), note=note))
+        elif code is None and each.value is not None:
+            unit = Unit("%" if rate else "", prefs)
+            shown = figures.Sum(round(each.value, 3), None if each.before is None else round(each.before, 3))
+            values.append(Value(text=unit.write(round(each.value, 3)), note=than(of, shown, unit, level=level)))
+    return Figure(label=label, values=tuple(values) or (Value(text="None"),))
+
+
+def than(of: Chosen, sum: figures.Sum, unit: Unit, *, level: bool = False) -> str:
+    """Say what a figure is compared with; a `level` is what there was at the end of the period."""
+    if of.compare is None or sum.before is None:
+        return ""
+    earlier = "a year earlier" if of.compare == Compare.LAST_YEAR else f"{of.words} earlier"
+    when = earlier if level or of.compare == Compare.LAST_YEAR else f"in the {of.words} before"
+    changed = sum.changed(unit.prefs)
+    if changed.endswith(("more", "less")) and unit.code != "%":
+        return f"{changed} than {when}"
+    if not sum.before and unit.code != "%":
+        return f"{'nothing' if unit.code else 'none'} {when}"
+    if changed == "the same":
+        return f"the same as {when}"
+    return f"{unit.write(sum.before)} {when}"
+
+
+def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: Prefs) -> Chart | None:
+    """Draw the balance of the last days, and as many days ahead with the interval of their forecast."""
+    if not history.ok:
+        return None
+    known = {
+        row["at"][:10]: each["value"]
+        for row in history.body["rows"]
+        for each in row["values"]
+        if each["metric"] == "balance" and each["currency"] == CREDIT
+    }
+    count = min(of.days, SHOWN + 1)
+    days = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    values = [Decimal(known[each.isoformat()]) if known.get(each.isoformat()) else None for each in days]
+    if not any(values):
+        return None
+    ahead = forecast.body["points"][1:] if forecast.ok else []
+    bands = [next(each for each in point["intervals"] if each["level"] == _BAND) for point in ahead]
+    gap = (None,) * len(values)
+    drawn = Series(
+        label="Balance",
+        values=(*values, *(Decimal(point["value"]) for point in ahead)),
+        ahead=len(ahead),
+        low=(*gap, *(Decimal(band["low"]) for band in bands)) if ahead else (),
+        high=(*gap, *(Decimal(band["high"]) for band in bands)) if ahead else (),
+    )
+    labels = [short_day(each, prefs) for each in (*days, *(date.fromisoformat(point["at"]) for point in ahead))]
+    chart = line("Balance", labels, (drawn,), Unit(CREDIT, prefs))
+    note = (
+        "Dashes are the forecast. The lower edge of its band counts no credits that are still to be paid for."
+        if ahead
+        else ""
+    )
+    return replace(
+        chart, sentence=_runs_out(ahead_of(of), forecast, prefs), note=" ".join(filter(None, (note, chart.note)))
+    )
+
+
+def _runs_out(ahead: int, forecast: Answer, prefs: Prefs) -> str:
+    """Say when the balance runs out, or why that is not known."""
+    if not forecast.ok:
+        if forecast.status == 422 and ahead > 30:
+            return f"There are too few days to forecast {ahead} days from. Choose 30 days for a shorter forecast."
+        known = forecast.problem is not None and forecast.status == 422
+        return forecast.problem.detail if known and forecast.problem else "The forecast did not answer."
+    body = forecast.body
+    out, first, last = (
+        day(body[name], prefs) if body[name] else "" for name in ("runs_out_at", "runs_out_earliest", "runs_out_latest")
+    )
+    if out:
+        span = f" The earliest is {first}" if first else ""
+        until = f", the latest {last}." if last else f", and it may last longer than {ahead} days." if span else ""
+        return f"At the present pace the balance runs out on {out}.{span}{until}"
+    if first:
+        return f"The balance should last {ahead} days or longer. If you spend more than usual, until {first}."
+    return f"The balance lasts {ahead} days or longer."
+
+
+def _advice(body: Mapping[str, Any], naming: Naming, base: str, *, may_dismiss: bool) -> Advice:
+    return Advice(
+        title=naming(body["title"]),
+        amount=amount(body["amount"], body["currency"], naming.prefs),
+        of="Could have been saved" if body["meaning"] == "saving" else "Was stopped",
+        how=tuple(naming(each) for each in body["how"]),
+        act=Link(label=_ACTS.get(body["kind"], "See it"), href=body["link"]),
+        dismiss=f"{base}/analytics/advice/{body['id']}/dismiss" if may_dismiss else "",
+    )
