@@ -90,6 +90,8 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
     if query.compare is not None:
         before = compared(query, bounds, now)
         rows_before, totals_before = await _period(asked, before, rates)
+        # What there was only before has a row too: nothing is what became of it.
+        rows = {key: rows.get(key, {}) for key in rows.keys() | rows_before.keys()}
     else:
         rows_before, totals_before = {}, {}
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:

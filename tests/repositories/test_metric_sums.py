@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.common.money import SCALES, format_amount
-from domain.insight.query import Answer, Grain, Query
+from domain.insight.query import Answer, Compare, Grain, Query
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from repositories.insight import engagement, event_measures
@@ -124,6 +124,19 @@ async def test_an_escrow_counts_for_both_sides_and_once_for_all(database: Databa
     by_role = await asked(database, None, "escrows.opened", by=("role",))
     assert {row.group["role"]: row.figures[0].value for row in by_role.rows} == {"payer": 1, "payee": 1}
     assert totals(await asked(database, "org_other", *names))["escrows.opened"] == 0
+
+
+async def test_what_there_was_only_before_has_a_row_with_nothing_now(database: Database) -> None:
+    for days, agent in ((40, "agt_before"), (3, "agt_now")):
+        await write(database, *escrow("opened", NOW - timedelta(days=days), agent))
+    for grain in (None, Grain.MONTH):
+        answer = await asked(
+            database, "org_payer", "escrows.opened", by=("agent",), compare=Compare.PREVIOUS, grain=grain
+        )
+        rows = {(row.group["agent"], row.figures[0].value, row.figures[0].before) for row in answer.rows}
+        assert {("agt_before", 0, 1), ("agt_now", 1, 0)} <= rows
+        (whole,) = answer.totals
+        assert (whole.value, whole.before) == (1, sum(row.figures[0].before or 0 for row in answer.rows)) == (1, 1)
 
 
 async def test_what_commits_late_is_in_every_answer_and_added_up_once(
