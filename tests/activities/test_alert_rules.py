@@ -618,8 +618,8 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     question = Query(metrics=("spending", "usage.events"), since=since, until=now)
-    async with fresh.at_one_moment(org_id) as session:
-        answer = await ask(session, question, org_id=org_id, now=now)
+    async with fresh.at_one_moment(world.org) as session:
+        answer = await ask(session, question, org_id=world.org, now=now)
     assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
         name: values[name] for name in question.metrics
     }

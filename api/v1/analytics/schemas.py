@@ -60,7 +60,9 @@ class QuestionBody(RequestModel):
     currency: Currency | None = Field(
         default=None, description="Convert amounts at each day's rate; null leaves currencies apart."
     )
-    limit: int = Field(default=MOST_ROWS, ge=1, le=MOST_ROWS, description="The most rows; totals count all.")
+    limit: int = Field(
+        default=MOST_ROWS, ge=1, le=MOST_ROWS, strict=True, description="The most rows; totals count all."
+    )
 
 
 class QueryBody(QuestionBody):
