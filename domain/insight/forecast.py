@@ -125,7 +125,7 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
     if len(series) < least:
         raise Invalid(
             f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "
-            f"Wait {least - len(series)} {unit}, or ask for fewer.",
+            f"Ask again in {least - len(series)} {unit}, or for fewer {unit}.",
             code="forecast.too_short",
             extra={"needed": least, "available": len(series)},
         )

@@ -71,11 +71,20 @@ _BY_UTC_DAY = frozenset(
     {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION}
 )
 _STOCKS = frozenset(
-    {"lines.held", "lines.escrow", "wallets.balance", "events.mrr", "reputation.agents", "reputation.score"}
+    {
+        "lines.held",
+        "lines.credits",
+        "lines.escrow",
+        "wallets.balance",
+        "events.mrr",
+        "reputation.agents",
+        "reputation.score",
+    }
     | {"activity.founded"}
 )
 
 
+_IN_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "clock.days"})
 #: Measures that have no dimensions, though others of their source have.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
@@ -118,7 +127,6 @@ class Metric:
         formula: over measures, in the notation of Python.
         dimensions: by which it can be grouped and filtered.
         one_dimension: whether only by one of them at a time.
-        asset: only this asset counts; None for each by itself.
         for_organizations: whether an organization can ask for its own.
         for_platform: whether operators can ask for all organizations together.
     """
@@ -129,7 +137,6 @@ class Metric:
     formula: str
     dimensions: tuple[str, ...] = ()
     one_dimension: bool = False
-    asset: str | None = None
     for_organizations: bool = True
     for_platform: bool = True
 
@@ -137,6 +144,12 @@ class Metric:
     def measures(self) -> frozenset[Measure]:
         """The measures of the formula."""
         return _measures(self.formula)
+
+    @property
+    def asset(self) -> str | None:
+        """The asset of its amounts, as far as they are not converted; None for amounts of several."""
+        measures = {f"{measure.source}.{measure.name}" for measure in self.measures}
+        return CREDIT if measures <= _IN_CREDITS and self.unit is MetricUnit.AMOUNT else None
 
     @property
     def is_by_utc_day(self) -> bool:
@@ -224,16 +237,13 @@ def _both(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions:
     return Metric(name=name, sentence=sentence, unit=unit, formula=formula, dimensions=dimensions)
 
 
-def _of_all(
-    name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str, asset: str | None = None
-) -> Metric:
+def _of_all(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str) -> Metric:
     return Metric(
         name=name,
         sentence=sentence,
         unit=unit,
         formula=formula,
         dimensions=dimensions,
-        asset=asset,
         for_organizations=False,
     )
 
@@ -360,16 +370,14 @@ _METRICS = (
     _of_all(
         "credits.outstanding",
         _A,
-        "lines.held",
+        "lines.credits",
         "Credits of customers and creators when the interval ended.",
-        asset=CREDIT,
     ),
     _of_all(
         "credits.velocity",
         _R,
-        "credits.used * clock.days / lines.balance_days",
+        "credits.used * clock.days / lines.credit_days",
         "Credits used for each credit that was outstanding in the mean.",
-        asset=CREDIT,
     ),
     # Engagement.
     _of_all("active.organizations", _C, "activity.organizations", "Organizations that did something."),

@@ -99,7 +99,7 @@ _BALANCES = text(f"""
 async def lines(wanted: Wanted) -> list[Part]:
     """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
 
-    `balance_days` is what was held when each of its days ended, added up.
+    `credits` is what was held in credits, and `credit_days` that of the end of each day, added up.
     """
     first, last = _days(wanted)
     before = first - _DAY
@@ -120,7 +120,9 @@ async def lines(wanted: Wanted) -> list[Part]:
         if place is not None:
             for asset, (escrow, held) in standing.items():
                 sums[place, "escrow", asset], sums[place, "held", asset] = escrow, held
-                sums[place, "balance_days", asset] = sums.get((place, "balance_days", asset), 0) + held
+                if asset == CREDIT:
+                    sums[place, "credits", asset] = held
+                    sums[place, "credit_days", asset] = sums.get((place, "credit_days", asset), 0) + held
         day += _DAY
     return [Part(place, (), measure, asset, value) for (place, measure, asset), value in sums.items()]
 
@@ -167,24 +169,16 @@ async def credits(wanted: Wanted) -> list[Part]:
 
 
 async def balances(wanted: Wanted) -> list[Part]:
-    """Return of an organization: `balance`, what its wallets held when each interval ended.
-
-    `balance_days` is what they held when each day of it ended, added up.
-    """
+    """Return of an organization: `balance`, what its wallets held when each interval ended."""
     assert wanted.org_id is not None
     wallets = (await wanted.session.execute(_WALLETS, {"org_id": wanted.org_id})).all()
     parts = []
     for asset, path in wallets:
-        for measure, ends in (("balance", wanted.bounds[1:]), ("balance_days", _midnights(wanted))):
-            if measure not in wanted.measures:
-                continue
-            at = [min(end, wanted.now) for end in ends]
-            asked = {"org_id": wanted.org_id, "path": path, "asset": asset, "moments": at}
-            held = [row.balance for row in await wanted.session.execute(_BALANCES, asked)]
-            for number, (end, value) in enumerate(zip(ends, held, strict=True)):
-                place = number if measure == "balance" else _place_at(end - timedelta.resolution, wanted.bounds)
-                if value is not None and place is not None and wanted.bounds[place] < wanted.now:
-                    parts.append(Part(place, (), measure, asset, value))
+        ends = [min(end, wanted.now) for end in wanted.bounds[1:]]
+        asked = {"org_id": wanted.org_id, "path": path, "asset": asset, "moments": ends}
+        for place, row in enumerate(await wanted.session.execute(_BALANCES, asked)):
+            if row.balance is not None and wanted.bounds[place] < wanted.now:
+                parts.append(Part(place, (), "balance", asset, row.balance))
     return parts
 
 
@@ -205,21 +199,9 @@ def _days(wanted: Wanted) -> tuple[date, date]:
     return wanted.bounds[0].astimezone(UTC).date(), last.astimezone(UTC).date()
 
 
-def _midnights(wanted: Wanted) -> list[datetime]:
-    first, last = _days(wanted)
-    return [_start(first + _DAY * number) + _DAY for number in range((last - first).days + 1)]
-
-
 def _place(day: date, bounds: Sequence[datetime]) -> int | None:
-    return _place_at(_start(day), bounds)
-
-
-def _place_at(moment: datetime, bounds: Sequence[datetime]) -> int | None:
+    moment = datetime.combine(day, time(), UTC)
     return bisect_right(bounds, moment) - 1 if bounds[0] <= moment < bounds[-1] else None
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 #: What `verify` proves about these rows.

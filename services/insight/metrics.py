@@ -99,7 +99,7 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
             f"The answer has more than {MOST_ROWS:,} rows. Group by less, choose a longer grain, or send a limit.",
             extra={"field": "by"},
         )
-    columns = _columns(metrics, (totals, totals_before, *rows.values()))
+    columns = _columns(metrics, (totals, totals_before, *rows.values()), query.currency)
     is_compared = query.compare is not None
     made = [
         (place, group, _figures(columns, sums, rows_before.get((place, group), {}), is_compared=is_compared))
@@ -260,15 +260,20 @@ def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
     return found, places
 
 
-def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums]) -> list[tuple[Metric, str | None]]:
+def _columns(
+    metrics: Sequence[Metric], all_sums: Iterable[_Sums], currency: str | None
+) -> list[tuple[Metric, str | None]]:
     """Return each metric, an amount once for each asset that there is, in order."""
     assets: dict[str, set[str]] = defaultdict(set)
     for sums in all_sums:
         for asset, of_asset in sums.items():
             for metric in metrics if asset else ():
-                if metric.measures & of_asset.keys() and metric.asset in {None, asset}:
+                if metric.measures & of_asset.keys():
                     assets[metric.name].add(asset)
-    of: dict[str, Sequence[str | None]] = {metric.name: [*sorted(assets[metric.name])] or [None] for metric in metrics}
+    of: dict[str, Sequence[str | None]] = {
+        metric.name: [*sorted(assets[metric.name])] or [currency if metric.asset and currency else metric.asset]
+        for metric in metrics
+    }
     return [(metric, asset) for metric in metrics for asset in of[metric.name]]
 
 
