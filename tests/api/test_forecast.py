@@ -93,7 +93,7 @@ async def test_short_series_is_refused_with_how_long_to_wait(spender: Tenant, ne
         "forecast.too_short",
     )
     assert (document["needed"], document["available"]) == (107, DAYS)
-    assert "Wait 47 days" in document["detail"]
+    assert "Ask again in 47 days" in document["detail"]
     nobody: Tenant = await new_tenant("owner")
     response = await nobody.owner.get("/analytics/forecast", params={"metric": "balance"})
     assert refused(response, 422, "forecast.too_short")["available"] == 0
