@@ -13,6 +13,9 @@ from providers.payments.base import ProviderUnavailable
 #: A document exists already under its id.
 _EXISTS = 409
 _BUSY = 429
+#: Said of an index or the cluster, not of a document: sent again later.
+_OF_THE_INDEX = frozenset({401, 403, 404})
+_ERRORS_OF_THE_INDEX = frozenset({"validation_exception", "index_closed_exception", "cluster_block_exception"})
 #: The most characters of a reason that are kept.
 REASON = 300
 
@@ -70,6 +73,11 @@ class SearchIndex:
         }
         await self._ask("PUT", f"/_index_template/{self.name}", json=template)
 
+    async def is_known(self) -> bool:
+        """Return whether this cluster was prepared before."""
+        found = await self._ask("GET", f"/_index_template/{self.name}", missing=True)
+        return bool(found.get("index_templates"))
+
     async def create(self, documents: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Sent:
         """Add documents that are not there yet: each with its index, its id and its fields."""
         lines = []
@@ -83,11 +91,14 @@ class SearchIndex:
             raise ProviderUnavailable("The search index answers for other documents than it was sent.")
         for item in items:
             status = item["status"]
+            error = item.get("error") or {}
             if status == _BUSY or status >= 500:
                 raise Busy(f"The search index answers {status} for a document.")
+            if status in _OF_THE_INDEX or error.get("type") in _ERRORS_OF_THE_INDEX:
+                said = f"The search index answers {status}: {error.get('type')}: {error.get('reason', '')}"
+                raise ProviderUnavailable(said[:REASON])
             created += status < 300
             if status >= 300 and status != _EXISTS:
-                error = item.get("error") or {}
                 refused[item["_id"]] = f"{error.get('type', status)}: {error.get('reason', '')}"[:REASON]
         return Sent(created, refused)
 

@@ -4,7 +4,6 @@ A file is written under a temporary name, put in place as a whole, and recorded 
 killed before that begins the file again behind the last row of the file before, so no row is doubled or missing.
 """
 
-import asyncio
 import hashlib
 import json
 import tempfile
@@ -23,7 +22,7 @@ from contracts.insight.export import (
     WrittenFile,
 )
 from domain.common.money import format_amount
-from domain.insight.export import KEPT, ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name
+from domain.insight.export import KEPT, ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name, kept_at
 from models.insight.export import ExportFileRow, ExportRow
 from providers.files import Files
 from repositories.insight import dataset
@@ -31,9 +30,6 @@ from repositories.insight import export as exports
 from repositories.insight.dataset import Extract
 from runtime.database import Database, driver_connection
 from runtime.heartbeat import signs_of_life
-
-#: How often it is asked whether older transactions have ended, in seconds.
-ASKS_EVERY = 0.5
 
 
 class ExportActivities:
@@ -45,9 +41,9 @@ class ExportActivities:
 
     @activity.defn(name="settle_export")
     async def settle(self, message: SettleExport) -> SettledExport:
-        """Wait for the end of every transaction that has begun, so that no row of the period can still appear.
+        """Say whether every transaction has ended that had begun, so that no row of the period can still appear.
 
-        Effect: the export's horizon is fixed, and it is running.
+        Effect: the export's horizon is fixed, and it is running once they have ended.
         Idempotent by: the horizon, which is fixed once.
         Fails with: an outage of the database, which is retried.
         """
@@ -56,15 +52,12 @@ class ExportActivities:
         async with self._database.platform() as session:
             row = await exports.get(session, message.export_id)
         if row.status in {ExportStatus.DONE.value, ExportStatus.EXPIRED.value}:
-            return SettledExport(done=True)
-        horizon = row.horizon or 0
-        async with signs_of_life():
-            while True:
-                async with self._database.platform() as session:
-                    if await exports.oldest_open(session) >= horizon:
-                        await exports.note(session, message.export_id, status=ExportStatus.RUNNING.value)
-                        return SettledExport()
-                await asyncio.sleep(ASKS_EVERY)
+            return SettledExport(settled=True, done=True)
+        async with self._database.platform() as session:
+            if await exports.oldest_open(session) < (row.horizon or 0):
+                return SettledExport(settled=False)
+            await exports.note(session, message.export_id, status=ExportStatus.RUNNING.value)
+        return SettledExport(settled=True)
 
     @activity.defn(name="write_export_file")
     async def write_file(self, message: WriteExportFile) -> WrittenFile:
@@ -119,7 +112,8 @@ class ExportActivities:
             )
             # A file without rows after others is none: the rows ended with the file before.
             if rows or number == 1:
-                await self._files.put(_path(row, number), Path(temporary.name))
+                name = file_name(row.dataset, number, row.format)
+                await self._files.put(kept_at(row.id, name, made.sha256), Path(temporary.name))
         if rows or number == 1:
             async with self._database.platform() as session:
                 await exports.add_file(session, made)
@@ -153,10 +147,6 @@ class ExportActivities:
             expired = await exports.expire(session, message.export_id, message.now)
         if expired:
             await self._files.delete(message.export_id)
-
-
-def _path(row: ExportRow, number: int) -> str:
-    return f"{row.id}/{file_name(row.dataset, number, row.format)}"
 
 
 def manifest_of(row: ExportRow, files: Sequence[ExportFileRow]) -> bytes:

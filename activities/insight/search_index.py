@@ -54,7 +54,7 @@ class SearchIndexActivities:
                 pause, more = LOOKS_EVERY, False
                 try:
                     if not is_prepared:
-                        await index.prepare(MAPPING)
+                        await self._begin(index)
                         done = _plus(done, dropped=await self._tidy(index))
                         is_prepared = True
                     read, created, refused = await self._send(index)
@@ -97,12 +97,16 @@ class SearchIndexActivities:
                 )
         return len(rows), 0 if sent is None else sent.created, len(refused)
 
-    async def _tidy(self, index: SearchIndex) -> int:
-        """Delete the indices of months that are not kept; begin again where there is none, as in a new cluster."""
-        oldest, names = f"{index.name}-{first_kept(datetime.now(UTC).date(), index.months)}", await index.indices()
-        if not names:
+    async def _begin(self, index: SearchIndex) -> None:
+        """Prepare the index. A cluster that was never prepared is a new one, and gets all events again."""
+        if not await index.is_known():
             async with self._database.platform() as session:
                 await store.begin_again(session)
+        await index.prepare(MAPPING)
+
+    async def _tidy(self, index: SearchIndex) -> int:
+        """Delete the indices of months that are not kept."""
+        oldest, names = f"{index.name}-{first_kept(datetime.now(UTC).date(), index.months)}", await index.indices()
         old = [each for each in names if len(each) == len(oldest) and each < oldest]
         for each in old:
             await index.drop(each)

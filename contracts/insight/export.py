@@ -37,8 +37,9 @@ class SettleExport(Message):
 
 
 class SettledExport(Message):
-    """Whether all files are written already, so that only their time is awaited."""
+    """Whether older transactions have ended; `done` says that all files are written, and only their time is awaited."""
 
+    settled: bool
     done: bool = False
 
 

@@ -45,8 +45,8 @@ ROWS_PER_FILE = 1_000_000
 KEPT = timedelta(days=7)
 #: What a transaction may take from choosing the time of a row to its first write.
 SETTLES = timedelta(seconds=5)
-#: How many exports an organization, or the platform, may have that are not expired.
-MOST_KEPT = 20
+#: How many exports somebody may have that are not expired, and how many an organization, or the platform.
+MOST_KEPT, MOST_OF_ALL = 20, 100
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSONL: "application/jsonl"}
 
 #: What the lists of these datasets ask for beyond `READ_BILLING`, which every export asks for.
@@ -57,6 +57,11 @@ def permissions_of(dataset: Dataset) -> tuple[Permission, ...]:
     """Return the permissions that exporting a dataset, and reading its files, takes."""
     further = _FURTHER.get(dataset)
     return (Permission.READ_BILLING,) if further is None else (Permission.READ_BILLING, further)
+
+
+def kept_at(export_id: str, name: str, sha256: str) -> str:
+    """Return where a file is kept: by its content, so that a late second attempt replaces nothing that is recorded."""
+    return f"{export_id}/{sha256[:16]}-{name}"
 
 
 def file_name(dataset: str, number: int, form: str) -> str:

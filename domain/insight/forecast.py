@@ -80,6 +80,7 @@ class Forecast:
         values: of each step ahead.
         errors: of the method at each origin and step: what came, less what was forecast.
         near: how many steps to either side have errors like those of a step.
+        span: how many steps lie between the first and the last origin.
     """
 
     method: Method
@@ -87,6 +88,7 @@ class Forecast:
     values: tuple[float, ...]
     errors: tuple[tuple[float, ...], ...]
     near: int
+    span: int
     backtest: Backtest
 
     def reaches(self, level: int) -> tuple[float, ...]:
@@ -94,8 +96,12 @@ class Forecast:
         return tuple(_reaches([[*map(abs, of)] for of in self.errors], level, self.near))
 
     def reaches_of_sum(self, level: int) -> tuple[float, ...]:
-        """Return the same for what the steps add up to, each with those before it."""
-        return tuple(_reaches([[*map(abs, accumulate(of))] for of in self.errors], level, self.near))
+        """Return the same for what the steps add up to, each with those before it.
+
+        Stretches that overlap err alike: the more they do, the less they say of the next one, and the wider it is.
+        """
+        reaches = _reaches([[*map(abs, accumulate(of))] for of in self.errors], level, self.near)
+        return tuple(each * (1 + at / (at + self.span)) for at, each in enumerate(reaches, 1))
 
 
 def needed(steps: int, season: int) -> int:
@@ -150,6 +156,7 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         values=tuple(dict(_made(series, steps, seasons))[best]),
         errors=tuple(map(tuple, found)),
         near=season // 2,
+        span=origins[0] - origins[-1],
         backtest=Backtest(
             origins=len(found), mase=means[best] / scale if scale else 0.0, coverage=_coverage(found, season // 2)
         ),

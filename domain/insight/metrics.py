@@ -146,6 +146,11 @@ class Metric:
         return _measures(self.formula)
 
     @property
+    def needs_currency(self) -> bool:
+        """Whether it compares amounts that are in different assets unless they are converted."""
+        return {Source.SPENDS, Source.USAGE} <= {measure.source for measure in self.measures}
+
+    @property
     def asset(self) -> str | None:
         """The asset of its amounts, as far as they are not converted; None for amounts of several."""
         measures = {f"{measure.source}.{measure.name}" for measure in self.measures}
@@ -376,7 +381,7 @@ _METRICS = (
     _of_all(
         "credits.velocity",
         _R,
-        "credits.used * clock.days / lines.credit_days",
+        "credits.used * lines.days / lines.credit_days",
         "Credits used for each credit that was outstanding in the mean.",
     ),
     # Engagement.

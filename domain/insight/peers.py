@@ -6,7 +6,7 @@ sum; and organizations that one hand owns count as one.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -134,29 +134,28 @@ def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str
 def positions(members: Sequence[Member], hand_of: Mapping[str, str]) -> list[Position]:
     """Return where each member of a group stands.
 
-    The largest member of each hand stands for it; members are placed among those of the other hands.
+    The largest member of each hand stands for it, and is placed among those of the other hands. The others of a hand
+    are not placed: many of one hand could search for the bounds of the quarters, which are figures of others.
     """
     counted = [member for member in members if member.value is not None]
     by_hand: dict[str, list[Member]] = defaultdict(list)
     for member in counted:
         by_hand[hand_of[member.org_id]].append(member)
     reason = _refused({hand: sum(each.weight for each in own) for hand, own in by_hand.items()})
-    standing_for = {hand: _largest(own) for hand, own in by_hand.items()}
+    largest = {hand: max(own, key=lambda each: (each.weight, each.member_id)) for hand, own in by_hand.items()}
 
     def place(member: Member) -> Position:
         why, quarter = (Reason.NOT_COUNTED, None) if member.value is None else (reason, None)
         if why is None and member.value is not None:
             own = hand_of[member.org_id]
-            quarter = quarter_of(member.value, [value for hand, value in standing_for.items() if hand != own])
+            others = [one.value for hand, one in largest.items() if hand != own and one.value is not None]
+            if largest[own].member_id == member.member_id:
+                quarter = quarter_of(member.value, others)
+            else:
+                why = Reason.NOT_COUNTED
         return Position(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
 
     return [place(member) for member in members]
-
-
-def _largest(members: Collection[Member]) -> Fraction:
-    largest = max(members, key=lambda each: (each.weight, each.member_id))
-    assert largest.value is not None
-    return largest.value
 
 
 def _refused(weights: Mapping[str, int]) -> Reason | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from domain.common.calendar import Window, first_moment, window_end, zone_of
+from domain.common.calendar import FOREVER, Window, first_moment, window_end, zone_of
 from domain.common.errors import Invalid
 
 #: The longest period, and the most rows and intervals of an answer.
@@ -147,7 +147,8 @@ def bounds_of(query: Query) -> list[datetime]:
 def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
     """Return when the interval ends that holds a moment."""
     if grain is Grain.YEAR:
-        return first_moment(date(at.astimezone(zone).year + 1, 1, 1), zone)
+        year = at.astimezone(zone).year + 1
+        return FOREVER if year >= FOREVER.year else first_moment(date(year, 1, 1), zone)
     return window_end(Window(grain.value), at, zone, MONDAY)
 
 
@@ -164,7 +165,7 @@ def compared(query: Query, bounds: Sequence[datetime], now: datetime) -> list[da
     found = list[datetime]()
     for bound in bounds:
         local = max(bounds[0], min(bound, now)).astimezone(zone)
-        moved = _months_before(local, months) if months else _length_before(local, begins, ends)
+        moved = _months_before(local, months, is_first=not found) if months else _length_before(local, begins, ends)
         moved = moved.astimezone(UTC)
         moved -= timedelta(minutes=moved.minute % 15, seconds=moved.second, microseconds=moved.microsecond)
         # Days that a shorter month does not have are empty.
@@ -179,15 +180,19 @@ def _months(begins: datetime, ends: datetime) -> int:
     return (ends.year - begins.year) * 12 + ends.month - begins.month
 
 
-def _months_before(moment: datetime, months: int) -> datetime:
+def _months_before(moment: datetime, months: int, *, is_first: bool) -> datetime:
+    """Return the same date of an earlier month; where it has none, its end, or for the first bound its last day."""
     index = moment.year * 12 + moment.month - 1 - months
     year, month = index // 12, index % 12 + 1
-    last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+    following = date(year + month // 12, month % 12 + 1, 1)
+    last = (following - timedelta(days=1)).day
+    if moment.day > last and not is_first:
+        return datetime.combine(following, time(), moment.tzinfo)
     return moment.replace(year=year, month=month, day=min(moment.day, last))
 
 
 def _length_before(moment: datetime, begins: datetime, ends: datetime) -> datetime:
-    if begins.time() == ends.time() == time():
+    if begins.time() == time():
         # By the calendar, so that a change of clocks does not move the days.
-        return moment - (ends.date() - begins.date())
+        return moment - timedelta(days=(ends.date() - begins.date()).days + (ends.time() != time()))
     return moment.astimezone(UTC) - (ends.astimezone(UTC) - begins.astimezone(UTC))

@@ -332,6 +332,8 @@ def _csv(paper: Paper) -> bytes:
                 line("row", number, row["at"] or "", row["group"], *_cells(each))
         for each in of["totals"]:
             line("total", number, "", (), *_cells(each))
+        if of["problem"]:
+            line("problem", number, "", (), None, None, of["problem"], None)
     return as_lines(rows)
 
 
@@ -362,7 +364,8 @@ def _lines(paper: Paper) -> bytes:
                 {"type": "row", "question": of["title"], "at": row["at"], "group": group, "names": names}
                 | {"values": row["figures"]}
             )
-        lines.append({"type": "total", "question": of["title"], "values": of["totals"], "rates": of["rates"]})
+        total = {"type": "total", "question": of["title"], "values": of["totals"], "rates": of["rates"]}
+        lines.append(total | ({"problem": of["problem"]} if of["problem"] else {}))
     return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in lines)
 
 

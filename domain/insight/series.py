@@ -34,7 +34,7 @@ def series_of(answer: Answer, bounds: Sequence[datetime], metric: Metric, curren
         values = sums.setdefault(next(iter(row.group.values()), None), [missing] * number)
         place = bisect_right(bounds, row.at) - 1
         for figure in row.figures:
-            if metric.unit is not MetricUnit.AMOUNT or figure.asset in {None, currency}:
+            if figure.asset in {None, currency}:
                 values[place] = figure.value
     if metric.unit is MetricUnit.AMOUNT:
         sums = {group: values for group, values in sums.items() if any(values)} or {None: [missing] * number}

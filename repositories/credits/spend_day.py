@@ -9,16 +9,19 @@ from uuid import UUID
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.insight.query import TooMuch
 from ledger.invariants import Invariant
 from repositories.credits.spend_place import LAST, PLACES, first_id
 
 #: How long after its time a spend gets its id, unless the platform has given it an earlier time.
 _LATE = timedelta(hours=1)
+#: How many spends are read one by one at most, where intervals divide days.
+MOST_SINGLE = 2_000_000
 _GROUP = "s.action, s.agent_id, s.department_id, s.project_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
 
 _DAYS = text("""
-SELECT d.day, r.spends IS NOT NULL AS is_rolled_up, r.open_spends
+SELECT d.day, r.spends IS NOT NULL AS is_rolled_up, r.open_spends, d.spends
 FROM ledger.credit_days d
 LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
 WHERE d.org_id = :org_id AND d.spends > 0 AND d.day BETWEEN :first_day AND :last_day
@@ -181,13 +184,20 @@ async def _read(
     split = {at.date() for at in (bound.astimezone(UTC) for bound in within) if at.time() != time()}
     days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
     rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
-    for day, is_rolled_up, opened in await session.execute(_DAYS, days):
+    single = 0
+    for day, is_rolled_up, opened, spends in await session.execute(_DAYS, days):
         is_whole = since <= _start(day) and _start(day) + timedelta(days=1) <= until and day not in split
         if is_rolled_up and is_whole:
             rolled_up.append(day)
             open_spends += opened
         else:
             raw.append(day)
+            single += spends
+    if within and single > MOST_SINGLE:
+        raise TooMuch(
+            "Too many spends lie in days that the intervals divide. Ask for days in UTC, or for a shorter period.",
+            extra={"field": "zone"},
+        )
     asked: dict[str, Any] = {
         "org_id": org_id,
         "since": since,

@@ -116,6 +116,12 @@ WHERE o.status = 'listed' AND o.category = :category AND o.model = :model AND o.
     AND r.evidence_count > 0 AND r.rank_e6 >= :rank_e6 AND a.visibility = 'public' AND a.retired_at IS NULL
 ORDER BY r.rank_e6 DESC, o.agent_id LIMIT {ALTERNATIVES}
 """)
+_METERED = text("""
+SELECT EXISTS (
+    SELECT FROM usage_days
+    WHERE org_id = :org_id AND dimension = 'all' AND day >= :first AND day < :after AND events > 0
+)
+""")
 _USED_DAYS = text("""
 SELECT EXISTS (
     SELECT FROM usage_days WHERE org_id = :org_id AND dimension = 'agent_id' AND value = :agent_id AND day >= :first
@@ -233,6 +239,11 @@ async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Alt
     }
     rows = await session.execute(_ALTERNATIVES, asked)
     return [Alternative(**row._mapping) for row in rows]
+
+
+async def meters(session: AsyncSession, org_id: str, month: Month) -> bool:
+    """Return whether an organization reported any usage event of the month."""
+    return bool(await session.scalar(_METERED, {"org_id": org_id, **month.asked}))
 
 
 async def was_used(session: AsyncSession, org_id: str, agent_id: str, month: Month) -> bool:

@@ -99,7 +99,7 @@ _BALANCES = text(f"""
 async def lines(wanted: Wanted) -> list[Part]:
     """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
 
-    `credits` is what was held in credits, and `credit_days` that of the end of each day, added up.
+    `credits` is what was held in credits, and `credit_days` that of the end of each day, added up; `days` counts them.
     """
     first, last = _days(wanted)
     before = first - _DAY
@@ -118,6 +118,7 @@ async def lines(wanted: Wanted) -> list[Part]:
             if place is not None:
                 sums[place, "commission", asset] = sums.get((place, "commission", asset), 0) + commission
         if place is not None:
+            sums[place, "days", ""] = sums.get((place, "days", ""), 0) + 1
             for asset, (escrow, held) in standing.items():
                 sums[place, "escrow", asset], sums[place, "held", asset] = escrow, held
                 if asset == CREDIT:

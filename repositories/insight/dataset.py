@@ -112,7 +112,13 @@ SOURCES: Mapping[Dataset, Source] = {
         at=_RECORDED.format("id"),
         columns=[
             *_columns(id=_id("tr", "id")),
-            *_columns("kind", "reference", organization_id="org_id"),
+            *_columns("kind"),
+            # As `shown_reference`: the ids of uses and reservations stand in the books without their prefix.
+            *_columns(
+                reference="CASE WHEN reference ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN "
+                "type_id(CASE kind WHEN 'use' THEN 'hold' ELSE 'spd' END, reference::uuid) ELSE reference END"
+            ),
+            *_ORG,
             *_times("effective_at", "recorded_at"),
         ],
         own="id IN (SELECT e.transfer_id FROM ledger.entries e WHERE e.org_id = {org})",
@@ -286,6 +292,7 @@ SOURCES: Mapping[Dataset, Source] = {
         at="uuid_extract_timestamp(id)",
         columns=[
             *_columns(id=_id("ent", "id")),
+            *_ORG,
             *_times(timestamp="at"),
             *_columns("agent_id", "project_id", "transaction_type", object_id="order_id"),
             *_texts("item"),

@@ -63,8 +63,10 @@ FROM unnest(CAST(:ends AS timestamptz[])) WITH ORDINALITY b (ends, place) JOIN o
 GROUP BY 1, 2 LIMIT :most
 """
 _ADOPTED = f"""
-SELECT x.place, x.labels ->> 'feature' AS feature, count(DISTINCT x.org_id) AS value
-FROM ({SUMS}) x GROUP BY 1, 2 LIMIT :most
+SELECT x.place, {{feature}} AS feature, count(DISTINCT x.org_id) AS value
+FROM ({SUMS}) x
+WHERE CAST(:features AS text[]) IS NULL OR x.labels ->> 'feature' = ANY (CAST(:features AS text[]))
+GROUP BY 1, 2 LIMIT :most
 """
 
 
@@ -105,9 +107,10 @@ async def read(wanted: Wanted) -> list[Part]:
             rows = await wanted.session.execute(text(statement), values)
             parts += _grouped(wanted, measure, [(place, name, value) for place, name, value in rows if place in within])
     if "adopters" in wanted.measures:
-        statement = _ADOPTED.format(whose=whose(wanted))
-        rows = await wanted.session.execute(text(statement), asked(wanted, ["events"]))
-        parts += _grouped(wanted, "adopters", [tuple(row) for row in rows])
+        statement = _ADOPTED.format(whose=whose(wanted), feature="x.labels ->> 'feature'" if wanted.by else "''")
+        features = list(wanted.where["feature"]) if "feature" in wanted.where else None
+        rows = await wanted.session.execute(text(statement), asked(wanted, ["events"]) | {"features": features})
+        parts += [Part(place, (name,) if wanted.by else (), "adopters", "", value) for place, name, value in rows]
     return parts
 
 

@@ -1,5 +1,6 @@
 """Measures added up of the outbox: payments, escrows, subscriptions, payouts. See `sql/insight/metrics.sql`."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
@@ -55,7 +56,7 @@ FROM (
 GROUP BY x.measure, x.asset {columns} LIMIT :most
 """
 #: What the monthly recurring revenue is made of, with signs.
-RECURRING = {"mrr.new": 1, "mrr.expansion": 1, "mrr.contraction": -1, "mrr.churn": -1}
+RECURRING = {"mrr.in": 1, "mrr.out": -1}
 
 
 def asked(wanted: Wanted, measures: Iterable[str]) -> dict[str, Any]:
@@ -113,14 +114,18 @@ async def _recurring(wanted: Wanted) -> list[Part]:
     for row in (await wanted.session.execute(text(statement), asked_before | values)).all():
         key = (tuple(row[3:]), row[1])
         held[key] = held.get(key, 0) + RECURRING[row[0]] * row[2]
-    moved = await _sums(wanted, RECURRING)
-    parts = []
+    moved = defaultdict[int, list[Part]](list)
+    for part in await _sums(wanted, RECURRING):
+        moved[part.place].append(part)
+    parts = list[Part]()
     for place, ends in enumerate(wanted.bounds[1:]):
-        for part in (one for one in moved if one.place == place):
+        for part in moved[place]:
             key = (part.group, part.asset)
             held[key] = held.get(key, 0) + RECURRING[part.measure] * int(part.value)
         if min(ends, wanted.now) > wanted.bounds[place]:
-            parts += [Part(place, group, "mrr", asset, value) for (group, asset), value in held.items()]
+            parts += [Part(place, group, "mrr", asset, value) for (group, asset), value in held.items() if value]
+        if len(parts) >= MOST:
+            break
     return parts
 
 

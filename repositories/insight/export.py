@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
@@ -39,9 +39,10 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
 
 
-async def kept(session: AsyncSession, org_id: str | None) -> int:
-    """Count the exports of an organization, or of the platform, whose files are not deleted."""
+async def kept(session: AsyncSession, org_id: str | None, created_by: str | None = None) -> int:
+    """Count the exports of an organization, or of the platform, whose files are not deleted; all or somebody's."""
     whose = ExportRow.org_id.is_(None) if org_id is None else ExportRow.org_id == org_id
+    whose = whose if created_by is None else and_(whose, ExportRow.created_by == created_by)
     query = select(func.count()).select_from(ExportRow).where(whose, ExportRow.status != ExportStatus.EXPIRED.value)
     return int((await session.scalars(query)).one())
 

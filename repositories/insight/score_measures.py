@@ -9,7 +9,7 @@ _SCORES = """
 WITH nights AS (
     SELECT b.place - 1 AS place, (
         SELECT max(h.day) FROM reputation_history h
-        WHERE h.day >= CAST(b.since AS date) AND h.day < CAST(b.until AS date)
+        WHERE h.day >= CAST(b.since AS date) AND h.day < b.until
     ) AS day
     FROM unnest(CAST(:sinces AS timestamp[]), CAST(:untils AS timestamp[])) WITH ORDINALITY b (since, until, place)
 ), scores AS (

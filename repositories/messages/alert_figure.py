@@ -106,6 +106,8 @@ CROSS JOIN LATERAL (
 ) n
 CROSS JOIN LATERAL (SELECT ({_OF_DAYS})::bigint AS used) d
 """
+#: An hour is read once it is over: what is still reserved then counts, or what is captured late never would.
+_SPENT_OR_HELD = _SPENT.replace("s.captured - s.refunded", "s.amount - s.released - s.refunded")
 #: Daily sums contain the last spend of the day.
 _LAST_SPENT = f"""
 SELECT r.rule, coalesce((
@@ -386,8 +388,12 @@ async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime)
     opened = await _opened(session, rules, now)
 
     async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
-        rows = await _one_each(session, _SPENT, these, at, opened=opened)
-        return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
+        found = dict[str, Reading]()
+        by_hour = [one for one in these if one.until is not None]
+        for sql, part in ((_SPENT, [one for one in these if one.until is None]), (_SPENT_OR_HELD, by_hour)):
+            rows = await _one_each(session, sql, part, at, opened=opened) if part else {}
+            found |= {rule: Reading(value=row["value"]) for rule, row in rows.items()}
+        return found
 
     async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
         return await _one_each(session, _LAST_SPENT, these, at, opened=opened)

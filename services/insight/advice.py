@@ -235,6 +235,9 @@ async def _agent(
 
 
 async def _unused_agents(session: AsyncSession, org_id: str, kept: Sequence[Kept], month: Month) -> list[Unused]:
+    # Whoever reports no usage at all says nothing of any agent.
+    if not await store.meters(session, org_id, month):
+        return []
     return [
         Unused(
             subject=row.id,

@@ -6,7 +6,7 @@ from contracts.insight.export import ExportInput
 from contracts.runs import Run, export_run
 from domain.common.access import Actor
 from domain.common.errors import Conflict
-from domain.insight.export import KEPT, MOST_KEPT, SETTLES
+from domain.insight.export import KEPT, MOST_KEPT, MOST_OF_ALL, SETTLES
 from models.insight.export import ExportRow
 from repositories.common.command import lock_command, made_before
 from repositories.insight import export as exports
@@ -25,9 +25,11 @@ async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRo
     done = await made_before(session, row, ("org_id", "dataset", "format", "created_by"))
     if done is not None:
         return done
-    if await exports.kept(session, row.org_id) >= MOST_KEPT:
+    own = await exports.kept(session, row.org_id, row.created_by)
+    if own >= MOST_KEPT or await exports.kept(session, row.org_id) >= MOST_OF_ALL:
         raise Conflict(
-            f"There are {MOST_KEPT} exports already. Each is deleted {KEPT.days} days after it was done.",
+            f"You have {own} exports, and at most {MOST_KEPT} of yours and {MOST_OF_ALL} of all are kept. "
+            f"Each is deleted {KEPT.days} days after it was done.",
             code="export.limit_reached",
         )
     session.add(row)

@@ -176,7 +176,14 @@ async def _balance(
     books = Books(
         lots=tuple(await store.lots(session, org_id, now)),
         owed_minor=await store.owed(session, org_id),
-        coming=() if plan is None else tuple(runway.coming(plan, until)),
+        # What is overdue is not counted on. A month that is paid and not granted yet is.
+        coming=()
+        if plan is None
+        else tuple(
+            each
+            for each in runway.coming(plan, until)
+            if each.day >= first or each.kind is runway.BalanceChangeKind.GRANT
+        ),
     )
     values = [max(0, value) for value in made.values]
 

@@ -142,6 +142,10 @@ def checked(query: Query, *, platform: bool) -> list[Metric]:
                 f"The metric {metric.name} is added up by one dimension at a time. Leave out all but one.",
                 extra={"field": "by"},
             )
+        if metric.needs_currency and query.currency is None:
+            raise Invalid(
+                f"The metric {metric.name} compares credits with money. Send a currency.", extra={"field": "currency"}
+            )
     if not metrics:
         raise Invalid("Name at least one metric.", extra={"field": "metrics"})
     if len(set(query.metrics)) < len(query.metrics) or len(set(query.by)) < len(query.by):
@@ -174,7 +178,10 @@ async def _period(
             for measure in added & of_asset.keys():
                 totals[asset][measure] = totals[asset].get(measure, 0) + of_asset[measure]
     # What does not add up is read again, without groups: of the whole period, or of its last interval that has begun.
-    begun = max((place for place, bound in enumerate(bounds[:-1]) if bound < asked.now), default=0)
+    # Of a period that is compared with, intervals that are not over by the same time are empty.
+    begun = max(
+        (place for place, (begins, ends) in enumerate(pairwise(bounds)) if begins < min(ends, asked.now)), default=0
+    )
     again = asked.measures - added
     stocks = frozenset(measure for measure in again if measure.sum is Sum.STOCK)
     whole = replace(asked, query=replace(asked.query, by=()))
@@ -184,7 +191,7 @@ async def _period(
     if asked.query.grain is not None and not by:
         for place in range(begun + 1):
             found.setdefault((place, ()), defaultdict(dict))
-    return {key: sums for key, sums in found.items() if bounds[key[0]] < asked.now or key[0] == 0}, totals
+    return {key: sums for key, sums in found.items() if key[0] <= begun}, totals
 
 
 async def _sums(
@@ -216,14 +223,16 @@ async def _sums(
                 f"There are more than {MOST:,} sums to add up. Group by less, or choose a longer grain.",
                 extra={"field": "by"},
             )
+        # The last moment of each: at its end the rate is the next day's.
+        moments = [min(ends, asked.now) - timedelta.resolution for ends in days[1:]]
         if rates is not None:
-            await rates.load((part.asset, min(days[part.place + 1], asked.now)) for part in parts if part.asset)
+            await rates.load((part.asset, moments[part.place]) for part in parts if part.asset)
         for place, group, name, asset, value in parts:
             if name not in named:
                 continue
             measure = named[name]
             if asset and rates is not None:
-                value, asset = rates.converted(value, asset, min(days[place + 1], asked.now)), rates.currency
+                value, asset = rates.converted(value, asset, moments[place]), rates.currency
             sums = whole[places[place]] if is_whole else found[places[place], group]
             sums[asset][measure] = sums[asset].get(measure, 0) + value
     if not query.by:

@@ -156,7 +156,7 @@ async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, no
     for number, each in enumerate(recipients):
         if each not in known:
             raise Invalid(
-                "There is nobody of this name who has a key and may read reports.",
+                "No principal of this name has a key and may read reports.",
                 extra={"field": f"recipients.{number}"},
             )
     return Wanted(definition=definition, recipients=tuple(dict.fromkeys(recipients)))

@@ -155,6 +155,9 @@ async def keep(
     if row.period_from == computed.period.since and held.period_at(row.period_from).name == computed.period.name:
         following = held if row.next_definition is None else Definition.kept(row.next_definition)
         period = following.period_at(computed.period.until)
+        # By other clocks it may be a period of the same name, which has its version.
+        while await reports.latest(session, row.id, period.name) is not None:
+            period = following.period_at(period.until)
         await reports.advance(
             session, row.id, following, period_from=period.since, due_at=following.due_at(period, late)
         )

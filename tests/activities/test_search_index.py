@@ -168,10 +168,13 @@ async def test_nothing_moves_while_the_index_is_busy(
     await happened(alone, 3)
     await past_others(alone)
     busy = {"create": {"_id": "?", "status": 429}}
+    # Said of the index or the cluster, so that no document of it is refused for good.
+    full = {"create": {"_id": "?", "status": 400, "error": {"type": "validation_exception", "reason": "shards"}}}
+    blocked = {"create": {"_id": "?", "status": 403, "error": {"type": "cluster_block_exception", "reason": "x"}}}
     refusals = [
         httpx2.Response(429, headers={"Retry-After": "7"}),
         httpx2.Response(503),
-        httpx2.Response(200, json={"items": [busy]}),
+        *(httpx2.Response(200, json={"items": [each]}) for each in (busy, full, blocked)),
         httpx2.Response(403, text="no"),
     ]
     for answer in refusals:
@@ -204,5 +207,8 @@ async def test_a_new_cluster_gets_every_event(alone: Database, index: SearchInde
     await read_on(alone, index)
     for name in await index.indices():
         await index.drop(name)
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        gone = await client.delete(f"{url}/_index_template/events")
+        assert gone.status_code == 200, gone.text
     await read_on(alone, index)
     assert (await found(url)).keys() == (await held(alone)).keys()

@@ -165,7 +165,7 @@ class StackInTest:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("work", [24, PAYMENTS, 50, 300])
+@pytest.mark.parametrize("work", [28, PAYMENTS, 50, 300])
 async def test_something_is_in_progress_at_every_blow_although_one_answer_settles_a_piece(work: int) -> None:
     journal, stack = Journal(), StackInTest()
     killer = Killer(cast("Stack", stack), journal, FAULTS_SEED, 1, work, parts=PARTS)

@@ -203,11 +203,15 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
             "purchase_orders", id=f"pco_{number}", item="Maps", agent_id=agent_id, command_id=f"o{number}", **order
         )
     await rows.add("spend_days", org_id=org_id, day=DAY, action="search", agent_id="agt_busy", captured=1)
-    found = await advised(database, org_id)
-    assert {each.id: (each.amount_minor, each.currency) for each in found.values()} == {
-        "unused-pur_1": (900, "USD"),
-        "unused-pco_1": (100, "EUR"),
-    }
+
+    async def unused() -> dict[str, tuple[int, str]]:
+        found = await advised(database, org_id)
+        return {each.id: (each.amount_minor, each.currency) for each in found.values()}
+
+    # Who reports no usage at all says nothing of any agent.
+    assert await unused() == {"unused-pco_1": (100, "EUR")}
+    await rows.add("usage_days", org_id=org_id, dimension="all", day=DAY, value="", currency="USD", events=1)
+    assert await unused() == {"unused-pur_1": (900, "USD"), "unused-pco_1": (100, "EUR")}
 
 
 async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
         ExportInput,
         ExportResult,
         FinishExport,
+        SettledExport,
         SettleExport,
         WriteExportFile,
         WrittenFile,
@@ -21,8 +22,8 @@ with workflow.unsafe.imports_passed_through():
 
 #: The time limit of one file, and of its heartbeats.
 FILE_TIMEOUT, HEARTBEAT = timedelta(hours=2), timedelta(seconds=30)
-#: The time limit of an attempt to wait for older transactions.
-SETTLE_TIMEOUT = timedelta(hours=6)
+#: How long it waits before it asks again whether older transactions have ended: longer each time.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=2)
 
 
 @workflow.defn(name="export")
@@ -41,11 +42,10 @@ class ExportWorkflow:
         if start.settle_until is not None:
             workflow.set_current_details("Waits for transactions that were open when the export was ordered")
             await workflow.sleep(max(start.settle_until - workflow.now(), timedelta(0)))
-            settled = await workflow.execute_activity_method(
-                ExportActivities.settle,
-                SettleExport(export_id=start.export_id),
-                **regular_activity("wait for open transactions", timeout=SETTLE_TIMEOUT, heartbeat=HEARTBEAT),
-            )
+            pause = FIRST_PAUSE
+            while not (settled := await self._settle(start)).settled:
+                await workflow.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
             if settled.done:
                 await workflow.execute_activity_method(
                     ExportActivities.expire,
@@ -63,6 +63,13 @@ class ExportWorkflow:
         )
         workflow.set_current_details(details(done, f"Done; the files are deleted in {KEPT.days} days."))
         return ExportResult(files=done.number - 1, rows=done.rows)
+
+    async def _settle(self, at: ExportInput) -> SettledExport:
+        return await workflow.execute_activity_method(
+            ExportActivities.settle,
+            SettleExport(export_id=at.export_id),
+            **regular_activity("see whether older transactions have ended"),
+        )
 
     async def _file(self, at: ExportInput) -> WrittenFile:
         workflow.set_current_details(details(at, f"Writes file {at.number}."))

@@ -36,6 +36,9 @@ class ReportWorkflow:
                 **regular_activity(f"make the report of {start.period}", timeout=timedelta(minutes=5)),
             )
             workflow.set_current_details(_details(start, done))
+            if self._asked and not workflow.info().is_continue_as_new_suggested():
+                # Asked for while it was computed: what was booked since may not be in it.
+                continue
             if done.next_at is None:
                 return done
             try:

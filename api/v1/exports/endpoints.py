@@ -27,6 +27,7 @@ from domain.insight.export import (
     ExportFormat,
     ExportStatus,
     file_name,
+    kept_at,
     permissions_of,
 )
 from models.insight.export import ExportRow
@@ -114,22 +115,28 @@ async def create_export(
 
 @router.get("", response_model=Page[ExportView], responses=errors(NotFound, Forbidden) | CSV)
 async def list_exports(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List exports, newest first, without their files.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
+    refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
 @router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound, Forbidden))
-async def get_export(export_id: str, deps: DepsDep, actor: ActorDep) -> ExportView:
+async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep) -> ExportView:
     """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
     async with deps.session_for(actor) as session:
         row = await exports.get(session, export_id)
         permit(actor, Permission.READ_BILLING)
+        refuse_totals(confined(actor, key))
         return ExportView.of(row, await exports.files(session, row.id))
 
 
@@ -153,7 +160,7 @@ async def get_export_file(
             raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
     name = file_name(row.dataset, file.number, row.format)
     return StreamingResponse(
-        await deps.files.read(f"{row.id}/{name}"),
+        await deps.files.read(kept_at(row.id, name, file.sha256)),
         media_type=MEDIA_TYPES[ExportFormat(row.format)],
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(file.bytes)},
     )

@@ -15,7 +15,7 @@ RETURN CASE WHEN p_data ->> 'status' IN ('active', 'past_due')
 -- What the events after a position up to another one add up to; NULL for all that are visible. Reads as its caller.
 CREATE OR REPLACE FUNCTION metric_facts(p_in bigint, p_id text, p_until_in bigint, p_until_id text)
 RETURNS TABLE (at timestamptz, org_id text, measure text, asset text, labels jsonb, value bigint)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SET search_path = public, pg_temp
 AS $$
     WITH e AS MATERIALIZED (
         SELECT v.*, NOT EXISTS (
@@ -104,7 +104,9 @@ AS $$
     SELECT s.at, s.org_id, m.measure, m.asset, jsonb_build_object('plan', m.plan), m.value
     FROM subscription s CROSS JOIN LATERAL (
         SELECT metric_monthly(s.data) AS after, coalesce(metric_monthly(s.before), 0) AS before,
-            s.before ->> 'currency' IS DISTINCT FROM s.data ->> 'currency' AS is_other
+            s.before ->> 'currency' IS DISTINCT FROM s.data ->> 'currency' AS is_other,
+            (metric_monthly(s.data), s.data ->> 'currency', s.data ->> 'plan') IS DISTINCT FROM
+                (coalesce(metric_monthly(s.before), 0), s.before ->> 'currency', s.before ->> 'plan') AS is_moved
     ) v CROSS JOIN LATERAL (VALUES
         (CASE WHEN v.before = 0 OR v.is_other THEN 'mrr.new' END, s.data ->> 'currency', s.data ->> 'plan', v.after),
         (CASE WHEN v.after = 0 OR v.is_other THEN 'mrr.churn' END, s.before ->> 'currency', s.before ->> 'plan',
@@ -112,7 +114,10 @@ AS $$
         (CASE WHEN v.before > 0 AND v.after > v.before AND NOT v.is_other THEN 'mrr.expansion' END,
             s.data ->> 'currency', s.data ->> 'plan', v.after - v.before),
         (CASE WHEN v.after > 0 AND v.after < v.before AND NOT v.is_other THEN 'mrr.contraction' END,
-            s.data ->> 'currency', s.data ->> 'plan', v.before - v.after)
+            s.data ->> 'currency', s.data ->> 'plan', v.before - v.after),
+        -- What stands by plan: all of the old goes out, and all of the new comes in.
+        (CASE WHEN v.is_moved THEN 'mrr.in' END, s.data ->> 'currency', s.data ->> 'plan', v.after),
+        (CASE WHEN v.is_moved THEN 'mrr.out' END, s.before ->> 'currency', s.before ->> 'plan', v.before)
     ) AS m (measure, asset, plan, value)
     WHERE m.measure IS NOT NULL AND m.value > 0
 $$;
