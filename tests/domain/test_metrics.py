@@ -119,6 +119,20 @@ def test_periods_are_compared_by_the_calendar(
     assert (bounds[0], bounds[-1]) == before
 
 
+def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
+    asked = query(day(2023, 3, 1), day(2023, 4, 1), compare=Compare.PREVIOUS, grain=Grain.DAY)
+    bounds = compared(asked, bounds_of(asked), NOW)
+    lengths = [ends - begins for begins, ends in pairwise(bounds)]
+    assert lengths == [timedelta(days=1)] * 28 + [timedelta(0)] * 3
+    assert bounds[-1] == day(2023, 3, 1)
+
+
+def test_a_day_that_runs_is_compared_with_the_day_before_from_its_midnight():
+    now = datetime(2024, 3, 10, 13, 27, tzinfo=UTC)
+    asked = query(day(2024, 3, 10), now, compare=Compare.PREVIOUS)
+    assert compared(asked, bounds_of(asked), now) == [day(2024, 3, 9), datetime(2024, 3, 9, 13, 15, tzinfo=UTC)]
+
+
 def test_a_running_period_is_compared_with_what_was_over_by_the_same_time():
     now = datetime(2024, 3, 10, 12, 40, tzinfo=UTC)
     asked = query(day(2024, 3, 1), day(2024, 4, 1), compare=Compare.PREVIOUS, grain=Grain.WEEK)

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import asyncpg
@@ -55,6 +56,11 @@ def subscription(org_id: str, step: int) -> Event:
     kind = f"subscription.{status}" if step == 0 or STEPS[step - 1][0] != status else "subscription.updated"
     data = {"status": status, "interval": interval, "price": price, "currency": "USD", "plan": "team"}
     return fact(kind, org_id, f"sub_{org_id}", NOW - timedelta(days=len(STEPS) - step, hours=-1), **data)
+
+
+def subscription_at(org_id: str, at: datetime, price: str) -> Event:
+    data = {"status": "active", "interval": "month", "price": price, "currency": "USD", "plan": "team"}
+    return fact("subscription.active", org_id, f"sub_{org_id}", at, **data)
 
 
 def escrow(kind: str, at: datetime, agent: str = "agt_1") -> list[Event]:
@@ -109,6 +115,59 @@ async def test_recurring_revenue_follows_each_change_of_a_subscription(
     assert [row.figures[0].value for row in by_day.rows] == [0, 0, 2_000, 2_000, 3_000, 2_500, 0, 2_000]
     await add_up(database)
     await prove(fresh_database_urls, event_measures.INVARIANTS)
+
+
+async def test_recurring_revenue_moves_with_the_plan_and_leaves_nothing_behind(database: Database) -> None:
+    at, expected = NOW - timedelta(days=9), {"basic": 1_000, "pro": 0}
+    for step, (kind, plan, price) in enumerate(
+        (
+            ("active", "basic", "10.00"),
+            ("updated", "pro", "30.00"),
+            ("updated", "max", "30.00"),
+            ("ended", "max", "30.00"),
+        )
+    ):
+        data = {"status": "ended" if kind == "ended" else "active", "interval": "month", "price": price, "plan": plan}
+        moment = at + timedelta(days=step)
+        await write(database, fact(f"subscription.{kind}", "org_a", "sub_1", moment, currency="USD", **data))
+        expected = {} if kind == "ended" else {plan: int(price.replace(".", ""))}
+        answer = await asked(database, "org_a", "mrr", by=("plan",))
+        standing = {row.group["plan"]: row.figures[0].value for row in answer.rows if row.figures[0].value}
+        assert standing == expected
+        assert totals(answer) == {"mrr": sum(expected.values())}
+
+
+async def test_an_organization_adopts_a_feature_once(database: Database) -> None:
+    at = NOW - timedelta(days=2)
+    for number, org_id in enumerate(("org_a", "org_b")):
+        await write(database, fact("payout.paid", org_id, f"po_{number}", at), *escrow("opened", at, f"agt_{number}"))
+    assert totals(await asked(database, None, "active.organizations")) == {"active.organizations": 4}
+    by = await asked(database, None, "adoption", by=("feature",))
+    assert {row.group["feature"]: row.figures[0].value for row in by.rows} == {
+        "payout": Fraction(1, 2),
+        "escrow": Fraction(1, 2),
+    }
+    assert totals(by) == totals(await asked(database, None, "adoption")) == {"adoption": 1}
+    both = {"feature": ("payout", "escrow")}
+    assert totals(await asked(database, None, "adoption", where=both)) == {"adoption": 1}
+
+
+async def test_what_stands_is_compared_with_what_stood_at_the_same_time(database: Database) -> None:
+    """In a running month, by day, and later rows of neither month."""
+    now = datetime(2026, 5, 20, 13, 10, tzinfo=UTC)
+    await write(database, subscription_at("org_a", datetime(2026, 3, 1, tzinfo=UTC), "10.00"))
+    question = Query(
+        metrics=("mrr",),
+        since=datetime(2026, 5, 1, tzinfo=UTC),
+        until=datetime(2026, 6, 1, tzinfo=UTC),
+        grain=Grain.DAY,
+        compare=Compare.PREVIOUS,
+    )
+    async with database.at_one_moment("org_a") as session:
+        answer = await ask(session, question, org_id="org_a", now=now)
+    (whole,) = answer.totals
+    assert (whole.value, whole.before) == (1_000, 1_000)
+    assert [(row.figures[0].value, row.figures[0].before) for row in answer.rows] == [(1_000, 1_000)] * 20
 
 
 async def test_an_escrow_counts_for_both_sides_and_once_for_all(database: Database) -> None:
