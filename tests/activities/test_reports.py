@@ -246,6 +246,20 @@ async def test_change_acts_from_the_next_period_on_and_recipients_at_once(db: Da
     assert now.due_at == datetime(2026, 4, 1, 1, tzinfo=UTC)
 
 
+async def test_zone_that_moves_west_goes_on_with_a_day_that_was_not_made(db: Database) -> None:
+    org = await an_organization(db)
+    report = await a_report(db, org, now=NOW, schedule=ReportSchedule.DAILY, zone="UTC")
+    west = replace(USUAL, schedule=ReportSchedule.DAILY, zone="America/New_York")
+    async with db.platform() as session:
+        await service.change(session, owner_of(org), report.id, Wanted(definition=west, recipients=()), now=NOW)
+    await make(db, Figures(), report, utc(2026, 3, 26, 3), "2026-03-25")
+    now = await read(db, report)
+    # The 25th is made, and by the clocks of New York it has not begun when that of UTC ends.
+    assert (now.period_from, now.due_at) == (utc(2026, 3, 26, 4), utc(2026, 3, 27, 7))
+    await make(db, Figures(), report, utc(2026, 3, 27, 7), "2026-03-26")
+    assert (await read(db, report)).period_from == utc(2026, 3, 27, 4)
+
+
 async def test_due_report_is_started_and_goes_on_with_the_next_period(db: Database) -> None:
     report, closed = [await a_report(db, await an_organization(db), now=NOW) for _ in range(2)]
     async with db.platform() as session:

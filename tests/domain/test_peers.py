@@ -59,6 +59,12 @@ def test_organizations_of_one_hand_count_once_and_share_their_weight():
     assert set(quarters(group(*[10] * 9, orgs=["o1"] * 3 + [f"o{n}" for n in range(2, 8)]))) == {Reason.TOO_FEW}
 
 
+def test_many_of_one_hand_do_not_search_for_what_others_have():
+    probes = [Member(member_id=f"p{n:02}", org_id="mine", value=Fraction(n), weight=1) for n in range(90)]
+    found = quarters([*group(*range(10, 90, 8)), *probes])[10:]
+    assert [each for each in found if each is not Reason.NOT_COUNTED] == [4]
+
+
 def test_others_of_its_hand_do_not_move_a_member():
     alone = quarters(group(*range(10, 20)))
     members = [*group(*range(10, 20)), Member(member_id="x", org_id="x", value=Fraction(1), weight=1)]
