@@ -412,4 +412,6 @@ async def last_key(connection: asyncpg.Connection, extract: Extract, rows: int) 
 
 
 def _ordered(extract: Extract) -> str:
-    return f"ORDER BY {', '.join(name for name, _ in SOURCES[extract.dataset].key)}"
+    # By columns of the table: a bare name is that of an output column, which is text, where 10 comes before 9.
+    source = SOURCES[extract.dataset]
+    return f"ORDER BY {', '.join(name if '.' in name else f'{source.of}.{name}' for name, _ in source.key)}"

@@ -15,7 +15,7 @@ from repositories.common.listing import Found, Listing, Position, Wanted, in_sta
 MISSING = "There is no such export."
 _LIST = Listing(of=ExportRow, order=[ExportRow.id], prefix="exp")
 _SETTLED = text("""
-    UPDATE exports SET horizon = pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    UPDATE exports SET horizon = pg_current_xact_id()::text::bigint
     WHERE id = :id AND horizon IS NULL
 """)
 _OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")

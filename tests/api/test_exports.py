@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
@@ -41,6 +43,7 @@ from tests.api.escrowing import escrow_between
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.spending import grant, use
+from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.outbox import past_others
 
@@ -239,6 +242,26 @@ async def test_a_row_whose_commit_is_held_open_is_exported(
     assert [row["principal"] for row in rows_of(texts) if row["action"] == "held.open"] == ["late"]
 
 
+async def test_rows_are_in_the_order_of_their_numbers(
+    new_tenant: Any, operator: Caller, database: Database, folder: Path, database_urls: DatabaseUrls
+) -> None:
+    """Over files whose numbers have one digit more than those before."""
+    tenant = await a_spender(new_tenant, operator, 0)
+    actor = Actor(principal="ann", role=Role.OWNER, org_id=tenant.org_id)
+    owner = await asyncpg.connect(database_urls.owner)
+    last = await owner.fetchval("SELECT max(id) FROM audit_log")
+    await owner.execute(f"SELECT setval('audit_log_id_seq', {10 ** (len(str(last)) + 1) - 3})")
+    await owner.close()
+    async with database.platform() as session:
+        for _ in range(6):
+            await audit.record(session, actor, "noted", tenant.org_id)
+    made = await ordered(tenant.owner, "audit")
+    await run(database, Files(str(folder)), made["id"])
+    _, texts = await downloaded(tenant.owner, made["id"])
+    found = [int(row["id"]) for row in rows_of(texts) if row["action"] == "noted"]
+    assert (len(found), found) == (6, sorted(found))
+
+
 async def test_cells_that_a_spreadsheet_would_calculate_are_text(
     new_tenant: Any, operator: Caller, database: Database, folder: Path
 ) -> None:
@@ -305,8 +328,9 @@ def plainly(name: str, value: str) -> object:
     """Return a cell as what it means: a time as such, and JSON without regard to its layout."""
     if value and (name == "at" or name.endswith("_at")):
         return datetime.fromisoformat(value)
-    # Within JSON, a time is written as it is stored.
-    return json.loads(value.replace('+00:00"', 'Z"')) if value.startswith(("{", "[")) else value
+    # Within JSON, a time is written as it is stored, without zeros at its end.
+    plain = re.sub(r'(:\d\d)(?:(\.\d*[1-9])0*|\.0+)?(?:Z|\+00:00)"', r'\1\2Z"', value)
+    return json.loads(plain) if value.startswith(("{", "[")) else value
 
 
 async def test_cells_are_those_of_the_lists(
