@@ -43,6 +43,17 @@ async def known_organization(deps: Deps, actor: Actor, organization_id: str | No
     return org_id
 
 
+async def known_or_all(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
+    """Return the organization that figures are of, as `known_organization`; None where the platform names none.
+
+    Raises:
+        NotFound, Forbidden: as `known_organization`.
+    """
+    if actor.is_platform and organization_id is None:
+        return listed_organization(actor, None)
+    return await known_organization(deps, actor, organization_id)
+
+
 def visible_organization(actor: Actor, organization_id: str | None) -> str | None:
     """Return the organization that a list is narrowed to: a tenant's own, the named one, or None for all.
 

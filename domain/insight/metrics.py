@@ -404,7 +404,6 @@ _METRICS = (
     ),
 )
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
-DIMENSIONS = tuple(sorted({name for metric in _METRICS for name in metric.dimensions}))
 
 
 def usable(*, platform: bool) -> dict[str, Metric]:
@@ -463,11 +462,12 @@ def written(metric: str, asset: str | None, value: Value) -> str | None:
     if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
         if isinstance(value, int) or value.denominator == 1:
             return format_amount(int(value), asset)
-        return _decimal(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
-    return str(int(value)) if value == int(value) else _decimal(Fraction(value), _PLACES)
+        return decimal_text(Fraction(value) / 10 ** scale_of(asset), scale_of(asset) + _PLACES)
+    return str(int(value)) if value == int(value) else decimal_text(Fraction(value), _PLACES)
 
 
-def _decimal(value: Fraction, places: int) -> str:
+def decimal_text(value: Fraction, places: int) -> str:
+    """Write a fraction as a decimal string, rounded to so many places, without zeros at its end."""
     scaled = round(abs(value) * 10**places)
     whole, rest = divmod(scaled, 10**places)
     digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")

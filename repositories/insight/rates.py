@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, scale_of
+from domain.insight.metrics import decimal_text
 from domain.insight.query import RateUsed
+
+#: Decimals of a rate.
+_PLACES = 12
 
 _AT = text("""
     SELECT a.asset, a.at, r.base_minor, r.quote_minor
@@ -71,12 +75,7 @@ class Rates:
                 day=f"{at.astimezone(UTC):%Y-%m-%d}",
                 asset=asset,
                 currency=self.currency,
-                rate=_decimal(rate * Fraction(10) ** (scale_of(asset) - scale_of(self.currency))),
+                rate=decimal_text(rate * Fraction(10) ** (scale_of(asset) - scale_of(self.currency)), _PLACES),
             )
             for (asset, at), rate in sorted(self._rates.items())
         )
-
-
-def _decimal(rate: Fraction) -> str:
-    scaled = round(rate * 10**12)
-    return f"{scaled // 10**12}.{scaled % 10**12:012d}".rstrip("0").rstrip(".")

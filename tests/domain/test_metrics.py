@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.metrics import PAGE, page
-from domain.insight.metrics import DIMENSIONS, METRICS, Measure, MetricUnit, Unknown, metric_of, usable
+from domain.insight.metrics import METRICS, Measure, MetricUnit, Unknown, metric_of, usable
 from domain.insight.query import Answer, Compare, Figure, Grain, Query, Row, TooMuch, bounds_of, compared
 from domain.insight.series import MAX_GROUPS, OTHERS, series_of
 
@@ -33,7 +33,9 @@ def test_each_metric_reads_known_measures_and_has_a_page():
         assert metric.value(dict.fromkeys(metric.measures, 3)) is not None
         assert metric.for_organizations or metric.for_platform
         assert metric.unit is not MetricUnit.RATIO or "/" in metric.formula
-    assert {"agent", "organization", "provider", "model"} <= set(DIMENSIONS)
+    assert {"agent", "organization", "provider", "model"} <= {
+        name for metric in METRICS.values() for name in metric.dimensions
+    }
 
 
 def test_a_ratio_is_of_sums_and_nothing_where_it_would_divide_by_nothing():

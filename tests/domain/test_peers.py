@@ -1,4 +1,4 @@
-"""Comparison with others: what is told of a group, and that nothing of one member is."""
+"""Comparison with others: a member learns the quarter it is in, and no figure of another member."""
 
 from fractions import Fraction
 

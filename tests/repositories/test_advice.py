@@ -1,4 +1,4 @@
-"""What advice is made of, read at the role of the organization; and what is told of others, and of nobody alone."""
+"""Reads for advice at the database role of an organization, and quarters of groups that hide each member's figure."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Runs of reports: they wait for the end of the period, make it once, look again days later, and are told once."""
+"""Runs of reports wait for the period's end, compute it, compute it again days later, and notify once a version."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -13,7 +13,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, Currency, Exact, OrganizationId, ResponseModel
 from api.routing import Resource
-from api.tenancy import known_organization, listed_organization
+from api.tenancy import known_or_all
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
@@ -160,12 +160,9 @@ async def get_forecast(
     if currency is not None and metric is not Forecasted.REVENUE:
         raise Invalid(f"The metric {metric.value} is not converted. Leave currency out.", extra={"field": "currency"})
     where = {} if agent_id is None else {"agent": (agent_id,)}
-    if actor.is_platform and organization_id is None:
-        org_id = asked_of = listed_organization(actor, None)
-    else:
-        org_id = asked_of = await known_organization(deps, actor, organization_id)
-        if actor.is_platform and metric is Forecasted.REVENUE:
-            asked_of, where = None, {"organization": (org_id,)}
+    org_id = asked_of = await known_or_all(deps, actor, organization_id)
+    if org_id is not None and actor.is_platform and metric is Forecasted.REVENUE:
+        asked_of, where = None, {"organization": (org_id,)}
     now = datetime.now(UTC)
     async with deps.database.at_one_moment(asked_of) as session:
         found = await service.of_metric(

@@ -10,8 +10,8 @@ from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.routing import Resource
-from api.tenancy import known_organization, listed_organization
-from api.v1.analytics.schemas import AnswerView, MetricsView, QueryBody, views
+from api.tenancy import known_or_all
+from api.v1.analytics.schemas import AnswerView, MetricDefinitionView, MetricsView, QueryBody
 from api.v1.spends.own import confined, refuse_totals
 from domain.books.account_statement import period
 from domain.common.access import Actor, Permission
@@ -27,7 +27,7 @@ router = Resource(tags=["analytics"])
 @router.get("/analytics/metrics", response_model=MetricsView)
 async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> MetricsView:
     """List the metrics that the caller can ask for, with their dimensions and formulas."""
-    return MetricsView(data=views([*usable(platform=actor.is_platform).values()]))
+    return MetricsView(data=[MetricDefinitionView.of(each) for each in usable(platform=actor.is_platform).values()])
 
 
 @router.post(
@@ -48,10 +48,7 @@ async def query_metrics(
     that is running has `complete: false`, and its figures are those of `as_of`. Nothing is created.
     """
     refuse_totals(confined(actor, key))
-    if actor.is_platform and body.organization_id is None:
-        org_id = listed_organization(actor, None)
-    else:
-        org_id = await known_organization(deps, actor, body.organization_id)
+    org_id = await known_or_all(deps, actor, body.organization_id)
     now = datetime.now(UTC)
     asked = period(body.since, body.until, zone_of(body.zone, "zone"), now)
     question = Query(

@@ -1,6 +1,5 @@
 """What questions about metrics and their answers look like over HTTP."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -149,8 +148,3 @@ class AnswerView(ResponseModel):
             totals=[ValueView.of(figure) for figure in answer.totals],
             rates=[RateUsedView.of(rate) for rate in answer.rates],
         )
-
-
-def views(metrics: Sequence[Metric]) -> list[MetricDefinitionView]:
-    """Show metrics."""
-    return [MetricDefinitionView.of(metric) for metric in metrics]

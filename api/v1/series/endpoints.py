@@ -14,7 +14,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.routing import Resource
-from api.tenancy import known_organization, listed_organization
+from api.tenancy import known_or_all
 from api.v1.series.schemas import SeriesView
 from api.v1.spends.own import confined, part_of
 from domain.books.account_statement import period
@@ -77,10 +77,7 @@ async def get_series(
     if metric not in _OWN:
         permit(actor, Permission.READ_BILLING)
     part = part_of(confined(actor, key)) if metric in _OWN else WHOLE
-    if actor.is_platform and organization_id is None:
-        org_id = listed_organization(actor, None)
-    else:
-        org_id = await known_organization(deps, actor, organization_id)
+    org_id = await known_or_all(deps, actor, organization_id)
     found = metric_of(metric, platform=org_id is None, field="metric")
     clock = _UTC if zone is None else zone_of(zone, "zone")
     clock, now = _UTC if found.is_by_utc_day else clock, datetime.now(UTC)
