@@ -53,14 +53,16 @@ def test_a_purpose_touches_few_files() -> None:
     assert 0 < len(touched) <= MOST_FILES
 
 
-async def test_the_purpose_of_the_page_is_paid_and_charged_back(tmp_path: Path, database_urls: DatabaseUrls) -> None:
+async def test_the_purpose_of_the_page_is_paid_and_charged_back(
+    tmp_path: Path, fresh_database_urls: DatabaseUrls
+) -> None:
     for folder in COPIED:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "histories"))
     for module in ROOT.glob("*.py"):
         shutil.copy(module, tmp_path)
     follow(tmp_path)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.docs.paying_a_tip", database_urls.tenant, database_urls.platform),
+        *(sys.executable, "-m", "tests.docs.paying_a_tip", fresh_database_urls.tenant, fresh_database_urls.platform),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from dev.stack.migrate import ROOT
+from domain.insight import export as exported
 from domain.insight.export import ExportStatus
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
@@ -86,7 +87,8 @@ async def test_an_export_killed_at_every_page_has_the_rows_of_the_table(
         done, files = await exports.get(session, row.id), await exports.files(session, row.id)
     # Once at each file, and at the manifest.
     assert killed == len(files) + 1 >= 5
-    paths = [tmp_path / "kept" / row.id / f"events-{file.number}.csv" for file in files]
+    names = {file.number: exported.file_name("events", file.number, "csv") for file in files}
+    paths = [tmp_path / "kept" / exported.kept_at(row.id, names[file.number], file.sha256) for file in files]
     written = [line["id"] for path in paths for line in csv.DictReader(path.read_text().splitlines())]
     assert sorted(written) == await ids(books)
     assert (done.status, done.rows_done) == (ExportStatus.DONE.value, len(written))
