@@ -13,6 +13,7 @@ from domain.privacy.tables import (
     organizations,
     payments,
     reputation,
+    returns,
     usage,
 )
 
@@ -26,5 +27,6 @@ TABLES: Mapping[str, Place] = {
     **organizations.TABLES,
     **payments.TABLES,
     **reputation.TABLES,
+    **returns.TABLES,
     **usage.TABLES,
 }

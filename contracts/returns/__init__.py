@@ -1,0 +1,1 @@
+"""Messages of the workflows of revenue, allocation and trials."""

@@ -1,0 +1,1 @@
+"""Results, revenue, return on investment, allocation and routing. Pure."""

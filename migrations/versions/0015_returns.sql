@@ -1,0 +1,13 @@
+-- Results, revenue, allocation and routing.
+
+-- Results
+
+
+-- Revenue
+
+
+-- Allocation, trials and reinvestment
+
+
+-- Routing
+

@@ -1,0 +1,1 @@
+"""Tables of results, revenue, allocation and routing."""

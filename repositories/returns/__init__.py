@@ -1,0 +1,1 @@
+"""Statements about results, revenue, allocation and routing."""

@@ -1,0 +1,1 @@
+"""Results, revenue, allocation and routing: what ends in one transaction."""

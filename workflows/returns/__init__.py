@@ -1,0 +1,1 @@
+"""Workflows of revenue, allocation and trials."""
