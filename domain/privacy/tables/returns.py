@@ -2,11 +2,53 @@
 
 from collections.abc import Mapping
 
-from domain.privacy.places import Place
+from domain.privacy.places import (
+    CONTACT,
+    FINANCIAL,
+    IDENTIFIER,
+    TECHNICAL,
+    WHO_DECIDED,
+    WITH_THE_BOOKS,
+    WITH_THE_ORGANIZATION,
+    Place,
+)
 
 TABLES: Mapping[str, Place] = {
     # Results
     # Revenue
     # Allocation, trials and reinvestment
+    "allocation_settings": Place(
+        "how a project's budget is divided among its agents each night",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "project_id org_id",
+            CONTACT: "updated_by",
+            FINANCIAL: "currency daily_minor",
+            TECHNICAL: "mode floor_e4 ceiling_e4 reinvest_bps reinvests_from next_night next_at updated_at",
+        },
+        WHO_DECIDED,
+    ),
+    "allocations": Place(
+        "what each agent of a project was given for a day, and why",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id project_id",
+            CONTACT: "applied_by",
+            FINANCIAL: "currency total_minor reinvested_minor lines",
+            TECHNICAL: "night status answer_by applied_at created_at",
+        },
+        WHO_DECIDED,
+    ),
+    "trials": Place(
+        "what an agent is given in stages, and what it has to show for each",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id agent_id control_id command_id",
+            CONTACT: "created_by",
+            FINANCIAL: "currency amount_minor paid_minor stages",
+            TECHNICAL: "paid status next_at stopped_by created_at",
+        },
+        WHO_DECIDED,
+    ),
     # Routing
 }
