@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from domain.common.errors import Invalid
@@ -79,7 +80,7 @@ def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
     """
     if not 1 <= len(stages) <= MAX_STAGES:
         raise _invalid(f"A trial has 1 to {MAX_STAGES} stages.")
-    if any(first.due_at >= second.due_at for first, second in zip(stages, stages[1:], strict=False)):
+    if any(first.due_at >= second.due_at for first, second in pairwise(stages)):
         raise _invalid("Each stage must be due after the one before it.")
     if sum(stage.share_bps for stage in stages) != _WHOLE_BPS:
         raise _invalid("The shares of the stages must add up to 1.")

@@ -1,4 +1,4 @@
-"""How projects' budgets are divided, what the nights proposed, and what they read. Writing needs the platform's role."""
+"""How projects' budgets are divided, and what nights propose and read. Writing needs the platform's role."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -88,6 +88,15 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
         row.project_id == project_id, row.night >= since, row.status == AllocationStatus.APPLIED.value
     )
     return int((await session.execute(query)).scalar_one())
+
+
+async def last_reinvested_minor(session: AsyncSession, project_id: str, before: date) -> int:
+    """Return what was reinvested by the last night before a date that was applied."""
+    row = Allocation
+    query = select(row.reinvested_minor).where(
+        row.project_id == project_id, row.night < before, row.status == AllocationStatus.APPLIED.value
+    )
+    return (await session.scalars(query.order_by(row.night.desc()).limit(1))).one_or_none() or 0
 
 
 async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limit: int) -> Sequence[str]:
