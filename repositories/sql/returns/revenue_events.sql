@@ -74,3 +74,4 @@ CREATE CONSTRAINT TRIGGER note_revenue AFTER INSERT ON ledger.transfers DEFERRAB
         'marketplace.used', 'marketplace.refunded', 'earnings.recovered'))
     EXECUTE FUNCTION note_revenue();
 REVOKE EXECUTE ON FUNCTION revenue_of_transfer, note_revenue FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION revenue_of_transfer TO bursar_platform;
