@@ -154,7 +154,7 @@ async def _shown(session: AsyncSession, row: Trial, stage: Stage, matures: timed
             session, row.org_id, scope=Scope.AGENT, since=since, until=until, currency=row.currency, now=now
         )
         lower = next((each.roi_lower for each in found if each.id == row.agent_id), None)
-    return Shown(results=results, roi_e4=None if lower is None else int(lower * 10_000))
+    return Shown(results=results, roi_e4=None if lower is None else lower * 10_000 // 1)
 
 
 def _order(actor: Actor, row: Trial, stage: int, now: datetime) -> Order:
