@@ -136,7 +136,7 @@ def bounds_e6(
     cost, revenue = sum(costs.values()), max(0, sum(revenues.values()))
     earned = unseen * Fraction(revenue, 2 * cost) if cost else Fraction(0)
     return {
-        agent: int(max(0, revenues[agent] + earned) * ONE_E6 / (costs[agent] + unseen)) if unseen else 0
+        agent: int(max(Fraction(0), revenues[agent] + earned) * ONE_E6 / (costs[agent] + unseen)) if unseen else 0
         for agent in agents
     }
 
@@ -203,7 +203,7 @@ def _fill(
     Where the bounds leave less than `base` for each, all get as much as each other. The method is that of Bitran and
     Hax (1981): of the parts outside their bounds, those on the side that outweighs stay there in the end.
     """
-    if total <= sum(min(max(base, a), b) for a, b in zip(low, high, strict=True)):
+    if total <= sum(min(max(base, Fraction(a)), Fraction(b)) for a, b in zip(low, high, strict=True)):
         weights, base = [Fraction(1)] * len(low), Fraction(0)
     parts, free, rest = [Fraction(0)] * len(low), set(range(len(low))), Fraction(total)
     while free:
