@@ -35,6 +35,7 @@ IDS = {
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
     **{"export": "exp", "purchaseorder": "por", "purchase_order": "por", "budget": "ctl"},
+    **{"allocation": "alo", "allocationdetail": "alo", "trial": "trl"},
     **{
         "invitation": "key",
         "fact": "tr",
