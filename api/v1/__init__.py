@@ -11,11 +11,11 @@ from api.v1.activity.endpoints import router as activity
 from api.v1.agents.endpoints import router as agents
 from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
+from api.v1.allocations.endpoints import router as allocations
 from api.v1.analytics.forecast import router as forecasts
 from api.v1.analytics.insights import router as insights
 from api.v1.analytics.peers import router as peers
 from api.v1.analytics.query import router as analytics
-from api.v1.allocations.endpoints import router as allocations
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.approvals.endpoints import router as approvals
 from api.v1.audit.endpoints import router as audit

@@ -51,7 +51,7 @@ class AllocationStatus(StrEnum):
 
 
 class LineBound(StrEnum):
-    """What held a line: nothing, the project's floor or ceiling, or the most that a share changes in a night."""
+    """What limited a line: nothing, the project's minimum or maximum, or the most that a share changes in a night."""
 
     NONE = "none"
     FLOOR = "floor"
@@ -262,8 +262,8 @@ def time_e6(day: tuple[datetime, datetime], starts_at: datetime | None, ends_at:
 
 _HELD = {
     LineBound.NONE: "",
-    LineBound.FLOOR: " It gets the floor.",
-    LineBound.CEILING: " It gets the ceiling.",
+    LineBound.FLOOR: " It gets the minimum.",
+    LineBound.CEILING: " It gets the maximum.",
     LineBound.STEP: " Its share changes by a fifth a night at most.",
 }
 

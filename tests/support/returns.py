@@ -30,6 +30,12 @@ MATURES = timedelta(days=14)
 NUMBERS = itertools.count(1)
 
 
+def around_noon(now: datetime) -> str:
+    """Return a zone in which it is about noon, so that no day ends during a test."""
+    ahead = 12 - now.astimezone(UTC).hour
+    return f"Etc/GMT{-ahead:+d}" if ahead else "UTC"
+
+
 def at(night: date) -> datetime:
     """Return when a night is taken."""
     return datetime(night.year, night.month, night.day, 0, 5, tzinfo=UTC)
@@ -50,8 +56,8 @@ class Team:
         return Actor(principal="olga", role=Role.OWNER, org_id=self.org_id)
 
     @classmethod
-    async def of(cls, database: Database, *names: str, **windows: int) -> "Team":
-        """Make a team; the windows are those of the project's budget in dollars."""
+    async def of(cls, database: Database, *names: str, zone: str = "UTC", **windows: int) -> "Team":
+        """Make a team; the windows are those of the project's budget in dollars, in the zone."""
         made = cls(database)
         async with database.platform() as session:
             row = {"created_by": "x", "created_at": NOW}
@@ -65,7 +71,8 @@ class Team:
             )  # fmt: skip
         for name in names:
             await made.hire(name)
-        made.budget_id = await budget(database, made.org_id, ("project", made.project_id), **(windows or {"day": 100}))
+        whose = ("project", made.project_id)
+        made.budget_id = await budget(database, made.org_id, whose, pools={"zone": zone}, **(windows or {"day": 100}))
         return made
 
     async def hire(self, name: str) -> str:

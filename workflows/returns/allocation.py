@@ -84,6 +84,9 @@ class AllocationWorkflow:
     @workflow.update(name="accept")
     async def accept(self, given: AcceptSignal) -> AcceptedAllocation:
         """Accept the allocation."""
+        return await self._accept(given)
+
+    async def _accept(self, given: AcceptSignal) -> AcceptedAllocation:
         await workflow.wait_condition(lambda: self._seen is not None)
         assert self._seen is not None
         subject = self._seen.allocation_id

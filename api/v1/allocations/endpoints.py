@@ -89,11 +89,12 @@ async def set_allocation(
     operation_id="allocations.settings",
 )
 async def get_allocation_settings(
-    slug: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+    slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationSettingView:
     """Read how a project's budget is divided; 404 before it was set."""
-    refuse_totals(confined(actor, key))
     project = await _project(deps, actor, slug)
+    refuse_totals(confined(actor, key))
+    permit(actor, Permission.READ_BILLING)
     async with deps.session_for(actor) as session:
         row = await allocations.setting(session, project.id)
     if row is None:

@@ -133,7 +133,9 @@ class AllocationLineView(ResponseModel):
     task: Exact = Field(description="The estimated cost of its open work.")
     time: Exact = Field(description="The part of the day that is within the term of its budget.")
     success: Exact = Field(description="The least that each unit spent has brought: confirmed, matured, of late more.")
-    bound: LineBound = Field(description="What held it: the floor, the ceiling, or the most that changes in a night.")
+    bound: LineBound = Field(
+        description="What limited it: the minimum, the maximum, or the most that a share changes in a night."
+    )
     reason: str
 
     @classmethod
