@@ -173,6 +173,7 @@ async def objects(
     order = {"agent_id": tenant.agent_id, **limiting.SMALL_ORDER}
     ids["purchase_order"] = good(await tenant.agent.post("/purchase-orders", order, key=new_key()), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
+    ids["allocation"] = await planted.allocation(database, tenant.org_id)
     ids["report"] = good(await tenant.owner.post("/reports", limiting.REPORT), 201)["id"]
     ids["export"] = good(await tenant.owner.post("/exports", limiting.EXPORT, key=new_key()), 202)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}

@@ -2,10 +2,18 @@
 
 from datetime import UTC, date, datetime
 
+from sqlalchemy import select
+
+from domain.returns.allocation import ANSWER, Terms, divide
 from models.billing.billing_run import BillingRunRow
+from models.billing.project import Project
+from models.marketplace.agent import Agent
+from models.returns.allocation import Allocation
 from repositories.books import discrepancy
 from repositories.common.listing import Wanted
 from runtime.database import Database
+from runtime.identity import new_id
+from services.returns.allocation import stored
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 
 #: A rule of prices that nobody reaches.
@@ -40,3 +48,22 @@ async def difference(database: Database) -> dict[str, str]:
         wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
         (row,) = (await discrepancy.page(session, wanted, after=None, limit=2)).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}
+
+
+async def allocation(database: Database, org_id: str) -> str:
+    """Return the id of an allocation of a project with all agents of an organization, which waits to be accepted."""
+    now = datetime.now(UTC)
+    terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
+    row = {"id": new_id("prj"), "org_id": org_id, "slug": f"planted-{new_id('x')[-8:]}", "name": "Games <beta>"}
+    async with database.platform() as session:
+        ids = (await session.scalars(select(Agent.id).where(Agent.org_id == org_id))).all()
+        session.add(Project(**row, occupies_slot=False, created_by="kim", command_id=row["id"]))
+        await session.flush()
+        lines = divide(10_000, {each: (5_000 if at else None, terms) for at, each in enumerate(ids)})
+        made = Allocation(
+            **{"id": new_id("alo"), "org_id": org_id, "project_id": row["id"], "status": "proposed"},
+            **{"night": now.date(), "currency": "USD", "total_minor": 10_000, "reinvested_minor": 1_000},
+            **{"lines": [stored(line) for line in lines], "answer_by": now + ANSWER, "created_at": now},
+        )
+        session.add(made)
+    return made.id
