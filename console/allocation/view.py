@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Moment, amount, day, moment, number
+from console.format import Amount, Moment, amount, day, digits_of, moment
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, Listed
@@ -171,8 +171,8 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_
                 href=f"{agents}/{each['agent_id']}",
                 old=None if each["old"] is None else amount(each["old"], currency, prefs),
                 new=amount(each["new"], currency, prefs),
-                success=number(each["success"], prefs),
-                performance=number(str(Decimal(each["performance"]) * 10), prefs),
+                success=digits_of(Decimal(each["success"]), prefs, least=2),
+                performance=digits_of(Decimal(each["performance"]) * 10, prefs, least=1),
                 task=amount(each["task"], currency, prefs),
                 reason=each["reason"],
             )
