@@ -21,7 +21,7 @@ Question = tuple[str, dict[str, bool]]
 
 
 def run(path: Path, seeds: Sequence[int]) -> None:
-    """Print the mean share of right answers and what was spent of the budget, over some orders of the questions."""
+    """Print the mean share of right answers, and the part of the budget that was spent, by the order of each seed."""
     with path.open(newline="") as file:
         questions = [
             (row["kind"], {STRONG: row[STRONG] == "1", WEAK: row[WEAK] == "1"}) for row in csv.DictReader(file)
@@ -29,9 +29,9 @@ def run(path: Path, seeds: Sequence[int]) -> None:
     found = [route(questions, seed) for seed in seeds]
     for seed, (right, spent) in zip(seeds, found, strict=True):
         print(f"seed {seed}: right {right:.4f}, spent {spent:.4%} of the budget")
-    right, spent = zip(*found, strict=True)
+    rights, parts = zip(*found, strict=True)
     print(f"random {_random(questions):.3f}, best fixed choice by kind {_best_by_kind(questions):.3f}")
-    print(f"routing {fmean(right):.4f} (least {min(right):.4f}), spent {min(spent):.3%} to {max(spent):.3%}")
+    print(f"routing {fmean(rights):.4f} (least {min(rights):.4f}), spent {min(parts):.3%} to {max(parts):.3%}")
 
 
 def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
@@ -87,8 +87,3 @@ def _best_by_kind(questions: Sequence[Question]) -> float:
         left -= taken
         right += max(0, gains[kind]) * taken / counts[kind]
     return right / len(questions)
-
-
-if __name__ == "__main__":
-    import sys
-    run(Path(sys.argv[1]), [int(x) for x in sys.argv[2:]])

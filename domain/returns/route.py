@@ -27,6 +27,8 @@ EXPLORED_E6 = 50_000
 MOST_PRIOR = 10
 #: The costs that an expectation counts for beside those measured.
 PRIOR_COSTS = 5
+#: A cost above so many reference costs counts as that many.
+MOST_MULTIPLE = 10_000
 #: By how much the price of the budget moves after a call at twice what the budget has for one.
 STEP_E6 = 20_000
 #: A candidate whose chance to reach the quality is less is out, unless none is better.
@@ -269,7 +271,7 @@ def _odds(admissible: Sequence[_Estimate], wish: Wish, pace: Pace | None) -> lis
             if not reaches:
                 key = (False, quality)
             elif wanted is not None and wish.value_pico is None:
-                key = (True, -float(each.cost_pico))
+                key = (True, -each.cost_pico)
             else:
                 key = (True, quality - penalties[at])
             if key > best_key:
