@@ -36,22 +36,32 @@ async def get(session: AsyncSession, decision_id: str, *, lock: bool = False) ->
     Raises:
         NotFound: there is none that the session may see.
     """
-    row = None
-    if is_id(decision_id, PREFIX):
-        query = select(RoutingDecision).where(RoutingDecision.id == decision_id)
-        if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
-        row = (await session.scalars(query)).one_or_none()
+    row = await _one(session, RoutingDecision.id == decision_id, lock=lock) if is_id(decision_id, PREFIX) else None
     if row is None:
         raise NotFound(MISSING)
     return row
 
 
+async def lock_named(session: AsyncSession, org_id: str, name: str) -> RoutingDecision | None:
+    """Return the decision of an organization with an id, locked; None if a text is no such id."""
+    if not is_id(name, PREFIX):
+        return None
+    return await _one(session, (RoutingDecision.id == name) & (RoutingDecision.org_id == org_id), lock=True)
+
+
 async def lock_of_run(session: AsyncSession, org_id: str, run_id: str, task_kind: str) -> RoutingDecision | None:
     """Return the decision whose outcome is the result of a run, locked; None if the run has none of that kind."""
     row = RoutingDecision
-    query = select(row).where(row.org_id == org_id, row.run_id == run_id, row.task_kind == task_kind)
-    return (await session.scalars(query.with_for_update().execution_options(populate_existing=True))).one_or_none()
+    return await _one(
+        session, (row.org_id == org_id) & (row.run_id == run_id) & (row.task_kind == task_kind), lock=True
+    )
+
+
+async def _one(session: AsyncSession, condition: ColumnElement[bool], *, lock: bool) -> RoutingDecision | None:
+    query = select(RoutingDecision).where(condition)
+    if lock:
+        query = query.with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
 async def add(session: AsyncSession, row: RoutingDecision) -> bool:

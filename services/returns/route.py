@@ -9,7 +9,8 @@ from fractions import Fraction
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Conflict, Invalid
-from domain.common.ids import is_id
+from domain.common.ids import contract_id_of, is_id
+from domain.escrow.state import Terms
 from domain.marketplace.renewal import is_over
 from domain.returns.route import (
     MOST_MULTIPLE,
@@ -35,6 +36,7 @@ from repositories.common.command import lock_command, made_before
 from repositories.insight.rates import Rates
 from repositories.returns import route as routes
 from repositories.returns.route import ALL_KINDS, AgentTerms
+from repositories.tenants import metadata
 from repositories.usage.model_price import PriceBook, Wanted
 from runtime.identity import new_id
 
@@ -155,15 +157,30 @@ async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: O
 
 
 async def note(
-    session: AsyncSession, org_id: str, run_id: str, task_kind: str, *, score_e6: int, result_id: str, now: datetime
+    session: AsyncSession, org_id: str, run_id: str, task_kind: str, outcome: Outcome, *, now: datetime
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
     The caller leaves out what agents report about their own work. Needs the platform's session.
     """
     row = await routes.lock_of_run(session, org_id, run_id, task_kind)
-    if row is not None and row.choice is not None and row.outcome_at is None:
-        await record_outcome(session, row, Outcome(score_e6=score_e6, source="result", reference=result_id), now=now)
+    if row is not None:
+        await _record_first(session, row, outcome, now)
+
+
+async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *, now: datetime) -> None:
+    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`."""
+    own = await metadata.get(session, contract_id_of(terms.escrow_id), terms.payer_org_id)
+    row = None
+    if own is not None and own.external_id is not None:
+        row = await routes.lock_named(session, terms.payer_org_id, own.external_id)
+    if row is not None and row.choice == terms.agent_id:
+        await _record_first(session, row, outcome, now)
+
+
+async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
+    if row.choice is not None and row.outcome_at is None:
+        await record_outcome(session, row, outcome, now=now)
 
 
 def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
