@@ -202,7 +202,7 @@ def _difference(found: Mapping[str, Any], prefs: Prefs) -> Difference:
     if found["value"] is not None:
         facts.append(("Worth of an accepted result", money(found["value"])))
     if found["randomised"]:
-        caution = "The models were chosen at random, so that the difference is theirs."
+        caution = "The models were chosen at random, so nobody gave one of them the easier tasks."
     elif cost is None:
         caution = "No kind of task has enough results of both models."
     else:

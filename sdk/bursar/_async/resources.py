@@ -4503,7 +4503,7 @@ class AsyncEconomics:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.ModelComparisonView:
-        """Say what choosing model `b` instead of `a` changes for a run: its cost, its chance of success, and the verdict.
+        """Say what choosing model `b` instead of `a` changes for a run: its cost, its success, and whether it is worth it.
 
         Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models. Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
         """
