@@ -75,6 +75,7 @@ from api.v1.reports.endpoints import router as reports
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
+from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
@@ -150,6 +151,7 @@ ROUTERS: tuple[Resource, ...] = (
     purchase_methods,
     budget_prompts,
     budgets,
+    routing,
     exchange_rates,
     purchase_orders,
     customers,
