@@ -20,7 +20,7 @@ from api.fields import (
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import parse_ratio
-from domain.returns.route import Ranked, Reason, Wish, why
+from domain.returns.route import Ranked, RoutedOut, Wish, why
 from domain.usage.amounts import format_pico, parse_decimal, scaled, unscaled
 from models.returns.route import RoutingDecision
 from services.returns.route import MOST_CANDIDATES
@@ -102,7 +102,7 @@ class RoutedCandidateView(ResponseModel):
     )
     odds: Exact = Field(description="The probability with which it is chosen. The odds of all add up to 1.")
     results: int = Field(description="The number of outcomes for this kind of task.")
-    out: Reason | None = Field(description="Why it cannot be chosen.")
+    out: RoutedOut | None = Field(description="Why it cannot be chosen.")
     why: str
 
 
