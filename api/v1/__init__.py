@@ -77,6 +77,7 @@ from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.results.endpoints import router as results
+from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
@@ -154,6 +155,7 @@ ROUTERS: tuple[Resource, ...] = (
     purchase_methods,
     budget_prompts,
     budgets,
+    routing,
     exchange_rates,
     purchase_orders,
     customers,

@@ -237,6 +237,7 @@ Role: TypeAlias = (
     ]
     | str
 )
+RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
@@ -4225,6 +4226,59 @@ class RevenueSharesView(Model):
 
     creator: Amount = NOT_SENT
     platform: Amount = NOT_SENT
+
+
+class RoutedCandidateView(Model):
+    """A candidate of a routing decision. Figures are null without a price."""
+
+    candidate: str = NOT_SENT
+    expected_cost: Amount | None = NOT_SENT
+    cost_from: Amount | None = NOT_SENT
+    cost_to: Amount | None = NOT_SENT
+    quality: Amount | None = NOT_SENT
+    chance: Amount | None = NOT_SENT
+    odds: Amount = NOT_SENT
+    results: int = NOT_SENT
+    out: RoutedOut | None = NOT_SENT
+    why: str = NOT_SENT
+
+
+class RoutingDecisionPage(Model):
+    """RoutingDecisionPage."""
+
+    data: list[RoutingDecisionView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class RoutingDecisionView(Model):
+    """To which model or agent a call was given, and by which odds."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    run_id: str = NOT_SENT
+    task_kind: str = NOT_SENT
+    currency: str = NOT_SENT
+    quality_at_least: Amount | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+    max_cost: Amount | None = NOT_SENT
+    choice: str | None = NOT_SENT
+    odds: Amount | None = NOT_SENT
+    ranking: list[RoutedCandidateView] = NOT_SENT
+    budget_id: str | None = NOT_SENT
+    decided_by: str = NOT_SENT
+    decided_at: datetime = NOT_SENT
+    outcome: RoutingOutcomeView | None = NOT_SENT
+
+
+class RoutingOutcomeView(Model):
+    """What came of a routed call."""
+
+    score: Amount = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    source: str = NOT_SENT
+    reference: str = NOT_SENT
+    recorded_at: datetime = NOT_SENT
 
 
 class RulePage(Model):

@@ -137,6 +137,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
         | {"amount": "1"},
     ),
+    ("POST", "/routing/decisions"): (Permission.USE_CREDITS, {"task_kind": "a", "candidates": ["a"]}),
     ("POST", "/budgets"): (
         Permission.MANAGE_SPENDING,
         {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
@@ -379,6 +380,8 @@ OBJECTS = {
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
         for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
     ),
+    ("GET", "/routing/decisions/{decision_id}"),
+    ("POST", "/routing/decisions/{decision_id}/outcome"),
     *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -453,6 +456,7 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
             "/purchase-orders",
+            "/routing/decisions",
             "/budgets",
             "/budgets/prompt-template",
         ),
@@ -545,6 +549,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     option = good(await stranger.owner.ask("PUT", "/free-options", json=hidden_option))
     method = {"name": "hidden", "label": "hidden", "kind": "card"}
     purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
+    routed = {"task_kind": "hidden", "candidates": ["hidden"], "agent_id": stranger.agent_id}
+    decision = good(await stranger.owner.post("/routing/decisions", routed), 201)
     order = await proposed(stranger.owner, stranger.agent_id)
     budget = good(await stranger.owner.post("/budgets", {**_BUDGET, "subject": run}), 201)
     invoice = await issue(operator, stranger)
@@ -583,6 +589,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "department_id": department["id"],
         "control_id": control["id"],
         "purchase_order_id": order["id"],
+        "decision_id": decision["id"],
         "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
@@ -658,6 +665,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "outcome": {"score": "1"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
         "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
@@ -822,6 +830,7 @@ READ_BY_AGENTS = {
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/routing/decisions", "/routing/decisions/{decision_id}"),
     *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
