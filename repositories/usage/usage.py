@@ -59,7 +59,7 @@ _DURATION = (
 MODE = """CASE WHEN usage ? 'is_thinking' OR coalesce((usage->>'reasoning_tokens')::bigint, 0) > 0
     THEN 'thinking' ELSE 'normal' END"""
 #: What is computed of an event: the tokens of its call, their time, and the mode with the model.
-_COMPUTED = ", ".join(
+COMPUTED = ", ".join(
     (
         *(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in TOKENS),
         f"{_OTHER} AS other_tokens",
@@ -81,7 +81,7 @@ _SUMS_OF_SUMS = _SUMS.replace("count(*)", "sum(events)::bigint")
 #: The daily sums, computed from all events.
 DAYS_OF_EVENTS = f"""
     SELECT org_id, dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
-    FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_COMPUTED} FROM public.usage_events) events
+    FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {COMPUTED} FROM public.usage_events) events
     CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
     GROUP BY 1, 2, 3, 4, 5
 """
@@ -103,7 +103,7 @@ _RECORD = f"""
         ON CONFLICT DO NOTHING RETURNING digest
     ), accepted AS MATERIALIZED (
         SELECT sent.*, $4::timestamptz AS received_at, $5::text AS sent_by, $6::text AS key_id, uuidv7() AS id,
-            (occurred_at AT TIME ZONE 'UTC')::date AS day, {_COMPUTED}
+            (occurred_at AT TIME ZONE 'UTC')::date AS day, {COMPUTED}
         FROM sent JOIN fresh USING (digest)
     ), written AS (
         INSERT INTO usage_events (org_id, id, {NAMES})

@@ -15,6 +15,7 @@ from domain.returns.result import Result, of_escrow
 from models.returns.result import ResultRow
 from repositories.returns import result as results
 from runtime.identity import new_id
+from services.returns import route
 
 #: The kind of a contract's task whose agent has no category.
 CONTRACT = "contract"
@@ -30,12 +31,18 @@ class Recorded(NamedTuple):
 async def record(session: AsyncSession, result: Result, *, now: datetime) -> Recorded:
     """Record a result once for its organization, source and reference. Needs the platform's role.
 
+    It is the outcome of the routing decision of its run, unless an agent has reported it.
+
     Raises:
         IdempotencyConflict: another result has its reference.
     """
     recorded = Recorded(*await results.add(session, new_id("res"), result, now=now))
     if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):
         raise other_request()
+    run_id = result.run_id or result.task_id
+    if recorded.is_new and run_id is not None and not result.is_self_reported:
+        outcome = route.Outcome(score_e6=result.score_e6, source="result", reference=recorded.row.id)
+        await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
     return recorded
 
 
@@ -55,4 +62,6 @@ async def record_escrow(session: Callable[[], AsyncSession], before: Escrow | No
     if found is not None:
         opened = session()
         kind = await results.kind_by_agent(opened, message.escrow.terms.agent_id)
-        await record(opened, replace(found, task_kind=kind or CONTRACT), now=message.at)
+        recorded = await record(opened, replace(found, task_kind=kind or CONTRACT), now=message.at)
+        outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=recorded.row.id)
+        await route.note_contract(opened, message.escrow.terms, outcome, now=message.at)

@@ -69,6 +69,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
     ("GET", "/exchange-rates"): (Permission.READ, None),
     ("GET", "/analytics/forecast"): (Permission.READ_BILLING, None),
+    ("GET", "/economics/models"): (Permission.READ_BILLING, None),
+    ("GET", "/economics/models/compare"): (Permission.READ_BILLING, None),
     ("GET", "/analytics/metrics"): (Permission.READ_BILLING, None),
     ("POST", "/analytics/query"): (Permission.READ_BILLING, {"metrics": ["credits.used"], "from": "2026-01-01"}),
     ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
@@ -144,6 +146,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
             "stages": [{"due_at": TOMORROW, "share": "1"}],
         },
     ),
+    ("POST", "/routing/decisions"): (Permission.USE_CREDITS, {"task_kind": "a", "candidates": ["a"]}),
     ("POST", "/budgets"): (
         Permission.MANAGE_SPENDING,
         {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
@@ -163,6 +166,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"name": "a", "label": "a", "kind": "card", "organization_id": f"org_{NOBODY}"},
     ),
     ("POST", "/projects/deployment/purchase-slot"): (Permission.PAY, {}),
+    ("POST", "/results"): (Permission.METER, {"run_id": "r", "task_kind": "a", "score": "1"}),
     ("POST", "/usage/events"): (Permission.METER, {"specversion": "1.0", "id": "a", "source": "a", "type": "a"}),
     ("POST", "/usage/estimate"): (Permission.READ, {"model": "nobody's", "usage": {"input_tokens": 1}}),
     ("POST", "/billing/usage/sync"): (Permission.OPERATE, {}),
@@ -387,6 +391,8 @@ OBJECTS = {
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
         for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
     ),
+    ("GET", "/routing/decisions/{decision_id}"),
+    ("POST", "/routing/decisions/{decision_id}/outcome"),
     *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -463,6 +469,7 @@ OWN_DATA = {
             "/purchase-orders",
             "/allocations",
             "/trials",
+            "/routing/decisions",
             "/budgets",
             "/budgets/prompt-template",
         ),
@@ -555,6 +562,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     option = good(await stranger.owner.ask("PUT", "/free-options", json=hidden_option))
     method = {"name": "hidden", "label": "hidden", "kind": "card"}
     purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
+    routed = {"task_kind": "hidden", "candidates": ["hidden"], "agent_id": stranger.agent_id}
+    decision = good(await stranger.owner.post("/routing/decisions", routed), 201)
     order = await proposed(stranger.owner, stranger.agent_id)
     budget = good(await stranger.owner.post("/budgets", {**_BUDGET, "subject": run}), 201)
     async with database.platform() as session:
@@ -600,6 +609,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "department_id": department["id"],
         "control_id": control["id"],
         "purchase_order_id": order["id"],
+        "decision_id": decision["id"],
         "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
@@ -677,6 +687,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "outcome": {"score": "1"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
         "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
@@ -843,6 +854,7 @@ READ_BY_AGENTS = {
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/routing/decisions", "/routing/decisions/{decision_id}"),
     *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),

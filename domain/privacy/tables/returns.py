@@ -81,4 +81,24 @@ TABLES: Mapping[str, Place] = {
         WHO_DECIDED,
     ),
     # Routing
+    "routing_decisions": Place(
+        "to which model or agent a call was given, by which odds, and what came of it",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id agent_id run_id choice control_id command_id outcome_reference",
+            CONTACT: "decided_by",
+            FINANCIAL: "currency wish ranking reference_pico expected_pico next_price_e6 cost_pico multiple_e6",
+            TECHNICAL: "task_kind odds_e6 window_starts_at window_calls window_calls_before decided_at score_e6 "
+            "outcome_source outcome_at",
+        },
+    ),
+    "routing_sums": Place(
+        "what the outcomes of routed calls add up to, by candidate and kind of task",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id candidate",
+            FINANCIAL: "cost_e6 square_e6",
+            TECHNICAL: "task_kind results score_e6 costs",
+        },
+    ),
 }

@@ -4473,6 +4473,98 @@ class AsyncEconomics:
             },
         )
 
+    async def list_model_figures(
+        self,
+        *,
+        by: Sequence[Literal["model", "mode", "task_kind"] | str] | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ModelFiguresView:
+        """Show calls, costs and results of models, for whole days in UTC. The default is the last 30 days.
+
+        Grouped by `task_kind`, lines have the calls of runs with a result only, because the kind of others is not known. Of a run's results one counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
+        """
+        return await self._caller.ask(
+            models.ModelFiguresView,
+            "economics.list_model_figures",
+            "GET",
+            "/api/v1/economics/models",
+            query={"by": by, "from": from_, "to": to, "organization_id": organization_id},
+        )
+
+    async def compare_models(
+        self,
+        *,
+        a: str,
+        b: str,
+        value: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ModelComparisonView:
+        """Say what choosing model `b` instead of `a` changes for a run: its cost, its success, and whether it is worth it.
+
+        Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models. Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
+        """
+        return await self._caller.ask(
+            models.ModelComparisonView,
+            "economics.compare_models",
+            "GET",
+            "/api/v1/economics/models/compare",
+            query={
+                "a": a,
+                "b": b,
+                "value": value,
+                "currency": currency,
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+            },
+        )
+
+
+class AsyncResults:
+    """Operations on results."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def report(
+        self,
+        *,
+        task_kind: str,
+        score: AmountLike,
+        organization_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        task_id: str | None | Omitted = OMITTED,
+        value: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ResultView:
+        """Report how well the work of a run or a task turned out, by a score between 0 and 1.
+
+        Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event and stand above what is reported. Of several results of a run the latest counts.
+        """
+        return await self._caller.ask(
+            models.ResultView,
+            "results.report",
+            "POST",
+            "/api/v1/results",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "run_id": run_id,
+                "task_id": task_id,
+                "task_kind": task_kind,
+                "score": score,
+                "value": value,
+                "currency": currency,
+            },
+        )
+
 
 class AsyncPaymentPolicies:
     """Operations on payment policies."""
@@ -5235,6 +5327,109 @@ class AsyncTrials:
                 "limit": limit,
                 "cursor": cursor,
             },
+        )
+
+
+class AsyncRouting:
+    """Operations on routing."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create_decision(
+        self,
+        *,
+        task_kind: str,
+        candidates: Sequence[str] | None | Omitted = OMITTED,
+        quality_at_least: AmountLike | None | Omitted = OMITTED,
+        value: AmountLike | None | Omitted = OMITTED,
+        max_cost: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RoutingDecisionView:
+        """Choose a model or an agent for a call, by what came of earlier calls and what is left of the budget.
+
+        Each candidate has odds, and the choice is drawn by them, so also candidates that are rarely the best are tried. A candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the answer with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
+        """
+        return await self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.create_decision",
+            "POST",
+            "/api/v1/routing/decisions",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "task_kind": task_kind,
+                "candidates": candidates,
+                "quality_at_least": quality_at_least,
+                "value": value,
+                "max_cost": max_cost,
+                "currency": currency,
+                "agent_id": agent_id,
+                "run_id": run_id,
+            },
+        )
+
+    def list_decisions(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RoutingDecisionView]:
+        """List routing decisions, newest first. An agent's key sees those of its agent.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RoutingDecisionView,
+            "routing.list_decisions",
+            "/api/v1/routing/decisions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get_decision(self, decision_id: str) -> models.RoutingDecisionView:
+        """Read one routing decision."""
+        return await self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.get_decision",
+            "GET",
+            f"/api/v1/routing/decisions/{segment(decision_id)}",
+        )
+
+    async def set_outcome(
+        self,
+        decision_id: str,
+        *,
+        score: AmountLike,
+        cost: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RoutingDecisionView:
+        """Report what came of a routed call, at any time after it; the first outcome counts.
+
+        Keys of agents cannot: an agent does not judge the calls that it made or took.
+        """
+        return await self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.set_outcome",
+            "POST",
+            f"/api/v1/routing/decisions/{segment(decision_id)}/outcome",
+            keyed=True,
+            key=idempotency_key,
+            body={"score": score, "cost": cost},
         )
 
 
@@ -8462,12 +8657,14 @@ class AsyncResources(AsyncCaller):
         self.api_keys = AsyncApiKeys(self)
         self.spend_controls = AsyncSpendControls(self)
         self.economics = AsyncEconomics(self)
+        self.results = AsyncResults(self)
         self.payment_policies = AsyncPaymentPolicies(self)
         self.free_options = AsyncFreeOptions(self)
         self.purchase_methods = AsyncPurchaseMethods(self)
         self.budgets = AsyncBudgets(self)
         self.allocations = AsyncAllocations(self)
         self.trials = AsyncTrials(self)
+        self.routing = AsyncRouting(self)
         self.exchange_rates = AsyncExchangeRates(self)
         self.purchase_orders = AsyncPurchaseOrders(self)
         self.customers = AsyncCustomers(self)

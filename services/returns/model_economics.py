@@ -1,0 +1,94 @@
+"""Reads what models cost and bring in a period, and compares them."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.returns import model_economics as rules
+from domain.returns.model_economics import LEAST_RUNS, Cell, Choice, Comparison, Grouping, Line
+from domain.usage.model_class import ModelClass, class_of
+from domain.usage.price_map import CURRENCY
+from domain.usage.prices import DEFAULT
+from repositories.returns import model_economics
+from repositories.usage.model_price import PriceBook, Wanted
+
+#: Of how many days runs are compared, and how many models with each other, if nobody says which.
+DAYS, MOST_MODELS = 30, 8
+
+
+class Figures(NamedTuple):
+    """The figures of a period.
+
+    Attributes:
+        is_complete: all results of the period are in them.
+        self_reported: results that agents reported on themselves, which are in none of them.
+    """
+
+    lines: list[Line]
+    is_complete: bool
+    self_reported: int
+
+
+async def figures(
+    session: AsyncSession, org_id: str, by: Iterable[Grouping], *, since: datetime, until: datetime
+) -> Figures:
+    """Return the figures of a period; `since` and `until` are midnights in UTC."""
+    calls = await model_economics.calls(session, org_id, since, until)
+    runs = await model_economics.runs(session, org_id, since, until)
+    return Figures(rules.lines(calls, runs, by), *await model_economics.counts(session, org_id, since, until))
+
+
+async def classes(
+    session: AsyncSession, prices: PriceBook, found: Iterable[Line], *, at: datetime
+) -> dict[str, ModelClass]:
+    """Return the classes of models at the prices of a time."""
+    wanted = {line.model: Wanted(line.model, None, at) for line in found if line.model is not None}
+    listed = await prices.prices_of(session, set(wanted.values()))
+    found_classes = {}
+    for model, each in wanted.items():
+        price = listed[each]
+        if price is None or price.version == DEFAULT:
+            found_classes[model] = class_of(model)
+        else:
+            found_classes[model] = class_of(model, provider=price.provider, is_reasoning=price.is_reasoning)
+    return found_classes
+
+
+async def compare(
+    session: AsyncSession,
+    org_id: str,
+    *,
+    until: datetime,
+    since: datetime | None = None,
+    pairs: Iterable[tuple[Choice, Choice]] | None = None,
+    currency: str = CURRENCY,
+    value_pico: int | None = None,
+) -> list[Comparison]:
+    """Compare models by the runs with results of a period.
+
+    Args:
+        session: of the organization or the platform.
+        org_id: the organization.
+        until: the end of the period, such as now.
+        since: its beginning; None is `DAYS` before its end.
+        pairs: the models to compare, each with the one that is chosen instead; None compares those with enough runs,
+            each with each, of which there are at most `MOST_MODELS`.
+        currency: of the costs.
+        value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
+    """
+    runs = await model_economics.runs(session, org_id, since or until - timedelta(days=DAYS), until)
+    chosen = _pairs(runs, currency) if pairs is None else pairs
+    return [rules.compare(runs, a, b, currency, value_pico) for a, b in chosen]
+
+
+def _pairs(runs: Iterable[Cell], currency: str) -> list[tuple[Choice, Choice]]:
+    """Return each pair of the models with the most runs, both ways."""
+    counted: dict[str, int] = {}
+    for cell in runs:
+        if cell.model is not None and cell.currency == currency:
+            counted[cell.model] = counted.get(cell.model, 0) + cell.sums.runs
+    models = sorted((model for model, found in counted.items() if found >= LEAST_RUNS), key=lambda it: -counted[it])
+    return list(permutations(map(Choice, models[:MOST_MODELS]), 2))
