@@ -109,6 +109,7 @@ class Setting:
     form: Shown
     action: str
     projects: tuple[tuple[str, str], ...]
+    create: str
     modes: tuple[tuple[str, str, str], ...]
 
 
@@ -191,6 +192,7 @@ def setting(projects: Answer, form: Shown, here: str) -> Setting:
         form=form,
         action=f"{here}/set",
         projects=tuple((each["slug"], each["name"]) for each in projects.need()["data"]),
+        create=f"{here.rpartition('/')[0]}/projects",
         modes=_MODES,
     )
 

@@ -1,14 +1,17 @@
 """Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from domain.returns.allocation import ANSWER, Terms, divide
+from domain.returns.trial import Stage
 from models.billing.billing_run import BillingRunRow
 from models.billing.project import Project
 from models.marketplace.agent import Agent
 from models.returns.allocation import Allocation
+from models.returns.trial import Trial
 from repositories.books import discrepancy
 from repositories.common.listing import Wanted
 from runtime.database import Database
@@ -51,12 +54,13 @@ async def difference(database: Database) -> dict[str, str]:
 
 
 async def allocation(database: Database, org_id: str) -> str:
-    """Return the id of an allocation of a project with all agents of an organization, which waits to be accepted."""
+    """Return the id of an allocation that waits to be accepted; there is a trial, too, that was stopped."""
     now = datetime.now(UTC)
     terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
     row = {"id": new_id("prj"), "org_id": org_id, "slug": f"planted-{new_id('x')[-8:]}", "name": "Games <beta>"}
     async with database.platform() as session:
-        ids = (await session.scalars(select(Agent.id).where(Agent.org_id == org_id))).all()
+        seen = or_(Agent.org_id == org_id, Agent.visibility == "public")
+        ids = (await session.scalars(select(Agent.id).where(seen).order_by(Agent.id).limit(3))).all()
         session.add(Project(**row, occupies_slot=False, created_by="kim", command_id=row["id"]))
         await session.flush()
         lines = divide(10_000, {each: (5_000 if at else None, terms) for at, each in enumerate(ids)})
@@ -65,5 +69,12 @@ async def allocation(database: Database, org_id: str) -> str:
             **{"night": now.date(), "currency": "USD", "total_minor": 10_000, "reinvested_minor": 1_000},
             **{"lines": [stored(line) for line in lines], "answer_by": now + ANSWER, "created_at": now},
         )
-        session.add(made)
+        stages = [Stage(due_at=now + at * timedelta(days=7), share_bps=5_000, results=at) for at in range(2)]
+        trial = Trial(
+            **{"id": new_id("trl"), "org_id": org_id, "agent_id": ids[0], "currency": "USD", "amount_minor": 30_000},
+            **{"paid": 1, "paid_minor": 15_000, "status": "stopped", "stopped_by": "results", "control_id": uuid4()},
+            **{"stages": [stage.stored() for stage in stages], "created_by": "kim", "command_id": made.id},
+            created_at=now,
+        )
+        session.add_all([made, trial])
     return made.id
