@@ -27,9 +27,9 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 
 async def results(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> int:
-    """Return how many accepted results an agent has since a time, without those that it reported of itself."""
+    """Return how many runs and tasks of an agent have accepted results since a time, other than what agents report."""
     row = ResultRow
-    query = select(func.count()).where(
+    query = select(func.count(func.coalesce(row.run_id, row.task_id).distinct())).where(
         row.org_id == org_id,
         row.recorded_at >= since,
         row.agent_id == agent_id,

@@ -81,9 +81,9 @@ async def test_each_stage_raises_the_budget_once_when_it_is_due(db: Database) ->
 
 
 async def result(rows: Rows, team: Team, at: datetime, **more: Any) -> None:
-    values = {"is_accepted": True, "is_self_reported": False} | more
+    values = {"is_accepted": True, "is_self_reported": False, "run_id": new_id("run")} | more
     await rows.add(
-        "results", id=new_id("res"), org_id=team.org_id, agent_id=team.agents["ada"], run_id="r", source="api",
+        "results", id=new_id("res"), org_id=team.org_id, agent_id=team.agents["ada"], source="api",
         reference=new_id("ref"), recorded_at=at, **values,
     )  # fmt: skip
 
@@ -92,7 +92,8 @@ async def test_results_below_the_bar_stop_it(database: Database, rows: Rows) -> 
     team = await Team.of(database, "ada")
     row = await begun(team, *stages(5_000, 5_000, results=2))
     assert (await paid(team, row, NOW))[1:3] == (1, 5_000)
-    await result(rows, team, NOW + DAY)
+    for _ in range(2):
+        await result(rows, team, NOW + DAY, run_id="the same")
     # What the agent says of itself, what was not accepted, and what was there before do not count.
     await result(rows, team, NOW + DAY, is_self_reported=True)
     await result(rows, team, NOW + DAY, is_accepted=False)

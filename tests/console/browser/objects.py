@@ -245,6 +245,8 @@ async def billing_run(world: World) -> str:
 
 
 async def allocation(world: World) -> str:
+    if not good(await world.client.get("/projects"))["data"]:
+        await project(world)
     database = Database(world.running.database_url, world.running.database_url)
     try:
         return await planted.allocation(database, world.running.ids["client_org"])
