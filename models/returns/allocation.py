@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -40,9 +40,9 @@ class AllocationSetting(Base):
     mode: Mapped[str]
     currency: Mapped[str]
     daily_minor: Mapped[int]
-    floor_e4: Mapped[int]
-    ceiling_e4: Mapped[int]
-    reinvest_bps: Mapped[int]
+    floor_e4: Mapped[int] = mapped_column(Integer)
+    ceiling_e4: Mapped[int] = mapped_column(Integer)
+    reinvest_bps: Mapped[int] = mapped_column(Integer)
     reinvests_from: Mapped[date]
     next_night: Mapped[date]
     next_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -43,7 +43,7 @@ class Trial(Base):
     currency: Mapped[str]
     amount_minor: Mapped[int]
     stages: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    paid: Mapped[int]
+    paid: Mapped[int] = mapped_column(Integer)
     paid_minor: Mapped[int]
     status: Mapped[str]
     next_at: Mapped[datetime | None]
