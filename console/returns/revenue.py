@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, percent
-from console.forms import Form, Shown
+from console.forms import Form, Shown, blank
 from console.gateway import Answer
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
@@ -96,7 +96,9 @@ class RevenuePage:
 
     title: str
     crumbs: tuple[Link, ...]
-    form: Shown
+    confirming: Shown
+    sharing: Shown
+    reversing: Shown
     row: RevenueRow
     id: Ident
     facts: tuple[tuple[str, str], ...]
@@ -181,16 +183,30 @@ def parts(form: Form, rule: str) -> list[dict[str, Any]]:
     return found
 
 
+def wrong_weights(form: Form) -> dict[str, str]:
+    """Return what is wrong with the weights of a form, by field."""
+    named = [number for number in range(1, _PARTS + 1) if form.text(f"agent{number}")]
+    is_weighed = form.text("rule") == ShareRule.MANUAL
+    return {
+        f"weight{number}": "Type a whole number."
+        for number in named
+        if is_weighed and not form.number(f"weight{number}").isdecimal()
+    }
+
+
 def one(
     event: Mapping[str, Any],
-    form: Shown,
+    forms: Mapping[str, Shown],
     naming: Naming,
     listed: str,
     choices: Mapping[str, Answer],
     *,
     decides: bool,
 ) -> RevenuePage:
-    """Return an event; `decides` says whether the reader may confirm and share it."""
+    """Return an event.
+
+    `forms` has the form of the act that was refused; `decides` says whether the reader may confirm and share it.
+    """
     prefs, here, status = naming.prefs, f"{listed}/{event['id']}", event["status"]
     currency, is_reported = event["currency"], event["transfer_id"] is None
     waits = decides and status == RevenueStatus.REPORTED
@@ -200,7 +216,9 @@ def one(
     return RevenuePage(
         title=row.title,
         crumbs=(_above(listed), Link(label="Revenue", href=listed)),
-        form=form,
+        confirming=forms.get("confirm") or blank(),
+        sharing=forms.get("share") or blank(),
+        reversing=forms.get("reverse") or blank(),
         row=row,
         id=ident(event["id"]),
         facts=tuple(_facts(event, prefs)),

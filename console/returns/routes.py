@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from console import lists
-from console.forms import Shown, blank, query_form, read_form
+from console.forms import Shown, blank, corrected, query_form, read_form
 from console.gateway import Wanted
 from console.returns import revenue, view
 from console.routing import COMMAND, tenant
@@ -83,13 +84,16 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
     return visit.theirs((await visit.ask(_own(visit))).need())
 
 
-async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one revenue event: what it is, its shares, and the forms of those who confirm it."""
+async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *, act: str = "") -> Response:
+    """Show one revenue event: what it is, its shares, and the forms of those who confirm it.
+
+    `form` is of the act that was refused.
+    """
     event = await _found(visit)
     naming = await visit.naming([event, *event["shares"]], "agent_id", "project_id", "reference")
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform
     choices = await visit.ask_all(agents=("/agents", {"limit": _CHOICES, **visit.scope})) if decides else {}
-    page = revenue.one(event, form or blank(), naming, f"{visit.base}{_LISTED}", choices, decides=decides)
+    page = revenue.one(event, {act: form or blank()}, naming, f"{visit.base}{_LISTED}", choices, decides=decides)
     return await visit.render("returns/event.html", page, status)
 
 
@@ -115,12 +119,15 @@ async def reverse(visit: Visit) -> Response:
 async def share(visit: Visit) -> Response:
     """Share revenue over agents: by their run, or by weights."""
     form = await read_form(visit.request, "rule", "version", *revenue.FIELDS)
-    version = form.text("version")
+    version, wrong = form.text("version"), revenue.wrong_weights(form)
+    if wrong:
+        return await show_one(visit, corrected(form, wrong), 422, act="share")
     body: dict[str, Any] = {"rule": form.text("rule"), "version": int(version) if version.isdecimal() else None}
     if body["rule"] in revenue.WITH_PARTS:
         body["parts"] = revenue.parts(form, body["rule"])
     answer = await visit.order("PUT", f"{_own(visit)}/shares", body, form.key)
-    return await visit.concluded(form, answer, _page_of(visit), "revenue.shared", show=show_one)
+    show = partial(show_one, act="share")
+    return await visit.concluded(form, answer, _page_of(visit), "revenue.shared", show=show)
 
 
 def _page_of(visit: Visit) -> str:
@@ -129,7 +136,8 @@ def _page_of(visit: Visit) -> str:
 
 async def _decided(visit: Visit, form: Any, act: str, body: Any, notice: str) -> Response:
     answer = await visit.order("POST", f"{_own(visit)}/{act}", body, form.key)
-    return await visit.concluded(form, answer, _page_of(visit), notice, show=show_one)
+    show = partial(show_one, act="reverse" if act == "reverse" else "confirm")
+    return await visit.concluded(form, answer, _page_of(visit), notice, show=show)
 
 
 ROUTES = (
