@@ -83,6 +83,11 @@ class Revenue:
         """What counts."""
         return self.amount_minor - self.reversed_minor if self.counts else 0
 
+    @property
+    def paid_minor(self) -> int | Fraction:
+        """The commission of what counts, which is a cost."""
+        return self.commission_minor if self.counts else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:

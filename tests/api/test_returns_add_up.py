@@ -33,9 +33,9 @@ WHERE t.kind LIKE 'marketplace.%' AND t.reference IN (
         UNION ALL SELECT id FROM marketplace_purchases WHERE payee_org_id = :org
     ) AND (a.path = 'platform/commission' OR a.org_id = :org AND a.path NOT LIKE '%/sales/%')
 """)
-SPENT = text(
-    "SELECT agent_id, sum(captured - refunded)::bigint AS spent FROM ledger.spends WHERE org_id = :org GROUP BY agent_id"
-)
+SPENT = text("""
+SELECT agent_id, sum(captured - refunded)::bigint AS spent FROM ledger.spends WHERE org_id = :org GROUP BY agent_id
+""")
 
 
 class History:
@@ -164,6 +164,10 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
         row["id"]: spent.get(row["id"], 0) for row in rows if row["id"] in history.agents
     }
     assert minor(total["costs"]["usage"]) + minor(total["costs"]["shared"]) == sum(spent.values())
+    names = ["returns.revenue", "returns.cost", "returns.margin"]
+    body = {"metrics": names, "from": answer["from"], "to": answer["to"], "currency": "CREDIT"}
+    figures = good(await seller.owner.post("/analytics/query", body))["totals"]
+    assert [each["value"] for each in figures] == [total["revenue"]["confirmed"], total["total_costs"], total["margin"]]
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
