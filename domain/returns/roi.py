@@ -366,8 +366,8 @@ def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
 
 
 def projected(margins: Sequence[int]) -> Projection | None:
-    """Forecast the margin of the next days from that of each day; None where there are too few days."""
-    for ahead in AHEAD:
+    """Forecast the margin of the next days from that of each day; None of too few days, or without any money."""
+    for ahead in AHEAD if any(margins) else ():
         try:
             made = forecast(margins, steps=ahead, season=7, unit="days")
         except Invalid:

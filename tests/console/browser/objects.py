@@ -66,7 +66,12 @@ async def revenue(world: World) -> str:
     agent_id = await own_agent(world)
     sale = {"source": "app_store", "reference": f"2026-01/{agent_id[-8:]}", "currency": "USD", "agent_id": agent_id}
     waiting: str = good(await world.client.post("/revenue", {**sale, "amount": "120"}), 201)["id"]
-    first = {**sale, "reference": f"2025-12/{agent_id[-8:]}", "amount": "24", "evidence": "Report of December, line 17."}
+    first = {
+        **sale,
+        "reference": f"2025-12/{agent_id[-8:]}",
+        "amount": "24",
+        "evidence": "Report of December, line 17.",
+    }
     id = good(await world.client.post("/revenue", first), 201)["id"]
     good(await world.client.post(f"/revenue/{id}/confirm", {}))
     good(await world.client.post("/credits/use", {"amount": "2.50", "action": "generate", "agent_id": agent_id}), 201)

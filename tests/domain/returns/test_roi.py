@@ -19,7 +19,7 @@ OWN = Part(agent_id="a", project_id="p", bps=ALL_BPS)
 
 def cost(minor: int, agent: str | None = "a", *, day: int = 0, **more: object) -> Cost:
     values = {"project_id": None, "model": None, "kind": CostKind.USAGE, **more}
-    return Cost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)  # type: ignore[arg-type]
+    return Cost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)
 
 
 def revenue(minor: int, agent: str | None = "a", *, day: int = 0, status: str = "confirmed", **more: int) -> Revenue:
@@ -108,6 +108,7 @@ def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
 
 def test_projection_needs_enough_days_and_has_an_interval() -> None:
     assert roi.projected([5] * 10) is None
+    assert roi.projected([0] * 90) is None
     week = roi.projected([5] * 30)
     assert week is not None
     assert (week.days, week.margin_minor, week.low_minor, week.high_minor) == (7, 35, 35, 35)
