@@ -31,7 +31,7 @@ async def show(visit: Visit) -> Response:
     answer = await visit.ask("/economics/roi", **query, **visit.scope)
     naming = await visit.naming(answer.body["data"] if answer.ok else [], "id")
     page = view.page(answer, naming, query_form(given, {}), visit.base, since, until)
-    return await visit.render("returns/page.html", page, 200 if answer.ok else answer.status)
+    return await visit.render("returns/page.html", page)
 
 
 async def show_revenue(visit: Visit) -> Response:

@@ -61,6 +61,7 @@ class Returns:
     form: Shown
     choices: Mapping[str, tuple[tuple[str, str], ...]]
     failed: Failed | None
+    unrated: str
     cards: tuple[Card, ...]
     chart: Chart | None
     head: str
@@ -73,13 +74,16 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
     body: Mapping[str, Any] = answer.body if answer.ok else {"data": [], "rows": 0}
     scope, currency, prefs = Scope(form.value("scope")), form.value("currency"), naming.prefs
     rows = body["data"]
+    is_unrated = answer.problem is not None and answer.problem.code == "analytics.no_rate"
+    unrated = f"There is no exchange rate into {currency} yet. Choose another currency." if is_unrated else ""
     return Returns(
         title="Returns",
         path=f"{base}/returns",
         revenue=f"{base}/returns/revenue",
         form=form,
         choices=CHOICES,
-        failed=unanswered("Returns", answer, f"{base}/returns"),
+        failed=None if unrated else unanswered("Returns", answer, f"{base}/returns"),
+        unrated=unrated,
         cards=_cards(body["total"], currency, prefs) if answer.ok else (),
         chart=_chart(body["total"], currency, prefs) if answer.ok and rows else None,
         head=dict(CHOICES["scope"])[scope].removesuffix("s"),

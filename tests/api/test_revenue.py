@@ -9,9 +9,8 @@ import pytest
 
 from domain.common.access import Actor, Role
 from domain.escrow import commands
-from ledger.rates import set_credit_rate
 from repositories.returns import revenue_event
-from runtime.database import Database, driver_connection
+from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, state, write
 from tests.api.metering import event, import_prices, send
@@ -244,13 +243,6 @@ async def test_costs_are_counted_once_and_named_where_they_are_listed(
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)
     await paid(studio.agent, await proposed(studio.agent, studio.agent_id, "10"))
     await use(studio.owner, amount="1", action="by_a_person")
-    async with database.platform() as session:
-        # Too old for spend controls, whose tests count on none.
-        await set_credit_rate(
-            await driver_connection(session),
-            **{"asset": "USD", "credit_minor": 10**6, "asset_minor": 1, "starts_at": LONG_AGO},
-            ends_at=LONG_AGO + timedelta(days=1),
-        )
     answer = await roi(studio.owner, f"grain=day&id={studio.agent_id}&currency=USD")
     [figures] = answer["data"]
     # At the price of 0.01 USD for a credit: 3 credits of the agent, and 1 that no agent spent.

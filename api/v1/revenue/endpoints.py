@@ -39,6 +39,7 @@ from domain.returns.roi import Roi, Scope
 from models.returns.revenue_event import RevenueEvent
 from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
+from services.books import exchange_rate
 from services.returns import revenue_event as service
 from services.returns import roi
 
@@ -248,21 +249,40 @@ async def get_roi(
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     now = datetime.now(UTC)
-    until = until or now.date() + timedelta(days=1)
-    since = since or until - timedelta(days=30)
-    async with deps.session_for(actor) as session:
-        found, total = await roi.report(
-            session, org_id, scope=scope, since=since, until=until, currency=currency, now=now, weekly=grain == "week"
-        )
+    last = until or now.date() + timedelta(days=1)
+    first = since or last - timedelta(days=30)
+
+    async def read() -> tuple[list[Roi], Roi]:
+        async with deps.session_for(actor) as session:
+            return await roi.report(
+                session,
+                org_id,
+                scope=scope,
+                since=first,
+                until=last,
+                currency=currency,
+                now=now,
+                weekly=grain == "week",
+            )
+
+    try:
+        found, total = await read()
+    except Invalid as refusal:
+        if refusal.code != "analytics.no_rate":
+            raise
+        # Where no limit is in money, the price of a credit has not been noted yet.
+        async with deps.database.platform() as session:
+            await exchange_rate.note_price(session, deps.settings.payment_rules.credit, now)
+        found, total = await read()
     found = [each for each in found if id is None or each.id == id]
 
     def shown(each: Roi, of: Scope) -> RoiView:
-        return RoiView.of(each, currency, made_of(of, each, since, until))
+        return RoiView.of(each, currency, made_of(of, each, first, last))
 
     return RoiListView(
         scope=scope,
-        since=since,
-        until=until,
+        since=first,
+        until=last,
         currency=currency,
         data=[shown(each, scope) for each in found[:limit]],
         rows=len(found),
