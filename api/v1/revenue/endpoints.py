@@ -253,7 +253,7 @@ async def get_roi(
     first = since or last - timedelta(days=30)
 
     async def read() -> tuple[list[Roi], Roi]:
-        async with deps.session_for(actor) as session:
+        async with deps.database.at_one_moment(org_id) as session:
             return await roi.report(
                 session,
                 org_id,
@@ -268,7 +268,7 @@ async def get_roi(
     try:
         found, total = await read()
     except Invalid as refusal:
-        if refusal.code != "analytics.no_rate":
+        if refusal.error_code != "analytics.no_rate":
             raise
         # Where no limit is in money, the price of a credit has not been noted yet.
         async with deps.database.platform() as session:
