@@ -245,14 +245,14 @@ async def test_costs_are_counted_once_and_named_where_they_are_listed(
     await use(studio.owner, amount="1", action="by_a_person")
     answer = await roi(studio.owner, f"grain=day&id={studio.agent_id}&currency=USD")
     [figures] = answer["data"]
-    # At the price of 0.01 USD for a credit: 3 credits of the agent, and 1 that no agent spent.
+    # At the price of 0.10 USD for a credit: 3 credits of the agent, and 1 that no agent spent.
     assert figures["costs"] == {
-        "usage": "2.03",
+        "usage": "2.30",
         "purchases": "10.00",
         "fees": "0.00",
         "commission": "0.00",
-        "shared": "0.01",
+        "shared": "0.10",
     }
-    assert (answer["total"]["costs"]["usage"], answer["total"]["total_costs"]) == ("2.03", "12.04")
+    assert (answer["total"]["costs"]["usage"], answer["total"]["total_costs"]) == ("2.30", "12.40")
     for each in figures["made_of"]:
         good(await studio.owner.get(each["path"]))
