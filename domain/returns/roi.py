@@ -366,10 +366,11 @@ def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
 
 
 def projected(margins: Sequence[int]) -> Projection | None:
-    """Forecast the margin of the next days from that of each day; None of too few days, or without any money."""
-    for ahead in AHEAD if any(margins) else ():
+    """Forecast the margin of the next days from that of each day since the first with money; None of too few days."""
+    begun = next((at for at, margin in enumerate(margins) if margin), len(margins))
+    for ahead in AHEAD:
         try:
-            made = forecast(margins, steps=ahead, season=7, unit="days")
+            made = forecast(margins[begun:], steps=ahead, season=7, unit="days")
         except Invalid:
             continue
         middle, reach = round(sum(made.values)), round(made.reaches_of_sum(LEVEL)[-1])

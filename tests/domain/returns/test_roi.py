@@ -109,6 +109,7 @@ def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
 def test_projection_needs_enough_days_and_has_an_interval() -> None:
     assert roi.projected([5] * 10) is None
     assert roi.projected([0] * 90) is None
+    assert roi.projected([0] * 89 + [2400]) is None
     week = roi.projected([5] * 30)
     assert week is not None
     assert (week.days, week.margin_minor, week.low_minor, week.high_minor) == (7, 35, 35, 35)
