@@ -51,6 +51,7 @@ TAGS: dict[str, str] = {
     "routing": "Which model or agent takes a call, by which odds, and what came of it.",
     "economics": "The log of what agents bought, used, earned and were refused, and what models cost and bring.",
     "results": "How well the work of runs and tasks turned out.",
+    "revenue": "What agents brought in, how it is shared, and what they return on what they cost.",
     "exports": "Many rows, written into files in the background.",
     "exchange_rates": "Rates by which limits in one currency count spending in another.",
     "payments": "Payments by card, bank, PayPal or coins, and their refunds.",

@@ -88,6 +88,7 @@ TENANT: Groups = (
             Entry("Allocations", "/allocations", "price", Permission.READ_BILLING),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card", beside=("/payment-policies",)),
+            Entry("Returns", "/returns", "earnings", Permission.READ_BILLING),
             Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
         ),
     ),

@@ -19,6 +19,7 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "to_decide": ("Decide", "escrows"),
     "to_approve": ("Approve a purchase", "purchases"),
     "allocation": ("Accept a day's budgets", "allocations"),
+    "to_confirm": ("Confirm revenue", "returns/revenue"),
     "evidence_due": ("Send evidence", "disputes"),
     "invoice_due": ("Pay", "invoices"),
     "difference": ("Resolve a discrepancy", "reconciliation/differences"),

@@ -78,6 +78,7 @@ from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.results.endpoints import router as results
+from api.v1.revenue.endpoints import router as revenue
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
@@ -151,6 +152,7 @@ ROUTERS: tuple[Resource, ...] = (
     economics,
     economics_models,
     results,
+    revenue,
     payment_policies,
     free_options,
     purchase_methods,

@@ -83,6 +83,11 @@ class Revenue:
         """What counts."""
         return self.amount_minor - self.reversed_minor if self.counts else 0
 
+    @property
+    def paid_minor(self) -> int | Fraction:
+        """The commission of what counts, which is a cost."""
+        return self.commission_minor if self.counts else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
@@ -332,7 +337,7 @@ def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
 
     None without costs, or of fewer than seven days with any money. It says nothing of revenue that is still to come.
     """
-    moved = [(float(earned), float(spent)) for earned, spent in by_day if earned or spent]
+    moved = [(_near(earned), _near(spent)) for earned, spent in by_day if earned or spent]
     spent_in_all = sum(spent for _, spent in moved)
     if spent_in_all <= 0 or len(moved) < _FEWEST_DAYS:
         return None
@@ -340,6 +345,11 @@ def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
     gaps = sum((earned - ratio * spent) ** 2 for earned, spent in moved)
     error = sqrt(len(moved) / (len(moved) - 1) * gaps) / spent_in_all
     return Fraction(round((ratio - 1 - _ERRORS * error) * 10_000), 10_000)
+
+
+def _near(value: Fraction) -> float:
+    """Return the float of a fraction: a bound is no money."""
+    return value.numerator / value.denominator
 
 
 def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
@@ -356,10 +366,11 @@ def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
 
 
 def projected(margins: Sequence[int]) -> Projection | None:
-    """Forecast the margin of the next days from that of each day; None where there are too few days."""
+    """Forecast the margin of the next days from that of each day since the first with money; None of too few days."""
+    begun = next((at for at, margin in enumerate(margins) if margin), len(margins))
     for ahead in AHEAD:
         try:
-            made = forecast([float(margin) for margin in margins], steps=ahead, season=7, unit="days")
+            made = forecast(margins[begun:], steps=ahead, season=7, unit="days")
         except Invalid:
             continue
         middle, reach = round(sum(made.values)), round(made.reaches_of_sum(LEVEL)[-1])

@@ -224,6 +224,8 @@ RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded",
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
 ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
 ResultSource: TypeAlias = Literal["api", "escrow", "contract"] | str
+RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
+RevenueStatus: TypeAlias = Literal["reported", "confirmed", "rejected", "reversed"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -244,7 +246,9 @@ RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_bud
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
+Scope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
+ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
@@ -264,6 +268,7 @@ TaskKind: TypeAlias = (
         "to_decide",
         "to_approve",
         "allocation",
+        "to_confirm",
         "evidence_due",
         "invoice_due",
         "difference",
@@ -1462,6 +1467,16 @@ class CostVersionView(Model):
     note: str | None = NOT_SENT
     created_by: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
+
+
+class CostsByKindView(Model):
+    """Costs by kind."""
+
+    usage: Amount = NOT_SENT
+    purchases: Amount = NOT_SENT
+    fees: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    shared: Amount = NOT_SENT
 
 
 class CountedSpendPage(Model):
@@ -2827,6 +2842,13 @@ class LotView(Model):
     note: str | None = NOT_SENT
     transfer_id: str = NOT_SENT
     created_at: datetime = NOT_SENT
+
+
+class MadeOfView(Model):
+    """Where what made a figure is listed, in pages."""
+
+    figure: str = NOT_SENT
+    path: str = NOT_SENT
 
 
 class MailSuppressionPage(Model):
@@ -4302,11 +4324,107 @@ class ResultView(Model):
     recorded_at: datetime = NOT_SENT
 
 
+class RevenueByStatusView(Model):
+    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+
+    reported: Amount = NOT_SENT
+    confirmed: Amount = NOT_SENT
+    rejected: Amount = NOT_SENT
+    reversed: Amount = NOT_SENT
+
+
+class RevenuePage(Model):
+    """RevenuePage."""
+
+    data: list[RevenueView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class RevenueSettledView(Model):
+    """What a statement did."""
+
+    changed: list[RevenueView] = NOT_SENT
+    unknown: list[str] = NOT_SENT
+
+
 class RevenueSharesView(Model):
     """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
     creator: Amount = NOT_SENT
     platform: Amount = NOT_SENT
+
+
+class RevenueView(Model):
+    """One piece of revenue, and how it is shared."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    source: RevenueSource = NOT_SENT
+    reference: str = NOT_SENT
+    status: RevenueStatus = NOT_SENT
+    amount: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    reversed_amount: Amount = NOT_SENT
+    reported_amount: Amount | None = NOT_SENT
+    currency: str = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    evidence: str | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    shares_rule: ShareRule = NOT_SENT
+    shares_version: int = NOT_SENT
+    shares: list[ShareView] = NOT_SENT
+    reported_by: str | None = NOT_SENT
+    confirmed_by: str | None = NOT_SENT
+    occurred_at: datetime = NOT_SENT
+    confirmed_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+
+
+class RoiListView(Model):
+    """Returns of a period, by margin, the highest first."""
+
+    scope: Scope = NOT_SENT
+    from_: date = Field(NOT_SENT, alias="from")
+    to: date = NOT_SENT
+    currency: str = NOT_SENT
+    data: list[RoiView] = NOT_SENT
+    rows: int = NOT_SENT
+    total: RoiView = NOT_SENT
+
+
+class RoiPointView(Model):
+    """A day, or the week that begins with it."""
+
+    day: date = NOT_SENT
+    revenue: Amount = NOT_SENT
+    costs: Amount = NOT_SENT
+
+
+class RoiProjectionView(Model):
+    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
+
+    days: int = NOT_SENT
+    margin: Amount = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
+
+
+class RoiView(Model):
+    """What an agent, a project, a model or the organization cost and brought in."""
+
+    id: str | None
+    revenue: RevenueByStatusView = NOT_SENT
+    costs: CostsByKindView = NOT_SENT
+    total_costs: Amount = NOT_SENT
+    margin: Amount = NOT_SENT
+    roi: Amount | None = NOT_SENT
+    roi_lower: Amount | None = NOT_SENT
+    payback_days: int | None = NOT_SENT
+    trend: list[RoiPointView] = NOT_SENT
+    projection: RoiProjectionView | None = NOT_SENT
+    made_of: list[MadeOfView] = NOT_SENT
 
 
 class RoutedCandidateView(Model):
@@ -4538,6 +4656,14 @@ class SetupIntentView(Model):
 
     id: str
     client_secret: str = NOT_SENT
+
+
+class ShareView(Model):
+    """A share of revenue in basis points."""
+
+    agent_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    bps: int = NOT_SENT
 
 
 class SideView(Model):

@@ -147,6 +147,12 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         },
     ),
     ("POST", "/routing/decisions"): (Permission.USE_CREDITS, {"task_kind": "a", "candidates": ["a"]}),
+    ("POST", "/revenue"): (Permission.METER, {"source": "escrow", "reference": "a", "amount": "1", "currency": "USD"}),
+    ("POST", "/revenue/confirm"): (
+        Permission.MANAGE_BILLING,
+        {"source": "ads", "lines": [{"reference": "nobody's", "amount": "1", "currency": "USD"}]},
+    ),
+    ("GET", "/economics/roi"): (Permission.READ_BILLING, None),
     ("POST", "/budgets"): (
         Permission.MANAGE_SPENDING,
         {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
@@ -393,6 +399,9 @@ OBJECTS = {
     ),
     ("GET", "/routing/decisions/{decision_id}"),
     ("POST", "/routing/decisions/{decision_id}/outcome"),
+    ("GET", "/revenue/{revenue_id}"),
+    *(("POST", f"/revenue/{{revenue_id}}/{path}") for path in ("confirm", "reject", "reverse")),
+    ("PUT", "/revenue/{revenue_id}/shares"),
     *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -470,6 +479,7 @@ OWN_DATA = {
             "/allocations",
             "/trials",
             "/routing/decisions",
+            "/revenue",
             "/budgets",
             "/budgets/prompt-template",
         ),
@@ -586,6 +596,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     good(await stranger.owner.post("/usage/events", sent))
     granted = await grant(operator, stranger.org_id)
     reservation = await reserve(stranger.owner)
+    reported = {"source": "ads", "reference": "hidden", "amount": "1", "currency": "USD"}
+    revenue = good(await stranger.owner.post("/revenue", reported, key=new_key()), 201)
     export = {"dataset": "usage", "from": "2026-01-01T00:00:00Z"}
     exported = good(await stranger.owner.post("/exports", export, key=new_key()), 202)
     parts = split_token(stranger.owner.token or "")
@@ -610,6 +622,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "control_id": control["id"],
         "purchase_order_id": order["id"],
         "decision_id": decision["id"],
+        "revenue_id": revenue["id"],
         "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
@@ -656,6 +669,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "{budget_id}": dict(_BUDGET),
     "{report_id}": {"name": "x", "template": "weekly_projects"},
     "allocation": {"currency": "USD", "daily_amount": "1"},
+    "shares": {"rule": "direct"},
 }
 
 
@@ -690,6 +704,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "outcome": {"score": "1"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
+        "reverse": {"reversed_amount": "1"},
         "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
@@ -855,6 +870,7 @@ READ_BY_AGENTS = {
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
+    "/revenue",
     *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),

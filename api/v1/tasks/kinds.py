@@ -15,6 +15,7 @@ class TaskKind(StrEnum):
     TO_DECIDE = "to_decide"
     TO_APPROVE = "to_approve"
     ALLOCATION = "allocation"
+    TO_CONFIRM = "to_confirm"
     EVIDENCE_DUE = "evidence_due"
     INVOICE_DUE = "invoice_due"
     DIFFERENCE = "difference"
@@ -31,6 +32,7 @@ PATHS: Mapping[TaskKind, str] = {
     TaskKind.TO_DECIDE: _ESCROW,
     TaskKind.TO_APPROVE: "/purchase-orders/{id}",
     TaskKind.ALLOCATION: "/allocations/{id}",
+    TaskKind.TO_CONFIRM: "/revenue/{id}",
     TaskKind.EVIDENCE_DUE: "/disputes/{id}",
     TaskKind.INVOICE_DUE: "/billing/invoices/{id}",
     TaskKind.DIFFERENCE: "/reconciliation/differences/{id}",
