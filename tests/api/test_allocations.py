@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.returns import MATURES, around_noon
 pytestmark = pytest.mark.db
 
 NewTenant = Callable[..., Awaitable[Tenant]]
-SETTINGS = {"currency": "USD", "daily_amount": "100.00", "reinvest": "0.25"}
+SETTINGS: dict[str, Any] = {"currency": "USD", "daily_amount": "100.00", "reinvest": "0.25"}
 
 
 async def a_project(tenant: Tenant, database: Database) -> tuple[str, str]:
@@ -113,14 +114,14 @@ async def test_settings_that_cannot_be_are_refused(new_tenant: NewTenant, databa
 async def test_a_trial_is_begun_and_listed(new_tenant: NewTenant, database: Database) -> None:
     tenant, other = await new_tenant("owner", "finance", "agent"), await new_tenant("owner")
     now = datetime.now(UTC)
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"due_at": now.isoformat(), "share": "0.2"},
         {"due_at": (now + timedelta(days=7)).isoformat(), "share": "0.8", "results": 5, "roi": "0.5"},
     ]
     body = {"agent_id": tenant.agent_id, "amount": "300.00", "currency": "USD", "stages": stages}
     refused(await tenant.finance.post("/trials", body), 403, "auth.forbidden")
     refused(await other.owner.post("/trials", body), 404, "not_found")
-    wrong = {**body, "stages": [{**stages[0], "share": "0.5"}]}
+    wrong = {**body, "stages": [stages[0] | {"share": "0.5"}]}
     refused(await tenant.owner.post("/trials", wrong), 422, "request.invalid")
     key = new_key()
     made = good(await tenant.owner.post("/trials", body, key=key), 201)

@@ -82,7 +82,7 @@ def test_a_share_changes_by_a_fifth_a_night_or_by_one(total: int, terms: list[Te
     old = [line.new_minor for line in divide(total, {f"agt_{at}": (None, each) for at, each in enumerate(terms)}, wide)]
     new = divide(total, {f"agt_{at}": (old[at], data.draw(TERMS)) for at in range(len(terms))}, wide)
     for before, line in zip(old, new, strict=True):
-        assert abs(line.new_minor - before) <= max(1, before * Fraction(1, 5))
+        assert abs(line.new_minor - before) <= max(Fraction(1), before * Fraction(1, 5))
 
 
 @given(
