@@ -106,6 +106,9 @@ faults: $(READY) ## kill -9 every part under load, again and again, and count ev
 year: $(READY) ## play a year of a small marketplace in minutes, print its books and prove them (ARGS="--seed 7")
 	@exec $(BIN)/python -m dev.year $(ARGS)
 
+quarter: $(READY) ## play a quarter of a studio in minutes: its returns, its budgets, and how they tie out (ARGS="--weeks 4")
+	@exec $(BIN)/python -m dev.year.quarter $(ARGS)
+
 economy: $(READY) ## play a day of 1,000 agents that spend as greedily as they can, and prove every answer (ARGS="--seed 7")
 	@exec $(BIN)/python -m dev.economy $(ARGS)
 
