@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import signal
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +95,7 @@ from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
 from services.billing.document_files import Documents
+from services.books import exchange_rate
 from services.credits.credit_lot import ByHand
 from services.insight.metrics import ask
 from services.messages import notification
@@ -368,6 +369,9 @@ async def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await warn(settings, database)
+    # Amounts are converted from the first hour on; web processes note it again every hour.
+    async with database.platform() as session:
+        await exchange_rate.note_price(session, settings.price_of_credits, datetime.now(UTC))
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.

@@ -36,6 +36,7 @@ from runtime.jobs import SCHEDULES, invoicing_on
 from runtime.schedules import Job
 from runtime.settings import Settings, read_settings
 from runtime.temporal import BursarPlugin, data_converter
+from services.books import exchange_rate
 from worker import make_worker
 
 Json = dict[str, Any]
@@ -140,6 +141,8 @@ class World:
     async def begin(self, at: datetime) -> None:
         """Move the calendar to where the story begins; nothing has happened yet."""
         await self._set(at)
+        async with self.database.platform() as session:
+            await exchange_rate.note_price(session, self.settings.price_of_credits, self.now())
         await self.jobs(("usage-months",))
 
     async def advance(self, until: datetime) -> None:
