@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from dev.year.market import EARLY_CARD
 from dev.year.world import Caller, Json, World, good
+from domain.common.money import CREDIT, parse_amount
 
 #: The money of a day, in credits, and what a unit of work costs.
 DAILY, UNIT, ACTION = Decimal("60.00"), Decimal("0.10"), "work"
@@ -38,6 +39,11 @@ AGENTS: dict[str, tuple[float, int]] = {
 }
 
 
+def in_minor(credits: Decimal) -> int:
+    """Return credits in minor units."""
+    return parse_amount(str(credits), CREDIT)
+
+
 @dataclass
 class Worker:
     """An agent of the studio, and what it has done."""
@@ -48,7 +54,7 @@ class Worker:
     brings: float
     exaggerates: int
     budget_id: str = ""
-    #: In minor units: credits charged, and USD cents or credits that came in.
+    #: In minor units of credits: what it was charged, and what came in.
     spent: int = 0
     came_in: int = 0
 
@@ -171,7 +177,7 @@ class Studio:
         good(await self.owner.ask("POST", "/usage/events", event))
         score = "1" if self.draw.random() < GOOD[model] else "0"
         await self.owner.post("/results", {"run_id": run, "task_kind": kind, "score": score})
-        worker.spent += quantity * int(UNIT * 100)
+        worker.spent += quantity * in_minor(UNIT)
         equal = float(DAILY) / len(AGENTS)
         value = worker.brings * equal * (1 - math.exp(-float(quantity * UNIT) / equal))
         minor = round(value * self.draw.lognormvariate(-0.08, 0.4) * 100)
@@ -185,17 +191,17 @@ class Studio:
                 if tracks:
                     use = {"payee_agent_id": worker.id, "action": METER, "quantity": tracks}
                     await self.publisher.post("/credits/use", use)
-                    self.sold += tracks * int(TRACK * 100)
-                    worker.came_in += tracks * int(TRACK * 100)
+                    self.sold += tracks * in_minor(TRACK)
+                    worker.came_in += tracks * in_minor(TRACK)
                 continue
-            cents = round(minor * CREDIT_IN_USD)
+            cents = Decimal(round(minor * CREDIT_IN_USD))
             if cents:
                 reference = f"{day}-{worker.id[-6:]}"
-                amount = f"{Decimal(cents * worker.exaggerates) / 100:.2f}"
+                amount = f"{cents * worker.exaggerates / 100:.2f}"
                 report = {"source": STORE, "reference": reference, "amount": amount, "currency": "USD"}
                 await worker.caller.post("/revenue", {**report, "project_id": self.project_id})
-                self.statement[reference] = cents
-                worker.came_in += cents
+                self.statement[reference] = int(cents)
+                worker.came_in += in_minor(cents / 100 / CREDIT_IN_USD)
 
     def _at(self, day: int, hour: int) -> datetime:
         return self.starts_at + timedelta(days=day, hours=hour)

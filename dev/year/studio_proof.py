@@ -6,13 +6,12 @@ from urllib.parse import urlencode
 
 from commands.verify import verify
 from dev.year.proof import Tie
-from dev.year.studio import AGENTS, CREDIT_IN_USD, DAILY, Studio
+from dev.year.studio import AGENTS, DAILY, Studio, in_minor
 from dev.year.world import Json, YearError
 from domain.common.money import CREDIT, format_amount, parse_amount
 
 #: After so many weeks the budgets are where the returns are: what is late must have come, and shares move slowly.
 SETTLED_WEEKS = 8
-_USD_MINOR = int(1 / CREDIT_IN_USD)
 
 
 class StudioProof:
@@ -63,7 +62,7 @@ class StudioProof:
             row = by_id.get(worker.id)
             if row is None:
                 continue
-            figures = (row["cost"], row["revenue"]["confirmed"], row["revenue"]["reported"])
+            figures = (row["total_costs"], row["revenue"]["confirmed"], row["revenue"]["reported"])
             shown = "".join(f"{Decimal(each):>12,.2f}" for each in figures)
             roi = "" if row["roi"] is None else f"{Decimal(row['roi']):.2f}"
             lines.append(f"  {worker.name:<16}{worker.brings:>8}{shown}{roi:>12}{budgets[worker.name]:>12}")
@@ -77,11 +76,10 @@ class StudioProof:
             row = by_id.get(worker.id, {"costs": {"usage": "0"}, "revenue": {"confirmed": "0"}})
             usage = parse_amount(row["costs"]["usage"], CREDIT, zero=True)
             self._tie(f"{worker.name}: cost of usage = credits that it was charged", 1, usage, worker.spent)
-            came_in = worker.came_in * (_USD_MINOR if worker.exaggerates else 1)
             confirmed = parse_amount(row["revenue"]["confirmed"], CREDIT, zero=True)
-            self._tie(f"{worker.name}: confirmed revenue = what came in", 1, confirmed, came_in)
+            self._tie(f"{worker.name}: confirmed revenue = what came in", 1, confirmed, worker.came_in)
         [whole] = (await self._roi("organization"))["data"]
-        for name in ("cost", "margin"):
+        for name in ("total_costs", "margin"):
             summed = sum((Decimal(row[name]) for row in found["data"]), Decimal(0))
             # Each row is rounded by itself.
             if abs(summed - Decimal(whole[name])) > len(AGENTS) * Decimal("0.01"):
@@ -101,8 +99,8 @@ class StudioProof:
             " WHERE org_id = $1 AND source = 'marketplace' AND status = 'confirmed'",
             org_id,
         )
-        self._tie("tracks that were sold = what the ledger paid for them", self.studio.sold, earned, self.studio.sold)
-        self._tie("revenue events of sales = what the ledger paid for them", self.studio.sold, events, earned)
+        self._tie("tracks that were sold = what the ledger paid for them", 1, earned, self.studio.sold)
+        self._tie("revenue events of sales = what the ledger paid for them", 1, events, earned)
         spent = await books.fetchval(
             "SELECT coalesce(sum(captured - refunded), 0)::bigint FROM ledger.spends WHERE org_id = $1", org_id
         )
@@ -137,7 +135,7 @@ class StudioProof:
         if budgets != {names[agent]: amount for agent, amount in said.items()}:
             self.problems.append(f"budgets are {budgets}, not {said}")
         total = sum(parse_amount(each["total"], CREDIT) for each in nights)
-        self._tie("money of all nights = the project's, each day", len(nights), total, int(DAILY * 100) * len(nights))
+        self._tie("money of all nights = the project's, each day", len(nights), total, in_minor(DAILY) * len(nights))
 
     async def _where_it_earns(self) -> None:
         """After some weeks who earns has more than who does not, and who exaggerates has gained nothing."""
