@@ -41,7 +41,7 @@ AGENTS: dict[str, tuple[float, int]] = {
 
 def in_minor(credits: Decimal) -> int:
     """Return credits in minor units."""
-    return parse_amount(str(credits), CREDIT)
+    return parse_amount(f"{credits:f}", CREDIT)
 
 
 @dataclass
