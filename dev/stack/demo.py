@@ -25,6 +25,7 @@ from dev.stack import (
     marketplace_story,
     purchase_story,
     reputation_story,
+    returns_story,
     search_story,
     webhook_story,
 )
@@ -230,8 +231,10 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 await limit_story.LimitStory(narrator).tell()
                 say(f"\n{len(stories) + 2}. {purchase_story.TITLE}")
                 await purchase_story.PurchaseStory(narrator).tell()
+                say(f"\n{len(stories) + 3}. {returns_story.TITLE}")
+                await returns_story.ReturnsStory(narrator).tell()
                 if with_payments:
-                    await _tell_with_payments(narrator, first_number=len(stories) + 3)
+                    await _tell_with_payments(narrator, first_number=len(stories) + 4)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)
