@@ -64,6 +64,7 @@ from activities.payouts.payout_schedule import PayoutScheduleActivities
 from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
+from activities.returns.allocation import AllocationActivities
 from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
 from composition import (
@@ -226,6 +227,7 @@ def make_worker(
                 give_up_after=settings.mail_give_up_after,
             ),
             ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
+            AllocationActivities(database, client, matures=settings.revenue_matures, sealed_signals=sealed_signals),
             PurchaseOrderActivities(database, client, hold=settings.purchase_order_hold, sealed_signals=sealed_signals),
             RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
             ReferenceRateActivities(

@@ -39,6 +39,8 @@ TAGS: dict[str, str] = {
     "costs": "What an action costs in credits.",
     "auto_topups": "Credits that are bought by themselves when few are left.",
     "budgets": "What agents may spend, in pools, and what they read of it.",
+    "allocations": "How budgets of projects are divided among their agents, night by night.",
+    "trials": "Amounts that agents get in stages, as long as what they show is not below a bar.",
     "spend_controls": "Limits of spending in a window of time: by organization, department, project, agent or key.",
     "purchase_orders": "What agents want to buy outside, what was decided, and what they paid.",
     "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",

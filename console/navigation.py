@@ -85,6 +85,7 @@ TENANT: Groups = (
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u", beside=("/economics",)),
             Entry("Budgets", "/budgets", "scale"),
+            Entry("Allocations", "/allocations", "price", Permission.READ_BILLING),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card", beside=("/payment-policies",)),
             Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),

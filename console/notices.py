@@ -6,6 +6,8 @@ from collections.abc import Mapping
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
     "advice.dismissed": ("good", "The advice is dismissed for 90 days."),
+    "allocation.accepted": ("good", "The budgets are changed."),
+    "allocation.set": ("good", "It applies from the next day on."),
     "agent.changed": ("good", "The listing is changed."),
     "agent.created": ("good", "The agent is made."),
     "agent.offered": ("good", "The offer is set. What was sold stays as it was sold."),

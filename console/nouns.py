@@ -2,6 +2,7 @@
 
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
+from console.allocation.routes import ROUTES as ALLOCATION
 from console.analytics.routes import ROUTES as ANALYTICS
 from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
@@ -56,6 +57,7 @@ _ALL = (
     *BILLING,
     *BILLING_DETAILS,
     *ALERT,
+    *ALLOCATION,
     *ALERT_RULE,
     *ANALYTICS,
     *EXPORT,

@@ -84,7 +84,7 @@ REACTIONS = _table(
     report.limit_reached report.period_open
     purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
-    spend_control.has_children budget.pool_closed budget.pool_too_small
+    spend_control.has_children budget.pool_closed budget.pool_too_small allocation.no_budget allocation.expired
     routing.run_decided routing.outcome_exists routing.no_choice
     spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient
@@ -123,7 +123,8 @@ REACTIONS = _table(
     invoice.signal_unaddressed invoice.signal_not_sealed alert.signal_for_another alert.signal_unaddressed
     alert.operator_unnamed alert.signal_not_sealed webhook_endpoint.signal_for_another
     purchase_order.signal_for_another purchase_order.signal_unaddressed purchase_order.operator_unnamed
-    purchase_order.signal_not_sealed
+    purchase_order.signal_not_sealed allocation.signal_for_another allocation.signal_unaddressed
+    allocation.operator_unnamed allocation.signal_not_sealed
     webhook_endpoint.signal_unaddressed webhook_endpoint.operator_unnamed webhook_endpoint.signal_not_sealed
     """,
 )

@@ -31,6 +31,8 @@ from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState
 from domain.payouts.payable import PayableState
 from domain.payouts.payout.state import PayoutStatus
 from domain.payouts.recovery import ReversalStatus
+from domain.returns.allocation import AllocationStatus
+from domain.returns.trial import TrialStatus
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import BilledStatus
 
@@ -194,6 +196,18 @@ _EXPORT: Mapping[str, Status] = {
     ExportStatus.RUNNING: _busy("Running", "Its rows are being written."),
     ExportStatus.DONE: _good("Done", "Its files can be downloaded."),
     ExportStatus.EXPIRED: _idle("Expired", "Its files were deleted after seven days."),
+}
+
+_ALLOCATION: Mapping[str, Status] = {
+    AllocationStatus.PROPOSED: _busy("Proposed", "Budgets change if somebody accepts it in time."),
+    AllocationStatus.APPLIED: _good("Applied", "The budgets were changed."),
+    AllocationStatus.EXPIRED: _idle("Expired", "Nobody accepted it in time. Budgets stayed as they were."),
+}
+
+_TRIAL: Mapping[str, Status] = {
+    TrialStatus.RUNNING: _busy("Running", "The next stage is paid when it is due, if the agent shows enough by then."),
+    TrialStatus.FINISHED: _good("Finished", "All stages were paid."),
+    TrialStatus.STOPPED: _warn("Stopped", "No further stage is paid."),
 }
 
 _EARNINGS: Mapping[str, Status] = {
@@ -444,6 +458,7 @@ _STEP: Mapping[str, Status] = {
 
 #: For each noun, for each of its statuses: how it is shown. The keys are the words of the API.
 STATUSES: Mapping[str, Mapping[str, Status]] = {
+    "allocation": _ALLOCATION,
     "agent": _AGENT,
     "alert": _ALERT,
     "approval": _APPROVAL,
@@ -486,6 +501,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "spend": _SPEND,
     "step": _STEP,
     "subscription": _SUBSCRIPTION,
+    "trial": _TRIAL,
     "entry": _ENTRY,
     "usage": _BILLED,
 }

@@ -22,6 +22,7 @@ from contracts.payments.auto_topup import AutoTopUpInput
 from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
+from contracts.returns.allocation import AllocationInput
 from contracts.usage.usage import UsageSync
 from domain.billing.billing_run.period import month_text
 from domain.billing.invoice.collection import Collection
@@ -30,6 +31,7 @@ from domain.billing.subscription.state import Subscription
 from domain.budgets.purchase_order import summary as purchase_summary
 from domain.common.access import Actor, Role
 from domain.common.ids import (
+    allocation_workflow_id,
     auto_topup_workflow_id,
     billing_run_workflow_id,
     customer_workflow_id,
@@ -323,6 +325,18 @@ def purchase_order_run(start: PurchaseOrderInput, org_id: str, agent_id: str) ->
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         summary=cut_summary(purchase_summary(start.order_id)),
         attributes=search_attributes(org_id=org_id, agent_id=agent_id, state="needs_approval"),
+    )
+
+
+def allocation_run(start: AllocationInput, org_id: str) -> Run:
+    """Return the run of a project's night; there is only one."""
+    return Run(
+        workflow="allocation",
+        workflow_id=allocation_workflow_id(start.project_id, start.night),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=cut_summary(f"divides the budget of {start.project_id} for {start.night}"),
+        attributes=search_attributes(org_id=org_id, state="proposed"),
     )
 
 

@@ -46,6 +46,7 @@ SCHEDULES = [
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
     ),
+    _job("allocation-sweep", _every(minutes=5), timedelta(minutes=30), "Divides budgets for the day, and pays trials"),
     _job("alert-rules", _every(minutes=1), timedelta(minutes=10), "Evaluates alert rules"),
     _job("hold-expiry", _every(minutes=1), None, "Expires the holds that are due"),
     _job("lot-expiry", _every(minutes=1), timedelta(minutes=30), "Books the expiry of credits that are due"),

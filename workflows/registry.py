@@ -48,6 +48,8 @@ from workflows.payouts.payout import PayoutWorkflow
 from workflows.payouts.payout_sweep import PayoutSweepWorkflow
 from workflows.payouts.scheduled_payouts import ScheduledPayoutsWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
+from workflows.returns.allocation import AllocationWorkflow
+from workflows.returns.allocation_sweep import AllocationSweepWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
 from workflows.usage.usage_months import UsageMonthsWorkflow
 from workflows.usage.usage_sync import UsageSyncWorkflow
@@ -55,6 +57,8 @@ from workflows.usage.usage_sync import UsageSyncWorkflow
 #: All of them: each module of an area that defines one is here.
 WORKFLOWS = (
     AlertRulesWorkflow,
+    AllocationSweepWorkflow,
+    AllocationWorkflow,
     AutoTopUpSweepWorkflow,
     AutoTopUpWorkflow,
     CustomerWorkflow,

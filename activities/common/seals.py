@@ -5,7 +5,17 @@ from typing import Literal
 from contracts.escrow.escrow import Declined
 from domain.common.access import Actor
 
-Kind = Literal["alert", "escrow", "invoice", "payment", "payout", "purchase_order", "subscription", "webhook_endpoint"]
+Kind = Literal[
+    "alert",
+    "allocation",
+    "escrow",
+    "invoice",
+    "payment",
+    "payout",
+    "purchase_order",
+    "subscription",
+    "webhook_endpoint",
+]
 #: The event that records a refused signal, which changes nothing.
 REFUSED = "command_refused"
 

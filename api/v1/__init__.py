@@ -11,6 +11,7 @@ from api.v1.activity.endpoints import router as activity
 from api.v1.agents.endpoints import router as agents
 from api.v1.alert_rules.endpoints import router as alert_rules
 from api.v1.alerts.endpoints import router as alerts
+from api.v1.allocations.endpoints import router as allocations
 from api.v1.analytics.forecast import router as forecasts
 from api.v1.analytics.insights import router as insights
 from api.v1.analytics.peers import router as peers
@@ -155,6 +156,7 @@ ROUTERS: tuple[Resource, ...] = (
     purchase_methods,
     budget_prompts,
     budgets,
+    allocations,
     routing,
     exchange_rates,
     purchase_orders,

@@ -301,6 +301,21 @@ def escalation_workflow_id(alert_id: str) -> str:
     return bounded(f"escalation/{alert_id}")
 
 
+def allocation_workflow_id(project_id: str, night: date) -> str:
+    """Name the one run of a project's night."""
+    return bounded(f"allocation/{project_id}/{night.isoformat()}")
+
+
+def allocation_key(allocation_id: str, subject_id: str) -> str:
+    """Name the change of one budget by an allocation."""
+    return bounded(f"allocation:{allocation_id}:{subject_id}")
+
+
+def trial_key(trial_id: str, stage: int) -> str:
+    """Name the payment of one stage of a trial; 0 opens its budget."""
+    return bounded(f"trial:{trial_id}:{stage}")
+
+
 def purchase_order_workflow_id(order_id: str) -> str:
     """Name the one run that waits for the approval of a purchase order."""
     return bounded(f"purchase-order/{order_id}")

@@ -50,7 +50,7 @@ MESSAGES = Place(
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
             "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
-            "order_id grant refuse export_id report_id"
+            "order_id grant refuse export_id report_id accept allocation_id project_id"
         ),
         Category.FREE_TEXT: (
             "payout "
@@ -74,7 +74,7 @@ MESSAGES = Place(
             "reversed_minor seen_minor waiting_minor "
             "change creator_bps sold_as listed_minor included_uses grants most_minor order plan prices total_minor "
             "billed requests late_periods due_minor standing tax tax_minor year_bills left_minor paid_before_minor "
-            "worth_minor short_minor own_refunds at_list_minor unit_minor keeps_fee times"
+            "worth_minor short_minor own_refunds at_list_minor unit_minor keeps_fee times total"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
@@ -110,7 +110,7 @@ MESSAGES = Place(
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
             "answer_by persons expired reported granted changes left_out "
-            "settle_until rows files read waits created"
+            "settle_until rows files read waits created night"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
@@ -124,7 +124,7 @@ LOGS = Place(
         Category.CONTACT: "principal",
         Category.IDENTIFIER: (
             "request_id org_id key_id session_id rule_id workflow_id run_id update_id escrow_id purchase_id run work "
-            "recovery_id reversal_id order_id"
+            "recovery_id reversal_id order_id trial_id"
         ),
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",

@@ -30,8 +30,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, Permission
 from domain.payments.payment.snapshot import DisputeStatus
+from domain.returns.allocation import AllocationStatus
 from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionRow
+from models.billing.project import Project
 from models.books.reconciliation import ReconciliationDiscrepancy
 from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from models.escrow.contract import Contract, ContractParty
@@ -39,6 +41,7 @@ from models.escrow.escrow import EscrowParty, EscrowRow
 from models.messages.alert import Alert
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
+from models.returns.allocation import Allocation
 from repositories.common.listing import LOOKED, Position, fixed
 from repositories.escrow.escrow_waiting import Waiting, waiting_for
 
@@ -154,6 +157,11 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
         is_granted = exists().where(grant.order_id == order.id, grant.principal == actor.qualified().lower())
         waits = and_(order.org_id == org_id, order.status == PurchaseOrderStatus.NEEDS_APPROVAL.value)
         found.append(_some(task.where(waits, order.principal != actor.principal, ~is_granted), order.id))
+    if actor.may(Permission.MANAGE_SPENDING):
+        day = Allocation
+        task = _task("allocation", day.id, day.org_id, Project.name, day.answer_by, day.currency, day.total_minor)
+        waits = and_(day.org_id == org_id, day.status == AllocationStatus.PROPOSED.value, day.answer_by > func.now())
+        found.append(_some(task.join(Project, Project.id == day.project_id).where(waits), day.id))
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())

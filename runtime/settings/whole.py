@@ -1,6 +1,7 @@
 """Every setting of the product."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from pydantic import model_validator
 
@@ -77,6 +78,11 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             credit=self.price_of_credits,
             sharing=self.sharing,
         )
+
+    @property
+    def revenue_matures(self) -> timedelta:
+        """How long payers can have revenue refunded; nothing is decided by younger revenue."""
+        return timedelta(days=max(self.purchase_refund_days, self.topup_refund_days))
 
     @property
     def payment_rules(self) -> PaymentRules:

@@ -15,6 +15,8 @@ AdviceKind: TypeAlias = (
 )
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
+AllocationMode: TypeAlias = Literal["off", "propose", "auto"] | str
+AllocationStatus: TypeAlias = Literal["proposed", "applied", "expired"] | str
 AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
 BalanceChangeKind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
@@ -103,6 +105,7 @@ Grouping: TypeAlias = Literal["model", "mode", "task_kind"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
+LineBound: TypeAlias = Literal["none", "floor", "ceiling", "step"] | str
 LotSource: TypeAlias = (
     Literal["purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"]
     | str
@@ -246,6 +249,7 @@ Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
+StopReason: TypeAlias = Literal["results", "roi", "budget_closed"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
 SubscriptionStatus: TypeAlias = (
     Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str
@@ -259,6 +263,7 @@ TaskKind: TypeAlias = (
         "to_score",
         "to_decide",
         "to_approve",
+        "allocation",
         "evidence_due",
         "invoice_due",
         "difference",
@@ -291,6 +296,7 @@ TransactionType: TypeAlias = (
     | str
 )
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
+TrialStatus: TypeAlias = Literal["running", "finished", "stopped"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
 Verdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
@@ -566,6 +572,81 @@ class AlertView(Model):
     snoozed_until: datetime | None = NOT_SENT
     resolved_at: datetime | None = NOT_SENT
     resolved_by: str | None = NOT_SENT
+
+
+class AllocationDetailView(Model):
+    """The allocation of a day with all its lines, by agent."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    project_id: str = NOT_SENT
+    night: date = NOT_SENT
+    status: AllocationStatus = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    reinvested: Amount = NOT_SENT
+    agents: int = NOT_SENT
+    answer_by: datetime | None = NOT_SENT
+    applied_at: datetime | None = NOT_SENT
+    applied_by: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+    lines: list[AllocationLineView] = NOT_SENT
+
+
+class AllocationLineView(Model):
+    """What one agent had and gets, and why."""
+
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    old: Amount | None = NOT_SENT
+    new: Amount = NOT_SENT
+    performance: Amount = NOT_SENT
+    task: Amount = NOT_SENT
+    time: Amount = NOT_SENT
+    success: Amount = NOT_SENT
+    bound: LineBound = NOT_SENT
+    reason: str = NOT_SENT
+
+
+class AllocationPage(Model):
+    """AllocationPage."""
+
+    data: list[AllocationView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class AllocationSettingView(Model):
+    """How a project's budget is divided, and when it is next."""
+
+    project_id: str = NOT_SENT
+    organization_id: str = NOT_SENT
+    mode: AllocationMode = NOT_SENT
+    currency: str = NOT_SENT
+    daily_amount: Amount = NOT_SENT
+    floor: Amount = NOT_SENT
+    ceiling: Amount = NOT_SENT
+    reinvest: Amount = NOT_SENT
+    next_night: date | None = NOT_SENT
+    next_at: datetime | None = NOT_SENT
+    updated_at: datetime = NOT_SENT
+
+
+class AllocationView(Model):
+    """The allocation of a day of a project."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    project_id: str = NOT_SENT
+    night: date = NOT_SENT
+    status: AllocationStatus = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    reinvested: Amount = NOT_SENT
+    agents: int = NOT_SENT
+    answer_by: datetime | None = NOT_SENT
+    applied_at: datetime | None = NOT_SENT
+    applied_by: str | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class AnswerRowView(Model):
@@ -4971,6 +5052,42 @@ class TrialBalanceView(Model):
     end_date: date = NOT_SENT
     lines: list[TrialBalanceLineView] = NOT_SENT
     totals: list[TrialBalanceTotalView] = NOT_SENT
+
+
+class TrialPage(Model):
+    """TrialPage."""
+
+    data: list[TrialView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class TrialStageView(Model):
+    """A stage of a trial."""
+
+    due_at: datetime = NOT_SENT
+    share: Amount = NOT_SENT
+    results: int = NOT_SENT
+    roi: Amount | None = NOT_SENT
+    paid: bool = NOT_SENT
+
+
+class TrialView(Model):
+    """A trial of an agent, and how far it has come."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    budget_id: str = NOT_SENT
+    status: TrialStatus = NOT_SENT
+    stopped_by: StopReason | None = NOT_SENT
+    amount: Amount = NOT_SENT
+    paid: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    stages: list[TrialStageView] = NOT_SENT
+    next_at: datetime | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class TypeView(Model):

@@ -10,6 +10,7 @@ from bursar._wire import AmountLike
 
 Action: TypeAlias = Literal["book", "accept"] | str
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
+AllocationMode: TypeAlias = Literal["off", "propose", "auto"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
 ChannelKind: TypeAlias = Literal["mail", "slack"] | str
 Coin: TypeAlias = Literal["BTC", "ETH", "USDC", "TON"] | str
@@ -477,6 +478,15 @@ class TimeOfDayTerms(TypedDict, total=False):
     weekdays: Sequence[int]
     begins: str
     ends: str
+
+
+class TrialStageSet(TypedDict, total=False):
+    """A stage of a trial."""
+
+    due_at: Required[datetime | str]
+    share: Required[AmountLike]
+    results: int
+    roi: AmountLike | None
 
 
 class VolumeStep(TypedDict, total=False):

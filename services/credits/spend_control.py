@@ -147,6 +147,21 @@ async def limit_department(
     return await write(session, replace(order, expected_version=found.version), found.id, changes, "change")
 
 
+async def set_amount(
+    session: AsyncSession, order: Order, control: SpendControl, window: Window, amount_minor: int
+) -> SpendControl:
+    """Set the amount of one window of a control, which keeps its other windows and its pools.
+
+    Raises:
+        Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
+    """
+    there = {each.window: each for each in limits_of(control.windows, control.amounts, control.uses, control.hard)}
+    limit = replace(there.get(window, Limit(window=window, amount_minor=0)), amount_minor=amount_minor)
+    wanted = Allowance(limits=tuple({**there, window: limit}.values())).columns()
+    changes = {name: wanted[name] for name in ("windows", "amounts", "uses", "hard")}
+    return await write(session, replace(order, expected_version=control.version), control.id, changes, "change")
+
+
 def applies(control: SpendControl, at: datetime) -> bool:
     """Return whether a time is within a control's term."""
     begun = control.starts_at is None or control.starts_at <= at

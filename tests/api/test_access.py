@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.keyring import split_token
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from models.returns.allocation import Allocation
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
@@ -136,6 +138,13 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.USE_CREDITS,
         {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
         | {"amount": "1"},
+    ),
+    ("POST", "/trials"): (
+        Permission.MANAGE_SPENDING,
+        {
+            **{"agent_id": f"agt_{NOBODY}", "amount": "1", "currency": "USD"},
+            "stages": [{"due_at": TOMORROW, "share": "1"}],
+        },
     ),
     ("POST", "/routing/decisions"): (Permission.USE_CREDITS, {"task_kind": "a", "candidates": ["a"]}),
     ("POST", "/budgets"): (
@@ -363,6 +372,8 @@ OBJECTS = {
     *(("POST", f"/budgets/{{budget_id}}/{path}") for path in ("freeze", "unfreeze", "close", "pools/move")),
     *(("POST", f"/budgets/{{budget_id}}/{path}") for path in ("emergency", "emergency/end")),
     ("GET", "/agents/{agent_id}/prompt"),
+    *((method, "/projects/{slug}/allocation") for method in ("GET", "PUT")),
+    *(("GET", "/allocations/{allocation_id}"), ("POST", "/allocations/{allocation_id}/accept")),
     *((method, "/pricing/agents/{agent_id}") for method in ("GET", "PUT")),
     *(("GET", f"/payments/pricing/{{agent_id}}{path}") for path in ("", "/explanation", "/quotes/{quote_id}")),
     ("POST", "/payments/pricing/{agent_id}/quotes"),
@@ -456,6 +467,8 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
             "/purchase-orders",
+            "/allocations",
+            "/trials",
             "/routing/decisions",
             "/budgets",
             "/budgets/prompt-template",
@@ -553,6 +566,13 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     decision = good(await stranger.owner.post("/routing/decisions", routed), 201)
     order = await proposed(stranger.owner, stranger.agent_id)
     budget = good(await stranger.owner.post("/budgets", {**_BUDGET, "subject": run}), 201)
+    async with database.platform() as session:
+        allocation = Allocation(
+            **{"id": new_id("alo"), "org_id": stranger.org_id, "project_id": project["id"], "status": "expired"},
+            **{"night": date(2026, 1, 1), "currency": "USD", "total_minor": 1, "reinvested_minor": 0, "lines": []},
+            created_at=datetime.now(UTC),
+        )
+        session.add(allocation)
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
@@ -595,6 +615,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "option_id": option["id"],
         "purchase_method_id": purchase_method["id"],
         "budget_id": budget["id"],
+        "allocation_id": allocation.id,
         "reservation_id": reservation["id"],
         "spend_id": reservation["id"],
         "invoice_id": invoice["id"],
@@ -634,6 +655,7 @@ BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --"
 _PUT: dict[str, dict[str, Any]] = {
     "{budget_id}": dict(_BUDGET),
     "{report_id}": {"name": "x", "template": "weekly_projects"},
+    "allocation": {"currency": "USD", "daily_amount": "1"},
 }
 
 
@@ -720,6 +742,7 @@ LOOK_FIRST = {
     *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("cancel", "refund")),
     ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),
     ("POST", "/purchase-orders"),
+    ("POST", "/trials"),
     ("POST", "/webhook-deliveries/{delivery_id}/retry"),
     ("POST", "/webhook-endpoints"),
 }
@@ -804,6 +827,7 @@ BILLING = (
     "/alerts",
     "/alert-rules",
     "/alert-rules/{rule_id}",
+    *("/allocations", "/allocations/{allocation_id}", "/trials"),
     *("/reports", "/reports/{report_id}", "/reports/{report_id}/runs", "/reports/{report_id}/runs/1/file"),
     # Totals of the whole organization.
     "/usage/meters/{meter_id}",

@@ -34,6 +34,7 @@ OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409, "/{org}/analytics/peers/consen
 #: The object of `conftest.py` on which a command of a noun is forced.
 OBJECTS = {
     "agents": "own_agent",
+    "allocations": "allocation",
     "contracts": "contract",
     "differences": "difference",
     "disputes": "chargeback",

@@ -175,6 +175,7 @@ async def objects(
     routed = {"task_kind": "<summary>", "candidates": [ids["own_agent"], "gpt-4o"], "agent_id": tenant.agent_id}
     good(await tenant.owner.post("/routing/decisions", routed), 201)
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
+    ids["allocation"] = await planted.allocation(database, tenant.org_id)
     ids["report"] = good(await tenant.owner.post("/reports", limiting.REPORT), 201)["id"]
     ids["export"] = good(await tenant.owner.post("/exports", limiting.EXPORT, key=new_key()), 202)["id"]
     channel = {"kind": "mail", "address": "kim@acme.example"}

@@ -1,11 +1,22 @@
 """Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+from sqlalchemy import or_, select
+
+from domain.common.ids import uuid_of
+from domain.returns.allocation import ANSWER, Terms, divide
+from domain.returns.trial import Stage
 from models.billing.billing_run import BillingRunRow
+from models.billing.project import Project
+from models.marketplace.agent import Agent
+from models.returns.allocation import Allocation
+from models.returns.trial import Trial
 from repositories.books import discrepancy
 from repositories.common.listing import Wanted
 from runtime.database import Database
+from runtime.identity import new_id
+from services.returns.allocation import stored
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 
 #: A rule of prices that nobody reaches.
@@ -40,3 +51,35 @@ async def difference(database: Database) -> dict[str, str]:
         wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
         (row,) = (await discrepancy.page(session, wanted, after=None, limit=2)).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}
+
+
+async def allocation(database: Database, org_id: str) -> str:
+    """Return the id of an allocation of a project that waits to be accepted; a trial was stopped, too."""
+    now = datetime.now(UTC)
+    terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
+    async with database.platform() as session:
+        seen = or_(Agent.org_id == org_id, Agent.visibility == "public")
+        ids = (await session.scalars(select(Agent.id).where(seen).order_by(Agent.id).limit(3))).all()
+        # Plans count projects, so it is one that is there.
+        project_id = (await session.scalars(select(Project.id).where(Project.org_id == org_id).limit(1))).one()
+        lines = divide(10_000, {each: (5_000 if at else None, terms) for at, each in enumerate(ids)})
+        made = Allocation(
+            **{"id": new_id("alo"), "org_id": org_id, "project_id": project_id, "status": "proposed"},
+            **{"night": now.date(), "currency": "USD", "total_minor": 10_000, "reinvested_minor": 1_000},
+            **{"lines": [stored(line) for line in lines], "answer_by": now + ANSWER, "created_at": now},
+        )
+        stages = [Stage(due_at=now + at * timedelta(days=7), share_bps=5_000, results=at) for at in range(2)]
+        trial = Trial(
+            **{"id": new_id("trl"), "org_id": org_id, "agent_id": ids[0], "currency": "USD", "amount_minor": 30_000},
+            **{
+                "paid": 1,
+                "paid_minor": 15_000,
+                "status": "stopped",
+                "stopped_by": "results",
+                "control_id": uuid_of(new_id("ctl")),
+            },
+            **{"stages": [stage.stored() for stage in stages], "created_by": "kim", "command_id": made.id},
+            created_at=now,
+        )
+        session.add_all([made, trial])
+    return made.id

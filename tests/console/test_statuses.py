@@ -18,6 +18,8 @@ from tests.support.cases import for_each
 STATIC = Path(__file__).resolve().parents[2] / "console/static"
 #: Statuses of the domain, by what the console calls their noun.
 NOUNS = {
+    "allocation": "AllocationStatus",
+    "trial": "TrialStatus",
     "alert": "AlertStatus",
     "approval": "ApprovalStatus",
     "attempt": "AttemptStatus",

@@ -323,6 +323,13 @@ FORMS = (
         checked=_RULE,
     ),
     Typed(
+        "/console/{org}/allocations/set",
+        "/{org}/allocations/set",
+        "owner",
+        whole={"project": "tables", "mode": "propose", "currency": "USD", "daily_amount": "5"},
+        checked=each("daily_amount", "currency", "floor", "ceiling", "reinvest"),
+    ),
+    Typed(
         "/console/{org}/budgets/new",
         "/{org}/budgets/new",
         "owner",

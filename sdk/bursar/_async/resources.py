@@ -959,6 +959,7 @@ class AsyncTasks:
                 "to_score",
                 "to_decide",
                 "to_approve",
+                "allocation",
                 "evidence_due",
                 "invoice_due",
                 "difference",
@@ -5174,6 +5175,161 @@ class AsyncBudgets:
         )
 
 
+class AsyncAllocations:
+    """Operations on allocations."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def set(
+        self,
+        slug: str,
+        *,
+        currency: str,
+        daily_amount: AmountLike,
+        mode: params.AllocationMode | Omitted = OMITTED,
+        floor: AmountLike | Omitted = OMITTED,
+        ceiling: AmountLike | Omitted = OMITTED,
+        reinvest: AmountLike | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AllocationSettingView:
+        """Set how a project's budget is divided among its agents, from the next night on.
+
+        The night begins with the day, in the zone of the project's budget.
+        """
+        return await self._caller.ask(
+            models.AllocationSettingView,
+            "allocations.set",
+            "PUT",
+            f"/api/v1/projects/{segment(slug)}/allocation",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "mode": mode,
+                "currency": currency,
+                "daily_amount": daily_amount,
+                "floor": floor,
+                "ceiling": ceiling,
+                "reinvest": reinvest,
+            },
+        )
+
+    async def settings(self, slug: str) -> models.AllocationSettingView:
+        """Read how a project's budget is divided; 404 before it was set."""
+        return await self._caller.ask(
+            models.AllocationSettingView, "allocations.settings", "GET", f"/api/v1/projects/{segment(slug)}/allocation"
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["proposed", "applied", "expired"] | str] | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.AllocationView]:
+        """List allocations, newest first, without their lines.
+
+        A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.AllocationView,
+            "allocations.list",
+            "/api/v1/allocations",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "status": status,
+                "project_id": project_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, allocation_id: str) -> models.AllocationDetailView:
+        """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
+        return await self._caller.ask(
+            models.AllocationDetailView, "allocations.get", "GET", f"/api/v1/allocations/{segment(allocation_id)}"
+        )
+
+    async def accept(self, allocation_id: str, *, idempotency_key: str | None = None) -> models.AllocationDetailView:
+        """Accept what was proposed: the budgets change at once. Accepting it again changes nothing."""
+        return await self._caller.ask(
+            models.AllocationDetailView,
+            "allocations.accept",
+            "POST",
+            f"/api/v1/allocations/{segment(allocation_id)}/accept",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class AsyncTrials:
+    """Operations on trials."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        agent_id: str,
+        amount: AmountLike,
+        currency: str,
+        stages: Sequence[params.TrialStageSet],
+        idempotency_key: str | None = None,
+    ) -> models.TrialView:
+        """Give an agent an amount in stages. Each is paid when it is due, or stops the trial if a bar is not reached.
+
+        It opens the agent's budget, whose lifetime each stage raises.
+        """
+        return await self._caller.ask(
+            models.TrialView,
+            "trials.create",
+            "POST",
+            "/api/v1/trials",
+            keyed=True,
+            key=idempotency_key,
+            body={"agent_id": agent_id, "amount": amount, "currency": currency, "stages": stages},
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["running", "finished", "stopped"] | str] | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.TrialView]:
+        """List trials, newest first, with their stages.
+
+        A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.TrialView,
+            "trials.list",
+            "/api/v1/trials",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
 class AsyncRouting:
     """Operations on routing."""
 
@@ -8506,6 +8662,8 @@ class AsyncResources(AsyncCaller):
         self.free_options = AsyncFreeOptions(self)
         self.purchase_methods = AsyncPurchaseMethods(self)
         self.budgets = AsyncBudgets(self)
+        self.allocations = AsyncAllocations(self)
+        self.trials = AsyncTrials(self)
         self.routing = AsyncRouting(self)
         self.exchange_rates = AsyncExchangeRates(self)
         self.purchase_orders = AsyncPurchaseOrders(self)

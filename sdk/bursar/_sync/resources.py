@@ -958,6 +958,7 @@ class Tasks:
                 "to_score",
                 "to_decide",
                 "to_approve",
+                "allocation",
                 "evidence_due",
                 "invoice_due",
                 "difference",
@@ -5159,6 +5160,161 @@ class Budgets:
         )
 
 
+class Allocations:
+    """Operations on allocations."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def set(
+        self,
+        slug: str,
+        *,
+        currency: str,
+        daily_amount: AmountLike,
+        mode: params.AllocationMode | Omitted = OMITTED,
+        floor: AmountLike | Omitted = OMITTED,
+        ceiling: AmountLike | Omitted = OMITTED,
+        reinvest: AmountLike | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.AllocationSettingView:
+        """Set how a project's budget is divided among its agents, from the next night on.
+
+        The night begins with the day, in the zone of the project's budget.
+        """
+        return self._caller.ask(
+            models.AllocationSettingView,
+            "allocations.set",
+            "PUT",
+            f"/api/v1/projects/{segment(slug)}/allocation",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "mode": mode,
+                "currency": currency,
+                "daily_amount": daily_amount,
+                "floor": floor,
+                "ceiling": ceiling,
+                "reinvest": reinvest,
+            },
+        )
+
+    def settings(self, slug: str) -> models.AllocationSettingView:
+        """Read how a project's budget is divided; 404 before it was set."""
+        return self._caller.ask(
+            models.AllocationSettingView, "allocations.settings", "GET", f"/api/v1/projects/{segment(slug)}/allocation"
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["proposed", "applied", "expired"] | str] | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.AllocationView]:
+        """List allocations, newest first, without their lines.
+
+        A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.AllocationView,
+            "allocations.list",
+            "/api/v1/allocations",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "status": status,
+                "project_id": project_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def get(self, allocation_id: str) -> models.AllocationDetailView:
+        """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
+        return self._caller.ask(
+            models.AllocationDetailView, "allocations.get", "GET", f"/api/v1/allocations/{segment(allocation_id)}"
+        )
+
+    def accept(self, allocation_id: str, *, idempotency_key: str | None = None) -> models.AllocationDetailView:
+        """Accept what was proposed: the budgets change at once. Accepting it again changes nothing."""
+        return self._caller.ask(
+            models.AllocationDetailView,
+            "allocations.accept",
+            "POST",
+            f"/api/v1/allocations/{segment(allocation_id)}/accept",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+
+class Trials:
+    """Operations on trials."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        agent_id: str,
+        amount: AmountLike,
+        currency: str,
+        stages: Sequence[params.TrialStageSet],
+        idempotency_key: str | None = None,
+    ) -> models.TrialView:
+        """Give an agent an amount in stages. Each is paid when it is due, or stops the trial if a bar is not reached.
+
+        It opens the agent's budget, whose lifetime each stage raises.
+        """
+        return self._caller.ask(
+            models.TrialView,
+            "trials.create",
+            "POST",
+            "/api/v1/trials",
+            keyed=True,
+            key=idempotency_key,
+            body={"agent_id": agent_id, "amount": amount, "currency": currency, "stages": stages},
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        status: Sequence[Literal["running", "finished", "stopped"] | str] | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.TrialView]:
+        """List trials, newest first, with their stages.
+
+        A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.TrialView,
+            "trials.list",
+            "/api/v1/trials",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+
 class Routing:
     """Operations on routing."""
 
@@ -8481,6 +8637,8 @@ class Resources(Caller):
         self.free_options = FreeOptions(self)
         self.purchase_methods = PurchaseMethods(self)
         self.budgets = Budgets(self)
+        self.allocations = Allocations(self)
+        self.trials = Trials(self)
         self.routing = Routing(self)
         self.exchange_rates = ExchangeRates(self)
         self.purchase_orders = PurchaseOrders(self)

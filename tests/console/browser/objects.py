@@ -244,6 +244,16 @@ async def billing_run(world: World) -> str:
         await database.close()
 
 
+async def allocation(world: World) -> str:
+    if not good(await world.client.get("/projects"))["data"]:
+        await project(world)
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await planted.allocation(database, world.running.ids["client_org"])
+    finally:
+        await database.close()
+
+
 async def planted_difference(world: World) -> dict[str, str]:
     database = Database(world.running.database_url, world.running.database_url)
     try:
@@ -284,6 +294,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "control": control,
     "alert_rule": alert_rule,
     "report": report,
+    "allocation": allocation,
     "export": export,
     **{name: _put(name, path, body) for name, path, body in limiting.PUT},
     "endpoint": endpoint,

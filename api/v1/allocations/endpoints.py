@@ -1,0 +1,278 @@
+"""Allocations: what each agent of a project gets for a day, why, and who accepts it; and trials of agents."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Page, ProjectId
+from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
+from api.tenancy import listed_organization
+from api.v1.allocations.schemas import (
+    AllocationDetailView,
+    AllocationLineView,
+    AllocationSettingSet,
+    AllocationSettingView,
+    AllocationView,
+    TrialCreate,
+    TrialView,
+)
+from api.v1.spend_controls.kinds import note_price
+from api.v1.spends.own import confined, refuse_totals
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.ids import allocation_workflow_id, uuid_id
+from domain.credits.spend.scope import SpendingKey
+from domain.returns.allocation import AllocationStatus
+from domain.returns.trial import TrialStatus
+from models.billing.project import Project
+from models.returns.allocation import Allocation
+from models.returns.trial import Trial
+from repositories.billing import project as projects
+from repositories.marketplace import agent as agents
+from repositories.returns import allocation as allocations
+from repositories.returns import trial as trials
+from runtime import reach
+from services.returns import allocation, trial
+
+router = Resource(tags=["allocations"])
+
+#: How long an acceptance waits for its run to take the news.
+NEWS_TIMEOUT = timedelta(seconds=2)
+
+MayRepeat = Annotated[Command, idempotency(required=False)]
+_NO_BUDGET = (Conflict, "allocation.no_budget")
+
+
+@router.put(
+    "/projects/{slug}/allocation",
+    response_model=AllocationSettingView,
+    responses=errors(NotFound, Forbidden, _NO_BUDGET),
+    operation_id="allocations.set",
+)
+async def set_allocation(
+    slug: str, body: AllocationSettingSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
+) -> Response:
+    """Set how a project's budget is divided among its agents, from the next night on.
+
+    The night begins with the day, in the zone of the project's budget.
+    """
+    project = await _project(deps, actor, slug)
+    permit(actor, Permission.MANAGE_SPENDING)
+    wanted = body.wanted()
+
+    async def act() -> AllocationSettingView:
+        async with deps.database.platform() as session:
+            now = datetime.now(UTC)
+            await note_price(deps, session, wanted.currency, now)
+            row = await allocation.put(session, actor, project.org_id, project.id, wanted, now=now)
+            return AllocationSettingView.of(row)
+
+    return await once.run(act)
+
+
+@router.get(
+    "/projects/{slug}/allocation",
+    response_model=AllocationSettingView,
+    responses=errors(NotFound, Forbidden),
+    operation_id="allocations.settings",
+)
+async def get_allocation_settings(
+    slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
+) -> AllocationSettingView:
+    """Read how a project's budget is divided; 404 before it was set."""
+    project = await _project(deps, actor, slug)
+    refuse_totals(confined(actor, key))
+    permit(actor, Permission.READ_BILLING)
+    async with deps.session_for(actor) as session:
+        row = await allocations.setting(session, project.id)
+    if row is None:
+        raise NotFound("It was not set yet how the budget of this project is divided.")
+    return AllocationSettingView.of(row)
+
+
+_LIST = ListOf(
+    "allocations",
+    AllocationView,
+    *(*CREATED, "organization_id"),
+    order=[allocations.PREFIX],
+    status=AllocationStatus,
+    project_id=Annotated[ProjectId | None, Query(description="Only of this project.")],
+)
+
+
+@router.get("/allocations", response_model=Page[AllocationView], responses=errors(NotFound) | CSV)
+async def list_allocations(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
+) -> Response:
+    """List allocations, newest first, without their lines.
+
+    A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    refuse_totals(confined(actor, key))
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await allocations.page(session, wanted, after=after, limit=limit)
+        return items_of(found, lambda row: AllocationView(**AllocationView.fields_of(row)))
+
+    return await asked.answer(read)
+
+
+@router.get("/allocations/{allocation_id}", response_model=AllocationDetailView, responses=errors(NotFound, Forbidden))
+async def get_allocation(
+    allocation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
+) -> AllocationDetailView:
+    """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
+    async with deps.session_for(actor) as session:
+        row = await _readable(session, actor, key, allocation_id)
+        return await _shown(session, row)
+
+
+@router.post(
+    "/allocations/{allocation_id}/accept",
+    response_model=AllocationDetailView,
+    responses=errors(NotFound, Forbidden, _NO_BUDGET, (Conflict, "allocation.expired")),
+)
+async def accept_allocation(
+    allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep
+) -> Response:
+    """Accept what was proposed: the budgets change at once. Accepting it again changes nothing."""
+    async with deps.session_for(actor) as session:
+        row = await _readable(session, actor, key, allocation_id)
+    permit(actor, Permission.MANAGE_SPENDING)
+
+    async def act() -> AllocationDetailView:
+        async with deps.database.platform() as session:
+            now = datetime.now(UTC)
+            done = await allocation.accept(session, actor, row.id, now=now)
+            view = await _shown(session, done)
+        if deps.temporal is not None:
+            await _send_news(deps.temporal, row)
+        return view
+
+    return await once.run(act)
+
+
+@router.post(
+    "/trials",
+    status_code=201,
+    response_model=TrialView,
+    responses=errors(NotFound, (Conflict, "spend_control.exists")),
+    operation_id="trials.create",
+    tags=["trials"],
+)
+async def create_trial(
+    body: TrialCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
+) -> Response:
+    """Give an agent an amount in stages. Each is paid when it is due, or stops the trial if a bar is not reached.
+
+    It opens the agent's budget, whose lifetime each stage raises.
+    """
+    wanted = body.wanted()
+    async with deps.session_for(actor) as session:
+        agent = await agents.get(session, body.agent_id)
+    if actor.org_id not in {None, agent.org_id}:
+        raise NotFound(agents.MISSING)
+
+    async def act() -> TrialView:
+        async with deps.database.platform() as session:
+            now = datetime.now(UTC)
+            await note_price(deps, session, wanted.currency, now)
+            row = await trial.create(session, actor, agent, wanted, command_id=once.command_id, now=now)
+            return TrialView.of(row, agent.name, uuid_id("ctl", row.control_id))
+
+    return await once.run(act, status_code=201)
+
+
+_TRIALS = ListOf(
+    "trials",
+    TrialView,
+    *(*CREATED, "organization_id", "agent_id"),
+    order=[trials.PREFIX],
+    status=TrialStatus,
+)
+
+
+@router.get(
+    "/trials",
+    response_model=Page[TrialView],
+    responses=errors(NotFound) | CSV,
+    operation_id="trials.list",
+    tags=["trials"],
+)
+async def list_trials(
+    deps: DepsDep,
+    asked: Annotated[Asked, _TRIALS.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
+) -> Response:
+    """List trials, newest first, with their stages.
+
+    A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    refuse_totals(confined(actor, key))
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await trials.page(session, wanted, after=after, limit=limit)
+            names = await agents.names(session, {row.agent_id for row in found.rows})
+
+        def shown(row: Trial) -> TrialView:
+            return TrialView.of(row, names.get(row.agent_id, row.agent_id), uuid_id("ctl", row.control_id))
+
+        return items_of(found, shown)
+
+    return await asked.answer(read)
+
+
+async def _project(deps: Deps, actor: Actor, slug: str) -> Project:
+    """Return the project that the actor means, before the role is judged: 404 comes before 403."""
+    if actor.org_id is None:
+        raise NotFound(projects.MISSING)
+    async with deps.session_for(actor) as session:
+        return await projects.get(session, actor.org_id, slug)
+
+
+async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, allocation_id: str) -> Allocation:
+    row = await allocations.get(session, allocation_id)
+    refuse_totals(confined(actor, key))
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
+    return row
+
+
+async def _shown(session: AsyncSession, row: Allocation) -> AllocationDetailView:
+    lines = allocation.lines_of(row)
+    names = await agents.names(session, {line.agent_id for line in lines})
+    return AllocationDetailView(
+        **AllocationView.fields_of(row),
+        lines=[AllocationLineView.of(line, names.get(line.agent_id, line.agent_id), row.currency) for line in lines],
+    )
+
+
+async def _send_news(client: Client, row: Allocation) -> None:
+    """Have the run of an accepted allocation end.
+
+    The news is lost only while Temporal is down. Then the run ends at `answer_by`.
+    """
+    run = allocation_workflow_id(row.project_id, row.night)
+    with suppress(RPCError, RuntimeError):
+        await reach.signal_running(client, run, "news", rpc_timeout=NEWS_TIMEOUT)

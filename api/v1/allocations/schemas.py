@@ -1,0 +1,308 @@
+"""What allocations and trials look like over HTTP."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from api.fields import (
+    AgentId,
+    Amount,
+    Currency,
+    Exact,
+    Moment,
+    Ratio,
+    RequestModel,
+    ResponseModel,
+    Share,
+    Whole,
+    example,
+)
+from domain.common.errors import Invalid
+from domain.common.money import format_amount, format_ratio, parse_amount, parse_ratio
+from domain.marketplace.pricing.kept import parse_bps
+from domain.returns.allocation import (
+    CEILING_E4,
+    FLOOR_E4,
+    MAX_CEILING_E4,
+    AllocationMode,
+    AllocationStatus,
+    Bounds,
+    Line,
+    LineBound,
+    reason,
+)
+from domain.returns.trial import MAX_STAGES, Stage, StopReason, TrialStatus
+from models.returns.allocation import Allocation, AllocationSetting
+from models.returns.trial import Trial
+from services.returns.allocation import Wanted
+from services.returns.trial import Wanted as WantedTrial
+from services.returns.trial import stages_of
+
+
+def _multiple(text: str, field: str) -> int:
+    """Turn a plain number, such as 3 or 1.25, into ten-thousandths."""
+    try:
+        return parse_bps(text, field)
+    except Invalid as refusal:
+        raise Invalid(refusal.detail, extra={"field": field}) from None
+
+
+class AllocationSettingSet(RequestModel):
+    """How a project's budget is divided among its agents."""
+
+    model_config = example(mode="propose", currency="USD", daily_amount="100.00", reinvest="0.25")
+
+    mode: AllocationMode = Field(
+        default=AllocationMode.PROPOSE,
+        description="`propose` changes budgets once somebody accepts within 12 hours, `auto` at once.",
+    )
+    currency: Currency = Field(description="Of the project's budget, and of those of its agents.")
+    daily_amount: Amount = Field(description="The money of a day, without what is reinvested.")
+    floor: Share = Field(
+        default=format_ratio(FLOOR_E4), description="The least that an agent gets, as a part of an equal share."
+    )
+    ceiling: Ratio = Field(
+        default=format_ratio(CEILING_E4), description="The most that an agent gets, as a multiple of an equal share."
+    )
+    reinvest: Share = Field(default="0", description="The share of confirmed, matured profit that raises the next day.")
+
+    def wanted(self) -> Wanted:
+        """Return it for the service to judge.
+
+        Raises:
+            Invalid: the amount is none of the currency, or the ceiling is below an equal share.
+        """
+        try:
+            daily = parse_amount(self.daily_amount, self.currency)
+        except Invalid as refusal:
+            raise Invalid(refusal.detail, extra={"field": "daily_amount"}) from None
+        ceiling = _multiple(self.ceiling, "ceiling")
+        if not 10_000 <= ceiling <= MAX_CEILING_E4:
+            raise Invalid("ceiling must be between 1 and 1000.", extra={"field": "ceiling"})
+        return Wanted(
+            mode=self.mode,
+            currency=self.currency,
+            daily_minor=daily,
+            bounds=Bounds(floor_e4=parse_ratio(self.floor, "floor"), ceiling_e4=ceiling),
+            reinvest_bps=parse_ratio(self.reinvest, "reinvest"),
+        )
+
+
+class AllocationSettingView(ResponseModel):
+    """How a project's budget is divided, and when it is next."""
+
+    project_id: str
+    organization_id: str
+    mode: AllocationMode
+    currency: str
+    daily_amount: Exact
+    floor: Exact
+    ceiling: Exact
+    reinvest: Exact
+    next_night: date | None = Field(description="The day that is divided next; null in mode `off`.")
+    next_at: datetime | None = Field(description="When it begins, in the zone of the project's budget.")
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: AllocationSetting) -> "AllocationSettingView":
+        """Show the settings."""
+        return cls(
+            project_id=row.project_id,
+            organization_id=row.org_id,
+            mode=AllocationMode(row.mode),
+            currency=row.currency,
+            daily_amount=format_amount(row.daily_minor, row.currency),
+            floor=format_ratio(row.floor_e4),
+            ceiling=format_ratio(row.ceiling_e4),
+            reinvest=format_ratio(row.reinvest_bps),
+            next_night=None if row.next_at is None else row.next_night,
+            next_at=row.next_at,
+            updated_at=row.updated_at,
+        )
+
+
+class AllocationLineView(ResponseModel):
+    """What one agent had and gets, and why."""
+
+    agent_id: str
+    agent_name: str
+    old: Exact | None = Field(description="What it had for a day; null if it had no budget of a day.")
+    new: Exact
+    performance: Exact = Field(description="The lower bound of its reputation, from 0 to 1.")
+    task: Exact = Field(description="The estimated cost of its open work.")
+    time: Exact = Field(description="The part of the day that is within the term of its budget.")
+    success: Exact = Field(description="The least that each unit spent has brought: confirmed, matured, of late more.")
+    bound: LineBound = Field(
+        description="What limited it: the minimum, the maximum, or the most that a share changes in a night."
+    )
+    reason: str
+
+    @classmethod
+    def of(cls, line: Line, name: str, currency: str) -> "AllocationLineView":
+        """Show a line."""
+        terms = line.terms
+        return cls(
+            agent_id=line.agent_id,
+            agent_name=name,
+            old=None if line.old_minor is None else format_amount(line.old_minor, currency),
+            new=format_amount(line.new_minor, currency),
+            performance=format_ratio(terms.performance_e6 // 100),
+            task=format_amount(terms.task_minor, currency),
+            time=format_ratio(terms.time_e6 // 100),
+            success=format_ratio(terms.success_e6 // 100),
+            bound=line.bound,
+            reason=reason(line, currency),
+        )
+
+
+class AllocationView(ResponseModel):
+    """The allocation of a day of a project."""
+
+    id: str
+    organization_id: str
+    project_id: str
+    night: date = Field(description="The day, which begins with the night.")
+    status: AllocationStatus
+    currency: str
+    total: Exact
+    reinvested: Exact = Field(description="What of the total is profit.")
+    agents: int
+    answer_by: datetime | None = Field(description="Until when it can be accepted; null once it is not proposed.")
+    applied_at: datetime | None
+    applied_by: str | None
+    created_at: datetime
+
+    @classmethod
+    def fields_of(cls, row: Allocation) -> dict[str, object]:
+        """Return its fields."""
+        return {
+            "id": row.id,
+            "organization_id": row.org_id,
+            "project_id": row.project_id,
+            "night": row.night,
+            "status": AllocationStatus(row.status),
+            "currency": row.currency,
+            "total": format_amount(row.total_minor, row.currency),
+            "reinvested": format_amount(row.reinvested_minor, row.currency),
+            "agents": len(row.lines),
+            "answer_by": row.answer_by,
+            "applied_at": row.applied_at,
+            "applied_by": row.applied_by,
+            "created_at": row.created_at,
+        }
+
+
+class AllocationDetailView(AllocationView):
+    """The allocation of a day with all its lines, by agent."""
+
+    lines: list[AllocationLineView]
+
+
+class TrialStageSet(RequestModel):
+    """A stage of a trial."""
+
+    due_at: Moment
+    share: Share = Field(description="Its part of the amount; those of all stages add up to 1.")
+    results: Annotated[Whole, Field(ge=0, le=1_000_000)] = Field(
+        default=0, description="How many accepted results there must be by then. What the agent reports does not count."
+    )
+    roi: Ratio | None = Field(
+        default=None, description="What the lower bound of its confirmed, matured ROI must be by then; 0 is no margin."
+    )
+
+    def stage(self) -> Stage:
+        """Return it for the service to judge."""
+        return Stage(
+            due_at=self.due_at,
+            share_bps=parse_ratio(self.share, "stages.share"),
+            results=self.results,
+            roi_e4=None if self.roi is None else _multiple(self.roi, "stages.roi"),
+        )
+
+
+class TrialCreate(RequestModel):
+    """A new trial of an agent, which has no budget in the currency yet."""
+
+    model_config = example(
+        agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+        amount="300.00",
+        currency="USD",
+        stages=[
+            {"due_at": "2026-12-01T00:00:00Z", "share": "0.2"},
+            {"due_at": "2026-12-08T00:00:00Z", "share": "0.8", "results": 5},
+        ],
+    )
+
+    agent_id: AgentId
+    amount: Amount
+    currency: Currency
+    stages: list[TrialStageSet] = Field(min_length=1, max_length=MAX_STAGES, description="The first due comes first.")
+
+    def wanted(self) -> WantedTrial:
+        """Return it for the service to judge."""
+        return WantedTrial(
+            currency=self.currency,
+            amount_minor=parse_amount(self.amount, self.currency),
+            stages=tuple(each.stage() for each in self.stages),
+        )
+
+
+class TrialStageView(ResponseModel):
+    """A stage of a trial."""
+
+    due_at: datetime
+    share: Exact
+    results: int
+    roi: Exact | None
+    paid: bool
+
+
+class TrialView(ResponseModel):
+    """A trial of an agent, and how far it has come."""
+
+    id: str
+    organization_id: str
+    agent_id: str
+    agent_name: str
+    budget_id: str = Field(
+        description="The agent's budget, whose lifetime each stage raises. Close it to stop the trial."
+    )
+    status: TrialStatus
+    stopped_by: StopReason | None = Field(description="The bar that was not reached; null unless it was stopped.")
+    amount: Exact
+    paid: Exact
+    currency: str
+    stages: list[TrialStageView]
+    next_at: datetime | None = Field(description="When the next stage is due; null once the trial has ended.")
+    created_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Trial, name: str, budget_id: str) -> "TrialView":
+        """Show a trial."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            agent_id=row.agent_id,
+            agent_name=name,
+            budget_id=budget_id,
+            status=TrialStatus(row.status),
+            stopped_by=None if row.stopped_by is None else StopReason(row.stopped_by),
+            amount=format_amount(row.amount_minor, row.currency),
+            paid=format_amount(row.paid_minor, row.currency),
+            currency=row.currency,
+            stages=[
+                TrialStageView(
+                    due_at=stage.due_at,
+                    share=format_ratio(stage.share_bps),
+                    results=stage.results,
+                    roi=None if stage.roi_e4 is None else format_ratio(stage.roi_e4),
+                    paid=at < row.paid,
+                )
+                for at, stage in enumerate(stages_of(row))
+            ],
+            next_at=row.next_at,
+            created_by=row.created_by,
+            created_at=row.created_at,
+        )

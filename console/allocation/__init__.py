@@ -1,0 +1,1 @@
+"""Days' budgets of projects, divided among their agents, and trials of agents."""

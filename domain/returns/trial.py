@@ -1,0 +1,100 @@
+"""Trials: an amount that an agent gets in stages, as long as what it shows is not below the bar of the next. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from domain.common.errors import Invalid
+from domain.common.money import allocate
+from domain.common.text import rfc3339
+
+MAX_STAGES = 20
+_WHOLE_BPS = 10_000
+
+
+class TrialStatus(StrEnum):
+    """Whether further stages can be paid."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class StopReason(StrEnum):
+    """Why a trial was stopped: the bar that was not reached, or its budget was closed."""
+
+    RESULTS = "results"
+    ROI = "roi"
+    BUDGET_CLOSED = "budget_closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        due_at: when it is paid, or the trial stops.
+        share_bps: its part of the amount, in ten-thousandths.
+        results: how many accepted results there must be by then, since the trial began; those that the agent reports of
+            itself do not count.
+        roi_e4: what the lower bound of its confirmed, matured ROI since then must be, in ten-thousandths; 0 is a margin
+            of nothing. None asks for none.
+    """
+
+    due_at: datetime
+    share_bps: int
+    results: int = 0
+    roi_e4: int | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "due_at": rfc3339(self.due_at),
+            "share_bps": self.share_bps,
+            "results": self.results,
+            "roi_e4": self.roi_e4,
+        }
+
+    @classmethod
+    def kept(cls, value: Mapping[str, Any]) -> "Stage":
+        """Read it back."""
+        return cls(**{**value, "due_at": datetime.fromisoformat(value["due_at"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an agent has shown since its trial began; an ROI of None is not known yet."""
+
+    results: int
+    roi_e4: int | None
+
+
+def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
+    """Return what each stage pays, to the cent.
+
+    Raises:
+        Invalid: there are none or too many, they are not in the order of their times, or do not share the whole amount.
+    """
+    if not 1 <= len(stages) <= MAX_STAGES:
+        raise _invalid(f"A trial has 1 to {MAX_STAGES} stages.")
+    if any(first.due_at >= second.due_at for first, second in pairwise(stages)):
+        raise _invalid("Each stage must be due after the one before it.")
+    if sum(stage.share_bps for stage in stages) != _WHOLE_BPS:
+        raise _invalid("The shares of the stages must add up to 1.")
+    return allocate(amount_minor, [stage.share_bps for stage in stages])
+
+
+def below(stage: Stage, shown: Shown) -> StopReason | None:
+    """Return the bar of a stage that is not reached; None if all are. An ROI that is not known reaches none."""
+    if shown.results < stage.results:
+        return StopReason.RESULTS
+    if stage.roi_e4 is not None and (shown.roi_e4 is None or shown.roi_e4 < stage.roi_e4):
+        return StopReason.ROI
+    return None
+
+
+def _invalid(why: str) -> Invalid:
+    return Invalid(why, extra={"field": "stages"})

@@ -1,0 +1,151 @@
+"""How projects' budgets are divided, and what nights propose and read. Writing needs the platform's role."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
+from domain.returns.allocation import AllocationStatus
+from models.credits.spend_control import SpendControl
+from models.escrow.escrow import EscrowRow
+from models.marketplace.agent import Agent
+from models.reputation.reputation import ReputationAgentRow
+from models.returns.allocation import Allocation, AllocationSetting
+from models.tenants.organization import Organization
+from repositories.common.listing import Found, Listing, Position, Wanted
+
+MISSING = "There is no such allocation."
+PREFIX = "alo"
+
+
+async def setting(session: AsyncSession, project_id: str, *, lock: bool = False) -> AllocationSetting | None:
+    """Return how a project's budget is divided; None before it was set. With `lock` until the transaction ends."""
+    return await session.get(AllocationSetting, project_id, populate_existing=True, with_for_update=lock or None)
+
+
+async def put(session: AsyncSession, **values: Any) -> AllocationSetting:
+    """Set how a project's budget is divided."""
+    made = insert(AllocationSetting).values(values)
+    made = made.on_conflict_do_update(index_elements=["project_id"], set_=values)
+    query = made.returning(AllocationSetting)
+    return (await session.scalars(query, execution_options={"populate_existing": True})).one()
+
+
+async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[AllocationSetting]:
+    """Return the settings whose night has begun, by project. Closed organizations have none."""
+    row = AllocationSetting
+    query = select(row).join(Organization, Organization.id == row.org_id)
+    query = query.where(row.next_at <= now, row.project_id > after, Organization.status != "closed")
+    return (await session.scalars(query.order_by(row.project_id).limit(limit))).all()
+
+
+async def get(session: AsyncSession, allocation_id: str, *, lock: bool = False) -> Allocation:
+    """Return an allocation; with `lock` it is locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    found = None
+    if is_id(allocation_id, PREFIX):
+        found = await session.get(Allocation, allocation_id, populate_existing=True, with_for_update=lock or None)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def of_night(session: AsyncSession, project_id: str, night: date) -> Allocation | None:
+    """Return a project's allocation of a night."""
+    query = select(Allocation).where(Allocation.project_id == project_id, Allocation.night == night)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def add(session: AsyncSession, row: Allocation) -> Allocation:
+    """Insert an allocation."""
+    session.add(row)
+    await session.flush()
+    return row
+
+
+_LIST = Listing(of=Allocation, order=[Allocation.id], prefix=PREFIX)
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Allocation]:
+    """Return a page of the allocations that the session may see, newest first."""
+    part = () if wanted.org_id is None else (Allocation.org_id == wanted.org_id,)
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def reinvested_minor(session: AsyncSession, project_id: str, since: date) -> int:
+    """Return what was reinvested by the nights that were applied from a date on."""
+    row = Allocation
+    query = select(func.coalesce(func.sum(row.reinvested_minor), 0)).where(
+        row.project_id == project_id, row.night >= since, row.status == AllocationStatus.APPLIED.value
+    )
+    return int((await session.execute(query)).scalar_one())
+
+
+async def last_reinvested_minor(session: AsyncSession, project_id: str, before: date) -> int:
+    """Return what was reinvested by the last night before a date that was applied."""
+    row = Allocation
+    query = select(row.reinvested_minor).where(
+        row.project_id == project_id, row.night < before, row.status == AllocationStatus.APPLIED.value
+    )
+    return (await session.scalars(query.order_by(row.night.desc()).limit(1))).one_or_none() or 0
+
+
+async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limit: int) -> Sequence[str]:
+    """Return the ids of a project's agents that are not retired, the first of them."""
+    query = select(Agent.id).where(Agent.org_id == org_id, Agent.project_id == project_id, Agent.retired_at.is_(None))
+    return (await session.scalars(query.order_by(Agent.id).limit(limit))).all()
+
+
+async def budgets_of(
+    session: AsyncSession, org_id: str, kind: SubjectKind, subject_ids: Collection[str], currency: str
+) -> Mapping[str, SpendControl]:
+    """Return the budgets of subjects in a currency that are not closed, by subject."""
+    row = SpendControl
+    query = select(row).where(
+        row.org_id == org_id,
+        row.kind == ControlKind.BUDGET.value,
+        row.subject_kind == kind.value,
+        row.subject_id.in_(subject_ids),
+        row.asset == currency,
+        row.status != ControlStatus.CLOSED.value,
+    )
+    found = await session.scalars(query.execution_options(populate_existing=True))
+    return {each.subject_id: each for each in found}
+
+
+async def reputations(session: AsyncSession, agent_ids: Collection[str]) -> Mapping[str, int]:
+    """Return the lower bound of each agent's score as of its last night, in millionths; without a score it is left out.
+
+    Agents with evidence that was voided since are left out, too.
+    """
+    row = ReputationAgentRow
+    query = select(row.agent_id, row.night_low_e6).where(
+        row.agent_id.in_(agent_ids), row.night_low_e6.is_not(None), row.stale_at.is_(None)
+    )
+    return {agent_id: low for agent_id, low in await session.execute(query) if low is not None}
+
+
+async def open_work(session: AsyncSession, org_id: str, agent_ids: Collection[str]) -> Sequence[tuple[str, str, int]]:
+    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount."""
+    row = EscrowRow
+    held = row.funded_minor - row.released_minor - row.refunded_minor - row.commission_minor
+    query = (
+        select(row.agent_id, row.currency, func.sum(held))
+        .where(
+            row.agent_id.in_(agent_ids),
+            # A literal, by which the planner knows that the index of open escrows has it.
+            row.status == literal_column("'funded'"),
+            row.org_id != org_id,
+        )
+        .group_by(row.agent_id, row.currency)
+    )
+    return [(agent_id, currency, int(amount)) for agent_id, currency, amount in await session.execute(query)]

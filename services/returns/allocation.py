@@ -1,0 +1,415 @@
+"""Divides the budgets of projects among their agents, night by night, and applies what was accepted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.budget import Terms as BudgetTerms
+from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.calendar import Window, first_moment, zone_of
+from domain.common.errors import Conflict, Invalid
+from domain.common.ids import allocation_key
+from domain.common.money import CREDIT
+from domain.credits.spend.control import (
+    Allowance,
+    ControlKind,
+    ControlStatus,
+    Limit,
+    NewControl,
+    SubjectKind,
+    limits_of,
+)
+from domain.returns.allocation import (
+    ANSWER,
+    HORIZON_DAYS,
+    MAX_AGENTS,
+    AllocationMode,
+    AllocationStatus,
+    Bounds,
+    Line,
+    LineBound,
+    Terms,
+    bounds_e6,
+    day_of,
+    divide,
+    reinvested_minor,
+    time_e6,
+)
+from domain.returns.roi import Night
+from ledger.gateway import Ledger
+from models.credits.spend_control import SpendControl
+from models.returns.allocation import Allocation, AllocationSetting
+from repositories.budgets.budget import pools_of
+from repositories.common.command import lock_command
+from repositories.insight.rates import Rates
+from repositories.returns import allocation as allocations
+from repositories.tenants import audit
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.credits import spend_control
+from services.credits.spend_control import Order
+from services.returns import roi
+
+#: Who applies where the mode is `auto`.
+ACTOR = Actor(principal="allocation", role=Role.OPERATOR)
+_DAY = timedelta(days=1)
+_NO_BUDGET = "The project has no open budget in {currency}. Open one with a limit of a day first."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How a project's budget is to be divided; amounts in minor units of `currency`."""
+
+    mode: AllocationMode
+    currency: str
+    daily_minor: int
+    bounds: Bounds
+    reinvest_bps: int
+
+
+async def put(
+    session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: Wanted, *, now: datetime
+) -> AllocationSetting:
+    """Set how a project's budget is divided, from the next night on. Set as it stands, it changes nothing.
+
+    Raises:
+        Conflict: `allocation.no_budget`, the project has no open budget in the currency.
+    """
+    await lock_command(session, f"allocation:{project_id}")
+    budget = await project_budget(session, org_id, project_id, wanted.currency)
+    before = await allocations.setting(session, project_id, lock=True)
+    zone = zone_of(budget.zone)
+    night = now.astimezone(zone).date() + _DAY
+    if before is not None and before.next_at is not None:
+        night = before.next_night
+    is_same = before is not None and (before.reinvest_bps, before.currency) == (wanted.reinvest_bps, wanted.currency)
+    values = {
+        "mode": wanted.mode.value,
+        "currency": wanted.currency,
+        "daily_minor": wanted.daily_minor,
+        "floor_e4": wanted.bounds.floor_e4,
+        "ceiling_e4": wanted.bounds.ceiling_e4,
+        "reinvest_bps": wanted.reinvest_bps,
+        # A new share is of new profit.
+        "reinvests_from": before.reinvests_from if before is not None and is_same else night,
+        "next_night": night,
+        "next_at": None if wanted.mode is AllocationMode.OFF else first_moment(night, zone),
+    }
+    if before is not None and all(getattr(before, name) == value for name, value in values.items()):
+        return before
+    who = {"project_id": project_id, "org_id": org_id, "updated_by": actor.qualified(), "updated_at": now}
+    row = await allocations.put(session, **values, **who)
+    details = {"mode": row.mode, "daily_minor": row.daily_minor, "reinvest_bps": row.reinvest_bps}
+    await audit.record(session, actor, "allocation.set", project_id, details, org_id)
+    return row
+
+
+async def propose(
+    session: AsyncSession, project_id: str, night: date, *, matures: timedelta, now: datetime
+) -> tuple[Allocation | None, str]:
+    """Divide a project's budget for the day that begins with a night, once; where the mode is `auto`, apply it.
+
+    Args:
+        session: of the platform.
+        project_id: the project.
+        night: the date of the day.
+        matures: how long revenue can be refunded; that of later days does not count.
+        now: the time.
+
+    Returns:
+        The allocation, as it was made before or now, and why there is none.
+    """
+    setting = await allocations.setting(session, project_id, lock=True)
+    assert setting is not None
+    made = await allocations.of_night(session, project_id, night)
+    if made is not None or setting.next_at is None:
+        return made, "" if made is not None else "it is switched off"
+    found = await allocations.budgets_of(session, setting.org_id, SubjectKind.PROJECT, [project_id], setting.currency)
+    budget = found.get(project_id)
+    zone = zone_of("UTC" if budget is None else budget.zone)
+    today = now.astimezone(zone).date()
+    following = night + _DAY if night == today else max(night, today)
+    setting.next_night, setting.next_at = following, first_moment(following, zone)
+    if night != today:
+        return None, f"the day {night} is not now"
+    if budget is None or budget.status != ControlStatus.ACTIVE:
+        return None, "the project has no budget that is open and not frozen"
+    try:
+        total, added, lines = await _divided(session, setting, budget, night, matures, now)
+    except Invalid as refusal:
+        return None, refusal.detail
+    if not lines:
+        return None, "the project has no agents that can spend"
+    row = await allocations.add(
+        session,
+        Allocation(
+            id=new_id(allocations.PREFIX),
+            org_id=setting.org_id,
+            project_id=project_id,
+            night=night,
+            currency=setting.currency,
+            total_minor=total,
+            reinvested_minor=added,
+            lines=[stored(line) for line in lines],
+            status=AllocationStatus.PROPOSED.value,
+            answer_by=now + ANSWER,
+            created_at=now,
+        ),
+    )
+    if setting.mode == AllocationMode.AUTO:
+        await _apply(session, ACTOR, row, now)
+    return row, ""
+
+
+async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now: datetime) -> Allocation:
+    """Apply what was proposed; what was applied before is returned.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.no_budget`.
+    """
+    row = await allocations.get(session, allocation_id, lock=True)
+    if row.status == AllocationStatus.APPLIED:
+        return row
+    if row.answer_by is None or now >= row.answer_by:
+        raise Conflict(
+            "The time to accept this allocation is over. The next night proposes another one.",
+            code="allocation.expired",
+        )
+    await _apply(session, actor, row, now)
+    return row
+
+
+async def expire(session: AsyncSession, allocation_id: str, *, now: datetime) -> Allocation:
+    """End a proposal that nobody accepted in time; budgets stay as they are."""
+    row = await allocations.get(session, allocation_id, lock=True)
+    if row.answer_by is not None and now >= row.answer_by:
+        row.status, row.answer_by = AllocationStatus.EXPIRED.value, None
+        await session.flush()
+    return row
+
+
+def stored(line: Line) -> dict[str, object]:
+    """Return a line as JSON."""
+    return {
+        "agent_id": line.agent_id,
+        "old_minor": line.old_minor,
+        "new_minor": line.new_minor,
+        "bound": line.bound.value,
+        **asdict(line.terms),
+    }
+
+
+def lines_of(row: Allocation) -> list[Line]:
+    """Read the lines of an allocation back."""
+    return [
+        Line(
+            agent_id=each["agent_id"],
+            old_minor=each["old_minor"],
+            new_minor=each["new_minor"],
+            bound=LineBound(each["bound"]),
+            terms=Terms(**{name: each[name] for name in Terms.__dataclass_fields__}),
+        )
+        for each in row.lines
+    ]
+
+
+async def _divided(
+    session: AsyncSession,
+    setting: AllocationSetting,
+    budget: SpendControl,
+    night: date,
+    matures: timedelta,
+    now: datetime,
+) -> tuple[int, int, Sequence[Line]]:
+    """Return the money of the day, what of it is reinvested, and the lines."""
+    org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
+    ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
+    budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
+    day, times = day_of(night, budget.zone), dict[str, int]()
+    for each in ids:
+        own = budgets.get(each)
+        part = time_e6(day, None if own is None else own.starts_at, None if own is None else own.ends_at)
+        if part and (own is None or own.status == ControlStatus.ACTIVE):
+            times[each] = part
+    # By UTC, a day is over a day later.
+    through = now.astimezone(UTC).date() - _DAY - matures
+    nights = await roi.nights(
+        session,
+        org_id,
+        project_id=project_id,
+        since=through - (HORIZON_DAYS - 1) * _DAY,
+        until=through + _DAY,
+        currency=currency,
+        now=now,
+    )
+    rates, allowed = Rates(session, currency), _operating_minor(budget)
+    total = setting.daily_minor if allowed is None else min(setting.daily_minor, allowed)
+    added = 0
+    if setting.reinvest_bps and total == setting.daily_minor:
+        added = await _reinvested(session, setting, budget, night, through, nights, rates, now)
+    total += added
+    if not times:
+        return total, added, ()
+    equal = Fraction(total, len(times))
+    success = bounds_e6(nights, list(times), through=through, equal_minor=equal)
+    scores, work = (
+        await allocations.reputations(session, times),
+        await _tasks(session, org_id, times, nights, rates, now),
+    )
+    agents = {
+        each: (
+            None if each not in budgets else _operating_minor(budgets[each]),
+            Terms(
+                performance_e6=scores.get(each, 0),
+                task_minor=work.get(each, 0),
+                time_e6=part,
+                success_e6=success[each],
+            ),
+        )
+        for each, part in times.items()
+    }
+    return total, added, divide(total, agents, Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4))
+
+
+async def _tasks(
+    session: AsyncSession,
+    org_id: str,
+    agents: Iterable[str],
+    nights: Sequence[Night],
+    rates: Rates,
+    now: datetime,
+) -> Mapping[str, int]:
+    """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned."""
+    found = await allocations.open_work(session, org_id, list(agents))
+    await rates.load((currency, now) for _, currency, _ in found)
+    costs = dict[str, Fraction]()
+    for agent_id, currency, amount in found:
+        own = [night for night in nights if night.agent_id == agent_id]
+        cost, earned = sum(each.cost_minor for each in own), sum(each.revenue_minor for each in own)
+        of_each = min(Fraction(1), Fraction(cost, earned)) if earned > 0 else Fraction(1)
+        price = Fraction(rates.converted(amount, currency, now))
+        costs[agent_id] = costs.get(agent_id, Fraction(0)) + price * of_each
+    return {agent_id: int(cost) for agent_id, cost in costs.items()}
+
+
+async def _reinvested(
+    session: AsyncSession,
+    setting: AllocationSetting,
+    budget: SpendControl,
+    night: date,
+    through: date,
+    nights: Sequence[Night],
+    rates: Rates,
+    now: datetime,
+) -> int:
+    """Return what profit adds to the day, see `domain.returns.allocation.reinvested_minor`."""
+    first = max(setting.reinvests_from, night - (HORIZON_DAYS - 1) * _DAY)
+    zone = zone_of(budget.zone)
+    # The day whose profit the first of these nights was the first to count.
+    since = through - (now.astimezone(UTC).date() - first_moment(first, zone).date())
+    profit = sum(each.revenue_minor - each.cost_minor for each in nights if each.day >= since)
+    already = await allocations.reinvested_minor(session, setting.project_id, first)
+    wallets = [accounts.org_credits(setting.org_id)]
+    if setting.currency != CREDIT:
+        wallets.append(accounts.org_cash(setting.org_id, setting.currency))
+    there = await Ledger(await driver_connection(session)).available(wallets, now)
+    await rates.load((wallet.asset, now) for wallet in wallets)
+    return reinvested_minor(
+        profit,
+        setting.reinvest_bps,
+        already_minor=already,
+        daily_minor=setting.daily_minor,
+        there_minor=sum(
+            int(rates.converted(minor, wallet.asset, now)) for minor, wallet in zip(there, wallets, strict=True)
+        ),
+    )
+
+
+async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: datetime) -> None:
+    """Write a version of each budget that changes, in the caller's transaction, whose lock of the row makes it once.
+
+    Agents that have left the project since get nothing.
+
+    Raises:
+        Conflict: `allocation.no_budget`.
+    """
+    # As every writer of controls, before they are read: nobody changes them meanwhile.
+    credits = accounts.org_credits(row.org_id)
+    await Ledger(await driver_connection(session)).lock_balances([], if_open=[credits])
+    project = await project_budget(session, row.org_id, row.project_id, row.currency)
+    there = set(await allocations.agents_of(session, row.org_id, row.project_id, limit=MAX_AGENTS))
+    lines = [line for line in lines_of(row) if line.agent_id in there]
+    budgets = await allocations.budgets_of(
+        session, row.org_id, SubjectKind.AGENT, [line.agent_id for line in lines], row.currency
+    )
+    order = Order(
+        actor=actor,
+        org_id=row.org_id,
+        command_id=allocation_key(row.id, row.project_id),
+        at=now,
+        reason=f"Allocation {row.id} of {row.night}",
+        kind=ControlKind.BUDGET,
+    )
+    # First, so that it is never below what its agents get.
+    if _operating_minor(project) is not None and (row.reinvested_minor or await _added_before(session, row)):
+        await _set_day(session, order, project, row.total_minor)
+    for line in lines:
+        of_agent = replace(order, command_id=allocation_key(row.id, line.agent_id))
+        own = budgets.get(line.agent_id)
+        if own is not None:
+            await _set_day(session, of_agent, own, line.new_minor)
+            continue
+        new = NewControl(
+            subject_kind=SubjectKind.AGENT,
+            subject_id=line.agent_id,
+            asset=row.currency,
+            time_zone=project.zone,
+            week_starts=project.week_starts,
+            kind=ControlKind.BUDGET,
+        )
+        limits = (Limit(window=Window.DAY, amount_minor=line.new_minor),)
+        await spend_control.create(session, of_agent, new, BudgetTerms(allowance=Allowance(limits=limits)), project.id)
+    row.status, row.answer_by = AllocationStatus.APPLIED.value, None
+    row.applied_at, row.applied_by = now, actor.qualified()
+    await session.flush()
+    details = {"night": row.night.isoformat(), "agents": len(lines), "reinvested_minor": row.reinvested_minor}
+    await audit.record(session, actor, "allocation.apply", row.id, details, row.org_id)
+
+
+async def _added_before(session: AsyncSession, row: Allocation) -> int:
+    return await allocations.last_reinvested_minor(session, row.project_id, row.night)
+
+
+async def _set_day(session: AsyncSession, order: Order, budget: SpendControl, operating_minor: int) -> None:
+    amount = operating_minor + _kept_back(budget)
+    if _operating_minor(budget) != operating_minor:
+        await spend_control.set_amount(session, order, budget, Window.DAY, amount)
+
+
+def _operating_minor(budget: SpendControl) -> int | None:
+    """Return what a budget has to operate with on a day, without its other pools; None if it has no limit of a day."""
+    limits = {each.window: each for each in limits_of(budget.windows, budget.amounts, budget.uses, budget.hard)}
+    amount = limits[Window.DAY].amount_minor if Window.DAY in limits else None
+    return None if amount is None else max(0, amount - _kept_back(budget))
+
+
+def _kept_back(budget: SpendControl) -> int:
+    pools = pools_of(budget)
+    return 0 if pools.pools_of is not Window.DAY else (pools.reserve_minor or 0) + (pools.emergency_minor or 0)
+
+
+async def project_budget(session: AsyncSession, org_id: str, project_id: str, currency: str) -> SpendControl:
+    """Return the open budget of a project in a currency.
+
+    Raises:
+        Conflict: `allocation.no_budget`.
+    """
+    found = await allocations.budgets_of(session, org_id, SubjectKind.PROJECT, [project_id], currency)
+    if project_id not in found:
+        raise Conflict(_NO_BUDGET.format(currency=currency), code="allocation.no_budget")
+    return found[project_id]

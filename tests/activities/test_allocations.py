@@ -1,0 +1,264 @@
+"""Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from domain.common.errors import Conflict
+from domain.common.ids import uuid_of
+from domain.common.money import CREDIT
+from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode
+from ledger.controls import Controls
+from models.returns.allocation import Allocation
+from runtime.database import Database, driver_connection
+from services.returns import allocation
+from tests.api.purchasing import budget
+from tests.support.returns import MATURES, NIGHT, NOW, Team, at
+from tests.support.rows import Rows, rows_of
+
+pytestmark = pytest.mark.db
+
+#: The last day that is matured on the night.
+LAST = date(2026, 2, 24)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def rows(fresh_database_urls: Any) -> AsyncIterator[Rows]:
+    async with rows_of(fresh_database_urls) as found:
+        yield found
+
+
+@pytest.fixture
+async def database(fresh_database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
+    yield made
+    await made.close()
+
+
+def proposed(row: Allocation | str) -> Allocation:
+    assert isinstance(row, Allocation)
+    return row
+
+
+def new(row: Allocation, team: Team) -> dict[str, int]:
+    names = {each: name for name, each in team.agents.items()}
+    return {names[line.agent_id]: line.new_minor for line in allocation.lines_of(row)}
+
+
+async def test_budget_moves_to_who_earned_once_it_is_accepted(db: Database, database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada", "bob")
+    await team.give(ada=50, bob=50)
+    await team.cost(rows, "ada", LAST, 100)
+    await team.cost(rows, "bob", LAST, 100)
+    await team.brought(rows, "ada", LAST, 300)
+    # None of this counts: it may be refunded still, nobody has confirmed it, or it was taken back.
+    await team.brought(rows, "bob", LAST + DAY, 9_000)
+    await team.brought(rows, "bob", LAST, 9_000, status="reported", confirmed_at=None, confirmed_by=None)
+    await team.brought(rows, "bob", LAST, 9_000, status="reversed", reversed_minor=900_000)
+    await team.set()
+    row = proposed(await team.night())
+    assert (row.status, row.total_minor, row.reinvested_minor) == ("proposed", 10_000, 0)
+    assert row.answer_by == at(NIGHT) + ANSWER
+    assert new(row, team) == {"ada": 6_000, "bob": 4_000}
+    assert await team.days() == {"ada": 5_000, "bob": 5_000, "project": 10_000}
+    assert proposed(await team.night()).id == row.id
+    for _ in range(2):
+        assert (await team.accept(row)).status == "applied"
+    assert await team.days() == {"ada": 6_000, "bob": 4_000, "project": 10_000}
+    assert await team.versions("ada") == [
+        (1, "owner", None),
+        (2, team.owner.qualified(), f"Allocation {row.id} of {NIGHT}"),
+    ]
+    setting = await team.setting()
+    assert (setting.next_night, setting.next_at) == (NIGHT + DAY, datetime(2026, 3, 12, tzinfo=NOW.tzinfo))
+
+
+async def test_what_nobody_accepts_in_time_changes_nothing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=80, bob=20)
+    await team.set()
+    row = proposed(await team.night())
+    over = at(NIGHT) + ANSWER
+    with pytest.raises(Conflict) as late:
+        await team.accept(row, now=over)
+    assert late.value.error_code == "allocation.expired"
+    for now, status in ((over - timedelta(seconds=1), "proposed"), (over, "expired")):
+        async with db.platform() as session:
+            assert (await allocation.expire(session, row.id, now=now)).status == status
+    assert await team.days() == {"ada": 8_000, "bob": 2_000, "project": 10_000}
+    with pytest.raises(Conflict):
+        await team.accept(row, now=at(NIGHT))
+
+
+async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=50)
+    await team.set(AllocationMode.AUTO)
+    row = proposed(await team.night())
+    assert (row.status, row.applied_by) == ("applied", "allocation")
+    # A share begins as large as an equal one.
+    assert new(row, team) == {"ada": 5_000, "bob": 5_000}
+    assert await team.days() == {"ada": 5_000, "bob": 5_000, "project": 10_000}
+    async with db.platform() as session:
+        query = text("SELECT parent_id FROM ledger.controls WHERE subject_id = :id")
+        parent = (await session.execute(query, {"id": team.agents["bob"]})).scalar_one()
+    assert parent == uuid_of(team.budget_id)
+
+
+async def test_open_work_and_reputation_count(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada", "bob", "cy")
+    await team.give(ada=30, bob=30, cy=30)
+    hired = {"agent_id": team.agents["ada"], "payee_org_id": team.org_id, "currency": "USD", "funded_minor": 4_000}
+    await rows.add("escrows", id="esc_1", contract_id="ctr_1", org_id="org_client", status="funded", **hired)
+    # The organization's own work, and work that is done, are not open work.
+    own = hired | {"agent_id": team.agents["cy"]}
+    await rows.add("escrows", id="esc_2", contract_id="ctr_2", org_id=team.org_id, status="funded", **own)
+    await rows.add("escrows", id="esc_3", contract_id="ctr_3", org_id="org_client", status="delivered", **own)
+    await rows.add("reputation_agents", agent_id=team.agents["bob"], night_low_e6=700_000, board="public")
+    await team.set()
+    lines = {line.agent_id: line for line in allocation.lines_of(proposed(await team.night()))}
+    found = {name: lines[each].terms for name, each in team.agents.items()}
+    assert {name: terms.task_minor for name, terms in found.items()} == {"ada": 4_000, "bob": 0, "cy": 0}
+    assert {name: terms.performance_e6 for name, terms in found.items()} == {"ada": 0, "bob": 700_000, "cy": 0}
+    parts = {name: lines[each].new_minor for name, each in team.agents.items()}
+    assert sum(parts.values()) == 10_000
+    assert parts["cy"] < min(parts["ada"], parts["bob"])
+    # With what it cost of each dollar that it earned, the same work costs a quarter.
+    await team.cost(rows, "ada", LAST, 25)
+    await team.brought(rows, "ada", LAST, 100)
+    later = {line.agent_id: line for line in allocation.lines_of(proposed(await team.night(NIGHT + DAY)))}
+    assert later[team.agents["ada"]].terms.task_minor == 1_000
+
+
+async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob", "cy", "dan")
+    await team.give(ada=25, bob=25, cy=25, dan=25)
+    begins, noon = at(NIGHT) - timedelta(minutes=5), at(NIGHT) - timedelta(minutes=5) + DAY / 2
+    for name, wanted in (
+        ("bob", {"status": "frozen"}),
+        ("cy", {"ends_at": begins.isoformat()}),
+        ("dan", {"ends_at": noon.isoformat()}),
+    ):
+        await change(db, team, await team.control(name), wanted)
+    await team.set(AllocationMode.AUTO)
+    row = proposed(await team.night())
+    lines = {line.agent_id: line for line in allocation.lines_of(row)}
+    assert set(lines) == {team.agents["ada"], team.agents["dan"]}
+    assert lines[team.agents["dan"]].terms.time_e6 == ONE_E6 // 2
+    assert new(row, team) == {"ada": 6_000, "dan": 4_000}
+    assert (await team.days())["bob"] == 2_500
+
+
+async def change(database: Database, team: Team, control_id: str, wanted: dict[str, Any]) -> None:
+    async with database.platform() as session:
+        await Controls(await driver_connection(session)).write(
+            org_id=team.org_id, control_id=uuid_of(control_id), expected_version=None, wanted=wanted,
+            by="owner", reason=None, command_id=f"freeze-{control_id}", at=NOW,
+        )  # fmt: skip
+
+
+async def test_pools_and_other_windows_of_a_budget_stay(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    pools = {"pools_of": "day", "reserve": 1_000, "emergency": 500}
+    await budget(db, team.org_id, ("agent", team.agents["ada"]), pools=pools, day=65, week=200)
+    await team.give(bob=50)
+    await team.set(AllocationMode.AUTO, floor_e4=0)
+    await team.execute("UPDATE agents SET retired_at = now(), retired_by = 'x' WHERE id = :id", id=team.agents["bob"])
+    row = proposed(await team.night())
+    # It had 50 to operate with, and is the only one now.
+    assert new(row, team) == {"ada": 10_000}
+    assert (await team.days())["ada"] == 11_500
+    async with db.platform() as session:
+        query = text("SELECT windows, amounts, reserve FROM ledger.controls WHERE subject_id = :id")
+        stored = (await session.execute(query, {"id": team.agents["ada"]})).one()
+    assert tuple(stored) == (["day", "week"], [11_500, 20_000], 1_000)
+
+
+async def test_who_left_before_it_was_accepted_gets_nothing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.set()
+    row = proposed(await team.night())
+    await team.execute("UPDATE agents SET project_id = NULL WHERE id = :id", id=team.agents["bob"])
+    await team.accept(row)
+    assert await team.days() == {"ada": 5_000, "project": 10_000}
+
+
+async def test_never_more_is_given_than_the_project_may_spend(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob", day=60)
+    await team.set(AllocationMode.AUTO, daily=100, reinvest_bps=5_000)
+    assert proposed(await team.night()).total_minor == 6_000
+
+
+async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_night(
+    database: Database, rows: Rows
+) -> None:
+    team = await Team.of(database, "ada")
+    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) "
+                      "OVERRIDING SYSTEM VALUE VALUES ($1, 'USD', 'liability', 1, $2, 25600000)",
+                      f"org/{team.org_id}/cash/USD", team.org_id)  # fmt: skip
+    await rows.add("ledger.balances", account_id=25_600_000, asset="USD", stripe=0, posted=1_000_000)
+    await rate(rows)
+    await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
+    # What matured before the share was set is not reinvested.
+    await team.brought(rows, "ada", LAST - DAY, 8_000)
+    await team.cost(rows, "ada", LAST, 20)
+    first = await team.brought(rows, "ada", LAST, 100)
+    row = proposed(await team.night())
+    assert (row.reinvested_minor, row.total_minor) == (2_000, 12_000)
+    assert await team.days() == {"ada": 12_000, "project": 12_000}
+    # The next day earns 100, but the 100 of the day before were refunded meanwhile.
+    await team.brought(rows, "ada", LAST + DAY, 100)
+    await rows.change("UPDATE revenue_events SET status = 'reversed', reversed_minor = 6000 WHERE id = $1", first)
+    row = proposed(await team.night(NIGHT + DAY))
+    assert row.reinvested_minor == 2_500 - 1_500
+    # Without profit the window is what it was.
+    row = proposed(await team.night(NIGHT + 2 * DAY))
+    assert row.reinvested_minor == 0
+    assert await team.days() == {"ada": 10_000, "project": 10_000}
+    # Nothing is added that is not there.
+    await team.brought(rows, "ada", LAST + 3 * DAY, 100)
+    await rows.change("UPDATE ledger.balances SET posted = 10700 WHERE account_id = 25600000")
+    assert proposed(await team.night(NIGHT + 3 * DAY)).reinvested_minor == 700
+
+
+async def rate(rows: Rows) -> None:
+    await rows.add("ledger.rates", base=CREDIT, quote="USD", base_minor=1_000_000, quote_minor=1,
+                   starts_at=datetime(2026, 1, 1, tzinfo=NOW.tzinfo), source="operator")  # fmt: skip
+
+
+async def test_nights_without_anything_to_divide_say_why(db: Database) -> None:
+    team = await Team.of(db)
+    await team.set()
+    assert await team.night() == "the project has no agents that can spend"
+    assert await team.night(NIGHT, now=at(NIGHT + DAY)) == f"the day {NIGHT} is not now"
+    assert (await team.setting()).next_night == NIGHT + DAY
+    other = await Team.of(db, "ada")
+    await other.set()
+    await change(db, other, other.budget_id, {"status": "frozen"})
+    assert "no budget" in str(await other.night())
+    await other.set(AllocationMode.OFF)
+    assert await other.night() == "it is switched off"
+
+
+async def test_a_project_without_a_budget_is_not_divided(db: Database) -> None:
+    team = Team(db)
+    with pytest.raises(Conflict) as refused:
+        await team.set()
+    assert refused.value.error_code == "allocation.no_budget"
+
+
+async def test_settings_are_set_once_and_from_the_next_night_on(db: Database) -> None:
+    team = await Team.of(db, "ada")
+    first = await team.set(reinvest_bps=100)
+    assert (first.next_night, first.reinvests_from) == (NIGHT, NIGHT)
+    again = await team.set(reinvest_bps=100, now=NOW + timedelta(hours=1))
+    assert again.updated_at == first.updated_at
+    later = await team.set(reinvest_bps=200, now=NOW + timedelta(hours=2))
+    assert (later.next_night, later.reinvests_from) == (NIGHT, NIGHT)
+    off = await team.set(AllocationMode.OFF, now=NOW + timedelta(hours=3))
+    assert off.next_at is None
+    assert MATURES.days == 14
