@@ -96,6 +96,19 @@ async def test_a_call_is_routed_used_and_learned_from(tenant: Tenant, database: 
     assert good(await tenant.owner.get("/credits/transactions"))["data"] == transfers
 
 
+async def test_result_of_a_run_that_called_another_model_is_not_the_outcome(tenant: Tenant, database: Database) -> None:
+    decision = await decide(tenant.agent, candidates=BOTH)
+    [other] = {*BOTH} - {decision["choice"]}
+    used = {"usage": {"input_tokens": 2000}, "run_id": decision["run_id"]}
+    await send(tenant.agent, event(data=used | {"model": other}))
+    await result(database, tenant, decision["run_id"], 0)
+    path = f"/routing/decisions/{decision['id']}"
+    assert good(await tenant.member.get(path))["outcome"] is None
+    await send(tenant.agent, event(data=used | {"model": decision["choice"]}))
+    await result(database, tenant, decision["run_id"], 700_000)
+    assert good(await tenant.member.get(path))["outcome"]["score"] == "0.7"
+
+
 async def test_default_candidates_are_the_models_in_use(tenant: Tenant) -> None:
     assert (await decide(tenant.member))["choice"] is None
     used = {"model": "routed-cheap", "usage": {"input_tokens": 10}}
