@@ -141,6 +141,8 @@ async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(ten
     refused(await report(tenant.owner, {"id": decision["id"][:-1] + "0"}, "1"), 404, "not_found")
     assert good(await tenant.agent.get("/routing/decisions"))["data"] == []
     assert len(good(await tenant.member.get("/routing/decisions"))["data"]) == 2
+    file = await tenant.member.get("/routing/decisions", headers={"Accept": "text/csv"})
+    assert (file.status_code, len(file.text.splitlines())) == (200, 3)
     body = {"task_kind": "summary", "candidates": BOTH, "value": "1"}
     assert refused(await tenant.member.post("/routing/decisions", body), 422, "request.invalid")["field"] == "currency"
     other = {"task_kind": "summary", "candidates": BOTH, "agent_id": stranger.agent_id}
