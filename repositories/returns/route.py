@@ -175,6 +175,14 @@ async def costs_of_run(
     return {currency: int(pico) for currency, pico in found if currency is not None and pico}
 
 
+async def has_other_models(session: AsyncSession, org_id: str, run_id: str, models: Collection[str]) -> bool:
+    """Return whether a run has called models, and none of these."""
+    row = UsageEventRow
+    is_one = func.bool_or(row.model.in_(models))
+    query = select(is_one).where(row.org_id == org_id, row.run_id == run_id, row.model.is_not(None))
+    return await session.scalar(query) is False
+
+
 #: What `verify` proves about the sums.
 INVARIANTS = (
     Invariant(

@@ -166,10 +166,13 @@ async def note(
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
-    The caller leaves out what agents report about their own work. Needs the platform's session.
+    The result of a run that called other models only says nothing of the choice. The caller leaves out what agents
+    report about their own work. Needs the platform's session.
     """
     row = await routes.lock_of_run(session, org_id, run_id, task_kind)
-    if row is not None:
+    if row is None or row.choice is None:
+        return
+    if is_id(row.choice, "agt") or not await routes.has_other_models(session, org_id, run_id, _names(row.choice)):
         await _record_first(session, row, outcome, now)
 
 
@@ -242,6 +245,7 @@ async def _candidates(
                 name=name,
                 reference_pico=pico,
                 out=out,
+                is_whole=name not in models,
                 of_kind=sums.get((name, kind), Sums()),
                 all_round=sums.get((name, ALL_KINDS), Sums()),
             )
@@ -307,6 +311,11 @@ async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, r
     return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
 
 
+def _names(model: str) -> list[str]:
+    """Return what usage events may call a model."""
+    return [name for name, _ in names_of(model, None)]
+
+
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
     """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
     is_agent = is_id(choice, "agt")
@@ -314,7 +323,7 @@ async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str,
         session,
         row.org_id,
         row.run_id,
-        models=[] if is_agent else [name for name, _ in names_of(choice, None)],
+        models=[] if is_agent else _names(choice),
         agent_id=choice if is_agent else None,
     )
     rates, total = Rates(session, row.currency), 0
