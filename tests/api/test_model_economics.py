@@ -81,10 +81,16 @@ async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_ru
     assert thinking["success"]["value"] == "0"
     assert (lines[None, "normal"]["results"], lines[None, "normal"]["calls"]) == (1, 0)
 
+    await report(tenant.owner, "run-4", "summary", "1")
+    (silent,) = [line for line in good(await tenant.owner.get("/economics/models"))["data"] if not line["mode"]]
+    assert (silent["model"], silent["currency"], silent["results"], silent["calls"]) == (None, None, 1, 0)
+    assert (silent["cost_per_accepted_result"], silent["cost_per_call"]) == (None, None)
+
     kinds = good(await tenant.owner.get("/economics/models?by=task_kind"))["data"]
-    assert {line["task_kind"]: (line["calls"], line["cost"]) for line in kinds} == {
-        "summary": (2, "0.006"),
-        "extraction": (2, "0.00036"),
+    assert {(line["task_kind"], line["currency"]): (line["calls"], line["cost"]) for line in kinds} == {
+        ("summary", "USD"): (2, "0.006"),
+        ("extraction", "USD"): (2, "0.00036"),
+        ("summary", None): (0, "0"),
     }
     # The log says which units had no price of their own.
     log = good(await tenant.owner.get("/usage/logs?run_id=run-2"))["data"]
