@@ -160,7 +160,7 @@ def _row(line: Mapping[str, Any], prefs: Prefs) -> ModelRow:
         return None if line[field] is None or not currency else amount(shortened(line[field]), currency, prefs)
 
     return ModelRow(
-        name=name or "Several models",
+        name=name or ("Several models" if currency else "Without reported calls"),
         notes=tuple(filter(None, (kind if kind != name else "", mode, ", ".join(filter(None, words))))),
         calls=count(line["calls"], prefs),
         cost=cost("cost"),
