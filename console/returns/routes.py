@@ -89,6 +89,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *
 
     `form` is of the act that was refused.
     """
+    visit.need(Permission.READ_BILLING)
     event = await _found(visit)
     naming = await visit.naming([event, *event["shares"]], "agent_id", "project_id", "reference")
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform

@@ -259,7 +259,7 @@ PAGES = (
     Page("/console/{org}/purchases", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases?status=purchased&q=x", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases/{purchase_order}", (*TENANTS, *READERS)),
-    Page("/console/{org}/returns/revenue/{revenue}", (*TENANTS, *READERS)),
+    Page("/console/{org}/returns/revenue/{revenue}", BILLED),
     Page("/console/{org}/returns", BILLED),
     Page("/console/{org}/returns?scope=project&period=30&currency=CREDIT", BILLED),
     Page("/console/{org}/returns/revenue", BILLED),
