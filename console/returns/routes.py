@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, corrected, query_form, read_form
-from console.gateway import Wanted
+from console.gateway import Refused, Wanted
+from console.refusals import forbidden
 from console.returns import revenue, view
 from console.routing import COMMAND, tenant
 from console.visit import Visit
@@ -52,12 +53,13 @@ async def download(visit: Visit) -> Response:
 
 
 def _may_report(visit: Visit) -> bool:
-    return visit.may(Permission.METER) and not visit.me.is_platform
+    return visit.may(Permission.METER) and visit.may(Permission.READ_BILLING) and not visit.me.is_platform
 
 
 async def show_report(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form to report revenue from outside."""
-    visit.need(Permission.METER)
+    if not _may_report(visit):
+        raise Refused(forbidden(visit.request))
     choices = await visit.ask_all(
         agents=("/agents", {"limit": _CHOICES, **visit.scope}),
         projects=("/projects", {"limit": _CHOICES, **visit.scope}),
@@ -89,6 +91,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *
 
     `form` is of the act that was refused.
     """
+    visit.need(Permission.READ_BILLING)
     event = await _found(visit)
     naming = await visit.naming([event, *event["shares"]], "agent_id", "project_id", "reference")
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform

@@ -50,14 +50,15 @@ SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fe
     WHERE c.org_id = :org_id AND c.at >= :since AND c.at < :until AND c.spent > c.refunded
 ) p GROUP BY day, agent_id, project_id, asset LIMIT :most
 """)
+# Of work by an own agent only the commission has left the organization.
 _ESCROWS = text("""
 SELECT (e.updated_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
-    sum(e.released_minor + e.commission_minor)::bigint AS paid
+    coalesce(sum(e.released_minor + e.commission_minor) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
+    coalesce(sum(e.commission_minor) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
 FROM escrows e LEFT JOIN LATERAL (
     SELECT * FROM ledger.escrow_counts c WHERE c.escrow_id = e.id AND c.org_id = e.org_id LIMIT 1
 ) c ON true
 WHERE e.org_id = :org_id AND e.status IN ('released', 'split') AND e.updated_at >= :since AND e.updated_at < :until
-    AND e.payee_org_id <> e.org_id
 GROUP BY 1, 2, 3, 4 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
@@ -76,7 +77,7 @@ GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :m
 async def costs(session: AsyncSession, org_id: str, since: date, until: date) -> list[Cost]:
     """Return what an organization's agents cost on the days from `since` up to but not including `until`.
 
-    Commission is with the revenue that it is a part of, see `revenue`.
+    Commission of sales is with the revenue that it is a part of, see `revenue`.
     """
     found = [
         Cost(
@@ -104,10 +105,9 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
     for row in (await session.execute(_PURCHASES, asked)).mappings():
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
-    found += [
-        _cost(row, CostKind.PURCHASES, row["asset"], row["paid"])
-        for row in (await session.execute(_ESCROWS, asked)).mappings()
-    ]
+    for row in (await session.execute(_ESCROWS, asked)).mappings():
+        found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
+        found.append(_cost(row, CostKind.COMMISSION, row["asset"], row["commission"]))
     return [cost for cost in found if cost.minor]
 
 

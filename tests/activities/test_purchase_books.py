@@ -32,6 +32,7 @@ from ledger.gateway import Ledger
 from models.billing.tax_receipt import TaxReceipt
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.returns.revenue_event import RevenueEvent
 from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace, marketplace_proof
@@ -141,6 +142,14 @@ class Sold:
     async def stands(self, made: Written) -> tuple[str, int]:
         row = await self.purchase(made)
         return row.status, row.taken_minor
+
+    async def revenue(self, made: Written) -> tuple[str, int, int, int]:
+        row = RevenueEvent
+        query = select(row).where(row.org_id == self.studio, row.reference == (await self.purchase(made)).id)
+        async with self.database.tenant(self.studio) as session:
+            found = (await session.scalars(query)).one()
+        assert (found.agent_id, found.source, found.currency) == (self.agent, "marketplace", "USD")
+        return found.status, found.amount_minor, found.reversed_minor, found.commission_minor
 
     async def spend_earnings(self) -> None:
         """Take what the agent has earned away from it."""
@@ -422,14 +431,17 @@ async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_c
 
 async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_decided(sold: Sold) -> None:
     made = await sold.bought()
+    assert await sold.revenue(made) == ("confirmed", 1000, 0, 100)
     ref = made.there.dispute()
     await made.look()
     assert await sold.stands(made) == ("suspended", 1000)
     assert (await sold.earned(), await sold.owed(sold.buyer)) == (0, 0)
+    assert await sold.revenue(made) == ("reversed", 1000, 1000, 0)
     made.there.close_dispute(ref, won=True)
     await made.look()
     assert await sold.stands(made) == ("active", 0)
     assert await sold.earned() == 900
+    assert await sold.revenue(made) == ("confirmed", 1000, 0, 100)
     made.there.dispute_again(ref)
     await made.look()
     made.there.close_dispute(ref, won=False)

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +12,16 @@ import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
+from temporalio.testing import ActivityEnvironment
 
+from activities.payouts.recovery import RecoveryActivities
+from contracts.payouts.recovery import RecoveryPage
 from domain.common.money import parse_amount
+from domain.payouts.payable import HoldBack
 from repositories.returns import revenue_event
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.api.paying import Written
 from tests.api.spending import grant
 from tests.api.test_marketplace import made, offer, site  # noqa: F401 - a fixture
 from tests.conftest import DatabaseUrls
@@ -168,6 +174,33 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
     body = {"metrics": names, "from": answer["from"], "to": answer["to"], "currency": "CREDIT"}
     figures = good(await seller.owner.post("/analytics/query", body))["totals"]
     assert [each["value"] for each in figures] == [total["revenue"]["confirmed"], total["total_costs"], total["margin"]]
+    await prove(database_urls, revenue_event.INVARIANTS)
+
+
+async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it_is_recovered(
+    new_tenant: Any,
+    site: httpx2.AsyncClient,  # noqa: F811
+    database: Database,
+    database_urls: DatabaseUrls,
+) -> None:
+    seller, buyer = await made(new_tenant, site), await made(new_tenant, site)
+    paid = await Written(database, buyer.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    await offer(seller)
+    good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
+    ref = paid.there.dispute()
+    await paid.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    [before] = good(await seller.owner.get("/revenue"))["data"]
+    assert (before["status"], before["reversed_amount"]) == ("confirmed", "0.00")
+    recovery = RecoveryActivities(database, None, hold_back=HoldBack.default())
+    await ActivityEnvironment().run(recovery.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+    # Of 40 credits the agent had 36, and the platform keeps its commission: the agent has neither won nor lost.
+    [after] = good(await seller.owner.get("/revenue"))["data"]
+    assert (after["amount"], after["reversed_amount"], after["commission"]) == ("40.00", "36.00", "4.00")
+    assert good(await seller.owner.get("/economics/roi?currency=CREDIT"))["total"]["margin"] == "0.00"
     await prove(database_urls, revenue_event.INVARIANTS)
 
 

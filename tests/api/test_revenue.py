@@ -197,7 +197,7 @@ async def test_escrow_brings_revenue_to_whom_it_pays_and_costs_to_whom_it_does_n
     refused(await payee.owner.post(f"/revenue/{row['id']}/reverse", body, key=new_key()), 409, "revenue.wrong_state")
 
 
-async def test_organization_that_pays_its_own_agent_earns_and_spends_nothing(
+async def test_organization_that_pays_its_own_agent_earns_nothing_and_spends_the_commission(
     operator: Caller, studio: Tenant, database: Database
 ) -> None:
     await grant(operator, studio.org_id)
@@ -209,7 +209,7 @@ async def test_organization_that_pays_its_own_agent_earns_and_spends_nothing(
         database, commands.approve(await state(database, escrow), signatory=signer, actor=actor, now=now), at=now
     )
     assert good(await studio.owner.get("/revenue"))["data"] == []
-    assert (await roi(studio.owner, "currency=CREDIT"))["total"]["total_costs"] == "0.00"
+    assert (await roi(studio.owner, "currency=CREDIT"))["total"]["total_costs"] == "0.05"
 
 
 async def test_sale_counts_until_it_is_refunded(
