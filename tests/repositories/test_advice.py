@@ -22,7 +22,7 @@ from domain.common.access import Actor, Role
 from domain.common.errors import Invalid, NotFound
 from domain.common.ids import make_id, uuid_id
 from domain.common.period import Anchor
-from domain.insight.advice import Insight
+from domain.insight.advice.insight import Insight
 from domain.insight.peers import PeerMetric, Reason
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
