@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +13,7 @@ from domain.billing.subscription.state import CHANGEABLE, Subscription
 from domain.budgets.free_text import same
 from domain.budgets.purchase_order import Term
 from domain.common.access import Actor
-from domain.common.errors import NotFound
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SLOT
 from domain.insight.advice import rules
@@ -27,10 +28,10 @@ from domain.payments.topup import Package
 from models.insight.insight_take import InsightTake
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
-from repositories.budgets import purchase_order
 from repositories.insight import advice as store
 from repositories.insight import insight_take, outside
 from repositories.insight.advice import Kept, Month
+from repositories.insight.rates import Rates
 from repositories.payments import auto_topup
 from repositories.payments import payment as payments
 from repositories.tenants import api_key, audit
@@ -260,19 +261,23 @@ async def _offered(
             continue
         for currency in sorted(code for category, code in wanted if category == same(offer.category)):
             amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]
-            worth = [await purchase_order.worth(session, each, asset, currency, at=now) for asset, each in amounts]
-            if worth[0]:
-                found.append(
-                    Offered(
-                        agent_id=offer.agent_id,
-                        name=offer.name,
-                        category=offer.category,
-                        is_monthly=offer.is_monthly,
-                        currency=currency,
-                        price_minor=worth[0],
-                        earned_minor=sum(each or 0 for each in worth[1:]),
-                    )
+            rates = Rates(session, currency)
+            try:
+                await rates.load((asset, now) for asset, _ in amounts)
+            except Invalid:
+                continue
+            asks, *brought = (rates.converted(each, asset, now) for asset, each in amounts)
+            found.append(
+                Offered(
+                    agent_id=offer.agent_id,
+                    name=offer.name,
+                    category=offer.category,
+                    is_monthly=offer.is_monthly,
+                    currency=currency,
+                    price_minor=ceil(asks),
+                    earned_minor=int(sum(brought)),
                 )
+            )
     return found
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Alternative, Policy, PolicyScope
 from domain.common.access import Actor, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Conflict, NotFound
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
@@ -47,7 +47,7 @@ async def take(
 
     Args:
         session: of the platform.
-        actor: a person; the order is theirs, so somebody else has to approve it.
+        actor: the order is theirs, so somebody else has to approve it.
         org_id: the organization.
         insight: the advice.
         month: the first day of the month that it is about.
@@ -56,13 +56,11 @@ async def take(
         now: the time.
 
     Raises:
-        Forbidden: an agent's key, or a session that a link opened.
+        Forbidden: a session that a link opened.
         TakenElsewhere: it proposes neither an order nor a policy.
         Unavailable, Conflict, OrganizationSuspended, OrganizationClosed: as `services.budgets.purchase_order.propose`.
     """
     refuse_by_link(actor, "take advice")
-    if actor.agent_id is not None:
-        raise Forbidden("An agent's key takes no advice.")
     if insight.proposes is None:
         act = insight.act
         raise TakenElsewhere(
@@ -95,7 +93,7 @@ async def approve(
     """Set the payment policy that advice proposes. Once: a repetition changes nothing.
 
     Raises:
-        Forbidden: an agent's key, or a session that a link opened.
+        Forbidden: a session that a link opened.
         NotFound: nobody has taken the advice of this month, or it proposes no policy.
         Conflict: `payment_policy.version`, the policy was changed since.
     """

@@ -27,6 +27,7 @@ from domain.insight.peers import PeerMetric, Reason
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
 from repositories.insight import advice as store
+from repositories.insight import outside
 from repositories.insight import peers as figures
 from repositories.insight.advice import Month
 from runtime.database import Database
@@ -212,6 +213,72 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
     assert await unused() == {"unused-pco_1": (100, "EUR")}
     await rows.add("usage_days", org_id=org_id, dimension="all", day=DAY, value="", currency="USD", events=1)
     assert await unused() == {"unused-pur_1": (900, "USD"), "unused-pco_1": (100, "EUR")}
+
+
+async def test_purchases_outside_are_read_with_what_advice_compares_them_with(database: Database, rows: Rows) -> None:
+    org_id, agent_id = await organization(rows), new_id("agt")
+    await rows.add("agents", id=agent_id, org_id=org_id, name="Ada", visibility="private", pricing_model="free",
+                   command_id=agent_id, created_at=LONG_AGO)  # fmt: skip
+    crypto = json.dumps({"primary": None, "fallbacks": [], "reasoning": None, "wallet_creation": "never"})
+    for scope, subject in (("organization", org_id), ("agent", agent_id), ("agent", "agt_other")):
+        await rows.add("payment_policies", id=new_id("pol"), org_id=org_id, scope=scope, subject_id=subject,
+                       currency="EUR" if subject == agent_id else "USD", free_first="ask", methods=["card", "TON"],
+                       crypto=crypto, answer_within_seconds=3_600)  # fmt: skip
+    order = {"org_id": org_id, "agent_id": agent_id, "item": "Maps", "vendor": "Here", "category": "Research",
+             "currency": "USD", "status": "purchased", "created_at": LONG_AGO}  # fmt: skip
+    unfit = [{"name": "Open  MAPS", "fits": False}, {"name": "Other", "fits": True}]
+    # What was charged beyond an order is a part of it, renewals are not, and with a refund no fee is known.
+    paid = (("por_1", None, 0, 900, 0), ("por_1", None, 1, 200, 0), ("por_2", "month", 3, 500, 0),
+            ("por_3", None, 0, 800, 300), ("por_4", None, 0, 100, 100))  # fmt: skip
+    for order_id, (term, refunded) in {name: (term, back) for name, term, _, _, back in paid}.items():
+        await rows.add("purchase_orders", **order, id=order_id, command_id=order_id, amount_minor=500, term=term,
+                       alternatives=json.dumps(unfit), spent_minor=900, refunded_minor=refunded)  # fmt: skip
+        for number, status in ((1, "declined"), (2, "succeeded")):
+            await rows.add("purchase_attempts", order_id=order_id, number=number, org_id=org_id, method="card",
+                           status=status, charged_minor=1 if number == 2 else None, fee_minor=number - 1,
+                           command_id=f"{order_id}{number}")  # fmt: skip
+    for order_id, _, number, spent, refunded in paid:
+        for place, at in enumerate((NOON, MARCH.until, MARCH.since - timedelta(microseconds=1))):
+            await rows.add("ledger.purchase_counts", order_id=order_id, number=number + 10 * place, org_id=org_id,
+                           asset="USD", amount=spent, spent=spent, refunded=refunded, at=at, pool="operating",
+                           id=UUID(int=1_000 * place + spent))  # fmt: skip
+    async with database.tenant(org_id) as session:
+        found = {each.order_id: each for each in await outside.bought(session, org_id, MARCH)}
+        (term,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
+        assert await outside.terms(session, org_id, MARCH) == []
+    assert {each: (row.paid_minor, row.renewed, row.fee_minor) for each, row in found.items()} == {
+        "por_1": (1_100, 0, 1), "por_2": (500, 3, None), "por_3": (500, 0, None)}  # fmt: skip
+    assert (found["por_1"].agent_name, found["por_1"].policy.currency) == ("Ada", "EUR")
+    assert found["por_1"].unfit == {"open maps"}
+    assert (term.term.value, term.amount_minor) == ("month", 500)
+
+
+async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_they_are_worth(
+    database: Database, rows: Rows
+) -> None:
+    org_id = await organization(rows)
+    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 2 * CREDIT}))
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1, "call": 1}))
+    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"page": 1}))
+    await rows.add("ledger.rates", base="CREDIT", quote="USD", starts_at=LONG_AGO, base_minor=CREDIT, quote_minor=10,
+                   source="test")  # fmt: skip
+    await rows.add("free_options", id="fro_1", org_id=org_id, name="Open maps", category="research", quota=5,
+                   quota_window="day")  # fmt: skip
+    entry = {"org_id": org_id, "agent_id": agent_id, "alternative_action": "open MAPS", "status": "abandoned"}
+    for kind, at in (("abandoned", NOON), ("refund", NOON), ("abandoned", NOON + timedelta(days=1))):
+        await rows.add("purchase_entries", **entry, order_id="por_1", transaction_type=f"purchase_{kind}", at=at)
+    bought = {"order_id": "por_1", "org_id": org_id, "number": 0, "asset": "USD", "at": NOON, "pool": "operating"}
+    await rows.add("purchase_orders", id="por_1", org_id=org_id, agent_id=agent_id, item="Maps", vendor="Here",
+                   category="Research", currency="USD", command_id="por_1", alternatives="[]",
+                   amount_minor=100)  # fmt: skip
+    await rows.add("ledger.purchase_counts", **bought, amount=100, spent=100)
+    async with database.tenant(org_id) as session:
+        (free,) = await outside.free(session, org_id, MARCH)
+    days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
+    assert free.used == dict.fromkeys(days, 1)
+    found = await advised(database, org_id)
+    assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
+    assert found["free_tier-fro_1_USD"].amount_minor == 100
 
 
 async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:
