@@ -305,6 +305,7 @@ CREATE TABLE ledger.purchase_counts (
 ) WITH (fillfactor = 80);
 CREATE INDEX ix_purchase_counts_changed_at ON ledger.purchase_counts (changed_at);
 CREATE INDEX ix_purchase_counts_org_id ON ledger.purchase_counts (org_id, id);
+CREATE INDEX ix_purchase_counts_org_id_at ON ledger.purchase_counts (org_id, at);
 SELECT pg_temp.row_security('ledger.purchase_counts');
 CREATE POLICY tenant ON ledger.purchase_counts FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE TRIGGER immutable BEFORE UPDATE OF order_id, number, org_id, id, agent_id, department_id, project_id, key_id,

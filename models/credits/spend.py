@@ -145,6 +145,7 @@ class PurchaseCount(Base):
         ),
         Index("ix_purchase_counts_changed_at", "changed_at"),
         Index("ix_purchase_counts_org_id", "org_id", "id"),
+        Index("ix_purchase_counts_org_id_at", "org_id", "at"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
     )
 

@@ -36,6 +36,7 @@ from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace, marketplace_proof
 from repositories.reputation import organization_trait
+from repositories.returns import revenue_event
 from repositories.usage import usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -58,7 +59,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    await prove(database_urls, marketplace_proof.INVARIANTS)
+    await prove(database_urls, (*marketplace_proof.INVARIANTS, *revenue_event.INVARIANTS))
 
 
 @dataclass

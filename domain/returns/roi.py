@@ -1,0 +1,395 @@
+"""Return on what agents cost: revenue by status, costs by kind, margin, ROI, payback and what comes. Pure.
+
+Amounts are in minor units of one currency, as exact fractions until a figure is made of them. Only confirmed revenue
+counts, less what was taken back of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from math import sqrt
+
+from domain.common.errors import Invalid
+from domain.insight.forecast import forecast
+from domain.returns.revenue_event import RevenueStatus
+
+#: The days that a projection looks ahead where there are enough of them behind, and where there are fewer.
+AHEAD = (28, 7)
+#: What part of the outcomes the interval of a projection is to hold, in percent.
+LEVEL = 80
+#: How many standard errors the lower bound lies below the ROI: 95 % of a normal distribution lie above.
+_ERRORS = 1.645
+#: Of fewer days with money nothing is said of the spread.
+_FEWEST_DAYS = 7
+_DAY = timedelta(days=1)
+
+
+class CostKind(StrEnum):
+    """The kinds of costs."""
+
+    USAGE = "usage"
+    PURCHASES = "purchases"
+    FEES = "fees"
+    COMMISSION = "commission"
+    #: What no agent made, see `spread`.
+    SHARED = "shared"
+
+
+class Scope(StrEnum):
+    """By what figures are grouped."""
+
+    AGENT = "agent"
+    PROJECT = "project"
+    MODEL = "model"
+    ORGANIZATION = "organization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A cost of a day, in minor units of `asset`."""
+
+    day: date
+    agent_id: str | None
+    project_id: str | None
+    model: str | None
+    kind: CostKind
+    asset: str
+    minor: int | Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revenue:
+    """Revenue of a day in one status, in minor units of `asset`, with its commission and what was taken back."""
+
+    day: date
+    agent_id: str | None
+    project_id: str | None
+    status: str
+    asset: str
+    amount_minor: int | Fraction
+    reversed_minor: int | Fraction
+    commission_minor: int | Fraction
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is confirmed, wholly or in part reversed since."""
+        return self.status in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}
+
+    @property
+    def net_minor(self) -> int | Fraction:
+        """What counts."""
+        return self.amount_minor - self.reversed_minor if self.counts else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What an agent cost and brought in on a day, in minor units; costs that no agent made are not in it."""
+
+    agent_id: str
+    day: date
+    cost_minor: int
+    revenue_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoiPoint:
+    """A day, or the week that begins with it."""
+
+    day: date
+    revenue_minor: int
+    cost_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """The margin of the next `days`, with an interval of `LEVEL` percent."""
+
+    days: int
+    margin_minor: int
+    low_minor: int
+    high_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roi:
+    """The figures of one agent, project, model or organization, in minor units of one currency.
+
+    Attributes:
+        id: of what it is about; None for what is of none.
+        revenue: by status; `confirmed` is less what was taken back, which is `reversed`.
+        costs: by kind.
+        roi: the margin for each unit of cost; None without costs.
+        roi_lower: its lower bound, by how much the days differ; None of too few days.
+        payback_days: from the first cost until the revenue had paid all costs until then, and has since; None if not.
+        trend: by day or week, in order.
+    """
+
+    id: str | None
+    revenue: Mapping[RevenueStatus, int]
+    costs: Mapping[CostKind, int]
+    roi: Fraction | None
+    roi_lower: Fraction | None
+    payback_days: int | None
+    trend: tuple[RoiPoint, ...] = ()
+    projection: Projection | None = None
+
+    @property
+    def revenue_minor(self) -> int:
+        """What counts."""
+        return self.revenue[RevenueStatus.CONFIRMED]
+
+    @property
+    def cost_minor(self) -> int:
+        """All costs."""
+        return sum(self.costs.values())
+
+    @property
+    def margin_minor(self) -> int:
+        """Revenue less costs."""
+        return self.revenue_minor - self.cost_minor
+
+
+@dataclass(slots=True)
+class _Sums:
+    revenue: dict[RevenueStatus, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    costs: dict[CostKind, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    by_day: dict[date, list[Fraction]] = field(default_factory=lambda: defaultdict(lambda: [Fraction(), Fraction()]))
+
+    def earn(self, row: Revenue) -> None:
+        if row.counts:
+            self.revenue[RevenueStatus.CONFIRMED] += row.net_minor
+            self.revenue[RevenueStatus.REVERSED] += row.reversed_minor
+            self.by_day[row.day][0] += row.net_minor
+            self.pay(row.day, CostKind.COMMISSION, row.commission_minor)
+        else:
+            self.revenue[RevenueStatus(row.status)] += row.amount_minor
+
+    def pay(self, day: date, kind: CostKind, minor: int | Fraction) -> None:
+        self.costs[kind] += minor
+        self.by_day[day][1] += minor
+
+
+def check_period(since: date, until: date) -> None:
+    """Refuse a period without days or of more than 366.
+
+    Raises:
+        Invalid: it names `from`.
+    """
+    if not since < until <= since + 366 * _DAY:
+        raise Invalid("Ask for 1 to 366 days: `to` is after `from`.", extra={"field": "from"})
+
+
+def figures(
+    scope: Scope,
+    costs: Sequence[Cost],
+    revenue: Sequence[Revenue],
+    *,
+    of: str | None,
+    since: date,
+    until: date,
+    weekly: bool = True,
+) -> list[Roi]:
+    """Return the figures of each agent, project or model, by margin, the highest first.
+
+    Args:
+        scope: by what they are grouped.
+        costs: of the days, in one currency.
+        revenue: of the same days, in the same.
+        of: the id of the organization, which is what the figures of that scope are about.
+        since: the first day.
+        until: the day after the last one.
+        weekly: whether the trend is by week.
+    """
+    if scope is Scope.ORGANIZATION:
+        spent = [(of, _pooled(cost)) for cost in costs]
+        earned = [(of, row) for row in revenue]
+    elif scope is Scope.MODEL:
+        spent = [(cost.model, cost) for cost in costs]
+        earned = list(_by_model(costs, revenue))
+    elif scope is Scope.PROJECT:
+        spent = [(cost.project_id, cost) for cost in spread(costs, revenue, of=_project, within=lambda _: None)]
+        earned = [(row.project_id, row) for row in revenue]
+    else:
+        spent = [(cost.agent_id, cost) for cost in spread(costs, revenue, of=_agent, within=_project)]
+        earned = [(row.agent_id, row) for row in revenue]
+    sums: dict[str | None, _Sums] = defaultdict(_Sums)
+    for name, cost in spent:
+        sums[name].pay(cost.day, cost.kind, cost.minor)
+    for name, row in earned:
+        sums[name].earn(row)
+    if scope is Scope.ORGANIZATION:
+        # An organization has figures without any money, too.
+        sums[of].pay(since, CostKind.USAGE, 0)
+    found = [_roi(name, each, since, until, weekly=weekly) for name, each in sums.items()]
+    return sorted(found, key=lambda roi: (-roi.margin_minor, roi.id or ""))
+
+
+def _pooled(cost: Cost) -> Cost:
+    return cost if cost.agent_id is not None else replace(cost, kind=CostKind.SHARED)
+
+
+def _agent(row: Cost | Revenue) -> str | None:
+    return row.agent_id
+
+
+def _project(row: Cost | Revenue) -> str | None:
+    return row.project_id
+
+
+_Of = Callable[[Cost | Revenue], str | None]
+
+
+def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within: _Of) -> list[Cost]:
+    """Share costs that are nobody's over those who have costs, in proportion to these; the rule of `shared`.
+
+    Who has none in the period takes no part, unless nobody has any: then those with confirmed revenue share them
+    equally. What is left of nobody stays so.
+
+    Args:
+        costs: all of them.
+        revenue: of the same days.
+        of: whose a row is, such as its agent.
+        within: what bounds who shares it, such as its project; rows without one are shared over all.
+    """
+    own: dict[str | None, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    earners: dict[str | None, set[str]] = defaultdict(set)
+    for cost in costs:
+        if (name := of(cost)) is not None:
+            for bound in {within(cost), None}:
+                own[bound][name] += Fraction(cost.minor)
+    for row in revenue:
+        if (name := of(row)) is not None and row.counts:
+            for bound in {within(row), None}:
+                earners[bound].add(name)
+    found = []
+    for cost in costs:
+        if of(cost) is not None:
+            found.append(cost)
+            continue
+        bound = within(cost)
+        weights = {name: weight for name, weight in own[bound].items() if weight > 0}
+        weights = weights or dict.fromkeys(sorted(earners[bound]), Fraction(1))
+        shared = replace(cost, kind=CostKind.SHARED)
+        whole = sum(weights.values(), Fraction())
+        # Only the one name by which it is grouped is set.
+        found += [
+            _named(shared, of, name, Fraction(cost.minor) * weight / whole) for name, weight in weights.items()
+        ] or [shared]
+    return found
+
+
+def _named(cost: Cost, of: _Of, name: str, minor: Fraction) -> Cost:
+    return replace(cost, agent_id=name, minor=minor) if of is _agent else replace(cost, project_id=name, minor=minor)
+
+
+def _by_model(costs: Sequence[Cost], revenue: Sequence[Revenue]) -> Iterable[tuple[str | None, Revenue]]:
+    """Divide the revenue of each agent over models by what the agent's use of each has cost in the period."""
+    used: dict[str | None, dict[str | None, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    for cost in costs:
+        if cost.kind is CostKind.USAGE and cost.model is not None and cost.agent_id is not None:
+            used[cost.agent_id][cost.model] += Fraction(cost.minor)
+    for row in revenue:
+        weights = {model: weight for model, weight in used[row.agent_id].items() if weight > 0}
+        whole = sum(weights.values(), Fraction())
+        for model, weight in weights.items() or [(None, Fraction(1))]:
+            part = weight / whole if whole else weight
+            yield (
+                model,
+                replace(
+                    row,
+                    amount_minor=row.amount_minor * part,
+                    reversed_minor=row.reversed_minor * part,
+                    commission_minor=row.commission_minor * part,
+                ),
+            )
+
+
+def _roi(name: str | None, sums: _Sums, since: date, until: date, *, weekly: bool) -> Roi:
+    revenue = {status: round(sums.revenue[status]) for status in RevenueStatus}
+    costs = {kind: round(sums.costs[kind]) for kind in CostKind}
+    cost = sum(costs.values())
+    days = [since + at * _DAY for at in range((until - since).days)]
+    by_day = [
+        (sums.by_day[day][0], sums.by_day[day][1]) if day in sums.by_day else (Fraction(), Fraction()) for day in days
+    ]
+    return Roi(
+        id=name,
+        revenue=revenue,
+        costs=costs,
+        roi=Fraction(revenue[RevenueStatus.CONFIRMED] - cost, cost) if cost > 0 else None,
+        roi_lower=lower_bound(by_day),
+        payback_days=payback(by_day),
+        trend=_trend(days, by_day, weekly=weekly),
+        projection=projected([round(earned - spent) for earned, spent in by_day]),
+    )
+
+
+def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
+    """Return the lower bound of revenue over costs less one: that of a ratio of sums, by how much the days differ.
+
+    None without costs, or of fewer than seven days with any money. It says nothing of revenue that is still to come.
+    """
+    moved = [(float(earned), float(spent)) for earned, spent in by_day if earned or spent]
+    spent_in_all = sum(spent for _, spent in moved)
+    if spent_in_all <= 0 or len(moved) < _FEWEST_DAYS:
+        return None
+    ratio = sum(earned for earned, _ in moved) / spent_in_all
+    gaps = sum((earned - ratio * spent) ** 2 for earned, spent in moved)
+    error = sqrt(len(moved) / (len(moved) - 1) * gaps) / spent_in_all
+    return Fraction(round((ratio - 1 - _ERRORS * error) * 10_000), 10_000)
+
+
+def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
+    """Return for how many days from the first cost on the revenue had not paid the costs; None if it still has not."""
+    first = next((at for at, (_, spent) in enumerate(by_day) if spent), None)
+    if first is None:
+        return None
+    margin, paid_from = Fraction(), first
+    for at, (earned, spent) in enumerate(by_day):
+        margin += earned - spent
+        if margin < 0:
+            paid_from = at + 1
+    return None if margin < 0 else max(0, paid_from - first)
+
+
+def projected(margins: Sequence[int]) -> Projection | None:
+    """Forecast the margin of the next days from that of each day; None where there are too few days."""
+    for ahead in AHEAD:
+        try:
+            made = forecast([float(margin) for margin in margins], steps=ahead, season=7, unit="days")
+        except Invalid:
+            continue
+        middle, reach = round(sum(made.values)), round(made.reaches_of_sum(LEVEL)[-1])
+        return Projection(days=ahead, margin_minor=middle, low_minor=middle - reach, high_minor=middle + reach)
+    return None
+
+
+def _trend(days: Sequence[date], by_day: Sequence[tuple[Fraction, Fraction]], *, weekly: bool) -> tuple[RoiPoint, ...]:
+    step = 7 if weekly else 1
+    return tuple(
+        RoiPoint(
+            day=days[at],
+            revenue_minor=round(sum((earned for earned, _ in by_day[at : at + step]), Fraction())),
+            cost_minor=round(sum((spent for _, spent in by_day[at : at + step]), Fraction())),
+        )
+        for at in range(0, len(days), step)
+    )
+
+
+def nights(costs: Sequence[Cost], revenue: Sequence[Revenue], *, project_id: str | None) -> list[Night]:
+    """Return what each agent cost and brought in on each day, in one currency; with a project, of that alone."""
+    found: dict[tuple[str, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
+    for cost in costs:
+        if cost.agent_id is not None and project_id in {None, cost.project_id}:
+            found[cost.agent_id, cost.day][0] += cost.minor
+    for row in revenue:
+        if row.agent_id is not None and project_id in {None, row.project_id} and row.counts:
+            found[row.agent_id, row.day][0] += row.commission_minor
+            found[row.agent_id, row.day][1] += row.net_minor
+    return [
+        Night(agent_id=agent_id, day=day, cost_minor=round(cost), revenue_minor=round(earned))
+        for (agent_id, day), (cost, earned) in sorted(found.items())
+    ]

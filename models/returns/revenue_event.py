@@ -1,0 +1,92 @@
+"""What agents brought in, and how it is shared over agents and projects."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.common.base import Base
+
+
+class RevenueEvent(Base):
+    """One piece of revenue. Amounts are in minor units of `currency`.
+
+    A trigger on transfers writes those of the books and what reverses them, and the platform's role those that are
+    reported.
+
+    Attributes:
+        reference: what is unique for the source: the escrow, purchase or use, or the reporter's own.
+        reported_minor: what was reported; null for what the books say.
+        amount_minor: what counts, before commission and before `reversed_minor` was taken back.
+        commission_minor: what the platform keeps of it.
+        transfer_id: the transfer that brought it; null for what is reported.
+        shares_version: of its attribution; 0 for its own agent and project.
+        reported_by: the principal that reported it, qualified.
+        reporter_agent_id: the agent that the reporter's key is attributed to.
+        confirmed_by: the principal that confirmed or rejected it, qualified; null for what the books say.
+    """
+
+    __tablename__ = "revenue_events"
+    __table_args__ = (
+        UniqueConstraint("org_id", "source", "reference"),
+        CheckConstraint("status IN ('reported', 'confirmed', 'rejected', 'reversed')", name="status"),
+        CheckConstraint(
+            "(source IN ('escrow', 'marketplace')) = (transfer_id IS NOT NULL)"
+            " AND num_nonnulls(transfer_id, reported_minor) = 1 AND num_nonnulls(transfer_id, reported_by) = 1",
+            name="source",
+        ),
+        CheckConstraint("status NOT IN ('confirmed', 'reversed') OR confirmed_at IS NOT NULL", name="confirmed"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index("ix_revenue_events_org_id_id", "org_id", "id"),
+        Index("ix_revenue_events_org_id_occurred_at", "org_id", "occurred_at"),
+        Index("ix_revenue_events_waiting", "org_id", "id", postgresql_where=text("status = 'reported'")),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    agent_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    run_id: Mapped[str | None]
+    source: Mapped[str]
+    reference: Mapped[str]
+    currency: Mapped[str]
+    reported_minor: Mapped[int | None]
+    amount_minor: Mapped[int]
+    commission_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    reversed_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    status: Mapped[str]
+    evidence: Mapped[str | None]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    shares_version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    occurred_at: Mapped[datetime]
+    reported_by: Mapped[str | None]
+    reporter_agent_id: Mapped[str | None]
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Attribution(Base):
+    """One version of the shares of a revenue event. Written by the platform's role; immutable.
+
+    Attributes:
+        parts: `[{"agent_id", "project_id", "bps"}]`; the basis points make 10,000.
+    """
+
+    __tablename__ = "attributions"
+    __table_args__ = (
+        CheckConstraint("version > 0 AND rule IN ('direct', 'run', 'fixed', 'equal', 'manual')", name="rule"),
+    )
+
+    event_id: Mapped[str] = mapped_column(ForeignKey("revenue_events.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    org_id: Mapped[str]
+    rule: Mapped[str]
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]

@@ -1,0 +1,112 @@
+"""Revenue events and their shares. A trigger writes those of the books; `services.returns.revenue_event` the others."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.returns.revenue_event import RevenueStatus
+from ledger.invariants import Invariant
+from models.returns.revenue_event import Attribution, RevenueEvent
+from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+
+MISSING = "There is no such revenue event."
+PREFIX = "rev"
+
+
+async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> RevenueEvent:
+    """Return a revenue event as it is now; with `lock` it is locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none, or it is not the session's to see.
+    """
+    found = None
+    if is_id(event_id, PREFIX):
+        found = await session.get(RevenueEvent, event_id, populate_existing=True, with_for_update=lock or None)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def of_reference(session: AsyncSession, org_id: str, source: str, reference: str) -> RevenueEvent | None:
+    """Return what was reported under a reference, locked; None if nothing was."""
+    row = RevenueEvent
+    query = select(row).where(row.org_id == org_id, row.source == source, row.reference == reference).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) -> dict[str, Attribution]:
+    """Return the shares that hold now of events that have any beside their own agent and project."""
+    versions = {event.id: event.shares_version for event in events if event.shares_version}
+    if not versions:
+        return {}
+    query = select(Attribution).where(Attribution.event_id.in_(versions))
+    found = (await session.scalars(query)).all()
+    return {row.event_id: row for row in found if row.version == versions[row.event_id]}
+
+
+_LIST = Listing(of=RevenueEvent, order=[RevenueEvent.id], created="occurred_at", amount="amount_minor")
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RevenueEvent]:
+    """Return a page of the revenue events that the session may see, the newest recorded first.
+
+    Their time is when the revenue occurred, which no id holds: rows are tested one by one.
+    """
+    part: Part = of_owner(RevenueEvent.org_id, wanted)
+    waiting = wanted.statuses == (RevenueStatus.REPORTED,)
+    parts = [(*part, *state) for state in each(RevenueEvent.status, wanted.statuses)] if waiting else [part]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+
+
+async def waiting(session: AsyncSession, org_id: str, limit: int) -> Sequence[RevenueEvent]:
+    """Return what an organization's keys have reported and nobody has confirmed or rejected, the oldest first."""
+    row = RevenueEvent
+    query = select(row).where(row.org_id == org_id, row.status == RevenueStatus.REPORTED).order_by(row.id)
+    return (await session.scalars(query.limit(limit))).all()
+
+
+_FACTS = """
+    SELECT f.org_id, f.source, f.reference, f.asset, sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
+        -coalesce(sum(f.amount) FILTER (WHERE NOT f.is_sale), 0) AS reversed, sum(f.commission) AS commission
+    FROM ledger.transfers t CROSS JOIN LATERAL public.revenue_of_transfer(t.id, t.kind, t.reference) f
+    WHERE t.kind LIKE 'payment.%' OR t.kind IN ('escrow.released', 'escrow.split', 'marketplace.sold',
+        'marketplace.used', 'marketplace.refunded', 'earnings.recovered')
+    GROUP BY 1, 2, 3, 4
+"""
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="revenue of the books equals the entries of the transfers that brought it and took it back",
+        table="public.revenue_events",
+        unit="revenue events",
+        violations=f"""
+        SELECT coalesce(r.id, f.org_id || ' ' || f.source || ' ' || f.reference) || ': kept '
+            || coalesce(ROW(r.amount_minor, r.reversed_minor, r.commission_minor)::text, 'nothing') || ', booked '
+            || coalesce(ROW(f.amount, f.reversed, f.commission)::text, 'nothing')
+        FROM (SELECT * FROM public.revenue_events WHERE transfer_id IS NOT NULL) r
+        FULL JOIN ({_FACTS}) f ON (f.org_id, f.source, f.reference) = (r.org_id, r.source, r.reference)
+            AND f.asset = r.currency
+        WHERE (r.amount_minor, r.reversed_minor, r.commission_minor, r.status) IS DISTINCT FROM
+            (f.amount, f.reversed, f.commission,
+            CASE WHEN f.reversed >= f.amount THEN 'reversed' ELSE 'confirmed' END)
+        """,
+    ),
+    Invariant(
+        name="the shares of revenue make 10,000 basis points, and each version follows the one before",
+        table="public.attributions",
+        unit="versions of shares",
+        violations="""
+        SELECT a.event_id || ' version ' || a.version FROM public.attributions a
+        JOIN public.revenue_events r ON r.id = a.event_id
+        WHERE a.org_id <> r.org_id OR a.version > r.shares_version
+            OR (SELECT sum((p ->> 'bps')::integer) FROM jsonb_array_elements(a.parts) p) <> 10000
+        UNION ALL
+        SELECT r.id || ' has no version ' || r.shares_version FROM public.revenue_events r
+        WHERE r.shares_version > 0
+            AND r.shares_version <> (SELECT count(*) FROM public.attributions a WHERE a.event_id = r.id)
+        """,
+    ),
+)

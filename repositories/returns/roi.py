@@ -1,0 +1,155 @@
+"""What agents cost and brought in, by day (UTC), read from days and rows of the period alone.
+
+A cost is read once: usage that names a spend, or is charged to credits, is in its spend. Work that an organization pays
+its own agents for is neither cost nor revenue.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.money import CREDIT
+from domain.marketplace.sale import PURCHASE
+from domain.returns.revenue_event import Part, divided
+from domain.returns.roi import Cost, CostKind, Revenue
+from domain.usage.amounts import minor_pico
+from repositories.credits import spend_day
+from repositories.insight.measures import MOST
+
+_DAY = timedelta(days=1)
+#: The actions of spends that buy an agent, or a use of one.
+_BOUGHT = {PURCHASE, "marketplace.use"}
+
+# An event that names a spend, is charged or was voided costs nothing beside it.
+_USAGE = text("""
+SELECT (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.agent_id, e.project_id, e.model, e.currency,
+    sum(e.cost_pico) AS pico
+FROM usage_events e
+WHERE e.org_id = :org_id AND e.occurred_at >= :since AND e.occurred_at < :until AND e.cost_pico > 0
+    AND e.spend_id IS NULL
+    AND NOT EXISTS (SELECT FROM usage_charges c WHERE c.org_id = e.org_id AND c.event = e.id)
+    AND NOT EXISTS (SELECT FROM usage_voids v WHERE v.org_id = e.org_id AND v.event = e.id)
+GROUP BY 1, 2, 3, 4, 5 LIMIT :most
+""")
+# A fee of the method is a part of what was charged for the order itself.
+_PURCHASES = text("""
+SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fee)::bigint AS fee FROM (
+    SELECT (c.at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, c.asset, c.spent - c.refunded AS paid,
+        least(c.spent - c.refunded, CASE c.number WHEN 0 THEN coalesce((
+            SELECT sum(a.fee_minor) FROM purchase_attempts a WHERE a.order_id = c.order_id AND a.status = 'succeeded'
+        ), 0) ELSE 0 END) AS fee
+    FROM ledger.purchase_counts c
+    WHERE c.org_id = :org_id AND c.at >= :since AND c.at < :until AND c.spent > c.refunded
+) p GROUP BY day, agent_id, project_id, asset LIMIT :most
+""")
+_ESCROWS = text("""
+SELECT (e.updated_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
+    sum(e.released_minor + e.commission_minor)::bigint AS paid
+FROM escrows e LEFT JOIN ledger.escrow_counts c ON c.escrow_id = e.id AND c.org_id = e.org_id
+WHERE e.org_id = :org_id AND e.status IN ('released', 'split') AND e.updated_at >= :since AND e.updated_at < :until
+    AND e.payee_org_id <> e.org_id
+GROUP BY 1, 2, 3, 4 LIMIT :most
+""")
+# Revenue that is not shared is added up here; every other event is a row with its shares.
+_REVENUE = text("""
+SELECT (r.occurred_at AT TIME ZONE 'UTC')::date AS day, r.status, r.currency, CASE r.shares_version WHEN 0
+        THEN jsonb_build_array(jsonb_build_object('agent_id', r.agent_id, 'project_id', r.project_id, 'bps', 10000))
+        ELSE a.parts END AS parts,
+    sum(r.amount_minor)::bigint AS amount, sum(r.reversed_minor)::bigint AS reversed,
+    sum(r.commission_minor)::bigint AS commission
+FROM revenue_events r LEFT JOIN attributions a ON a.event_id = r.id AND a.version = r.shares_version
+WHERE r.org_id = :org_id AND r.occurred_at >= :since AND r.occurred_at < :until
+GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :most
+""")
+
+
+async def costs(session: AsyncSession, org_id: str, since: date, until: date) -> list[Cost]:
+    """Return what an organization's agents cost on the days from `since` up to but not including `until`.
+
+    Commission is with the revenue that it is a part of, see `revenue`.
+    """
+    found = [
+        Cost(
+            day=since + row["place"] * _DAY,
+            agent_id=row["agent_id"],
+            project_id=row["project_id"],
+            model=row["model"],
+            kind=CostKind.PURCHASES if row["action"] in _BOUGHT else CostKind.USAGE,
+            asset=CREDIT,
+            minor=row["used"],
+        )
+        for row in await spend_day.by_interval(
+            session,
+            org_id,
+            [_start(since) + at * _DAY for at in range((until - since).days + 1)],
+            columns=("action", "agent_id", "project_id", "model"),
+            most=MOST,
+        )
+    ]
+    asked = _asked(org_id, since, until)
+    found += [
+        _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))
+        for row in (await session.execute(_USAGE, asked)).mappings()
+    ]
+    for row in (await session.execute(_PURCHASES, asked)).mappings():
+        found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
+        found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
+    found += [
+        _cost(row, CostKind.PURCHASES, row["asset"], row["paid"])
+        for row in (await session.execute(_ESCROWS, asked)).mappings()
+    ]
+    return [cost for cost in found if cost.minor]
+
+
+def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
+    return Cost(
+        day=row["day"],
+        agent_id=row["agent_id"],
+        project_id=row["project_id"],
+        model=row.get("model"),
+        kind=kind,
+        asset=asset,
+        minor=minor,
+    )
+
+
+async def revenue(session: AsyncSession, org_id: str, since: date, until: date) -> list[Revenue]:
+    """Return what an organization's agents brought in on the same days, by the shares that hold now."""
+    found = []
+    for row in (await session.execute(_REVENUE, _asked(org_id, since, until))).mappings():
+        parts = [Part(**part) for part in row["parts"]]
+        divisions = (divided(row[name], parts) for name in ("amount", "reversed", "commission"))
+        for part, amount, reversed_minor, commission in zip(parts, *divisions, strict=True):
+            found.append(
+                Revenue(
+                    day=row["day"],
+                    agent_id=part.agent_id,
+                    project_id=part.project_id,
+                    status=row["status"],
+                    asset=row["currency"],
+                    amount_minor=amount,
+                    reversed_minor=reversed_minor,
+                    commission_minor=commission,
+                )
+            )
+    return found
+
+
+def _asked(org_id: str, since: date, until: date) -> dict[str, object]:
+    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MOST}
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
+    """Return the moment of each day whose rate its amounts are converted at: its last one, or now."""
+    return {
+        day: min(_start(day) + _DAY, max(now, _start(day) + timedelta.resolution)) - timedelta.resolution
+        for day in days
+    }
