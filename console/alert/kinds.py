@@ -69,6 +69,7 @@ ADVICE: Mapping[str, Advice] = {
     "free_quota": Advice("Look at the catalogue: another option may be free, or a purchase worth it.", *_FREE),
     "forced_spend": Advice("Ask the vendor for a refund if the charge is not justified.", *_PURCHASES),
     "fraud_suspected": Advice(_PLATFORM),
+    "high_roi": Advice("See what it earns and costs, and whether it can do more.", "analytics", "Analytics"),
     "invoice.books_refused": Advice(_PLATFORM),
     "invoice.stuck": Advice(_PLATFORM),
     "invoice.waits_for_operator": Advice(_PLATFORM),
