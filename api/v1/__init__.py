@@ -75,6 +75,7 @@ from api.v1.reports.endpoints import router as reports
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
+from api.v1.revenue.endpoints import router as revenue
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
@@ -145,6 +146,7 @@ ROUTERS: tuple[Resource, ...] = (
     departments,
     spend_controls,
     economics,
+    revenue,
     payment_policies,
     free_options,
     purchase_methods,

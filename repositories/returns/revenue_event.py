@@ -1,8 +1,8 @@
 """Revenue events and their shares. A trigger writes those of the books; `services.returns.revenue_event` the others."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
@@ -13,7 +13,7 @@ from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
 
 MISSING = "There is no such revenue event."
-PREFIX = "rev"
+PREFIX = "rvn"
 
 
 async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> RevenueEvent:
@@ -50,22 +50,34 @@ async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) 
 _LIST = Listing(of=RevenueEvent, order=[RevenueEvent.id], created="occurred_at", amount="amount_minor")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RevenueEvent]:
+async def page(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    agent_id: str | None = None,
+    project_id: str | None = None,
+    after: Position | None,
+    limit: int,
+) -> Found[RevenueEvent]:
     """Return a page of the revenue events that the session may see, the newest recorded first.
 
-    Their time is when the revenue occurred, which no id holds: rows are tested one by one.
+    With an agent or a project, of those that it has a share of. Their time is when the revenue occurred, which no id
+    holds: rows are tested one by one.
     """
     part: Part = of_owner(RevenueEvent.org_id, wanted)
     waiting = wanted.statuses == (RevenueStatus.REPORTED,)
     parts = [(*part, *state) for state in each(RevenueEvent.status, wanted.statuses)] if waiting else [part]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    named = {name: value for name, value in (("agent_id", agent_id), ("project_id", project_id)) if value is not None}
 
+    def has_share(row: type[RevenueEvent]) -> ColumnElement[bool]:
+        own = and_(row.shares_version == 0, *(getattr(row, name) == value for name, value in named.items()))
+        of = Attribution
+        shared = select(of).where(
+            of.event_id == row.id, of.version == row.shares_version, of.parts.contains([dict(named)])
+        )
+        return or_(own, shared.exists())
 
-async def waiting(session: AsyncSession, org_id: str, limit: int) -> Sequence[RevenueEvent]:
-    """Return what an organization's keys have reported and nobody has confirmed or rejected, the oldest first."""
-    row = RevenueEvent
-    query = select(row).where(row.org_id == org_id, row.status == RevenueStatus.REPORTED).order_by(row.id)
-    return (await session.scalars(query.limit(limit))).all()
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, besides=has_share if named else None)
 
 
 _FACTS = """

@@ -60,8 +60,30 @@ async def figures(
     Raises:
         Invalid: as `nights`.
     """
+    found, _ = await report(
+        session, org_id, scope=scope, since=since, until=until, currency=currency, now=now, weekly=weekly
+    )
+    return found
+
+
+async def report(
+    session: AsyncSession,
+    org_id: str,
+    *,
+    scope: Scope,
+    since: date,
+    until: date,
+    currency: str,
+    now: datetime,
+    weekly: bool = True,
+) -> tuple[list[Roi], Roi]:
+    """Return what `figures` does, with the figures of the whole organization, of one read. Raises the same."""
     costs, revenue = await _rows(session, org_id, since, until, currency, now)
-    return roi.figures(scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
+    found, [whole] = (
+        roi.figures(each, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
+        for each in (scope, Scope.ORGANIZATION)
+    )
+    return found, whole
 
 
 async def _rows(

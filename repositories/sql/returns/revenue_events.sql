@@ -55,7 +55,7 @@ BEGIN
         IF v_move.is_sale THEN
             INSERT INTO public.revenue_events (id, org_id, agent_id, project_id, source, reference, currency,
                 amount_minor, commission_minor, status, transfer_id, occurred_at, confirmed_at)
-            VALUES (public.type_id('rev', NEW.id), v_move.org_id, v_move.agent_id,
+            VALUES (public.type_id('rvn', NEW.id), v_move.org_id, v_move.agent_id,
                 (SELECT a.project_id FROM public.agents a WHERE a.id = v_move.agent_id AND a.org_id = v_move.org_id),
                 v_move.source, v_move.reference, v_move.asset, v_move.amount, v_move.commission, 'confirmed', NEW.id,
                 NEW.effective_at, NEW.effective_at)

@@ -1,0 +1,316 @@
+"""Revenue of agents, how it is shared, and what they return on what they cost."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Currency, Day, OrganizationId, Page, ProjectId
+from api.idempotency import Command, idempotency
+from api.lists import After, Asked, Items, ListOf
+from api.routing import Resource
+from api.tenancy import acting_organization, known_organization, listed_organization, visible_agent
+from api.v1.revenue.schemas import (
+    MadeOfView,
+    RevenueConfirm,
+    RevenueCreate,
+    RevenueReverse,
+    RevenueSettle,
+    RevenueSettledView,
+    RevenueSharesSet,
+    RevenueView,
+    RoiListView,
+    RoiView,
+)
+from api.v1.spends.own import confined, refuse_totals
+from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.money import parse_amount
+from domain.returns.revenue_event import NotReported, RevenueStatus
+from domain.returns.roi import Roi, Scope
+from models.returns.revenue_event import RevenueEvent
+from repositories.marketplace import agent as agents
+from repositories.returns import revenue_event as events
+from services.returns import revenue_event as service
+from services.returns import roi
+
+router = Resource(tags=["revenue"])
+
+#: Who confirms revenue and shares it: who pays the bills.
+_DECIDES = Permission.MANAGE_BILLING
+Once = Annotated[Command, idempotency(required=True)]
+_Change = Callable[[AsyncSession], Awaitable[RevenueEvent]]
+_DECISION = (NotFound, NotReported, (Forbidden, "approval.own"), (Forbidden, "session.by_link"))
+
+
+@router.post(
+    "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, (Conflict, "revenue.exists"))
+)
+async def create_revenue(body: RevenueCreate, deps: DepsDep, once: Once, actor: ActorDep) -> Response:
+    """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
+
+    The key of an agent reports for its own agent.
+    """
+    permit(actor, _DECIDES if actor.may(_DECIDES) else Permission.METER)
+    org_id = acting_organization(actor, None)
+    if actor.agent_id is not None and body.agent_id not in {None, actor.agent_id}:
+        raise NotFound(agents.MISSING)
+    now = datetime.now(UTC)
+    wanted = service.Report(
+        org_id=org_id,
+        source=body.source,
+        reference=body.reference,
+        amount_minor=parse_amount(body.amount, body.currency),
+        currency=body.currency,
+        occurred_at=body.occurred_at or now,
+        agent_id=body.agent_id or actor.agent_id,
+        project_id=body.project_id,
+        run_id=body.run_id,
+        evidence=body.evidence,
+    )
+    return await _run(deps, once, lambda session: service.report(session, actor, wanted, now=now), status_code=201)
+
+
+_LIST = ListOf(
+    "revenue",
+    RevenueView,
+    *("since", "until", "organization_id", "agent_id", "currency", "min_amount", "max_amount"),
+    order=[events.PREFIX],
+    status=RevenueStatus,
+    project_id=Annotated[ProjectId | None, Query(description="Only what this project has a share of.")],
+)
+
+
+@router.get("/revenue", response_model=Page[RevenueView], responses=errors(NotFound) | CSV)
+async def list_revenue(
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
+
+    The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short
+    or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches,
+    from the cursor on, as CSV.
+    """
+    if actor.agent_id is None:
+        refuse_totals(confined(actor, key))
+    org_id = listed_organization(actor, asked.organization_id)
+    agent_id = visible_agent(actor, asked.get("agent_id"))
+    wanted = asked.wanted(org_id, without=("agent_id", "project_id"))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await events.page(
+                session, wanted, agent_id=agent_id, project_id=asked.get("project_id"), after=after, limit=limit
+            )
+            return await _shown(session, found.rows), found.following
+
+    return await asked.answer(read)
+
+
+@router.get("/revenue/{revenue_id}", response_model=RevenueView, responses=errors(NotFound, Forbidden))
+async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> RevenueView:
+    """Read one revenue event."""
+    async with deps.session_for(actor) as session:
+        [view] = await _shown(session, [await events.get(session, revenue_id)])
+    permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+    if actor.agent_id is None:
+        refuse_totals(confined(actor, key))
+    elif actor.agent_id not in {view.agent_id, *(part.agent_id for part in view.shares)}:
+        raise NotFound(events.MISSING)
+    return view
+
+
+@router.post("/revenue/{revenue_id}/confirm", response_model=RevenueView, responses=errors(*_DECISION))
+async def confirm_revenue(
+    revenue_id: str, body: RevenueConfirm, deps: DepsDep, once: Once, actor: ActorDep
+) -> Response:
+    """Confirm reported revenue with the amount that came in.
+
+    What an agent's key has reported, its holder cannot confirm.
+    """
+    row = await _deciding(deps, actor, revenue_id)
+    amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
+
+    async def change(session: AsyncSession) -> RevenueEvent:
+        return await service.confirm(session, actor, revenue_id, amount_minor=amount_minor, now=datetime.now(UTC))
+
+    return await _run(deps, once, change)
+
+
+@router.post("/revenue/{revenue_id}/reject", response_model=RevenueView, responses=errors(*_DECISION))
+async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: ActorDep) -> Response:
+    """Reject reported revenue: it never counts."""
+    await _deciding(deps, actor, revenue_id)
+    return await _run(deps, once, lambda session: service.reject(session, actor, revenue_id, now=datetime.now(UTC)))
+
+
+@router.post(
+    "/revenue/{revenue_id}/reverse",
+    response_model=RevenueView,
+    responses=errors(NotFound, NotReported, (Forbidden, "session.by_link")),
+)
+async def reverse_revenue(
+    revenue_id: str, body: RevenueReverse, deps: DepsDep, once: Once, actor: ActorDep
+) -> Response:
+    """Note what of confirmed revenue was refunded or charged back outside by now; it counts no longer.
+
+    What the books say is taken back by itself.
+    """
+    row = await _deciding(deps, actor, revenue_id)
+    minor = parse_amount(body.reversed_amount, row.currency, zero=True)
+    return await _run(deps, once, lambda session: service.take_back(session, actor, revenue_id, reversed_minor=minor))
+
+
+@router.post(
+    "/revenue/confirm",
+    response_model=RevenueSettledView,
+    responses=errors((Forbidden, "approval.own"), (Forbidden, "session.by_link")),
+    operation_id="revenue.settle",
+)
+async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: Actor = require(_DECIDES)) -> Response:
+    """Confirm reported revenue of a source by its statement, line by line: by reference and currency."""
+    org_id, lines = acting_organization(actor, None), [line.line() for line in body.lines]
+
+    async def act() -> RevenueSettledView:
+        async with deps.database.platform() as session:
+            done = await service.settle(session, actor, org_id, body.source, lines, now=datetime.now(UTC))
+            return RevenueSettledView(changed=await _shown(session, done.changed), unknown=list(done.unknown))
+
+    return await once.run(act)
+
+
+@router.put(
+    "/revenue/{revenue_id}/shares",
+    response_model=RevenueView,
+    responses=errors(NotFound, (Conflict, "revenue.stale"), (Forbidden, "session.by_link")),
+    operation_id="revenue.share",
+)
+async def set_shares(
+    revenue_id: str,
+    body: RevenueSharesSet,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
+    await _deciding(deps, actor, revenue_id)
+
+    async def change(session: AsyncSession) -> RevenueEvent:
+        row, _ = await service.share(
+            session,
+            actor,
+            revenue_id,
+            body.rule,
+            body.wanted(),
+            expected_version=body.version,
+            now=datetime.now(UTC),
+        )
+        return row
+
+    return await _run(deps, command, change)
+
+
+@router.get("/economics/roi", response_model=RoiListView, responses=errors(NotFound, (Invalid, "analytics.no_rate")))
+async def get_roi(
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    scope: Scope = Scope.AGENT,
+    since: Annotated[
+        Day | None, Query(alias="from", description="The first day (UTC); 30 days before the last one by default.")
+    ] = None,
+    until: Annotated[
+        Day | None, Query(alias="to", description="The day after the last one; tomorrow by default.")
+    ] = None,
+    currency: Annotated[Currency, Query(description="Everything is converted at each day's rate.")] = "USD",
+    grain: Annotated[Literal["day", "week"], Query(description="Of the trend.")] = "week",
+    id: Annotated[str | None, Query(max_length=200, description="Only this agent, project or model.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="How many of `data`.")] = 50,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ_BILLING),
+) -> RoiListView:
+    """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
+
+    Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
+    no agent (or no project) made are `shared` by what each cost itself. Up to 366 days.
+    """
+    refuse_totals(confined(actor, key))
+    org_id = await known_organization(deps, actor, organization_id)
+    now = datetime.now(UTC)
+    until = until or now.date() + timedelta(days=1)
+    since = since or until - timedelta(days=30)
+    async with deps.session_for(actor) as session:
+        found, total = await roi.report(
+            session, org_id, scope=scope, since=since, until=until, currency=currency, now=now, weekly=grain == "week"
+        )
+    found = [each for each in found if id is None or each.id == id]
+
+    def shown(each: Roi, of: Scope) -> RoiView:
+        return RoiView.of(each, currency, made_of(of, each, since, until))
+
+    return RoiListView(
+        scope=scope,
+        since=since,
+        until=until,
+        currency=currency,
+        data=[shown(each, scope) for each in found[:limit]],
+        rows=len(found),
+        total=shown(total, Scope.ORGANIZATION),
+    )
+
+
+def made_of(scope: Scope, of: Roi, since: date, until: date) -> list[MadeOfView]:
+    """Return where what made each figure is listed, as far as it is listed by that."""
+    whose = {"agent_id": of.id} if scope is Scope.AGENT else {"project_id": of.id} if scope is Scope.PROJECT else {}
+    if scope is Scope.MODEL or None in whose.values():
+        return []
+    period = {"from": f"{since}T00:00:00Z", "to": f"{until}T00:00:00Z"}
+
+    def path(name: str, **more: str) -> str:
+        return f"{name}?{urlencode({**whose, **period, **more})}"
+
+    statuses = {"confirmed": "confirmed,reversed", "reported": "reported", "rejected": "rejected"}
+    listed = [(f"revenue.{figure}", path("/revenue", status=status)) for figure, status in statuses.items()]
+    listed += [
+        ("costs.usage", path("/credits/usage")),
+        ("costs.usage", path("/billing/usage/logs")),
+        ("costs.commission", path("/revenue", status="confirmed,reversed")),
+    ]
+    if scope is not Scope.PROJECT:
+        bought = path("/economics/log", transaction_type="purchase_attempt,escrow_funding,use")
+        listed += [("costs.purchases", bought), ("costs.fees", path("/purchase-orders"))]
+    return [MadeOfView(figure=figure, path=where) for figure, where in listed]
+
+
+async def _deciding(deps: Deps, actor: Actor, revenue_id: str) -> RevenueEvent:
+    """Return the event that the actor means, before the role is judged: 404 comes before 403."""
+    async with deps.session_for(actor) as session:
+        row = await events.get(session, revenue_id)
+    if actor.agent_id not in {None, row.agent_id}:
+        raise NotFound(events.MISSING)
+    permit(actor, _DECIDES)
+    return row
+
+
+async def _run(deps: Deps, once: Command, change: _Change, *, status_code: int = 200) -> Response:
+    async def act() -> RevenueView:
+        async with deps.database.platform() as session:
+            [view] = await _shown(session, [await change(session)])
+        return view
+
+    return await once.run(act, status_code=status_code)
+
+
+async def _shown(session: AsyncSession, rows: Sequence[RevenueEvent]) -> list[RevenueView]:
+    shared = await events.attributions(session, rows)
+    return [RevenueView.of(row, shared.get(row.id)) for row in rows]

@@ -1,0 +1,334 @@
+"""What revenue events, their shares and figures of returns look like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
+
+from api.fields import (
+    AgentId,
+    Amount,
+    Currency,
+    Exact,
+    Moment,
+    Note,
+    ProjectId,
+    RequestModel,
+    ResponseModel,
+    SearchText,
+    Whole,
+    example,
+)
+from api.v1.spends.schemas import RunId
+from domain.budgets.free_text import check
+from domain.common.ids import transfer_id
+from domain.common.money import format_amount, parse_amount
+from domain.insight.metrics import decimal_text
+from domain.returns.revenue_event import (
+    ALL_BPS,
+    MOST_LINES,
+    MOST_PARTS,
+    PartWanted,
+    RevenueSource,
+    RevenueStatus,
+    ShareRule,
+)
+from domain.returns.roi import CostKind, Projection, Roi, Scope
+from models.returns.revenue_event import Attribution, RevenueEvent
+from services.returns.revenue_event import Line
+
+
+def _free(text: str, info: ValidationInfo) -> str:
+    check(text, info.field_name or "text")
+    return text
+
+
+Reference = Annotated[SearchText, AfterValidator(_free)]
+
+
+class RevenueCreate(RequestModel):
+    """Revenue from outside that somebody reports."""
+
+    model_config = example(
+        source="app_store",
+        reference="2026-01/GAME-17",
+        amount="120.00",
+        currency="USD",
+        agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+        evidence="Financial report of January, line 17.",
+    )
+
+    source: RevenueSource = Field(description="`app_store`, `ads`, `service` or `other`; the rest is of the books.")
+    reference: Reference = Field(description="What its statement calls it; unique for the source.")
+    amount: Amount
+    currency: Currency
+    agent_id: AgentId | None = Field(default=None, description="The agent that earned it; a key's own by default.")
+    project_id: ProjectId | None = None
+    run_id: RunId | None = Field(default=None, description="The run that earned it, by whose costs it can be shared.")
+    evidence: Annotated[Note, StringConstraints(max_length=1000), AfterValidator(_free)] | None = Field(
+        default=None, description="Where it can be checked."
+    )
+    occurred_at: Moment | None = Field(default=None, description="Now by default.")
+
+
+class RevenueConfirm(RequestModel):
+    """The amount that came in."""
+
+    model_config = example(amount="24.00")
+
+    amount: Amount | None = Field(default=None, description="As it was reported by default.")
+
+
+class RevenueReverse(RequestModel):
+    """What was refunded or charged back outside by now, all of it together."""
+
+    model_config = example(reversed_amount="5.00")
+
+    reversed_amount: Amount
+
+
+class StatementLineSet(RequestModel):
+    """A line of a statement."""
+
+    reference: Reference
+    amount: Amount
+    currency: Currency
+    reversed_amount: Amount | None = Field(default=None, description="What of it was taken back by now.")
+
+    def line(self) -> Line:
+        """Return the same as the service reads it."""
+        back = None if self.reversed_amount is None else parse_amount(self.reversed_amount, self.currency, zero=True)
+        return Line(
+            reference=self.reference,
+            currency=self.currency,
+            amount_minor=parse_amount(self.amount, self.currency),
+            reversed_minor=back or 0,
+        )
+
+
+class RevenueSettle(RequestModel):
+    """The statement of a source, which confirms what was reported."""
+
+    model_config = example(
+        source="app_store", lines=[{"reference": "2026-01/GAME-17", "amount": "24.00", "currency": "USD"}]
+    )
+
+    source: RevenueSource
+    lines: list[StatementLineSet] = Field(min_length=1, max_length=MOST_LINES)
+
+
+class ShareSet(RequestModel):
+    """Who has a share of revenue."""
+
+    agent_id: AgentId | None = None
+    project_id: ProjectId | None = None
+    weight: Annotated[Whole, Field(ge=0, le=1_000_000_000)] | None = Field(
+        default=None, description="Basis points for `fixed`, any whole number for `manual`, left out for `equal`."
+    )
+
+
+class RevenueSharesSet(RequestModel):
+    """How revenue is shared from now on."""
+
+    model_config = example(
+        rule="fixed",
+        parts=[
+            {"agent_id": "agt_01kar6h2d8e4wvq3r5s7t9x1zy", "weight": 7500},
+            {"project_id": "prj_01kar6h2d8e4wvq3r5s7t9x1zy", "weight": 2500},
+        ],
+    )
+
+    rule: ShareRule = Field(
+        description="`direct`: all to its own agent and project. `run`: by what each agent cost in its run. `fixed`: "
+        "by basis points that make 10,000. `equal`. `manual`: by weights."
+    )
+    parts: list[ShareSet] = Field(default=[], max_length=MOST_PARTS)
+    version: Annotated[Whole, Field(ge=0)] | None = Field(
+        default=None, description="The version that you have read; refused with 409 if there is a newer one."
+    )
+
+    def wanted(self) -> list[PartWanted]:
+        """Return the parts as the rules read them."""
+        return [
+            PartWanted(agent_id=part.agent_id, project_id=part.project_id, weight=part.weight) for part in self.parts
+        ]
+
+
+class ShareView(ResponseModel):
+    """A share of revenue in basis points."""
+
+    agent_id: str | None
+    project_id: str | None
+    bps: int
+
+
+class RevenueView(ResponseModel):
+    """One piece of revenue, and how it is shared."""
+
+    id: str
+    organization_id: str
+    source: RevenueSource
+    reference: str = Field(description="The escrow, purchase or use that brought it, or as it was reported.")
+    status: RevenueStatus = Field(description="Only what is `confirmed` counts; of `reversed` all was taken back.")
+    amount: Exact = Field(description="What came in, commission included.")
+    commission: Exact = Field(description="What the platform keeps of it.")
+    reversed_amount: Exact = Field(description="What of it was refunded, charged back or recovered.")
+    reported_amount: Exact | None
+    currency: str
+    agent_id: str | None
+    project_id: str | None
+    run_id: str | None
+    evidence: str | None
+    transfer_id: str | None = Field(description="The transfer that brought it; null for what is reported.")
+    shares_rule: ShareRule
+    shares_version: int
+    shares: list[ShareView]
+    reported_by: str | None
+    confirmed_by: str | None = Field(description="Who confirmed or rejected it; null for what the books say.")
+    occurred_at: datetime
+    confirmed_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: RevenueEvent, shared: Attribution | None) -> Self:
+        """Show an event."""
+        own = [{"agent_id": row.agent_id, "project_id": row.project_id, "bps": ALL_BPS}]
+        reported = None if row.reported_minor is None else format_amount(row.reported_minor, row.currency)
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            source=RevenueSource(row.source),
+            reference=row.reference,
+            status=RevenueStatus(row.status),
+            amount=format_amount(row.amount_minor, row.currency),
+            commission=format_amount(row.commission_minor, row.currency),
+            reversed_amount=format_amount(row.reversed_minor, row.currency),
+            reported_amount=reported,
+            currency=row.currency,
+            agent_id=row.agent_id,
+            project_id=row.project_id,
+            run_id=row.run_id,
+            evidence=row.evidence,
+            transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
+            shares_rule=ShareRule.DIRECT if shared is None else ShareRule(shared.rule),
+            shares_version=row.shares_version,
+            shares=[ShareView(**part) for part in (own if shared is None else shared.parts)],
+            reported_by=row.reported_by,
+            confirmed_by=row.confirmed_by,
+            occurred_at=row.occurred_at,
+            confirmed_at=row.confirmed_at,
+            created_at=row.created_at,
+        )
+
+
+class RevenueSettledView(ResponseModel):
+    """What a statement did."""
+
+    changed: list[RevenueView] = Field(description="What it confirmed or changed.")
+    unknown: list[str] = Field(description="References that match nothing reported in the currency, or rejected.")
+
+
+class RevenueByStatusView(ResponseModel):
+    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+
+    reported: Exact
+    confirmed: Exact
+    rejected: Exact
+    reversed: Exact
+
+
+class CostsByKindView(ResponseModel):
+    """Costs by kind."""
+
+    usage: Exact
+    purchases: Exact
+    fees: Exact
+    commission: Exact
+    shared: Exact = Field(description="What no agent, or no project, made; shared by what each cost itself.")
+
+
+class RoiPointView(ResponseModel):
+    """A day, or the week that begins with it."""
+
+    day: date
+    revenue: Exact
+    costs: Exact
+
+
+class RoiProjectionView(ResponseModel):
+    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
+
+    days: int
+    margin: Exact
+    low: Exact
+    high: Exact
+
+
+class MadeOfView(ResponseModel):
+    """Where what made a figure is listed, in pages."""
+
+    figure: str
+    path: str = Field(description="Below `/api/v1`.")
+
+
+class RoiView(ResponseModel):
+    """What an agent, a project, a model or the organization cost and brought in."""
+
+    id: str | None = Field(description="The agent, project, model or organization; null for what is of none.")
+    revenue: RevenueByStatusView
+    costs: CostsByKindView
+    total_costs: Exact
+    margin: Exact = Field(description="Confirmed revenue less all costs.")
+    roi: Exact | None = Field(description="The margin for each unit of cost, with four decimals; null without costs.")
+    roi_lower: Exact | None = Field(description="Its lower bound, by how much the days differ; null of too few days.")
+    payback_days: int | None = Field(description="Days until the revenue had paid the costs for good; null if not yet.")
+    trend: list[RoiPointView]
+    projection: RoiProjectionView | None
+    made_of: list[MadeOfView]
+
+    @classmethod
+    def of(cls, roi: Roi, currency: str, made_of: Sequence[MadeOfView]) -> Self:
+        """Show figures."""
+
+        def shown(minor: int) -> str:
+            return format_amount(minor, currency)
+
+        return cls(
+            id=roi.id,
+            revenue=RevenueByStatusView(**{status.value: shown(roi.revenue[status]) for status in RevenueStatus}),
+            costs=CostsByKindView(**{kind.value: shown(roi.costs[kind]) for kind in CostKind}),
+            total_costs=shown(roi.cost_minor),
+            margin=shown(roi.margin_minor),
+            roi=_ratio(roi.roi),
+            roi_lower=_ratio(roi.roi_lower),
+            payback_days=roi.payback_days,
+            trend=[
+                RoiPointView(day=each.day, revenue=shown(each.revenue_minor), costs=shown(each.cost_minor))
+                for each in roi.trend
+            ],
+            projection=None if roi.projection is None else _projection(roi.projection, currency),
+            made_of=list(made_of),
+        )
+
+
+def _projection(made: Projection, currency: str) -> RoiProjectionView:
+    margin, low, high = (format_amount(each, currency) for each in (made.margin_minor, made.low_minor, made.high_minor))
+    return RoiProjectionView(days=made.days, margin=margin, low=low, high=high)
+
+
+def _ratio(value: Fraction | None) -> str | None:
+    return None if value is None else decimal_text(value, 4)
+
+
+class RoiListView(ResponseModel):
+    """Returns of a period, by margin, the highest first."""
+
+    scope: Scope
+    since: date = Field(serialization_alias="from")
+    until: date = Field(serialization_alias="to", description="The day after the last one.")
+    currency: str
+    data: list[RoiView]
+    rows: int = Field(description="How many there are in all, of which `data` has the first.")
+    total: RoiView = Field(description="The organization's.")

@@ -1,0 +1,320 @@
+"""Revenue from outside: reported, confirmed by a person or a statement, taken back; and how revenue is shared.
+
+Nothing that is reported counts before it is confirmed. What the books say needs no confirmation, and follows its
+transfers by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.access import Actor, refuse_by_link
+from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.money import format_amount
+from domain.returns.revenue_event import (
+    ALL_BPS,
+    NotReported,
+    Part,
+    PartWanted,
+    RevenueSource,
+    RevenueStatus,
+    ShareRule,
+    check_other,
+    check_report,
+    shares,
+    status_of,
+)
+from domain.usage.run import RunCost, cost_of
+from models.billing.project import Project
+from models.returns.revenue_event import Attribution, RevenueEvent
+from repositories.billing import project as projects
+from repositories.marketplace import agent as agents
+from repositories.returns import revenue_event as events
+from repositories.tenants import api_key as keys
+from repositories.tenants import audit
+from repositories.usage import usage_report
+from runtime.identity import new_id
+
+#: The most sums of events that the shares of a run are made of.
+_RUN_PARTS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Revenue from outside, as it is reported; the amount is in minor units of `currency`."""
+
+    org_id: str
+    source: RevenueSource
+    reference: str
+    amount_minor: int
+    currency: str
+    occurred_at: datetime
+    agent_id: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a statement: what came in under a reference, and what of it was taken back by now."""
+
+    reference: str
+    currency: str
+    amount_minor: int
+    reversed_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a statement did: the events that it confirmed or changed, and the references that it could not match."""
+
+    changed: tuple[RevenueEvent, ...]
+    unknown: tuple[str, ...]
+
+
+async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: datetime) -> RevenueEvent:
+    """Note revenue from outside, which counts once it is confirmed; the same again returns the first.
+
+    Args:
+        session: of the platform.
+        actor: who reports it.
+        wanted: what.
+        now: the time.
+
+    Raises:
+        Invalid: of the books, or of another time.
+        NotFound: the organization has no such agent or project.
+        Conflict: `revenue.exists`, something else was reported under the reference.
+    """
+    check_report(wanted.source, wanted.occurred_at, now)
+    await _check_whose(session, wanted.org_id, [(wanted.agent_id, wanted.project_id)])
+    known = await events.of_reference(session, wanted.org_id, wanted.source, wanted.reference)
+    if known is not None:
+        names = ("agent_id", "project_id", "currency")
+        same = (known.reported_minor, *(getattr(known, name) for name in names))
+        if same != (wanted.amount_minor, *(getattr(wanted, name) for name in names)):
+            raise Conflict(
+                "Something else was reported under this reference. Ask who confirms revenue to correct it.",
+                code="revenue.exists",
+                extra={"revenue_id": known.id},
+            )
+        return known
+    row = RevenueEvent(
+        id=new_id(events.PREFIX),
+        org_id=wanted.org_id,
+        agent_id=wanted.agent_id,
+        project_id=wanted.project_id,
+        run_id=wanted.run_id,
+        source=wanted.source.value,
+        reference=wanted.reference,
+        currency=wanted.currency,
+        reported_minor=wanted.amount_minor,
+        amount_minor=wanted.amount_minor,
+        commission_minor=0,
+        reversed_minor=0,
+        shares_version=0,
+        status=RevenueStatus.REPORTED.value,
+        evidence=wanted.evidence,
+        occurred_at=wanted.occurred_at,
+        reported_by=actor.qualified(),
+        reporter_agent_id=actor.agent_id,
+        created_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    await _note(session, actor, "revenue.report", row)
+    return row
+
+
+async def confirm(
+    session: AsyncSession, actor: Actor, event_id: str, *, amount_minor: int | None, now: datetime
+) -> RevenueEvent:
+    """Confirm reported revenue with the amount that came in; None leaves what was reported.
+
+    Needs the platform's session, as do the acts that follow.
+
+    Raises:
+        NotFound: there is none.
+        NotReported: it does not wait for it.
+        Forbidden: `approval.own`, `session.by_link`.
+    """
+    row = await _decided(session, actor, event_id)
+    _confirm(row, actor, row.amount_minor if amount_minor is None else amount_minor, now)
+    await _note(session, actor, "revenue.confirm", row)
+    return row
+
+
+async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: datetime) -> RevenueEvent:
+    """Reject reported revenue: it never counts. Raises as `confirm`."""
+    row = await _decided(session, actor, event_id)
+    row.status, row.confirmed_by, row.confirmed_at = RevenueStatus.REJECTED.value, actor.qualified(), now
+    await _note(session, actor, "revenue.reject", row)
+    return row
+
+
+async def take_back(session: AsyncSession, actor: Actor, event_id: str, *, reversed_minor: int) -> RevenueEvent:
+    """Note how much of confirmed revenue was refunded or charged back outside by now, all of it together.
+
+    Raises:
+        NotFound: there is none.
+        NotReported: it is not confirmed, or of the books, which take back by themselves.
+        Invalid: more than came in.
+        Forbidden: `session.by_link`.
+    """
+    refuse_by_link(actor, "change revenue")
+    row = await _of(session, actor, event_id)
+    if row.transfer_id is not None or row.status not in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}:
+        raise NotReported("Only confirmed revenue from outside is taken back by hand.", extra={"state": row.status})
+    _take_back(row, reversed_minor)
+    await _note(session, actor, "revenue.reverse", row)
+    return row
+
+
+async def settle(
+    session: AsyncSession, actor: Actor, org_id: str, source: RevenueSource, lines: Sequence[Line], *, now: datetime
+) -> Settled:
+    """Confirm reported revenue of a source by the lines of its statement, and note what was taken back since.
+
+    A line that matches nothing, by reference and currency, or what was rejected, changes nothing. The same statement
+    again changes nothing either.
+
+    Raises:
+        Invalid: a reference is there twice, or more is taken back than came in.
+        Forbidden: `approval.own`, `session.by_link`; then no line is taken.
+    """
+    refuse_by_link(actor, "confirm revenue")
+    if len({line.reference for line in lines}) < len(lines):
+        raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
+    line_of_key = await keys.line_of(session, actor)
+    changed, unknown = [], []
+    # In one order, so that two statements at once do not wait for each other.
+    for line in sorted(lines, key=lambda each: each.reference):
+        row = await events.of_reference(session, org_id, source, line.reference)
+        if row is None or row.currency != line.currency or row.status == RevenueStatus.REJECTED:
+            unknown.append(line.reference)
+            continue
+        before = (row.status, row.amount_minor, row.reversed_minor)
+        if row.status == RevenueStatus.REPORTED:
+            check_other(row.reported_by or "", by_agent=row.reporter_agent_id is not None, confirms=line_of_key)
+            _confirm(row, actor, line.amount_minor, now)
+        if line.reversed_minor or row.reversed_minor:
+            _take_back(row, line.reversed_minor)
+        if (row.status, row.amount_minor, row.reversed_minor) != before:
+            changed.append(row)
+            await _note(session, actor, "revenue.confirm", row)
+    return Settled(tuple(changed), tuple(unknown))
+
+
+async def share(
+    session: AsyncSession,
+    actor: Actor,
+    event_id: str,
+    rule: ShareRule,
+    wanted: Sequence[PartWanted],
+    *,
+    expected_version: int | None,
+    now: datetime,
+) -> tuple[RevenueEvent, Attribution]:
+    """Share a revenue event over agents and projects from now on; the versions before stay.
+
+    Raises:
+        NotFound: there is none, or the organization has no such agent or project.
+        Conflict: `revenue.stale`, the shares were set meanwhile.
+        Invalid: as `domain.returns.revenue_event.shares`.
+        Forbidden: `session.by_link`.
+    """
+    refuse_by_link(actor, "share revenue")
+    row = await _of(session, actor, event_id)
+    if expected_version not in {None, row.shares_version}:
+        raise Conflict(
+            "The shares were set meanwhile. Read them again.",
+            code="revenue.stale",
+            extra={"version": row.shares_version},
+        )
+    run = await _run(session, row) if rule is ShareRule.RUN else None
+    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
+    await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
+    made = Attribution(
+        event_id=row.id,
+        version=row.shares_version + 1,
+        org_id=row.org_id,
+        rule=rule.value,
+        parts=[{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts],
+        set_by=actor.qualified(),
+        set_at=now,
+    )
+    session.add(made)
+    row.shares_version = made.version
+    await session.flush()
+    await audit.record(session, actor, "revenue.share", row.id, {"rule": rule.value, "parts": made.parts}, row.org_id)
+    return row, made
+
+
+async def _run(session: AsyncSession, row: RevenueEvent) -> RunCost | None:
+    if row.run_id is None:
+        return None
+    return cost_of(await usage_report.run_parts(session, row.org_id, row.run_id, _RUN_PARTS))
+
+
+async def _of(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEvent:
+    row = await events.get(session, event_id, lock=True)
+    if actor.org_id not in {None, row.org_id}:
+        raise NotFound(events.MISSING)
+    return row
+
+
+async def _decided(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEvent:
+    """Return reported revenue, locked, that an actor may decide on."""
+    refuse_by_link(actor, "confirm or reject revenue")
+    row = await _of(session, actor, event_id)
+    if row.status != RevenueStatus.REPORTED:
+        raise NotReported(
+            f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
+        )
+    by_agent = row.reporter_agent_id is not None
+    check_other(row.reported_by or "", by_agent=by_agent, confirms=await keys.line_of(session, actor))
+    return row
+
+
+def _confirm(row: RevenueEvent, actor: Actor, amount_minor: int, now: datetime) -> None:
+    row.amount_minor, row.status = amount_minor, RevenueStatus.CONFIRMED.value
+    row.confirmed_by, row.confirmed_at = actor.qualified(), now
+
+
+def _take_back(row: RevenueEvent, reversed_minor: int) -> None:
+    if reversed_minor > row.amount_minor:
+        raise Invalid(
+            f"{row.reference}: no more can be taken back than {format_amount(row.amount_minor, row.currency)} "
+            f"{row.currency}.",
+            extra={"field": "reversed_amount"},
+        )
+    row.reversed_minor = reversed_minor
+    row.status = status_of(row.amount_minor, reversed_minor).value
+
+
+async def _note(session: AsyncSession, actor: Actor, act: str, row: RevenueEvent) -> None:
+    await session.flush()
+    details: dict[str, Any] = {
+        "source": row.source,
+        "reference": row.reference,
+        "amount": format_amount(row.amount_minor, row.currency),
+        "currency": row.currency,
+    }
+    if row.reversed_minor:
+        details["reversed_amount"] = format_amount(row.reversed_minor, row.currency)
+    await audit.record(session, actor, act, row.id, details, row.org_id)
+
+
+async def _check_whose(session: AsyncSession, org_id: str, named: Sequence[tuple[str | None, str | None]]) -> None:
+    """Refuse agents and projects that are not the organization's own."""
+    for agent_id in sorted({agent for agent, _ in named if agent is not None}):
+        if (await agents.get(session, agent_id)).org_id != org_id:
+            raise NotFound(agents.MISSING)
+    for project_id in sorted({project for _, project in named if project is not None}):
+        found = await session.get(Project, project_id)
+        if found is None or found.org_id != org_id:
+            raise NotFound(projects.MISSING)
