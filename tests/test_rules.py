@@ -26,7 +26,12 @@ ROOTS = ["composition.py", "manage.py", "server.py", "worker.py"]
 NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "services"]
 NEAR_MONEY += ["workflows"]
 #: What estimates figures that nobody is charged; whole units come out.
-ESTIMATES = {"domain/insight/forecast.py", "domain/insight/runway.py", "domain/messages/alert/unusual.py"}
+ESTIMATES = {
+    "domain/insight/forecast.py",
+    "domain/insight/runway.py",
+    "domain/messages/alert/unusual.py",
+    "domain/returns/route.py",
+}
 WITHOUT_A_CLOCK = ["contracts", "domain", "models", "repositories", "services", "workflows"]
 #: Calls that read a clock or chance; each folder that may not have them gets its time from its caller.
 CLOCKS = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.time_ns", "time.monotonic"}

@@ -56,6 +56,7 @@ from services.payments.payment_refresh import refresh_unpaid
 from services.payments.purposes.base import refuse_beside_others
 from services.reputation.level import refuse_exposure
 from services.reputation.reputation import record_settled
+from services.returns.result import record_escrow
 
 #: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
 #: that the platform's own staff does.
@@ -114,8 +115,8 @@ class EscrowActivities:
         of an outage of the API was given back; until when it waits is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
-            settled notes, and where it applies reputation evidence, an audit record and an alert. Then a signal to each
-            unpaid payment of an escrow that has ended.
+            settled notes, and where it applies a result, reputation evidence, an audit record and an alert. Then a
+            signal to each unpaid payment of an escrow that has ended.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a failed run would leave its money stuck. A refusal for the caller is
             a result; anything else is retried, and an operator is alerted.
@@ -230,6 +231,7 @@ class EscrowActivities:
             # Only after the credits have moved: that waited for the lock of a concurrent freeze, so it is seen.
             await refuse_frozen(driver, message.actor_detail, message.escrow.terms.payer_org_id, at=message.at)
         await _carry_notes_over(books.session, held, message)
+        await record_escrow(lambda: books.session, held, message)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)

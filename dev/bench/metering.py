@@ -134,7 +134,7 @@ FILL = f"""
         'run-' || n / 11 % 10000, NULL, NULL, NULL, 'model-' || n / 13 % {MODELS}, NULL, 'bench', NULL,
         jsonb_build_object('prompt', repeat('x', 40)),
         jsonb_build_object('input_tokens', n % 9000, 'output_tokens', n % 900, 'requests', 1),
-        'USD', n * 7919 % 100000000000, 0, 0, 'model', 'bench', NULL, '{{}}', NULL, NULL
+        'USD', n * 7919 % 100000000000, 0, 0, 'model', 'bench', NULL, NULL, '{{}}', NULL, NULL
     FROM generate_series(1, $4::bigint) n
 """
 DIGESTS = "INSERT INTO usage_digests SELECT digest, 0 FROM usage_events"

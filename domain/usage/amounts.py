@@ -77,6 +77,11 @@ def added(one: Decimal, other: Decimal) -> Decimal:
     return _EXACT.add(one, other)
 
 
+def multiplied(one: Decimal, other: Decimal) -> Decimal:
+    """Return the exact product of a price and a factor."""
+    return _EXACT.multiply(one, other)
+
+
 def scaled(number: Decimal, scale: int = SCALE) -> int:
     """Return a decimal as an integer of 10⁻ˢᶜᵃˡᵉ; it must have no more decimals than that."""
     sign, digits, exponent = number.as_tuple()

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +89,7 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     is_call = _is_inference(row)
     if is_call and _was_served(row):
         data["usage"] = usage_of(row)
+        data |= _duration(row)
     else:
         # What has failed, was answered by the proxy's cache or is no inference costs nothing, by an agent's price
         # neither.
@@ -174,6 +175,14 @@ def _kept(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, bool) or (isinstance(value, int | Decimal) and plain_number(value)) else None
+
+
+def _duration(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return how long a call took; nothing of a batch, whose row is written when it is over."""
+    begun, ended = started_at(row), started_at({"startTime": row.get("endTime")})
+    if begun is None or ended is None or ended <= begun or row.get("call_type") in _BATCH:
+        return {}
+    return {"duration_ms": max(1, (ended - begun) // timedelta(milliseconds=1))}
 
 
 _CALL = {"model": "model", "provider": "custom_llm_provider"}

@@ -212,6 +212,7 @@ def read_entry(
         uplifts=_uplifts(entry),
         searches_per_call=provider in _SEARCH_BY_CALL and entry.get("web_search_billing_unit") != "per_query",
         off_peak=hours,
+        is_reasoning=entry.get("supports_reasoning") is True,
     )
     return price, tuple(unread)
 

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.common.errors import Invalid
-from domain.usage.amounts import normal, parse_decimal, parse_price, scaled
+from domain.usage.amounts import multiplied, normal, parse_decimal, parse_price, scaled
 from domain.usage.token_usage import STANDARD, UNITS, TokenUsage
 
 #: The version of a price that is configured, not imported.
@@ -21,8 +21,15 @@ MILLISECOND_UNITS = frozenset(unit for unit in UNITS if unit.endswith("_ms") or 
 OFF_PEAK = "off_peak"
 #: Surcharges have at most four decimals: 1.1 and 2.
 UPLIFT_DECIMALS = 4
+#: What Claude's tokens of a cache cost, in terms of input, at whoever serves it: Anthropic states it for all its models
+#: (https://docs.anthropic.com/en/docs/about-claude/pricing). No other vendor states one ratio for all of its own.
+CLAUDE_RATIOS: Mapping[str, Decimal] = {
+    "cached_tokens": Decimal("0.1"),
+    "cache_write_tokens": Decimal("1.25"),
+    "cache_write_1h_tokens": Decimal(2),
+}
 #: Substitutes for a unit without a price: the first of these with a price applies. A provider without a price for
-#: cached, audio or reasoning tokens bills them as ordinary ones.
+#: cached, audio or reasoning tokens bills them as ordinary ones. What is rated by a substitute is marked as estimated.
 FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "cached_tokens": ("input_tokens",),
     "cache_write_tokens": ("input_tokens",),
@@ -54,23 +61,30 @@ class Band:
 
     above: int
     prices: Mapping[str, Decimal]
+    #: What units without a price cost, as factors of the price of input.
+    ratios: Mapping[str, Decimal] = field(default_factory=dict)
     #: A cache of `scaled_price_of`, because events ask for the same few prices.
-    _scaled: dict[str, int | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _scaled: dict[str, tuple[int, str] | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def price_of(self, unit: str) -> Decimal | None:
-        """Return the price of one unit, or of its substitute; None if the list has neither."""
+    def price_of(self, unit: str) -> tuple[Decimal, str] | None:
+        """Return the price of one unit and the unit that the list has it for; None if it has no substitute either."""
         own = self.prices.get(unit)
         if own is not None:
-            return own
-        return next((self.prices[name] for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
+            return own, unit
+        if unit in self.ratios and "input_tokens" in self.prices:
+            return multiplied(self.prices["input_tokens"], self.ratios[unit]), "input_tokens"
+        return next(((self.prices[name], name) for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
 
-    def scaled_price_of(self, unit: str) -> int | None:
-        """Return the price of one unit of usage as an integer of 10⁻²⁷; a price per second is one per millisecond."""
+    def scaled_price_of(self, unit: str) -> tuple[int, str] | None:
+        """Return `price_of` with the price of one unit of usage as an integer of 10⁻²⁷.
+
+        A price per second is one per millisecond.
+        """
         try:
             return self._scaled[unit]
         except KeyError:
-            price = self.price_of(unit)
-            made = self._scaled[unit] = None if price is None else _scaled_price(unit, price)
+            found = self.price_of(unit)
+            made = self._scaled[unit] = None if found is None else (_scaled_price(unit, found[0]), found[1])
             return made
 
 
@@ -126,6 +140,7 @@ class ModelPrice:
         uplifts: factors on the price of tokens, by the surcharge's name.
         searches_per_call: whether a call pays for searching once, however many searches it made.
         off_peak: when standard calls have the prices of the tier `off_peak`.
+        is_reasoning: whether the list says that the model reasons.
     """
 
     model: str
@@ -137,6 +152,7 @@ class ModelPrice:
     uplifts: Mapping[str, Decimal] = field(default_factory=dict)
     searches_per_call: bool = False
     off_peak: tuple[Hours, ...] = ()
+    is_reasoning: bool = False
 
     def tier(self, asked: str, at: datetime | None) -> str:
         """Return the tier of a call's prices: the standard one if there are none for its own tier.
@@ -174,6 +190,8 @@ def prices_to_json(price: ModelPrice) -> dict[str, object]:
         document["uplifts"] = {name: f"{factor:f}" for name, factor in sorted(price.uplifts.items())}
     if price.searches_per_call:
         document["searches_per_call"] = True
+    if price.is_reasoning:
+        document["is_reasoning"] = True
     if price.off_peak:
         document["off_peak"] = [
             {"begins": hours.begins, "ends": hours.ends, "weekdays": sorted(hours.weekdays), "zone": hours.zone}
@@ -197,6 +215,7 @@ def prices_from_json(
         },
         uplifts=document.get("uplifts", {}),
         searches_per_call=document.get("searches_per_call", False),
+        is_reasoning=document.get("is_reasoning", False),
         off_peak=tuple(
             Hours(**{**each, "weekdays": frozenset(each["weekdays"])}) for each in document.get("off_peak", ())
         ),
@@ -214,6 +233,7 @@ def make_price(
     uplifts: Mapping[str, object] | None = None,
     searches_per_call: bool = False,
     off_peak: tuple[Hours, ...] = (),
+    is_reasoning: bool = False,
 ) -> ModelPrice:
     """Make a price of whatever `parse_price` reads, and check it.
 
@@ -222,12 +242,13 @@ def make_price(
             hours without off-peak prices, or such prices without hours.
     """
     made: dict[str, tuple[Band, ...]] = {}
+    ratios = CLAUDE_RATIOS if "claude" in model.lower() else {}
     for tier, bands in tiers.items():
         rising = sorted(bands, key=lambda band: band[0])
         starts = [above for above, _ in rising]
         if starts[:1] != [0] or len(set(starts)) != len(starts):
             raise Invalid(f"The bands of {tier} must rise from 0.", extra={"field": tier})
-        made[tier] = tuple(Band(above, _unit_prices(prices)) for above, prices in rising)
+        made[tier] = tuple(Band(above, _unit_prices(prices), ratios) for above, prices in rising)
     if STANDARD not in made or not made[STANDARD][0].prices:
         raise Invalid("The model has no price.")
     if (OFF_PEAK in made) != bool(off_peak):
@@ -246,6 +267,7 @@ def make_price(
         uplifts=factors,
         searches_per_call=searches_per_call,
         off_peak=off_peak,
+        is_reasoning=is_reasoning,
     )
 
 

@@ -1,7 +1,9 @@
 """The cost of a call: every unit times its price, exactly, rounded once.
 
 A tier for long prompts prices the whole call, as vendors do (Gemini above 200k, OpenAI above 272k tokens; see
-`docs/metering.md` for sources), not only the tokens above. Usage without a price is refused, and never free.
+`docs/metering.md` for sources), not only the tokens above. A unit without a price costs what a stated substitute does
+(`domain.usage.prices.FALLBACKS`), and its line is marked as estimated. Without a substitute it is refused, and never
+free.
 """
 
 from collections.abc import Sequence
@@ -22,12 +24,19 @@ class RatedLine(NamedTuple):
         unit: a field of `TokenUsage`.
         quantity: how much is charged; searches may be charged once a call.
         scaled_price: the price of one unit with its surcharges, an integer of 10⁻ᵖˡᵃᶜᵉˢ.
+        priced_as: the unit that the list has the price for; another one than `unit` where it has none for that.
     """
 
     unit: str
     quantity: int
     scaled_price: int
     places: int
+    priced_as: str
+
+    @property
+    def is_estimated(self) -> bool:
+        """Return whether a substitute's price applies, because the list has none for the unit."""
+        return self.priced_as != self.unit
 
     @property
     def unit_price(self) -> Decimal:
@@ -59,6 +68,11 @@ class Rated(NamedTuple):
     above: int
     is_default: bool
 
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Return the units that a substitute's price applies to."""
+        return tuple(line.unit for line in self.lines if line.is_estimated)
+
 
 def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) -> Rated:
     """Return what a call costs at a price, at a time: where the price has hours that cost less, it decides.
@@ -72,10 +86,10 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     applied = [scaled(price.uplifts[name], UPLIFT_DECIMALS) for name in usage.uplifts if name in price.uplifts]
     places = SCALE + UPLIFT_DECIMALS * len(applied)
     total, lines = 0, list[RatedLine]()
-    for unit, quantity, unit_price in _priced(usage, price, band):
+    for unit, quantity, (unit_price, priced_as) in _priced(usage, price, band):
         each = _with_uplifts(unit_price, unit, applied) if applied else unit_price
         total += quantity * each
-        lines.append(RatedLine(unit, quantity, each, places))
+        lines.append(RatedLine(unit, quantity, each, places, priced_as))
     amount = to_pico(total, places)
     if amount > MAX_PICO:
         raise Invalid("The call costs more than one rating can hold. Report it in parts.")
@@ -91,8 +105,8 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     )
 
 
-def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str, int, int]]:
-    """List what is charged: unit, quantity and price as an integer of 10⁻²⁷; refuse what has none."""
+def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str, int, tuple[int, str]]]:
+    """List what is charged: unit, quantity and price, as `Band.scaled_price_of` has it; refuse what has none."""
     found, missing = [], []
     for unit, quantity in usage.quantities().items():
         unit_price = band.scaled_price_of(unit)

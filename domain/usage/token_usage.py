@@ -7,6 +7,7 @@ include reasoning, Gemini's do not. `domain.usage.adapters` convert them into th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from operator import attrgetter
 
 from domain.common.errors import Invalid
@@ -43,6 +44,13 @@ ANSWER_UNITS = (
 TOKEN_UNITS = frozenset(PROMPT_UNITS + ANSWER_UNITS)
 
 
+class Mode(StrEnum):
+    """Whether a call reasoned before it answered."""
+
+    NORMAL = "normal"
+    THINKING = "thinking"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TokenUsage:
     """The usage of one call. Each token is counted in exactly one field, whatever its vendor includes in which count.
@@ -67,6 +75,7 @@ class TokenUsage:
         uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
         is_sum: these are the sums of several calls, such as a batch, so their total says nothing about the length of a
             prompt, and the prices of the shortest prompts apply.
+        is_thinking: the answer shows that the call reasoned, although it does not count those tokens apart.
     """
 
     input_tokens: int = 0
@@ -110,13 +119,14 @@ class TokenUsage:
     tier: str = STANDARD
     uplifts: tuple[str, ...] = ()
     is_sum: bool = False
+    is_thinking: bool = False
 
     def __post_init__(self) -> None:
         """Check all quantities and names.
 
         Raises:
             Invalid: a quantity is no integer between 0 and 10¹², the tier or a surcharge is no short name, or there
-                are too many surcharges, or one twice; or `is_sum` is not a boolean.
+                are too many surcharges, or one twice; or `is_sum` or `is_thinking` is not a boolean.
         """
         quantities = _quantities(self)
         # All at once first: it runs for every event.
@@ -129,13 +139,19 @@ class TokenUsage:
                 raise Invalid(f"tier and uplifts must be names of at most {MAX_NAME} characters.")
         if len(self.uplifts) > MAX_UPLIFTS or len(set(self.uplifts)) != len(self.uplifts):
             raise Invalid(f"uplifts must be at most {MAX_UPLIFTS} names, each once.", extra={"field": "uplifts"})
-        if not isinstance(self.is_sum, bool):
-            raise Invalid("is_sum must be true or false.", extra={"field": "is_sum"})
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise Invalid(f"{name} must be true or false.", extra={"field": name})
 
     @property
     def prompt_tokens(self) -> int:
         """Return all tokens of the prompt."""
         return sum(_prompt(self))
+
+    @property
+    def mode(self) -> Mode:
+        """Return whether the call reasoned, by its tokens or by what its answer shows."""
+        return Mode.THINKING if self.is_thinking or self.reasoning_tokens else Mode.NORMAL
 
     def quantities(self) -> dict[str, int]:
         """Return the quantities by unit, without zeros."""
@@ -151,8 +167,7 @@ class TokenUsage:
             document["tier"] = self.tier
         if self.uplifts:
             document["uplifts"] = list(self.uplifts)
-        if self.is_sum:
-            document["is_sum"] = True
+        document |= {name: True for name in _FLAGS if getattr(self, name)}
         return document
 
     @classmethod
@@ -176,8 +191,9 @@ class TokenUsage:
         return cls(**given)  # type: ignore[arg-type]
 
 
+_FLAGS = ("is_sum", "is_thinking")
 #: Every unit that can be priced, in the order of the fields.
-UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts", "is_sum"})
+UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts", *_FLAGS})
 #: All of them at once: usage is read for every event.
 _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))

@@ -2,6 +2,37 @@
 
 -- Results
 
+-- How well the work of runs and tasks turned out.
+CREATE TABLE results (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    run_id text,
+    task_id text,
+    agent_id text,
+    task_kind text NOT NULL,
+    score_e6 bigint NOT NULL,
+    is_accepted boolean NOT NULL,
+    is_self_reported boolean NOT NULL,
+    value_minor bigint,
+    currency text,
+    source text NOT NULL,
+    reference text NOT NULL,
+    reported_by text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT pk_results PRIMARY KEY (id),
+    CONSTRAINT ck_results_of CHECK (num_nonnulls(run_id, task_id) > 0),
+    CONSTRAINT ck_results_score CHECK (score_e6 BETWEEN 0 AND 1000000),
+    CONSTRAINT ck_results_value CHECK ((value_minor IS NULL) = (currency IS NULL) AND value_minor >= 0),
+    CONSTRAINT ck_results_source CHECK (source IN ('api', 'escrow', 'contract')),
+    CONSTRAINT fk_results_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+CREATE INDEX ix_results_org_id_recorded_at ON results (org_id, recorded_at);
+CREATE UNIQUE INDEX uq_results_reference ON results (org_id, source, reference);
+SELECT pg_temp.row_security('results');
+SELECT pg_temp.tenant_reads_own('results');
+SELECT pg_temp.append_only('results');
+GRANT SELECT, INSERT ON results TO bursar_platform;
+
 
 -- Revenue
 
@@ -75,3 +106,67 @@ GRANT SELECT, INSERT ON attributions TO bursar_platform;
 
 -- Routing
 
+-- To whom calls were given, by which odds. What was decided never changes; the outcome is written once.
+CREATE TABLE routing_decisions (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    agent_id text,
+    run_id text NOT NULL,
+    task_kind text NOT NULL,
+    currency text NOT NULL,
+    wish jsonb NOT NULL,
+    ranking jsonb NOT NULL,
+    choice text,
+    odds_e6 integer,
+    reference_pico numeric(38,0),
+    expected_pico numeric(38,0),
+    control_id uuid,
+    window_starts_at timestamptz,
+    window_calls bigint,
+    window_calls_before bigint,
+    next_price_e6 integer NOT NULL,
+    decided_by text NOT NULL,
+    command_id text NOT NULL,
+    decided_at timestamptz NOT NULL,
+    score_e6 integer,
+    cost_pico numeric(38,0),
+    multiple_e6 bigint,
+    outcome_source text,
+    outcome_reference text,
+    outcome_at timestamptz,
+    CONSTRAINT pk_routing_decisions PRIMARY KEY (id),
+    CONSTRAINT uq_routing_decisions_command_id UNIQUE (command_id),
+    CONSTRAINT uq_routing_decisions_run UNIQUE (org_id, run_id, task_kind),
+    CONSTRAINT ck_routing_decisions_choice CHECK ((choice IS NULL) = (odds_e6 IS NULL)
+        AND odds_e6 BETWEEN 1 AND 1000000),
+    CONSTRAINT ck_routing_decisions_outcome CHECK (num_nonnulls(score_e6, outcome_source, outcome_at) IN (0, 3)
+        AND score_e6 BETWEEN 0 AND 1000000 AND cost_pico >= 0 AND (score_e6 IS NULL OR choice IS NOT NULL)),
+    CONSTRAINT fk_routing_decisions_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
+    CONSTRAINT fk_routing_decisions_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents
+);
+CREATE INDEX ix_routing_decisions_org_id_id ON routing_decisions (org_id, id);
+CREATE INDEX ix_routing_decisions_control_id_id ON routing_decisions (control_id, id) WHERE control_id IS NOT NULL;
+SELECT pg_temp.row_security('routing_decisions');
+SELECT pg_temp.tenant_reads_own('routing_decisions');
+SELECT pg_temp.refuse_deletes('routing_decisions');
+GRANT SELECT, INSERT, UPDATE (score_e6, cost_pico, multiple_e6, outcome_source, outcome_reference, outcome_at)
+    ON routing_decisions TO bursar_platform;
+
+-- What the outcomes of a candidate add up to, by kind of task; the kind '' is all of them.
+CREATE TABLE routing_sums (
+    org_id text NOT NULL,
+    candidate text NOT NULL,
+    task_kind text NOT NULL,
+    results bigint NOT NULL,
+    score_e6 bigint NOT NULL,
+    costs bigint NOT NULL,
+    cost_e6 numeric(38,0) NOT NULL,
+    square_e6 numeric(38,0) NOT NULL,
+    CONSTRAINT pk_routing_sums PRIMARY KEY (org_id, candidate, task_kind),
+    CONSTRAINT ck_routing_sums_counts CHECK (costs BETWEEN 0 AND results AND score_e6 BETWEEN 0 AND results * 1000000),
+    CONSTRAINT fk_routing_sums_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+) WITH (fillfactor = 50);
+SELECT pg_temp.row_security('routing_sums');
+SELECT pg_temp.tenant_reads_own('routing_sums');
+SELECT pg_temp.refuse_deletes('routing_sums');
+GRANT SELECT, INSERT, UPDATE (results, score_e6, costs, cost_e6, square_e6) ON routing_sums TO bursar_platform;

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Numeric, text
+from sqlalchemy import Index, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -60,6 +60,7 @@ class UsageEventRow(Base):
         rated_by: `agent` or `model`: whose price it was.
         price_ref: which price.
         creator_org_id: whose agent it was, where the agent has a price.
+        estimated: the units of the call that a substitute's price applies to; null if there are none.
         meters: the meters that counted it, by number.
         bill_month: the month of the bill that it is on, whose number is `bill`; null where it is on none.
     """
@@ -102,6 +103,7 @@ class UsageEventRow(Base):
     rated_by: Mapped[str | None]
     price_ref: Mapped[str | None]
     creator_org_id: Mapped[str | None]
+    estimated: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     bill_month: Mapped[date | None]
     bill: Mapped[int | None]
@@ -112,8 +114,11 @@ class UsageDay(Base):
 
     Attributes:
         dimension: `all`, or the attribute that `value` is of; each event counts once in every dimension.
-        value: empty for events without the attribute.
+        value: empty for events without the attribute; of `model_mode` it is such as `thinking:gpt-5`.
         currency: of the cost; empty for events that were not rated.
+        other_tokens: tokens of calls that the other columns do not count: cache writes, audio, images, video.
+        timed_tokens: output and reasoning of the calls of which `duration_ms` is the time.
+        estimated_events: those with a unit that a substitute's price applies to.
     """
 
     __tablename__ = "usage_days"
@@ -129,6 +134,10 @@ class UsageDay(Base):
     output_tokens: Mapped[Decimal] = mapped_column(TOKENS)
     cached_tokens: Mapped[Decimal] = mapped_column(TOKENS)
     reasoning_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    other_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    timed_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    duration_ms: Mapped[Decimal] = mapped_column(TOKENS)
+    estimated_events: Mapped[int]
     cost_pico: Mapped[Decimal] = mapped_column(PICO)
     creator_pico: Mapped[Decimal] = mapped_column(PICO)
     platform_pico: Mapped[Decimal] = mapped_column(PICO)

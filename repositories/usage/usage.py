@@ -19,21 +19,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits.spend.scope import Attribution, Known
 from domain.usage.meter import ALL
+from domain.usage.token_usage import TOKEN_UNITS
 from ledger.invariants import Invariant
 from models.billing.project import Project
 from models.credits.department import Department
 from models.marketplace.agent import Agent
 from models.usage.usage import UsageEventRow, UsageSource
 
-#: The dimensions of daily sums, besides the total; columns of the events.
-DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")
+#: The dimensions of daily sums, besides the total: columns of the events, and the mode and model of calls.
+DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action", "model_mode")
 
 _COLUMNS = (
     "occurred_at timestamptz, digest uuid, received_at timestamptz, source text, event_id text, type text, "
     "subject text, action text, agent_id text, department_id text, project_id text, run_id text, step_id text, "
     "parent_id text, provider text, model text, spend_id text, sent_by text, key_id text, data jsonb, usage jsonb, "
     "currency text, cost_pico numeric, creator_pico numeric, platform_pico numeric, rated_by text, price_ref text, "
-    "creator_org_id text, meters bigint[], bill_month date, bill bigint"
+    "creator_org_id text, estimated text[], meters bigint[], bill_month date, bill bigint"
 )
 #: The columns of an event that its sender and the rating fill, in the order of the table.
 NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
@@ -44,15 +45,35 @@ _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
 #: The counts of tokens in the usage of a call.
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
+#: What is added up of what one call has: its other tokens, the tokens of answers whose time is known, and that time.
+_OF_CALLS = ("other_tokens", "timed_tokens", "duration_ms", "estimated_events")
 #: What is added up of events.
-COUNTED = ("events", *TOKENS, *_PICO)
-#: The tokens of an event, from the usage of its call.
-_TOKENS_OF_USAGE = ", ".join(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in TOKENS)
+COUNTED = ("events", *TOKENS, *_OF_CALLS, *_PICO)
+_OTHER = " + ".join(f"coalesce((usage->>'{name}')::bigint, 0)" for name in sorted(TOKEN_UNITS - set(TOKENS)))
+_ANSWERED = "coalesce((usage->>'output_tokens')::bigint, 0) + coalesce((usage->>'reasoning_tokens')::bigint, 0)"
+#: How long a call took, as its sender says, or else Bedrock; NULL where nobody says.
+_DURATION = (
+    """substring(coalesce(data->>'duration_ms', data#>>'{answer,metrics,latencyMs}') FROM '^[1-9][0-9]{0,8}$')"""
+)
+#: Whether a call reasoned (`TokenUsage.mode`).
+MODE = """CASE WHEN usage ? 'is_thinking' OR coalesce((usage->>'reasoning_tokens')::bigint, 0) > 0
+    THEN 'thinking' ELSE 'normal' END"""
+#: What is computed of an event: the tokens of its call, their time, and the mode with the model.
+COMPUTED = ", ".join(
+    (
+        *(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in TOKENS),
+        f"{_OTHER} AS other_tokens",
+        f"CASE WHEN {_DURATION} IS NULL THEN 0 ELSE {_ANSWERED} END AS timed_tokens",
+        f"CASE WHEN usage IS NULL THEN 0 ELSE coalesce({_DURATION}::bigint, 0) END AS duration_ms",
+        "(estimated IS NOT NULL)::int AS estimated_events",
+        f"CASE WHEN usage IS NOT NULL AND model IS NOT NULL THEN {MODE} || ':' || model END AS model_mode",
+    )
+)
 #: What events add up to.
 _SUMS = ", ".join(
     (
         "count(*) AS events",
-        *(f"sum({name}) AS {name}" for name in TOKENS),
+        *(f"sum({name}) AS {name}" for name in (*TOKENS, *_OF_CALLS)),
         *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
     )
 )
@@ -60,7 +81,7 @@ _SUMS_OF_SUMS = _SUMS.replace("count(*)", "sum(events)::bigint")
 #: The daily sums, computed from all events.
 DAYS_OF_EVENTS = f"""
     SELECT org_id, dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
-    FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE} FROM public.usage_events) events
+    FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {COMPUTED} FROM public.usage_events) events
     CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
     GROUP BY 1, 2, 3, 4, 5
 """
@@ -82,7 +103,7 @@ _RECORD = f"""
         ON CONFLICT DO NOTHING RETURNING digest
     ), accepted AS MATERIALIZED (
         SELECT sent.*, $4::timestamptz AS received_at, $5::text AS sent_by, $6::text AS key_id, uuidv7() AS id,
-            (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE}
+            (occurred_at AT TIME ZONE 'UTC')::date AS day, {COMPUTED}
         FROM sent JOIN fresh USING (digest)
     ), written AS (
         INSERT INTO usage_events (org_id, id, {NAMES})

@@ -187,6 +187,8 @@ def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object
         row["rated_by"], row["price_ref"] = cost.rated_by, cost.price_ref
         if cost.creator_org_id is not None:
             row["creator_org_id"] = cost.creator_org_id
+        if cost.rated is not None and (estimated := cost.rated.estimated):
+            row["estimated"] = estimated
     if judged.readings:
         row["meters"] = [reading.meter for reading in judged.readings]
     if judged.use is not None or judged.charging:

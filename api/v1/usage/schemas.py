@@ -269,6 +269,9 @@ class UsageEventView(ResponseModel):
     platform_share: Exact | None
     rated_by: str | None = Field(description="agent: by the price of its agent. model: by the price of its model.")
     price_ref: str | None = Field(description="The price that was used.")
+    estimated: list[str] = Field(
+        description="Units of the call without a price in the list, which cost what a stated substitute does."
+    )
     charge: EventChargeView | None = Field(
         description="The charge of an event that is charged to credits; null for others."
     )
@@ -285,7 +288,7 @@ class UsageEventView(ResponseModel):
     @classmethod
     def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
         """Show a row, with the outcome of its charge or its billing."""
-        others = {"id", "charge", "billed_status", "invoice_id", "billed_at", *_SHARES}
+        others = {"id", "estimated", "charge", "billed_status", "invoice_id", "billed_at", *_SHARES}
         plain = {name: getattr(row, name) for name in cls.model_fields if name not in others}
         money = {
             shown: None if pico is None else format_pico(int(pico))
@@ -294,6 +297,7 @@ class UsageEventView(ResponseModel):
         shown = None if charge is None else EventChargeView.of(charge)
         return cls(
             id=uuid_id("uev", row.id),
+            estimated=row.estimated or [],
             charge=shown,
             billed_status=billed.status,
             invoice_id=billed.invoice_id,
@@ -393,6 +397,8 @@ class EstimateLine(ResponseModel):
     quantity: int
     unit_price: Exact
     amount: Exact
+    estimated: bool = Field(description="The list has no price for the unit; `priced_as` names its substitute.")
+    priced_as: str
 
 
 class EstimateView(ResponseModel):
@@ -425,6 +431,8 @@ class EstimateView(ResponseModel):
                     quantity=line.quantity,
                     unit_price=f"{line.unit_price:f}",
                     amount=f"{line.amount:f}",
+                    estimated=line.is_estimated,
+                    priced_as=line.priced_as,
                 )
                 for line in lines
             ],

@@ -141,7 +141,9 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "sent_by",
             FREE_TEXT: "source subject action data",
             FINANCIAL: "usage currency cost_pico creator_pico platform_pico",
-            TECHNICAL: "recorded_in occurred_at received_at type provider model rated_by price_ref meters bill_month",
+            TECHNICAL: (
+                "recorded_in occurred_at received_at type provider model rated_by price_ref estimated meters bill_month"
+            ),
         },
         {FREE_TEXT: DELETE},
     ),
@@ -157,10 +159,10 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "org_id",
             FREE_TEXT: "value",
             FINANCIAL: (
-                "currency input_tokens output_tokens cached_tokens reasoning_tokens "
+                "currency input_tokens output_tokens cached_tokens reasoning_tokens other_tokens timed_tokens "
                 "cost_pico creator_pico platform_pico"
             ),
-            TECHNICAL: "dimension day events",
+            TECHNICAL: "dimension day events duration_ms estimated_events",
         },
     ),
 }

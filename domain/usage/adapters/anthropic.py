@@ -17,6 +17,7 @@ from domain.usage.adapters.reading import (
     answer_units,
     count,
     given,
+    has_thoughts,
     model_of,
     needed,
     section,
@@ -45,6 +46,7 @@ def read_message(answer: Answer) -> ModelCall:
             searches=count(section(usage, "server_tool_use"), "web_search_requests"),
             tier=tier_of(usage.get("service_tier")),
             uplifts=uplifts_of(usage),
+            is_thinking=has_thoughts(answer.get("content")),
         ),
     )
 

@@ -1,7 +1,8 @@
 """Usage of Amazon Bedrock's Converse API.
 
 `inputTokens` leaves out what was read from the cache or written to it, `totalTokens` includes both; writes are told
-apart by how long they stay in `cacheDetails`. Reasoning is part of `outputTokens`. The answer does not name its model.
+apart by how long they stay in `cacheDetails`. Reasoning is part of `outputTokens`; only the
+blocks of the content show it. The answer does not name its model.
 
 Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html,
 …/API_runtime_CacheDetail.html; https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html;
@@ -13,6 +14,7 @@ from domain.usage.adapters.reading import (
     ModelCall,
     answer_units,
     count,
+    has_thoughts,
     needed,
     section,
     tier_of,
@@ -40,6 +42,7 @@ def read_converse(answer: Answer) -> ModelCall:
             cache_write_tokens=written - an_hour,
             cache_write_1h_tokens=an_hour,
             tier=tier_of(section(answer, "serviceTier").get("type")),
+            is_thinking=has_thoughts(section(section(answer, "output"), "message").get("content")),
         ),
     )
 

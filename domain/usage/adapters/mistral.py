@@ -1,7 +1,8 @@
 """Usage of Mistral's API.
 
 It speaks OpenAI's chat completions, with cached tokens in the prompt's; audio stands beside the prompt, in seconds, and
-its tokens are in the total only. Reasoning is output and is not told apart. Documents are counted in pages.
+its tokens are in the total only. Reasoning is output and is not counted apart; only blocks of the content show it.
+Documents are counted in pages.
 
 Sources: https://docs.mistral.ai/api (`UsageInfo`, `OCRUsageInfo`); https://docs.mistral.ai/capabilities/audio (an
 answer with `prompt_audio_seconds` 203 and `prompt_tokens` 4).
@@ -12,6 +13,8 @@ from domain.usage.adapters.reading import (
     ModelCall,
     answer_units,
     count,
+    has_thoughts,
+    messages_of,
     milliseconds,
     model_of,
     needed,
@@ -39,6 +42,7 @@ def read_chat(answer: Answer) -> ModelCall:
             answer_units(total=count(usage, "completion_tokens")),
             input_ms=milliseconds(seconds, "prompt_audio_seconds"),
             tier=tier_of(answer.get("service_tier")),
+            is_thinking=any(has_thoughts(message.get("content")) for message in messages_of(answer)),
         ),
     )
 

@@ -9,7 +9,8 @@ Sources: https://platform.openai.com/docs/api-reference/chat/object (`usage`), �
 …/audio/json-object, …/images/object, …/realtime-server-events/response/done; cached tokens are part of `prompt_tokens`:
 https://platform.openai.com/docs/guides/prompt-caching; reasoning is output: …/guides/reasoning; searches:
 …/guides/tools-web-search; https://docs.x.ai/developers/advanced-api-usage/prompt-caching/usage-and-pricing;
-https://api-docs.deepseek.com/guides/kv_cache (`prompt_cache_hit_tokens`).
+https://api-docs.deepseek.com/guides/kv_cache (`prompt_cache_hit_tokens`); …/guides/reasoning_model
+(`reasoning_content`).
 """
 
 from typing import Any
@@ -19,6 +20,7 @@ from domain.usage.adapters.reading import (
     ModelCall,
     answer_units,
     count,
+    messages_of,
     milliseconds,
     model_of,
     needed,
@@ -64,6 +66,7 @@ def read_text(answer: Answer) -> ModelCall:
             ),
             searches=_searches(answer),
             tier=tier_of(answer.get("service_tier")),
+            is_thinking=any(message.get("reasoning_content") for message in messages_of(answer)),
         ),
     )
 

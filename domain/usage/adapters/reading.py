@@ -12,6 +12,8 @@ Answer = Mapping[str, Any]
 _ORDINARY = frozenset({"", "auto", "default", "on_demand", "scale", "standard"})
 #: Where a request is served without a surcharge.
 _ANYWHERE = frozenset({"global", "not_available"})
+#: The types of blocks of reasoning, by Anthropic and by Mistral.
+_THOUGHTS = frozenset({"thinking", "redacted_thinking"})
 _MAX_MODEL = 200
 
 
@@ -179,7 +181,32 @@ def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int =
     }
 
 
-def used(*parts: Mapping[str, int], tier: str = STANDARD, uplifts: tuple[str, ...] = (), **units: int) -> TokenUsage:
+def messages_of(answer: Answer) -> list[Answer]:
+    """Return the messages of a chat completion's choices; none where the answer was sent without them."""
+    choices = answer.get("choices")
+    found = (
+        [choice.get("message") for choice in choices if isinstance(choice, Mapping)]
+        if isinstance(choices, list)
+        else []
+    )
+    return [message for message in found if isinstance(message, Mapping)]
+
+
+def has_thoughts(blocks: object) -> bool:
+    """Return whether a list of an answer's content has a block of reasoning, shown or redacted."""
+    return isinstance(blocks, list) and any(
+        isinstance(block, Mapping) and (str(block.get("type")) in _THOUGHTS or "reasoningContent" in block)
+        for block in blocks
+    )
+
+
+def used(
+    *parts: Mapping[str, int],
+    tier: str = STANDARD,
+    uplifts: tuple[str, ...] = (),
+    is_thinking: bool = False,
+    **units: int,
+) -> TokenUsage:
     """Return the usage of one request, made of split and other units."""
     quantities: dict[str, Any] = {unit: quantity for part in (*parts, units) for unit, quantity in part.items()}
-    return TokenUsage(**quantities, requests=1, tier=tier, uplifts=uplifts)
+    return TokenUsage(**quantities, requests=1, tier=tier, uplifts=uplifts, is_thinking=is_thinking)

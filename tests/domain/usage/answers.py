@@ -34,6 +34,16 @@ MORE_PRICES = """{
                 "cache_read_input_token_cost": 5e-07, "provider_specific_entry": {"us": 1.1, "fast": 2.0}},
   "mistral/voxtral": {"litellm_provider": "mistral", "input_cost_per_token": 4e-08, "output_cost_per_token": 4e-08,
                       "input_cost_per_second": 0.0000166667},
+  "claude-bare": {"litellm_provider": "bedrock_converse",
+                  "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
+                  "input_cost_per_token_above_200k_tokens": 6e-06, "output_cost_per_token_above_200k_tokens": 2.25e-05,
+                  "input_cost_per_token_batches": 1.5e-06, "output_cost_per_token_batches": 7.5e-06},
+  "claude-no-hour": {"litellm_provider": "anthropic", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
+                     "cache_creation_input_token_cost": 3.75e-06},
+  "gemini/no-cache": {"litellm_provider": "gemini", "input_cost_per_token": 2e-06, "output_cost_per_token": 1.2e-05},
+  "deepseek/reasoner": {"litellm_provider": "deepseek", "input_cost_per_token": 5.5e-07,
+                        "cache_read_input_token_cost": 1.4e-07, "output_cost_per_token": 2.19e-06,
+                        "output_cost_per_reasoning_token": 2.19e-06},
   "mistral/ocr": {"litellm_provider": "mistral", "mode": "ocr", "ocr_cost_per_page": 0.001},
   "gemini/three": {"litellm_provider": "gemini", "input_cost_per_token": 2e-06, "output_cost_per_token": 1.2e-05,
                    "output_cost_per_image_token": 1.2e-04, "web_search_billing_unit": "per_query",
@@ -43,7 +53,11 @@ MORE_PRICES = """{
 
 @dataclass(frozen=True)
 class Case:
-    """An answer, the price that it is rated at, and what it costs."""
+    """An answer, the price that it is rated at, what it costs, and the units that a substitute's price applies to.
+
+    `thinks` says that the call reasoned. Tokens of reasoning say so too, and have the price of output where the list
+    names none for them.
+    """
 
     name: str
     shape: str
@@ -51,6 +65,8 @@ class Case:
     price: str
     dollars: str
     given: dict[str, str] = field(default_factory=dict)
+    estimated: str = ""
+    thinks: bool = False
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
@@ -114,9 +130,127 @@ def span(provider, model, into, out, **more):
     return named | {f"gen_ai.usage.{name}": value for name, value in usage.items()}
 
 
+#: Reasoning is counted, and has the price of output, because the list names none for it.
+REASONS: dict[str, Any] = {"estimated": "reasoning_tokens", "thinks": True}
 SEARCH = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "rates"}}
 OPEN = {"type": "web_search_call", "status": "completed", "action": {"type": "open_page", "url": "https://a.example"}}
 GROUNDED = {"groundingMetadata": {"webSearchQueries": ["a", "b", "a"]}}
+
+#: Claude's cache by Anthropic's ratios, where the list names no prices of it; other vendors' cached tokens as input.
+ESTIMATED = [
+    # 1,000 x 3 M + 10,000 x 3 M x 0.1 + 2,000 x 3 M x 1.25 + 500 x 3 M x 2 + 100 x 15 M
+    Case(
+        "message, cache without prices",
+        "anthropic.messages",
+        message(
+            1000,
+            100,
+            cache_read_input_tokens=10_000,
+            cache_creation_input_tokens=2500,
+            cache_creation={"ephemeral_5m_input_tokens": 2000, "ephemeral_1h_input_tokens": 500},
+        ),
+        "claude-bare",
+        "0.018",
+        estimated="cached_tokens cache_write_tokens cache_write_1h_tokens",
+    ),
+    # above the band all of it, by the band's input: 1,000 x 6 M + 200,000 x 6 M x 0.1 + 100 x 22.5 M
+    Case(
+        "message, cache without prices above the band",
+        "anthropic.messages",
+        message(1000, 100, cache_read_input_tokens=200_000),
+        "claude-bare",
+        "0.12825",
+        estimated="cached_tokens",
+    ),
+    # of a batch, by the batch's input: 1,000 x 1.5 M + 4,000 x 1.5 M x 0.1 + 100 x 7.5 M
+    Case(
+        "message, cache without prices in a batch",
+        "anthropic.messages",
+        message(1000, 100, cache_read_input_tokens=4000, service_tier="batch"),
+        "claude-bare",
+        "0.00285",
+        estimated="cached_tokens",
+    ),
+    # an hour is twice the input, not the price of five minutes: 10 x 3 M + 400 x 3 M x 2 + 600 x 3.75 M + 10 x 15 M
+    Case(
+        "message, an hour without a price",
+        "anthropic.messages",
+        message(
+            10,
+            10,
+            cache_creation_input_tokens=1000,
+            cache_creation={"ephemeral_5m_input_tokens": 600, "ephemeral_1h_input_tokens": 400},
+        ),
+        "claude-no-hour",
+        "0.00483",
+        estimated="cache_write_1h_tokens",
+    ),
+    # thinking that only the content shows: 30 x 5 M + 2,000 x 25 M
+    Case(
+        "message, thinking in the content",
+        "anthropic.messages",
+        message(30, 2000) | {"content": [{"type": "redacted_thinking", "data": "…"}, {"type": "text", "text": "…"}]},
+        "claude-opus-4-5",
+        "0.05015",
+        thinks=True,
+    ),
+    # 200 x 1 M + 700 x 5 M
+    Case(
+        "converse, reasoning in the content",
+        "bedrock.converse",
+        converse(200, 700)
+        | {"output": {"message": {"content": [{"reasoningContent": {"reasoningText": {"text": "…"}}}]}}},
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+        "0.0037",
+        thinks=True,
+    ),
+    # 1,000 x 0.5 M + 600 x 1.5 M
+    Case(
+        "mistral, thinking in the content",
+        "mistral.chat",
+        chat(1000, 600)
+        | {
+            "choices": [{"message": {"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "…"}]}}]
+        },
+        "mistral/mistral-large-2512",
+        "0.0014",
+        thinks=True,
+    ),
+    # 100 x 0.55 M + 1,900 x 0.14 M + 1,000 x 2.19 M
+    Case(
+        "deepseek, reasoning",
+        "openai.chat",
+        chat(
+            *(2000, 1000),
+            prompt_tokens_details={"cached_tokens": 1900},
+            completion_tokens_details={"reasoning_tokens": 800},
+        ),
+        "deepseek/reasoner",
+        "0.002511",
+        {"provider": "deepseek"},
+        thinks=True,
+    ),
+    # the same without its count: 100 x 0.55 M + 1,900 x 0.14 M + 1,000 x 2.19 M
+    Case(
+        "deepseek, reasoning in the message",
+        "openai.chat",
+        chat(2000, 1000, prompt_tokens_details={"cached_tokens": 1900})
+        | {"choices": [{"message": {"reasoning_content": "…", "content": "…"}}]},
+        "deepseek/reasoner",
+        "0.002511",
+        {"provider": "deepseek"},
+        thinks=True,
+    ),
+    # no price of the cache, and no ratio that its vendor states for all models: 10,000 x 2 M + 100 x 12 M
+    Case(
+        "content, cached without a price",
+        "gemini.generate",
+        content(10_000, 100, 10_100, cachedContentTokenCount=8000),
+        "gemini/no-cache",
+        "0.0212",
+        estimated="cached_tokens",
+    ),
+]
 
 OPENAI = [
     # 1,000 x 2.5 M + 200 x 10 M
@@ -136,6 +270,7 @@ OPENAI = [
         chat(50, 1200, completion_tokens_details={"reasoning_tokens": 1024, "audio_tokens": 0}),
         "o3",
         "0.0097",
+        **REASONS,
     ),
     # predictions that were rejected are output: 300 x 2.5 M + 500 x 10 M
     Case(
@@ -186,6 +321,7 @@ OPENAI = [
         response(24_000, 700, cached=1024, reasoning=640),
         "gpt-5",
         "0.035848",
+        **REASONS,
     ),
     # two searches and a page that was opened: 5,000 x 0.25 M + 400 x 2 M + 2 x 0.01
     Case(
@@ -297,6 +433,7 @@ OPENAI = [
         "xai/grok",
         "0.001918",
         {"provider": "xai"},
+        **REASONS,
     ),
     # its band begins with 200,000 tokens: 200,000 x 4 M + 10 x 12 M
     Case("xai, at the band", "openai.chat", chat(200_000, 10), "xai/grok", "0.80012", {"provider": "x_ai"}),
@@ -389,6 +526,7 @@ ANTHROPIC = [
         message(30, 2000, output_tokens_details={"thinking_tokens": 1800}, service_tier="standard"),
         "claude-opus-4-5",
         "0.05015",
+        **REASONS,
     ),
     # (1,000 x 5 M + 1,000 x 25 M + 2,000 x 0.5 M) x 1.1
     Case(
@@ -441,6 +579,7 @@ GEMINI = [
         content(40, 60, 1000, thoughtsTokenCount=900),
         "gemini/gemini-2.5-flash",
         "0.002412",
+        **REASONS,
     ),
     # the total shows that these candidates include them: 40 x 0.3 M + 960 x 2.5 M
     Case(
@@ -449,6 +588,7 @@ GEMINI = [
         content(40, 960, 1000, thoughtsTokenCount=900),
         "gemini/gemini-2.5-flash",
         "0.002412",
+        **REASONS,
     ),
     # cached content is part of the prompt: 2,000 x 1.25 M + 8,000 x 0.125 M + 100 x 10 M
     Case(
@@ -538,6 +678,7 @@ OTHERS = [
         chat(5000, 100, prompt_tokens_details={"cached_tokens": 4000}),
         "mistral/codestral-2508",
         "0.00159",
+        estimated="cached_tokens",
     ),
     # audio is beside the prompt, in seconds: 203 x 0.0000166667 + (4 + 635) x 0.04 M
     Case(
@@ -638,6 +779,8 @@ OTHERS = [
         ),
         "gemini/gemini-2.5-pro",
         "0.00257",
+        estimated="image_input_tokens reasoning_tokens",
+        thinks=True,
     ),
     # as Sentry writes it: 700 x 2.5 M + 300 x 1.25 M + 180 x 10 M
     Case(
@@ -662,6 +805,7 @@ OTHERS = [
         span("openai", "gpt-5", "40", "1000", reasoning__output_tokens="960"),
         "gpt-5",
         "0.01005",
+        **REASONS,
     ),
     # as before 1.37: 100 x 1.25 M + 20 x 10 M
     Case(
@@ -686,4 +830,4 @@ OTHERS = [
     ),
 ]
 
-CASES = [*OPENAI, *ANTHROPIC, *GEMINI, *OTHERS]
+CASES = [*OPENAI, *ANTHROPIC, *GEMINI, *OTHERS, *ESTIMATED]

@@ -29,7 +29,12 @@ PRICES = {
 @for_each("case", CASES)
 def test_an_answer_costs_what_a_hand_computes(case):
     call = read_call(case.shape, case.answer, **case.given)
-    assert format_pico(rate(call.usage, PRICES[case.price]).amount_pico) == case.dollars
+    rated = rate(call.usage, PRICES[case.price])
+    assert format_pico(rated.amount_pico) == case.dollars
+    assert rated.estimated == tuple(case.estimated.split())
+    assert call.usage.mode == ("thinking" if case.thinks else "normal")
+    # As it is stored and read again, it says the same.
+    assert TokenUsage.from_json(call.usage.to_json()) == call.usage
 
 
 def test_every_shape_is_proved_on_answers():

@@ -142,7 +142,7 @@ def test_reasoning_is_priced_as_output_where_only_output_is_priced_anew():
         '"input_cost_per_token": 1, "output_cost_per_token": 8, "output_cost_per_reasoning_token": 8,'
         '"output_cost_per_token_batches": 4'
     )
-    assert price.tiers["batch"][0].price_of("reasoning_tokens") == 4
+    assert price.tiers["batch"][0].price_of("reasoning_tokens") == (4, "output_tokens")
 
 
 @pytest.mark.parametrize(

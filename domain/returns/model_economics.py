@@ -1,0 +1,355 @@
+"""What models cost and bring, by model, mode and kind of task, and whether one is worth it over another. Pure.
+
+Figures of success and cost are estimates: they are floats inside, and leave as integers. Nobody is charged them.
+
+The comparison is within strata of one kind of task and one size of input, because harder tasks go to dearer models:
+over all tasks together, the better model looks worse. Differences of strata are averaged with the weights of Mantel and
+Haenszel (1959), nₐ·n_b/(nₐ+n_b); strata with one of the two models alone say nothing. An interval of a share is that
+of Wilson (1927).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from fractions import Fraction
+from math import sqrt
+from typing import NamedTuple
+
+from domain.returns.result import WHOLE_E6
+from domain.usage.amounts import minor_pico
+from domain.usage.token_usage import Mode
+
+#: Of the standard normal distribution, for intervals that hold in 95 of 100 cases.
+_Z = 1.959964
+#: A stratum counts from so many runs of each model, and a comparison from so many in all strata that count.
+LEAST_IN_STRATUM, LEAST_RUNS = 5, 30
+#: Where nobody says what a result is worth, a model that succeeds at most this much less often counts as no worse.
+MARGIN_E6 = 20_000
+
+
+class Grouping(StrEnum):
+    """By what figures can be grouped."""
+
+    MODEL = "model"
+    MODE = "mode"
+    TASK_KIND = "task_kind"
+
+
+class Verdict(StrEnum):
+    """Whether the second model is worth its cost over the first."""
+
+    WORTH_IT = "worth_it"
+    NOT_WORTH_IT = "not_worth_it"
+    NOT_ENOUGH_DATA = "not_enough_data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What some calls and runs add up to; all sums are exact.
+
+    Attributes:
+        tokens: all tokens; `output_tokens` those of answers, with reasoning.
+        timed_tokens: tokens of the answers whose calls took `duration_ms`.
+        estimated: calls with a unit that a substitute's price applies to.
+        runs: runs with a result, of which `accepted` were accepted; `score_e6` is the sum of their scores.
+        run_cost_pico: the cost of these runs; `square_pico` the sum of its squares, `accepted_pico` that of accepted.
+        randomised: runs whose model was drawn by odds below 1.
+        valued: accepted runs with a value in the currency, and `value_minor` its sum.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    output_tokens: int = 0
+    timed_tokens: int = 0
+    duration_ms: int = 0
+    estimated: int = 0
+    cost_pico: int = 0
+    runs: int = 0
+    accepted: int = 0
+    score_e6: int = 0
+    run_cost_pico: int = 0
+    square_pico: int = 0
+    accepted_pico: int = 0
+    randomised: int = 0
+    valued: int = 0
+    value_minor: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Add two."""
+        return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
+
+
+SUMMED = tuple(field.name for field in fields(Sums))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """The calls, or the runs with results, of one model and mode in one currency.
+
+    Attributes:
+        model: None for runs in which several models answered.
+        task_kind: of runs; None for calls, of which it is not known. `size` is the class of the length of its input.
+        currency: None where a run has costs in several, or none.
+    """
+
+    model: str | None
+    mode: str | None
+    currency: str | None
+    sums: Sums
+    task_kind: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The figures of one group in one currency; a member that it is not grouped by is None."""
+
+    model: str | None
+    mode: str | None
+    task_kind: str | None
+    currency: str | None
+    sums: Sums
+
+    @property
+    def per_1000_tokens_pico(self) -> int | None:
+        """Return the cost of 1,000 tokens; None without tokens."""
+        return _ratio(1000 * self.sums.cost_pico, self.sums.tokens)
+
+    @property
+    def per_call_pico(self) -> int | None:
+        """Return the cost of a call; None without calls."""
+        return _ratio(self.sums.cost_pico, self.sums.calls)
+
+    @property
+    def per_accepted_pico(self) -> int | None:
+        """Return what all runs with a result cost for each accepted one; None without one."""
+        return _ratio(self.sums.run_cost_pico, self.sums.accepted)
+
+    @property
+    def tokens_per_second_e2(self) -> int | None:
+        """Return the hundredths of tokens of answers a second; None where no call says how long it took."""
+        return _ratio(100_000 * self.sums.timed_tokens, self.sums.duration_ms)
+
+    @property
+    def score_e6(self) -> int | None:
+        """Return the mean score of runs with a result; None without one."""
+        return _ratio(self.sums.score_e6, self.sums.runs)
+
+    @property
+    def success_e6(self) -> tuple[int, int, int] | None:
+        """Return the share of accepted runs with the ends of its interval; None without runs."""
+        return wilson(self.sums.accepted, self.sums.runs) if self.sums.runs else None
+
+
+class Choice(NamedTuple):
+    """A model, in one mode or in any."""
+
+    model: str
+    mode: Mode | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Choice":
+        """Read `gpt-5` or `gpt-5:thinking`; a colon before another word belongs to the name."""
+        name, _, mode = text.rpartition(":")
+        return cls(name, Mode(mode)) if name and mode in set(Mode) else cls(text)
+
+    def __str__(self) -> str:
+        """Write what `of` reads."""
+        return self.model if self.mode is None else f"{self.model}:{self.mode}"
+
+    def has(self, cell: Cell) -> bool:
+        """Return whether runs are its own."""
+        return cell.model == self.model and self.mode in {None, cell.mode}
+
+
+class Estimate(NamedTuple):
+    """A figure with the ends of the interval that holds it in 95 of 100 cases."""
+
+    value: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What choosing `b` instead of `a` changes for a run; the strata that both have are compared, and no others.
+
+    Attributes:
+        runs_a: runs of `a` that were compared, of `all_a` with a result; `runs_b` of `all_b` for `b`.
+        strata: how many strata were compared.
+        cost_pico: how much dearer `b` is; None, like `success_e6`, where no stratum has both.
+        success_e6: how much more often `b` succeeds, in millionths.
+        naive_success_e6: the same over all tasks together, which is misleading where harder tasks go to one of them.
+        per_success_pico: the cost of one more success; None where `b` does not surely succeed more often and cost more.
+        value_pico: what an accepted result is worth; None where nobody says.
+        is_randomised: each choice of the model in the runs compared was drawn by odds below 1.
+    """
+
+    a: Choice
+    b: Choice
+    currency: str
+    runs_a: int
+    runs_b: int
+    all_a: int
+    all_b: int
+    strata: int
+    cost_pico: Estimate | None
+    success_e6: Estimate | None
+    naive_success_e6: int | None
+    per_success_pico: int | None
+    value_pico: int | None
+    is_randomised: bool
+    verdict: Verdict
+
+
+def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -> list[Line]:
+    """Return the figures by group and currency, the dearest first.
+
+    Calls and their costs are those of all usage; by kind of task they are those of runs with a result, because the kind
+    of others is not known. A group by model has runs in which several models answered under no model.
+    """
+    wanted = frozenset(by)
+    found: dict[tuple[str | None, ...], Sums] = defaultdict(Sums)
+
+    def add(cell: Cell, sums: Sums) -> None:
+        found[(*(getattr(cell, name) if name in wanted else None for name in Grouping), cell.currency)] += sums
+
+    for cell in runs:
+        add(cell, cell.sums if Grouping.TASK_KIND in wanted else _of_results(cell.sums))
+    for cell in () if Grouping.TASK_KIND in wanted else calls:
+        add(cell, cell.sums)
+    order = sorted(found.items(), key=lambda item: (-item[1].cost_pico, [name or "" for name in item[0]]))
+    return [
+        Line(model=model, mode=mode, task_kind=kind, currency=currency, sums=sums)
+        for (model, mode, kind, currency), sums in order
+    ]
+
+
+def _of_results(sums: Sums) -> Sums:
+    """Return what runs say of their results, without their calls, which are among all calls already."""
+    return Sums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
+
+
+def _ratio(part: int, whole: int) -> int | None:
+    """Return a quotient, rounded half to even; None where there is nothing to divide by."""
+    return round(Fraction(part, whole)) if whole else None
+
+
+def wilson(successes: int, runs: int) -> tuple[int, int, int]:
+    """Return a share with the ends of its interval, in millionths; `runs` is not 0."""
+    share, z2 = successes / runs, _Z * _Z
+    middle = (share + z2 / (2 * runs)) / (1 + z2 / runs)
+    half = _Z / (1 + z2 / runs) * sqrt(share * (1 - share) / runs + z2 / (4 * runs * runs))
+    ends = (max(0, middle - half), min(1, middle + half))
+    return round(share * WHOLE_E6), round(ends[0] * WHOLE_E6), round(ends[1] * WHOLE_E6)
+
+
+def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pico: int | None = None) -> Comparison:
+    """Compare two models.
+
+    Args:
+        runs: of the organization, of any models and in any currency.
+        a: the first model.
+        b: the second one.
+        currency: of the costs; runs with costs in another currency are left out.
+        value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
+    """
+    of_a, of_b = (_strata(runs, choice, currency) for choice in (a, b))
+    common = [
+        (of_a[stratum], of_b[stratum])
+        for stratum in sorted(of_a.keys() & of_b.keys())
+        if min(of_a[stratum].runs, of_b[stratum].runs) >= LEAST_IN_STRATUM
+    ]
+    compared_a, compared_b = (sum((pair[place] for pair in common), Sums()) for place in (0, 1))
+    all_a, all_b = (sum(strata.values(), Sums()) for strata in (of_a, of_b))
+    both = compared_a + compared_b
+    worth = _mean_value(both, currency) if value_pico is None else value_pico
+    cost, success = _difference(common, 0, 1), _difference(common, WHOLE_E6, 0)
+    verdict, per_success = Verdict.NOT_ENOUGH_DATA, None
+    if cost is not None and success is not None:
+        if min(compared_a.runs, compared_b.runs) >= LEAST_RUNS:
+            verdict = _verdict(cost, success, None if worth is None else _difference(common, worth, -1))
+        if cost.low > 0 and success.low > 0:
+            per_success = round(Fraction(cost.value * WHOLE_E6, success.value))
+    return Comparison(
+        a=a,
+        b=b,
+        currency=currency,
+        runs_a=compared_a.runs,
+        runs_b=compared_b.runs,
+        all_a=all_a.runs,
+        all_b=all_b.runs,
+        strata=len(common),
+        cost_pico=cost,
+        success_e6=success,
+        naive_success_e6=_naive(all_a, all_b),
+        per_success_pico=per_success,
+        value_pico=worth,
+        is_randomised=0 < both.runs == both.randomised,
+        verdict=verdict,
+    )
+
+
+def _strata(runs: Iterable[Cell], choice: Choice, currency: str) -> dict[tuple[str, int], Sums]:
+    """Return the runs of a model by kind of task and size of input."""
+    found: dict[tuple[str, int], Sums] = defaultdict(Sums)
+    for cell in runs:
+        if choice.has(cell) and cell.currency == currency and cell.task_kind is not None:
+            found[cell.task_kind, cell.size] += cell.sums
+    return found
+
+
+def _naive(a: Sums, b: Sums) -> int | None:
+    if not a.runs or not b.runs:
+        return None
+    return round(WHOLE_E6 * (Fraction(b.accepted, b.runs) - Fraction(a.accepted, a.runs)))
+
+
+def _mean_value(sums: Sums, currency: str) -> int | None:
+    return _ratio(sums.value_minor * minor_pico(currency), sums.valued)
+
+
+def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Verdict:
+    """Return the verdict by the benefit, what more successes are worth less what more they cost.
+
+    Where nobody says what a success is worth, the second model must surely cost less and not succeed noticeably less
+    often, or the reverse.
+    """
+    if benefit is not None:
+        is_worth, is_not = benefit.low > 0, benefit.high < 0
+    else:
+        is_worth = cost.high < 0 and success.low >= -MARGIN_E6
+        is_not = cost.low > 0 and success.high <= MARGIN_E6
+    return Verdict.WORTH_IT if is_worth else Verdict.NOT_WORTH_IT if is_not else Verdict.NOT_ENOUGH_DATA
+
+
+def _difference(common: Sequence[tuple[Sums, Sums]], per_success: int, per_cost: int) -> Estimate | None:
+    """Estimate how much more a run of the second models brings: so much a success, and so much a pico of its cost."""
+    total = value = variance = 0.0
+    for a, b in common:
+        weight = a.runs * b.runs / (a.runs + b.runs)
+        (mean_a, spread_a), (mean_b, spread_b) = (_mean(sums, per_success, per_cost) for sums in (a, b))
+        total += weight
+        value += weight * (mean_b - mean_a)
+        variance += weight * weight * (spread_a + spread_b)
+    if not total:
+        return None
+    middle, half = value / total, _Z * sqrt(variance) / total
+    return Estimate(round(middle), round(middle - half), round(middle + half))
+
+
+def _mean(sums: Sums, per_success: int, per_cost: int) -> tuple[float, float]:
+    """Return the mean of a stratum and the variance of that mean.
+
+    The variance of a share is that of (x + ½)/(n + 1), so that a few runs that all succeed are not taken for certainty.
+    """
+    runs, rest = sums.runs, sums.runs * (sums.runs - 1)
+    share = (sums.accepted + 0.5) / (runs + 1)
+    of_success = share * (1 - share) / (runs - 1)
+    # Exact until they are divided: sums of squares and squares of sums are nearly equal, and huge.
+    of_cost = (runs * sums.square_pico - sums.run_cost_pico**2) / (runs * rest)
+    both = (runs * sums.accepted_pico - sums.run_cost_pico * sums.accepted) / (runs * rest)
+    mean = (per_success * sums.accepted + per_cost * sums.run_cost_pico) / runs
+    spread = per_success**2 * of_success + per_cost**2 * of_cost + 2 * per_success * per_cost * both
+    return mean, max(0.0, spread)

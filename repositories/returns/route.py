@@ -1,0 +1,173 @@
+"""Routing decisions, what their outcomes add up to, and what routing reads of prices and usage.
+
+Writing needs the platform's role.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from domain.marketplace.sale import PurchaseStatus
+from domain.returns.route import Sums
+from models.marketplace.agent import Agent
+from models.marketplace.marketplace import MarketplacePurchase
+from models.returns.route import RoutingDecision, RoutingSum
+from models.usage.usage import UsageDay, UsageEventRow
+from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
+
+PREFIX = "rtd"
+MISSING = "There is no such routing decision."
+#: The kind of task under which all of a candidate's outcomes are added up.
+ALL_KINDS = ""
+
+_LIST = Listing(of=RoutingDecision, order=[RoutingDecision.id], prefix=PREFIX)
+
+
+async def get(session: AsyncSession, decision_id: str, *, lock: bool = False) -> RoutingDecision:
+    """Return a decision; locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    row = await _one(session, RoutingDecision.id == decision_id, lock=lock) if is_id(decision_id, PREFIX) else None
+    if row is None:
+        raise NotFound(MISSING)
+    return row
+
+
+async def lock_named(session: AsyncSession, org_id: str, name: str) -> RoutingDecision | None:
+    """Return the decision of an organization with an id, locked; None if a text is no such id."""
+    if not is_id(name, PREFIX):
+        return None
+    return await _one(session, (RoutingDecision.id == name) & (RoutingDecision.org_id == org_id), lock=True)
+
+
+async def lock_of_run(session: AsyncSession, org_id: str, run_id: str, task_kind: str) -> RoutingDecision | None:
+    """Return the decision whose outcome is the result of a run, locked; None if the run has none of that kind."""
+    row = RoutingDecision
+    return await _one(
+        session, (row.org_id == org_id) & (row.run_id == run_id) & (row.task_kind == task_kind), lock=True
+    )
+
+
+async def _one(session: AsyncSession, condition: ColumnElement[bool], *, lock: bool) -> RoutingDecision | None:
+    query = select(RoutingDecision).where(condition)
+    if lock:
+        query = query.with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def add(session: AsyncSession, row: RoutingDecision) -> bool:
+    """Insert a decision; False if its run has one for the same kind of task."""
+    values = {column.key: getattr(row, column.key) for column in RoutingDecision.__table__.columns}
+    made = insert(RoutingDecision).values(values).on_conflict_do_nothing(constraint="uq_routing_decisions_run")
+    return (await session.scalars(made.returning(RoutingDecision.id))).one_or_none() is not None
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RoutingDecision]:
+    """Return a page of the decisions that the session may see, newest first."""
+    return await _LIST.page(
+        session, wanted, [of_owner(RoutingDecision.org_id, wanted)], after=after, limit=limit, served=()
+    )
+
+
+async def last_of_budget(session: AsyncSession, control_id: UUID) -> RoutingDecision | None:
+    """Return the last decision that a budget paced."""
+    row = RoutingDecision
+    query = select(row).where(row.control_id == control_id).order_by(row.id.desc()).limit(1)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def sums(
+    session: AsyncSession, org_id: str, candidates: Collection[str], task_kind: str
+) -> Mapping[tuple[str, str], Sums]:
+    """Return what outcomes add up to, by candidate and kind of task: of the kind, and of `ALL_KINDS`."""
+    row = RoutingSum
+    query = select(row).where(
+        row.org_id == org_id, row.candidate.in_(candidates), row.task_kind.in_((task_kind, ALL_KINDS))
+    )
+    return {
+        (each.candidate, each.task_kind): Sums(
+            results=each.results,
+            score_e6=each.score_e6,
+            costs=each.costs,
+            cost_e6=int(each.cost_e6),
+            square_e6=int(each.square_e6),
+        )
+        for each in await session.scalars(query.execution_options(populate_existing=True))
+    }
+
+
+async def add_to_sums(session: AsyncSession, org_id: str, candidate: str, kinds: Iterable[str], added: Sums) -> None:
+    """Add outcomes to the sums of a candidate."""
+    counted = {
+        "results": added.results,
+        "score_e6": added.score_e6,
+        "costs": added.costs,
+        "cost_e6": added.cost_e6,
+        "square_e6": added.square_e6,
+    }
+    keys = [{"org_id": org_id, "candidate": candidate, "task_kind": kind} for kind in sorted(kinds)]
+    made = insert(RoutingSum).values([key | counted for key in keys])
+    sums = {name: getattr(RoutingSum, name) + made.excluded[name] for name in counted}
+    await session.execute(made.on_conflict_do_update(index_elements=["org_id", "candidate", "task_kind"], set_=sums))
+
+
+async def used_models(session: AsyncSession, org_id: str, *, since: date, limit: int) -> Sequence[str]:
+    """Return the models with the most calls since a day."""
+    row = UsageDay
+    query = select(row.value).where(
+        row.org_id == org_id, row.dimension == "model", row.day >= since, row.value != "", row.currency != ""
+    )
+    ordered = query.group_by(row.value).order_by(func.sum(row.events).desc(), row.value)
+    return (await session.scalars(ordered.limit(limit))).all()
+
+
+async def metered_agents(session: AsyncSession, org_id: str, meter: str, *, limit: int) -> Sequence[str]:
+    """Return the agents in an organization's library that are paid by use and have a price for a meter."""
+    row = MarketplacePurchase
+    query = select(row.agent_id).where(
+        row.org_id == org_id, row.status == PurchaseStatus.ACTIVE, row.usage_prices.has_key(meter)
+    )
+    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+
+
+class AgentTerms(NamedTuple):
+    """What an agent costs an organization: its purchase, None without one, and its listed price."""
+
+    agent: Agent
+    purchase: MarketplacePurchase | None
+
+
+async def agent_terms(session: AsyncSession, org_id: str, ids: Collection[str]) -> Mapping[str, AgentTerms]:
+    """Return the agents that an organization may see, with its active purchases of them."""
+    if not ids:
+        return {}
+    agent, bought = Agent, MarketplacePurchase
+    is_bought = (bought.agent_id == agent.id) & (bought.org_id == org_id) & (bought.status == PurchaseStatus.ACTIVE)
+    seen = or_(agent.org_id == org_id, agent.visibility == "public", bought.id.is_not(None))
+    query = select(agent, bought).outerjoin(bought, is_bought)
+    query = query.where(agent.id.in_(ids), seen, agent.retired_at.is_(None)).order_by(agent.id, bought.id)
+    return {each.id: AgentTerms(each, purchase) for each, purchase in await session.execute(query)}
+
+
+async def costs_of_run(
+    session: AsyncSession, org_id: str, run_id: str, *, models: Collection[str], agent_id: str | None
+) -> Mapping[str, int]:
+    """Return what the calls of a model, or the uses of an agent, cost in a run, in pico by currency."""
+    row = UsageEventRow
+    is_choice: ColumnElement[bool] = row.model.in_(models)
+    if agent_id is not None:
+        is_choice = (row.rated_by == "agent") & (row.price_ref == agent_id)
+    query = select(row.currency, func.sum(row.cost_pico)).where(
+        row.org_id == org_id, row.run_id == run_id, is_choice, row.cost_pico.is_not(None)
+    )
+    found = await session.execute(query.group_by(row.currency))
+    return {currency: int(pico) for currency, pico in found if currency is not None and pico}

@@ -1,0 +1,67 @@
+"""Records results: reported ones, and those of escrows in the transaction of their event."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.escrow.escrow import RecordEscrowEvent
+from domain.common.errors import other_request
+from domain.common.money import parse_ratio
+from domain.escrow.state import Escrow
+from domain.returns.result import Result, of_escrow
+from models.returns.result import ResultRow
+from repositories.returns import result as results
+from runtime.identity import new_id
+from services.returns import route
+
+#: The kind of a contract's task whose agent has no category.
+CONTRACT = "contract"
+
+
+class Recorded(NamedTuple):
+    """The row of a result, and whether this call wrote it."""
+
+    row: ResultRow
+    is_new: bool
+
+
+async def record(session: AsyncSession, result: Result, *, now: datetime) -> Recorded:
+    """Record a result once for its organization, source and reference. Needs the platform's role.
+
+    It is the outcome of the routing decision of its run, unless an agent has reported it.
+
+    Raises:
+        IdempotencyConflict: another result has its reference.
+    """
+    recorded = Recorded(*await results.add(session, new_id("res"), result, now=now))
+    if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):
+        raise other_request()
+    run_id = result.run_id or result.task_id
+    if recorded.is_new and run_id is not None and not result.is_self_reported:
+        outcome = route.Outcome(score_e6=result.score_e6, source="result", reference=recorded.row.id)
+        await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
+    return recorded
+
+
+async def record_escrow(session: Callable[[], AsyncSession], before: Escrow | None, message: RecordEscrowEvent) -> None:
+    """Record the result that an event of an escrow gives, in its transaction; most events have none and cost nothing.
+
+    Args:
+        session: opens the transaction's session, which costs as much as the statements of an event.
+        before: the state that the books held; None before the first event.
+        message: the event.
+    """
+    score = message.details.get("score") if message.event == "validated" else None
+    score_e4 = None if score is None else parse_ratio(str(score), "score")
+    found = None
+    if before is not None:
+        found = of_escrow(before, message.escrow, message.event, score_e4, message.actor)
+    if found is not None:
+        opened = session()
+        kind = await results.kind_by_agent(opened, message.escrow.terms.agent_id)
+        recorded = await record(opened, replace(found, task_kind=kind or CONTRACT), now=message.at)
+        outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=recorded.row.id)
+        await route.note_contract(opened, message.escrow.terms, outcome, now=message.at)

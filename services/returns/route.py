@@ -1,0 +1,315 @@
+"""Routes calls: ranks models and agents for a kind of task, draws one, and learns from what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Conflict, Invalid
+from domain.common.ids import contract_id_of, is_id
+from domain.escrow.state import Terms
+from domain.marketplace.renewal import is_over
+from domain.returns.route import (
+    MOST_MULTIPLE,
+    ONE,
+    Candidate,
+    Pace,
+    Reason,
+    Sums,
+    Wish,
+    calls_left,
+    choose,
+    elapsed_e6,
+    rank,
+)
+from domain.usage.amounts import minor_pico
+from domain.usage.prices import names_of
+from domain.usage.rating import rate
+from domain.usage.token_usage import TokenUsage
+from ledger.spends import Spender
+from models.returns.route import RoutingDecision
+from repositories.budgets.remaining import BudgetLeft, remaining
+from repositories.common.command import lock_command, made_before
+from repositories.insight.rates import Rates
+from repositories.returns import route as routes
+from repositories.returns.route import ALL_KINDS, AgentTerms
+from repositories.tenants import metadata
+from repositories.usage.model_price import PriceBook, Wanted
+from runtime.identity import new_id
+
+#: The call by whose price models are compared before any cost is measured.
+REFERENCE = TokenUsage(input_tokens=1000, output_tokens=500)
+#: The most candidates of a decision.
+MOST_CANDIDATES = 20
+#: Where nobody names candidates: the most used models of this time, and agents that are paid by use for the kind.
+USED_WITHIN = timedelta(days=30)
+_MOST_MODELS = MOST_CANDIDATES // 2
+_CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call to be routed.
+
+    Attributes:
+        spender: whose budgets pace it.
+        run_id: the run whose result will be the outcome; None for the decision's own id.
+        candidates: names of models and ids of agents; empty for the default ones.
+        currency: of the wish; None for that of the budget that binds, or USD.
+    """
+
+    org_id: str
+    spender: Spender
+    task_kind: str
+    run_id: str | None = None
+    candidates: Sequence[str] = ()
+    wish: Wish = field(default_factory=Wish)
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a routed call.
+
+    Attributes:
+        source: `result` or `api`; `reference` is the result's id or who reported it.
+        cost_pico: in the currency of the decision; None to read it from the usage of the run.
+    """
+
+    score_e6: int
+    source: str
+    reference: str
+    cost_pico: int | None = None
+
+
+async def decide(
+    session: AsyncSession, book: PriceBook, question: Question, *, decided_by: str, command_id: str, now: datetime
+) -> RoutingDecision:
+    """Choose a candidate and keep the odds, or return the decision that the command made.
+
+    The rows read are those of the candidates, the budgets and one earlier decision, however many decisions there were.
+    No money moves. Needs the platform's session.
+
+    Raises:
+        Conflict: `routing.run_decided`, the run has a decision for this kind of task.
+        Invalid: `analytics.no_rate`, what is left of the budget cannot be converted.
+        IdempotencyConflict: the command stands for another question.
+    """
+    row = _new(question, decided_by, command_id, now)
+    await lock_command(session, command_id)
+    made = await made_before(session, row, ("org_id", "agent_id", "task_kind", "wish"))
+    if made is not None:
+        return made
+    left = (await remaining(session, question.org_id, question.spender, at=now)).binding
+    row.currency = question.currency or (_CURRENCY if left is None else left.asset)
+    rates = Rates(session, row.currency)
+    candidates = await _candidates(session, book, question, rates, now)
+    pace = None if left is None else await _pace(session, row, left, rates, now)
+    ranked = rank(candidates, question.wish, pace)
+    row.ranking = [asdict(each) for each in ranked]
+    # By its own id, which the caller cannot choose: a key that was picked for its draw would skew the odds.
+    choice = choose(ranked, row.id)
+    if choice is not None:
+        assert choice.cost_pico is not None
+        row.choice, row.odds_e6 = choice.name, choice.odds_e6
+        row.expected_pico = Decimal(choice.cost_pico)
+        row.reference_pico = next(Decimal(each.reference_pico or 0) for each in candidates if each.name == choice.name)
+        row.next_price_e6 = 0 if pace is None else pace.next_price_e6(choice.cost_pico)
+    if not await routes.add(session, row):
+        raise Conflict(
+            "The run has a routing decision for this kind of task. Leave run_id out, and give the id of the decision "
+            "as run_id to the usage and the result of the call.",
+            code="routing.run_decided",
+        )
+    return await routes.get(session, row.id)
+
+
+async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: Outcome, *, now: datetime) -> None:
+    """Write the outcome of a decision and add it to the sums, once. The caller has locked the decision.
+
+    Raises:
+        Conflict: `routing.no_choice`, nothing was chosen; `routing.outcome_exists`, it has another outcome.
+    """
+    if row.choice is None:
+        raise Conflict("The decision has no choice, so it has no outcome.", code="routing.no_choice")
+    if row.outcome_at is not None:
+        raise Conflict("The decision has an outcome.", code="routing.outcome_exists")
+    cost_pico = outcome.cost_pico
+    if cost_pico is None:
+        cost_pico = await _cost_of_run(session, row, row.choice, now)
+    reference = int(row.reference_pico or 0)
+    multiple_e6 = None
+    if cost_pico is not None and reference:
+        multiple_e6 = min(MOST_MULTIPLE * ONE, cost_pico * ONE // reference)
+    row.score_e6, row.multiple_e6 = outcome.score_e6, multiple_e6
+    row.cost_pico = None if cost_pico is None else Decimal(cost_pico)
+    row.outcome_source, row.outcome_reference, row.outcome_at = outcome.source, outcome.reference, now
+    added = Sums(results=1, score_e6=outcome.score_e6)
+    if multiple_e6 is not None:
+        added = Sums(
+            results=1, score_e6=outcome.score_e6, costs=1, cost_e6=multiple_e6, square_e6=multiple_e6**2 // ONE
+        )
+    await session.flush()
+    await routes.add_to_sums(session, row.org_id, row.choice, (row.task_kind, ALL_KINDS), added)
+
+
+async def note(
+    session: AsyncSession, org_id: str, run_id: str, task_kind: str, outcome: Outcome, *, now: datetime
+) -> None:
+    """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
+
+    The caller leaves out what agents report about their own work. Needs the platform's session.
+    """
+    row = await routes.lock_of_run(session, org_id, run_id, task_kind)
+    if row is not None:
+        await _record_first(session, row, outcome, now)
+
+
+async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *, now: datetime) -> None:
+    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`."""
+    own = await metadata.get(session, contract_id_of(terms.escrow_id), terms.payer_org_id)
+    row = None
+    if own is not None and own.external_id is not None:
+        row = await routes.lock_named(session, terms.payer_org_id, own.external_id)
+    if row is not None and row.choice == terms.agent_id:
+        await _record_first(session, row, outcome, now)
+
+
+async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
+    if row.choice is not None and row.outcome_at is None:
+        await record_outcome(session, row, outcome, now=now)
+
+
+def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
+    decision_id = new_id(routes.PREFIX)
+    return RoutingDecision(
+        id=decision_id,
+        org_id=question.org_id,
+        agent_id=question.spender.agent_id,
+        run_id=question.run_id or decision_id,
+        task_kind=question.task_kind,
+        wish=asdict(question.wish)
+        | {"candidates": list(question.candidates), "currency": question.currency, "run_id": question.run_id},
+        next_price_e6=0,
+        decided_by=decided_by,
+        command_id=command_id,
+        decided_at=now,
+    )
+
+
+async def _candidates(
+    session: AsyncSession, book: PriceBook, question: Question, rates: Rates, now: datetime
+) -> list[Candidate]:
+    org_id, kind = question.org_id, question.task_kind
+    names = list(dict.fromkeys(question.candidates))
+    if not names:
+        since = (now - USED_WITHIN).date()
+        names += await routes.used_models(session, org_id, since=since, limit=_MOST_MODELS)
+        names += await routes.metered_agents(session, org_id, kind, limit=MOST_CANDIDATES - len(names))
+    agents = await routes.agent_terms(session, org_id, [name for name in names if is_id(name, "agt")])
+    models = {name: Wanted(name, None, now) for name in names if not is_id(name, "agt")}
+    prices = await book.prices_of(session, models.values()) if models else {}
+    sums = await routes.sums(session, org_id, names, kind)
+    found = []
+    for name in names:
+        price: tuple[int, str] | None = None
+        if name in models:
+            listed = prices[models[name]]
+            try:
+                rated = None if listed is None else rate(REFERENCE, listed, at=now)
+            except Invalid:  # it has no price for tokens
+                rated = None
+            price = None if rated is None else (rated.amount_pico, rated.currency)
+        elif name in agents:
+            price = _price_of_agent(agents[name], kind, now)
+        pico, out = await _converted(rates, price, now)
+        found.append(
+            Candidate(
+                name=name,
+                reference_pico=pico,
+                out=out,
+                of_kind=sums.get((name, kind), Sums()),
+                all_round=sums.get((name, ALL_KINDS), Sums()),
+            )
+        )
+    return found
+
+
+def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, str] | None:
+    """Return what a task of an agent costs, in pico of a currency: by its purchase, else by its listed price."""
+    agent, bought = terms
+    if bought is not None and not is_over(bought.ends_at, now):
+        if bought.usage_prices is None:
+            return 0, "CREDIT"
+        prices = bought.usage_prices
+        unit = prices.get(kind, next(iter(prices.values())) if len(prices) == 1 else None)
+        return None if unit is None else (unit * minor_pico("CREDIT"), "CREDIT")
+    if agent.pricing_model == "free":
+        return 0, "CREDIT"
+    if agent.price_minor is None or agent.price_currency is None or agent.pricing_model == "monthly":
+        return None
+    return agent.price_minor * minor_pico(agent.price_currency), agent.price_currency
+
+
+async def _converted(rates: Rates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, Reason]:
+    if price is None:
+        return None, Reason.NO_PRICE
+    pico, asset = price
+    try:
+        return await _in_currency(rates, pico, asset, now), Reason.NO_PRICE
+    except Invalid:
+        return None, Reason.NO_RATE
+
+
+async def _in_currency(rates: Rates, pico: int, asset: str, now: datetime) -> int:
+    """Convert pico of an asset; raises `Invalid` without a rate."""
+    if not pico or asset == rates.currency:
+        return pico
+    await rates.load([(asset, now)])
+    minor = rates.converted(Fraction(pico, minor_pico(asset)), asset, now)
+    return int(minor * minor_pico(rates.currency))
+
+
+async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: Rates, now: datetime) -> Pace:
+    """Return the pace of the budget that binds, and note with the decision what the next one needs of it."""
+    left_pico = await _in_currency(rates, left.remaining_minor * minor_pico(left.asset), left.asset, now)
+    last = await routes.last_of_budget(session, left.control_id)
+    row.control_id, row.window_starts_at, row.window_calls = left.control_id, left.starts_at, 1
+    price_e6 = 0
+    if last is not None:
+        price_e6 = last.next_price_e6
+        if last.window_starts_at == left.starts_at:
+            row.window_calls, row.window_calls_before = (last.window_calls or 0) + 1, last.window_calls_before
+        else:
+            row.window_calls_before = last.window_calls
+    row.next_price_e6 = price_e6
+    if left.starts_at is None or left.resets_at is None:
+        return Pace(left_pico=left_pico)
+    calls = calls_left(
+        calls=row.window_calls,
+        before=row.window_calls_before,
+        elapsed_e6=elapsed_e6(left.starts_at, left.resets_at, now),
+    )
+    return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
+
+
+async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
+    """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
+    is_agent = is_id(choice, "agt")
+    costs = await routes.costs_of_run(
+        session,
+        row.org_id,
+        row.run_id,
+        models=[] if is_agent else [name for name, _ in names_of(choice, None)],
+        agent_id=choice if is_agent else None,
+    )
+    rates, total = Rates(session, row.currency), 0
+    try:
+        for currency, pico in costs.items():
+            total += await _in_currency(rates, pico, currency, now)
+    except Invalid:
+        return None
+    return total if costs else None
