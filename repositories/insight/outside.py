@@ -1,4 +1,4 @@
-"""What an organization paid outside in a month, for advice, and what it knows of prices and of free options.
+"""What an organization paid outside and earned in a month, for advice, and what it knows of prices and free options.
 
 Every statement reads a bounded number of the latest rows: where there are more, what is found is less than what
 happened, never more. All run at the role of the organization.
@@ -16,7 +16,7 @@ from domain.budgets.economics import PurchaseFact
 from domain.budgets.free_text import same
 from domain.budgets.policy import MethodKind, Policy, quota_began
 from domain.budgets.purchase_order import PurchaseOrderStatus, Term
-from domain.insight.advice.facts import Declared, Free, Purchase, TermPrice
+from domain.insight.advice.facts import Declared, Earned, Free, Purchase, TermPrice
 from repositories.budgets import free_option, payment_policy, purchase_method
 from repositories.insight.advice import PAYMENTS, Month
 
@@ -62,6 +62,17 @@ SELECT o.agent_id, a.name, o.category, o.model = 'monthly' AS is_monthly, o.pric
 FROM marketplace_offers o JOIN agents a ON a.id = o.agent_id
 WHERE o.org_id = :org_id AND o.status = 'listed' AND o.category IS NOT NULL AND o.model IN ('monthly', 'usage')
 ORDER BY o.agent_id LIMIT {OFFERS}
+""")
+
+_EARNED = text(f"""
+SELECT v.source, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
+    AS amount_minor, count(*) AS pieces
+FROM (
+    SELECT * FROM revenue_events
+    WHERE org_id = :org_id AND occurred_at >= :since AND occurred_at < :until AND status IN ('confirmed', 'reversed')
+    ORDER BY occurred_at DESC LIMIT {PAYMENTS}
+) v JOIN organizations o ON o.id = v.org_id LEFT JOIN agents a ON a.id = v.agent_id
+GROUP BY v.source, v.agent_id, a.name, o.name, v.currency
 """)
 
 
@@ -135,6 +146,12 @@ async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
         )
         for row in await purchase_method.listed(session, org_id)
     ]
+
+
+async def earned(session: AsyncSession, org_id: str, month: Month) -> list[Earned]:
+    """Return the confirmed revenue by agent and source."""
+    rows = await session.execute(_EARNED, {"org_id": org_id, **month.asked})
+    return [Earned(**row._mapping) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,14 @@ from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SLOT
 from domain.insight.advice import rules
 from domain.insight.advice.credits import RAISED_WITHIN
-from domain.insight.advice.facts import AgentUse, Bought, Facts, Offered, Purchase, Subscribed, Tried, Unused
+from domain.insight.advice.facts import AgentUse, Bought, Compared, Facts, Offered, Purchase, Subscribed, Tried, Unused
 from domain.insight.advice.insight import Act, Insight
 from domain.insight.advice.rules import DISMISSED_FOR
 from domain.insight.query import Query
 from domain.payments.auto_topup import month_of
 from domain.payments.payment.state import Payment
 from domain.payments.topup import Package
+from domain.returns.model_economics import Verdict
 from models.insight.insight_take import InsightTake
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
@@ -38,6 +39,7 @@ from repositories.tenants import api_key, audit
 from repositories.tenants import organization as organizations
 from services.billing.project import usage_of
 from services.insight import metrics
+from services.returns import model_economics
 
 MISSING = "There is no such insight."
 
@@ -140,6 +142,23 @@ async def _facts(
         terms=await outside.terms(session, org_id, month) if bought else (),
         free=await outside.free(session, org_id, month) if bought else (),
         methods=await outside.declared(session, org_id) if bought else (),
+        compared=[
+            Compared(
+                a=str(each.a),
+                b=str(each.b),
+                currency=each.currency,
+                runs_a=each.runs_a,
+                runs_b=each.runs_b,
+                strata=each.strata,
+                is_randomised=each.is_randomised,
+                is_worth_it=each.verdict is Verdict.WORTH_IT,
+                less_pico=-each.cost_pico.high,
+                success_e6=each.success_e6,
+            )
+            for each in await model_economics.compare(session, org_id, now=month.last, since=month.since)
+            if each.cost_pico is not None and each.success_e6 is not None
+        ],
+        earned=await outside.earned(session, org_id, month),
         offered=await _offered(session, org_id, month, bought, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},

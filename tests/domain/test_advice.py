@@ -15,7 +15,9 @@ from domain.insight.advice.facts import (
     AgentUse,
     Alternative,
     Bought,
+    Compared,
     Declared,
+    Earned,
     Facts,
     Free,
     Offered,
@@ -455,3 +457,40 @@ def test_change_of_a_policy_keeps_everything_else():
     assert refused.of(refused.of(policy)) == refused.of(policy)
     for each in (first, refused):
         assert PolicyProposal.kept(json.loads(json.dumps(each.stored()))) == each
+
+
+SWAP = Compared(
+    a="big/model",
+    b="small",
+    currency="USD",
+    runs_a=1_000,
+    runs_b=900,
+    strata=3,
+    is_randomised=True,
+    is_worth_it=True,
+    less_pico=20_000_000_000,
+    success_e6=(-4_000, -15_000, 7_000),
+)
+
+
+def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_less():
+    one = only(compared=[replace(SWAP, b="smaller", less_pico=1_000_000_000), SWAP])
+    assert (one.id, one.amount_minor, one.figures["other_model"]) == ("model_swap-big_model", 2_000, "small")
+    assert one.how[1:] == (
+        "A run of small costs at least 0.02 USD less (95 %); for the runs of big/model that is 20.00 USD.",
+        "It succeeds in -0.4 % of runs more, between -1.5 % and 0.7 %; below zero is fewer.",
+    )
+    for changed in ({"is_randomised": False}, {"is_worth_it": False}, {"less_pico": -1}):
+        assert not advise(facts(compared=[replace(SWAP, **changed)]))
+
+
+def test_largest_source_is_named_from_a_share_of_the_revenue_on():
+    largest = Earned(source="app_store", name="Ada", currency="USD", amount_minor=600, pieces=6)
+    rest = replace(largest, name="Bo", amount_minor=400, pieces=4)
+    one = only(earned=[rest, largest], spending={"USD": 1_000})
+    assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, Meaning.AT_RISK)
+    assert one.title == "Most of your revenue comes from Ada by app store."
+    assert one.how[0] == "Ada brought 6.00 USD of 10.00 USD this way, 60.0 %."
+    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)]))
+    assert not advise(facts(earned=[largest, replace(rest, pieces=3)]))
+    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")]))

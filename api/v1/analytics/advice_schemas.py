@@ -66,7 +66,7 @@ class InsightView(ResponseModel):
     meaning: Meaning = Field(
         description=(
             "`saving`: the amount would have been saved. `stopped`: it could not be spent or received. `earning`: it "
-            "would have been earned."
+            "would have been earned. `at_risk`: it depends on one source."
         )
     )
     amount: Exact

@@ -215,6 +215,45 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What the model `b` does instead of `a`, see `domain.returns.model_economics.Comparison`.
+
+    Attributes:
+        is_randomised: whether chance chose the model of each run; `is_worth_it` is the verdict.
+        less_pico: so much less a run of `b` surely costs, in pico of `currency`; below zero if it may cost more.
+        success_e6: how much more often it succeeds, in millionths, with the ends of the interval.
+    """
+
+    a: str
+    b: str
+    currency: str
+    runs_a: int
+    runs_b: int
+    strata: int
+    is_randomised: bool
+    is_worth_it: bool
+    less_pico: int
+    success_e6: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """The confirmed revenue of an agent by one way of earning, in minor units, less what was taken back.
+
+    Attributes:
+        source: see `models.returns.revenue_event`.
+        name: of the agent; of what no agent earned, the organization.
+        pieces: how many revenue events it was.
+    """
+
+    source: str
+    name: str
+    currency: str
+    amount_minor: int
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What happened in the month, and the prices that stand now.
 
@@ -240,5 +279,7 @@ class Facts:
     free: Sequence[Free] = ()
     methods: Sequence[Declared] = ()
     offered: Sequence[Offered] = ()
+    compared: Sequence[Compared] = ()
+    earned: Sequence[Earned] = ()
     raises: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
     captured: Mapping[tuple[date, str, str | None], int] = field(default_factory=dict)

@@ -25,17 +25,21 @@ class AdviceKind(StrEnum):
     FREE_TIER = "free_tier"
     METHOD = "method"
     ARBITRAGE = "arbitrage"
+    MODEL_SWAP = "model_swap"
+    DIVERSIFY = "diversify"
 
 
 class Meaning(StrEnum):
     """What the amount is.
 
-    Money that would have been saved; that could not be spent or received in time; or that would have been earned.
+    Money that would have been saved; that could not be spent or received in time; that would have been earned; or that
+    depends on one source.
     """
 
     SAVING = "saving"
     STOPPED = "stopped"
     EARNING = "earning"
+    AT_RISK = "at_risk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from domain.insight.advice.facts import Facts
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.payments import payment_method
 from domain.insight.advice.purchases import arbitrage, bulk, free_tier, method
+from domain.insight.advice.returns import diversify, model_swap
 
 #: Advice about less than this share of the month's spending in its currency is not given, in hundredths.
 LEAST_PERCENT = 1
@@ -29,6 +30,8 @@ RULES: tuple[Callable[[Facts], Iterable[Insight]], ...] = (
     free_tier,
     method,
     arbitrage,
+    model_swap,
+    diversify,
 )
 
 
