@@ -35,6 +35,7 @@ from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
 from api.v1.economics.endpoints import router as economics
+from api.v1.economics.models import router as economics_models
 from api.v1.escrows.actions import router as escrow_actions
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.escrows.opening import router as escrow_opening
@@ -75,7 +76,11 @@ from api.v1.reports.endpoints import router as reports
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
+<<<<<<< HEAD
 from api.v1.revenue.endpoints import router as revenue
+=======
+from api.v1.results.endpoints import router as results
+>>>>>>> returns-models
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
@@ -146,7 +151,12 @@ ROUTERS: tuple[Resource, ...] = (
     departments,
     spend_controls,
     economics,
+<<<<<<< HEAD
     revenue,
+=======
+    economics_models,
+    results,
+>>>>>>> returns-models
     payment_policies,
     free_options,
     purchase_methods,

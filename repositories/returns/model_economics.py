@@ -28,6 +28,7 @@ _CALLS = text(
     """
 )
 _PROMPT = " + ".join(f"coalesce((usage->>'{name}')::bigint, 0)" for name in PROMPT_UNITS)
+_OUTCOME = "run, task_kind, score_e6, is_accepted, value_minor, value_currency"
 # A run has one result: what a validator or a contract says before what anybody reports, and the latest of these.
 _RUNS = text(
     f"""
@@ -40,35 +41,31 @@ _RUNS = text(
     ), outcomes AS MATERIALIZED (
         SELECT DISTINCT ON (run) * FROM latest ORDER BY run, (said_by = 'api'), recorded_at DESC, result_id DESC
     ), calls AS (
-        SELECT run, model, currency, occurred_at, id, cost_pico, {_PROMPT} AS prompt_tokens, {COMPUTED}
-        FROM outcomes JOIN usage_events e ON e.org_id = :org_id AND e.run_id = run
-            AND e.occurred_at >= :earliest AND e.occurred_at < :until
-        WHERE usage IS NOT NULL AND model IS NOT NULL
+        SELECT {_OUTCOME}, model, e.currency, occurred_at, id, cost_pico, {_PROMPT} AS prompt_tokens, {COMPUTED}
+        FROM outcomes LEFT JOIN usage_events e ON e.org_id = :org_id AND e.run_id = run
+            AND e.occurred_at >= :earliest AND e.occurred_at < :until AND usage IS NOT NULL AND model IS NOT NULL
     ), runs AS (
-        SELECT run,
+        SELECT {_OUTCOME},
             CASE WHEN count(DISTINCT model) FILTER (WHERE output_tokens + reasoning_tokens > 0) = 1
                 THEN max(model) FILTER (WHERE output_tokens + reasoning_tokens > 0) END AS model,
             CASE WHEN bool_or(starts_with(model_mode, 'thinking:')) THEN 'thinking' ELSE 'normal' END AS mode,
             CASE WHEN count(DISTINCT currency) = 1 THEN max(currency) END AS currency,
-            count(*) AS calls, sum({_ALL_TOKENS}) AS tokens, sum(output_tokens + reasoning_tokens) AS output_tokens,
+            count(id) AS calls, sum({_ALL_TOKENS}) AS tokens, sum(output_tokens + reasoning_tokens) AS output_tokens,
             sum(timed_tokens) AS timed_tokens, sum(duration_ms) AS duration_ms, sum(estimated_events) AS estimated,
             coalesce(sum(cost_pico), 0) AS cost_pico, (array_agg(prompt_tokens ORDER BY occurred_at, id))[1] AS prompt
-        FROM calls GROUP BY run
+        FROM calls GROUP BY {_OUTCOME}
     )
-    SELECT r.model, r.mode, o.task_kind, r.currency,
-        width_bucket(coalesce(r.prompt, 0), ARRAY[1000, 4000, 16000, 64000]) AS size,
-        coalesce(sum(r.calls), 0) AS calls, coalesce(sum(r.tokens), 0) AS tokens,
-        coalesce(sum(r.output_tokens), 0) AS output_tokens, coalesce(sum(r.timed_tokens), 0) AS timed_tokens,
-        coalesce(sum(r.duration_ms), 0) AS duration_ms, coalesce(sum(r.estimated), 0) AS estimated,
-        coalesce(sum(r.cost_pico), 0) AS cost_pico, count(*) AS runs, count(*) FILTER (WHERE is_accepted) AS accepted,
-        sum(o.score_e6) AS score_e6, coalesce(sum(r.cost_pico), 0) AS run_cost_pico,
-        coalesce(sum(r.cost_pico * r.cost_pico), 0) AS square_pico,
+    SELECT r.model, r.mode, r.task_kind, r.currency, width_bucket(r.prompt, ARRAY[1000, 4000, 16000, 64000]) AS size,
+        sum(calls) AS calls, sum(tokens) AS tokens, sum(output_tokens) AS output_tokens,
+        sum(timed_tokens) AS timed_tokens, sum(duration_ms) AS duration_ms, sum(estimated) AS estimated,
+        sum(r.cost_pico) AS cost_pico, count(*) AS runs, count(*) FILTER (WHERE is_accepted) AS accepted,
+        sum(r.score_e6) AS score_e6, sum(r.cost_pico) AS run_cost_pico,
+        sum(r.cost_pico * r.cost_pico) AS square_pico,
         coalesce(sum(r.cost_pico) FILTER (WHERE is_accepted), 0) AS accepted_pico,
         count(*) FILTER (WHERE d.choice = r.model AND d.odds_e6 < 1000000) AS randomised,
-        count(*) FILTER (WHERE is_accepted AND o.value_currency = r.currency) AS valued,
-        coalesce(sum(o.value_minor) FILTER (WHERE is_accepted AND o.value_currency = r.currency), 0) AS value_minor
-    FROM outcomes o LEFT JOIN runs r USING (run)
-        LEFT JOIN routing_decisions d ON d.org_id = :org_id AND d.run_id = run AND d.task_kind = o.task_kind
+        count(*) FILTER (WHERE is_accepted AND value_currency = r.currency) AS valued,
+        coalesce(sum(value_minor) FILTER (WHERE is_accepted AND value_currency = r.currency), 0) AS value_minor
+    FROM runs r LEFT JOIN routing_decisions d ON d.org_id = :org_id AND d.run_id = run AND d.task_kind = r.task_kind
     GROUP BY 1, 2, 3, 4, 5
     """
 )

@@ -99,6 +99,7 @@ FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
+Grouping: TypeAlias = Literal["model", "mode", "task_kind"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
@@ -116,6 +117,7 @@ Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
+Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
@@ -218,6 +220,7 @@ ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_bac
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
 ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
+ResultSource: TypeAlias = Literal["api", "escrow", "contract"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -238,6 +241,7 @@ RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
+Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
@@ -288,6 +292,7 @@ TransactionType: TypeAlias = (
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
+Verdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
 WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
@@ -2012,6 +2017,8 @@ class EstimateLine(Model):
     quantity: int = NOT_SENT
     unit_price: Amount = NOT_SENT
     amount: Amount = NOT_SENT
+    estimated: bool = NOT_SENT
+    priced_as: str = NOT_SENT
 
 
 class EstimateView(Model):
@@ -2902,6 +2909,75 @@ class MetricsView(Model):
     """The metrics that the caller can ask for."""
 
     data: list[MetricDefinitionView] = NOT_SENT
+
+
+class ModelComparisonView(Model):
+    """What choosing `b` instead of `a` changes for a run, within the same kind of task and size of input."""
+
+    organization_id: str = NOT_SENT
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    a: str = NOT_SENT
+    b: str = NOT_SENT
+    currency: str = NOT_SENT
+    verdict: Verdict = NOT_SENT
+    randomised: bool = NOT_SENT
+    results_a: int = NOT_SENT
+    results_b: int = NOT_SENT
+    compared_a: int = NOT_SENT
+    compared_b: int = NOT_SENT
+    groups: int = NOT_SENT
+    cost_difference: ModelEstimateView | None = NOT_SENT
+    success_difference: ModelEstimateView | None = NOT_SENT
+    naive_success_difference: Amount | None = NOT_SENT
+    cost_per_additional_success: Amount | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+
+
+class ModelEstimateView(Model):
+    """A figure with the interval that holds it in 95 of 100 cases."""
+
+    value: Amount = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
+
+
+class ModelFigureView(Model):
+    """The figures of one group in one currency. A member that it is not grouped by is null."""
+
+    model: str | None = NOT_SENT
+    mode: Mode | None = NOT_SENT
+    task_kind: str | None = NOT_SENT
+    provider: str | None = NOT_SENT
+    family: str | None = NOT_SENT
+    size: Size | None = NOT_SENT
+    reasoning: bool | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    calls: int = NOT_SENT
+    estimated_calls: int = NOT_SENT
+    tokens: int = NOT_SENT
+    output_tokens: int = NOT_SENT
+    cost: Amount = NOT_SENT
+    cost_per_1000_tokens: Amount | None = NOT_SENT
+    cost_per_call: Amount | None = NOT_SENT
+    results: int = NOT_SENT
+    accepted_results: int = NOT_SENT
+    cost_per_accepted_result: Amount | None = NOT_SENT
+    output_tokens_per_second: Amount | None = NOT_SENT
+    score: Amount | None = NOT_SENT
+    success: ModelEstimateView | None = NOT_SENT
+
+
+class ModelFiguresView(Model):
+    """What models cost and bring, in whole days in UTC."""
+
+    organization_id: str = NOT_SENT
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    by: list[Grouping] = NOT_SENT
+    complete: bool = NOT_SENT
+    self_reported: int = NOT_SENT
+    data: list[ModelFigureView] = NOT_SENT
 
 
 class MoneyView(Model):
@@ -4127,6 +4203,23 @@ class ReservationView(Model):
     payee_agent_id: str | None = None
 
 
+class ResultView(Model):
+    """One result."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    run_id: str | None = NOT_SENT
+    task_id: str | None = NOT_SENT
+    task_kind: str = NOT_SENT
+    score: Amount = NOT_SENT
+    accepted: bool = NOT_SENT
+    self_reported: bool = NOT_SENT
+    value: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    source: ResultSource = NOT_SENT
+    recorded_at: datetime = NOT_SENT
+
+
 class RevenueSharesView(Model):
     """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
@@ -4903,6 +4996,7 @@ class UsageEventView(Model):
     platform_share: Amount | None = NOT_SENT
     rated_by: str | None = NOT_SENT
     price_ref: str | None = NOT_SENT
+    estimated: list[str] = NOT_SENT
     charge: EventChargeView | None = NOT_SENT
     billed_status: BilledStatus = NOT_SENT
     invoice_id: str | None = NOT_SENT

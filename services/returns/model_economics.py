@@ -1,8 +1,9 @@
 """Reads what models cost and bring in a period, and compares them."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,12 +19,26 @@ from repositories.usage.model_price import PriceBook, Wanted
 DAYS, MOST_MODELS = 30, 8
 
 
-async def lines(
+class Figures(NamedTuple):
+    """The figures of a period.
+
+    Attributes:
+        is_complete: all results of the period are in them.
+        self_reported: results that agents reported on themselves, which are in none of them.
+    """
+
+    lines: list[Line]
+    is_complete: bool
+    self_reported: int
+
+
+async def figures(
     session: AsyncSession, org_id: str, by: Iterable[Grouping], *, since: datetime, until: datetime
-) -> list[Line]:
+) -> Figures:
     """Return the figures of a period; `since` and `until` are midnights in UTC."""
     calls = await model_economics.calls(session, org_id, since, until)
-    return rules.lines(calls, await model_economics.runs(session, org_id, since, until), by)
+    runs = await model_economics.runs(session, org_id, since, until)
+    return Figures(rules.lines(calls, runs, by), *await model_economics.counts(session, org_id, since, until))
 
 
 async def classes(
@@ -46,26 +61,24 @@ async def compare(
     session: AsyncSession,
     org_id: str,
     *,
-    now: datetime,
-    pairs: Iterable[tuple[Choice, Choice]] | None = None,
+    until: datetime,
     since: datetime | None = None,
+    pairs: Iterable[tuple[Choice, Choice]] | None = None,
     currency: str = CURRENCY,
     value_pico: int | None = None,
 ) -> list[Comparison]:
-    """Compare models by the runs with results of a period that ends with the day of `now`.
+    """Compare models by the runs with results of a period.
 
     Args:
         session: of the organization or the platform.
         org_id: the organization.
-        now: the time; the day (UTC) that it is in is part of the period.
+        until: the end of the period, such as now.
+        since: its beginning; None is `DAYS` before its end.
         pairs: the models to compare, each with the one that is chosen instead; None compares those with enough runs,
             each with each, of which there are at most `MOST_MODELS`.
-        since: the midnight in UTC that the period begins with; None is that of `DAYS` ago.
         currency: of the costs.
         value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
     """
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    until = midnight + timedelta(days=1)
     runs = await model_economics.runs(session, org_id, since or until - timedelta(days=DAYS), until)
     chosen = _pairs(runs, currency) if pairs is None else pairs
     return [rules.compare(runs, a, b, currency, value_pico) for a, b in chosen]

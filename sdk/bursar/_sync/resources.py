@@ -4457,6 +4457,98 @@ class Economics:
             },
         )
 
+    def list_model_figures(
+        self,
+        *,
+        by: Sequence[Literal["model", "mode", "task_kind"] | str] | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ModelFiguresView:
+        """Show calls, costs and results of models, for whole days in UTC. The default is the last 30 days.
+
+        Grouped by `task_kind`, lines have the calls of runs with a result only, because the kind of others is not known. Of a run's results one counts: that of an escrow, else the latest one. At most the latest 20,000 results are read.
+        """
+        return self._caller.ask(
+            models.ModelFiguresView,
+            "economics.list_model_figures",
+            "GET",
+            "/api/v1/economics/models",
+            query={"by": by, "from": from_, "to": to, "organization_id": organization_id},
+        )
+
+    def compare_models(
+        self,
+        *,
+        a: str,
+        b: str,
+        value: AmountLike | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.ModelComparisonView:
+        """Say what choosing model `b` instead of `a` changes for a run: its cost, its chance of success, and the verdict.
+
+        Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models. Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
+        """
+        return self._caller.ask(
+            models.ModelComparisonView,
+            "economics.compare_models",
+            "GET",
+            "/api/v1/economics/models/compare",
+            query={
+                "a": a,
+                "b": b,
+                "value": value,
+                "currency": currency,
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+            },
+        )
+
+
+class Results:
+    """Operations on results."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def report(
+        self,
+        *,
+        task_kind: str,
+        score: AmountLike,
+        organization_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        task_id: str | None | Omitted = OMITTED,
+        value: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ResultView:
+        """Report how well the work of a run or a task turned out, by a score between 0 and 1.
+
+        Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event and stand above what is reported. Of several results of a run the latest counts.
+        """
+        return self._caller.ask(
+            models.ResultView,
+            "results.report",
+            "POST",
+            "/api/v1/results",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "run_id": run_id,
+                "task_id": task_id,
+                "task_kind": task_kind,
+                "score": score,
+                "value": value,
+                "currency": currency,
+            },
+        )
+
 
 class PaymentPolicies:
     """Operations on payment policies."""
@@ -8281,6 +8373,7 @@ class Resources(Caller):
         self.api_keys = ApiKeys(self)
         self.spend_controls = SpendControls(self)
         self.economics = Economics(self)
+        self.results = Results(self)
         self.payment_policies = PaymentPolicies(self)
         self.free_options = FreeOptions(self)
         self.purchase_methods = PurchaseMethods(self)

@@ -1,0 +1,177 @@
+"""What figures and comparisons of models look like over HTTP."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import Exact, ResponseModel
+from domain.returns.model_economics import Comparison, Estimate, Grouping, Line, Verdict
+from domain.usage.amounts import format_pico, unscaled
+from domain.usage.model_class import ModelClass, Size
+from domain.usage.token_usage import Mode
+from services.returns.model_economics import Figures
+
+
+class ModelEstimateView(ResponseModel):
+    """A figure with the interval that holds it in 95 of 100 cases."""
+
+    value: Exact
+    low: Exact
+    high: Exact
+
+
+class ModelFigureView(ResponseModel):
+    """The figures of one group in one currency. A member that it is not grouped by is null."""
+
+    model: str | None = Field(description="Null also for runs in which several models answered.")
+    mode: Mode | None
+    task_kind: str | None
+    provider: str | None
+    family: str | None
+    size: Size | None
+    reasoning: bool | None = Field(description="Whether the model can reason, by the price list or its name.")
+    currency: str | None = Field(description="Of the costs; null for calls without a cost.")
+    calls: int
+    estimated_calls: int = Field(description="Calls with a unit that a substitute's price applies to.")
+    tokens: int
+    output_tokens: int = Field(description="With tokens of reasoning.")
+    cost: Exact
+    cost_per_1000_tokens: Exact | None
+    cost_per_call: Exact | None
+    results: int = Field(description="Runs with a result that counts.")
+    accepted_results: int
+    cost_per_accepted_result: Exact | None = Field(description="What all runs with a result cost, by accepted one.")
+    output_tokens_per_second: Exact | None = Field(description="Of calls whose event says how long they took.")
+    score: Exact | None = Field(description="The mean score.")
+    success: ModelEstimateView | None = Field(description="The share of results that were accepted.")
+
+    @classmethod
+    def of(cls, line: Line, found: ModelClass | None) -> Self:
+        """Show a line, with the class of its model."""
+        sums, success = line.sums, line.success_e6
+        return cls(
+            model=line.model,
+            mode=None if line.mode is None else Mode(line.mode),
+            task_kind=line.task_kind,
+            provider=None if found is None else found.provider,
+            family=None if found is None else found.family,
+            size=None if found is None else found.size,
+            reasoning=None if found is None else found.is_reasoning,
+            currency=line.currency,
+            calls=sums.calls,
+            estimated_calls=sums.estimated,
+            tokens=sums.tokens,
+            output_tokens=sums.output_tokens,
+            cost=format_pico(sums.cost_pico),
+            cost_per_1000_tokens=_pico(line.per_1000_tokens_pico),
+            cost_per_call=_pico(line.per_call_pico),
+            results=sums.runs,
+            accepted_results=sums.accepted,
+            cost_per_accepted_result=_pico(line.per_accepted_pico),
+            output_tokens_per_second=_decimal(line.tokens_per_second_e2, 2),
+            score=_decimal(line.score_e6, 6),
+            success=None if success is None else _estimate(Estimate(*success), 6),
+        )
+
+
+class ModelFiguresView(ResponseModel):
+    """What models cost and bring, in whole days in UTC."""
+
+    organization_id: str
+    start_date: date
+    end_date: date = Field(description="The last day.")
+    by: list[Grouping]
+    complete: bool = Field(description="False if the period has more results than are read.")
+    self_reported: int = Field(description="Results that agents reported on themselves; they count in no figure.")
+    data: list[ModelFigureView]
+
+    @classmethod
+    def of(
+        cls,
+        org_id: str,
+        first: date,
+        end: date,
+        by: Sequence[Grouping],
+        found: Figures,
+        classes: Mapping[str, ModelClass],
+    ) -> Self:
+        """Show the figures of the days from `first` up to but not including `end`."""
+        return cls(
+            organization_id=org_id,
+            start_date=first,
+            end_date=end - timedelta(days=1),
+            by=list(by),
+            complete=found.is_complete,
+            self_reported=found.self_reported,
+            data=[ModelFigureView.of(line, classes.get(line.model or "")) for line in found.lines],
+        )
+
+
+class ModelComparisonView(ResponseModel):
+    """What choosing `b` instead of `a` changes for a run, within the same kind of task and size of input."""
+
+    organization_id: str
+    start_date: date
+    end_date: date = Field(description="The last day.")
+    a: str
+    b: str
+    currency: str
+    verdict: Verdict = Field(description="Whether `b` is worth it over `a`.")
+    randomised: bool = Field(
+        description="Whether the model of each run compared was drawn by odds, so that nobody chose it by the task."
+    )
+    results_a: int = Field(description="Runs of `a` with a result; `compared_a` of them are in a group with runs of b.")
+    results_b: int
+    compared_a: int
+    compared_b: int
+    groups: int = Field(description="Groups of one kind of task and one size of input that both models have.")
+    cost_difference: ModelEstimateView | None = Field(description="How much more a run of `b` costs.")
+    success_difference: ModelEstimateView | None = Field(description="How much more often `b` succeeds.")
+    naive_success_difference: Exact | None = Field(
+        description="The same over all tasks together. It misleads where harder tasks go to one of the models."
+    )
+    cost_per_additional_success: Exact | None = Field(
+        description="Null unless `b` surely costs more and surely succeeds more often."
+    )
+    value: Exact | None = Field(description="What an accepted result is worth in the verdict; null where nobody says.")
+
+    @classmethod
+    def of(cls, org_id: str, first: date, end: date, found: Comparison) -> Self:
+        """Show a comparison over the days from `first` up to but not including `end`."""
+        return cls(
+            organization_id=org_id,
+            start_date=first,
+            end_date=end - timedelta(days=1),
+            a=str(found.a),
+            b=str(found.b),
+            currency=found.currency,
+            verdict=found.verdict,
+            randomised=found.is_randomised,
+            results_a=found.all_a,
+            results_b=found.all_b,
+            compared_a=found.runs_a,
+            compared_b=found.runs_b,
+            groups=found.strata,
+            cost_difference=_estimate(found.cost_pico, 12),
+            success_difference=_estimate(found.success_e6, 6),
+            naive_success_difference=_decimal(found.naive_success_e6, 6),
+            cost_per_additional_success=_pico(found.per_success_pico),
+            value=_pico(found.value_pico),
+        )
+
+
+def _pico(amount_pico: int | None) -> str | None:
+    return None if amount_pico is None else format_pico(amount_pico)
+
+
+def _decimal(whole: int | None, scale: int) -> str | None:
+    return None if whole is None else f"{unscaled(whole, scale):f}"
+
+
+def _estimate(found: Estimate | None, scale: int) -> ModelEstimateView | None:
+    if found is None:
+        return None
+    value, low, high = (f"{unscaled(each, scale):f}" for each in found)
+    return ModelEstimateView(value=value, low=low, high=high)
