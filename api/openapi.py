@@ -46,13 +46,9 @@ TAGS: dict[str, str] = {
     "purchase_methods": "What an organization pays with outside, as it declares it.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
-<<<<<<< HEAD
-    "economics": "The log of what agents bought, used, earned and were refused.",
     "revenue": "What agents brought in, how it is shared, and what they return on what they cost.",
-=======
     "economics": "The log of what agents bought, used, earned and were refused, and what models cost and bring.",
     "results": "How well the work of runs and tasks turned out.",
->>>>>>> returns-models
     "exports": "Many rows, written into files in the background.",
     "exchange_rates": "Rates by which limits in one currency count spending in another.",
     "payments": "Payments by card, bank, PayPal or coins, and their refunds.",

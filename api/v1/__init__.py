@@ -76,11 +76,9 @@ from api.v1.reports.endpoints import router as reports
 from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
-<<<<<<< HEAD
-from api.v1.revenue.endpoints import router as revenue
-=======
 from api.v1.results.endpoints import router as results
->>>>>>> returns-models
+from api.v1.revenue.endpoints import router as revenue
+from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
@@ -151,17 +149,15 @@ ROUTERS: tuple[Resource, ...] = (
     departments,
     spend_controls,
     economics,
-<<<<<<< HEAD
     revenue,
-=======
     economics_models,
     results,
->>>>>>> returns-models
     payment_policies,
     free_options,
     purchase_methods,
     budget_prompts,
     budgets,
+    routing,
     exchange_rates,
     purchase_orders,
     customers,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from domain.returns.route import ONE, Candidate, Pace, Sums, Wish, calls_left, choose, rank
+from domain.returns.route import ONE, START_E6, Candidate, Pace, Sums, Wish, calls_left, choose, rank
 
 #: The costs of a call. The weak model costs something, so that a budget would stop it as well.
 STRONG, WEAK = "strong", "weak"
@@ -39,7 +39,7 @@ def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
     asked = list(questions)
     random.Random(seed).shuffle(asked)
     budget = (PRICE[STRONG] + PRICE[WEAK]) * len(asked) // 2
-    left, price, right = budget, 0, 0
+    left, price, right = budget, START_E6, 0
     sums = defaultdict[tuple[str, str], Sums](Sums)
     for number, (kind, answers) in enumerate(asked, 1):
         calls = calls_left(calls=number, before=None, elapsed_e6=(number - 1) * ONE // len(asked))

@@ -1,9 +1,9 @@
 """Chooses the model or the agent for a call by what came of earlier calls, within the pace of a budget. Pure.
 
-Thompson sampling: a candidate is chosen as often as it is likely to be the best one, given what came of the calls of
-its kind, shrunk to what came of all its calls. Its odds are counted over fixed points of a lattice instead of drawn, so
-they are known; a small part is shared equally among all that are admissible. The choice is drawn by exactly these odds,
-which are kept: comparisons weigh by them.
+Thompson sampling: a candidate is chosen as often as it is likely to be the best one, given what came of its calls of
+the kind, shrunk to what came of all its calls and to how easy the kind is for all. Its odds are counted over fixed
+points of a lattice instead of drawn, so they are known; a small part is shared equally among all that are admissible.
+The choice is drawn by exactly these odds, which are kept: comparisons weigh by them.
 
 The price of the budget is a multiplier that rises after a call dearer than what the budget has for one, and falls
 after a cheaper one. Sources are in `docs/routing.md`. Quality is a float between 0 and 1 in here, because it is an
@@ -24,13 +24,15 @@ ONE = 1_000_000
 #: The part of the odds that all admissible candidates share equally.
 EXPLORED_E6 = 50_000
 #: The most results that the all-round rate counts for beside those of the kind of task.
-MOST_PRIOR = 10
+MOST_PRIOR = 30
+#: The results of a kind that say as much about how easy it is for all as nothing does.
+PRIOR_EASE = 10
 #: The costs that an expectation counts for beside those measured.
 PRIOR_COSTS = 5
 #: A cost above so many reference costs counts as that many.
 MOST_MULTIPLE = 10_000
-#: By how much the price of the budget moves after a call at twice what the budget has for one.
-STEP_E6 = 20_000
+#: The price of the budget at first, and by how much it moves after a call at twice what the budget has for one.
+START_E6, STEP_E6 = 100_000, 3_000
 #: A candidate whose chance to reach the quality is less is out, unless none is better.
 LEAST_CHANCE = 0.05
 #: How much the window before counts in the expected number of calls, in windows.
@@ -71,6 +73,15 @@ class Reason(StrEnum):
     BELOW_QUALITY = "below_quality"
 
 
+_WHY_OUT = {
+    Reason.NO_PRICE: "It has no price.",
+    Reason.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
+    Reason.OVER_MAX_COST: "It is expected to cost more than max_cost.",
+    Reason.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
+    Reason.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A model or an agent that could take a call.
@@ -101,7 +112,7 @@ class Pace:
 
     left_pico: int
     per_call_pico: int | None = None
-    price_e6: int = 0
+    price_e6: int = START_E6
 
     def next_price_e6(self, cost_pico: int) -> int:
         """Return the price after a call of some cost."""
@@ -164,17 +175,17 @@ def elapsed_e6(starts_at: datetime, resets_at: datetime, now: datetime) -> int:
 
 def rank(candidates: Sequence[Candidate], wish: Wish, pace: Pace | None) -> list[Ranked]:
     """Return the candidates with their odds, the likeliest first; without an admissible one all odds are 0."""
-    size = _size_of_kind(candidates)
-    estimates = [_Estimate.of(each, wish, size) for each in candidates if each.reference_pico is not None]
-    far = wish.quality_e6 is not None and any(each.chance >= LEAST_CHANCE for each in estimates)
+    size, ease = _size_of_kind(candidates), _ease_of_kind(candidates)
+    estimates = [_Estimate.of(each, wish, size, ease) for each in candidates if each.reference_pico is not None]
     out: dict[str, Reason] = {each.name: each.out for each in candidates if each.reference_pico is None}
     for each in estimates:
         if wish.max_cost_pico is not None and each.cost_pico > wish.max_cost_pico:
             out[each.name] = Reason.OVER_MAX_COST
         elif pace is not None and each.cost_pico > pace.left_pico:
             out[each.name] = Reason.OVER_BUDGET
-        elif far and each.chance < LEAST_CHANCE:
-            out[each.name] = Reason.BELOW_QUALITY
+    hopeful = {each.name for each in estimates if each.name not in out and each.chance >= LEAST_CHANCE}
+    if hopeful:
+        out |= {each.name: Reason.BELOW_QUALITY for each in estimates if each.name not in out.keys() | hopeful}
     admissible = sorted(
         (each for each in estimates if each.name not in out), key=lambda each: (each.cost_pico, each.name)
     )
@@ -194,6 +205,16 @@ def choose(ranked: Sequence[Ranked], key: str) -> Ranked | None:
     return None
 
 
+def why(ranked: Ranked) -> str:
+    """Say in a sentence why a candidate is where it is."""
+    if ranked.out is not None:
+        return _WHY_OUT[ranked.out]
+    if not ranked.results:
+        return "There are no results of this kind of task yet, so its other results and its list price count."
+    one = ranked.results == 1
+    return f"{ranked.results} {'result' if one else 'results'} of this kind of task and its other results count."
+
+
 @dataclass(frozen=True, slots=True)
 class _Estimate:
     name: str
@@ -206,10 +227,10 @@ class _Estimate:
     high_pico: int
 
     @classmethod
-    def of(cls, candidate: Candidate, wish: Wish, size: float) -> "_Estimate":
+    def of(cls, candidate: Candidate, wish: Wish, size: float, ease: float) -> "_Estimate":
         """Estimate quality by a beta distribution, and the cost by a mean that is shrunk to the kind's."""
         kind, everything = candidate.of_kind, candidate.all_round
-        rate = (everything.score_e6 / ONE + 1) / (everything.results + 2)
+        rate = min(0.99, max(0.01, _rate(everything) + ease))
         prior = min(MOST_PRIOR, max(2, everything.results))
         weight = kind.results + prior
         mean = (kind.score_e6 / ONE + prior * rate) / weight
@@ -245,6 +266,16 @@ class _Estimate:
             results=self.results,
             out=out,
         )
+
+
+def _rate(sums: Sums) -> float:
+    return (sums.score_e6 / ONE + 1) / (sums.results + 2)
+
+
+def _ease_of_kind(candidates: Sequence[Candidate]) -> float:
+    """Return how much better than all round the candidates do in the kind of task, which is hard or easy for all."""
+    more = sum(each.of_kind.score_e6 / ONE - each.of_kind.results * _rate(each.all_round) for each in candidates)
+    return more / (sum(each.of_kind.results for each in candidates) + PRIOR_EASE)
 
 
 def _size_of_kind(candidates: Sequence[Candidate]) -> float:

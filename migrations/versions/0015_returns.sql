@@ -145,6 +145,7 @@ CREATE TABLE routing_decisions (
     CONSTRAINT fk_routing_decisions_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents
 );
 CREATE INDEX ix_routing_decisions_org_id_id ON routing_decisions (org_id, id);
+CREATE INDEX ix_routing_decisions_org_id_agent_id_id ON routing_decisions (org_id, agent_id, id);
 CREATE INDEX ix_routing_decisions_control_id_id ON routing_decisions (control_id, id) WHERE control_id IS NOT NULL;
 SELECT pg_temp.row_security('routing_decisions');
 SELECT pg_temp.tenant_reads_own('routing_decisions');

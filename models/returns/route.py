@@ -45,6 +45,7 @@ class RoutingDecision(Base):
             name="outcome",
         ),
         Index("ix_routing_decisions_org_id_id", "org_id", "id"),
+        Index("ix_routing_decisions_org_id_agent_id_id", "org_id", "agent_id", "id"),
         Index(
             "ix_routing_decisions_control_id_id", "control_id", "id", postgresql_where=text("control_id IS NOT NULL")
         ),

@@ -16,6 +16,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.sale import PurchaseStatus
 from domain.returns.route import Sums
+from ledger.invariants import Invariant
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplacePurchase
 from models.returns.route import RoutingDecision, RoutingSum
@@ -27,7 +28,7 @@ MISSING = "There is no such routing decision."
 #: The kind of task under which all of a candidate's outcomes are added up.
 ALL_KINDS = ""
 
-_LIST = Listing(of=RoutingDecision, order=[RoutingDecision.id], prefix=PREFIX)
+_LIST = Listing(of=RoutingDecision, order=[RoutingDecision.id], created="decided_at", prefix=PREFIX)
 
 
 async def get(session: AsyncSession, decision_id: str, *, lock: bool = False) -> RoutingDecision:
@@ -73,9 +74,10 @@ async def add(session: AsyncSession, row: RoutingDecision) -> bool:
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RoutingDecision]:
     """Return a page of the decisions that the session may see, newest first."""
-    return await _LIST.page(
-        session, wanted, [of_owner(RoutingDecision.org_id, wanted)], after=after, limit=limit, served=()
-    )
+    part = of_owner(RoutingDecision.org_id, wanted)
+    if "agent_id" in wanted.equal:
+        part = (*part, RoutingDecision.agent_id == wanted.equal["agent_id"])
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=("agent_id",))
 
 
 async def last_of_budget(session: AsyncSession, control_id: UUID) -> RoutingDecision | None:
@@ -171,3 +173,26 @@ async def costs_of_run(
     )
     found = await session.execute(query.group_by(row.currency))
     return {currency: int(pico) for currency, pico in found if currency is not None and pico}
+
+
+#: What `verify` proves about the sums.
+INVARIANTS = (
+    Invariant(
+        name="routing sums equal the outcomes of the decisions",
+        table="public.routing_sums",
+        unit="sums",
+        violations="""
+        SELECT org_id || ' ' || candidate || ' ' || kind
+        FROM public.routing_sums k (org_id, candidate, kind, results, score_e6, costs, cost_e6, square_e6)
+        FULL JOIN (
+            SELECT org_id, choice AS candidate, kind, count(*) AS results, sum(score_e6) AS score_e6,
+                count(multiple_e6) AS costs, coalesce(sum(multiple_e6), 0) AS cost_e6,
+                coalesce(sum(div(multiple_e6::numeric * multiple_e6, 1000000)), 0) AS square_e6
+            FROM public.routing_decisions CROSS JOIN LATERAL (VALUES (task_kind), ('')) AS kinds (kind)
+            WHERE outcome_at IS NOT NULL GROUP BY 1, 2, 3
+        ) a USING (org_id, candidate, kind)
+        WHERE (k.results, k.score_e6, k.costs, k.cost_e6, k.square_e6)
+            IS DISTINCT FROM (a.results, a.score_e6, a.costs, a.cost_e6, a.square_e6)
+        """,
+    ),
+)

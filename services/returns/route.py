@@ -15,6 +15,7 @@ from domain.marketplace.renewal import is_over
 from domain.returns.route import (
     MOST_MULTIPLE,
     ONE,
+    START_E6,
     Candidate,
     Pace,
     Reason,
@@ -128,7 +129,9 @@ async def decide(
 
 
 async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: Outcome, *, now: datetime) -> None:
-    """Write the outcome of a decision and add it to the sums, once. The caller has locked the decision.
+    """Write the outcome of a decision and add it to the sums, once; the same one again changes nothing.
+
+    The caller has locked the decision.
 
     Raises:
         Conflict: `routing.no_choice`, nothing was chosen; `routing.outcome_exists`, it has another outcome.
@@ -136,6 +139,8 @@ async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: O
     if row.choice is None:
         raise Conflict("The decision has no choice, so it has no outcome.", code="routing.no_choice")
     if row.outcome_at is not None:
+        if _is_same(row, outcome):
+            return
         raise Conflict("The decision has an outcome.", code="routing.outcome_exists")
     cost_pico = outcome.cost_pico
     if cost_pico is None:
@@ -181,6 +186,12 @@ async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *
 async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
     if row.choice is not None and row.outcome_at is None:
         await record_outcome(session, row, outcome, now=now)
+
+
+def _is_same(row: RoutingDecision, outcome: Outcome) -> bool:
+    known = (row.score_e6, row.outcome_source, row.outcome_reference)
+    same = known == (outcome.score_e6, outcome.source, outcome.reference)
+    return same and outcome.cost_pico in {None, row.cost_pico}
 
 
 def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
@@ -278,7 +289,7 @@ async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, r
     left_pico = await _in_currency(rates, left.remaining_minor * minor_pico(left.asset), left.asset, now)
     last = await routes.last_of_budget(session, left.control_id)
     row.control_id, row.window_starts_at, row.window_calls = left.control_id, left.starts_at, 1
-    price_e6 = 0
+    price_e6 = START_E6
     if last is not None:
         price_e6 = last.next_price_e6
         if last.window_starts_at == left.starts_at:

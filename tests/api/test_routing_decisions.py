@@ -1,0 +1,131 @@
+"""Routing decisions through HTTP: the choice, its odds, the budget's pace, and the outcome."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.returns.result import Result, ResultSource
+from repositories.returns import route as routes
+from runtime.database import Database
+from services.returns.result import record
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.metering import event, import_prices, send, statuses
+from tests.conftest import DatabaseUrls
+from tests.support import proving
+
+pytestmark = pytest.mark.db
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=300)
+BOTH = ["routed-dear", "routed-cheap"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def prices(database: Database, database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    """A call of 1,000 and 500 tokens costs 0.02 and 0.002 USD."""
+    await import_prices(database, "routed-dear", LONG_AGO, input_tokens="0.00001", output_tokens="0.00002")
+    await import_prices(database, "routed-cheap", LONG_AGO, input_tokens="0.000001", output_tokens="0.000002")
+    yield
+    await proving.prove(database_urls, routes.INVARIANTS)
+
+
+@pytest.fixture
+async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    return await new_tenant("owner", "member", "agent")
+
+
+async def decide(of: Caller, status: int = 201, **body: Any) -> dict[str, Any]:
+    made: dict[str, Any] = good(await of.post("/routing/decisions", {"task_kind": "summary"} | body), status)
+    return made
+
+
+async def report(of: Caller, decision: dict[str, Any], score: str, **body: Any) -> Any:
+    return await of.post(f"/routing/decisions/{decision['id']}/outcome", {"score": score} | body)
+
+
+async def result(database: Database, tenant: Tenant, run_id: str, score_e6: int, **changes: Any) -> None:
+    given = {"task_kind": "summary", "is_accepted": True, "source": ResultSource.API, "reported_by": "x"} | changes
+    async with database.platform() as session:
+        await record(
+            session,
+            Result(org_id=tenant.org_id, run_id=run_id, score_e6=score_e6, reference=new_key(), **given),
+            now=datetime.now(UTC),
+        )
+
+
+async def test_a_call_is_routed_used_and_learned_from(tenant: Tenant, database: Database) -> None:
+    transfers = good(await tenant.owner.get("/credits/transactions"))["data"]
+    key = new_key()
+    body = {"task_kind": "summary", "candidates": [*BOTH, "routed-unknown"], "value": "1", "currency": "USD"}
+    made = await tenant.agent.post("/routing/decisions", body, key=key)
+    decision = good(made, 201)
+    again = await tenant.agent.post("/routing/decisions", body, key=key)
+    assert (good(again, 201), made.headers["Location"]) == (decision, f"/api/v1/routing/decisions/{decision['id']}")
+    ranking = {each["candidate"]: each for each in decision["ranking"]}
+    assert sum(round(float(each["odds"]) * 1_000_000) for each in decision["ranking"]) == 1_000_000
+    assert decision["odds"] == ranking[decision["choice"]]["odds"]
+    assert (decision["agent_id"], decision["run_id"], decision["outcome"]) == (tenant.agent_id, decision["id"], None)
+    costs = {name: each["expected_cost"] for name, each in ranking.items()}
+    assert costs == {"routed-dear": "0.02", "routed-cheap": "0.002", "routed-unknown": None}
+    unknown = ranking["routed-unknown"]
+    assert (unknown["odds"], unknown["out"], unknown["why"]) == ("0", "no_price", "It has no price.")
+
+    used = {"model": decision["choice"], "usage": {"input_tokens": 2000}, "run_id": decision["run_id"]}
+    assert statuses(await send(tenant.agent, event(data=used))) == ["accepted"]
+    # What an agent says of itself, and what is of another kind, is not the outcome.
+    await result(database, tenant, decision["run_id"], 1_000_000, is_self_reported=True)
+    await result(database, tenant, decision["run_id"], 1_000_000, task_kind="code")
+    refused(await report(tenant.agent, decision, "1"), 403, "auth.forbidden")
+    await result(database, tenant, decision["run_id"], 900_000)
+    await result(database, tenant, decision["run_id"], 100_000)
+    seen = good(await tenant.agent.get(f"/routing/decisions/{decision['id']}"))
+    assert seen["outcome"]["score"] == "0.9"
+    assert seen["outcome"]["cost"] == {"routed-dear": "0.02", "routed-cheap": "0.002"}[decision["choice"]]
+    assert refused(await report(tenant.member, decision, "0.2"), 409, "routing.outcome_exists")
+
+    after = await decide(tenant.member, candidates=BOTH)
+    counted = {each["candidate"]: each["results"] for each in after["ranking"]}
+    assert counted == {name: int(name == decision["choice"]) for name in BOTH}
+    by_hand = good(await report(tenant.member, after, "0.5", cost="0.004"))["outcome"]
+    assert (by_hand["score"], by_hand["cost"], by_hand["source"]) == ("0.5", "0.004", "api")
+    assert good(await report(tenant.member, after, "0.5", cost="0.004"))["outcome"] == by_hand
+    assert good(await tenant.owner.get("/credits/transactions"))["data"] == transfers
+
+
+async def test_default_candidates_are_the_models_in_use(tenant: Tenant) -> None:
+    assert (await decide(tenant.member))["choice"] is None
+    used = {"model": "routed-cheap", "usage": {"input_tokens": 10}}
+    await send(tenant.member, event(data=used))
+    decision = await decide(tenant.member)
+    assert (decision["choice"], decision["odds"]) == ("routed-cheap", "1")
+
+
+async def test_a_budget_paces_and_what_is_above_it_is_out(tenant: Tenant) -> None:
+    limits = [{"window": "month", "amount": "0.01"}]
+    subject = {"type": "agent", "id": tenant.agent_id}
+    budget = good(await tenant.owner.post("/budgets", {"limits": limits, "currency": "USD", "subject": subject}), 201)
+    decision = await decide(tenant.agent, candidates=BOTH)
+    assert (decision["budget_id"], decision["choice"], decision["currency"]) == (budget["id"], "routed-cheap", "USD")
+    assert {each["candidate"]: each["out"] for each in decision["ranking"]}["routed-dear"] == "over_budget"
+    await tenant.owner.post(f"/budgets/{budget['id']}/freeze")
+    frozen = await decide(tenant.agent, candidates=BOTH)
+    assert (frozen["choice"], frozen["odds"]) == (None, None)
+    refused(await report(tenant.owner, frozen, "1"), 409, "routing.no_choice")
+
+
+async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(tenant: Tenant, stranger: Tenant) -> None:
+    decision = await decide(tenant.member, candidates=BOTH, run_id="run-1")
+    again = {"task_kind": "summary", "candidates": BOTH, "run_id": "run-1"}
+    refused(await tenant.member.post("/routing/decisions", again), 409, "routing.run_decided")
+    await decide(tenant.member, candidates=BOTH, run_id="run-1", task_kind="code")
+    for of in (stranger.owner, tenant.agent):
+        refused(await of.get(f"/routing/decisions/{decision['id']}"), 404, "not_found")
+        refused(await report(of, decision, "1"), 404, "not_found")
+    refused(await report(tenant.owner, {"id": decision["id"][:-1] + "0"}, "1"), 404, "not_found")
+    assert good(await tenant.agent.get("/routing/decisions"))["data"] == []
+    assert len(good(await tenant.member.get("/routing/decisions"))["data"]) == 2
+    body = {"task_kind": "summary", "candidates": BOTH, "value": "1"}
+    assert refused(await tenant.member.post("/routing/decisions", body), 422, "request.invalid")["field"] == "currency"
+    other = {"task_kind": "summary", "candidates": BOTH, "agent_id": stranger.agent_id}
+    refused(await tenant.member.post("/routing/decisions", other), 404, "not_found")
