@@ -332,7 +332,7 @@ def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
 
     None without costs, or of fewer than seven days with any money. It says nothing of revenue that is still to come.
     """
-    moved = [(float(earned), float(spent)) for earned, spent in by_day if earned or spent]
+    moved = [(_near(earned), _near(spent)) for earned, spent in by_day if earned or spent]
     spent_in_all = sum(spent for _, spent in moved)
     if spent_in_all <= 0 or len(moved) < _FEWEST_DAYS:
         return None
@@ -340,6 +340,11 @@ def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
     gaps = sum((earned - ratio * spent) ** 2 for earned, spent in moved)
     error = sqrt(len(moved) / (len(moved) - 1) * gaps) / spent_in_all
     return Fraction(round((ratio - 1 - _ERRORS * error) * 10_000), 10_000)
+
+
+def _near(value: Fraction) -> float:
+    """Return the float of a fraction: a bound is no money."""
+    return value.numerator / value.denominator
 
 
 def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
@@ -359,7 +364,7 @@ def projected(margins: Sequence[int]) -> Projection | None:
     """Forecast the margin of the next days from that of each day; None where there are too few days."""
     for ahead in AHEAD:
         try:
-            made = forecast([float(margin) for margin in margins], steps=ahead, season=7, unit="days")
+            made = forecast(margins, steps=ahead, season=7, unit="days")
         except Invalid:
             continue
         middle, reach = round(sum(made.values)), round(made.reaches_of_sum(LEVEL)[-1])

@@ -39,11 +39,6 @@ class Month:
         return self.since.date()
 
     @property
-    def last(self) -> datetime:
-        """Its last moment."""
-        return self.until - timedelta.resolution
-
-    @property
     def asked(self) -> Mapping[str, object]:
         """Its bounds as arguments of statements."""
         return {"since": self.since, "until": self.until, "first": self.first, "after": self.until.date()}

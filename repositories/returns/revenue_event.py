@@ -9,6 +9,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.returns.revenue_event import RevenueStatus
 from ledger.invariants import Invariant
+from models.billing.project import Project
 from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
 
@@ -45,6 +46,11 @@ async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) 
     query = select(Attribution).where(Attribution.event_id.in_(versions))
     found = (await session.scalars(query)).all()
     return {row.event_id: row for row in found if row.version == versions[row.event_id]}
+
+
+async def own_projects(session: AsyncSession, org_id: str, ids: Collection[str]) -> set[str]:
+    """Return which of the projects are an organization's own."""
+    return {*await session.scalars(select(Project.id).where(Project.org_id == org_id, Project.id.in_(ids)))}
 
 
 _LIST = Listing(of=RevenueEvent, order=[RevenueEvent.id], created="occurred_at", amount="amount_minor")

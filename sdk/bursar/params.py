@@ -108,6 +108,7 @@ PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balanc
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
 ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
+RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -124,6 +125,7 @@ Role: TypeAlias = (
     ]
     | str
 )
+ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
 Term: TypeAlias = Literal["month", "quarter", "year"] | str
@@ -439,6 +441,23 @@ class ShareBounds(TypedDict, total=False):
 
     min: AmountLike | None
     max: AmountLike | None
+
+
+class ShareSet(TypedDict, total=False):
+    """Who has a share of revenue."""
+
+    agent_id: str | None
+    project_id: str | None
+    weight: int | None
+
+
+class StatementLineSet(TypedDict, total=False):
+    """A line of a statement."""
+
+    reference: Required[str]
+    amount: Required[AmountLike]
+    currency: Required[str]
+    reversed_amount: AmountLike | None
 
 
 class SubjectSet(TypedDict, total=False):

@@ -155,7 +155,7 @@ async def _facts(
                 less_pico=-each.cost_pico.high,
                 success_e6=each.success_e6,
             )
-            for each in await model_economics.compare(session, org_id, now=month.last, since=month.since)
+            for each in await model_economics.compare(session, org_id, until=month.until, since=month.since)
             if each.cost_pico is not None and each.success_e6 is not None
         ],
         earned=await outside.earned(session, org_id, month),

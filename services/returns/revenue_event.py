@@ -28,7 +28,6 @@ from domain.returns.revenue_event import (
     status_of,
 )
 from domain.usage.run import RunCost, cost_of
-from models.billing.project import Project
 from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.billing import project as projects
 from repositories.marketplace import agent as agents
@@ -314,7 +313,6 @@ async def _check_whose(session: AsyncSession, org_id: str, named: Sequence[tuple
     for agent_id in sorted({agent for agent, _ in named if agent is not None}):
         if (await agents.get(session, agent_id)).org_id != org_id:
             raise NotFound(agents.MISSING)
-    for project_id in sorted({project for _, project in named if project is not None}):
-        found = await session.get(Project, project_id)
-        if found is None or found.org_id != org_id:
-            raise NotFound(projects.MISSING)
+    of = {project for _, project in named if project is not None}
+    if await events.own_projects(session, org_id, of) != of:
+        raise NotFound(projects.MISSING)

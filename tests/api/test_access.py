@@ -135,6 +135,12 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
         | {"amount": "1"},
     ),
+    ("POST", "/revenue"): (Permission.METER, {"source": "escrow", "reference": "a", "amount": "1", "currency": "USD"}),
+    ("POST", "/revenue/confirm"): (
+        Permission.MANAGE_BILLING,
+        {"source": "ads", "lines": [{"reference": "nobody's", "amount": "1", "currency": "USD"}]},
+    ),
+    ("GET", "/economics/roi"): (Permission.READ_BILLING, None),
     ("POST", "/budgets"): (
         Permission.MANAGE_SPENDING,
         {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
@@ -378,6 +384,9 @@ OBJECTS = {
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
         for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
     ),
+    ("GET", "/revenue/{revenue_id}"),
+    *(("POST", f"/revenue/{{revenue_id}}/{path}") for path in ("confirm", "reject", "reverse")),
+    ("PUT", "/revenue/{revenue_id}/shares"),
     *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -452,6 +461,7 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
             "/purchase-orders",
+            "/revenue",
             "/budgets",
             "/budgets/prompt-template",
         ),
@@ -559,6 +569,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     good(await stranger.owner.post("/usage/events", sent))
     granted = await grant(operator, stranger.org_id)
     reservation = await reserve(stranger.owner)
+    reported = {"source": "ads", "reference": "hidden", "amount": "1", "currency": "USD"}
+    revenue = good(await stranger.owner.post("/revenue", reported, key=new_key()), 201)
     export = {"dataset": "usage", "from": "2026-01-01T00:00:00Z"}
     exported = good(await stranger.owner.post("/exports", export, key=new_key()), 202)
     parts = split_token(stranger.owner.token or "")
@@ -582,6 +594,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "department_id": department["id"],
         "control_id": control["id"],
         "purchase_order_id": order["id"],
+        "revenue_id": revenue["id"],
         "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
@@ -626,6 +639,7 @@ BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --"
 _PUT: dict[str, dict[str, Any]] = {
     "{budget_id}": dict(_BUDGET),
     "{report_id}": {"name": "x", "template": "weekly_projects"},
+    "shares": {"rule": "direct"},
 }
 
 
@@ -659,6 +673,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "evidence": {"text": "x"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
+        "reverse": {"reversed_amount": "1"},
         "emergency": {"reason": "x", "until": "2026-03-01T00:00:00Z"},
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
@@ -820,7 +835,7 @@ READ_BY_AGENTS = {
     *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings", "/economics/log"),
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
-    *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/purchase-orders", "/purchase-orders/{purchase_order_id}", "/revenue"),
     *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),

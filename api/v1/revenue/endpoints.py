@@ -54,12 +54,13 @@ _DECISION = (NotFound, NotReported, (Forbidden, "approval.own"), (Forbidden, "se
 @router.post(
     "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, (Conflict, "revenue.exists"))
 )
-async def create_revenue(body: RevenueCreate, deps: DepsDep, once: Once, actor: ActorDep) -> Response:
+async def create_revenue(
+    body: RevenueCreate, deps: DepsDep, once: Once, actor: Actor = require(Permission.METER)
+) -> Response:
     """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
 
     The key of an agent reports for its own agent.
     """
-    permit(actor, _DECIDES if actor.may(_DECIDES) else Permission.METER)
     org_id = acting_organization(actor, None)
     if actor.agent_id is not None and body.agent_id not in {None, actor.agent_id}:
         raise NotFound(agents.MISSING)
