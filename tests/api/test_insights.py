@@ -13,6 +13,7 @@ from domain.payments.auto_topup import month_of
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, make_tenant, new_key, refused, settings_for
+from tests.api.purchasing import budget
 from tests.conftest import DatabaseUrls
 from tests.support.rows import rows_of
 from tests.support.serving import client_of
@@ -127,7 +128,11 @@ async def advice_of(caller: Caller, kind: str) -> dict[str, Any]:
     return one
 
 
-async def test_advice_taken_twice_makes_one_order_that_another_person_approves(buyer: Tenant) -> None:
+async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
+    buyer: Tenant, database: Database
+) -> None:
+    # It would fit, and the agent itself could buy it without asking.
+    await budget(database, buyer.org_id, ("agent", buyer.agent_id), month=1_000)
     one = await advice_of(buyer.auditor, "bulk")
     assert (one["amount"], one["takes"], one["taken"]) == ("23.00", "purchase_order", None)
     there = f"/analytics/insights/{one['id']}/take"
