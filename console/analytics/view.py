@@ -13,6 +13,8 @@ from console.format import Amount, Prefs, amount, count, day, month, short_day, 
 from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
+from console.payment.view import PROVIDERS
+from console.payment_method.view import TYPES
 from console.sections import unanswered
 from console.widgets import Failed, Link, Tab
 from domain.common.money import CREDIT
@@ -229,12 +231,19 @@ def _payments(answer: Answer, prefs: Prefs) -> tuple[Meter, ...]:
         named = {each["metric"]: int(Decimal(each["value"] or 0)) for each in row["values"]}
         good, bad = named.get("payments.succeeded", 0), named.get("payments.failed", 0)
         if good + bad:
-            label = " ".join(titled(each) for each in (row["group"]["provider"], row["group"]["method"]) if each)
+            label = method_name(row["group"]["provider"] or "", row["group"]["method"])
             text = f"{count(good, prefs)} of {count(good + bad, prefs)}"
             found.append(
                 (good + bad, Meter(label=label, text=text, width=f"{100 * good / (good + bad):.2f}", tone="c1"))
             )
     return tuple(meter for _, meter in sorted(found, key=lambda each: (-each[0], each[1].label)))
+
+
+def method_name(provider: str, method: str | None) -> str:
+    """Return what people call a way to pay: its provider, or what Stripe takes."""
+    if method is not None and provider == "stripe":
+        return TYPES.get(method, titled(method.replace("_", " ")))
+    return PROVIDERS.get(provider, titled(provider))
 
 
 def _figures(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Figure, ...]:

@@ -11,7 +11,8 @@ from console.problems import answered
 from console.widgets import External, Failed, Link, external
 
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB"}
-_TYPES = {"card": "Card", "us_bank_account": "Bank account", "sepa_debit": "Direct debit", "paypal": "PayPal"}
+#: What payment methods of Stripe are called.
+TYPES = {"card": "Card", "us_bank_account": "Bank account", "sepa_debit": "Direct debit", "paypal": "PayPal"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ class Portal:
 def words_of(method: Mapping[str, Any]) -> str:
     """Write a stored method, such as `Visa ending in 4242`."""
     kind = method["brand"] or method["type"]
-    name = _BRANDS.get(kind) or _TYPES.get(kind) or titled(str(kind))
+    name = _BRANDS.get(kind) or TYPES.get(kind) or titled(str(kind))
     return f"{name} ending in {method['last4']}" if method["last4"] else name
 
 
