@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +17,7 @@ from domain.budgets.economics import PurchaseFact
 from domain.budgets.free_text import same
 from domain.budgets.policy import MethodKind, Policy, quota_began
 from domain.budgets.purchase_order import PurchaseOrderStatus, Term
+from domain.common.ids import uuid_id
 from domain.insight.advice.facts import Declared, Earned, Free, Purchase, TermPrice
 from repositories.budgets import free_option, payment_policy, purchase_method
 from repositories.insight.advice import PAYMENTS, Month
@@ -64,6 +66,12 @@ WHERE o.org_id = :org_id AND o.status = 'listed' AND o.category IS NOT NULL AND 
 ORDER BY o.agent_id LIMIT {OFFERS}
 """)
 
+# Ids are in the order of time.
+_DRAWN = text("""
+SELECT EXISTS (
+    SELECT FROM routing_decisions WHERE org_id = :org_id AND id >= :from_id AND id < :to_id AND odds_e6 < 1000000
+)
+""")
 _EARNED = text(f"""
 SELECT v.source, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
     AS amount_minor, count(*) AS pieces
@@ -146,6 +154,13 @@ async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
         )
         for row in await purchase_method.listed(session, org_id)
     ]
+
+
+async def was_drawn(session: AsyncSession, org_id: str, month: Month) -> bool:
+    """Return whether chance chose a model or an agent for any call."""
+    bounds = (uuid_id("rtd", UUID(int=int(at.timestamp() * 1000) << 80)) for at in (month.since, month.until))
+    asked = dict(zip(("from_id", "to_id"), bounds, strict=True))
+    return bool(await session.scalar(_DRAWN, {"org_id": org_id, **asked}))
 
 
 async def earned(session: AsyncSession, org_id: str, month: Month) -> list[Earned]:

@@ -142,22 +142,7 @@ async def _facts(
         terms=await outside.terms(session, org_id, month) if bought else (),
         free=await outside.free(session, org_id, month) if bought else (),
         methods=await outside.declared(session, org_id) if bought else (),
-        compared=[
-            Compared(
-                a=str(each.a),
-                b=str(each.b),
-                currency=each.currency,
-                runs_a=each.runs_a,
-                runs_b=each.runs_b,
-                strata=each.strata,
-                is_randomised=each.is_randomised,
-                is_worth_it=each.verdict is Verdict.WORTH_IT,
-                less_pico=-each.cost_pico.high,
-                success_e6=each.success_e6,
-            )
-            for each in await model_economics.compare(session, org_id, until=month.until, since=month.since)
-            if each.cost_pico is not None and each.success_e6 is not None
-        ],
+        compared=await _compared(session, org_id, month),
         earned=await outside.earned(session, org_id, month),
         offered=await _offered(session, org_id, month, bought, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
@@ -261,6 +246,28 @@ async def _agent(
         quantities={meter: quantity for meter, (quantity, _) in uses.items()},
         alternatives=await store.alternatives(session, org_id, row),
     )
+
+
+async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Compared]:
+    # Runs are read one by one; of what nobody drew no advice is given.
+    if not await outside.was_drawn(session, org_id, month):
+        return []
+    return [
+        Compared(
+            a=str(each.a),
+            b=str(each.b),
+            currency=each.currency,
+            runs_a=each.runs_a,
+            runs_b=each.runs_b,
+            strata=each.strata,
+            is_randomised=each.is_randomised,
+            is_worth_it=each.verdict is Verdict.WORTH_IT,
+            less_pico=-each.cost_pico.high,
+            success_e6=each.success_e6,
+        )
+        for each in await model_economics.compare(session, org_id, until=month.until, since=month.since)
+        if each.cost_pico is not None and each.success_e6 is not None
+    ]
 
 
 async def _offered(

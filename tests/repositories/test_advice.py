@@ -244,13 +244,13 @@ async def test_purchases_outside_are_read_with_what_advice_compares_them_with(da
                            id=UUID(int=1_000 * place + spent))  # fmt: skip
     async with database.tenant(org_id) as session:
         found = {each.order_id: each for each in await outside.bought(session, org_id, MARCH)}
-        (term,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
+        (price,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
         assert await outside.terms(session, org_id, MARCH) == []
     assert {each: (row.paid_minor, row.renewed, row.fee_minor) for each, row in found.items()} == {
         "por_1": (1_100, 0, 1), "por_2": (500, 3, None), "por_3": (500, 0, None)}  # fmt: skip
     assert (found["por_1"].agent_name, found["por_1"].policy.currency) == ("Ada", "EUR")
     assert found["por_1"].unfit == {"open maps"}
-    assert (term.term.value, term.amount_minor) == ("month", 500)
+    assert (price.term.value, price.amount_minor) == ("month", 500)
 
 
 async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_they_are_worth(
@@ -279,6 +279,41 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     found = await advised(database, org_id)
     assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
     assert found["free_tier-fro_1_USD"].amount_minor == 100
+
+
+async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(database: Database, rows: Rows) -> None:
+    drawn, chosen = await organization(rows), await organization(rows)
+    await rows.change("SELECT open_usage_months($1, $2)", MARCH.since, NOON)
+    for org_id, odds in ((drawn, 500_000), (chosen, 1_000_000)):
+        for number in range(80):
+            # The dearer model costs two cents a run, the other one a cent; both always succeed, which brings a cent.
+            run, model = f"{org_id}-{number}", "big" if number % 2 else "small"
+            await rows.add("results", id=new_id("res"), org_id=org_id, run_id=run, task_kind="a", score_e6=1_000_000,
+                           is_accepted=True, source="api", reference=run, value_minor=1, currency="USD",
+                           recorded_at=NOON)  # fmt: skip
+            await rows.add("usage_events", org_id=org_id, occurred_at=NOON, run_id=run, model=model, currency="USD",
+                           cost_pico=(1 + number % 2) * 10**10, estimated=[], usage=json.dumps({"output_tokens": 9}),
+                           event_id=run)  # fmt: skip
+            await rows.add("routing_decisions", id=new_id_at("rtd", NOON), org_id=org_id, run_id=run, task_kind="a",
+                           choice=model, odds_e6=odds, command_id=run)  # fmt: skip
+    # What one way brought counts without what was taken back; what is not confirmed does not.
+    agent_id = await agent(rows, drawn, 0)
+    revenue = {
+        "org_id": drawn,
+        "currency": "EUR",
+        "occurred_at": NOON,
+        "transfer_id": UUID(int=1),
+        "confirmed_at": NOON,
+    }
+    for number in range(12):
+        status = "reported" if number == 0 else "reversed" if number == 1 else "confirmed"
+        await rows.add("revenue_events", **revenue, id=new_id("rev"), agent_id=agent_id, source="escrow", status=status,
+                       reference=str(number), amount_minor=100, reversed_minor=40 if number == 1 else 0)  # fmt: skip
+    found = await advised(database, drawn)
+    assert found["model_swap-big"].amount_minor == 40
+    assert found["model_swap-big"].figures["other_model"] == "small"
+    assert found["diversify-EUR"].amount_minor == 11 * 100 - 40
+    assert set(await advised(database, chosen)) == set()
 
 
 async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:
