@@ -1,1 +1,1 @@
-"""The log of what an organization's agents bought, used, earned and were refused."""
+"""The log of what an organization's agents bought, used, earned and were refused, and what models cost and bring."""

@@ -1,11 +1,14 @@
-"""The log of economic events: a list, and the same as CSV."""
+"""The log of economic events as a list and as CSV, and what models cost and bring."""
+
+from datetime import UTC, datetime
 
 from starlette.responses import Response
 
 from console import lists
-from console.economics import view
+from console.economics import models, view
 from console.routing import tenant
 from console.visit import Visit
+from domain.common.access import Permission
 
 _LOG = "/economics/log"
 #: So many projects are chosen from by name.
@@ -26,7 +29,18 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _LOG, "agent-log", *view.FILTERS)
 
 
+async def show_models(visit: Visit) -> Response:
+    """Show what models cost and bring, and the comparison that the address asks for."""
+    visit.need(Permission.READ_BILLING)
+    given = visit.chosen("period", "by", "a", "b", "value")
+    of = models.chosen(given, datetime.now(UTC).date(), f"{visit.base}/economics/models")
+    answers = await visit.ask_all(**models.question(of, visit.scope))
+    page = models.page(of, answers, visit.choices.prefs)
+    return await visit.render("economics/models.html", page, 422 if page.form.errors else 200)
+
+
 ROUTES = (
     tenant("/economics", show),
     tenant("/economics.csv", download),
+    tenant("/economics/models", show_models),
 )

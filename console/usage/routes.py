@@ -42,7 +42,15 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         wanted["names"] = (view.NAMED[chosen.by], {"limit": _NAMES, "organization_id": visit.org_id})
     answers = await visit.ask_all(**wanted)
     sync = f"{visit.base}/usage/sync" if visit.may(Permission.OPERATE) else ""
-    page = view.page(chosen, answers, visit.choices.prefs, form or blank(), sync, by_agent_only=_by_agent_only(visit))
+    page = view.page(
+        chosen,
+        answers,
+        visit.choices.prefs,
+        form or blank(),
+        sync,
+        by_agent_only=_by_agent_only(visit),
+        reads_money=visit.reads_money,
+    )
     return await visit.render("usage/page.html", page, 422 if chosen.form.errors else status)
 
 

@@ -90,6 +90,7 @@ class Usage:
     csv: str
     log: str
     agent_log: str
+    models: str
     uses: str
     sync: str
 
@@ -113,7 +114,14 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
 
 
 def page(
-    of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, sync: str, *, by_agent_only: bool = False
+    of: Chosen,
+    answers: Mapping[str, Answer],
+    prefs: Prefs,
+    form: Shown,
+    sync: str,
+    *,
+    by_agent_only: bool = False,
+    reads_money: bool = False,
 ) -> Usage:
     """Return a month.
 
@@ -124,6 +132,7 @@ def page(
         form: of a command that was refused; a blank one otherwise.
         sync: where usage is pulled; empty if the reader may not.
         by_agent_only: whether the reader reads the usage of one agent.
+        reads_money: whether the reader sees the page of models.
     """
     days, groups, names = answers["days"], answers["groups"], answers.get("names")
     total: Mapping[str, Any] = (
@@ -154,6 +163,7 @@ def page(
         csv=address(f"{of.path}.csv", [("month", of.month), ("by", of.by)]),
         log=f"{of.path}/log?from={of.first}&to={of.last}",
         agent_log=f"{of.path.removesuffix('/usage')}/economics?from={of.first}&to={of.last}",
+        models=f"{of.path.removesuffix('/usage')}/economics/models" if reads_money else "",
         uses=f"{of.path}/uses?from={of.first}&to={of.last}",
         sync=sync,
     )

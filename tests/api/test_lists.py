@@ -74,6 +74,8 @@ RANGES = {
     "/payments/summary": "",
     "/series": "metric=spending&interval=day&",
     "/billing/usage": "",
+    "/economics/models": "",
+    "/economics/models/compare": "a=x&b=y&",
 }
 #: Looks for its meter first, and then reads the range as `/billing/usage` does.
 OF_A_METER = "/usage/meters/{meter_id}"

@@ -135,7 +135,7 @@ class ModelComparisonView(ResponseModel):
     cost_per_additional_success: Exact | None = Field(
         description="Null unless `b` surely costs more and surely succeeds more often."
     )
-    value: Exact | None = Field(description="What an accepted result is worth in the verdict; null where nobody says.")
+    value: Exact | None = Field(description="What an accepted result is taken to be worth; null where nobody says.")
 
     @classmethod
     def of(cls, org_id: str, first: date, end: date, found: Comparison) -> Self:

@@ -38,7 +38,7 @@ async def list_model_figures(
     organization_id: ForOrganization = None,
     *,
     key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> ModelFiguresView:
     """Show calls, costs and results of models, for whole days in UTC. The default is the last 30 days.
 
@@ -71,9 +71,9 @@ async def compare_models(
     organization_id: ForOrganization = None,
     *,
     key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> ModelComparisonView:
-    """Say what choosing model `b` instead of `a` changes for a run: its cost, its chance of success, and the verdict.
+    """Say what choosing model `b` instead of `a` changes for a run: its cost, its success, and whether it is worth it.
 
     Only runs of the same kind of task and of similar input are compared, because harder tasks go to dearer models.
     Unless `randomised` is true, whoever chose the model may still have known which tasks were hard.
