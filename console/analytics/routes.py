@@ -35,11 +35,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     advice: dict[str, Wanted] = {"advice": ("/analytics/insights", {})} if is_advised else {}
     answers = await visit.ask_all(
         spending=of.ask("spending", by=("action",), scope=visit.scope),
-        groups=of.ask("spending", by=("action", "model", "agent"), over_time=False, scope=visit.scope),
-        projects=of.ask("spending", by=("project",), over_time=False, scope=visit.scope),
-        payments=replace(of, compare=None).ask(
-            "payments.succeeded", "payments.failed", by=("provider", "method"), over_time=False, scope=visit.scope
-        ),
+        groups=of.ask("spending", by=("action", "model", "agent", "project"), over_time=False, scope=visit.scope),
         balance=recent.ask("balance", "burn_rate", scope=visit.scope),
         forecast=("/analytics/forecast", {"metric": "balance", "days": view.ahead_of(of), **visit.scope}),
         **advice,

@@ -8,13 +8,11 @@ from typing import Any
 
 from console.analytics import figures
 from console.analytics.figures import Chosen
-from console.charts import Chart, Meter, Ranking, Series, Unit, line
-from console.format import Amount, Prefs, amount, count, day, month, short_day, titled
+from console.charts import Chart, Ranking, Series, Unit, line
+from console.format import Amount, Prefs, amount, day, month, short_day, titled
 from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
-from console.payment.view import PROVIDERS
-from console.payment_method.view import TYPES
 from console.sections import unanswered
 from console.widgets import Failed, Link, Tab
 from domain.common.money import CREDIT
@@ -117,7 +115,6 @@ class Analytics:
     spending: Chart | None
     ranks: tuple[Ranking, ...]
     spending_failed: Failed | None
-    payments: tuple[Meter, ...]
     balance: Chart | None
     runs_out: str
     balance_failed: Failed | None
@@ -141,9 +138,8 @@ def tabs(base: str, here: str) -> tuple[Tab, ...]:
 
 def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
     """Yield what the page shows of other objects: agents, and what advice is about."""
-    for name in ("groups", "projects"):
-        if answers[name].ok:
-            yield from (row["group"] for row in answers[name].body["rows"])
+    if answers["groups"].ok:
+        yield from (row["group"] for row in answers["groups"].body["rows"])
     if "advice" in answers and answers["advice"].ok:
         yield from answers["advice"].body["data"]
 
@@ -162,8 +158,8 @@ def page(
     Args:
         of: the choice.
         today: in UTC, by whose days balances are forecast.
-        answers: `spending` by action over time, `groups` of it by model and agent, `projects` of it, `payments` by
-            provider and method, `balance` over time, `forecast` of it, and `advice` for the organization's own people.
+        answers: `spending` by action over time, `groups` of it by model, agent and project, `balance` over time,
+            `forecast` of it, and `advice` for the organization's own people.
         naming: how what is mentioned is written.
         base: where the organization's pages begin.
         form: of what is dismissed.
@@ -177,13 +173,11 @@ def page(
         ("By service", "action", _service),
         ("By model", "model", _model),
         ("By agent", "agent", agent_name(naming)),
+        ("By project", "project", agent_name(naming, "No project")),
     ):
         if groups.ok:
             sums = figures.grouped(groups, "spending", CREDIT, dimension)
             ranks.append(figures.ranked(title, sums, name, unit))
-    if answers["projects"].ok:
-        sums = figures.grouped(answers["projects"], "spending", CREDIT, "project")
-        ranks.append(figures.ranked("By project", sums, agent_name(naming, "No project"), unit))
     lines = figures.series(of, spent, "spending", CREDIT, "action") if spent.ok else {}
     forecast = answers["forecast"]
     # A key that reads its department alone has no advice.
@@ -196,7 +190,6 @@ def page(
         spending=figures.bars(of, "Spending by service", lines, _service, unit),
         ranks=tuple(each for each in ranks if each is not None),
         spending_failed=unanswered("Spending", spent, of.path) or unanswered("Spending", groups, of.path),
-        payments=_payments(answers["payments"], prefs),
         balance=_balance(of, today, answers["balance"], forecast, prefs),
         runs_out=_runs_out(ahead_of(of), forecast, prefs),
         balance_failed=unanswered("Balance", answers["balance"], of.path),
@@ -222,28 +215,6 @@ def _service(action: str | None) -> str:
 
 def _model(name: str | None) -> str:
     return name or "No model"
-
-
-def _payments(answer: Answer, prefs: Prefs) -> tuple[Meter, ...]:
-    """Show for each method how many of the payments by it succeeded, the most used first."""
-    found = list[tuple[int, Meter]]()
-    for row in answer.body["rows"] if answer.ok else ():
-        named = {each["metric"]: int(Decimal(each["value"] or 0)) for each in row["values"]}
-        good, bad = named.get("payments.succeeded", 0), named.get("payments.failed", 0)
-        if good + bad:
-            label = method_name(row["group"]["provider"] or "", row["group"]["method"])
-            text = f"{count(good, prefs)} of {count(good + bad, prefs)}"
-            found.append(
-                (good + bad, Meter(label=label, text=text, width=f"{100 * good / (good + bad):.2f}", tone="c1"))
-            )
-    return tuple(meter for _, meter in sorted(found, key=lambda each: (-each[0], each[1].label)))
-
-
-def method_name(provider: str, method: str | None) -> str:
-    """Return what people call a way to pay: its provider, or what Stripe takes."""
-    if method is not None and provider == "stripe":
-        return TYPES.get(method, titled(method.replace("_", " ")))
-    return PROVIDERS.get(provider, titled(provider))
 
 
 def _figures(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[Figure, ...]:

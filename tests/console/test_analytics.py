@@ -160,9 +160,7 @@ async def test_spending_is_asked_for_as_it_was_chosen_and_shown_with_its_change(
     assert {each["compare"] for each in bodies} == {"previous", None}
     assert [each["by"] for each in bodies] == [
         ["action"],
-        ["action", "model", "agent"],
-        ["project"],
-        ["provider", "method"],
+        ["action", "model", "agent", "project"],
         [],
     ]
     assert "50% more than in the 30 days before" in text
@@ -251,12 +249,19 @@ async def test_page_that_is_asked_for_by_itself_reads_no_advice() -> None:
 
 
 async def test_methods_are_shown_with_how_many_payments_succeeded() -> None:
-    counts = (value("payments.succeeded", "3", None, None), value("payments.failed", "1", None, None))
-    found = answer([row({"provider": "stripe", "method": "card", "project": None, "action": None, "model": None,
-                         "agent": None}, *counts, at=f"{NOW}T00:00:00Z")])  # fmt: skip
-    text, _ = await page(**{"POST_/analytics/query": (200, found)})
-    assert "Card" in text
+    used = {("stripe", "card"): ("3", "1"), ("paypal", None): ("9", "0"), ("stripe", "sepa_debit"): ("0", "0")}
+    rows = [
+        row({"provider": provider, "method": method},
+            value("payments.succeeded", good, None, None), value("payments.failed", bad, None, None))
+        for (provider, method), (good, bad) in used.items()
+    ]  # fmt: skip
+    api = FakeApi(answers={QUERY: (200, answer(rows)), "GET /billing/payment-methods": (200, {"data": []})})
+    async with browser(api, signed_in=True) as client:
+        text = (await client.get(f"/console/{ORG}/payment-methods")).text
+    assert read(text).problems == []
+    assert text.index("<span>PayPal</span>") < text.index("<span>Card</span>")
     assert "3 of 4" in text
+    assert "Direct debit" not in text
 
 
 async def test_key_of_a_department_sees_the_page_without_advice() -> None:

@@ -276,7 +276,7 @@ def _sold_dear(offered: Offered, bought: list[Purchase]) -> Insight:
             f"You paid {money(paid, offered.currency)} for {times(len(bought), 'purchase')} of {offered.category}.",
             f"At {money(offered.price_minor, offered.currency)} each, as {offered.name} asks, they would have brought "
             f"{money(brings, offered.currency)}.",
-            f"{offered.name} earned {money(offered.earned_minor, offered.currency)}; the difference counts up to that.",
+            f"{offered.name} earned {money(offered.earned_minor, offered.currency)}, and no more than that counts.",
         ),
         figures={
             "purchases": len(bought),
