@@ -35,6 +35,7 @@ IDS = {
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
     **{"export": "exp", "result": "res", "purchaseorder": "por", "purchase_order": "por", "budget": "ctl"},
+    **{"revenue": "rvn", "roi": "agt"},
     **{
         "invitation": "key",
         "fact": "tr",
@@ -135,6 +136,8 @@ WORDS: dict[str, str | None] = {
     **{"OfferView.name": "Summariser", "LeaderView.name": "Summariser", "MeAgent.name": "Summariser"},
     **{"postgresql": "ok", "temporal": "ok", "price_ref": "2026-01", "provider": "stripe", "rated_by": "llm.call"},
     **{"UsageEventView.provider": "openai", "provider_ref": "dp_1Q0PsIJvEtkwdCNY", "references": "pi_3MtwBwLkdIwHu7ix"},
+    **{"figure": "costs.usage", "roi": "0.50", "roi_lower": "0.25", "margin": "25.00", "unknown": "2026-01/GAME-18"},
+    **{"RevenueView.evidence": "Financial report of January, line 17.", "RevenueView.reference": "2026-01/GAME-17"},
     **{"reason": "The report is not complete.", "reasons": "The score is at least 0.80.", "slug": "report-writer"},
     **{"ReferralView.reason": None, "RefusalView.reason": "limit", "WebhookEndpointView.reason": None},
     **{"requirements": "external_account", "rule": "busy hours", "rules": "Newer evidence counts more."},

@@ -87,6 +87,7 @@ TENANT: Groups = (
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
             Entry("Purchases", "/purchases", "card", beside=("/payment-policies",)),
+            Entry("Returns", "/returns", "earnings", Permission.READ_BILLING),
             Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
         ),
     ),

@@ -44,6 +44,7 @@ from console.project.routes import ROUTES as PROJECT
 from console.purchase_method.routes import ROUTES as PURCHASE_METHOD
 from console.purchase_order.routes import ROUTES as PURCHASE_ORDER
 from console.report.routes import ROUTES as REPORT
+from console.returns.routes import ROUTES as RETURNS
 from console.search.routes import ROUTES as SEARCH
 from console.spend_control.routes import ROUTES as SPEND_CONTROL
 from console.topup.routes import ROUTES as TOPUP
@@ -100,6 +101,7 @@ _ALL = (
     *TOPUP,
     *TRANSACTION,
     *ECONOMICS,
+    *RETURNS,
     *USAGE,
     *WEBHOOK_ENDPOINT,
     *WORK,

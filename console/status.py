@@ -31,6 +31,7 @@ from domain.payments.payment.state import Fulfilment, PaymentStatus, RefundState
 from domain.payouts.payable import PayableState
 from domain.payouts.payout.state import PayoutStatus
 from domain.payouts.recovery import ReversalStatus
+from domain.returns.revenue_event import RevenueStatus
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import BilledStatus
 
@@ -306,6 +307,13 @@ _BILLED: Mapping[str, Status] = {
     BilledStatus.VOID: _idle("Void", "It is not billed."),
 }
 
+_REVENUE: Mapping[str, Status] = {
+    RevenueStatus.REPORTED: _busy("Reported", "It counts once a person or a statement has confirmed it."),
+    RevenueStatus.CONFIRMED: _good("Confirmed", "It counts, less what was taken back."),
+    RevenueStatus.REJECTED: _bad("Rejected", "It does not count."),
+    RevenueStatus.REVERSED: _idle("Taken back", "All of it was refunded, charged back or recovered."),
+}
+
 _ENTRY: Mapping[str, Status] = {
     EntryStatus.APPROVED: _good("Approved", "The purchase may be made."),
     EntryStatus.NEEDS_ALTERNATIVES: _warn("Needs alternatives", "The policy asks for free alternatives first."),
@@ -480,6 +488,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "purchase": _PURCHASE,
     "referral": _REFERRAL,
     "refund": _REFUND,
+    "revenue": _REVENUE,
     "reversal": _REVERSAL,
     "session": _SESSION,
     "severity": _SEVERITY,

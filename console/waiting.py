@@ -18,6 +18,7 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "to_score": ("Score the delivery", "escrows"),
     "to_decide": ("Decide", "escrows"),
     "to_approve": ("Approve a purchase", "purchases"),
+    "to_confirm": ("Confirm revenue", "returns/revenue"),
     "evidence_due": ("Send evidence", "disputes"),
     "invoice_due": ("Pay", "invoices"),
     "difference": ("Resolve a discrepancy", "reconciliation/differences"),

@@ -27,6 +27,7 @@ PAGES = (
     "contracts/{id}",
     "disputes/{id}",
     "purchases/{id}",
+    "returns/revenue/{id}",
     "invoices/{id}",
     "alerts",
 )

@@ -62,13 +62,14 @@ class Source(StrEnum):
     WALLETS = "wallets"
     ACTIVITY = "activity"
     REPUTATION = "reputation"
+    RETURNS = "returns"
     #: How many days of an interval are over.
     CLOCK = "clock"
 
 
 #: Read from sums of days in UTC, so that no other days can be had of them.
 _BY_UTC_DAY = frozenset(
-    {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION}
+    {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION, Source.RETURNS}
 )
 _STOCKS = frozenset(
     {
@@ -148,7 +149,8 @@ class Metric:
     @property
     def needs_currency(self) -> bool:
         """Whether it compares amounts that are in different assets unless they are converted."""
-        return {Source.SPENDS, Source.USAGE} <= {measure.source for measure in self.measures}
+        sources = {measure.source for measure in self.measures}
+        return {Source.SPENDS, Source.USAGE} <= sources or (Source.RETURNS in sources and len(self.measures) > 1)
 
     @property
     def asset(self) -> str | None:
@@ -220,6 +222,7 @@ def _function(node: ast.expr) -> Callable[[Mapping[Measure, int | Fraction]], in
 
 
 _PARTS = ("action", "agent", "department", "project", "model")
+_RETURNS = ("agent", "project")
 _PAYMENTS = ("provider", "method", "organization")
 _FAILURES = (*_PAYMENTS, "reason")
 _ESCROWS = ("agent", "role", "organization")
@@ -278,6 +281,22 @@ _METRICS = (
         _R,
         "wallets.balance * clock.days / spends.used",
         "For how many days the balance lasts at the burn rate of the interval.",
+    ),
+    _own(
+        "returns.revenue",
+        _A,
+        "returns.revenue",
+        "Confirmed [revenue](returns.md#revenue) of agents, less what was taken back of it until now.",
+        *_RETURNS,
+    ),
+    _own("returns.cost", _A, "returns.cost", "What agents [cost](returns.md#roi), commission included.", *_RETURNS),
+    _own("returns.margin", _A, "returns.revenue - returns.cost", "Revenue less cost. Needs `currency`.", *_RETURNS),
+    _own(
+        "returns.roi",
+        _R,
+        "(returns.revenue - returns.cost) / returns.cost",
+        "The margin for each unit of cost. Needs `currency`.",
+        *_RETURNS,
     ),
     _both("credits.used", _A, "credits.used", "Credits used less credits refunded, by the day of each."),
     _both("credits.expired", _A, "credits.expired", "Credits that expired."),

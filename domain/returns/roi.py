@@ -83,6 +83,11 @@ class Revenue:
         """What counts."""
         return self.amount_minor - self.reversed_minor if self.counts else 0
 
+    @property
+    def paid_minor(self) -> int | Fraction:
+        """The commission of what counts, which is a cost."""
+        return self.commission_minor if self.counts else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
@@ -361,8 +366,8 @@ def payback(by_day: Sequence[tuple[Fraction, Fraction]]) -> int | None:
 
 
 def projected(margins: Sequence[int]) -> Projection | None:
-    """Forecast the margin of the next days from that of each day; None where there are too few days."""
-    for ahead in AHEAD:
+    """Forecast the margin of the next days from that of each day; None of too few days, or without any money."""
+    for ahead in AHEAD if any(margins) else ():
         try:
             made = forecast(margins, steps=ahead, season=7, unit="days")
         except Invalid:

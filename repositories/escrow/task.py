@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, Permission
 from domain.payments.payment.snapshot import DisputeStatus
+from domain.returns.revenue_event import RevenueStatus
 from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionRow
 from models.books.reconciliation import ReconciliationDiscrepancy
@@ -39,6 +40,7 @@ from models.escrow.escrow import EscrowParty, EscrowRow
 from models.messages.alert import Alert
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
+from models.returns.revenue_event import RevenueEvent
 from repositories.common.listing import LOOKED, Position, fixed
 from repositories.escrow.escrow_waiting import Waiting, waiting_for
 
@@ -154,12 +156,20 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
         is_granted = exists().where(grant.order_id == order.id, grant.principal == actor.qualified().lower())
         waits = and_(order.org_id == org_id, order.status == PurchaseOrderStatus.NEEDS_APPROVAL.value)
         found.append(_some(task.where(waits, order.principal != actor.principal, ~is_granted), order.id))
+        found.append(_revenue(org_id))
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())
         # Who is asked by this alert has the purchase itself as a task.
         found.append(_alerts(and_(Alert.org_id == org_id, Alert.kind != "approval_waiting", unseen, awake)))
     return found
+
+
+def _revenue(org_id: str) -> Select[Any]:
+    """Return the revenue of an organization that was reported and waits to be confirmed."""
+    row = RevenueEvent
+    task = _task("to_confirm", row.id, row.org_id, row.reference, null(), row.currency, row.amount_minor)
+    return _some(task.where(row.org_id == org_id, row.status == RevenueStatus.REPORTED.value), row.id)
 
 
 def _is_collected(invoice_id: Any) -> ColumnElement[bool]:

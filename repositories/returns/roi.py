@@ -4,6 +4,8 @@ A cost is read once: usage that names a spend, or is charged to credits, is in i
 its own agents for is neither cost nor revenue.
 """
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -18,12 +20,14 @@ from domain.returns.revenue_event import Part, divided
 from domain.returns.roi import Cost, CostKind, Revenue
 from domain.usage.amounts import minor_pico
 from repositories.credits import spend_day
-from repositories.insight.measures import MOST
+from repositories.insight.measures import MOST, Wanted
+from repositories.insight.measures import Part as Measured
 
 _DAY = timedelta(days=1)
 #: The actions of spends that buy an agent, or a use of one.
 _BOUGHT = {PURCHASE, "marketplace.use"}
 
+# What belongs to a row is looked up for it alone: a join may read all there is.
 # An event that names a spend, is charged or was voided costs nothing beside it.
 _USAGE = text("""
 SELECT (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.agent_id, e.project_id, e.model, e.currency,
@@ -31,8 +35,8 @@ SELECT (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.agent_id, e.project_id
 FROM usage_events e
 WHERE e.org_id = :org_id AND e.occurred_at >= :since AND e.occurred_at < :until AND e.cost_pico > 0
     AND e.spend_id IS NULL
-    AND NOT EXISTS (SELECT FROM usage_charges c WHERE c.org_id = e.org_id AND c.event = e.id)
-    AND NOT EXISTS (SELECT FROM usage_voids v WHERE v.org_id = e.org_id AND v.event = e.id)
+    AND (SELECT c.event FROM usage_charges c WHERE c.org_id = e.org_id AND c.event = e.id) IS NULL
+    AND (SELECT v.event FROM usage_voids v WHERE v.org_id = e.org_id AND v.event = e.id) IS NULL
 GROUP BY 1, 2, 3, 4, 5 LIMIT :most
 """)
 # A fee of the method is a part of what was charged for the order itself.
@@ -49,7 +53,9 @@ SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fe
 _ESCROWS = text("""
 SELECT (e.updated_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
     sum(e.released_minor + e.commission_minor)::bigint AS paid
-FROM escrows e LEFT JOIN ledger.escrow_counts c ON c.escrow_id = e.id AND c.org_id = e.org_id
+FROM escrows e LEFT JOIN LATERAL (
+    SELECT * FROM ledger.escrow_counts c WHERE c.escrow_id = e.id AND c.org_id = e.org_id LIMIT 1
+) c ON true
 WHERE e.org_id = :org_id AND e.status IN ('released', 'split') AND e.updated_at >= :since AND e.updated_at < :until
     AND e.payee_org_id <> e.org_id
 GROUP BY 1, 2, 3, 4 LIMIT :most
@@ -58,10 +64,10 @@ GROUP BY 1, 2, 3, 4 LIMIT :most
 _REVENUE = text("""
 SELECT (r.occurred_at AT TIME ZONE 'UTC')::date AS day, r.status, r.currency, CASE r.shares_version WHEN 0
         THEN jsonb_build_array(jsonb_build_object('agent_id', r.agent_id, 'project_id', r.project_id, 'bps', 10000))
-        ELSE a.parts END AS parts,
+        ELSE (SELECT a.parts FROM attributions a WHERE a.event_id = r.id AND a.version = r.shares_version) END AS parts,
     sum(r.amount_minor)::bigint AS amount, sum(r.reversed_minor)::bigint AS reversed,
     sum(r.commission_minor)::bigint AS commission
-FROM revenue_events r LEFT JOIN attributions a ON a.event_id = r.id AND a.version = r.shares_version
+FROM revenue_events r
 WHERE r.org_id = :org_id AND r.occurred_at >= :since AND r.occurred_at < :until
 GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :most
 """)
@@ -153,3 +159,26 @@ def moments(days: Sequence[date], now: datetime) -> dict[date, datetime]:
         day: min(_start(day) + _DAY, max(now, _start(day) + timedelta.resolution)) - timedelta.resolution
         for day in days
     }
+
+
+async def measures(wanted: Wanted) -> list[Measured]:
+    """Return for metrics `revenue`, what counts of it, and `cost`, with commission; of days in UTC."""
+    assert wanted.org_id is not None
+    since = wanted.bounds[0].astimezone(UTC).date()
+    until = (
+        min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0])).astimezone(UTC).date() + _DAY
+    )
+    spent = await costs(wanted.session, wanted.org_id, since, until)
+    earned = await revenue(wanted.session, wanted.org_id, since, until)
+    sums: dict[tuple[int, tuple[str | None, ...], str, str], Fraction] = defaultdict(Fraction)
+    rows: list[tuple[str, Cost | Revenue, int | Fraction]] = [("cost", row, row.minor) for row in spent]
+    rows += [
+        (name, row, minor) for row in earned for name, minor in (("revenue", row.net_minor), ("cost", row.paid_minor))
+    ]
+    for name, row, minor in rows:
+        of = {"agent": row.agent_id, "project": row.project_id}
+        moment = _start(row.day)
+        if all(of[each] in values for each, values in wanted.where.items()) and wanted.bounds[0] <= moment:
+            place = bisect_right(wanted.bounds, moment) - 1
+            sums[place, tuple(of[each] for each in wanted.by), name, row.asset] += minor
+    return [Measured(place, group, name, asset, sum_) for (place, group, name, asset), sum_ in sums.items()]

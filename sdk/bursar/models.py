@@ -258,6 +258,7 @@ TaskKind: TypeAlias = (
         "to_score",
         "to_decide",
         "to_approve",
+        "to_confirm",
         "evidence_due",
         "invoice_due",
         "difference",

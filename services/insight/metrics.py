@@ -32,6 +32,7 @@ from repositories.insight import (
 )
 from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.rates import Rates
+from repositories.returns import roi
 
 _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
@@ -46,6 +47,7 @@ _READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
     Source.WALLETS: book_measures.balances,
     Source.ACTIVITY: engagement.read,
     Source.REPUTATION: score_measures.read,
+    Source.RETURNS: roi.measures,
 }
 #: The sums of a row, by the asset, empty for what is no amount.
 _Sums = dict[str, dict[Measure, int | Fraction]]

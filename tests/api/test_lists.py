@@ -76,6 +76,7 @@ RANGES = {
     "/billing/usage": "",
     "/economics/models": "",
     "/economics/models/compare": "a=x&b=y&",
+    "/economics/roi": "",
 }
 #: Looks for its meter first, and then reads the range as `/billing/usage` does.
 OF_A_METER = "/usage/meters/{meter_id}"
@@ -116,7 +117,8 @@ async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
 async def test_range_of_a_report_is_refused_as_that_of_a_list_is(path: str, tenant: Tenant) -> None:
     known = {path for path, route in GETS.items() if {"from", "to"} <= names(route) and path not in LISTS}
     assert known == {*RANGES, OF_A_METER}
-    late = f"{path}?{RANGES[path]}from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"
+    hour = "" if path == "/economics/roi" else "T00:00:00Z"
+    late = f"{path}?{RANGES[path]}from=2026-01-02{hour}&to=2026-01-01{hour}"
     assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
 
 

@@ -50,6 +50,7 @@ OBJECTS = {
     "free-options": "option",
     "methods": "method",
     "purchases": "purchase_order",
+    "revenue": "revenue",
     "organizations": "organization",
     "payments": "payment",
     "people": "person",
@@ -179,6 +180,10 @@ class Making:
         body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
         return str(good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)["id"])
 
+    async def revenue(self) -> str:
+        body = {"source": "ads", "reference": new_key(), "amount": "1", "currency": "USD"}
+        return str(good(await self.tenant.owner.post("/revenue", body, key=new_key()), 201)["id"])
+
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
@@ -212,6 +217,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/payment-policies/free-options/{id}/remove": Making.option,
     "/{org}/payment-policies/methods/{id}/remove": Making.method,
     "/{org}/purchases/{id}/refuse": Making.purchase_order,
+    **{f"/{{org}}/returns/revenue/{{id}}/{act}": Making.revenue for act in ("confirm", "reject", "reverse", "share")},
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -171,6 +171,8 @@ async def objects(
         ids[name] = good(await tenant.owner.ask("PUT", path, json=wanted))["id"]
     good(await operator.post("/exchange-rates", limiting.RATE), 201)
     order = {"agent_id": tenant.agent_id, **limiting.SMALL_ORDER}
+    revenue = {"source": "ads", "reference": new_key(), "amount": "1", "currency": "USD"}
+    ids["revenue"] = good(await tenant.owner.post("/revenue", revenue, key=new_key()), 201)["id"]
     ids["purchase_order"] = good(await tenant.agent.post("/purchase-orders", order, key=new_key()), 201)["id"]
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     ids["report"] = good(await tenant.owner.post("/reports", limiting.REPORT), 201)["id"]

@@ -42,6 +42,7 @@ NOUNS = {
     "payment": "PaymentStatus",
     "payout": "PayoutStatus",
     "purchase": "PurchaseStatus",
+    "revenue": "RevenueStatus",
     "referral": "ReferralStatus",
     "refund": "RefundState",
     "reversal": "ReversalStatus",

@@ -100,6 +100,8 @@ _RULE: dict[str, Any] = {
     **each("window", metric="spending"),
 }
 
+_SHARE = {"agent": "{own_agent}", "weight": "1"}
+
 FORMS = (
     Typed(
         "/console/notifications/channels",
@@ -435,6 +437,27 @@ FORMS = (
         "owner",
         shown={"reason": ""},
         make=Made.purchase_order,
+    ),
+    Typed(
+        "/console/{org}/returns/report",
+        "/{org}/returns/report",
+        "owner",
+        whole={"source": "ads", "reference": "Line #", "amount": "1", "currency": "USD"},
+        shown={"reference": "", "evidence": ""},
+        checked=each("amount", "currency"),
+    ),
+    Typed(
+        "/console/{org}/returns/revenue/{revenue}",
+        "/{org}/returns/revenue/{id}/confirm",
+        "owner",
+        checked=each("amount"),
+    ),
+    Typed(
+        "/console/{org}/returns/revenue/{revenue}",
+        "/{org}/returns/revenue/{id}/share",
+        "owner",
+        whole={"rule": "manual"} | {f"{name}{n}": text for n in "1234" for name, text in _SHARE.items()},
+        checked=each(*(f"weight{n}" for n in "1234")),
     ),
     Typed(
         "/console/{org}/departments/new",

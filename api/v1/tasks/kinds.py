@@ -14,6 +14,7 @@ class TaskKind(StrEnum):
     TO_SCORE = "to_score"
     TO_DECIDE = "to_decide"
     TO_APPROVE = "to_approve"
+    TO_CONFIRM = "to_confirm"
     EVIDENCE_DUE = "evidence_due"
     INVOICE_DUE = "invoice_due"
     DIFFERENCE = "difference"
@@ -29,6 +30,7 @@ PATHS: Mapping[TaskKind, str] = {
     TaskKind.TO_SCORE: _ESCROW,
     TaskKind.TO_DECIDE: _ESCROW,
     TaskKind.TO_APPROVE: "/purchase-orders/{id}",
+    TaskKind.TO_CONFIRM: "/revenue/{id}",
     TaskKind.EVIDENCE_DUE: "/disputes/{id}",
     TaskKind.INVOICE_DUE: "/billing/invoices/{id}",
     TaskKind.DIFFERENCE: "/reconciliation/differences/{id}",

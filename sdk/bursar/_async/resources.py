@@ -959,6 +959,7 @@ class AsyncTasks:
                 "to_score",
                 "to_decide",
                 "to_approve",
+                "to_confirm",
                 "evidence_due",
                 "invoice_due",
                 "difference",

@@ -958,6 +958,7 @@ class Tasks:
                 "to_score",
                 "to_decide",
                 "to_approve",
+                "to_confirm",
                 "evidence_due",
                 "invoice_due",
                 "difference",

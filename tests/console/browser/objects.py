@@ -61,6 +61,23 @@ async def purchase_order(world: World) -> str:
     return made
 
 
+async def revenue(world: World) -> str:
+    """Return revenue of an agent that waits to be confirmed, beside some that was and what the agent cost."""
+    agent_id = await own_agent(world)
+    sale = {"source": "app_store", "reference": f"2026-01/{agent_id[-8:]}", "currency": "USD", "agent_id": agent_id}
+    waiting: str = good(await world.client.post("/revenue", {**sale, "amount": "120"}), 201)["id"]
+    first = {
+        **sale,
+        "reference": f"2025-12/{agent_id[-8:]}",
+        "amount": "24",
+        "evidence": "Report of December, line 17.",
+    }
+    id = good(await world.client.post("/revenue", first), 201)["id"]
+    good(await world.client.post(f"/revenue/{id}/confirm", {}))
+    good(await world.client.post("/credits/use", {"amount": "2.50", "action": "generate", "agent_id": agent_id}), 201)
+    return waiting
+
+
 async def own_agent(world: World) -> str:
     body = {"name": "Own agent", "pricing": {"model": "one_time", "amount": "9.99", "currency": "USD"}}
     made: str = good(await world.client.post("/agents", body), 201)["id"]
@@ -263,6 +280,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "agent": agent,
     "own_agent": own_agent,
     "purchase_order": purchase_order,
+    "revenue": revenue,
     "project": project,
     "transfer": transfer,
     "use": use,

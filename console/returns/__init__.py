@@ -1,0 +1,1 @@
+"""What agents return on what they cost, and the revenue that it counts."""

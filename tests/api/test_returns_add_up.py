@@ -1,0 +1,214 @@
+"""Random histories of sales, refunds, reports and uses: what returns say is what spends and the ledger say."""
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from domain.common.money import parse_amount
+from repositories.returns import revenue_event
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.api.spending import grant
+from tests.api.test_marketplace import made, offer, site  # noqa: F401 - a fixture
+from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
+from tests.support.seeds import RUN_SEED
+
+pytestmark = pytest.mark.db
+
+#: What came to the agents of an organization from others, the commission included, less what went back.
+EARNED = text("""
+SELECT coalesce(sum(e.amount), 0)::bigint FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+JOIN ledger.transfers t ON t.id = e.transfer_id
+WHERE t.kind LIKE 'marketplace.%' AND t.reference IN (
+        SELECT id FROM marketplace_uses WHERE payee_org_id = :org
+        UNION ALL SELECT id FROM marketplace_purchases WHERE payee_org_id = :org
+    ) AND (a.path = 'platform/commission' OR a.org_id = :org AND a.path NOT LIKE '%/sales/%')
+""")
+SPENT = text("""
+SELECT agent_id, sum(captured - refunded)::bigint AS spent FROM ledger.spends WHERE org_id = :org GROUP BY agent_id
+""")
+
+
+class History:
+    """One seller with two agents, one buyer, and what was reported, confirmed and taken back by a model of its own."""
+
+    def __init__(self, seller: Tenant, buyer: Tenant, operator: Caller, second: str, drawn: random.Random) -> None:
+        self.seller, self.buyer, self.operator, self.drawn = seller, buyer, operator, drawn
+        self.agents = [seller.agent_id, second]
+        self.sold: list[str] = []
+        self.spends: list[str] = []
+        self.events: dict[str, tuple[str, Decimal, Decimal]] = {}
+        self.shares: dict[str, list[int]] = {}
+
+    async def sell(self) -> None:
+        body = {"action": "page", "payee_agent_id": self.seller.agent_id, "quantity": self.drawn.randint(1, 9)}
+        self.sold.append(good(await self.buyer.owner.post("/credits/use", body, key=new_key()), 201)["id"])
+
+    async def return_sale(self) -> None:
+        if self.sold:
+            path = f"/credits/spends/{self.sold.pop(self.drawn.randrange(len(self.sold)))}/refunds"
+            good(await self.operator.post(path, {}, key=new_key()), 201)
+
+    async def spend(self) -> None:
+        whose = self.drawn.choice([*self.agents, None])
+        body = {"amount": str(self.drawn.randint(1, 300) / Decimal(100)), "action": "generate"}
+        body |= {} if whose is None else {"agent_id": whose}
+        self.spends.append(good(await self.seller.owner.post("/credits/use", body, key=new_key()), 201)["id"])
+
+    async def return_spend(self) -> None:
+        if self.spends:
+            path = f"/credits/spends/{self.spends.pop()}/refunds"
+            good(await self.operator.post(path, {}, key=new_key()), 201)
+
+    async def report(self) -> None:
+        amount = Decimal(self.drawn.randint(1, 10_000)) / 100
+        body = {"source": "ads", "reference": new_key(), "amount": str(amount), "currency": "CREDIT"}
+        body["agent_id"] = self.drawn.choice(self.agents)
+        row = good(await self.seller.owner.post("/revenue", body, key=new_key()), 201)
+        self.events[row["id"]] = ("reported", amount, Decimal(0))
+
+    async def decide(self) -> None:
+        id = next((id for id, (status, *_) in self.events.items() if status == "reported"), None)
+        if id is None:
+            return
+        if self.drawn.random() < 0.3:
+            await self._act(id, "reject", None)
+            self.events[id] = ("rejected", self.events[id][1], Decimal(0))
+            return
+        amount = Decimal(self.drawn.randint(1, 5_000)) / 100
+        await self._act(id, "confirm", {"amount": str(amount)})
+        self.events[id] = ("confirmed", amount, Decimal(0))
+
+    async def take_back(self) -> None:
+        ids = [id for id, (status, *_) in self.events.items() if status == "confirmed"]
+        if ids:
+            id = self.drawn.choice(ids)
+            amount = self.events[id][1]
+            back = amount * self.drawn.choice((Decimal("0.5"), Decimal(1), Decimal(0)))
+            await self._act(id, "reverse", {"reversed_amount": f"{back:.6f}"})
+            self.events[id] = ("confirmed", amount, back)
+
+    async def share(self) -> None:
+        rows = good(await self.seller.owner.get("/revenue?limit=200"))["data"]
+        rows = [row for row in rows if row["status"] != "rejected"]
+        if rows:
+            weights = [self.drawn.randint(1, 7) for _ in self.agents]
+            parts = [{"agent_id": agent, "weight": weight} for agent, weight in zip(self.agents, weights, strict=True)]
+            path = f"/revenue/{self.drawn.choice(rows)['id']}/shares"
+            done = good(await self.seller.owner.ask("PUT", path, json={"rule": "manual", "parts": parts}))
+            assert sum(part["bps"] for part in done["shares"]) == 10_000
+
+    async def _act(self, id: str, act: str, body: Any) -> None:
+        good(await self.seller.finance.post(f"/revenue/{id}/{act}", body, key=new_key()))
+
+    async def play(self, steps: int) -> None:
+        acts: list[tuple[Callable[[], Awaitable[None]], int]] = [
+            *((self.sell, 4), (self.return_sale, 2), (self.spend, 3), (self.return_spend, 1)),
+            *((self.report, 3), (self.decide, 3), (self.take_back, 2), (self.share, 3)),
+        ]
+        for act in self.drawn.choices([act for act, _ in acts], [weight for _, weight in acts], k=steps):
+            await act()
+
+
+@pytest.mark.parametrize("number", range(3))
+async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
+    number: int,
+    operator: Caller,
+    new_tenant: Any,
+    site: httpx2.AsyncClient,  # noqa: F811
+    database: Database,
+    database_urls: DatabaseUrls,
+) -> None:
+    seller, buyer = await made(new_tenant, site), await made(new_tenant, site)
+    for tenant in (seller, buyer):
+        await grant(operator, tenant.org_id, "5000")
+    await offer(seller, model="usage", price=None, prices={"page": "3.33"})
+    good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
+    second = good(await seller.owner.post("/agents", {"name": "Second"}), 201)["id"]
+    history = History(seller, buyer, operator, second, random.Random(RUN_SEED + number))
+    await history.play(40)
+
+    async with database.platform() as session:
+        earned = await session.scalar(EARNED, {"org": seller.org_id})
+        spent = {row.agent_id: row.spent for row in await session.execute(SPENT, {"org": seller.org_id})}
+    answer = good(await seller.owner.get("/economics/roi?currency=CREDIT&limit=200"))
+    total, rows = answer["total"], answer["data"]
+
+    def minor(amount: str) -> int:
+        sign = -1 if amount.startswith("-") else 1
+        return sign * parse_amount(amount.lstrip("-"), "CREDIT", zero=True)
+
+    outside = sum(amount - back for status, amount, back in history.events.values() if status == "confirmed")
+    assert minor(total["revenue"]["confirmed"]) == earned + int(outside * 10**6)
+    for status in ("reported", "rejected"):
+        said = sum(amount for state, amount, _ in history.events.values() if state == status)
+        assert minor(total["revenue"][status]) == said * 10**6
+    # Shares change whose it is, and never how much it is; so do costs that no agent made.
+    summed = Counter[str]()
+    for row in rows:
+        summed += Counter({f"revenue.{name}": minor(value) for name, value in row["revenue"].items()})
+        summed += Counter({f"costs.{name}": minor(value) for name, value in row["costs"].items()})
+    assert summed["revenue.confirmed"] == minor(total["revenue"]["confirmed"])
+    assert summed["costs.commission"] == minor(total["costs"]["commission"])
+    assert abs(summed["costs.shared"] - spent.get(None, 0)) <= len(rows)
+    assert {row["id"]: minor(row["costs"]["usage"]) for row in rows if row["id"] in history.agents} == {
+        row["id"]: spent.get(row["id"], 0) for row in rows if row["id"] in history.agents
+    }
+    assert minor(total["costs"]["usage"]) + minor(total["costs"]["shared"]) == sum(spent.values())
+    names = ["returns.revenue", "returns.cost", "returns.margin"]
+    body = {"metrics": names, "from": answer["from"], "to": answer["to"], "currency": "CREDIT"}
+    figures = good(await seller.owner.post("/analytics/query", body))["totals"]
+    assert [each["value"] for each in figures] == [total["revenue"]["confirmed"], total["total_costs"], total["margin"]]
+    await prove(database_urls, revenue_event.INVARIANTS)
+
+
+#: What verify has to find.
+DAMAGES = {
+    "amount": "UPDATE revenue_events SET amount_minor = amount_minor + 1 WHERE transfer_id IS NOT NULL",
+    "commission": "UPDATE revenue_events SET commission_minor = 0 WHERE transfer_id IS NOT NULL",
+    "reversal": "UPDATE revenue_events SET reversed_minor = amount_minor WHERE transfer_id IS NOT NULL",
+    "status": "UPDATE revenue_events SET status = 'rejected' WHERE transfer_id IS NOT NULL",
+    "whose": "UPDATE revenue_events SET org_id = 'org_other' WHERE transfer_id IS NOT NULL",
+    "row": "DELETE FROM revenue_events WHERE transfer_id IS NOT NULL",
+    "version": "UPDATE revenue_events SET shares_version = shares_version + 1 WHERE true",
+}
+
+
+class _Undone(Exception):
+    pass
+
+
+async def test_missing_or_altered_revenue_is_found(
+    operator: Caller,
+    new_tenant: Any,
+    site: httpx2.AsyncClient,  # noqa: F811
+    database_urls: DatabaseUrls,
+) -> None:
+    seller, buyer = await made(new_tenant, site), await made(new_tenant, site)
+    await grant(operator, buyer.org_id)
+    await offer(seller)
+    good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
+    assert len(good(await seller.owner.get("/revenue"))["data"]) == 1
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        for what, damage in DAMAGES.items():
+            with suppress(_Undone):
+                async with owner.transaction():
+                    await owner.execute("SET LOCAL session_replication_role = replica")
+                    await owner.execute(f"{damage} AND org_id = '{seller.org_id}'")
+                    found = [
+                        line for rule in revenue_event.INVARIANTS for (line,) in await owner.fetch(rule.violations)
+                    ]
+                    assert found, what
+                    raise _Undone
+    finally:
+        await owner.close()

@@ -1,0 +1,168 @@
+"""Figures of returns: what counts, how what is nobody's is shared, when costs are paid back, and what is not known."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.common.errors import Invalid
+from domain.returns import roi
+from domain.returns.revenue_event import ALL_BPS, Part, PartWanted, ShareRule, divided, shares
+from domain.returns.roi import Cost, CostKind, Revenue, Scope
+from domain.usage.run import RunPart, cost_of
+
+DAY = date(2026, 1, 5)
+OWN = Part(agent_id="a", project_id="p", bps=ALL_BPS)
+
+
+def cost(minor: int, agent: str | None = "a", *, day: int = 0, **more: object) -> Cost:
+    values = {"project_id": None, "model": None, "kind": CostKind.USAGE, **more}
+    return Cost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)
+
+
+def revenue(minor: int, agent: str | None = "a", *, day: int = 0, status: str = "confirmed", **more: int) -> Revenue:
+    values = {"reversed_minor": 0, "commission_minor": 0, **more}
+    return Revenue(
+        day=DAY + timedelta(days=day),
+        agent_id=agent,
+        project_id=None,
+        status=status,
+        asset="USD",
+        amount_minor=minor,
+        **values,
+    )
+
+
+def figures(scope: Scope, costs: list[Cost], earned: list[Revenue]) -> dict[str | None, roi.Roi]:
+    found = roi.figures(scope, costs, earned, of="org", since=DAY, until=DAY + timedelta(days=14))
+    return {each.id: each for each in found}
+
+
+def test_only_confirmed_revenue_counts_less_what_was_taken_back() -> None:
+    earned = [revenue(500, status="reported"), revenue(70, status="rejected")]
+    earned += [revenue(100, commission_minor=10), revenue(40, status="reversed", reversed_minor=40)]
+    found = figures(Scope.AGENT, [cost(50)], earned)["a"]
+    assert {str(status): minor for status, minor in found.revenue.items()} == {
+        "reported": 500,
+        "confirmed": 100,
+        "rejected": 70,
+        "reversed": 40,
+    }
+    assert (found.cost_minor, found.margin_minor, found.roi) == (60, 40, Fraction(2, 3))
+    assert figures(Scope.AGENT, [], [revenue(5, status="reported")])["a"].roi is None
+
+
+def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
+    costs = [cost(30, "a"), cost(10, "b"), cost(8, None)]
+    found = figures(Scope.AGENT, costs, [revenue(1, "c")])
+    assert {name: each.costs[CostKind.SHARED] for name, each in found.items()} == {"a": 6, "b": 2, "c": 0}
+    # Where nobody has costs of its own, who earned shares them equally; without any of these nobody does.
+    assert {
+        name: each.cost_minor for name, each in figures(Scope.AGENT, [cost(8, None)], [revenue(1, "c")]).items()
+    } == {"c": 8}
+    assert figures(Scope.AGENT, [cost(8, None)], [])[None].costs[CostKind.SHARED] == 8
+    assert figures(Scope.ORGANIZATION, costs, [])["org"].costs[CostKind.SHARED] == 8
+
+
+def test_costs_of_a_project_stay_in_it() -> None:
+    costs = [cost(10, "a", project_id="p"), cost(10, "b", project_id="q"), cost(6, None, project_id="p")]
+    assert {name: each.cost_minor for name, each in figures(Scope.AGENT, costs, []).items()} == {"a": 16, "b": 10}
+    found = figures(Scope.PROJECT, [*costs, cost(4, "c")], [])
+    assert {name: each.costs[CostKind.SHARED] for name, each in found.items()} == {"p": 2, "q": 2} or {
+        name: each.cost_minor for name, each in found.items()
+    } == {"p": 18, "q": 12}
+
+
+def test_revenue_of_an_agent_is_divided_over_its_models_by_their_cost() -> None:
+    costs = [cost(30, model="large"), cost(10, model="small"), cost(5, "b")]
+    found = figures(Scope.MODEL, costs, [revenue(100), revenue(7, "b")])
+    assert {name: each.revenue_minor for name, each in found.items()} == {"large": 75, "small": 25, None: 7}
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ([(0, 10), (20, 0)], 1),
+        ([(0, 10), (20, 0), (0, 30), (40, 0)], 3),
+        ([(0, 10), (9, 0)], None),
+        ([(30, 0), (0, 10)], 0),
+        ([(30, 0)], None),
+    ],
+)
+def test_payback_is_when_all_costs_were_paid_for_good(days: list[tuple[int, int]], expected: int | None) -> None:
+    assert roi.payback([(Fraction(earned), Fraction(spent)) for earned, spent in days]) == expected
+
+
+def test_lower_bound_is_below_and_nearer_the_less_days_differ() -> None:
+    steady = [(Fraction(20), Fraction(10))] * 10
+    mixed = [(Fraction(40 if at % 2 else 0), Fraction(10)) for at in range(10)]
+    assert roi.lower_bound(steady) == 1
+    low = roi.lower_bound(mixed)
+    assert low is not None
+    assert low < 1
+    assert roi.lower_bound(mixed[:6]) is None
+    assert roi.lower_bound([(Fraction(1), Fraction(0))] * 10) is None
+
+
+def test_projection_needs_enough_days_and_has_an_interval() -> None:
+    assert roi.projected([5] * 10) is None
+    assert roi.projected([0] * 90) is None
+    week = roi.projected([5] * 30)
+    assert week is not None
+    assert (week.days, week.margin_minor, week.low_minor, week.high_minor) == (7, 35, 35, 35)
+    month = roi.projected([at % 7 + (at * 7) % 5 for at in range(90)])
+    assert month is not None
+    assert month.days == 28
+    assert month.low_minor < month.margin_minor < month.high_minor
+
+
+def test_nights_have_what_is_of_the_project_and_no_costs_of_nobody() -> None:
+    costs = [cost(3, project_id="p"), cost(4, project_id="q"), cost(9, None, project_id="p"), cost(2, day=1)]
+    earned = [revenue(10, commission_minor=1, reversed_minor=4), revenue(5, status="reported")]
+    found = [(n.agent_id, n.day.day, n.cost_minor, n.revenue_minor) for n in roi.nights(costs, earned, project_id=None)]
+    assert found == [("a", 5, 8, 6), ("a", 6, 2, 0)]
+    [night] = roi.nights(costs, earned, project_id="p")
+    assert (night.cost_minor, night.revenue_minor) == (3, 0)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100), st.integers(-(10**15), 10**15))
+def test_shares_make_10_000_and_their_parts_the_amount(weights: list[int], amount: int) -> None:
+    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    parts = shares(ShareRule.MANUAL, wanted, OWN)
+    assert sum(part.bps for part in parts) == ALL_BPS
+    amounts = divided(amount, parts)
+    assert sum(amounts) == amount
+    assert all(abs(each - Fraction(amount * part.bps, ALL_BPS)) < 1 for each, part in zip(amounts, parts, strict=True))
+    equal = [PartWanted(agent_id=part.agent_id, project_id=None) for part in wanted]
+    assert max(part.bps for part in shares(ShareRule.EQUAL, equal, OWN)) - ALL_BPS // len(equal) <= 1
+
+
+def test_shares_by_the_run_are_what_each_agent_cost_in_it() -> None:
+    def part(agent: str | None, pico: int, currency: str = "USD") -> RunPart:
+        return RunPart(agent_id=agent, step_id=None, parent_id=None, currency=currency, events=1, cost_pico=pico)
+
+    run = cost_of([part("a", 100), part("b", 200), part(None, 100)])
+    found = {each.agent_id: each.bps for each in shares(ShareRule.RUN, [], OWN, run)}
+    assert found == {"a": 5000, "b": 5000}
+    for wrong in (None, cost_of([]), cost_of([part("a", 1), part("a", 1, "EUR")])):
+        with pytest.raises(Invalid):
+            shares(ShareRule.RUN, [], OWN, wrong)
+
+
+@pytest.mark.parametrize(
+    ("rule", "weights"),
+    [
+        (ShareRule.FIXED, [9_999]),
+        (ShareRule.FIXED, [None]),
+        (ShareRule.EQUAL, [1]),
+        (ShareRule.MANUAL, [0]),
+        (ShareRule.MANUAL, []),
+        (ShareRule.DIRECT, [1]),
+    ],
+)
+def test_parts_that_do_not_suit_the_rule_are_refused(rule: ShareRule, weights: list[int | None]) -> None:
+    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    with pytest.raises(Invalid):
+        shares(rule, wanted, OWN)

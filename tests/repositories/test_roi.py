@@ -1,0 +1,95 @@
+"""Reads of returns over a period: they do not grow with what lies outside of it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.returns.roi import Roi, Scope
+from runtime.database import Database
+from services.returns import roi
+from tests.conftest import DatabaseUrls
+from tests.support.plans import rows_read
+
+pytestmark = [pytest.mark.db, pytest.mark.slow]
+
+NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
+#: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid.
+FILL = """
+WITH days AS (
+    SELECT d AS at, row_number() OVER (ORDER BY d) AS n FROM generate_series($1::timestamptz, $2, '1 hour') d
+), events AS (
+    INSERT INTO revenue_events (id, org_id, agent_id, source, reference, currency, reported_minor, amount_minor,
+        status, reported_by, occurred_at, confirmed_at, shares_version)
+    SELECT 'rvn_' || at, 'org_a', 'agt_a', 'ads', at::text, 'USD', 6, 6, 'confirmed', 'x', at, at, (n % 2)::int
+    FROM days
+), shared AS (
+    INSERT INTO attributions SELECT 'rvn_' || at, 1, 'org_a', 'equal', jsonb_build_array(
+        '{"agent_id": "agt_a", "project_id": null, "bps": 5000}'::jsonb,
+        '{"agent_id": "agt_b", "project_id": null, "bps": 5000}'::jsonb
+    ), 'x', at FROM days WHERE n % 2 = 1
+), bought AS (
+    INSERT INTO ledger.purchase_counts (order_id, number, org_id, agent_id, asset, amount, pool, forced, spent,
+        counted_in, counted, at, changed_at)
+    SELECT 'por_' || at, 0, 'org_a', 'agt_a', 'USD', 3, 'operating', false, 3, '{}', '{}', at, at FROM days
+), paid AS (
+    INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id, status,
+        version, currency, amount_minor, funded_minor, released_minor, refunded_minor, commission_minor, state,
+        created_at, updated_at)
+    SELECT 'esc_' || at, 'ctr_' || at, 'org_a', 'org_b', '{}', 'agt_x', 'w', 'released', 1, 'USD', 2, 2, 2, 0, 0, '{}',
+        at, at FROM days
+), called AS (
+    INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, agent_id,
+        sent_by, data, currency, cost_pico, meters)
+    SELECT 'org_a', at, uuidv7(), uuidv7(), at, 's', at::text, 't', 'a', 'agt_a', 'x', '{}', 'USD', 20000000000, '{}'
+    FROM days RETURNING id, occurred_at
+)
+INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
+SELECT 'org_a', id, occurred_at, '{}', '{}', occurred_at FROM called WHERE extract(hour FROM occurred_at)::int % 2 = 1
+"""
+MARCH, YEAR = datetime(2026, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
+PERIOD = {"since": date(2026, 3, 10), "until": date(2026, 3, 20), "currency": "USD", "now": NOW}
+
+
+async def nights(session: AsyncSession) -> object:
+    return await roi.nights(session, "org_a", project_id=None, **PERIOD)
+
+
+async def figures(session: AsyncSession) -> list[Roi]:
+    return await roi.figures(session, "org_a", scope=Scope.AGENT, **PERIOD)
+
+
+@pytest.fixture
+async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
+    yield made
+    await made.close()
+
+
+async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    read, made = [], []
+    try:
+        await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
+        named = "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, 'x', $1)"
+        await owner.executemany(named, [("org_a",), ("org_b",)])
+        await owner.execute("SELECT open_usage_months('2025-01-01', '2026-04-01')")
+        for since, until in ((MARCH, NOW), (YEAR, MARCH - timedelta(days=1))):
+            await owner.execute(FILL, since, until)
+            await owner.execute("ANALYZE")
+            read.append([await rows_read(database, "org_a", reading) for reading in (nights, figures)])
+            async with database.tenant("org_a") as session:
+                made.append([await nights(session), await figures(session)])
+                earned = {each.id: (each.revenue_minor, each.cost_minor) for each in await figures(session)}
+    finally:
+        await owner.close()
+    assert made[0] == made[1]
+    # 240 hours: half of the revenue is shared, half of the calls are charged, and the escrows are of no agent.
+    own, outside = 120 * 2 + 240 * 3, 240 * 2
+    assert earned == {"agt_a": (120 * 6 + 120 * 3, own + outside), "agt_b": (120 * 3, 0)}
+    for before, after in zip(*read, strict=True):
+        assert after <= before + 50, read
