@@ -47,6 +47,7 @@ TAGS: dict[str, str] = {
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
     "revenue": "What agents brought in, how it is shared, and what they return on what they cost.",
+    "routing": "Which model or agent takes a call, by which odds, and what came of it.",
     "economics": "The log of what agents bought, used, earned and were refused, and what models cost and bring.",
     "results": "How well the work of runs and tasks turned out.",
     "exports": "Many rows, written into files in the background.",

@@ -63,7 +63,7 @@ class Sums:
     square_e6: int = 0
 
 
-class Reason(StrEnum):
+class RoutedOut(StrEnum):
     """Why a candidate is out."""
 
     NO_PRICE = "no_price"
@@ -74,11 +74,11 @@ class Reason(StrEnum):
 
 
 _WHY_OUT = {
-    Reason.NO_PRICE: "It has no price.",
-    Reason.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
-    Reason.OVER_MAX_COST: "It is expected to cost more than max_cost.",
-    Reason.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
-    Reason.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
+    RoutedOut.NO_PRICE: "It has no price.",
+    RoutedOut.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
+    RoutedOut.OVER_MAX_COST: "It is expected to cost more than max_cost.",
+    RoutedOut.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
+    RoutedOut.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
 }
 
 
@@ -90,6 +90,7 @@ class Candidate:
         name: the model's name or the agent's id.
         reference_pico: what a call of the reference size costs by its price; None without a price.
         of_kind: what came of its calls of the kind of task; `all_round`, of all its calls.
+        is_whole: the price is that of a whole task, so the size of other candidates' calls says nothing of its cost.
         out: why it has no price.
     """
 
@@ -97,7 +98,8 @@ class Candidate:
     reference_pico: int | None
     of_kind: Sums = Sums()
     all_round: Sums = Sums()
-    out: Reason = Reason.NO_PRICE
+    is_whole: bool = False
+    out: RoutedOut = RoutedOut.NO_PRICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ class Ranked:
     chance_e6: int | None = None
     odds_e6: int = 0
     results: int = 0
-    out: Reason | None = None
+    out: RoutedOut | None = None
 
 
 def calls_left(*, calls: int, before: int | None, elapsed_e6: int) -> int:
@@ -177,15 +179,15 @@ def rank(candidates: Sequence[Candidate], wish: Wish, pace: Pace | None) -> list
     """Return the candidates with their odds, the likeliest first; without an admissible one all odds are 0."""
     size, ease = _size_of_kind(candidates), _ease_of_kind(candidates)
     estimates = [_Estimate.of(each, wish, size, ease) for each in candidates if each.reference_pico is not None]
-    out: dict[str, Reason] = {each.name: each.out for each in candidates if each.reference_pico is None}
+    out: dict[str, RoutedOut] = {each.name: each.out for each in candidates if each.reference_pico is None}
     for each in estimates:
         if wish.max_cost_pico is not None and each.cost_pico > wish.max_cost_pico:
-            out[each.name] = Reason.OVER_MAX_COST
+            out[each.name] = RoutedOut.OVER_MAX_COST
         elif pace is not None and each.cost_pico > pace.left_pico:
-            out[each.name] = Reason.OVER_BUDGET
+            out[each.name] = RoutedOut.OVER_BUDGET
     hopeful = {each.name for each in estimates if each.name not in out and each.chance >= LEAST_CHANCE}
     if hopeful:
-        out |= {each.name: Reason.BELOW_QUALITY for each in estimates if each.name not in out.keys() | hopeful}
+        out |= {each.name: RoutedOut.BELOW_QUALITY for each in estimates if each.name not in out.keys() | hopeful}
     admissible = sorted(
         (each for each in estimates if each.name not in out), key=lambda each: (each.cost_pico, each.name)
     )
@@ -238,6 +240,7 @@ class _Estimate:
         wanted = None if wish.quality_e6 is None else wish.quality_e6 / ONE
         chance = 1.0 if wanted is None else 1 - NormalDist(mean, deviation or 1e-9).cdf(wanted)
         costs = kind.costs + PRIOR_COSTS
+        size = 1.0 if candidate.is_whole else size
         multiple = (kind.cost_e6 / ONE + PRIOR_COSTS * size) / costs
         # Nothing is known about the spread before the first costs; as wide as the mean is what one guesses.
         spread = (kind.square_e6 / ONE + PRIOR_COSTS * 2 * size * size) / costs - multiple * multiple
@@ -254,7 +257,7 @@ class _Estimate:
             round(reference * (multiple + error)),
         )
 
-    def ranked(self, odds_e6: int, out: Reason | None) -> Ranked:
+    def ranked(self, odds_e6: int, out: RoutedOut | None) -> Ranked:
         return Ranked(
             name=self.name,
             cost_pico=self.cost_pico,
@@ -280,7 +283,8 @@ def _ease_of_kind(candidates: Sequence[Candidate]) -> float:
 
 def _size_of_kind(candidates: Sequence[Candidate]) -> float:
     """Return what a call of the kind costs, in reference costs, by all candidates that have done some; else of any."""
-    for sums in ([each.of_kind for each in candidates], [each.all_round for each in candidates]):
+    sized = [each for each in candidates if not each.is_whole]
+    for sums in ([each.of_kind for each in sized], [each.all_round for each in sized]):
         if costs := sum(each.costs for each in sums):
             return sum(each.cost_e6 for each in sums) / ONE / costs
     return 1.0

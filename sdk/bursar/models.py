@@ -99,6 +99,7 @@ FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 GrantSource: TypeAlias = Literal["promotion", "reward", "adjustment", "signup"] | str
+Grouping: TypeAlias = Literal["model", "mode", "task_kind"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 InvoiceItemStatus: TypeAlias = Literal["open", "invoiced", "removed"] | str
 InvoiceStatus: TypeAlias = Literal["open", "paid", "void", "draft", "uncollectible"] | str
@@ -116,6 +117,7 @@ Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
 MetricUnit: TypeAlias = Literal["amount", "count", "ratio", "seconds", "score"] | str
 MinimumEvidence: TypeAlias = int
+Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
@@ -218,8 +220,7 @@ ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_bac
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
 ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
-RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
-RevenueStatus: TypeAlias = Literal["reported", "confirmed", "rejected", "reversed"] | str
+ResultSource: TypeAlias = Literal["api", "escrow", "contract"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -236,12 +237,12 @@ Role: TypeAlias = (
     ]
     | str
 )
+RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
-Scope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
-ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
+Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
@@ -258,7 +259,6 @@ TaskKind: TypeAlias = (
         "to_score",
         "to_decide",
         "to_approve",
-        "to_confirm",
         "evidence_due",
         "invoice_due",
         "difference",
@@ -293,6 +293,7 @@ TransactionType: TypeAlias = (
 Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
+Verdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
 WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
@@ -1382,16 +1383,6 @@ class CostVersionView(Model):
     created_at: datetime = NOT_SENT
 
 
-class CostsByKindView(Model):
-    """Costs by kind."""
-
-    usage: Amount = NOT_SENT
-    purchases: Amount = NOT_SENT
-    fees: Amount = NOT_SENT
-    commission: Amount = NOT_SENT
-    shared: Amount = NOT_SENT
-
-
 class CountedSpendPage(Model):
     """CountedSpendPage."""
 
@@ -2027,6 +2018,8 @@ class EstimateLine(Model):
     quantity: int = NOT_SENT
     unit_price: Amount = NOT_SENT
     amount: Amount = NOT_SENT
+    estimated: bool = NOT_SENT
+    priced_as: str = NOT_SENT
 
 
 class EstimateView(Model):
@@ -2755,13 +2748,6 @@ class LotView(Model):
     created_at: datetime = NOT_SENT
 
 
-class MadeOfView(Model):
-    """Where what made a figure is listed, in pages."""
-
-    figure: str = NOT_SENT
-    path: str = NOT_SENT
-
-
 class MailSuppressionPage(Model):
     """MailSuppressionPage."""
 
@@ -2924,6 +2910,75 @@ class MetricsView(Model):
     """The metrics that the caller can ask for."""
 
     data: list[MetricDefinitionView] = NOT_SENT
+
+
+class ModelComparisonView(Model):
+    """What choosing `b` instead of `a` changes for a run, within the same kind of task and size of input."""
+
+    organization_id: str = NOT_SENT
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    a: str = NOT_SENT
+    b: str = NOT_SENT
+    currency: str = NOT_SENT
+    verdict: Verdict = NOT_SENT
+    randomised: bool = NOT_SENT
+    results_a: int = NOT_SENT
+    results_b: int = NOT_SENT
+    compared_a: int = NOT_SENT
+    compared_b: int = NOT_SENT
+    groups: int = NOT_SENT
+    cost_difference: ModelEstimateView | None = NOT_SENT
+    success_difference: ModelEstimateView | None = NOT_SENT
+    naive_success_difference: Amount | None = NOT_SENT
+    cost_per_additional_success: Amount | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+
+
+class ModelEstimateView(Model):
+    """A figure with the interval that holds it in 95 of 100 cases."""
+
+    value: Amount = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
+
+
+class ModelFigureView(Model):
+    """The figures of one group in one currency. A member that it is not grouped by is null."""
+
+    model: str | None = NOT_SENT
+    mode: Mode | None = NOT_SENT
+    task_kind: str | None = NOT_SENT
+    provider: str | None = NOT_SENT
+    family: str | None = NOT_SENT
+    size: Size | None = NOT_SENT
+    reasoning: bool | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    calls: int = NOT_SENT
+    estimated_calls: int = NOT_SENT
+    tokens: int = NOT_SENT
+    output_tokens: int = NOT_SENT
+    cost: Amount = NOT_SENT
+    cost_per_1000_tokens: Amount | None = NOT_SENT
+    cost_per_call: Amount | None = NOT_SENT
+    results: int = NOT_SENT
+    accepted_results: int = NOT_SENT
+    cost_per_accepted_result: Amount | None = NOT_SENT
+    output_tokens_per_second: Amount | None = NOT_SENT
+    score: Amount | None = NOT_SENT
+    success: ModelEstimateView | None = NOT_SENT
+
+
+class ModelFiguresView(Model):
+    """What models cost and bring, in whole days in UTC."""
+
+    organization_id: str = NOT_SENT
+    start_date: date = NOT_SENT
+    end_date: date = NOT_SENT
+    by: list[Grouping] = NOT_SENT
+    complete: bool = NOT_SENT
+    self_reported: int = NOT_SENT
+    data: list[ModelFigureView] = NOT_SENT
 
 
 class MoneyView(Model):
@@ -4149,27 +4204,21 @@ class ReservationView(Model):
     payee_agent_id: str | None = None
 
 
-class RevenueByStatusView(Model):
-    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+class ResultView(Model):
+    """One result."""
 
-    reported: Amount = NOT_SENT
-    confirmed: Amount = NOT_SENT
-    rejected: Amount = NOT_SENT
-    reversed: Amount = NOT_SENT
-
-
-class RevenuePage(Model):
-    """RevenuePage."""
-
-    data: list[RevenueView] = NOT_SENT
-    next_cursor: str | None = None
-
-
-class RevenueSettledView(Model):
-    """What a statement did."""
-
-    changed: list[RevenueView] = NOT_SENT
-    unknown: list[str] = NOT_SENT
+    id: str
+    organization_id: str = NOT_SENT
+    run_id: str | None = NOT_SENT
+    task_id: str | None = NOT_SENT
+    task_kind: str = NOT_SENT
+    score: Amount = NOT_SENT
+    accepted: bool = NOT_SENT
+    self_reported: bool = NOT_SENT
+    value: Amount | None = NOT_SENT
+    currency: str | None = NOT_SENT
+    source: ResultSource = NOT_SENT
+    recorded_at: datetime = NOT_SENT
 
 
 class RevenueSharesView(Model):
@@ -4179,77 +4228,57 @@ class RevenueSharesView(Model):
     platform: Amount = NOT_SENT
 
 
-class RevenueView(Model):
-    """One piece of revenue, and how it is shared."""
+class RoutedCandidateView(Model):
+    """A candidate of a routing decision. Figures are null without a price."""
+
+    candidate: str = NOT_SENT
+    expected_cost: Amount | None = NOT_SENT
+    cost_from: Amount | None = NOT_SENT
+    cost_to: Amount | None = NOT_SENT
+    quality: Amount | None = NOT_SENT
+    chance: Amount | None = NOT_SENT
+    odds: Amount = NOT_SENT
+    results: int = NOT_SENT
+    out: RoutedOut | None = NOT_SENT
+    why: str = NOT_SENT
+
+
+class RoutingDecisionPage(Model):
+    """RoutingDecisionPage."""
+
+    data: list[RoutingDecisionView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class RoutingDecisionView(Model):
+    """To which model or agent a call was given, and by which odds."""
 
     id: str
     organization_id: str = NOT_SENT
-    source: RevenueSource = NOT_SENT
-    reference: str = NOT_SENT
-    status: RevenueStatus = NOT_SENT
-    amount: Amount = NOT_SENT
-    commission: Amount = NOT_SENT
-    reversed_amount: Amount = NOT_SENT
-    reported_amount: Amount | None = NOT_SENT
-    currency: str = NOT_SENT
     agent_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    run_id: str | None = NOT_SENT
-    evidence: str | None = NOT_SENT
-    transfer_id: str | None = NOT_SENT
-    shares_rule: ShareRule = NOT_SENT
-    shares_version: int = NOT_SENT
-    shares: list[ShareView] = NOT_SENT
-    reported_by: str | None = NOT_SENT
-    confirmed_by: str | None = NOT_SENT
-    occurred_at: datetime = NOT_SENT
-    confirmed_at: datetime | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-
-
-class RoiListView(Model):
-    """Returns of a period, by margin, the highest first."""
-
-    scope: Scope = NOT_SENT
-    from_: date = Field(NOT_SENT, alias="from")
-    to: date = NOT_SENT
+    run_id: str = NOT_SENT
+    task_kind: str = NOT_SENT
     currency: str = NOT_SENT
-    data: list[RoiView] = NOT_SENT
-    rows: int = NOT_SENT
-    total: RoiView = NOT_SENT
+    quality_at_least: Amount | None = NOT_SENT
+    value: Amount | None = NOT_SENT
+    max_cost: Amount | None = NOT_SENT
+    choice: str | None = NOT_SENT
+    odds: Amount | None = NOT_SENT
+    ranking: list[RoutedCandidateView] = NOT_SENT
+    budget_id: str | None = NOT_SENT
+    decided_by: str = NOT_SENT
+    decided_at: datetime = NOT_SENT
+    outcome: RoutingOutcomeView | None = NOT_SENT
 
 
-class RoiPointView(Model):
-    """A day, or the week that begins with it."""
+class RoutingOutcomeView(Model):
+    """What came of a routed call."""
 
-    day: date = NOT_SENT
-    revenue: Amount = NOT_SENT
-    costs: Amount = NOT_SENT
-
-
-class RoiProjectionView(Model):
-    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
-
-    days: int = NOT_SENT
-    margin: Amount = NOT_SENT
-    low: Amount = NOT_SENT
-    high: Amount = NOT_SENT
-
-
-class RoiView(Model):
-    """What an agent, a project, a model or the organization cost and brought in."""
-
-    id: str | None
-    revenue: RevenueByStatusView = NOT_SENT
-    costs: CostsByKindView = NOT_SENT
-    total_costs: Amount = NOT_SENT
-    margin: Amount = NOT_SENT
-    roi: Amount | None = NOT_SENT
-    roi_lower: Amount | None = NOT_SENT
-    payback_days: int | None = NOT_SENT
-    trend: list[RoiPointView] = NOT_SENT
-    projection: RoiProjectionView | None = NOT_SENT
-    made_of: list[MadeOfView] = NOT_SENT
+    score: Amount = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    source: str = NOT_SENT
+    reference: str = NOT_SENT
+    recorded_at: datetime = NOT_SENT
 
 
 class RulePage(Model):
@@ -4428,14 +4457,6 @@ class SetupIntentView(Model):
 
     id: str
     client_secret: str = NOT_SENT
-
-
-class ShareView(Model):
-    """A share of revenue in basis points."""
-
-    agent_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    bps: int = NOT_SENT
 
 
 class SideView(Model):
@@ -5029,6 +5050,7 @@ class UsageEventView(Model):
     platform_share: Amount | None = NOT_SENT
     rated_by: str | None = NOT_SENT
     price_ref: str | None = NOT_SENT
+    estimated: list[str] = NOT_SENT
     charge: EventChargeView | None = NOT_SENT
     billed_status: BilledStatus = NOT_SENT
     invoice_id: str | None = NOT_SENT

@@ -18,7 +18,7 @@ from domain.returns.route import (
     START_E6,
     Candidate,
     Pace,
-    Reason,
+    RoutedOut,
     Sums,
     Wish,
     calls_left,
@@ -242,6 +242,7 @@ async def _candidates(
                 name=name,
                 reference_pico=pico,
                 out=out,
+                is_whole=name not in models,
                 of_kind=sums.get((name, kind), Sums()),
                 all_round=sums.get((name, ALL_KINDS), Sums()),
             )
@@ -265,14 +266,14 @@ def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, s
     return agent.price_minor * minor_pico(agent.price_currency), agent.price_currency
 
 
-async def _converted(rates: Rates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, Reason]:
+async def _converted(rates: Rates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, RoutedOut]:
     if price is None:
-        return None, Reason.NO_PRICE
+        return None, RoutedOut.NO_PRICE
     pico, asset = price
     try:
-        return await _in_currency(rates, pico, asset, now), Reason.NO_PRICE
+        return await _in_currency(rates, pico, asset, now), RoutedOut.NO_PRICE
     except Invalid:
-        return None, Reason.NO_RATE
+        return None, RoutedOut.NO_RATE
 
 
 async def _in_currency(rates: Rates, pico: int, asset: str, now: datetime) -> int:

@@ -143,6 +143,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"source": "ads", "lines": [{"reference": "nobody's", "amount": "1", "currency": "USD"}]},
     ),
     ("GET", "/economics/roi"): (Permission.READ_BILLING, None),
+    ("POST", "/routing/decisions"): (Permission.USE_CREDITS, {"task_kind": "a", "candidates": ["a"]}),
     ("POST", "/budgets"): (
         Permission.MANAGE_SPENDING,
         {**_BUDGET, "subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
@@ -390,6 +391,8 @@ OBJECTS = {
     ("GET", "/revenue/{revenue_id}"),
     *(("POST", f"/revenue/{{revenue_id}}/{path}") for path in ("confirm", "reject", "reverse")),
     ("PUT", "/revenue/{revenue_id}/shares"),
+    ("GET", "/routing/decisions/{decision_id}"),
+    ("POST", "/routing/decisions/{decision_id}/outcome"),
     *((method, "/payment-policies/{policy_id}") for method in ("GET", "DELETE")),
     ("DELETE", "/free-options/{option_id}"),
     ("DELETE", "/purchase-methods/{purchase_method_id}"),
@@ -465,6 +468,7 @@ OWN_DATA = {
             "/spend-controls",
             "/purchase-orders",
             "/revenue",
+            "/routing/decisions",
             "/budgets",
             "/budgets/prompt-template",
         ),
@@ -557,6 +561,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     option = good(await stranger.owner.ask("PUT", "/free-options", json=hidden_option))
     method = {"name": "hidden", "label": "hidden", "kind": "card"}
     purchase_method = good(await stranger.owner.ask("PUT", "/purchase-methods", json=method))
+    routed = {"task_kind": "hidden", "candidates": ["hidden"], "agent_id": stranger.agent_id}
+    decision = good(await stranger.owner.post("/routing/decisions", routed), 201)
     order = await proposed(stranger.owner, stranger.agent_id)
     budget = good(await stranger.owner.post("/budgets", {**_BUDGET, "subject": run}), 201)
     invoice = await issue(operator, stranger)
@@ -598,6 +604,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "control_id": control["id"],
         "purchase_order_id": order["id"],
         "revenue_id": revenue["id"],
+        "decision_id": decision["id"],
         "number": "1",
         "policy_id": policy["id"],
         "option_id": option["id"],
@@ -674,6 +681,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "outcome": {"score": "1"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
         "reverse": {"reversed_amount": "1"},
@@ -839,6 +847,8 @@ READ_BY_AGENTS = {
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}", "/revenue"),
+    *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/routing/decisions", "/routing/decisions/{decision_id}"),
     *("/budgets", "/budgets/prompt-template"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),

@@ -13,7 +13,7 @@ from domain.returns.route import (
     Candidate,
     Pace,
     Ranked,
-    Reason,
+    RoutedOut,
     Sums,
     Wish,
     calls_left,
@@ -84,10 +84,11 @@ def test_odds_add_up_and_are_of_the_admissible_alone(
     assert sum(each.odds_e6 for each in ranked) == (ONE if admissible else 0)
     for each in ranked:
         assert (each.out is None) == (each.odds_e6 > 0)
-        assert (each.cost_pico is None) == (each.out is Reason.NO_PRICE)
+        assert (each.cost_pico is None) == (each.out is RoutedOut.NO_PRICE)
         if each.out is None:
             assert each.odds_e6 >= EXPLORED_E6 // len(admissible)
-            assert each.low_pico <= each.cost_pico <= each.high_pico
+            assert each.cost_pico is not None
+            assert (each.low_pico or 0) <= each.cost_pico <= (each.high_pico or 0)
             assert wish.max_cost_pico is None or each.cost_pico <= wish.max_cost_pico
             assert pace is None or each.cost_pico <= pace.left_pico
     choice = choose(ranked, "rtd_1")
@@ -122,7 +123,7 @@ def test_the_choice_is_drawn_by_the_odds() -> None:
 def test_candidate_without_a_price_is_out() -> None:
     ranked = rank([candidate("priced", 10), candidate("unpriced", None, 100, 100)], Wish(), None)
     assert odds_of(ranked) == {"priced": ONE, "unpriced": 0}
-    assert ranked[1].out is Reason.NO_PRICE
+    assert ranked[1].out is RoutedOut.NO_PRICE
 
 
 def test_the_better_one_is_likelier_and_a_value_weighs_its_cost() -> None:
@@ -135,9 +136,10 @@ def test_the_better_one_is_likelier_and_a_value_weighs_its_cost() -> None:
 def test_the_cheapest_that_reaches_the_quality_is_likeliest_and_hopeless_ones_are_out() -> None:
     given = [candidate("bad", 1, 10, 100), candidate("good", 10, 85, 100), candidate("best", 1000, 95, 100)]
     ranked = {each.name: each for each in rank(given, Wish(quality_e6=700_000), None)}
-    assert (ranked["bad"].out, ranked["bad"].odds_e6) == (Reason.BELOW_QUALITY, 0)
+    assert (ranked["bad"].out, ranked["bad"].odds_e6) == (RoutedOut.BELOW_QUALITY, 0)
     assert ranked["good"].odds_e6 > 900_000
-    assert ranked["best"].chance_e6 > ranked["good"].chance_e6 > LEAST_CHANCE * ONE > ranked["bad"].chance_e6
+    chance = {name: each.chance_e6 or 0 for name, each in ranked.items()}
+    assert chance["best"] > chance["good"] > LEAST_CHANCE * ONE > chance["bad"]
     # The good ones are too dear: what is left is taken, however bad.
     ranked = {each.name: each for each in rank(given, Wish(quality_e6=700_000, max_cost_pico=5), None)}
     assert ranked["bad"].odds_e6 == ONE
@@ -182,8 +184,12 @@ def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> N
     assert cost(100, 3)[1] < cost(5, 3)[1]
     # A newcomer is expected to cost as many reference calls as the others of that kind did.
     done = Sums(results=9, score_e6=0, costs=9, cost_e6=9 * 20 * ONE, square_e6=9 * 400 * ONE)
-    pair = [Candidate(name="a", reference_pico=10, of_kind=done), Candidate(name="b", reference_pico=50)]
-    assert {each.name: each.cost_pico for each in rank(pair, Wish(), None)} == {"a": 200, "b": 1000}
+    given = [
+        Candidate(name="a", reference_pico=10, of_kind=done),
+        Candidate(name="b", reference_pico=50),
+        Candidate(name="agent", reference_pico=70, is_whole=True),
+    ]
+    assert {each.name: each.cost_pico for each in rank(given, Wish(), None)} == {"a": 200, "b": 1000, "agent": 70}
 
 
 def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones() -> None:

@@ -20,12 +20,12 @@ from api.fields import (
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import parse_ratio
-from domain.returns.route import Ranked, Reason, Wish, why
+from domain.returns.route import Ranked, RoutedOut, Wish, why
 from domain.usage.amounts import format_pico, parse_decimal, scaled, unscaled
 from models.returns.route import RoutingDecision
 from services.returns.route import MOST_CANDIDATES
 
-TaskKind = Annotated[Name, Field(max_length=100)]
+
 _Candidates = Annotated[list[Name], Field(min_length=1, max_length=MOST_CANDIDATES)]
 
 
@@ -34,7 +34,7 @@ class RoutingDecisionCreate(RequestModel):
 
     model_config = example(task_kind="summary", candidates=["gpt-4o", "gpt-4o-mini"], value="0.05", currency="USD")
 
-    task_kind: TaskKind = Field(description="Your word for the kind of task. Results are learned by it.")
+    task_kind: SearchText = Field(description="Your word for the kind of task. Results are learned by it.")
     candidates: _Candidates | None = Field(
         default=None,
         description=(
@@ -102,7 +102,7 @@ class RoutedCandidateView(ResponseModel):
     )
     odds: Exact = Field(description="The probability with which it is chosen. The odds of all add up to 1.")
     results: int = Field(description="The number of outcomes for this kind of task.")
-    out: Reason | None = Field(description="Why it cannot be chosen.")
+    out: RoutedOut | None = Field(description="Why it cannot be chosen.")
     why: str
 
 

@@ -5160,6 +5160,109 @@ class Budgets:
         )
 
 
+class Routing:
+    """Operations on routing."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create_decision(
+        self,
+        *,
+        task_kind: str,
+        candidates: Sequence[str] | None | Omitted = OMITTED,
+        quality_at_least: AmountLike | None | Omitted = OMITTED,
+        value: AmountLike | None | Omitted = OMITTED,
+        max_cost: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RoutingDecisionView:
+        """Choose a model or an agent for a call, by what came of earlier calls and what is left of the budget.
+
+        Each candidate has odds, and the choice is drawn by them, so also candidates that are rarely the best are tried. A candidate without a price is out. Nothing is spent or reserved. Send the `run_id` of the answer with the usage of the call; the result of that run for the same `task_kind` is then the outcome. For an agent that is paid by contract, send the id of the decision as the contract's `external_id`.
+        """
+        return self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.create_decision",
+            "POST",
+            "/api/v1/routing/decisions",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "task_kind": task_kind,
+                "candidates": candidates,
+                "quality_at_least": quality_at_least,
+                "value": value,
+                "max_cost": max_cost,
+                "currency": currency,
+                "agent_id": agent_id,
+                "run_id": run_id,
+            },
+        )
+
+    def list_decisions(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.RoutingDecisionView]:
+        """List routing decisions, newest first. An agent's key sees those of its agent.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.RoutingDecisionView,
+            "routing.list_decisions",
+            "/api/v1/routing/decisions",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def get_decision(self, decision_id: str) -> models.RoutingDecisionView:
+        """Read one routing decision."""
+        return self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.get_decision",
+            "GET",
+            f"/api/v1/routing/decisions/{segment(decision_id)}",
+        )
+
+    def set_outcome(
+        self,
+        decision_id: str,
+        *,
+        score: AmountLike,
+        cost: AmountLike | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RoutingDecisionView:
+        """Report what came of a routed call, at any time after it; the first outcome counts.
+
+        Keys of agents cannot: an agent does not judge the calls that it made or took.
+        """
+        return self._caller.ask(
+            models.RoutingDecisionView,
+            "routing.set_outcome",
+            "POST",
+            f"/api/v1/routing/decisions/{segment(decision_id)}/outcome",
+            keyed=True,
+            key=idempotency_key,
+            body={"score": score, "cost": cost},
+        )
+
+
 class ExchangeRates:
     """Operations on exchange rates."""
 
@@ -8379,6 +8482,7 @@ class Resources(Caller):
         self.free_options = FreeOptions(self)
         self.purchase_methods = PurchaseMethods(self)
         self.budgets = Budgets(self)
+        self.routing = Routing(self)
         self.exchange_rates = ExchangeRates(self)
         self.purchase_orders = PurchaseOrders(self)
         self.customers = Customers(self)
