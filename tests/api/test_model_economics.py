@@ -46,7 +46,8 @@ async def call(tenant: Tenant, run_id: str, model: str, **usage: Any) -> None:
 
 async def report(caller: Caller, run_id: str, kind: str, score: str, **more: str) -> dict[str, Any]:
     body = {"run_id": run_id, "task_kind": kind, "score": score, **more}
-    return good(await caller.post("/results", body, key=new_key()), 201)
+    made: dict[str, Any] = good(await caller.post("/results", body, key=new_key()), 201)
+    return made
 
 
 async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_run(tenant: Tenant) -> None:
