@@ -11,7 +11,22 @@ from pydantic import Field
 from bursar._wire import NOT_SENT, Amount, Model
 
 AdviceKind: TypeAlias = (
-    Literal["package", "annual_plan", "auto_topup", "cheaper_agent", "unused", "payment_method", "limit"] | str
+    Literal[
+        "package",
+        "annual_plan",
+        "auto_topup",
+        "cheaper_agent",
+        "unused",
+        "payment_method",
+        "limit",
+        "bulk",
+        "free_tier",
+        "method",
+        "arbitrage",
+        "model_swap",
+        "diversify",
+    ]
+    | str
 )
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
@@ -110,7 +125,7 @@ LotSource: TypeAlias = (
 MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
-Meaning: TypeAlias = Literal["saving", "stopped"] | str
+Meaning: TypeAlias = Literal["saving", "stopped", "earning", "at_risk"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MemberKind: TypeAlias = Literal["organization", "agent"] | str
 Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
@@ -191,6 +206,7 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
@@ -221,6 +237,8 @@ RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded",
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
 ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
 ResultSource: TypeAlias = Literal["api", "escrow", "contract"] | str
+RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
+RevenueStatus: TypeAlias = Literal["reported", "confirmed", "rejected", "reversed"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -241,7 +259,9 @@ RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_bud
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
+Scope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
+ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
@@ -259,6 +279,7 @@ TaskKind: TypeAlias = (
         "to_score",
         "to_decide",
         "to_approve",
+        "to_confirm",
         "evidence_due",
         "invoice_due",
         "difference",
@@ -1383,6 +1404,16 @@ class CostVersionView(Model):
     created_at: datetime = NOT_SENT
 
 
+class CostsByKindView(Model):
+    """Costs by kind."""
+
+    usage: Amount = NOT_SENT
+    purchases: Amount = NOT_SENT
+    fees: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    shared: Amount = NOT_SENT
+
+
 class CountedSpendPage(Model):
     """CountedSpendPage."""
 
@@ -2365,6 +2396,20 @@ class InsightActView(Model):
     body: dict[str, str] = NOT_SENT
 
 
+class InsightTakeView(Model):
+    """What taking advice has proposed."""
+
+    status: Literal["proposed", "approved"] | str = NOT_SENT
+    purchase_order_id: str | None = NOT_SENT
+    policy_scope: PolicyScope | None = NOT_SENT
+    policy_subject_id: str | None = NOT_SENT
+    policy_change: str | None = NOT_SENT
+    taken_by: str = NOT_SENT
+    taken_at: datetime = NOT_SENT
+    approved_by: str | None = NOT_SENT
+    approved_at: datetime | None = NOT_SENT
+
+
 class InsightView(Model):
     """One piece of advice about last month."""
 
@@ -2377,6 +2422,8 @@ class InsightView(Model):
     how: list[str] = NOT_SENT
     figures: dict[str, str | int] = NOT_SENT
     act: InsightActView = NOT_SENT
+    takes: Literal["purchase_order", "payment_policy"] | str | None = NOT_SENT
+    taken: InsightTakeView | None = NOT_SENT
     link: str = NOT_SENT
 
 
@@ -2746,6 +2793,13 @@ class LotView(Model):
     note: str | None = NOT_SENT
     transfer_id: str = NOT_SENT
     created_at: datetime = NOT_SENT
+
+
+class MadeOfView(Model):
+    """Where what made a figure is listed, in pages."""
+
+    figure: str = NOT_SENT
+    path: str = NOT_SENT
 
 
 class MailSuppressionPage(Model):
@@ -4221,11 +4275,107 @@ class ResultView(Model):
     recorded_at: datetime = NOT_SENT
 
 
+class RevenueByStatusView(Model):
+    """Revenue by status; only `confirmed` counts, and is less what was taken back."""
+
+    reported: Amount = NOT_SENT
+    confirmed: Amount = NOT_SENT
+    rejected: Amount = NOT_SENT
+    reversed: Amount = NOT_SENT
+
+
+class RevenuePage(Model):
+    """RevenuePage."""
+
+    data: list[RevenueView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class RevenueSettledView(Model):
+    """What a statement did."""
+
+    changed: list[RevenueView] = NOT_SENT
+    unknown: list[str] = NOT_SENT
+
+
 class RevenueSharesView(Model):
     """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
     creator: Amount = NOT_SENT
     platform: Amount = NOT_SENT
+
+
+class RevenueView(Model):
+    """One piece of revenue, and how it is shared."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    source: RevenueSource = NOT_SENT
+    reference: str = NOT_SENT
+    status: RevenueStatus = NOT_SENT
+    amount: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    reversed_amount: Amount = NOT_SENT
+    reported_amount: Amount | None = NOT_SENT
+    currency: str = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    run_id: str | None = NOT_SENT
+    evidence: str | None = NOT_SENT
+    transfer_id: str | None = NOT_SENT
+    shares_rule: ShareRule = NOT_SENT
+    shares_version: int = NOT_SENT
+    shares: list[ShareView] = NOT_SENT
+    reported_by: str | None = NOT_SENT
+    confirmed_by: str | None = NOT_SENT
+    occurred_at: datetime = NOT_SENT
+    confirmed_at: datetime | None = NOT_SENT
+    created_at: datetime = NOT_SENT
+
+
+class RoiListView(Model):
+    """Returns of a period, by margin, the highest first."""
+
+    scope: Scope = NOT_SENT
+    from_: date = Field(NOT_SENT, alias="from")
+    to: date = NOT_SENT
+    currency: str = NOT_SENT
+    data: list[RoiView] = NOT_SENT
+    rows: int = NOT_SENT
+    total: RoiView = NOT_SENT
+
+
+class RoiPointView(Model):
+    """A day, or the week that begins with it."""
+
+    day: date = NOT_SENT
+    revenue: Amount = NOT_SENT
+    costs: Amount = NOT_SENT
+
+
+class RoiProjectionView(Model):
+    """The margin of the next days, with an interval that holds 80 % of the outcomes."""
+
+    days: int = NOT_SENT
+    margin: Amount = NOT_SENT
+    low: Amount = NOT_SENT
+    high: Amount = NOT_SENT
+
+
+class RoiView(Model):
+    """What an agent, a project, a model or the organization cost and brought in."""
+
+    id: str | None
+    revenue: RevenueByStatusView = NOT_SENT
+    costs: CostsByKindView = NOT_SENT
+    total_costs: Amount = NOT_SENT
+    margin: Amount = NOT_SENT
+    roi: Amount | None = NOT_SENT
+    roi_lower: Amount | None = NOT_SENT
+    payback_days: int | None = NOT_SENT
+    trend: list[RoiPointView] = NOT_SENT
+    projection: RoiProjectionView | None = NOT_SENT
+    made_of: list[MadeOfView] = NOT_SENT
 
 
 class RoutedCandidateView(Model):
@@ -4457,6 +4607,14 @@ class SetupIntentView(Model):
 
     id: str
     client_secret: str = NOT_SENT
+
+
+class ShareView(Model):
+    """A share of revenue in basis points."""
+
+    agent_id: str | None = NOT_SENT
+    project_id: str | None = NOT_SENT
+    bps: int = NOT_SENT
 
 
 class SideView(Model):

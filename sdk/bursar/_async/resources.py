@@ -3054,6 +3054,37 @@ class AsyncAnalytics:
             query={"organization_id": organization_id},
         )
 
+    async def take_insight(
+        self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.InsightView:
+        """Take advice: propose the purchase order or the change of a payment policy that it names.
+
+        Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is another call is refused with that call.
+        """
+        return await self._caller.ask(
+            models.InsightView,
+            "analytics.take_insight",
+            "POST",
+            f"/api/v1/analytics/insights/{segment(insight_id)}/take",
+            keyed=True,
+            key=idempotency_key,
+            query={"organization_id": organization_id},
+        )
+
+    async def approve_insight(
+        self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.InsightTakeView:
+        """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+        return await self._caller.ask(
+            models.InsightTakeView,
+            "analytics.approve_insight",
+            "POST",
+            f"/api/v1/analytics/insights/{segment(insight_id)}/approve",
+            keyed=True,
+            key=idempotency_key,
+            query={"organization_id": organization_id},
+        )
+
     async def get_peers(
         self,
         *,
@@ -4520,6 +4551,212 @@ class AsyncEconomics:
                 "currency": currency,
                 "from": from_,
                 "to": to,
+                "organization_id": organization_id,
+            },
+        )
+
+
+class AsyncRevenue:
+    """Operations on revenue."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        source: params.RevenueSource,
+        reference: str,
+        amount: AmountLike,
+        currency: str,
+        agent_id: str | None | Omitted = OMITTED,
+        project_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        evidence: str | None | Omitted = OMITTED,
+        occurred_at: datetime | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RevenueView:
+        """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
+
+        The key of an agent reports for its own agent.
+        """
+        return await self._caller.ask(
+            models.RevenueView,
+            "revenue.create",
+            "POST",
+            "/api/v1/revenue",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "source": source,
+                "reference": reference,
+                "amount": amount,
+                "currency": currency,
+                "agent_id": agent_id,
+                "project_id": project_id,
+                "run_id": run_id,
+                "evidence": evidence,
+                "occurred_at": occurred_at,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        min_amount: AmountLike | Omitted = OMITTED,
+        max_amount: AmountLike | Omitted = OMITTED,
+        status: Sequence[Literal["reported", "confirmed", "rejected", "reversed"] | str] | Omitted = OMITTED,
+        project_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.RevenueView]:
+        """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
+
+        The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.RevenueView,
+            "revenue.list",
+            "/api/v1/revenue",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "currency": currency,
+                "min_amount": min_amount,
+                "max_amount": max_amount,
+                "status": status,
+                "project_id": project_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, revenue_id: str) -> models.RevenueView:
+        """Read one revenue event."""
+        return await self._caller.ask(
+            models.RevenueView, "revenue.get", "GET", f"/api/v1/revenue/{segment(revenue_id)}"
+        )
+
+    async def confirm(
+        self, revenue_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.RevenueView:
+        """Confirm reported revenue with the amount that came in.
+
+        What an agent's key has reported, its holder cannot confirm.
+        """
+        return await self._caller.ask(
+            models.RevenueView,
+            "revenue.confirm",
+            "POST",
+            f"/api/v1/revenue/{segment(revenue_id)}/confirm",
+            keyed=True,
+            key=idempotency_key,
+            body={"amount": amount},
+        )
+
+    async def reject(self, revenue_id: str, *, idempotency_key: str | None = None) -> models.RevenueView:
+        """Reject reported revenue: it never counts."""
+        return await self._caller.ask(
+            models.RevenueView,
+            "revenue.reject",
+            "POST",
+            f"/api/v1/revenue/{segment(revenue_id)}/reject",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def reverse(
+        self, revenue_id: str, *, reversed_amount: AmountLike, idempotency_key: str | None = None
+    ) -> models.RevenueView:
+        """Note what of confirmed revenue was refunded or charged back outside by now; it counts no longer.
+
+        What the books say is taken back by itself.
+        """
+        return await self._caller.ask(
+            models.RevenueView,
+            "revenue.reverse",
+            "POST",
+            f"/api/v1/revenue/{segment(revenue_id)}/reverse",
+            keyed=True,
+            key=idempotency_key,
+            body={"reversed_amount": reversed_amount},
+        )
+
+    async def settle(
+        self,
+        *,
+        source: params.RevenueSource,
+        lines: Sequence[params.StatementLineSet],
+        idempotency_key: str | None = None,
+    ) -> models.RevenueSettledView:
+        """Confirm reported revenue of a source by its statement, line by line: by reference and currency."""
+        return await self._caller.ask(
+            models.RevenueSettledView,
+            "revenue.settle",
+            "POST",
+            "/api/v1/revenue/confirm",
+            keyed=True,
+            key=idempotency_key,
+            body={"source": source, "lines": lines},
+        )
+
+    async def share(
+        self,
+        revenue_id: str,
+        *,
+        rule: params.ShareRule,
+        parts: Sequence[params.ShareSet] | Omitted = OMITTED,
+        version: int | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.RevenueView:
+        """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
+        return await self._caller.ask(
+            models.RevenueView,
+            "revenue.share",
+            "PUT",
+            f"/api/v1/revenue/{segment(revenue_id)}/shares",
+            keyed=True,
+            key=idempotency_key,
+            body={"rule": rule, "parts": parts, "version": version},
+        )
+
+    async def get_roi(
+        self,
+        *,
+        scope: Literal["agent", "project", "model", "organization"] | str | Omitted = OMITTED,
+        from_: date | str | Omitted = OMITTED,
+        to: date | str | Omitted = OMITTED,
+        currency: str | Omitted = OMITTED,
+        grain: Literal["day", "week"] | str | Omitted = OMITTED,
+        id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+    ) -> models.RoiListView:
+        """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
+
+        Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that no agent (or no project) made are `shared` by what each cost itself. Up to 366 days.
+        """
+        return await self._caller.ask(
+            models.RoiListView,
+            "revenue.get_roi",
+            "GET",
+            "/api/v1/economics/roi",
+            query={
+                "scope": scope,
+                "from": from_,
+                "to": to,
+                "currency": currency,
+                "grain": grain,
+                "id": id,
+                "limit": limit,
                 "organization_id": organization_id,
             },
         )
@@ -8502,6 +8739,7 @@ class AsyncResources(AsyncCaller):
         self.api_keys = AsyncApiKeys(self)
         self.spend_controls = AsyncSpendControls(self)
         self.economics = AsyncEconomics(self)
+        self.revenue = AsyncRevenue(self)
         self.results = AsyncResults(self)
         self.payment_policies = AsyncPaymentPolicies(self)
         self.free_options = AsyncFreeOptions(self)
