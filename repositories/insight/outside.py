@@ -7,7 +7,7 @@ happened, never more. All run at the role of the organization.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,17 +20,22 @@ from domain.budgets.purchase_order import PurchaseOrderStatus, Term
 from domain.common.ids import uuid_id
 from domain.insight.advice.facts import Declared, Earned, Free, Purchase, TermPrice
 from repositories.budgets import free_option, payment_policy, purchase_method
+from repositories.credits.spend_place import first_id
 from repositories.insight.advice import PAYMENTS, Month
 
 #: The latest rows that are read: of purchases of the month, of orders with a term, and of own offers.
 PURCHASES, ORDERS, OFFERS = 2_000, 2_000, 50
 
+_NEAR = timedelta(hours=3)
+
 # The policy is the nearest one that holds now: of the agent, the project, the organization.
 _BOUGHT = text(f"""
 SELECT c.order_id, c.number, c.at, c.spent - c.refunded AS paid_minor, o.agent_id, coalesce(a.name, o.agent_id) AS name,
     o.item, o.vendor, o.category, o.currency, o.term, o.alternatives, f.fee_minor, f.method, p.id AS policy_id
-FROM (SELECT * FROM ledger.purchase_counts WHERE org_id = :org_id ORDER BY id DESC LIMIT {PAYMENTS}) c
-JOIN purchase_orders o ON o.id = c.order_id
+FROM (
+    SELECT * FROM ledger.purchase_counts WHERE org_id = :org_id AND id >= :from_id AND id < :to_id
+    ORDER BY id DESC LIMIT {PAYMENTS}
+) c JOIN purchase_orders o ON o.id = c.order_id
 LEFT JOIN agents a ON a.id = o.agent_id
 LEFT JOIN LATERAL (
     SELECT t.fee_minor, t.method FROM purchase_attempts t
@@ -55,7 +60,8 @@ ORDER BY vendor, item, currency, term, id DESC
 """)
 _INSTEAD = text(f"""
 SELECT alternative_action, at FROM (
-    SELECT * FROM purchase_entries WHERE org_id = :org_id ORDER BY id DESC LIMIT {PAYMENTS}
+    SELECT * FROM purchase_entries WHERE org_id = :org_id AND id >= :from_id AND id < :to_id
+    ORDER BY id DESC LIMIT {PAYMENTS}
 ) e
 WHERE transaction_type = '{PurchaseFact.ABANDONED}' AND alternative_action IS NOT NULL AND at >= :early AND at < :until
 """)
@@ -84,11 +90,16 @@ GROUP BY v.source, v.agent_id, a.name, o.name, v.currency
 """)
 
 
+def _ids(since: datetime, until: datetime) -> dict[str, UUID]:
+    """Return the ids between which rows of a time are: one is numbered when it is written, near its time."""
+    return {"from_id": first_id(since), "to_id": first_id(until + _NEAR)}
+
+
 async def bought(session: AsyncSession, org_id: str, month: Month) -> list[Purchase]:
     """Return what was paid outside; what was charged beyond an order is a part of it, a renewal is not."""
     policies = dict[str | None, Policy]({None: Policy()})
     found = dict[tuple[str, int], Purchase]()
-    for row in await session.execute(_BOUGHT, {"org_id": org_id, **month.asked}):
+    for row in await session.execute(_BOUGHT, {"org_id": org_id, **month.asked, **_ids(month.since, month.until)}):
         if row.policy_id not in policies:
             policies[row.policy_id] = payment_policy.policy_of(await payment_policy.get(session, row.policy_id))
         place = (row.order_id, 0 if row.term is None else row.number)
@@ -129,7 +140,8 @@ async def free(session: AsyncSession, org_id: str, month: Month) -> list[Free]:
     options = await free_option.listed(session, org_id)
     if not options:
         return []
-    asked = {"org_id": org_id, "early": month.since - timedelta(days=7), "until": month.until}
+    early = month.since - timedelta(days=7)
+    asked = {"org_id": org_id, "early": early, "until": month.until, **_ids(early, month.until)}
     uses = [(same(row.alternative_action), row.at) for row in await session.execute(_INSTEAD, asked)]
     found = []
     for each in options:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from api.app import create_app
 from api.bootstrap import operator_key
 from domain.payments.auto_topup import month_of
+from repositories.credits.spend_place import first_id
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, make_tenant, new_key, refused, settings_for
@@ -117,7 +119,8 @@ async def buyer(tenants: tuple[Tenant, Tenant, Caller], fresh_database_urls: Dat
                 order_id = new_id("por")
                 await rows.add("purchase_orders", **same, id=order_id, command_id=f"{at}{number}", amount_minor=1_100)
                 await rows.add("ledger.purchase_counts", order_id=order_id, number=0, org_id=tenant.org_id, asset="USD",
-                               amount=1_100, spent=1_100, at=at, pool="operating")  # fmt: skip
+                               id=UUID(int=first_id(at).int + number), amount=1_100, spent=1_100, at=at,
+                               pool="operating")  # fmt: skip
         await rows.add("free_options", id=new_id("fro"), org_id=tenant.org_id, name="Open maps", category="data")
         yield tenant
 

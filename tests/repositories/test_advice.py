@@ -9,8 +9,10 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute, Match
 
 from console.nouns import ROUTES as CONSOLE
@@ -26,6 +28,7 @@ from domain.insight.advice.insight import Insight
 from domain.insight.peers import PeerMetric, Reason
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
+from repositories.credits.spend_place import first_id
 from repositories.insight import advice as store
 from repositories.insight import outside
 from repositories.insight import peers as figures
@@ -37,6 +40,7 @@ from services.insight.advice import Prices
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.payments import CREDITS as SOLD
+from tests.support.plans import rows_read, vacuum
 from tests.support.routes import ROUTES as API
 from tests.support.rows import Rows, rows_of
 
@@ -241,7 +245,7 @@ async def test_purchases_outside_are_read_with_what_advice_compares_them_with(da
         for place, at in enumerate((NOON, MARCH.until, MARCH.since - timedelta(microseconds=1))):
             await rows.add("ledger.purchase_counts", order_id=order_id, number=number + 10 * place, org_id=org_id,
                            asset="USD", amount=spent, spent=spent, refunded=refunded, at=at, pool="operating",
-                           id=UUID(int=1_000 * place + spent))  # fmt: skip
+                           id=UUID(int=first_id(at).int + spent))  # fmt: skip
     async with database.tenant(org_id) as session:
         found = {each.order_id: each for each in await outside.bought(session, org_id, MARCH)}
         (price,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
@@ -265,13 +269,14 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     await rows.add("free_options", id="fro_1", org_id=org_id, name="Open maps", category="research", quota=5,
                    quota_window="day")  # fmt: skip
     entry = {"org_id": org_id, "agent_id": agent_id, "alternative_action": "open MAPS", "status": "abandoned"}
-    for kind, at in (("abandoned", NOON), ("refund", NOON), ("abandoned", NOON + timedelta(days=1))):
-        await rows.add("purchase_entries", **entry, order_id="por_1", transaction_type=f"purchase_{kind}", at=at)
+    for number, (kind, at) in enumerate((("abandoned", NOON), ("refund", NOON), ("abandoned", NOON + timedelta(1)))):
+        await rows.add("purchase_entries", **entry, order_id="por_1", transaction_type=f"purchase_{kind}", at=at,
+                       id=UUID(int=first_id(at).int + number))  # fmt: skip
     bought = {"order_id": "por_1", "org_id": org_id, "number": 0, "asset": "USD", "at": NOON, "pool": "operating"}
     await rows.add("purchase_orders", id="por_1", org_id=org_id, agent_id=agent_id, item="Maps", vendor="Here",
                    category="Research", currency="USD", command_id="por_1", alternatives="[]",
                    amount_minor=100)  # fmt: skip
-    await rows.add("ledger.purchase_counts", **bought, amount=100, spent=100)
+    await rows.add("ledger.purchase_counts", **bought, amount=100, spent=100, id=first_id(NOON))
     async with database.tenant(org_id) as session:
         (free,) = await outside.free(session, org_id, MARCH)
     days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
@@ -538,3 +543,49 @@ async def same_figures(database: Database, expected: dict[PeerMetric, Any], cate
 
 def new_id_at(prefix: str, at: datetime) -> str:
     return make_id(prefix, unix_ms=int(at.timestamp() * 1000), entropy=os.urandom(10))
+
+
+@pytest.mark.slow
+async def test_purchases_of_a_month_are_read_without_those_before(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    costs = []
+    for first, last in ((0, 90), (90, 900)):
+        # Ten orders a day before the month is over, each with an alternative that was used instead of another one.
+        await owner.execute(FILL, "org_many", MARCH.until - timedelta(days=1), first * 10, last * 10 - 1)
+        await vacuum(owner, "purchase_orders", "ledger.purchase_counts", "purchase_entries", "free_options")
+        costs.append(await rows_read(database, "org_many", read_outside))
+    await owner.close()
+    assert costs[1] <= costs[0] + 50, costs
+
+
+FILL = """
+    WITH days AS (SELECT n, $2::timestamptz - n / 10 * interval '1 day' AS at FROM generate_series($3::int, $4::int) n),
+    orders AS (
+        INSERT INTO purchase_orders (id, org_id, agent_id, principal, command_id, item, vendor, category, why,
+            amount_minor, currency, alternatives, pool, on_limit, status, decision, methods, budget_remaining, persons,
+            counts, spent_minor, refunded_minor, created_at, updated_at)
+        SELECT 'por_' || n, $1, 'a', 'a', 'c' || n, 'Maps', 'Here', 'data', '', 1, 'USD', '[]', 'operating', 'refuse',
+            'purchased', '{}', '[]', '{}', 0, 0, 1, 0, at, at FROM days
+    ), entries AS (
+        INSERT INTO purchase_entries (org_id, id, order_id, agent_id, transaction_type, item, amount_minor, currency,
+            status, alternative_action, budget_remaining, at)
+        SELECT $1, uuidv7(at - clock_timestamp()), 'por_' || n, 'a', 'purchase_abandoned', 'Maps', 1, 'USD',
+            'abandoned', 'Open maps', '{}', at FROM days
+    ), options AS (
+        INSERT INTO free_options (id, org_id, name, category, quota, quota_window, updated_by)
+        VALUES ('fro_1', $1, 'Open maps', 'data', 9, 'day', 'x') ON CONFLICT DO NOTHING
+    )
+    INSERT INTO ledger.purchase_counts (order_id, number, org_id, id, asset, amount, spent, returned, refunded, forced,
+        pool, counted_in, counted, at, changed_at)
+    SELECT 'por_' || n, 0, $1, uuidv7(at - clock_timestamp()), 'USD', 1, 1, 0, 0, false, 'operating', '{}', '{}', at, at
+    FROM days
+"""
+
+
+async def read_outside(session: AsyncSession) -> None:
+    assert len(await outside.bought(session, "org_many", MARCH)) == 310
+    (free,) = await outside.free(session, "org_many", MARCH)
+    assert sum(free.used.values()) == 38 * 10
