@@ -109,6 +109,9 @@ ADVICE: Mapping[str, Advice] = {
     "payout.sent_while_suspended": Advice(_PLATFORM),
     "payout.unknown": Advice(_PLATFORM),
     "payout.waiting_for_funds": Advice("It is sent when the platform's balance at the provider covers it.", *_EARNINGS),
+    "policy_waiting": Advice(
+        "Read what changes beside the advice, and approve it if you agree.", "analytics", "Advice"
+    ),
     "probe_failed": Advice(_PLATFORM),
     "provider_down": Advice(_PLATFORM),
     "purchase_unknown": Advice("Look the payment up where it was made, and report its result.", *_PURCHASES),

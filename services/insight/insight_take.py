@@ -8,15 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.budgets.policy import Alternative, Policy, PolicyScope
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import Conflict, NotFound
+from domain.common.text import rfc3339
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
+from domain.messages.alert.kinds import POLICY_WAITING
 from ledger.spends import Spender
 from models.insight.insight_take import InsightTake
 from repositories.budgets import payment_policy as policies
 from repositories.common.command import lock_command
 from repositories.credits import department as departments
 from repositories.insight import insight_take as store
+from repositories.messages import alert
 from repositories.tenants import audit
 from services.budgets import policy as setting
 from services.budgets import purchase_order
@@ -84,6 +87,18 @@ async def take(
     made.policy, made.taken_by, made.taken_at = policy, actor.qualified(), now
     await session.flush()
     await audit.record(session, actor, "insight.take", insight.id, {"order_id": made.order_id}, org_id)
+    if isinstance(insight.proposes, PolicyProposal):
+        await alert.raise_alert(
+            session,
+            kind=POLICY_WAITING,
+            subject=insight.proposes.policy_id or org_id,
+            detail=f"{actor.principal} has proposed a change by advice of {month:%Y-%m}. {insight.proposes.sentence} "
+            f"Approve it with POST /analytics/insights/{insight.id}/approve.",
+            org_id=org_id,
+            key=f"{POLICY_WAITING}:{org_id}:{insight.id}:{rfc3339(now)}",
+            shared=True,
+            for_operators=False,
+        )
     return made
 
 
@@ -112,6 +127,8 @@ async def approve(
     await setting.set_policy(session, actor, org_id, scope, subject, changed, expected_version=version, now=now)
     row.approved_by, row.approved_at = actor.qualified(), now
     await session.flush()
+    # Other proposals for the same policy were for what it no longer is.
+    await alert.close_cases(session, row.policy["change"]["policy_id"] or org_id, [POLICY_WAITING])
     await audit.record(session, actor, "insight.approve", insight_id, {}, org_id)
     return row
 

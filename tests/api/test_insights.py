@@ -169,6 +169,9 @@ async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_r
     assert taken["policy_change"] == "Agents look at a free option before they buy."
     assert good(await buyer.owner.get("/payment-policies"))["data"] == []
     refused(await buyer.finance.post(f"{there}/approve", key=new_key()), 403, "auth.forbidden")
+    firing = "/alerts?status=firing&kind=policy_waiting"
+    (waiting,) = good(await buyer.owner.get(firing))["data"]
+    assert waiting["subject"] == buyer.org_id
     mine = {"subject": {"type": "organization"}, "per_purchase": "50"}
     good(await buyer.owner.ask("PUT", "/payment-policies", json=mine, key=new_key()))
     refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
@@ -180,6 +183,8 @@ async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_r
     good(await buyer.finance.post(f"{there}/take", key=new_key()))
     approved = good(await buyer.owner.post(f"{there}/approve", key=new_key()))
     assert approved["status"] == "approved"
+    # Those that are left are about the policy before it had an id.
+    assert {each["subject"] for each in good(await buyer.owner.get(firing))["data"]} == {buyer.org_id}
     assert good(await buyer.admin.post(f"{there}/approve", key=new_key())) == approved
     (policy,) = good(await buyer.owner.get("/payment-policies"))["data"]
     assert (policy["free_first"], policy["per_purchase"]) == ("require", "60.00")

@@ -77,6 +77,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     ),
     "payout.unknown": ("Payout status unknown", "Stand der Auszahlung unbekannt"),
     "payout.waiting_for_funds": ("Payout waits for funds", "Auszahlung wartet auf Deckung"),
+    "policy_waiting": ("Change of a payment policy waits", "Änderung einer Zahlungsrichtlinie wartet"),
     "probe_failed": ("Probe failed", "Probe fehlgeschlagen"),
     "provider_down": ("Provider does not answer", "Anbieter antwortet nicht"),
     "purchase_unknown": ("Result of a payment unknown", "Ergebnis einer Zahlung unbekannt"),
