@@ -212,7 +212,10 @@ WORDS: dict[str, str | None] = {
     **{"metrics": "spending", "recipients": "procurement", "notified": "procurement", "sha256": "9f86d081884c7d65"},
     **{"ReportView.name": "Spending by project", "ReportTemplateView.name": "weekly_projects"},
     **dict.fromkeys(("ReportRunView.period", "ReportRunRequestedView.period", "next_period"), "2026-W13"),
-    **{"ReportTemplateView.description": "What each project spent and used in a week.", "template": "weekly_projects"},
+    **{
+        "ReportTemplateView.description": "What each project spent, used and brought in during a week.",
+        "template": "weekly_projects",
+    },
     **{"allowed": "GitHub", "refused": "Casino", "reasoning": "Fees are low."},
     **{"a": "gpt-4o", "b": "gpt-5:thinking", "task_kind": "summary", "priced_as": "input_tokens"},
     **{"estimated": "reasoning_tokens", "ModelFigureView.model": "gpt-5", "ModelFigureView.provider": "openai"},

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 #: Word in the address → (tone, sentence). A noun's words begin with the noun; add yours under it.
 NOTICES: Mapping[str, tuple[str, str]] = {
     "again": ("idle", "This was done before; nothing happened twice."),
+    "advice.approved": ("good", "The payment policy is changed as the advice proposed."),
+    "advice.taken": ("good", "It is proposed. Nothing happens before it is approved."),
     "advice.dismissed": ("good", "The advice is dismissed for 90 days."),
     "allocation.accepted": ("good", "The budgets are changed."),
     "allocation.set": ("good", "It applies from the next day on."),

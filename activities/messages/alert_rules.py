@@ -27,12 +27,12 @@ class AlertRuleActivities:
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
+            # The server's statement timeout must be shorter than the driver's.
+            within = min(TOO_LONG, self._database.statement_timeout / 2)
             if message.built_in:
-                count = await alert_evaluation.look_at_built_in(session, message.now)
+                count = await alert_evaluation.look_at_built_in(session, message.now, within=within)
                 count += await subscription_seats.close_fitting(session, self._plans)
                 count += await evidence_due.alert_of_near(session, message.now)
             else:
-                # The server's statement timeout must be shorter than the driver's.
-                within = min(TOO_LONG, self._database.statement_timeout / 2)
                 count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit, within=within)
         return LookedAtAlertRules(count=count)

@@ -69,6 +69,7 @@ ADVICE: Mapping[str, Advice] = {
     "free_quota": Advice("Look at the catalogue: another option may be free, or a purchase worth it.", *_FREE),
     "forced_spend": Advice("Ask the vendor for a refund if the charge is not justified.", *_PURCHASES),
     "fraud_suspected": Advice(_PLATFORM),
+    "high_roi": Advice("See what it earns and costs, and whether it can do more.", "analytics", "Analytics"),
     "invoice.books_refused": Advice(_PLATFORM),
     "invoice.stuck": Advice(_PLATFORM),
     "invoice.waits_for_operator": Advice(_PLATFORM),
@@ -108,6 +109,9 @@ ADVICE: Mapping[str, Advice] = {
     "payout.sent_while_suspended": Advice(_PLATFORM),
     "payout.unknown": Advice(_PLATFORM),
     "payout.waiting_for_funds": Advice("It is sent when the platform's balance at the provider covers it.", *_EARNINGS),
+    "policy_waiting": Advice(
+        "Read what changes beside the advice, and approve it if you agree.", "analytics", "Advice"
+    ),
     "probe_failed": Advice(_PLATFORM),
     "provider_down": Advice(_PLATFORM),
     "purchase_unknown": Advice("Look the payment up where it was made, and report its result.", *_PURCHASES),

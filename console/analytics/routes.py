@@ -9,7 +9,7 @@ from starlette.responses import Response
 from console.analytics import earned, figures, peers, view
 from console.analytics.figures import Chosen
 from console.forms import Shown, blank, read_form
-from console.gateway import Wanted
+from console.gateway import BACKGROUND, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.common.access import Permission
@@ -30,17 +30,22 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     last = replace(_chosen(visit, "/analytics", "UTC"), compare=None)
     recent = replace(last, first=max(last.first, last.last - timedelta(days=view.SHOWN)), by_month=False)
     # What to do about it is for the organization to decide, and not for operators.
-    advice: dict[str, Wanted] = {} if visit.me.is_platform else {"advice": ("/analytics/insights", {})}
+    # It is not live, and takes the longest to read.
+    is_advised = not visit.me.is_platform and visit.request.headers.get(BACKGROUND) != "1"
+    advice: dict[str, Wanted] = {"advice": ("/analytics/insights", {})} if is_advised else {}
     answers = await visit.ask_all(
         spending=of.ask("spending", by=("action",), scope=visit.scope),
-        groups=of.ask("spending", by=("action", "model", "agent"), over_time=False, scope=visit.scope),
+        groups=of.ask("spending", by=("action", "model", "agent", "project"), over_time=False, scope=visit.scope),
         balance=recent.ask("balance", "burn_rate", scope=visit.scope),
         forecast=("/analytics/forecast", {"metric": "balance", "days": view.ahead_of(of), **visit.scope}),
         **advice,
     )
-    naming = await visit.naming(view.mentioning(answers), "agent", "title", "how")
-    may_dismiss = visit.may(Permission.ACKNOWLEDGE) and not visit.me.is_platform
-    page = view.page(of, last.last, answers, naming, visit.base, form or blank(), may_dismiss=may_dismiss)
+    naming = await visit.naming(view.mentioning(answers), "agent", "project", "title", "how", "taken")
+    may = view.May(
+        dismiss=visit.may(Permission.ACKNOWLEDGE) and not visit.me.is_platform,
+        approve=visit.may(Permission.MANAGE_SPENDING) and not visit.me.is_platform,
+    )
+    page = view.page(of, last.last, answers, naming, visit.base, form or blank(), may)
     return await visit.render("analytics/page.html", page, status)
 
 
@@ -50,6 +55,22 @@ async def dismiss(visit: Visit) -> Response:
     path = f"/analytics/insights/{visit.path('id')}/dismiss"
     answer = await visit.order("POST", path, None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/analytics", "advice.dismissed", show=show)
+
+
+async def take(visit: Visit) -> Response:
+    """Propose the purchase or the change of a policy that advice names; a purchase is shown."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"/analytics/insights/{visit.path('id')}/take", None, form.key)
+    order = answer.body["taken"]["purchase_order_id"] if answer.ok else None
+    path = f"{visit.base}/purchases/{order}" if order else f"{visit.base}/analytics"
+    return await visit.concluded(form, answer, path, "advice.taken", show=show)
+
+
+async def approve(visit: Visit) -> Response:
+    """Set the payment policy that advice has proposed."""
+    form = await read_form(visit.request)
+    answer = await visit.order("POST", f"/analytics/insights/{visit.path('id')}/approve", None, form.key)
+    return await visit.concluded(form, answer, f"{visit.base}/payment-policies", "advice.approved", show=show)
 
 
 async def show_earnings(visit: Visit) -> Response:
@@ -91,6 +112,8 @@ async def agree(visit: Visit) -> Response:
 ROUTES = (
     tenant("/analytics", show),
     tenant("/analytics/advice/{id}/dismiss", dismiss, COMMAND),
+    tenant("/analytics/advice/{id}/take", take, COMMAND),
+    tenant("/analytics/advice/{id}/approve", approve, COMMAND),
     tenant("/analytics/earnings", show_earnings),
     tenant(_PEERS, show_peers),
     tenant(f"{_PEERS}/consent", agree, COMMAND),

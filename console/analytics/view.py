@@ -31,6 +31,19 @@ _ACTS: Mapping[str, str] = {
     "unused": "See what is unused",
     "payment_method": "See payment methods",
     "limit": "See the limit",
+    "bulk": "See purchases",
+    "free_tier": "See payment policies",
+    "method": "See payment policies",
+    "arbitrage": "See what it is about",
+    "model_swap": "Compare models",
+    "diversify": "See earnings",
+}
+#: What the amount of advice is.
+_OF: Mapping[str, str] = {
+    "saving": "Could have been saved",
+    "stopped": "Was stopped",
+    "earning": "Could have been earned",
+    "at_risk": "Depends on one source",
 }
 _TABS = (
     ("Spending", "/analytics"),
@@ -60,7 +73,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One piece of advice: what it would have saved last month, how that was computed, and where it is taken."""
+    """One piece of advice: what it would have saved last month, how that was computed, and where it is taken.
+
+    Attributes:
+        take: where the button `take_label` sends to, which proposes it or approves what was proposed; empty without.
+        taken: what was proposed, and by whom; empty if nothing was.
+    """
 
     title: Sentence
     amount: Amount
@@ -68,6 +86,17 @@ class Advice:
     how: tuple[Sentence, ...]
     act: Link
     dismiss: str
+    take: str
+    take_label: str
+    taken: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class May:
+    """Whether the reader dismisses and takes advice, and approves the payment policy that it proposes."""
+
+    dismiss: bool
+    approve: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +151,19 @@ def page(
     naming: Naming,
     base: str,
     form: Shown,
-    *,
-    may_dismiss: bool,
+    may: May,
 ) -> Analytics:
     """Return the page.
 
     Args:
         of: the choice.
         today: in UTC, by whose days balances are forecast.
-        answers: `spending` by action over time, `groups` of it by model and agent, `balance` over time, `forecast` of
-            it, and `advice` for the organization's own people.
+        answers: `spending` by action over time, `groups` of it by model, agent and project, `balance` over time,
+            `forecast` of it, and `advice` for the organization's own people.
         naming: how what is mentioned is written.
         base: where the organization's pages begin.
         form: of what is dismissed.
-        may_dismiss: whether the reader dismisses advice.
+        may: what the reader does about advice.
     """
     prefs = naming.prefs
     unit = Unit(CREDIT, prefs)
@@ -145,6 +173,7 @@ def page(
         ("By service", "action", _service),
         ("By model", "model", _model),
         ("By agent", "agent", agent_name(naming)),
+        ("By project", "project", agent_name(naming, "No project")),
     ):
         if groups.ok:
             sums = figures.grouped(groups, "spending", CREDIT, dimension)
@@ -164,20 +193,18 @@ def page(
         balance=_balance(of, today, answers["balance"], forecast, prefs),
         runs_out=_runs_out(ahead_of(of), forecast, prefs),
         balance_failed=unanswered("Balance", answers["balance"], of.path),
-        advice=tuple(_advice(each, naming, base, may_dismiss=may_dismiss) for each in told.body["data"])
-        if told and told.ok
-        else (),
+        advice=tuple(_advice(each, naming, base, may) for each in told.body["data"]) if told and told.ok else (),
         advice_of=month(told.body["month"], prefs) if told and told.ok else "",
         advice_failed=unanswered("Advice", told, of.path) if told else None,
         form=form,
     )
 
 
-def agent_name(naming: Naming) -> Callable[[str | None], str]:
-    """Return how agents are called by their ids."""
+def agent_name(naming: Naming, none: str = "No agent") -> Callable[[str | None], str]:
+    """Return how agents, or others, are called by their ids."""
 
     def name(id: str | None) -> str:
-        return "No agent" if id is None else naming.names.get(id, id)
+        return none if id is None else naming.names.get(id, id)
 
     return name
 
@@ -300,12 +327,27 @@ def _runs_out(ahead: int, forecast: Answer, prefs: Prefs) -> str:
     return f"The balance lasts {ahead} days or longer."
 
 
-def _advice(body: Mapping[str, Any], naming: Naming, base: str, *, may_dismiss: bool) -> Advice:
+def _advice(body: Mapping[str, Any], naming: Naming, base: str, may: May) -> Advice:
+    here, taken = f"{base}/analytics/advice/{body['id']}", body["taken"]
+    by = "" if taken is None else taken["taken_by"].rpartition("/")[2]
+    take, label, said = "", "", ""
+    if taken is None and body["takes"] and may.dismiss:
+        what = "purchase" if body["takes"] == "purchase_order" else "change"
+        take, label = f"{here}/take", f"Propose the {what}"
+    elif taken is not None and taken["purchase_order_id"]:
+        said = f"{by} has proposed the purchase {taken['purchase_order_id']}."
+    elif taken is not None:
+        said = f"{by} has proposed a change: {taken['policy_change']}"
+        if taken["status"] == "proposed" and may.approve:
+            take, label = f"{here}/approve", "Approve the change"
     return Advice(
         title=naming(body["title"]),
         amount=amount(body["amount"], body["currency"], naming.prefs),
-        of="Could have been saved" if body["meaning"] == "saving" else "Was stopped",
+        of=_OF[body["meaning"]],
         how=tuple(naming(each) for each in body["how"]),
         act=Link(label=_ACTS.get(body["kind"], "See it"), href=body["link"]),
-        dismiss=f"{base}/analytics/advice/{body['id']}/dismiss" if may_dismiss else "",
+        dismiss=f"{here}/dismiss" if may.dismiss else "",
+        take=take,
+        take_label=label,
+        taken=naming(said),
     )

@@ -1,9 +1,11 @@
 """The page of stored payment methods, and its commands."""
 
+from datetime import UTC, datetime
 from functools import partial
 
 from starlette.responses import Response
 
+from console.analytics import figures
 from console.forms import Shown, blank, read_form
 from console.gateway import Refused
 from console.payment_method import view
@@ -23,11 +25,26 @@ def _here(visit: Visit) -> str:
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the stored methods as they are at the provider now."""
     visit.need(Permission.PAY)
-    answer = await visit.ask(_PATH, **visit.scope)
+    of = figures.chosen({"compare": "none"}, datetime.now(UTC).date(), _here(visit), "UTC")
+    counts = ("payments.succeeded", "payments.failed")
+    answers = await visit.ask_all(
+        methods=(_PATH, visit.scope),
+        payments=of.ask(*counts, by=("provider", "method"), over_time=False, scope=visit.scope),
+    )
+    answer = answers["methods"]
     count = len(answer.body["data"]) if answer.ok else 0
     forms = tuple(blank() for _ in range(count))
     has_form = visit.stripe_form is not None
-    page = view.page(answer, form or blank(), _here(visit), may_change=True, has_form=has_form, forms=forms)
+    page = view.page(
+        answer,
+        answers["payments"],
+        form or blank(),
+        _here(visit),
+        visit.choices.prefs,
+        may_change=True,
+        has_form=has_form,
+        forms=forms,
+    )
     return await visit.render("payment_method/page.html", page, status)
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from console.format import titled
+from console.charts import Meter
+from console.format import Prefs, count, titled
 from console.forms import Shown, blank
 from console.gateway import Answer
+from console.payment.view import PROVIDERS
 from console.problems import answered
 from console.widgets import External, Failed, Link, external
 
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB"}
-_TYPES = {"card": "Card", "us_bank_account": "Bank account", "sepa_debit": "Direct debit", "paypal": "PayPal"}
+#: What payment methods of Stripe are called.
+TYPES = {"card": "Card", "us_bank_account": "Bank account", "sepa_debit": "Direct debit", "paypal": "PayPal"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Methods:
-    """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty if there is none."""
+    """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty if there is none.
+
+    Attributes:
+        outcomes: how many of the payments by each method succeeded lately.
+    """
 
     title: str
     path: str
@@ -38,6 +46,7 @@ class Methods:
     forms: tuple[Shown, ...]
     form: Shown
     methods: tuple[Method, ...]
+    outcomes: tuple[Meter, ...]
     failed: Failed | None
 
 
@@ -92,7 +101,7 @@ class Portal:
 def words_of(method: Mapping[str, Any]) -> str:
     """Write a stored method, such as `Visa ending in 4242`."""
     kind = method["brand"] or method["type"]
-    name = _BRANDS.get(kind) or _TYPES.get(kind) or titled(str(kind))
+    name = _BRANDS.get(kind) or TYPES.get(kind) or titled(str(kind))
     return f"{name} ending in {method['last4']}" if method["last4"] else name
 
 
@@ -109,9 +118,20 @@ def method(found: Mapping[str, Any], path: str) -> Method:
 
 
 def page(
-    answer: Answer, form: Shown, path: str, *, may_change: bool, has_form: bool, forms: tuple[Shown, ...]
+    answer: Answer,
+    payments: Answer,
+    form: Shown,
+    path: str,
+    prefs: Prefs,
+    *,
+    may_change: bool,
+    has_form: bool,
+    forms: tuple[Shown, ...],
 ) -> Methods:
-    """Return the page for `GET /billing/payment-methods`; `forms` has one for each method."""
+    """Return the page for `GET /billing/payment-methods`; `forms` has one for each method.
+
+    `payments` has how many succeeded and failed, by provider and method.
+    """
     # Nothing is stored where no provider that stores is set up.
     absent = answer.status == 404
     known = not absent and answered(answer)
@@ -125,8 +145,31 @@ def page(
         forms=forms,
         form=form,
         methods=tuple(method(each, path) for each in answer.body["data"]) if known else (),
+        outcomes=_outcomes(payments, prefs),
         failed=None if known or absent else Failed(title="Payment methods", request_id=answer.request_id, again=path),
     )
+
+
+def _outcomes(answer: Answer, prefs: Prefs) -> tuple[Meter, ...]:
+    """Show for each method how many of the payments by it succeeded, the most used first."""
+    found = list[tuple[int, Meter]]()
+    for row in answer.body["rows"] if answer.ok else ():
+        named = {each["metric"]: int(Decimal(each["value"] or 0)) for each in row["values"]}
+        good, bad = named.get("payments.succeeded", 0), named.get("payments.failed", 0)
+        if good + bad:
+            label = _called(row["group"]["provider"] or "", row["group"]["method"])
+            text = f"{count(good, prefs)} of {count(good + bad, prefs)}"
+            found.append(
+                (good + bad, Meter(label=label, text=text, width=f"{100 * good / (good + bad):.2f}", tone="c1"))
+            )
+    return tuple(meter for _, meter in sorted(found, key=lambda each: (-each[0], each[1].label)))
+
+
+def _called(provider: str, method: str | None) -> str:
+    """Return what people call a way to pay: its provider, or what Stripe takes."""
+    if method is not None and provider == "stripe":
+        return TYPES.get(method, titled(method.replace("_", " ")))
+    return PROVIDERS.get(provider, titled(provider))
 
 
 def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:

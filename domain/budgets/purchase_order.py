@@ -92,8 +92,10 @@ class Term(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
 
-
-_MONTHS = {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}
+    @property
+    def months(self) -> int:
+        """How many months it has."""
+        return {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}[self]
 
 
 class WrongState(Conflict):
@@ -436,7 +438,7 @@ def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str)
 
 def renews_after(term: Term, at: datetime, day: int) -> datetime:
     """Return when a purchase renews next: on its day of the month, or the last one of a shorter month."""
-    months = at.month - 1 + _MONTHS[term]
+    months = at.month - 1 + term.months
     year, month = at.year + months // 12, months % 12 + 1
     for last in (day, 30, 29, 28):
         try:

@@ -284,36 +284,43 @@ def _ask(title: str, *metrics: str, by: str | None = None, **options: Any) -> Qu
     )
 
 
+#: A return compares amounts of many currencies, in that of the price book.
+_IN = {"currency": "USD"}
+_RETURNS = ("returns.revenue", "returns.cost", "returns.margin", "returns.roi")
 TEMPLATES: Mapping[str, Template] = {
     each.name: each
     for each in (
         Template(
             name="daily_summary",
-            sentence="What each agent spent and used on a day, and what is left.",
+            sentence="What each agent spent, used, cost and brought in on a day, and what is left.",
             schedule=ReportSchedule.DAILY,
             questions=(
                 _ask("Spending by agent", "spending", "spends", by="agent"),
                 _ask("Usage by agent", "usage.events", "usage.input_tokens", "usage.output_tokens", by="agent"),
+                _ask("Cost and revenue by agent", "returns.cost", "returns.revenue", by="agent"),
                 _ask("Balance", "balance", "burn_rate", "days_left", compare=None),
             ),
         ),
         Template(
             name="weekly_projects",
-            sentence="What each project spent and used in a week.",
+            sentence="What each project spent, used and brought in during a week.",
             schedule=ReportSchedule.WEEKLY,
             questions=(
                 _ask("Spending by project", "spending", "spends", by="project"),
                 _ask("Usage by project", "usage.events", "usage.cost", by="project"),
+                _ask("Returns by project", *_RETURNS, by="project", **_IN),
                 _ask("Spending by day", "spending", grain=Grain.DAY, compare=None),
             ),
         ),
         Template(
             name="monthly_returns",
-            sentence="What was spent in a month, what agents earned, and what came back.",
+            sentence="What agents cost and brought in during a month, their return, and what came back.",
             schedule=ReportSchedule.MONTHLY,
             questions=(
+                _ask("Returns", *_RETURNS, **_IN),
+                _ask("Returns by agent", *_RETURNS, by="agent", **_IN),
+                _ask("Returns by project", *_RETURNS, by="project", **_IN),
                 _ask("Spent", "spending", "usage.cost"),
-                _ask("Spent by agent", "spending", "spends", by="agent"),
                 _ask("Earned by agent", "earnings", by="agent"),
                 _ask("Paid out", "payouts.paid"),
                 _ask("Escrows", "escrows.opened", "escrows.released", "escrows.refunded", "escrows.refund_rate"),
@@ -321,9 +328,11 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         Template(
             name="quarterly_review",
-            sentence="A quarter by month: spending, usage, payments, escrows and earnings.",
+            sentence="A quarter by month: returns, spending, usage, payments, escrows and earnings.",
             schedule=ReportSchedule.QUARTERLY,
             questions=(
+                _ask("Returns by month", *_RETURNS, grain=Grain.MONTH, compare=None, **_IN),
+                _ask("Returns by agent", *_RETURNS, by="agent", **_IN),
                 _ask("Spending by month", "spending", "spends", grain=Grain.MONTH, compare=None),
                 _ask("Spending by department", "spending", by="department"),
                 _ask("Spending by project", "spending", by="project"),

@@ -118,6 +118,28 @@ CREATE POLICY tenant ON insight_dismissals TO bursar_api
 SELECT pg_temp.refuse_deletes('insight_dismissals');
 GRANT SELECT, INSERT, UPDATE (dismissed_by, dismissed_at) ON insight_dismissals TO bursar_api, bursar_platform;
 
+CREATE TABLE insight_takes (
+    org_id text NOT NULL,
+    insight_id text NOT NULL,
+    month date NOT NULL,
+    order_id text,
+    policy jsonb,
+    taken_by text NOT NULL,
+    taken_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    CONSTRAINT pk_insight_takes PRIMARY KEY (org_id, insight_id, month),
+    CONSTRAINT ck_insight_takes_proposes CHECK (num_nonnulls(order_id, policy) = 1),
+    CONSTRAINT ck_insight_takes_approved CHECK ((approved_by IS NULL) = (approved_at IS NULL)
+        AND (approved_at IS NULL OR policy IS NOT NULL)),
+    CONSTRAINT fk_insight_takes_order_id_purchase_orders FOREIGN KEY (order_id) REFERENCES purchase_orders,
+    CONSTRAINT fk_insight_takes_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
+);
+SELECT pg_temp.row_security('insight_takes');
+SELECT pg_temp.tenant_reads_own('insight_takes');
+SELECT pg_temp.refuse_deletes('insight_takes');
+GRANT SELECT, INSERT, UPDATE (policy, taken_by, taken_at, approved_by, approved_at) ON insight_takes TO bursar_platform;
+
 -- Where a member of a group stood in a month. Written once for the whole group, so that nobody learns anything from
 -- asking again; it holds no figure.
 CREATE TABLE peer_positions (

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_id
-from domain.insight.advice import Alternative, Refused
+from domain.insight.advice.facts import Alternative, Refused
 from domain.payments.auto_topup import RECEIVED
 from domain.payments.payment.terms import PurposeKind
 from models.insight.advice import InsightDismissal

@@ -1,14 +1,14 @@
 """Finds the subjects for which a built-in alert rule may have to fire or resolve. Needs a platform session."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.messages.alert.rules import COST_SPIKE, LOW_CREDIT_BALANCE, PROVIDER_DOWN
-from repositories.credits.spend_place import first_id
-from repositories.messages.alert_figure import LATE, inbox_ages
+from domain.messages.alert.rules import COST_SPIKE, HIGH_ROI, LOW_CREDIT_BALANCE, PROVIDER_DOWN
+from repositories.messages.alert_figure import SAME_HOURS, inbox_ages, same_hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +53,37 @@ LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{LOW_CREDIT_BALANCE}' A
 LEFT JOIN alert_rule_standings s ON s.rule = '{LOW_CREDIT_BALANCE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
-#: Compares today until now with the same hours of the same day last week. The single spends of that day are read only
-#: if today's sum is at least a quarter of that whole day's, so small sums early in the day are no spike.
 _SPIKES = f"""
 SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.today, f.before
 FROM organizations o
-LEFT JOIN ledger.credit_days d ON d.org_id = o.id AND d.day = :today
-LEFT JOIN ledger.credit_days w ON w.org_id = o.id AND w.day = :today - 7
-CROSS JOIN LATERAL (
-    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS whole
-) g
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(s.captured - s.refunded), 0) AS before FROM ledger.spends s
-    WHERE g.whole > 0 AND 4 * g.today >= g.whole AND s.org_id = o.id
-        AND s.id >= :first_id AND s.id < :last_id AND s.at >= :since AND s.at < :until
-) h
+{SAME_HOURS.format(org="o.id")}
 CROSS JOIN LATERAL (SELECT g.today, h.before, h.before > 0 AND g.today > 2 * h.before AS bad) f
 LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{COST_SPIKE}' AND r.ended_at IS NULL
 LEFT JOIN alert_rule_standings s ON s.rule = '{COST_SPIKE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
+# Each organization is looked at in one minute of the day, because its figures are read from many rows.
+_EARNERS = f"""
+SELECT o.id AS org_id, coalesce(e.currency, 'CREDIT') AS currency, r.severity
+FROM organizations o
+LEFT JOIN LATERAL (
+    SELECT v.currency FROM revenue_events v
+    WHERE v.org_id = o.id AND v.occurred_at >= :since ORDER BY v.occurred_at DESC LIMIT 1
+) e ON true
+LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{HIGH_ROI}' AND r.ended_at IS NULL
+WHERE mod(abs(hashtext(o.id)::bigint), 1440) = :minute AND coalesce(r.enabled, true) AND (
+    e.currency IS NOT NULL
+    OR EXISTS (SELECT FROM alert_rule_standings s WHERE s.rule = '{HIGH_ROI}' AND s.org_id = o.id)
+) LIMIT {MOST}
+"""
+_CURRENCIES = """
+SELECT o.id AS org_id, coalesce((
+    SELECT v.currency FROM revenue_events v
+    WHERE v.org_id = o.id AND v.occurred_at >= :since ORDER BY v.occurred_at DESC LIMIT 1
+), 'CREDIT') AS currency FROM organizations o WHERE o.id = ANY (:orgs)
+"""
 #: The minutes of an hour at which spending is compared, because that reads single spends.
 _EVERY = 15
-_WEEK = timedelta(days=7)
 #: How many seconds a provider's webhooks may wait before the alert is raised.
 DOWN_AFTER = 300
 _PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
@@ -87,7 +95,7 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
     hour_ago = (await session.execute(text(_HOUR_AGO))).scalar_one()
     asked: list[tuple[str, str, dict[str, object]]] = [(LOW_CREDIT_BALANCE, _LOW.format(hour_ago=hour_ago), {})]
     if now.minute % _EVERY == 0:
-        asked.append((COST_SPIKE, _SPIKES, _same_hours(now.astimezone(UTC))))
+        asked.append((COST_SPIKE, _SPIKES, same_hours(now)))
     for rule, sql, values in asked:
         for row in (await session.execute(text(sql), values)).mappings():
             known = {name: int(value) for name, value in row.items() if name in {"available", "today", "before"}}
@@ -114,15 +122,23 @@ async def due(session: AsyncSession, now: datetime) -> list[Found]:
     return found
 
 
-def _same_hours(now: datetime) -> dict[str, object]:
-    """Return today, and from when until when the same hours of the same day last week were."""
-    since = datetime.combine(now.date(), time(), UTC) - _WEEK
-    until = now - _WEEK
-    # A spend gets its number when it is made, which may be a little before or after its time.
-    return {
-        "today": now.date(),
-        "since": since,
-        "until": until,
-        "first_id": first_id(since),
-        "last_id": first_id(until + LATE),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earner:
+    """An organization whose agents may earn, the currency of its latest revenue, and the severity of its rule."""
+
+    org_id: str
+    currency: str
+    severity: str | None
+
+
+async def earners(session: AsyncSession, now: datetime, *, since: datetime) -> list[Earner]:
+    """Return the organizations whose returns are looked at in this minute of the day."""
+    now = now.astimezone(UTC)
+    rows = await session.execute(text(_EARNERS), {"since": since, "minute": now.hour * 60 + now.minute})
+    return [Earner(**row._mapping) for row in rows]
+
+
+async def currencies(session: AsyncSession, orgs: Collection[str], *, since: datetime) -> dict[str, str]:
+    """Return the currency of the latest revenue of organizations; credits without any."""
+    rows = await session.execute(text(_CURRENCIES), {"orgs": sorted(orgs), "since": since})
+    return {row.org_id: row.currency for row in rows}

@@ -5,10 +5,10 @@ yet from single rows.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import RowMapping, func, select, text
@@ -67,6 +67,8 @@ class Figure:
     begun_at: datetime | None = None
 
 
+_T = TypeVar("_T")
+Reader = Callable[[AsyncSession, Sequence[Watched], datetime], Coroutine[Any, Any, dict[str, list[Figure]]]]
 #: For each rule: from when single rows are read, and which daily sums before them.
 _ASKED = """
     unnest(
@@ -179,6 +181,21 @@ SELECT r.rule, a.stars_e6 / 1000 AS value, (
 ) AS before
 FROM {_ASKED} JOIN reputation_agents a ON a.agent_id = r.agent_id
 """
+#: Today until now, and the same hours of the same day last week. The single spends of that day are read only if today's
+#: sum is at least a quarter of that whole day's, so small sums early in the day are no spike.
+SAME_HOURS = """
+LEFT JOIN ledger.credit_days d ON d.org_id = {org} AND d.day = :today
+LEFT JOIN ledger.credit_days w ON w.org_id = {org} AND w.day = :today - 7
+CROSS JOIN LATERAL (
+    SELECT coalesce(d.used - d.refunded, 0) AS today, coalesce(w.used - w.refunded, 0) AS whole
+) g
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.captured - s.refunded), 0)::bigint AS before FROM ledger.spends s
+    WHERE g.whole > 0 AND 4 * g.today >= g.whole AND s.org_id = {org}
+        AND s.id >= :week_first_id AND s.id < :week_last_id AND s.at >= :week_since AND s.at < :week_until
+) h
+"""
+_SPIKE = f"SELECT r.rule, g.today, h.before FROM {_ASKED} {SAME_HOURS.format(org='r.org_id')}"
 _INBOX = """
 SELECT e.provider, extract(epoch FROM CAST(:now AS timestamptz) - min(e.received_at))::bigint AS age
 FROM provider_events e WHERE e.handled_at IS NULL GROUP BY e.provider
@@ -197,23 +214,29 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
 
 
 async def read_in_time(
-    session: AsyncSession, rules: Sequence[Watched], now: datetime, *, within: timedelta
+    session: AsyncSession, rules: Sequence[Watched], now: datetime, *, within: timedelta, by: Reader
 ) -> dict[str, Sequence[Figure]] | None:
-    """Return the figures of each of the rules, none if its subject is gone; None if a statement takes too long.
+    """Return the figures that `by` reads of the rules, none if a subject is gone; None if a statement takes too long.
 
     The server cancels a statement after `within`, and the transaction continues. `within` must be shorter than the
     driver's timeout, which would close the connection.
     """
+    found = await in_time(session, by(session, rules, now), within=within)
+    return None if found is None else {one.id: found.get(one.id, ()) for one in rules}
+
+
+async def in_time(session: AsyncSession, work: Coroutine[Any, Any, _T], *, within: timedelta) -> _T | None:
+    """Return what is read with a limit for each statement, as `read_in_time`; None if one takes too long."""
     try:
         async with session.begin_nested():
             await session.execute(text(f"SET LOCAL statement_timeout = {within // timedelta(milliseconds=1)}"))
-            found = await read(session, rules, now)
+            found = await work
             await session.execute(text("SET LOCAL statement_timeout TO DEFAULT"))
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _CANCELED:
             raise
         return None
-    return {one.id: found.get(one.id, ()) for one in rules}
+    return found
 
 
 async def elapsed(session: AsyncSession) -> timedelta:
@@ -468,6 +491,34 @@ async def _scores(session: AsyncSession, rules: Sequence[Watched], now: datetime
     return _plain(rules, {rule: Reading(value=row["value"], before=row["before"]) for rule, row in rows.items()})
 
 
+def same_hours(now: datetime) -> dict[str, object]:
+    """Return today, and from when until when the same hours of the same day last week were."""
+    now = now.astimezone(UTC)
+    since, until = datetime.combine(now.date(), time(), UTC) - _WEEK, now - _WEEK
+    # A spend gets its number when it is made, which may be a little before or after its time.
+    return {
+        "today": now.date(),
+        "week_since": since,
+        "week_until": until,
+        "week_first_id": first_id(since),
+        "week_last_id": first_id(until + LATE),
+    }
+
+
+async def _spike(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    rows = (await session.execute(text(_SPIKE), _asked(rules, now) | same_hours(now))).mappings()
+    # Where last week has nothing to compare with, nothing is above it.
+    return _plain(
+        rules,
+        {
+            row["rule"]: Reading(value=max(0, row["today"]), whole=row["before"])
+            if row["before"] > 0
+            else Reading(value=0, whole=1)
+            for row in rows
+        },
+    )
+
+
 async def _inbox(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
     ages = await inbox_ages(session, now)
     return {
@@ -486,8 +537,7 @@ async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
     return dict.fromkeys(PROVIDERS, 0) | {provider: max(0, age) for provider, age in rows}
 
 
-_Reader = Callable[[AsyncSession, Sequence[Watched], datetime], Awaitable[dict[str, list[Figure]]]]
-_READERS: dict[str, _Reader] = {
+_READERS: dict[str, Reader] = {
     "credits.available": _available,
     "spending": _spent,
     "spend_control.used": _used,
@@ -497,4 +547,5 @@ _READERS: dict[str, _Reader] = {
     "usage.events": _usage,
     "reputation.score": _scores,
     "inbox.oldest": _inbox,
+    "spending.to_last_week": _spike,
 }

@@ -11,7 +11,22 @@ from pydantic import Field
 from bursar._wire import NOT_SENT, Amount, Model
 
 AdviceKind: TypeAlias = (
-    Literal["package", "annual_plan", "auto_topup", "cheaper_agent", "unused", "payment_method", "limit"] | str
+    Literal[
+        "package",
+        "annual_plan",
+        "auto_topup",
+        "cheaper_agent",
+        "unused",
+        "payment_method",
+        "limit",
+        "bulk",
+        "free_tier",
+        "method",
+        "arbitrage",
+        "model_swap",
+        "diversify",
+    ]
+    | str
 )
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
@@ -113,7 +128,7 @@ LotSource: TypeAlias = (
 MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
-Meaning: TypeAlias = Literal["saving", "stopped"] | str
+Meaning: TypeAlias = Literal["saving", "stopped", "earning", "at_risk"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MemberKind: TypeAlias = Literal["organization", "agent"] | str
 Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
@@ -194,6 +209,7 @@ Permission: TypeAlias = (
     ]
     | str
 )
+PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 PrincipalStatus: TypeAlias = Literal["active", "invited"] | str
@@ -2461,6 +2477,20 @@ class InsightActView(Model):
     body: dict[str, str] = NOT_SENT
 
 
+class InsightTakeView(Model):
+    """What taking advice has proposed."""
+
+    status: Literal["proposed", "approved"] | str = NOT_SENT
+    purchase_order_id: str | None = NOT_SENT
+    policy_scope: PolicyScope | None = NOT_SENT
+    policy_subject_id: str | None = NOT_SENT
+    policy_change: str | None = NOT_SENT
+    taken_by: str = NOT_SENT
+    taken_at: datetime = NOT_SENT
+    approved_by: str | None = NOT_SENT
+    approved_at: datetime | None = NOT_SENT
+
+
 class InsightView(Model):
     """One piece of advice about last month."""
 
@@ -2473,6 +2503,8 @@ class InsightView(Model):
     how: list[str] = NOT_SENT
     figures: dict[str, str | int] = NOT_SENT
     act: InsightActView = NOT_SENT
+    takes: Literal["purchase_order", "payment_policy"] | str | None = NOT_SENT
+    taken: InsightTakeView | None = NOT_SENT
     link: str = NOT_SENT
 
 

@@ -44,6 +44,7 @@ class Proposal:
         spender: who buys, and for what; it names the agent and the principal.
         session_id: of the request, if a link opened it.
         why: what it is for.
+        asks: whether a person has to approve it whatever the policy says.
     """
 
     org_id: str
@@ -59,6 +60,7 @@ class Proposal:
     alternatives: Sequence[Alternative] = ()
     pool: Pool = Pool.OPERATING
     on_limit: PurchaseOnLimit = PurchaseOnLimit.REFUSE
+    asks: bool = False
     own: Written = field(default_factory=Written)
 
 
@@ -89,7 +91,7 @@ async def propose(
     await metadata.add(session, order.id, order.org_id, proposal.own, command_id)
     policy = await policies.policy_for(session, order.org_id, agent_id=order.agent_id, project_id=order.project_id)
     judged = await _judged(session, order, proposal, policy, now)
-    spent = await _decide(session, order, policy, judged, hold=hold, now=now)
+    spent = await _decide(session, order, policy, judged, asks=proposal.asks, hold=hold, now=now)
     order.methods = shown_methods(
         await policies.methods_of(
             session, order.org_id, policy, amount_minor=order.amount_minor, currency=order.currency
@@ -216,7 +218,14 @@ async def _judged(
 
 
 async def _decide(
-    session: AsyncSession, order: PurchaseOrder, policy: Policy, judged: Judged, *, hold: timedelta, now: datetime
+    session: AsyncSession,
+    order: PurchaseOrder,
+    policy: Policy,
+    judged: Judged,
+    *,
+    asks: bool,
+    hold: timedelta,
+    now: datetime,
 ) -> Spent | None:
     """Give an order its first status; returns what the budgets counted."""
     answer_by = now + policy.answer_within
@@ -237,6 +246,9 @@ async def _decide(
         case Verdict.NEEDS_APPROVAL:
             wait(DecisionCode.APPROVAL_REQUIRED, "The policy asks for it.", judged.persons)
             return None
+    if asks:
+        wait(DecisionCode.APPROVAL_REQUIRED, "Advice proposed it.", 1)
+        return None
     if not await orders.has_budget(session, order, at=now):
         wait(DecisionCode.NO_BUDGET, "No budget counts what this agent spends.", 1)
         return None

@@ -1,48 +1,47 @@
 """Advice for an organization, computed when it is asked for; nothing of it is stored but what was dismissed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.plan import FREE, Interval, Plans
 from domain.billing.subscription.state import CHANGEABLE, Subscription
+from domain.budgets.free_text import same
+from domain.budgets.purchase_order import Term
 from domain.common.access import Actor
-from domain.common.errors import NotFound
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SLOT
-from domain.insight import advice as rules
-from domain.insight.advice import (
-    DISMISSED_FOR,
-    RAISED_WITHIN,
-    Act,
-    AgentUse,
-    Bought,
-    Facts,
-    Insight,
-    Subscribed,
-    Tried,
-    Unused,
-)
+from domain.insight.advice import rules
+from domain.insight.advice.credits import RAISED_WITHIN
+from domain.insight.advice.facts import AgentUse, Bought, Compared, Facts, Offered, Purchase, Subscribed, Tried, Unused
+from domain.insight.advice.insight import Act, Insight
+from domain.insight.advice.rules import DISMISSED_FOR
 from domain.insight.query import Query
 from domain.payments.auto_topup import month_of
 from domain.payments.payment.state import Payment
 from domain.payments.topup import Package
+from domain.returns.model_economics import Verdict
+from models.insight.insight_take import InsightTake
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.insight import advice as store
+from repositories.insight import insight_take, outside
 from repositories.insight.advice import Kept, Month
+from repositories.insight.rates import Rates
 from repositories.payments import auto_topup
 from repositories.payments import payment as payments
 from repositories.tenants import api_key, audit
 from repositories.tenants import organization as organizations
 from services.billing.project import usage_of
 from services.insight import metrics
+from services.returns import model_economics
 
 MISSING = "There is no such insight."
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +55,19 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """The advice about a month: `insights` were not dismissed, `all` has those that were as well."""
+    """The advice about a month: `insights` were not dismissed, `all` has those that were as well, `taken` by its id."""
 
     month: date
     spending: dict[str, int]
     insights: Sequence[Insight]
     all: Sequence[Insight]
+    taken: Mapping[str, InsightTake] = field(default_factory=dict)
+
+
+def month_before(now: datetime) -> Month:
+    """Return the calendar month (UTC) before the one that holds a moment: advice is about it."""
+    until = month_of(now)
+    return Month(since=month_of(until - timedelta(days=1)), until=until)
 
 
 async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: datetime) -> Advice:
@@ -70,13 +76,16 @@ async def advise(session: AsyncSession, org_id: str, prices: Prices, *, now: dat
     Raises:
         NotFound: there is no such organization.
     """
-    until = month_of(now)
-    month = Month(since=month_of(until - timedelta(days=1)), until=until)
+    month = month_before(now)
     facts = await _facts(session, await organizations.get(session, org_id), month, prices, now)
     found = rules.advise(facts)
     dismissed = await store.dismissed(session, org_id, now - DISMISSED_FOR)
     return Advice(
-        month=month.first, spending=dict(facts.spending), insights=rules.standing(found, dismissed), all=found
+        month=month.first,
+        spending=dict(facts.spending),
+        insights=rules.standing(found, dismissed),
+        all=found,
+        taken={each.insight_id: each for each in await insight_take.of_month(session, org_id, month.first)},
     )
 
 
@@ -111,6 +120,7 @@ async def _facts(
     by_limit = [each for each in refused if each.control_id is not None]
     controls = [uuid_of(control_id) for control_id in {each.control_id for each in by_limit} if control_id]
     actions = sorted({each.action for each in by_limit})
+    bought = await outside.bought(session, org_id, month)
     kept, used = await store.kept(session, org_id, month), await store.used(session, org_id, month)
     return Facts(
         spending=spending,
@@ -128,6 +138,13 @@ async def _facts(
             *await _unused_orders(session, org_id, month),
         ],
         tried=await _tried(session, org_id, month, now),
+        purchases=bought,
+        terms=await outside.terms(session, org_id, month) if bought else (),
+        free=await outside.free(session, org_id, month) if bought else (),
+        methods=await outside.declared(session, org_id) if bought else (),
+        compared=await _compared(session, org_id, month),
+        earned=await outside.earned(session, org_id, month),
+        offered=await _offered(session, org_id, month, bought, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
     )
@@ -231,6 +248,65 @@ async def _agent(
     )
 
 
+async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Compared]:
+    # Runs are read one by one; of what nobody drew no advice is given.
+    if not await outside.was_drawn(session, org_id, month):
+        return []
+    return [
+        Compared(
+            a=str(each.a),
+            b=str(each.b),
+            currency=each.currency,
+            runs_a=each.runs_a,
+            runs_b=each.runs_b,
+            strata=each.strata,
+            is_randomised=each.is_randomised,
+            is_worth_it=each.verdict is Verdict.WORTH_IT,
+            less_pico=-each.cost_pico.high,
+            success_e6=each.success_e6,
+        )
+        for each in await model_economics.compare(session, org_id, until=month.until, since=month.since)
+        if each.cost_pico is not None and each.success_e6 is not None
+    ]
+
+
+async def _offered(
+    session: AsyncSession, org_id: str, month: Month, bought: Sequence[Purchase], now: datetime
+) -> list[Offered]:
+    """Return what own agents ask in the currencies in which the same category was bought; one meter is one use."""
+    wanted = {(same(each.category), each.currency) for each in bought}
+    offers = await outside.own_offers(session, org_id) if wanted else ()
+    found, earned = [], dict[str, list[tuple[str, int]]]()
+    if offers:
+        asked = Query(metrics=("earnings",), since=month.since, until=month.until, by=("agent",))
+        for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
+            earned[row.group["agent"] or ""] = [(each.asset or "", int(each.value or 0)) for each in row.figures]
+    for offer in offers:
+        price = offer.price_minor if offer.is_monthly else next(iter((offer.usage_prices or {}).values()), None)
+        if price is None or len(offer.usage_prices or "-") != 1:
+            continue
+        for currency in sorted(code for category, code in wanted if category == same(offer.category)):
+            amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]
+            rates = Rates(session, currency)
+            try:
+                await rates.load((asset, now) for asset, _ in amounts)
+            except Invalid:
+                continue
+            asks, *brought = (rates.converted(each, asset, now) for asset, each in amounts)
+            found.append(
+                Offered(
+                    agent_id=offer.agent_id,
+                    name=offer.name,
+                    category=offer.category,
+                    is_monthly=offer.is_monthly,
+                    currency=currency,
+                    price_minor=ceil(asks),
+                    earned_minor=int(sum(brought)),
+                )
+            )
+    return found
+
+
 # What nobody used ----------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +381,7 @@ async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> li
         Unused(
             subject=row.id,
             name=row.item,
-            amount_minor=row.amount_minor // _MONTHS[row.term],
+            amount_minor=row.amount_minor // Term(row.term).months,
             currency=row.currency,
             why="The agent that it was bought for charged no credits and reported no usage.",
             act=Act("POST", f"/purchase-orders/{row.id}/cancel"),

@@ -16,6 +16,7 @@ from models.messages.alert_rule import AlertRule, AlertRuleStanding
 from repositories.messages import alert, alert_built_in, alert_figure, alert_rule
 from repositories.messages.alert_built_in import Found
 from repositories.messages.alert_figure import Figure, Watched
+from services.messages import agent_roi
 
 log = structlog.get_logger("bursar.alerts")
 
@@ -85,7 +86,8 @@ async def _figures(
         if (figures or slow) and await alert_figure.elapsed(session) >= BUDGET:
             break
         these = waiting.popleft() if waiting else later.popleft()
-        read = await alert_figure.read_in_time(session, these, now, within=within)
+        by = agent_roi.read if these[0].rule.metric.name == agent_roi.AGENT_ROI else alert_figure.read
+        read = await alert_figure.read_in_time(session, these, now, within=within, by=by)
         if read is not None:
             figures |= read
         elif len(these) > 1:
@@ -97,9 +99,12 @@ async def _figures(
     return figures, slow
 
 
-async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
-    """Evaluate the built-in rules that have a figure; returns how many alerts were raised or resolved."""
-    found = await alert_built_in.due(session, now)
+async def look_at_built_in(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
+    """Evaluate the built-in rules that have a figure; returns how many alerts were raised or resolved.
+
+    `within` is the time limit of a statement that reads returns.
+    """
+    found = [*await alert_built_in.due(session, now), *await agent_roi.high(session, now, within=within)]
     standings = await alert_rule.standings(session, {one.rule for one in found})
     done = 0
     for one in found:
@@ -237,6 +242,11 @@ def _moment(now: datetime) -> str:
 
 
 def _words(found: Found) -> str:
+    if found.rule == rules.HIGH_ROI:
+        return (
+            f"The return of {found.subject} on its costs in the last 28 days is at least {found.values['percent']} %. "
+            "Look at GET /economics/roi for what made it."
+        )
     amounts = {name: f"{format_amount(value, CREDIT)} {CREDIT}" for name, value in found.values.items()}
     match found.rule:
         case rules.LOW_CREDIT_BALANCE:

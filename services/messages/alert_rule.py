@@ -305,4 +305,4 @@ async def _resolve(session: AsyncSession, keys: Sequence[str], actor: Actor) -> 
 def built_in(name: str, *, platform: bool) -> BuiltIn | None:
     """Return the built-in rule of that name that operators, or organizations, have; None where there is none."""
     found = BUILT_IN.get(name)
-    return found if found is not None and found.hidden is None and found.for_platform is platform else None
+    return found if found is not None and found.for_platform is platform else None

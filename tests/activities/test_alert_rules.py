@@ -35,7 +35,7 @@ from repositories.messages import alert_built_in, alert_figure, alert_rule, noti
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.insight.metrics import ask
-from services.messages import alert_evaluation
+from services.messages import agent_roi, alert_evaluation
 from services.messages import alert_rule as service
 from services.messages.alert_rule import Wanted
 from tests.conftest import DatabaseUrls
@@ -478,6 +478,15 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     await world.spend(1, noon)
     assert await world.look(noon + MINUTE, built_in=True) == []
     assert await world.look(noon + 15 * MINUTE, built_in=True) == [("cost_spike", world.org, "firing")]
+    # A rule of one's own watches the same figure, with a bar of its own.
+    ratio = Rule(name="x", metric=METRICS["spending.to_last_week"], filters={}, window=DAY, cool_down=HOUR,
+                 condition=Condition(type=ConditionType.ABOVE, measure=Measure.PERCENT, threshold=24_999))  # fmt: skip
+    watching = [alert_figure.Watched(id="x", org_id=world.org, rule=ratio)]
+    async with fresh.platform() as session:
+        [figure] = (await alert_figure.read(session, watching, noon + 15 * MINUTE))["x"]
+        [early] = (await alert_figure.read(session, watching, noon - 2 * HOUR))["x"]
+    assert (figure.reading.value, figure.reading.whole) == (10 * CREDIT, 4 * CREDIT)
+    assert (ratio.condition.is_bad(figure.reading, noon), early.reading.value) == (True, 0)
     await world.spend(50, noon)
     kinds = [("cost_spike", world.org, "firing"), ("low_credit_balance", world.org, "firing")]
     assert await world.look(noon + 16 * MINUTE, built_in=True) == kinds
@@ -592,7 +601,12 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
                     name = f"{metric.name} {kind.value} {len(watched_rules)}"
                     watched_rules.append(alert_figure.Watched(id=name, org_id=org_id, rule=rule))
     async with fresh.platform() as session:
-        found = await alert_figure.read(session, watched_rules, datetime.now(UTC) + MINUTE)
+        now, name = datetime.now(UTC) + MINUTE, agent_roi.AGENT_ROI
+        returns = [one for one in watched_rules if one.rule.metric.name == name]
+        watched_rules = [one for one in watched_rules if one.rule.metric.name != name]
+        found = await alert_figure.read(session, watched_rules, now)
+        # Nothing was earned.
+        assert set(map(tuple, (await agent_roi.read(session, returns, now)).values())) == {()}
     assert set(found) == {one.id for one in watched_rules}
     values: dict[str, set[tuple[Any, ...]]] = {}
     for name, figures in found.items():
@@ -614,6 +628,7 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
         "usage.events": {(1, None)},
         "reputation.score": {(731, None)},
         "inbox.oldest": {(0, None)},
+        "spending.to_last_week": {(0, 1)},
     }
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -623,6 +638,45 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
         name: values[name] for name in question.metrics
     }
+
+
+async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it_cost(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh)
+    await world.begin(credits=1_000)
+    good, poor = new_id("agt"), new_id("agt")
+    today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    minute = await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 1440)::int", world.org)
+    for agent, earned in ((good, 500), (poor, 150)):
+        for number in range(8):
+            at = today - timedelta(days=number + 1)
+            await owner.execute(
+                "INSERT INTO ledger.purchase_counts (order_id, number, org_id, agent_id, asset, amount, spent, pool,"
+                " forced, changed_at, at, counted_in, counted) VALUES ($1, $2, $3, $1, 'USD', 100, 100, 'operating',"
+                " false, $4, $4, '{}', '{}')",
+                *(agent, number, world.org, at),
+            )
+            await owner.execute(
+                "INSERT INTO revenue_events (id, org_id, agent_id, source, reference, currency, reported_minor,"
+                " amount_minor, status, occurred_at, reported_by, confirmed_at)"
+                " VALUES ($1, $2, $3, 'ads', $1, 'USD', $4, $4, 'confirmed', $5, 'x', $5)",
+                *(new_id("rev"), world.org, agent, earned, at),
+            )
+    moment = today + minute * MINUTE
+    own = await world.rule("agent.roi", Asked(type=ConditionType.BELOW, threshold="60"), at=moment - MINUTE)
+    assert set(await world.look(moment, built_in=True)) == {("high_roi", good, "firing"), (own.name, poor, "firing")}
+    details = {row.kind: row.detail for row in await world.rows()}
+    assert "is at least 400 %" in details["high_roi"]
+    assert details[own.name].endswith("agent.roi is below 60 %: 50 % now.")
+    # What is not confirmed does not count, and what fires is looked at until it is not high any more.
+    await owner.execute("UPDATE revenue_events SET status = 'reversed', reversed_minor = amount_minor")
+    assert await world.look(moment + MINUTE, built_in=True) == [*await world.look(moment)]
+    found = await world.look(moment + DAY, built_in=True)
+    await owner.close()
+    assert ("high_roi", good, "resolved") in found
 
 
 async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:

@@ -265,6 +265,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/webhook-endpoints"): (Permission.READ_WEBHOOKS, None),
     ("PUT", "/analytics/peers/consent"): (Permission.CHANGE_ORGANIZATION, {"agrees": False}),
     ("POST", "/analytics/insights/unused-x/dismiss"): (Permission.ACKNOWLEDGE, None),
+    ("POST", "/analytics/insights/unused-x/take"): (Permission.ACKNOWLEDGE, None),
+    ("POST", "/analytics/insights/unused-x/approve"): (Permission.MANAGE_SPENDING, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},

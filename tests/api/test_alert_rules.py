@@ -58,7 +58,6 @@ async def test_rule_is_written_read_replaced_and_deleted(own: Tenant) -> None:
     "changes, field",
     [
         ({"metric": "no.such"}, "metric"),
-        ({"metric": "agent.roi"}, "metric"),
         ({"metric": "inbox.oldest", "condition": {"type": "above", "threshold": "60"}}, "metric"),
         ({"metric": None}, "metric"),
         ({"condition": None}, "condition"),
@@ -130,7 +129,7 @@ async def test_organization_has_so_many_rules_and_no_more(own: Tenant) -> None:
 
 async def test_built_in_rules_are_there_and_are_changed_by_name(own: Tenant) -> None:
     names = [rule["name"] for rule in good(await own.member.get(PATH))["data"]]
-    assert names == ["low_credit_balance", "failed_payment", "budget_80_percent", "cost_spike"]
+    assert names == ["low_credit_balance", "failed_payment", "budget_80_percent", "cost_spike", "high_roi"]
     there = f"{PATH}/cost_spike"
     assert good(await own.member.get(there))["enabled"] is True
     put = good(await own.owner.ask("PUT", there, json={"enabled": False, "severity": "info"}))
@@ -141,18 +140,7 @@ async def test_built_in_rules_are_there_and_are_changed_by_name(own: Tenant) -> 
     refused(await own.member.ask("PUT", there, json={}), 403, "auth.forbidden")
     assert (await own.owner.delete(there)).status_code == 204
     assert good(await own.member.get(there))["enabled"] is True
-    for name in ("high_roi", "provider_down"):
-        refused(await own.owner.get(f"{PATH}/{name}"), 404, "not_found")
-
-
-async def test_rule_that_nothing_computes_yet_is_hidden_and_its_name_is_taken(operator: Caller, own: Tenant) -> None:
-    for caller in (operator, own.owner):
-        assert "high_roi" not in {rule["name"] for rule in good(await caller.get(PATH))["data"]}
-        refused(await caller.ask("PUT", f"{PATH}/high_roi", json={"enabled": True}), 404, "not_found")
-        document = refused(await caller.post(PATH, _rule(name="high_roi")), 409, "alert_rule.exists")
-        assert "not computed yet" in document["detail"]
-    document = refused(await own.owner.post(PATH, _rule(metric="agent.roi")), 422, "alert_rule.unknown_metric")
-    assert document["field"] == "metric"
+    refused(await own.owner.get(f"{PATH}/provider_down"), 404, "not_found")
 
 
 async def test_rule_says_who_is_called_until_somebody_answers(operator: Caller, own: Tenant) -> None:

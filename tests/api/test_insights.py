@@ -1,15 +1,21 @@
 """Advice and comparison over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from api.app import create_app
 from api.bootstrap import operator_key
 from domain.payments.auto_topup import month_of
+from repositories.credits.spend_place import first_id
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, make_tenant, new_key, refused, settings_for
+from tests.api.purchasing import budget
 from tests.conftest import DatabaseUrls
 from tests.support.rows import rows_of
 from tests.support.serving import client_of
@@ -71,6 +77,8 @@ async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dis
             "failed_amount": "5.00",
         },
         "act": {"method": "POST", "path": "/payments/create", "body": {"provider": "paypal", "currency": "USD"}},
+        "takes": None,
+        "taken": None,
         "link": f"/console/{tenant.org_id}/payment-methods",
     }
     refused(await tenant.agent.get("/analytics/insights"), 403, "auth.forbidden")
@@ -87,6 +95,101 @@ async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dis
     assert [each["id"] for each in good(await operator.get(f"/analytics/insights{of_other}"))["data"]] == [ADVICE]
     good(await operator.post(there + of_other, key=new_key()))
     assert good(await other.owner.get("/analytics/insights"))["data"] == []
+
+
+@pytest.fixture
+async def buyer(tenants: tuple[Tenant, Tenant, Caller], fresh_database_urls: DatabaseUrls) -> AsyncIterator[Tenant]:
+    """An organization whose agent bought the same three times, knows the price of a year, and a free option."""
+    tenant = tenants[0]
+    same = {
+        "org_id": tenant.org_id,
+        "agent_id": tenant.agent_id,
+        "item": "Maps",
+        "vendor": "Here",
+        "category": "data",
+        "currency": "USD",
+        "status": "purchased",
+        "alternatives": "[]",
+        "created_at": datetime.now(UTC),
+    }
+    async with rows_of(fresh_database_urls) as rows:
+        await rows.add("purchase_orders", **same, id=new_id("por"), command_id="year", term="year", amount_minor=12_000)
+        for at in (month_of(datetime.now(UTC)) - timedelta(days=1), month_of(datetime.now(UTC))):
+            for number in range(3):
+                order_id = new_id("por")
+                await rows.add("purchase_orders", **same, id=order_id, command_id=f"{at}{number}", amount_minor=1_100)
+                await rows.add("ledger.purchase_counts", order_id=order_id, number=0, org_id=tenant.org_id, asset="USD",
+                               id=UUID(int=first_id(at).int + number), amount=1_100, spent=1_100, at=at,
+                               pool="operating")  # fmt: skip
+        await rows.add("free_options", id=new_id("fro"), org_id=tenant.org_id, name="Open maps", category="data")
+        yield tenant
+
+
+async def advice_of(caller: Caller, kind: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = good(await caller.get("/analytics/insights"))["data"]
+    (one,) = [each for each in found if each["kind"] == kind]
+    return one
+
+
+async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
+    buyer: Tenant, database: Database
+) -> None:
+    # It would fit, and the agent itself could buy it without asking.
+    await budget(database, buyer.org_id, ("agent", buyer.agent_id), month=1_000)
+    one = await advice_of(buyer.auditor, "bulk")
+    assert (one["amount"], one["takes"], one["taken"]) == ("23.00", "purchase_order", None)
+    there = f"/analytics/insights/{one['id']}/take"
+    for caller in (buyer.agent, buyer.member, buyer.auditor):
+        refused(await caller.post(there, key=new_key()), 403, "auth.forbidden")
+    elsewhere = refused(
+        await buyer.owner.post(f"/analytics/insights/{ADVICE}/take", key=new_key()), 409, "insight.taken_elsewhere"
+    )
+    assert (elsewhere["method"], elsewhere["path"]) == ("POST", "/payments/create")
+    taken = good(await buyer.finance.post(there, key=new_key()))
+    again = await asyncio.gather(*(caller.post(there, key=new_key()) for caller in (buyer.finance, buyer.owner)))
+    assert [good(each) for each in again] == [taken, taken]
+    assert (await advice_of(buyer.auditor, "bulk"))["taken"] == taken["taken"]
+    (order,) = good(await buyer.owner.get("/purchase-orders?status=needs_approval"))["data"]
+    assert (order["id"], order["amount"], order["term"]) == (taken["taken"]["purchase_order_id"], "120.00", "year")
+    grant = {"digest": order["digest"]}
+    refused(
+        await buyer.finance.post(f"/purchase-orders/{order['id']}/grant", grant, key=new_key()), 403, "approval.own"
+    )
+    granted = good(await buyer.owner.post(f"/purchase-orders/{order['id']}/grant", grant, key=new_key()))
+    assert (granted["status"], granted["spent"]) == ("approved", "0.00")
+
+
+async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_read(buyer: Tenant) -> None:
+    one = await advice_of(buyer.finance, "free_tier")
+    assert (one["amount"], one["takes"]) == ("33.00", "payment_policy")
+    there = f"/analytics/insights/{one['id']}"
+    refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 404, "not_found")
+    taken = good(await buyer.finance.post(f"{there}/take", key=new_key()))["taken"]
+    assert (taken["status"], taken["policy_scope"]) == ("proposed", "organization")
+    assert taken["policy_change"] == "Agents look at a free option before they buy."
+    assert good(await buyer.owner.get("/payment-policies"))["data"] == []
+    refused(await buyer.finance.post(f"{there}/approve", key=new_key()), 403, "auth.forbidden")
+    firing = "/alerts?status=firing&kind=policy_waiting"
+    (waiting,) = good(await buyer.owner.get(firing))["data"]
+    assert waiting["subject"] == buyer.org_id
+    mine = {"subject": {"type": "organization"}, "per_purchase": "50"}
+    good(await buyer.owner.ask("PUT", "/payment-policies", json=mine, key=new_key()))
+    refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
+    # The policy has an id now, and the advice is about it.
+    there = f"/analytics/insights/{(await advice_of(buyer.finance, 'free_tier'))['id']}"
+    good(await buyer.finance.post(f"{there}/take", key=new_key()))
+    good(await buyer.owner.ask("PUT", "/payment-policies", json={**mine, "per_purchase": "60"}, key=new_key()))
+    refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
+    good(await buyer.finance.post(f"{there}/take", key=new_key()))
+    approved = good(await buyer.owner.post(f"{there}/approve", key=new_key()))
+    assert approved["status"] == "approved"
+    # Those that are left are about the policy before it had an id.
+    assert {each["subject"] for each in good(await buyer.owner.get(firing))["data"]} == {buyer.org_id}
+    assert good(await buyer.admin.post(f"{there}/approve", key=new_key())) == approved
+    (policy,) = good(await buyer.owner.get("/payment-policies"))["data"]
+    assert (policy["free_first"], policy["per_purchase"]) == ("require", "60.00")
+    kinds = {each["kind"] for each in good(await buyer.owner.get("/analytics/insights"))["data"]}
+    assert "free_tier" not in kinds
 
 
 async def test_comparison_needs_the_organizations_own_agreement(tenants: tuple[Tenant, Tenant, Caller]) -> None:

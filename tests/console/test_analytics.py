@@ -33,6 +33,8 @@ ADVICE = {
             "how": ["You bought 5 packages for 50.00 USD.", "One of 37.50 USD has as much."],
             "figures": {},
             "act": {"method": "POST", "path": "/billing/topup", "body": {}},
+            "takes": None,
+            "taken": None,
             "link": f"/console/{ORG}/top-up",
         }
     ],
@@ -146,7 +148,7 @@ async def test_spending_is_asked_for_as_it_was_chosen_and_shown_with_its_change(
     spent = answer(
         [
             row(
-                {"action": "web_search", "model": "gpt-4o", "agent": None},
+                {"action": "web_search", "model": "gpt-4o", "agent": None, "project": None},
                 value("spending", "30.00", "20.00"),
                 at=f"{NOW}T00:00:00Z",
             )
@@ -156,7 +158,11 @@ async def test_spending_is_asked_for_as_it_was_chosen_and_shown_with_its_change(
     text, api = await page(**{"POST_/analytics/query": (200, spent)})
     bodies = [body for name, _, body in api.asked if name == QUERY]
     assert {each["compare"] for each in bodies} == {"previous", None}
-    assert [each["by"] for each in bodies] == [["action"], ["action", "model", "agent"], []]
+    assert [each["by"] for each in bodies] == [
+        ["action"],
+        ["action", "model", "agent", "project"],
+        [],
+    ]
     assert "50% more than in the 30 days before" in text
     assert "Web search" in text
 
@@ -197,7 +203,7 @@ async def test_forecast_that_is_too_early_says_how_long_to_wait() -> None:
 
 async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     text, api = await page()
-    assert "What would have saved money in October 2026" in text
+    assert "What would have saved or earned money in October 2026" in text
     assert "12.50" in text
     assert "One of 37.50 USD has as much." in text
     assert f'href="/console/{ORG}/top-up">See packages</a>' in text
@@ -209,10 +215,59 @@ async def test_advice_names_the_money_the_way_and_is_dismissed() -> None:
     assert done.headers["location"] == f"{HERE}?notice=advice.dismissed"
 
 
+async def test_advice_is_proposed_and_a_policy_is_approved_from_the_page() -> None:
+    taken: dict[str, Any] = {"status": "proposed", "purchase_order_id": None, "policy_change": "Agents look first.",
+             "taken_by": f"{ORG}/maria"}  # fmt: skip
+    (known,) = ADVICE["data"]
+    one: dict[str, Any] = {**known, "takes": "payment_policy"}  # type: ignore[dict-item]
+    rights = {**ME, "permissions": ["read", "read_billing", "acknowledge", "manage_spending"]}
+    text, api = await page(**{"GET_/analytics/insights": (200, {**ADVICE, "data": [one]})})
+    assert f'action="{HERE}/advice/ins_1/take"' in text
+    shown = {**ADVICE, "data": [{**one, "taken": taken}]}
+    text, _ = await page(**{"GET_/analytics/insights": (200, shown)})
+    assert "maria has proposed a change: Agents look first." in text
+    assert "/approve" not in text
+    text, _ = await page(**{"GET_/analytics/insights": (200, shown), "GET_/me": (200, rights)})
+    assert f'action="{HERE}/advice/ins_1/approve"' in text
+    order = {**one, "taken": {**taken, "purchase_order_id": "por_1"}}
+    api.answers["POST /analytics/insights/ins_1/take"] = (200, order)
+    api.answers["POST /analytics/insights/ins_1/approve"] = (200, taken)
+    async with browser(api, signed_in=True) as client:
+        for act, place, notice in (("take", "purchases/por_1", "taken"), ("approve", "payment-policies", "approved")):
+            path = f"{HERE}/advice/ins_1/{act}"
+            done = await client.post(path, data={"command": f"con_01234567890123456{act}"}, headers=OWN)
+            assert done.headers["location"] == f"/console/{ORG}/{place}?notice=advice.{notice}"
+
+
+async def test_page_that_is_asked_for_by_itself_reads_no_advice() -> None:
+    text, api = await page()
+    assert 'id="spending" aria-labelledby="spending-title" data-live="balance"' in text
+    api.asked.clear()
+    async with browser(api, signed_in=True) as client:
+        assert "Spending by service" in (await client.get(HERE, headers={"X-Background": "1"})).text
+    assert "GET /analytics/insights" not in {name for name, *_ in api.asked}
+
+
+async def test_methods_are_shown_with_how_many_payments_succeeded() -> None:
+    used = {("stripe", "card"): ("3", "1"), ("paypal", None): ("9", "0"), ("stripe", "sepa_debit"): ("0", "0")}
+    rows = [
+        row({"provider": provider, "method": method},
+            value("payments.succeeded", good, None, None), value("payments.failed", bad, None, None))
+        for (provider, method), (good, bad) in used.items()
+    ]  # fmt: skip
+    api = FakeApi(answers={QUERY: (200, answer(rows)), "GET /billing/payment-methods": (200, {"data": []})})
+    async with browser(api, signed_in=True) as client:
+        text = (await client.get(f"/console/{ORG}/payment-methods")).text
+    assert read(text).problems == []
+    assert text.index("<span>PayPal</span>") < text.index("<span>Card</span>")
+    assert "3 of 4" in text
+    assert "Direct debit" not in text
+
+
 async def test_key_of_a_department_sees_the_page_without_advice() -> None:
     text, _ = await page(**{"GET_/analytics/insights": problem(403, "auth.forbidden")})
     assert "Spending by service" in text
-    assert "What would have saved money" not in text
+    assert "What would have saved" not in text
 
 
 async def test_next_payout_and_what_waits_are_said_beside_what_was_earned() -> None:

@@ -9,24 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.billing.plan import Interval, plans_from
-from domain.insight import advice
-from domain.insight.advice import (
-    Act,
-    AdviceKind,
+from domain.budgets.policy import FreeFirst, FreeOption, MethodKind, Policy
+from domain.budgets.purchase_order import Term
+from domain.insight.advice.facts import (
     AgentUse,
     Alternative,
     Bought,
+    Compared,
+    Declared,
+    Earned,
     Facts,
-    Insight,
-    Meaning,
+    Free,
+    Offered,
+    Purchase,
     Refused,
     Subscribed,
+    TermPrice,
     Tried,
     Unused,
-    advise,
-    is_worth,
-    standing,
 )
+from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning
+from domain.insight.advice.proposal import OrderProposal, PolicyProposal
+from domain.insight.advice.rules import RULES, advise, is_worth, standing
 from domain.payments.topup import packages_from
 from tests.support.cases import for_each
 
@@ -217,7 +221,7 @@ def test_limit_is_advised_to_be_raised_where_a_person_did_it_instead():
 
 
 def test_each_kind_has_a_rule():
-    assert len(advice.RULES) == len(AdviceKind)
+    assert len(RULES) == len(AdviceKind)
 
 
 def insight(amount: int, currency: str = "USD", subject: str = "a") -> Insight:
@@ -259,3 +263,234 @@ def test_larger_shares_come_first_and_dismissed_ones_stay_away():
     found = advise(facts(unused=unused, spending={"USD": 1_000, "CREDIT": 5 * CREDITS}))
     assert [each.subject for each in found] == ["USD300", f"CREDIT{CREDITS}", "USD100"]
     assert standing(found, {found[0].id}) == found[1:]
+
+
+# Purchases outside ---------------------------------------------------------------------------------------------------
+
+BUY = Purchase(
+    order_id="por_1",
+    agent_id="agt_1",
+    agent_name="Ada",
+    item="Maps",
+    vendor="Here",
+    category="data",
+    currency="USD",
+    term=None,
+    renewed=0,
+    at=NOON,
+    paid_minor=1_100,
+    fee_minor=100,
+    method="card",
+)
+CARD = Declared(
+    name="card",
+    label="Card",
+    kind=MethodKind.CARD,
+    fee_share_e4=None,
+    fee_fixed_minor=100,
+    fee_currency="USD",
+    attempts=30,
+    succeeded=27,
+)
+COIN = replace(CARD, name="coin", label="Coin", kind=MethodKind.TON, fee_share_e4=100, fee_fixed_minor=None)
+YEAR = TermPrice(vendor="here", item=" MAPS", currency="USD", term=Term.YEAR, amount_minor=12_000)
+TIMES = [replace(BUY, order_id=f"por_{number}") for number in range(1, 5)]
+CATALOGUE = FreeOption(name="Open maps", category="Data", quota=2, quota_window="day")
+
+
+def test_term_is_advised_where_the_same_is_bought_again_and_again():
+    one = only(purchases=TIMES, terms=[YEAR])
+    assert (one.kind, one.amount_minor, one.title) == (AdviceKind.BULK, 4_400 - 1_000, "Maps costs less by the year.")
+    assert one.how == (
+        "Ada bought it 4 times for 44.00 USD.",
+        "You last paid 120.00 USD for a year, which is 10.00 USD a month.",
+    )
+    assert isinstance(one.proposes, OrderProposal)
+    assert (one.proposes.agent_id, one.proposes.amount_minor, one.proposes.term) == ("agt_1", 12_000, Term.YEAR)
+    assert one.act.body["amount"] == "120.00"
+    assert only(purchases=TIMES[1:], terms=[YEAR]).id == one.id  # the same in another month
+    for other in (replace(YEAR, vendor="There"), replace(YEAR, currency="EUR"), replace(YEAR, amount_minor=60_000)):
+        assert not advise(facts(purchases=TIMES, terms=[other]))
+    assert not advise(facts(purchases=TIMES[:2], terms=[YEAR]))
+    assert not advise(facts(purchases=[*TIMES[:2], *(replace(each, agent_id="agt_2") for each in TIMES[2:])]))
+
+
+def test_longer_term_is_advised_from_the_third_renewal_on():
+    monthly = replace(BUY, term=Term.MONTH, renewed=2, fee_minor=None)
+    one = only(purchases=[monthly], terms=[YEAR])
+    assert (one.amount_minor, one.figures["purchases"]) == (100, 3)
+    assert not advise(facts(purchases=[replace(monthly, renewed=1)], terms=[YEAR]))
+    assert not advise(facts(purchases=[replace(monthly, term=Term.YEAR)], terms=[YEAR]))
+
+
+def test_one_purchase_is_advised_where_each_had_a_fixed_fee():
+    one = only(purchases=TIMES, methods=[CARD])
+    assert one.amount_minor == 4_400 - 4_100
+    assert one.how[1] == "4.00 USD of that were fees of Card. One purchase of 40.00 USD has a fee of 1.00 USD."
+    assert isinstance(one.proposes, OrderProposal)
+    assert (one.proposes.item, one.proposes.term) == ("4 times Maps", None)
+    assert not advise(facts(purchases=[*TIMES[1:], replace(BUY, fee_minor=None)], methods=[CARD]))
+
+
+def test_free_option_is_advised_for_what_its_quota_would_have_covered():
+    day = datetime(2026, 2, 10, tzinfo=UTC)
+    dear = [replace(BUY, order_id=f"por_{price}", paid_minor=price, method=None) for price in (900, 300, 600)]
+    free = Free(id="fro_1", option=CATALOGUE, used={})
+    one = only(purchases=dear, free=[free])
+    assert (one.id, one.amount_minor, one.figures["purchases"]) == ("free_tier-fro_1_USD", 900, 2)
+    assert only(purchases=dear, free=[replace(free, used={day: 1})]).amount_minor == 300
+    assert (
+        only(purchases=dear, free=[replace(free, option=FreeOption(name="a", category="data"))]).amount_minor == 1_800
+    )
+    # No purchase counts for two options.
+    two = advise(facts(purchases=dear, free=[free, replace(free, id="fro_2", option=replace(CATALOGUE, name="Z"))]))
+    assert sorted(each.amount_minor for each in two) == [900, 900]
+    assert one.proposes == PolicyProposal(policy_id=None, free_first=True)
+    for changed in (
+        replace(BUY, unfit=frozenset({"open maps"})),
+        replace(BUY, category="code"),
+        replace(BUY, term=Term.MONTH),
+        replace(BUY, policy=Policy(free_first=FreeFirst.REQUIRE)),
+    ):
+        assert not advise(facts(purchases=[changed], free=[free]))
+    assert not advise(facts(purchases=dear, free=[replace(free, used={day: 2})]))
+
+
+def test_method_is_advised_whose_fees_are_lower_and_that_fails_no_more_often():
+    one = only(purchases=TIMES[:2], methods=[CARD, COIN])
+    # A hundredth of 10.00 twice, for each attempt of ten that nine succeed of.
+    assert (one.id, one.amount_minor) == ("method-card_USD", 200 - 23)
+    assert one.proposes == PolicyProposal(policy_id=None, methods=(MethodKind.TON, MethodKind.CARD))
+    for worse in (
+        replace(COIN, succeeded=26),
+        replace(COIN, fee_share_e4=1_000),
+        replace(COIN, kind=MethodKind.CARD),
+        replace(COIN, kind=MethodKind.FREE),
+        replace(COIN, fee_share_e4=None),
+    ):
+        assert not advise(facts(purchases=TIMES[:2], methods=[CARD, worse]))
+    for policy in (Policy(methods=(MethodKind.CARD,)), Policy(methods=(MethodKind.TON, MethodKind.CARD))):
+        bought = [replace(each, policy=policy) for each in TIMES[:2]]
+        assert not advise(facts(purchases=bought, methods=[CARD, COIN]))
+
+
+def test_own_agent_is_advised_that_asks_less_and_what_it_sells_dearer():
+    own = Offered(
+        agent_id="agt_9",
+        name="Own",
+        category="Data",
+        is_monthly=False,
+        currency="USD",
+        price_minor=400,
+        earned_minor=0,
+    )
+    buy = replace(BUY, fee_minor=None)
+    one = only(purchases=[buy, replace(buy, order_id="por_2", paid_minor=300)], offered=[own])
+    assert (one.id, one.amount_minor, one.meaning) == ("arbitrage-buy_agt_9_USD", 700, Meaning.SAVING)
+    assert one.proposes == PolicyProposal(policy_id=None, refused="data")
+    dear = replace(own, price_minor=2_000, earned_minor=500)
+    sell = only(purchases=[buy], offered=[dear])
+    assert (sell.id, sell.amount_minor, sell.meaning) == ("arbitrage-sell_agt_9_USD", 500, Meaning.EARNING)
+    assert sell.proposes is None
+    for other in (
+        replace(own, category="code"),
+        replace(own, is_monthly=True),
+        replace(own, currency="EUR"),
+        replace(dear, earned_minor=0),
+    ):
+        assert not advise(facts(purchases=[buy], offered=[other]))
+
+
+_BOUGHT = st.builds(
+    lambda paid, fee, **more: replace(BUY, paid_minor=paid, fee_minor=None if fee is None else min(fee, paid), **more),
+    st.integers(1, 10**9),
+    st.none() | st.integers(0, 10**9),
+    agent_id=st.sampled_from(["agt_1", "agt_2"]),
+    currency=st.sampled_from(["USD", "EUR"]),
+    term=st.sampled_from([None, None, *Term]),
+    renewed=st.integers(0, 4),
+    policy_id=st.sampled_from([None, "pol_1"]),
+)
+
+
+@given(
+    bought=st.lists(_BOUGHT, max_size=12).map(
+        lambda all_: [replace(each, order_id=f"por_{number}") for number, each in enumerate(all_)]
+    ),
+    price=st.integers(1, 10**9),
+    share=st.integers(0, 10_000),
+    used=st.integers(0, 3),
+    spent=st.integers(0, 10**9),
+)
+def test_no_advice_saves_more_than_what_was_paid(bought: list[Purchase], price: int, share: int, used: int, spent: int):
+    own = {"name": "Own", "category": "data", "currency": "USD", "earned_minor": price}
+    found = advise(
+        facts(
+            purchases=bought,
+            terms=[replace(YEAR, amount_minor=price), replace(YEAR, term=Term.MONTH, amount_minor=price)],
+            free=[Free(id="fro_1", option=CATALOGUE, used={datetime(2026, 2, 10, tzinfo=UTC): used})],
+            methods=[CARD, replace(COIN, fee_share_e4=share)],
+            offered=[
+                Offered(agent_id=f"agt_{each}", price_minor=price, is_monthly=each, **own) for each in (False, True)
+            ],
+            spending={"USD": spent},
+        )
+    )
+    for kind in (AdviceKind.BULK, AdviceKind.FREE_TIER, AdviceKind.METHOD, AdviceKind.ARBITRAGE):
+        for currency in ("USD", "EUR"):
+            paid = sum(each.paid_minor for each in bought if each.currency == currency)
+            saved = [each for each in found if (each.kind, each.currency) == (kind, currency)]
+            saving = [each.amount_minor for each in saved if each.meaning is Meaning.SAVING]
+            assert sum(saving) <= paid
+            assert all(0 < each.amount_minor <= price for each in saved if each.meaning is Meaning.EARNING)
+    assert all(each.amount_minor * 100 >= spent for each in found if each.currency == "USD")
+    assert len({each.id for each in found}) == len(found)
+
+
+def test_change_of_a_policy_keeps_everything_else():
+    policy = Policy(methods=(MethodKind.CARD, MethodKind.TON), categories_allowed=("Data", "code"))
+    assert PolicyProposal(policy_id=None, free_first=True).of(policy) == replace(policy, free_first=FreeFirst.REQUIRE)
+    first = PolicyProposal(policy_id="pol_1", methods=(MethodKind.TON, MethodKind.CARD))
+    assert first.of(policy) == replace(policy, methods=(MethodKind.TON, MethodKind.CARD))
+    refused = PolicyProposal(policy_id=None, refused="data")
+    assert refused.of(policy) == replace(policy, categories_allowed=("code",), categories_refused=("data",))
+    assert refused.of(refused.of(policy)) == refused.of(policy)
+    for each in (first, refused):
+        assert PolicyProposal.kept(json.loads(json.dumps(each.stored()))) == each
+
+
+SWAP = Compared(
+    a="big/model",
+    b="small",
+    currency="USD",
+    runs_a=1_000,
+    runs_b=900,
+    strata=3,
+    is_randomised=True,
+    is_worth_it=True,
+    less_pico=20_000_000_000,
+    success_e6=(-4_000, -15_000, 7_000),
+)
+
+
+def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_less():
+    one = only(compared=[replace(SWAP, b="smaller", less_pico=1_000_000_000), SWAP])
+    assert (one.id, one.amount_minor, one.figures["other_model"]) == ("model_swap-big_model", 2_000, "small")
+    assert one.how[1:] == (
+        "A run of small costs at least 0.02 USD less (95 %); for the runs of big/model that is 20.00 USD.",
+        "It succeeds in -0.4 % of runs more, between -1.5 % and 0.7 %; below zero is fewer.",
+    )
+    for changed in ({"is_randomised": False}, {"is_worth_it": False}, {"less_pico": -1}):
+        assert not advise(facts(compared=[replace(SWAP, **changed)]))
+
+
+def test_largest_source_is_named_from_a_share_of_the_revenue_on():
+    largest = Earned(source="app_store", name="Ada", currency="USD", amount_minor=600, pieces=6)
+    rest = replace(largest, name="Bo", amount_minor=400, pieces=4)
+    one = only(earned=[rest, largest], spending={"USD": 1_000})
+    assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, Meaning.AT_RISK)
+    assert one.title == "Most of your revenue comes from Ada by app store."
+    assert one.how[0] == "Ada brought 6.00 USD of 10.00 USD this way, 60.0 %."
+    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)]))
+    assert not advise(facts(earned=[largest, replace(rest, pieces=3)]))
+    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")]))

@@ -9,8 +9,10 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import BaseRoute, Match
 
 from console.nouns import ROUTES as CONSOLE
@@ -22,11 +24,13 @@ from domain.common.access import Actor, Role
 from domain.common.errors import Invalid, NotFound
 from domain.common.ids import make_id, uuid_id
 from domain.common.period import Anchor
-from domain.insight.advice import Insight
+from domain.insight.advice.insight import Insight
 from domain.insight.peers import PeerMetric, Reason
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
+from repositories.credits.spend_place import first_id
 from repositories.insight import advice as store
+from repositories.insight import outside
 from repositories.insight import peers as figures
 from repositories.insight.advice import Month
 from runtime.database import Database
@@ -36,6 +40,7 @@ from services.insight.advice import Prices
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.payments import CREDITS as SOLD
+from tests.support.plans import rows_read, vacuum
 from tests.support.routes import ROUTES as API
 from tests.support.rows import Rows, rows_of
 
@@ -212,6 +217,108 @@ async def test_what_is_paid_by_the_month_and_not_used_is_found(database: Databas
     assert await unused() == {"unused-pco_1": (100, "EUR")}
     await rows.add("usage_days", org_id=org_id, dimension="all", day=DAY, value="", currency="USD", events=1)
     assert await unused() == {"unused-pur_1": (900, "USD"), "unused-pco_1": (100, "EUR")}
+
+
+async def test_purchases_outside_are_read_with_what_advice_compares_them_with(database: Database, rows: Rows) -> None:
+    org_id, agent_id = await organization(rows), new_id("agt")
+    await rows.add("agents", id=agent_id, org_id=org_id, name="Ada", visibility="private", pricing_model="free",
+                   command_id=agent_id, created_at=LONG_AGO)  # fmt: skip
+    crypto = json.dumps({"primary": None, "fallbacks": [], "reasoning": None, "wallet_creation": "never"})
+    for scope, subject in (("organization", org_id), ("agent", agent_id), ("agent", "agt_other")):
+        await rows.add("payment_policies", id=new_id("pol"), org_id=org_id, scope=scope, subject_id=subject,
+                       currency="EUR" if subject == agent_id else "USD", free_first="ask", methods=["card", "TON"],
+                       crypto=crypto, answer_within_seconds=3_600)  # fmt: skip
+    order = {"org_id": org_id, "agent_id": agent_id, "item": "Maps", "vendor": "Here", "category": "Research",
+             "currency": "USD", "status": "purchased", "created_at": LONG_AGO}  # fmt: skip
+    unfit = [{"name": "Open  MAPS", "fits": False}, {"name": "Other", "fits": True}]
+    # What was charged beyond an order is a part of it, renewals are not, and with a refund no fee is known.
+    paid = (("por_1", None, 0, 900, 0), ("por_1", None, 1, 200, 0), ("por_2", "month", 3, 500, 0),
+            ("por_3", None, 0, 800, 300), ("por_4", None, 0, 100, 100))  # fmt: skip
+    for order_id, (term, refunded) in {name: (term, back) for name, term, _, _, back in paid}.items():
+        await rows.add("purchase_orders", **order, id=order_id, command_id=order_id, amount_minor=500, term=term,
+                       alternatives=json.dumps(unfit), spent_minor=900, refunded_minor=refunded)  # fmt: skip
+        for number, status in ((1, "declined"), (2, "succeeded")):
+            await rows.add("purchase_attempts", order_id=order_id, number=number, org_id=org_id, method="card",
+                           status=status, charged_minor=1 if number == 2 else None, fee_minor=number - 1,
+                           command_id=f"{order_id}{number}")  # fmt: skip
+    for order_id, _, number, spent, refunded in paid:
+        for place, at in enumerate((NOON, MARCH.until, MARCH.since - timedelta(microseconds=1))):
+            await rows.add("ledger.purchase_counts", order_id=order_id, number=number + 10 * place, org_id=org_id,
+                           asset="USD", amount=spent, spent=spent, refunded=refunded, at=at, pool="operating",
+                           id=UUID(int=first_id(at).int + spent))  # fmt: skip
+    async with database.tenant(org_id) as session:
+        found = {each.order_id: each for each in await outside.bought(session, org_id, MARCH)}
+        (price,) = await outside.terms(session, org_id, replace(MARCH, since=LONG_AGO))
+        assert await outside.terms(session, org_id, MARCH) == []
+    assert {each: (row.paid_minor, row.renewed, row.fee_minor) for each, row in found.items()} == {
+        "por_1": (1_100, 0, 1), "por_2": (500, 3, None), "por_3": (500, 0, None)}  # fmt: skip
+    assert (found["por_1"].agent_name, found["por_1"].policy.currency) == ("Ada", "EUR")
+    assert found["por_1"].unfit == {"open maps"}
+    assert (price.term.value, price.amount_minor) == ("month", 500)
+
+
+async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_they_are_worth(
+    database: Database, rows: Rows
+) -> None:
+    org_id = await organization(rows)
+    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 2 * CREDIT}))
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1, "call": 1}))
+    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"page": 1}))
+    await rows.add("ledger.rates", base="CREDIT", quote="USD", starts_at=LONG_AGO, base_minor=CREDIT, quote_minor=10,
+                   source="test")  # fmt: skip
+    await rows.add("free_options", id="fro_1", org_id=org_id, name="Open maps", category="research", quota=5,
+                   quota_window="day")  # fmt: skip
+    entry = {"org_id": org_id, "agent_id": agent_id, "alternative_action": "open MAPS", "status": "abandoned"}
+    for number, (kind, at) in enumerate((("abandoned", NOON), ("refund", NOON), ("abandoned", NOON + timedelta(1)))):
+        await rows.add("purchase_entries", **entry, order_id="por_1", transaction_type=f"purchase_{kind}", at=at,
+                       id=UUID(int=first_id(at).int + number))  # fmt: skip
+    bought = {"order_id": "por_1", "org_id": org_id, "number": 0, "asset": "USD", "at": NOON, "pool": "operating"}
+    await rows.add("purchase_orders", id="por_1", org_id=org_id, agent_id=agent_id, item="Maps", vendor="Here",
+                   category="Research", currency="USD", command_id="por_1", alternatives="[]",
+                   amount_minor=100)  # fmt: skip
+    await rows.add("ledger.purchase_counts", **bought, amount=100, spent=100, id=first_id(NOON))
+    async with database.tenant(org_id) as session:
+        (free,) = await outside.free(session, org_id, MARCH)
+    days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
+    assert free.used == dict.fromkeys(days, 1)
+    found = await advised(database, org_id)
+    assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
+    assert found["free_tier-fro_1_USD"].amount_minor == 100
+
+
+async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(database: Database, rows: Rows) -> None:
+    drawn, chosen = await organization(rows), await organization(rows)
+    await rows.change("SELECT open_usage_months($1, $2)", MARCH.since, NOON)
+    for org_id, odds in ((drawn, 500_000), (chosen, 1_000_000)):
+        for number in range(80):
+            # The dearer model costs two cents a run, the other one a cent; both always succeed, which brings a cent.
+            run, model = f"{org_id}-{number}", "big" if number % 2 else "small"
+            await rows.add("results", id=new_id("res"), org_id=org_id, run_id=run, task_kind="a", score_e6=1_000_000,
+                           is_accepted=True, source="api", reference=run, value_minor=1, currency="USD",
+                           recorded_at=NOON)  # fmt: skip
+            await rows.add("usage_events", org_id=org_id, occurred_at=NOON, run_id=run, model=model, currency="USD",
+                           cost_pico=(1 + number % 2) * 10**10, estimated=[], usage=json.dumps({"output_tokens": 9}),
+                           event_id=run)  # fmt: skip
+            await rows.add("routing_decisions", id=new_id_at("rtd", NOON), org_id=org_id, run_id=run, task_kind="a",
+                           choice=model, odds_e6=odds, command_id=run)  # fmt: skip
+    # What one way brought counts without what was taken back; what is not confirmed does not.
+    agent_id = await agent(rows, drawn, 0)
+    revenue = {
+        "org_id": drawn,
+        "currency": "EUR",
+        "occurred_at": NOON,
+        "transfer_id": UUID(int=1),
+        "confirmed_at": NOON,
+    }
+    for number in range(12):
+        status = "reported" if number == 0 else "reversed" if number == 1 else "confirmed"
+        await rows.add("revenue_events", **revenue, id=new_id("rev"), agent_id=agent_id, source="escrow", status=status,
+                       reference=str(number), amount_minor=100, reversed_minor=40 if number == 1 else 0)  # fmt: skip
+    found = await advised(database, drawn)
+    assert found["model_swap-big"].amount_minor == 40
+    assert found["model_swap-big"].figures["other_model"] == "small"
+    assert found["diversify-EUR"].amount_minor == 11 * 100 - 40
+    assert set(await advised(database, chosen)) == set()
 
 
 async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:
@@ -436,3 +543,49 @@ async def same_figures(database: Database, expected: dict[PeerMetric, Any], cate
 
 def new_id_at(prefix: str, at: datetime) -> str:
     return make_id(prefix, unix_ms=int(at.timestamp() * 1000), entropy=os.urandom(10))
+
+
+@pytest.mark.slow
+async def test_purchases_of_a_month_are_read_without_those_before(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    costs = []
+    for first, last in ((0, 90), (90, 900)):
+        # Ten orders a day before the month is over, each with an alternative that was used instead of another one.
+        await owner.execute(FILL, "org_many", MARCH.until - timedelta(days=1), first * 10, last * 10 - 1)
+        await vacuum(owner, "purchase_orders", "ledger.purchase_counts", "purchase_entries", "free_options")
+        costs.append(await rows_read(database, "org_many", read_outside))
+    await owner.close()
+    assert costs[1] <= costs[0] + 50, costs
+
+
+FILL = """
+    WITH days AS (SELECT n, $2::timestamptz - n / 10 * interval '1 day' AS at FROM generate_series($3::int, $4::int) n),
+    orders AS (
+        INSERT INTO purchase_orders (id, org_id, agent_id, principal, command_id, item, vendor, category, why,
+            amount_minor, currency, alternatives, pool, on_limit, status, decision, methods, budget_remaining, persons,
+            counts, spent_minor, refunded_minor, created_at, updated_at)
+        SELECT 'por_' || n, $1, 'a', 'a', 'c' || n, 'Maps', 'Here', 'data', '', 1, 'USD', '[]', 'operating', 'refuse',
+            'purchased', '{}', '[]', '{}', 0, 0, 1, 0, at, at FROM days
+    ), entries AS (
+        INSERT INTO purchase_entries (org_id, id, order_id, agent_id, transaction_type, item, amount_minor, currency,
+            status, alternative_action, budget_remaining, at)
+        SELECT $1, uuidv7(at - clock_timestamp()), 'por_' || n, 'a', 'purchase_abandoned', 'Maps', 1, 'USD',
+            'abandoned', 'Open maps', '{}', at FROM days
+    ), options AS (
+        INSERT INTO free_options (id, org_id, name, category, quota, quota_window, updated_by)
+        VALUES ('fro_1', $1, 'Open maps', 'data', 9, 'day', 'x') ON CONFLICT DO NOTHING
+    )
+    INSERT INTO ledger.purchase_counts (order_id, number, org_id, id, asset, amount, spent, returned, refunded, forced,
+        pool, counted_in, counted, at, changed_at)
+    SELECT 'por_' || n, 0, $1, uuidv7(at - clock_timestamp()), 'USD', 1, 1, 0, 0, false, 'operating', '{}', '{}', at, at
+    FROM days
+"""
+
+
+async def read_outside(session: AsyncSession) -> None:
+    assert len(await outside.bought(session, "org_many", MARCH)) == 310
+    (free,) = await outside.free(session, "org_many", MARCH)
+    assert sum(free.used.values()) == 38 * 10

@@ -6,9 +6,12 @@ from typing import Final, Literal
 from pydantic import Field
 
 from api.fields import Exact, Flag, RequestModel, ResponseModel, example
+from domain.budgets.policy import PolicyScope
 from domain.common.money import format_amount
-from domain.insight.advice import AdviceKind, Insight, Meaning
+from domain.insight.advice.insight import AdviceKind, Insight, Meaning
+from domain.insight.advice.proposal import OrderProposal, PolicyProposal
 from domain.insight.peers import SENTENCES, MemberKind, PeerMetric, Reason, sentence_of
+from models.insight.insight_take import InsightTake
 from services.insight.advice import Advice
 from services.insight.peers import Asked
 
@@ -23,13 +26,48 @@ class InsightActView(ResponseModel):
     body: dict[str, str] = Field(description="Fields of the body that follow from the advice.")
 
 
+class InsightTakeView(ResponseModel):
+    """What taking advice has proposed."""
+
+    status: Literal["proposed", "approved"] = Field(
+        description="Of a payment policy. A purchase order has a status of its own, and is always `proposed` here."
+    )
+    purchase_order_id: str | None
+    policy_scope: PolicyScope | None = Field(description="Whose payment policy is to be changed.")
+    policy_subject_id: str | None
+    policy_change: str | None = Field(description="What changes, in a sentence.")
+    taken_by: str
+    taken_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+
+    @classmethod
+    def of(cls, row: InsightTake) -> "InsightTakeView":
+        """Show what was proposed."""
+        policy = row.policy
+        return cls(
+            status="proposed" if row.approved_at is None else "approved",
+            purchase_order_id=row.order_id,
+            policy_scope=None if policy is None else PolicyScope(policy["scope"]),
+            policy_subject_id=None if policy is None else policy["subject_id"],
+            policy_change=None if policy is None else PolicyProposal.kept(policy["change"]).sentence,
+            taken_by=row.taken_by,
+            taken_at=row.taken_at,
+            approved_by=row.approved_by,
+            approved_at=row.approved_at,
+        )
+
+
 class InsightView(ResponseModel):
     """One piece of advice about last month."""
 
     id: str = Field(description="The same advice has the same id every month.")
     kind: AdviceKind
     meaning: Meaning = Field(
-        description="`saving`: the amount would have been saved. `stopped`: it could not be spent or received."
+        description=(
+            "`saving`: the amount would have been saved. `stopped`: it could not be spent or received. `earning`: it "
+            "would have been earned. `at_risk`: it depends on one source."
+        )
     )
     amount: Exact
     currency: str
@@ -39,11 +77,18 @@ class InsightView(ResponseModel):
         description="The same figures by name: amounts as decimal strings, counts as numbers."
     )
     act: InsightActView
+    takes: Literal["purchase_order", "payment_policy"] | None = Field(
+        description="What `take` proposes; null where the act is another call."
+    )
+    taken: InsightTakeView | None = Field(description="What was proposed for this month; null if nothing was.")
     link: str = Field(description="The path of the console's page where the advice is taken.")
 
     @classmethod
-    def of(cls, insight: Insight, org_id: str) -> "InsightView":
+    def of(cls, insight: Insight, org_id: str, taken: InsightTake | None = None) -> "InsightView":
         """Show advice for an organization."""
+        takes: Literal["purchase_order", "payment_policy"] = (
+            "purchase_order" if isinstance(insight.proposes, OrderProposal) else "payment_policy"
+        )
         return cls(
             id=insight.id,
             kind=insight.kind,
@@ -54,6 +99,8 @@ class InsightView(ResponseModel):
             how=list(insight.how),
             figures=dict(insight.figures),
             act=InsightActView(method=insight.act.method, path=insight.act.path, body=dict(insight.act.body)),
+            takes=None if insight.proposes is None else takes,
+            taken=None if taken is None else InsightTakeView.of(taken),
             link=f"/console/{org_id}{insight.page}",
         )
 
@@ -83,7 +130,7 @@ class InsightsView(ResponseModel):
             organization_id=org_id,
             month=advice.month,
             spending=[SpentView(currency=code, amount=format_amount(spent, code)) for code, spent in spending if spent],
-            data=[InsightView.of(each, org_id) for each in advice.insights],
+            data=[InsightView.of(each, org_id, advice.taken.get(each.id)) for each in advice.insights],
         )
 
 

@@ -1,6 +1,7 @@
 """Advice about last month."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -13,14 +14,24 @@ from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
-from api.v1.analytics.advice_schemas import InsightsView, InsightView
+from api.v1.analytics.advice_schemas import InsightsView, InsightTakeView, InsightView
 from api.v1.spends.own import confined, refuse_totals
+from contracts.budgets.purchase_order import PurchaseOrderInput
+from contracts.runs import purchase_order_run
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
-from services.insight import advice
+from domain.common.errors import Conflict, Forbidden, NotFound, Unavailable
+from domain.insight.advice.proposal import OrderProposal
+from domain.tenants.organization import STOPPED
+from runtime import reach
+from services.insight import advice, insight_take
 from services.insight.advice import Advice, Prices
+from services.insight.insight_take import TakenElsewhere
 
 router = Resource(tags=["analytics"])
+
+Once = Annotated[Command, idempotency(required=True)]
+_POOL = (Conflict, "budget.pool_closed")
+_RATE = (Unavailable, "rate.unavailable")
 
 ForOrganization = Annotated[OrganizationId | None, Query(description="For operators.")]
 
@@ -64,6 +75,79 @@ async def dismiss_insight(
         return InsightView.of(found, org_id)
 
     return await command.run(act)
+
+
+@router.post(
+    "/analytics/insights/{insight_id}/take",
+    response_model=InsightView,
+    responses=errors(NotFound, Forbidden, TakenElsewhere, _POOL, _RATE, *STOPPED),
+)
+async def take_insight(
+    insight_id: str,
+    deps: DepsDep,
+    once: Once,
+    organization_id: ForOrganization = None,
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.ACKNOWLEDGE),
+) -> Response:
+    """Take advice: propose the purchase order or the change of a payment policy that it names.
+
+    Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies
+    the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is
+    another call is refused with that call.
+    """
+    refuse_totals(confined(actor, key))
+    org_id = await known_organization(deps, actor, organization_id)
+
+    async def act() -> InsightView:
+        now = datetime.now(UTC)
+        about = await _advice(deps, org_id, now)
+        found = advice.named(about, insight_id)
+        async with deps.database.platform() as session:
+            row = await insight_take.take(
+                session,
+                actor,
+                org_id,
+                found,
+                about.month,
+                command_id=once.command_id,
+                hold=deps.settings.purchase_order_hold,
+                now=now,
+            )
+            view = InsightView.of(found, org_id, row)
+        if row.order_id is not None and deps.temporal is not None and isinstance(found.proposes, OrderProposal):
+            run = purchase_order_run(PurchaseOrderInput(order_id=row.order_id), org_id, found.proposes.agent_id)
+            deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
+        return view
+
+    return await once.run(act)
+
+
+@router.post(
+    "/analytics/insights/{insight_id}/approve",
+    response_model=InsightTakeView,
+    responses=errors(NotFound, Forbidden, (Conflict, "payment_policy.version")),
+)
+async def approve_insight(
+    insight_id: str,
+    deps: DepsDep,
+    once: Once,
+    organization_id: ForOrganization = None,
+    *,
+    actor: Actor = require(Permission.MANAGE_SPENDING),
+) -> Response:
+    """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+    org_id = await known_organization(deps, actor, organization_id)
+
+    async def act() -> InsightTakeView:
+        now = datetime.now(UTC)
+        month = advice.month_before(now).first
+        async with deps.database.platform() as session:
+            row = await insight_take.approve(session, actor, org_id, insight_id, month, now=now)
+            return InsightTakeView.of(row)
+
+    return await once.run(act)
 
 
 async def _advice(deps: Deps, org_id: str, now: datetime) -> Advice:

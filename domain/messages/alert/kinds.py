@@ -48,6 +48,8 @@ class Kind:
 SIGNED_BY_LINK = "escrow.signed_by_link"
 #: Of a free option whose quota is nearly used; its subject is the option.
 FREE_QUOTA = "free_quota"
+#: Of a payment policy whose change was proposed; its subject is the policy, or the organization that has none.
+POLICY_WAITING = "policy_waiting"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -125,6 +127,7 @@ KINDS: Mapping[str, Kind] = {
     "payout.sent_while_suspended": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "payout.unknown": Kind(closed_by=_SENT),
     "payout.waiting_for_funds": Kind(closed_by=_SENT),
+    POLICY_WAITING: Kind(closed_by="its approval, or its organization"),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "purchase_unknown": Kind(closed_by="the result of the attempt"),

@@ -8,6 +8,7 @@ scores in hundredths of a point.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from domain.common.errors import Invalid
@@ -63,7 +64,7 @@ class Metric:
         has_whole: whether a threshold can be in percent of its limit.
         for_organizations: whether organizations can watch their own.
         for_platform: whether operators can watch it over all organizations.
-        hidden: why no rule can watch it yet; None if rules can.
+        every: how often it is read, where that is not by the window.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Metric:
     has_whole: bool = False
     for_organizations: bool = True
     for_platform: bool = False
-    hidden: str | None = None
+    every: timedelta | None = None
 
     def asset(self, of_control: str | None) -> str | None:
         """Return the asset of the figure; None if it is not an amount."""
@@ -170,12 +171,19 @@ _METRICS = (
         for_platform=True,
     ),
     Metric(
+        name="spending.to_last_week",
+        sentence="Credits used today, as a share of those until the same hour of the same day last week.",
+        unit=Unit.SHARE,
+        conditions=_LEVELS,
+        every=timedelta(minutes=15),
+    ),
+    Metric(
         name="agent.roi",
-        sentence="What an agent earned for what it cost.",
+        sentence="The lower bound of an agent's return on its costs in the last 28 days; zero where it lost money.",
         unit=Unit.SHARE,
         conditions=_LEVELS,
         filters=("agent_id",),
-        hidden="It is not computed yet.",
+        every=timedelta(hours=6),
     ),
 )
 METRICS = {metric.name: metric for metric in _METRICS}
@@ -200,8 +208,4 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
 
 def watched(*, platform: bool) -> list[Metric]:
     """Return what can be watched by operators or by organizations."""
-    return [
-        metric
-        for metric in _METRICS
-        if metric.hidden is None and (metric.for_platform if platform else metric.for_organizations)
-    ]
+    return [metric for metric in _METRICS if (metric.for_platform if platform else metric.for_organizations)]

@@ -40,20 +40,19 @@ class BuiltIn:
         sentence: when it fires, for people.
         severity: of its alerts, unless it was changed.
         for_platform: whether operators have it; otherwise each organization does.
-        hidden: why it is not available yet; None if it is.
     """
 
     name: str
     sentence: str
     severity: str
     for_platform: bool = False
-    hidden: str | None = None
 
 
 LOW_CREDIT_BALANCE = "low_credit_balance"
 FAILED_PAYMENT = "failed_payment"
 BUDGET_80_PERCENT = AlertKind.BUDGET.value
 COST_SPIKE = "cost_spike"
+HIGH_ROI = "high_roi"
 REPUTATION_ANOMALY = "reputation_anomaly"
 FRAUD_SUSPECTED = "fraud_suspected"
 PROVIDER_DOWN = "provider_down"
@@ -81,10 +80,9 @@ _BUILT_IN = (
         severity="warning",
     ),
     BuiltIn(
-        name="high_roi",
-        sentence="An agent earns much more than it costs.",
+        name=HIGH_ROI,
+        sentence="The lower bound of an agent's return on its costs in 28 days is above 100 %.",
         severity="info",
-        hidden="The return of an agent is not computed yet.",
     ),
     BuiltIn(
         name=REPUTATION_ANOMALY,
@@ -113,18 +111,22 @@ _BUILT_IN = (
 )
 BUILT_IN: Mapping[str, BuiltIn] = {rule.name: rule for rule in _BUILT_IN}
 
+#: The lower bound of a return above which it is high, in ten-thousandths.
+HIGH_ROI_ABOVE = WHOLE_E4
 #: How the built-in rules with a figure fire.
 BUILT_IN_TERMS = {
     LOW_CREDIT_BALANCE: Terms(cool_down=timedelta(minutes=30), quiet=DAY),
     BUDGET_80_PERCENT: Terms(cool_down=timedelta(0), quiet=None),
     COST_SPIKE: Terms(cool_down=timedelta(hours=1), quiet=DAY),
+    # It is read once a day.
+    HIGH_ROI: Terms(cool_down=timedelta(0), quiet=timedelta(days=7)),
     PROVIDER_DOWN: Terms(cool_down=timedelta(minutes=5), quiet=timedelta(0)),
 }
 
 
 def built_in_of(*, platform: bool) -> list[BuiltIn]:
     """Return the built-in rules of operators, or those of each organization."""
-    return [rule for rule in _BUILT_IN if rule.hidden is None and rule.for_platform is platform]
+    return [rule for rule in _BUILT_IN if rule.for_platform is platform]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,8 @@ def next_look(
         return soon if last_at is None or is_firing else max(soon, last_at + period)
     if rule.condition.type is ConditionType.UNUSUAL:
         return soon if is_behind else now.replace(minute=0, second=0, microsecond=0) + HOUR + SETTLED
+    if rule.metric.every is not None:
+        return now + rule.metric.every
     if not rule.metric.over_window or rule.window <= timedelta(hours=1):
         return soon
     return now + timedelta(minutes=5 if rule.window <= DAY else 15)
@@ -193,10 +197,10 @@ def check_name(name: str) -> None:
             extra={"field": "name"},
         )
     if name in BUILT_IN:
-        hint = f"Change it with PUT /alert-rules/{name}, or choose another name."
-        if BUILT_IN[name].hidden is not None:
-            hint = f"{BUILT_IN[name].hidden} Choose another name."
-        raise Conflict(f"{name} is built in. {hint}", code="alert_rule.exists")
+        raise Conflict(
+            f"{name} is built in. Change it with PUT /alert-rules/{name}, or choose another name.",
+            code="alert_rule.exists",
+        )
 
 
 def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:

@@ -14,6 +14,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "billing.other_currency": ("Usage in another currency", "Verbrauch in einer anderen Währung"),
     "budget_80_percent": ("80% of a limit is used", "80 % eines Limits verbraucht"),
     "cost_spike": ("Costs went up", "Kosten gestiegen"),
+    "high_roi": ("An agent earns far more than it costs", "Ein Agent bringt weit mehr ein, als er kostet"),
     "credits.auto_topup_cap": (
         "Automatic top-up reached its cap",
         "Automatische Aufladung hat ihre Obergrenze erreicht",
@@ -76,6 +77,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     ),
     "payout.unknown": ("Payout status unknown", "Stand der Auszahlung unbekannt"),
     "payout.waiting_for_funds": ("Payout waits for funds", "Auszahlung wartet auf Deckung"),
+    "policy_waiting": ("Change of a payment policy waits", "Änderung einer Zahlungsrichtlinie wartet"),
     "probe_failed": ("Probe failed", "Probe fehlgeschlagen"),
     "provider_down": ("Provider does not answer", "Anbieter antwortet nicht"),
     "purchase_unknown": ("Result of a payment unknown", "Ergebnis einer Zahlung unbekannt"),

@@ -318,11 +318,11 @@ TYPES: Sequence[NotificationType] = (
     ),
     NotificationType(
         name="purchase_approval",
-        sentence="A purchase of an agent, or an emergency of a budget, waits for a person.",
+        sentence="A purchase of an agent, a proposed payment policy or an emergency of a budget waits for a person.",
         audience=_MONEY,
         defaults=_all(_I, Role.OWNER, Role.ADMIN, Role.FINANCE),
         must_reach=True,
-        alerts=frozenset({"approval_waiting", "emergency_waiting"}),
+        alerts=frozenset({"approval_waiting", "emergency_waiting", "policy_waiting"}),
     ),
     NotificationType(
         name="credit_limit",

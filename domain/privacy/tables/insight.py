@@ -39,6 +39,17 @@ TABLES: Mapping[str, Place] = {
         {IDENTIFIER: "org_id insight_id", CONTACT: "dismissed_by", TECHNICAL: "dismissed_at"},
         WHO_DECIDED,
     ),
+    "insight_takes": Place(
+        "which advice was taken, and the purchase order or payment policy that it proposes",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id insight_id order_id",
+            CONTACT: "taken_by approved_by",
+            FREE_TEXT: "policy",
+            TECHNICAL: "month taken_at approved_at",
+        },
+        WHO_DECIDED,
+    ),
     "peer_positions": Place(
         "in which quarter of its group an organization or an agent stood in a month",
         WITH_THE_ORGANIZATION,

@@ -7,8 +7,8 @@ from domain.common.access import Role
 from domain.common.errors import Invalid
 from domain.messages.alert.conditions import Asked, Condition, Direction, Measure, Reading, condition_of, threshold_text
 from domain.messages.alert.escalation import Step
-from domain.messages.alert.metrics import METRICS, ConditionType, watched
-from domain.messages.alert.rules import BUILT_IN, MAX_STEPS, Rule, built_in_of, check_ladder, check_times, detail_of
+from domain.messages.alert.metrics import METRICS, ConditionType
+from domain.messages.alert.rules import MAX_STEPS, Rule, check_ladder, check_times, detail_of
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -153,13 +153,6 @@ def test_times_out_of_range_are_refused(window: int, cool_down: int) -> None:
             timedelta(seconds=window),
             timedelta(seconds=cool_down),
         )
-
-
-def test_what_is_not_computed_yet_is_hidden() -> None:
-    names = {rule.name for platform in (True, False) for rule in built_in_of(platform=platform)}
-    assert set(BUILT_IN) - names == {"high_roi"}
-    figures = {metric.name for platform in (True, False) for metric in watched(platform=platform)}
-    assert set(METRICS) - figures == {"agent.roi"}
 
 
 def test_detail_names_figure_threshold_and_what_it_is_narrowed_to() -> None:

@@ -1,0 +1,20 @@
+"""Advice that was taken. Writing needs the platform's session; tenants read their own."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.insight.insight_take import InsightTake
+
+
+async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[InsightTake]:
+    """Return the advice about a month that was taken."""
+    row = InsightTake
+    return (await session.scalars(select(row).where(row.org_id == org_id, row.month == month))).all()
+
+
+async def find(session: AsyncSession, org_id: str, insight_id: str, month: date) -> InsightTake | None:
+    """Return how advice about a month was taken; None if it was not."""
+    return await session.get(InsightTake, (org_id, insight_id, month), populate_existing=True)

@@ -1,0 +1,167 @@
+"""Takes advice: makes the purchase order or the change of a payment policy that it proposes, for people to approve."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.policy import Alternative, Policy, PolicyScope
+from domain.common.access import Actor, refuse_by_link
+from domain.common.errors import Conflict, NotFound
+from domain.common.text import rfc3339
+from domain.credits.spend.scope import Named, SpendingKey, scope_of
+from domain.insight.advice.insight import Insight
+from domain.insight.advice.proposal import OrderProposal, PolicyProposal
+from domain.messages.alert.kinds import POLICY_WAITING
+from ledger.spends import Spender
+from models.insight.insight_take import InsightTake
+from repositories.budgets import payment_policy as policies
+from repositories.common.command import lock_command
+from repositories.credits import department as departments
+from repositories.insight import insight_take as store
+from repositories.messages import alert
+from repositories.tenants import audit
+from services.budgets import policy as setting
+from services.budgets import purchase_order
+
+NOT_TAKEN = "Nobody has taken this advice for a payment policy."
+
+
+class TakenElsewhere(Conflict):
+    """Another call takes the advice; the fields `method` and `path` name it."""
+
+    code = "insight.taken_elsewhere"
+
+
+async def take(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str,
+    insight: Insight,
+    month: date,
+    *,
+    command_id: str,
+    hold: timedelta,
+    now: datetime,
+) -> InsightTake:
+    """Propose what advice about a month says; once for each month, whoever repeats it. Nothing is bought or set by it.
+
+    A policy that was changed since it was proposed is proposed anew.
+
+    Args:
+        session: of the platform.
+        actor: the order is theirs, so somebody else has to approve it.
+        org_id: the organization.
+        insight: the advice.
+        month: the first day of the month that it is about.
+        command_id: of the request.
+        hold: how long an approved purchase is held.
+        now: the time.
+
+    Raises:
+        Forbidden: a session that a link opened.
+        TakenElsewhere: it proposes neither an order nor a policy.
+        Unavailable, Conflict, OrganizationSuspended, OrganizationClosed: as `services.budgets.purchase_order.propose`.
+    """
+    refuse_by_link(actor, "take advice")
+    if insight.proposes is None:
+        act = insight.act
+        raise TakenElsewhere(
+            f"This advice is taken with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
+        )
+    await lock_command(session, f"insight_takes:{org_id}:{insight.id}")
+    made = await store.find(session, org_id, insight.id, month)
+    policy = None
+    if isinstance(insight.proposes, PolicyProposal):
+        policy = await _proposed(session, org_id, insight.proposes)
+    if made is not None and (made.order_id is not None or made.approved_at is not None or made.policy == policy):
+        return made
+    if made is None:
+        made = InsightTake(org_id=org_id, insight_id=insight.id, month=month)
+        if isinstance(insight.proposes, OrderProposal):
+            proposal = await _order(session, actor, org_id, insight.proposes)
+            order = await purchase_order.propose(session, proposal, command_id=command_id, hold=hold, now=now)
+            await session.flush()
+            made.order_id = order.id
+        session.add(made)
+    made.policy, made.taken_by, made.taken_at = policy, actor.qualified(), now
+    await session.flush()
+    await audit.record(session, actor, "insight.take", insight.id, {"order_id": made.order_id}, org_id)
+    if isinstance(insight.proposes, PolicyProposal):
+        await alert.raise_alert(
+            session,
+            kind=POLICY_WAITING,
+            subject=insight.proposes.policy_id or org_id,
+            detail=f"{actor.principal} has proposed a change by advice of {month:%Y-%m}. {insight.proposes.sentence} "
+            f"Approve it with POST /analytics/insights/{insight.id}/approve.",
+            org_id=org_id,
+            key=f"{POLICY_WAITING}:{org_id}:{insight.id}:{rfc3339(now)}",
+            shared=True,
+            for_operators=False,
+        )
+    return made
+
+
+async def approve(
+    session: AsyncSession, actor: Actor, org_id: str, insight_id: str, month: date, *, now: datetime
+) -> InsightTake:
+    """Set the payment policy that advice proposes. Once: a repetition changes nothing.
+
+    Raises:
+        Forbidden: a session that a link opened.
+        NotFound: nobody has taken the advice of this month, or it proposes no policy.
+        Conflict: `payment_policy.version`, the policy was changed since.
+    """
+    refuse_by_link(actor, "approve advice")
+    await lock_command(session, f"insight_takes:{org_id}:{insight_id}")
+    row = await store.find(session, org_id, insight_id, month)
+    if row is None or row.policy is None:
+        raise NotFound(NOT_TAKEN)
+    if row.approved_at is not None:
+        return row
+    scope, subject = PolicyScope(row.policy["scope"]), row.policy["subject_id"]
+    standing = await policies.of_subject(session, org_id, scope, subject)
+    policy = Policy() if standing is None else policies.policy_of(standing)
+    changed = PolicyProposal.kept(row.policy["change"]).of(policy)
+    version = row.policy["version"]
+    await setting.set_policy(session, actor, org_id, scope, subject, changed, expected_version=version, now=now)
+    row.approved_by, row.approved_at = actor.qualified(), now
+    await session.flush()
+    # Other proposals for the same policy were for what it no longer is.
+    await alert.close_cases(session, row.policy["change"]["policy_id"] or org_id, [POLICY_WAITING])
+    await audit.record(session, actor, "insight.approve", insight_id, {}, org_id)
+    return row
+
+
+async def _proposed(session: AsyncSession, org_id: str, change: PolicyProposal) -> dict[str, Any]:
+    scope, subject, version = PolicyScope.ORGANIZATION.value, org_id, 0
+    if change.policy_id is not None:
+        row = await policies.get(session, change.policy_id)
+        scope, subject, version = row.scope, row.subject_id, row.version
+    return {"scope": scope, "subject_id": subject, "version": version, "change": change.stored()}
+
+
+async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: OrderProposal) -> purchase_order.Proposal:
+    key, named = SpendingKey(key_id=actor.key_id or ""), Named(agent_id=wanted.agent_id)
+    scope = scope_of(key, named, await departments.known(session, org_id, key, named))
+    spender = Spender(
+        agent_id=scope.agent_id,
+        department_id=scope.department_id,
+        project_id=scope.project_id,
+        key_id=actor.key_id,
+        principal=actor.principal,
+    )
+    return purchase_order.Proposal(
+        org_id=org_id,
+        spender=spender,
+        session_id=actor.session_id,
+        item=wanted.item,
+        vendor=wanted.vendor,
+        category=wanted.category,
+        why=wanted.why,
+        amount_minor=wanted.amount_minor,
+        currency=wanted.currency,
+        term=wanted.term,
+        alternatives=[Alternative(name="What was bought before", why="It costs more.")],
+        asks=True,
+    )

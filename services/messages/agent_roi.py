@@ -1,0 +1,82 @@
+"""The return of agents on their costs, as alert rules read it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import Invalid
+from domain.messages.alert.conditions import WHOLE_E4, Reading
+from domain.messages.alert.rules import HIGH_ROI, HIGH_ROI_ABOVE
+from domain.returns.roi import Scope
+from repositories.messages import alert_built_in, alert_figure, alert_rule
+from repositories.messages.alert_built_in import Found
+from repositories.messages.alert_figure import Figure, Watched
+from services.returns import roi
+
+#: The name of the metric.
+AGENT_ROI = "agent.roi"
+#: The whole days (UTC) before today that a return is of.
+OF = timedelta(days=28)
+
+
+async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    """Return the lower bound of each agent's return by the rule's id; of its own agent where a rule names one."""
+    since = _since(now)
+    orgs = {one.org_id for one in rules if one.org_id is not None}
+    codes = await alert_built_in.currencies(session, orgs, since=since)
+    bounds = {org_id: await _bounds(session, org_id, codes[org_id], now) for org_id in sorted(orgs & set(codes))}
+    return {
+        one.id: [
+            Figure(subject=agent_id, reading=Reading(value=max(0, bound), whole=WHOLE_E4))
+            for agent_id, bound in bounds.get(one.org_id or "", {}).items()
+            if one.rule.filters.get("agent_id", agent_id) == agent_id
+        ]
+        for one in rules
+    }
+
+
+async def high(session: AsyncSession, now: datetime, *, within: timedelta) -> list[Found]:
+    """Return the agents of the organizations that are looked at now, with whether their return is high.
+
+    An organization whose figures take a statement longer than `within` is looked at again the next day.
+    """
+    found = list[Found]()
+    earners = await alert_built_in.earners(session, now, since=_since(now))
+    firing = (await alert_rule.standings(session, {HIGH_ROI})).values() if earners else ()
+    for each in earners:
+        # What fires and has no figure any more is not high.
+        bounds = dict.fromkeys((row.subject for row in firing if row.org_id == each.org_id), 0)
+        work = _bounds(session, each.org_id, each.currency, now)
+        bounds |= await alert_figure.in_time(session, work, within=within) or {}
+        found += [
+            Found(
+                rule=HIGH_ROI,
+                subject=agent_id,
+                org_id=each.org_id,
+                bad=bound > HIGH_ROI_ABOVE,
+                severity=each.severity,
+                values={"percent": bound // 100},
+            )
+            for agent_id, bound in bounds.items()
+        ]
+    return found
+
+
+async def _bounds(session: AsyncSession, org_id: str, currency: str, now: datetime) -> dict[str, int]:
+    """Return the lower bound of each agent's return in ten-thousandths, where there are enough days to say it."""
+    since, until = _since(now).date(), now.astimezone(UTC).date()
+    try:
+        found = await roi.figures(
+            session, org_id, scope=Scope.AGENT, since=since, until=until, currency=currency, now=now
+        )
+    except Invalid:
+        # Without a rate for what it cost nothing can be said of its return.
+        return {}
+    return {
+        each.id: int(each.roi_lower * WHOLE_E4) for each in found if each.id is not None and each.roi_lower is not None
+    }
+
+
+def _since(now: datetime) -> datetime:
+    return datetime.combine(now.astimezone(UTC).date(), time(), UTC) - OF
