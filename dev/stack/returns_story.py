@@ -25,10 +25,8 @@ class ReturnsStory:
         for agent, roi in ((honest, "2"), (boasting, "-0.7")):
             [row] = (await self._narrator.get("client", f"/economics/roi?id={agent['id']}"))["data"]
             self._narrator.expect(f"ROI of the {agent['name']}", Decimal(row["roi"]), Decimal(roi))
-            self._narrator.say(
-                f"   the {agent['name']} cost {row['total_costs']} USD, {row['revenue']['confirmed']} USD are confirmed: "
-                f"ROI {row['roi']}"
-            )
+            figures = f"cost {row['total_costs']} USD, {row['revenue']['confirmed']} USD are confirmed"
+            self._narrator.say(f"   the {agent['name']} {figures}: ROI {row['roi']}")
 
     async def _agent(self, name: str) -> Json:
         narrator = self._narrator

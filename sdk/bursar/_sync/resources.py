@@ -4542,6 +4542,47 @@ class Economics:
         )
 
 
+class Results:
+    """Operations on results."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def report(
+        self,
+        *,
+        task_kind: str,
+        score: AmountLike,
+        organization_id: str | None | Omitted = OMITTED,
+        run_id: str | None | Omitted = OMITTED,
+        task_id: str | None | Omitted = OMITTED,
+        value: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.ResultView:
+        """Report how well the work of a run or a task turned out, by a score between 0 and 1.
+
+        Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event and stand above what is reported. Of several results of a run the latest counts.
+        """
+        return self._caller.ask(
+            models.ResultView,
+            "results.report",
+            "POST",
+            "/api/v1/results",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "run_id": run_id,
+                "task_id": task_id,
+                "task_kind": task_kind,
+                "score": score,
+                "value": value,
+                "currency": currency,
+            },
+        )
+
+
 class Revenue:
     """Operations on revenue."""
 
@@ -4742,47 +4783,6 @@ class Revenue:
                 "id": id,
                 "limit": limit,
                 "organization_id": organization_id,
-            },
-        )
-
-
-class Results:
-    """Operations on results."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def report(
-        self,
-        *,
-        task_kind: str,
-        score: AmountLike,
-        organization_id: str | None | Omitted = OMITTED,
-        run_id: str | None | Omitted = OMITTED,
-        task_id: str | None | Omitted = OMITTED,
-        value: AmountLike | None | Omitted = OMITTED,
-        currency: str | None | Omitted = OMITTED,
-        idempotency_key: str | None = None,
-    ) -> models.ResultView:
-        """Report how well the work of a run or a task turned out, by a score between 0 and 1.
-
-        Report the score of whoever judged the work, with a key that is no agent's: what the key of an agent reports is kept and counts nowhere, because an agent could praise itself. Results of escrows are recorded with the escrow's event and stand above what is reported. Of several results of a run the latest counts.
-        """
-        return self._caller.ask(
-            models.ResultView,
-            "results.report",
-            "POST",
-            "/api/v1/results",
-            keyed=True,
-            key=idempotency_key,
-            body={
-                "organization_id": organization_id,
-                "run_id": run_id,
-                "task_id": task_id,
-                "task_kind": task_kind,
-                "score": score,
-                "value": value,
-                "currency": currency,
             },
         )
 
