@@ -95,10 +95,10 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
 def _cards(total: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Card, ...]:
     waits = total["revenue"]["reported"]
     ahead = total["projection"]
-    expected = "Not enough days yet"
+    expected = "No forecast yet: too few days"
     if ahead is not None:
         low, high = (money(ahead[end], currency, prefs) for end in ("low", "high"))
-        expected = f"{low} to {high} in the next {ahead['days']} days, in 80 of 100 cases"
+        expected = f"Forecast: {low} to {high} in the next {ahead['days']} days, in 80 of 100 cases"
     return (
         Card(
             label="Revenue that counts",

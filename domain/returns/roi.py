@@ -248,7 +248,7 @@ _Of = Callable[[Cost | Revenue], str | None]
 
 
 def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within: _Of) -> list[Cost]:
-    """Share costs that are nobody's over those who have costs, in proportion to these; the rule of `shared`.
+    """Share costs that no agent made over those who have costs, in proportion to these; the rule of `shared`.
 
     Who has none in the period takes no part, unless nobody has any: then those with confirmed revenue share them
     equally. What is left of nobody stays so.
@@ -271,7 +271,7 @@ def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within
                 earners[bound].add(name)
     found = []
     for cost in costs:
-        if of(cost) is not None:
+        if of(cost) is not None or cost.agent_id is not None:
             found.append(cost)
             continue
         bound = within(cost)

@@ -244,7 +244,7 @@ async def get_roi(
     """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
 
     Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
-    no agent (or no project) made are `shared` by what each cost itself. Up to 366 days.
+    no agent made are `shared` by what each cost itself. Up to 366 days.
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)

@@ -246,7 +246,7 @@ class CostsByKindView(ResponseModel):
     purchases: Exact
     fees: Exact
     commission: Exact
-    shared: Exact = Field(description="What no agent, or no project, made; shared by what each cost itself.")
+    shared: Exact = Field(description="What no agent made; shared by what each cost itself.")
 
 
 class RoiPointView(ResponseModel):

@@ -69,10 +69,10 @@ def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
 def test_costs_of_a_project_stay_in_it() -> None:
     costs = [cost(10, "a", project_id="p"), cost(10, "b", project_id="q"), cost(6, None, project_id="p")]
     assert {name: each.cost_minor for name, each in figures(Scope.AGENT, costs, []).items()} == {"a": 16, "b": 10}
-    found = figures(Scope.PROJECT, [*costs, cost(4, "c")], [])
-    assert {name: each.costs[CostKind.SHARED] for name, each in found.items()} == {"p": 2, "q": 2} or {
-        name: each.cost_minor for name, each in found.items()
-    } == {"p": 18, "q": 12}
+    # By project, what an agent cost without one is no project's; what nobody made is shared by what each cost.
+    found = figures(Scope.PROJECT, [*costs, cost(4, "c"), cost(13, None)], [])
+    shared = {name: (each.cost_minor, each.costs[CostKind.SHARED]) for name, each in found.items()}
+    assert shared == {"p": (24, 8), "q": (15, 5), None: (4, 0)}
 
 
 def test_revenue_of_an_agent_is_divided_over_its_models_by_their_cost() -> None:
