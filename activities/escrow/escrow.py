@@ -231,7 +231,7 @@ class EscrowActivities:
             # Only after the credits have moved: that waited for the lock of a concurrent freeze, so it is seen.
             await refuse_frozen(driver, message.actor_detail, message.escrow.terms.payer_org_id, at=message.at)
         await _carry_notes_over(books.session, held, message)
-        await record_escrow(lambda: books.session, held, message)
+        await record_escrow(books, held, message)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)

@@ -83,6 +83,7 @@ class Models:
     failed: Failed | None
     notes: tuple[str, ...]
     models: tuple[tuple[str, str], ...]
+    routing: str
     difference: Difference | None
     comparison_failed: Failed | None
 
@@ -130,6 +131,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> Models:
         rows=tuple(_row(line, prefs) for line in body["data"]),
         failed=unanswered("Figures of models", figures, of.address()),
         notes=_notes(body, prefs),
+        routing=of.path.removesuffix("models") + "routing",
         models=(("", "Choose"), *((name, name) for name in names)),
         difference=_difference(compared.body, prefs) if compared is not None and compared.ok else None,
         comparison_failed=None
@@ -155,17 +157,17 @@ def _row(line: Mapping[str, Any], prefs: Prefs) -> ModelRow:
     success, currency = line["success"], line["currency"] or ""
 
     def cost(field: str) -> Amount | None:
-        return None if line[field] is None or not currency else amount(_shortened(line[field]), currency, prefs)
+        return None if line[field] is None or not currency else amount(shortened(line[field]), currency, prefs)
 
     return ModelRow(
-        name=name or "Several models",
+        name=name or ("Several models" if currency else "Without reported calls"),
         notes=tuple(filter(None, (kind if kind != name else "", mode, ", ".join(filter(None, words))))),
         calls=count(line["calls"], prefs),
         cost=cost("cost"),
         per_tokens=cost("cost_per_1000_tokens"),
-        speed=number(_shortened(line["output_tokens_per_second"]), prefs) if line["output_tokens_per_second"] else "",
+        speed=number(shortened(line["output_tokens_per_second"]), prefs) if line["output_tokens_per_second"] else "",
         accepted=f"{count(line['accepted_results'], prefs)} of {count(line['results'], prefs)}" if success else "",
-        range=f"{_percent(success['low'], prefs)} to {_percent(success['high'], prefs)}" if success else "",
+        range=f"{percented(success['low'], prefs)} to {percented(success['high'], prefs)}" if success else "",
         per_accepted=cost("cost_per_accepted_result"),
     )
 
@@ -175,7 +177,7 @@ def _difference(found: Mapping[str, Any], prefs: Prefs) -> Difference:
     cost, success, more = found["cost_difference"], found["success_difference"], found["cost_per_additional_success"]
 
     def money(value: str) -> str:
-        return amount(_shortened(value), currency, prefs).text
+        return amount(shortened(value), currency, prefs).text
 
     facts = [
         (
@@ -216,21 +218,21 @@ def _difference(found: Mapping[str, Any], prefs: Prefs) -> Difference:
     )
 
 
-def _shortened(value: str) -> str:
+def shortened(value: str) -> str:
     """Return a figure with two decimals or, below one, with three digits that count."""
     exact = Decimal(value)
     places = 2 if abs(exact) >= 1 or not exact else _DIGITS - 1 - exact.adjusted()
     return f"{round(exact, places):f}"
 
 
-def _percent(ratio: str, prefs: Prefs) -> str:
+def percented(ratio: str, prefs: Prefs) -> str:
     """Write a share in percent, with one decimal at most."""
     return percent(f"{round(Decimal(ratio), 3):f}", prefs)
 
 
 def _points(difference: str, prefs: Prefs) -> str:
     """Write a difference of shares in percentage points, with one decimal at most."""
-    return _percent(difference, prefs).removesuffix("%")
+    return percented(difference, prefs).removesuffix("%")
 
 
 def question(of: Chosen, scope: Mapping[str, str]) -> dict[str, tuple[str, Mapping[str, str]]]:

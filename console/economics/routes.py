@@ -1,16 +1,17 @@
-"""The log of economic events as a list and as CSV, and what models cost and bring."""
+"""The log of economic events as a list and as CSV, what models cost and bring, and to whom calls were given."""
 
 from datetime import UTC, datetime
 
 from starlette.responses import Response
 
 from console import lists
-from console.economics import models, view
+from console.economics import decisions, models, view
 from console.routing import tenant
 from console.visit import Visit
 from domain.common.access import Permission
 
 _LOG = "/economics/log"
+_DECISIONS = "/routing/decisions"
 #: So many projects are chosen from by name.
 _PROJECTS = 100
 
@@ -39,8 +40,23 @@ async def show_models(visit: Visit) -> Response:
     return await visit.render("economics/models.html", page, 422 if page.form.errors else 200)
 
 
+async def show_decisions(visit: Visit) -> Response:
+    """Show the routing decisions that the address asks for."""
+    found = await lists.find(visit, _DECISIONS, *decisions.FILTERS)
+    naming = await visit.naming(found.rows, "agent_id", "ranking")
+    to_models = f"{visit.base}/economics/models" if visit.may(Permission.READ_BILLING) else ""
+    return await visit.render("economics/decisions.html", decisions.page(found, naming, to_models), found.status)
+
+
+async def download_decisions(visit: Visit) -> Response:
+    """Answer with all of them as CSV."""
+    return await lists.csv(visit, _DECISIONS, "routing-decisions", *decisions.FILTERS)
+
+
 ROUTES = (
     tenant("/economics", show),
     tenant("/economics.csv", download),
     tenant("/economics/models", show_models),
+    tenant("/economics/routing", show_decisions),
+    tenant("/economics/routing.csv", download_decisions),
 )

@@ -1,5 +1,7 @@
 """Measures routing on real outcomes: the product's rule on the answers of a strong and a weak model.
 
+`python -m dev.bench.economy --routing PATH` prints it.
+
 The file has a line for each question: its kind, and whether the strong and the weak model answered it rightly. It is
 not bundled. Half of the calls may be strong, and only the answer of the chosen model is seen.
 """
@@ -8,7 +10,9 @@ import csv
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -20,18 +24,27 @@ PRICE = {STRONG: 1_000_000, WEAK: 1}
 Question = tuple[str, dict[str, bool]]
 
 
-def run(path: Path, seeds: Sequence[int]) -> None:
-    """Print the mean share of right answers, and the part of the budget that was spent, by the order of each seed."""
+def table(path: Path, seeds: Sequence[int]) -> list[str]:
+    """Return the share of right answers and the part of the budget that was spent, by the order of each seed."""
     with path.open(newline="") as file:
         questions = [
             (row["kind"], {STRONG: row[STRONG] == "1", WEAK: row[WEAK] == "1"}) for row in csv.DictReader(file)
         ]
-    found = [route(questions, seed) for seed in seeds]
-    for seed, (right, spent) in zip(seeds, found, strict=True):
-        print(f"seed {seed}: right {right:.4f}, spent {spent:.4%} of the budget")
+    with ProcessPoolExecutor() as pool:
+        found = list(pool.map(partial(route, questions), seeds))
     rights, parts = zip(*found, strict=True)
-    print(f"random {_random(questions):.3f}, best fixed choice by kind {_best_by_kind(questions):.3f}")
-    print(f"routing {fmean(rights):.4f} (least {min(rights):.4f}), spent {min(parts):.3%} to {max(parts):.3%}")
+    kinds = len({kind for kind, _ in questions})
+    return [
+        f"routing: {len(questions):,} questions of {kinds} kinds, half of the calls may be strong",
+        *(
+            f"  seed {seed}: right {right:.4f}, spent {spent:.3%} of the budget"
+            for seed, (right, spent) in zip(seeds, found, strict=True)
+        ),
+        f"  at random                 {_random(questions):.4f}",
+        f"  routed                    {fmean(rights):.4f}, least {min(rights):.4f}; "
+        f"spent {min(parts):.3%} to {max(parts):.3%}",
+        f"  best fixed choice by kind {_best_by_kind(questions):.4f}",
+    ]
 
 
 def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
@@ -55,11 +68,11 @@ def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
         price = pace.next_price_e6(choice.cost_pico)
         right += answers[choice.name]
         for each in (kind, ""):
-            sums[choice.name, each] = with_outcome(sums[choice.name, each], score_e6=ONE * answers[choice.name])
+            sums[choice.name, each] = _with_outcome(sums[choice.name, each], score_e6=ONE * answers[choice.name])
     return right / len(asked), (budget - left) / budget
 
 
-def with_outcome(before: Sums, *, score_e6: int) -> Sums:
+def _with_outcome(before: Sums, *, score_e6: int) -> Sums:
     """Add an outcome that cost what was expected."""
     return replace(
         before,

@@ -88,7 +88,7 @@ class Cell:
     """The calls, or the runs with results, of one model and mode in one currency.
 
     Attributes:
-        model: None for runs in which several models answered.
+        model: None for runs in which several models answered, or whose calls nobody reported.
         task_kind: of runs; None for calls, of which it is not known. `size` is the class of the length of its input.
         currency: None where a run has costs in several, or none.
     """
@@ -113,18 +113,18 @@ class Line:
 
     @property
     def per_1000_tokens_pico(self) -> int | None:
-        """Return the cost of 1,000 tokens; None without tokens."""
-        return _ratio(1000 * self.sums.cost_pico, self.sums.tokens)
+        """Return the cost of 1,000 tokens; None without tokens or a cost."""
+        return self._each(1000 * self.sums.cost_pico, self.sums.tokens)
 
     @property
     def per_call_pico(self) -> int | None:
-        """Return the cost of a call; None without calls."""
-        return _ratio(self.sums.cost_pico, self.sums.calls)
+        """Return the cost of a call; None without calls or a cost."""
+        return self._each(self.sums.cost_pico, self.sums.calls)
 
     @property
     def per_accepted_pico(self) -> int | None:
-        """Return what all runs with a result cost for each accepted one; None without one."""
-        return _ratio(self.sums.run_cost_pico, self.sums.accepted)
+        """Return what all runs with a result cost for each accepted one; None without one or a cost."""
+        return self._each(self.sums.run_cost_pico, self.sums.accepted)
 
     @property
     def tokens_per_second_e2(self) -> int | None:
@@ -140,6 +140,9 @@ class Line:
     def success_e6(self) -> tuple[int, int, int] | None:
         """Return the share of accepted runs with the ends of its interval; None without runs."""
         return wilson(self.sums.accepted, self.sums.runs) if self.sums.runs else None
+
+    def _each(self, cost_pico: int, number: int) -> int | None:
+        return None if self.currency is None else _ratio(cost_pico, number)
 
 
 class Choice(NamedTuple):

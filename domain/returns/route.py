@@ -90,6 +90,7 @@ class Candidate:
         name: the model's name or the agent's id.
         reference_pico: what a call of the reference size costs by its price; None without a price.
         of_kind: what came of its calls of the kind of task; `all_round`, of all its calls.
+        is_whole: the price is that of a whole task, so the size of other candidates' calls says nothing of its cost.
         out: why it has no price.
     """
 
@@ -97,6 +98,7 @@ class Candidate:
     reference_pico: int | None
     of_kind: Sums = Sums()
     all_round: Sums = Sums()
+    is_whole: bool = False
     out: RoutedOut = RoutedOut.NO_PRICE
 
 
@@ -238,6 +240,7 @@ class _Estimate:
         wanted = None if wish.quality_e6 is None else wish.quality_e6 / ONE
         chance = 1.0 if wanted is None else 1 - NormalDist(mean, deviation or 1e-9).cdf(wanted)
         costs = kind.costs + PRIOR_COSTS
+        size = 1.0 if candidate.is_whole else size
         multiple = (kind.cost_e6 / ONE + PRIOR_COSTS * size) / costs
         # Nothing is known about the spread before the first costs; as wide as the mean is what one guesses.
         spread = (kind.square_e6 / ONE + PRIOR_COSTS * 2 * size * size) / costs - multiple * multiple
@@ -280,7 +283,8 @@ def _ease_of_kind(candidates: Sequence[Candidate]) -> float:
 
 def _size_of_kind(candidates: Sequence[Candidate]) -> float:
     """Return what a call of the kind costs, in reference costs, by all candidates that have done some; else of any."""
-    for sums in ([each.of_kind for each in candidates], [each.all_round for each in candidates]):
+    sized = [each for each in candidates if not each.is_whole]
+    for sums in ([each.of_kind for each in sized], [each.all_round for each in sized]):
         if costs := sum(each.costs for each in sums):
             return sum(each.cost_e6 for each in sums) / ONE / costs
     return 1.0

@@ -48,7 +48,8 @@ _RUNS = text(
         SELECT {_OUTCOME},
             CASE WHEN count(DISTINCT model) FILTER (WHERE output_tokens + reasoning_tokens > 0) = 1
                 THEN max(model) FILTER (WHERE output_tokens + reasoning_tokens > 0) END AS model,
-            CASE WHEN bool_or(starts_with(model_mode, 'thinking:')) THEN 'thinking' ELSE 'normal' END AS mode,
+            CASE bool_or(starts_with(model_mode, 'thinking:')) WHEN true THEN 'thinking' WHEN false THEN 'normal' END
+                AS mode,
             CASE WHEN count(DISTINCT currency) = 1 THEN max(currency) END AS currency,
             count(id) AS calls, sum({_ALL_TOKENS}) AS tokens, sum(output_tokens + reasoning_tokens) AS output_tokens,
             sum(timed_tokens) AS timed_tokens, sum(duration_ms) AS duration_ms, sum(estimated_events) AS estimated,

@@ -1,6 +1,5 @@
 """Records results: reported ones, and those of escrows in the transaction of their event."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -14,11 +13,9 @@ from domain.escrow.state import Escrow
 from domain.returns.result import Result, of_escrow
 from models.returns.result import ResultRow
 from repositories.returns import result as results
+from runtime.database import Transaction
 from runtime.identity import new_id
 from services.returns import route
-
-#: The kind of a contract's task whose agent has no category.
-CONTRACT = "contract"
 
 
 class Recorded(NamedTuple):
@@ -39,18 +36,26 @@ async def record(session: AsyncSession, result: Result, *, now: datetime) -> Rec
     recorded = Recorded(*await results.add(session, new_id("res"), result, now=now))
     if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):
         raise other_request()
-    run_id = result.run_id or result.task_id
-    if recorded.is_new and run_id is not None and not result.is_self_reported:
-        outcome = route.Outcome(score_e6=result.score_e6, source="result", reference=recorded.row.id)
-        await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
+    if recorded.is_new:
+        await _note(session, result, recorded.row.id, now)
     return recorded
 
 
-async def record_escrow(session: Callable[[], AsyncSession], before: Escrow | None, message: RecordEscrowEvent) -> None:
+async def _note(session: AsyncSession, result: Result, result_id: str, now: datetime) -> None:
+    """Write a result as the outcome of the routing decision of its run."""
+    run_id = result.run_id or result.task_id
+    if run_id is not None and not result.is_self_reported:
+        outcome = route.Outcome(score_e6=result.score_e6, source="result", reference=result_id)
+        await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
+
+
+async def record_escrow(books: Transaction, before: Escrow | None, message: RecordEscrowEvent) -> None:
     """Record the result that an event of an escrow gives, in its transaction; most events have none and cost nothing.
 
+    It costs one statement, and more only where a routing decision waits for it.
+
     Args:
-        session: opens the transaction's session, which costs as much as the statements of an event.
+        books: the transaction of the event, which is written.
         before: the state that the books held; None before the first event.
         message: the event.
     """
@@ -59,9 +64,11 @@ async def record_escrow(session: Callable[[], AsyncSession], before: Escrow | No
     found = None
     if before is not None:
         found = of_escrow(before, message.escrow, message.event, score_e4, message.actor)
-    if found is not None:
-        opened = session()
-        kind = await results.kind_by_agent(opened, message.escrow.terms.agent_id)
-        recorded = await record(opened, replace(found, task_kind=kind or CONTRACT), now=message.at)
-        outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=recorded.row.id)
-        await route.note_contract(opened, message.escrow.terms, outcome, now=message.at)
+    if found is None:
+        return
+    terms = message.escrow.terms
+    added = await results.add_of_escrow(books.driver, new_id("res"), found, terms, now=message.at)
+    if added.is_routed:
+        await _note(books.session, replace(found, task_kind=added.task_kind), added.id, message.at)
+        outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=added.id)
+        await route.note_contract(books.session, terms, outcome, now=message.at)

@@ -242,6 +242,7 @@ async def _candidates(
                 name=name,
                 reference_pico=pico,
                 out=out,
+                is_whole=name not in models,
                 of_kind=sums.get((name, kind), Sums()),
                 all_round=sums.get((name, ALL_KINDS), Sums()),
             )

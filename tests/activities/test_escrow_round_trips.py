@@ -45,6 +45,7 @@ async def test_an_event_goes_to_the_books_once_for_each_thing_that_it_asks(liste
     assert funded == {**transaction, "SELECT": 2, "WITH": 2}
     delivery = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
     assert await trips(delivery) == {**transaction, "SELECT": 1, "WITH": 1}
-    # What nobody paid for and whether the payee has owed is asked at once, and what the end says of the agent is taken.
+    # What nobody paid for and whether the payee has owed is asked at once, the result of the work is written, and what
+    # the end says of the agent is taken.
     released = rules.validate(await job.state(), actor=job.validator, score_e4=10_000, note=None, now=now)
-    assert await trips(released) == {**transaction, "SELECT": 3, "WITH": 2}
+    assert await trips(released) == {**transaction, "SELECT": 3, "WITH": 3}

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from domain.returns.result import Result, ResultSource
 from models.returns.route import RoutingDecision
 from runtime.database import Database
 from runtime.identity import new_id
+from services.returns.result import record
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, prove, send, statuses
 from tests.conftest import DatabaseUrls
@@ -79,14 +81,39 @@ async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_ru
     assert thinking["success"]["value"] == "0"
     assert (lines[None, "normal"]["results"], lines[None, "normal"]["calls"]) == (1, 0)
 
+    await report(tenant.owner, "run-4", "summary", "1")
+    (silent,) = [line for line in good(await tenant.owner.get("/economics/models"))["data"] if not line["mode"]]
+    assert (silent["model"], silent["currency"], silent["results"], silent["calls"]) == (None, None, 1, 0)
+    assert (silent["cost_per_accepted_result"], silent["cost_per_call"]) == (None, None)
+
     kinds = good(await tenant.owner.get("/economics/models?by=task_kind"))["data"]
-    assert {line["task_kind"]: (line["calls"], line["cost"]) for line in kinds} == {
-        "summary": (2, "0.006"),
-        "extraction": (2, "0.00036"),
+    assert {(line["task_kind"], line["currency"]): (line["calls"], line["cost"]) for line in kinds} == {
+        ("summary", "USD"): (2, "0.006"),
+        ("extraction", "USD"): (2, "0.00036"),
+        ("summary", None): (0, "0"),
     }
     # The log says which units had no price of their own.
     log = good(await tenant.owner.get("/usage/logs?run_id=run-2"))["data"]
     assert log[0]["estimated"] == ["cached_tokens", "reasoning_tokens"]
+
+
+async def test_result_of_an_escrow_stands_above_what_is_reported_later(tenant: Tenant, database: Database) -> None:
+    await call(tenant, "esc_x", CHEAP, input_tokens=1000, output_tokens=100)
+    refused_work = Result(
+        org_id=tenant.org_id,
+        task_id="esc_x",
+        task_kind="summary",
+        score_e6=100_000,
+        is_accepted=False,
+        source=ResultSource.ESCROW,
+        reference="esc_x:4",
+        reported_by="validator",
+    )
+    async with database.platform() as session:
+        await record(session, refused_work, now=datetime.now(UTC))
+    await report(tenant.owner, "esc_x", "summary", "1")
+    (line,) = good(await tenant.owner.get("/economics/models"))["data"]
+    assert (line["results"], line["accepted_results"], line["score"]) == (1, 0, "0.1")
 
 
 async def test_comparison_is_randomised_where_every_model_was_drawn(tenant: Tenant, database: Database) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.ids import uuid_of
 from domain.returns.result import Result, ResultSource
 from repositories.returns import route as routes
 from runtime.database import Database
@@ -14,6 +16,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses
 from tests.conftest import DatabaseUrls
 from tests.support import proving
+from tests.support.plans import rows_read
 
 pytestmark = pytest.mark.db
 
@@ -129,3 +132,22 @@ async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(ten
     assert refused(await tenant.member.post("/routing/decisions", body), 422, "request.invalid")["field"] == "currency"
     other = {"task_kind": "summary", "candidates": BOTH, "agent_id": stranger.agent_id}
     refused(await tenant.member.post("/routing/decisions", other), 404, "not_found")
+
+
+@pytest.mark.slow
+async def test_a_decision_reads_no_more_rows_after_more_decisions(tenant: Tenant, database: Database) -> None:
+    subject = {"type": "agent", "id": tenant.agent_id}
+    body = {"limits": [{"window": "month", "amount": "100"}], "currency": "USD", "subject": subject}
+    budget = good(await tenant.owner.post("/budgets", body), 201)
+
+    async def reading(session: AsyncSession) -> None:
+        await routes.sums(session, tenant.org_id, BOTH, "summary")
+        assert await routes.last_of_budget(session, uuid_of(budget["id"])) is not None
+
+    read = []
+    for more in (20, 80):
+        for _ in range(more):
+            decision = await decide(tenant.agent, candidates=BOTH)
+            good(await report(tenant.member, decision, "1"))
+        read.append(await rows_read(database, None, reading))
+    assert read[1] <= read[0] <= 8

@@ -174,6 +174,8 @@ async def objects(
     revenue = {"source": "ads", "reference": new_key(), "amount": "1", "currency": "USD"}
     ids["revenue"] = good(await tenant.owner.post("/revenue", revenue, key=new_key()), 201)["id"]
     ids["purchase_order"] = good(await tenant.agent.post("/purchase-orders", order, key=new_key()), 201)["id"]
+    routed = {"task_kind": "<summary>", "candidates": [ids["own_agent"], "gpt-4o"], "agent_id": tenant.agent_id}
+    good(await tenant.owner.post("/routing/decisions", routed), 201)
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     ids["allocation"] = await planted.allocation(database, tenant.org_id)
     ids["report"] = good(await tenant.owner.post("/reports", limiting.REPORT), 201)["id"]

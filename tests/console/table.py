@@ -262,6 +262,7 @@ PAGES = (
     Page("/console/{org}/economics?transaction_type=use&status=succeeded&from=2026-01-01", (*TENANTS, *READERS)),
     Page("/console/{org}/economics/models", BILLED),
     Page("/console/{org}/economics/models?period=7&by=model,task_kind&a=gpt-4o&b=gpt-5&value=0.50", BILLED),
+    Page("/console/{org}/economics/routing", (*TENANTS, *READERS)),
     Page("/console/{org}/usage/{use}", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases?status=purchased&q=x", (*TENANTS, *READERS)),

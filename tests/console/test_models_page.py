@@ -55,7 +55,7 @@ def test_row_without_costs_and_results_says_nothing_of_them() -> None:
     nothing = dict.fromkeys(("currency", "cost_per_1000_tokens", "cost_per_accepted_result", "success", "size"))
     silent = {**LINE, **nothing, "model": None, "mode": None, "output_tokens_per_second": None, "reasoning": None}
     [row] = shown({**silent, "provider": None, "family": None, "cost": "0"}).rows
-    assert (row.name, row.notes) == ("Several models", ())
+    assert (row.name, row.notes) == ("Without reported calls", ())
     assert (row.cost, row.per_tokens, row.per_accepted, row.accepted, row.speed) == (None, None, None, "", "")
     [kind] = shown({**LINE, **dict.fromkeys(("model", "family", "mode")), "task_kind": "summary"}, by="task_kind").rows
     assert kind.name == "summary"

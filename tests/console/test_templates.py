@@ -253,6 +253,7 @@ FOLLOW_NOTHING = {
         "department/list.html",
         # Policies are set by a few people, seldom.
         "payment_policy/list.html",
+        "economics/decisions.html",
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

@@ -184,8 +184,12 @@ def test_expected_cost_comes_from_the_price_and_goes_to_what_was_measured() -> N
     assert cost(100, 3)[1] < cost(5, 3)[1]
     # A newcomer is expected to cost as many reference calls as the others of that kind did.
     done = Sums(results=9, score_e6=0, costs=9, cost_e6=9 * 20 * ONE, square_e6=9 * 400 * ONE)
-    pair = [Candidate(name="a", reference_pico=10, of_kind=done), Candidate(name="b", reference_pico=50)]
-    assert {each.name: each.cost_pico for each in rank(pair, Wish(), None)} == {"a": 200, "b": 1000}
+    given = [
+        Candidate(name="a", reference_pico=10, of_kind=done),
+        Candidate(name="b", reference_pico=50),
+        Candidate(name="agent", reference_pico=70, is_whole=True),
+    ]
+    assert {each.name: each.cost_pico for each in rank(given, Wish(), None)} == {"a": 200, "b": 1000, "agent": 70}
 
 
 def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones() -> None:

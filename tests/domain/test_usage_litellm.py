@@ -70,6 +70,22 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("changes", "duration"),
+    [
+        ({"endTime": "2026-11-21T08:16:45.132713+00:00"}, {"duration_ms": 1750}),
+        ({"endTime": "2026-11-21T08:16:43.382714+00:00"}, {"duration_ms": 1}),
+        ({"endTime": "2026-11-21T08:16:43.382713+00:00"}, {}),
+        ({"endTime": "soon"}, {}),
+        ({"endTime": "2026-11-21T08:16:45+00:00", "cache_hit": "True"}, {}),
+        ({"endTime": "2026-11-21T09:16:45+00:00", "call_type": "aretrieve_batch"}, {}),
+    ],
+)
+def test_call_says_how_long_the_provider_took(changes: dict[str, str], duration: dict[str, int]) -> None:
+    data = event_of({**ROW, "metadata": METADATA, **changes})["data"]
+    assert {name: data[name] for name in data if name == "duration_ms"} == duration
+
+
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "soon", 1_764_000_000, None])
 def test_row_without_a_time_that_exists_has_no_time(at: Any) -> None:
     row = {**ROW, "startTime": at}

@@ -25,7 +25,9 @@ class ModelEstimateView(ResponseModel):
 class ModelFigureView(ResponseModel):
     """The figures of one group in one currency. A member that it is not grouped by is null."""
 
-    model: str | None = Field(description="Null also for runs in which several models answered.")
+    model: str | None = Field(
+        description="Null also for runs in which several models answered, or whose calls nobody reported."
+    )
     mode: Mode | None
     task_kind: str | None
     provider: str | None

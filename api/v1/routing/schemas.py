@@ -25,7 +25,7 @@ from domain.usage.amounts import format_pico, parse_decimal, scaled, unscaled
 from models.returns.route import RoutingDecision
 from services.returns.route import MOST_CANDIDATES
 
-TaskKind = Annotated[Name, Field(max_length=100)]
+
 _Candidates = Annotated[list[Name], Field(min_length=1, max_length=MOST_CANDIDATES)]
 
 
@@ -34,7 +34,7 @@ class RoutingDecisionCreate(RequestModel):
 
     model_config = example(task_kind="summary", candidates=["gpt-4o", "gpt-4o-mini"], value="0.05", currency="USD")
 
-    task_kind: TaskKind = Field(description="Your word for the kind of task. Results are learned by it.")
+    task_kind: SearchText = Field(description="Your word for the kind of task. Results are learned by it.")
     candidates: _Candidates | None = Field(
         default=None,
         description=(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from domain.privacy.places import (
     CONTACT,
     FINANCIAL,
-    FREE_TEXT,
     IDENTIFIER,
     TECHNICAL,
     WHO_DECIDED,
@@ -20,11 +19,10 @@ TABLES: Mapping[str, Place] = {
         "how well the work of runs and tasks turned out, and who said so",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id agent_id reference",
+            IDENTIFIER: "id org_id run_id task_id agent_id reference",
             CONTACT: "reported_by",
-            FREE_TEXT: "run_id task_id task_kind",
             FINANCIAL: "value_minor currency",
-            TECHNICAL: "score_e6 is_accepted is_self_reported source recorded_at",
+            TECHNICAL: "task_kind score_e6 is_accepted is_self_reported source recorded_at",
         },
     ),
     # Revenue

@@ -1,0 +1,59 @@
+"""The result of a contract is the outcome of its payer's routing decision, which the contract names."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from activities.escrow.escrow import EscrowActivities
+from domain.common.ids import contract_id_of
+from domain.escrow import commands as rules
+from domain.tenants.metadata import Written
+from ledger.spends import Spender
+from models.returns.route import RoutingDecision
+from repositories.returns import route as routes
+from repositories.tenants import metadata
+from repositories.usage.model_price import PriceBook
+from runtime.database import Database
+from runtime.identity import new_id
+from services.returns import route
+from tests.workflows.behind import funded_without_a_run, message_of
+from tests.workflows.conftest import Job, Stage
+
+pytestmark = pytest.mark.db
+
+
+async def routed(database: Database, org_id: str, agent_id: str) -> RoutingDecision:
+    question = route.Question(org_id=org_id, spender=Spender(), task_kind="report", candidates=[agent_id])
+    async with database.platform() as session:
+        return await route.decide(
+            session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
+        )
+
+
+async def named(database: Database, job: Job, decision: RoutingDecision) -> None:
+    """Have the payer call the contract by the id of a decision."""
+    contract_id, own = contract_id_of(job.terms.escrow_id), Written(external_id=decision.id)
+    async with database.platform() as session:
+        await metadata.add(session, contract_id, job.terms.payer_org_id, own, new_id("cmd"))
+
+
+async def scored(database: Database, job: Job, score_e4: int) -> None:
+    activities, now = EscrowActivities(database), datetime.now(UTC)
+    given = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
+    assert (await activities.record_event(await message_of(job, given, new_id("cmd")))).applied
+    score = rules.validate(await job.state(), actor=job.validator, score_e4=score_e4, note=None, now=now)
+    assert (await activities.record_event(await message_of(job, score, new_id("cmd")))).applied
+
+
+async def test_score_of_a_contract_is_the_outcome_of_the_decision_that_it_names(database: Database) -> None:
+    job = await funded_without_a_run(await Stage(None, None, database, None).award(), datetime.now(UTC))
+    decision = await routed(database, job.terms.payer_org_id, job.terms.agent_id)
+    assert (decision.choice, decision.odds_e6) == (job.terms.agent_id, 1_000_000)
+    await named(database, job, decision)
+    await scored(database, job, 9_000)
+    async with database.platform() as session:
+        row = await routes.get(session, decision.id)
+        assert (row.score_e6, row.outcome_source) == (900_000, "result")
+        sums = await routes.sums(session, job.terms.payer_org_id, [job.terms.agent_id], "report")
+        assert {kind: each.results for (_, kind), each in sums.items()} == {"report": 1, "": 1}
+        assert await routes.sums(session, job.terms.payee_org_id, [job.terms.agent_id], "report") == {}
