@@ -25,7 +25,6 @@ from domain.usage.amounts import format_pico, parse_decimal, scaled, unscaled
 from models.returns.route import RoutingDecision
 from services.returns.route import MOST_CANDIDATES
 
-
 _Candidates = Annotated[list[Name], Field(min_length=1, max_length=MOST_CANDIDATES)]
 
 

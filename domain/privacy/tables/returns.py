@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from domain.privacy.places import (
     CONTACT,
     FINANCIAL,
+    FREE_TEXT,
     IDENTIFIER,
     TECHNICAL,
     WHO_DECIDED,
