@@ -115,6 +115,10 @@ _BOUGHT: Json = {
 }
 _HELD_ORDER: Json = {"status": "approved", "spent": "0.00", "held_until": "2026-02-01T12:00:00Z", "attempts": []}
 
+_ALLOCATION = {
+    **{"currency": "USD", "total": "110.00", "reinvested": "10.00", "agents": 1, "status": "proposed"},
+    "answer_by": "2026-02-01T00:00:00Z",
+}
 
 #: By schema: the fields that belong together.
 SCHEMAS: dict[str, Json] = {
@@ -286,6 +290,25 @@ SCHEMAS: dict[str, Json] = {
     "SpendLimitView": {
         **{"amount": "100.00", "uses": None, "spent": "20.00", "held": "10.00", "remaining": "70.00"},
         **{"uses_spent": 10, "uses_remaining": None},
+    },
+    "AllocationSettingView": {
+        **{"mode": "propose", "currency": "USD", "daily_amount": "100.00", "floor": "0.25", "ceiling": "3.00"},
+        **{"reinvest": "0.25", "next_night": "2026-02-01", "next_at": "2026-02-01T00:00:00Z"},
+    },
+    "AllocationView": _ALLOCATION,
+    "AllocationDetailView": _ALLOCATION,
+    "AllocationLineView": {
+        **{"old": "100.00", "new": "110.00", "performance": "0.73", "task": "20.50", "time": "1.00", "success": "1.42"},
+        "reason": "Every 1.00 spent has brought at least 1.42, its reputation is at least 7.30, and its open work "
+        "costs about 20.50 USD. It gets the maximum.",
+        "bound": "ceiling",
+    },
+    "TrialView": {
+        **{"currency": "USD", "amount": "300.00", "paid": "60.00", "next_at": "2026-02-07T00:00:00Z"},
+        "stages": [
+            {"due_at": "2026-01-31T00:00:00Z", "share": "0.20", "results": 0, "roi": None, "paid": True},
+            {"due_at": "2026-02-07T00:00:00Z", "share": "0.80", "results": 5, "roi": None, "paid": False},
+        ],
     },
     "BudgetWindowView": {
         **{"window": "week", "amount": "100.00", "uses": None, "uses_spent": 4, "uses_remaining": None},
@@ -465,6 +488,10 @@ OPERATIONS: dict[str, Json] = {
         **{"released": "0.00", "available": "440.00", "expires_at": "2026-01-31T12:30:00Z", "transfer_id": None},
     },
     "credits.get_spend": _SPEND | {"unit_amount": "2.00", "expires_at": None, "id": f"spd_{SUFFIX}"},
+    "allocations.accept": {
+        **{"status": "applied", "answer_by": None, "applied_at": "2026-01-31T12:00:00Z"},
+        "applied_by": "procurement",
+    },
     "budgets.freeze": {"status": "frozen"},
     "budgets.close": {"status": "closed"},
     "spend_controls.freeze": {"status": "frozen"},

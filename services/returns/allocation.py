@@ -156,7 +156,8 @@ async def propose(
             reinvested_minor=added,
             lines=[stored(line) for line in lines],
             status=AllocationStatus.PROPOSED.value,
-            answer_by=now + ANSWER,
+            # Not longer than the day: the next night proposes anew.
+            answer_by=min(now + ANSWER, setting.next_at),
             created_at=now,
         ),
     )

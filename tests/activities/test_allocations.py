@@ -94,6 +94,17 @@ async def test_what_nobody_accepts_in_time_changes_nothing(db: Database) -> None
         await team.accept(row, now=at(NIGHT))
 
 
+async def test_a_day_that_is_over_is_not_accepted_any_more(db: Database) -> None:
+    team = await Team.of(db, "ada")
+    await team.set()
+    # Its run was late: nobody worked at night.
+    row = proposed(await team.night(now=at(NIGHT) + timedelta(hours=20)))
+    over = at(NIGHT + DAY) - timedelta(minutes=5)
+    assert row.answer_by == over
+    with pytest.raises(Conflict):
+        await team.accept(row, now=over)
+
+
 async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=50)

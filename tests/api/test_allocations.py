@@ -15,7 +15,7 @@ from services.returns import allocation
 from services.returns.allocation import Wanted
 from tests.api.conftest import Tenant, good, new_key, refused
 from tests.api.purchasing import budget
-from tests.support.returns import MATURES, around_noon
+from tests.support.returns import MATURES, early
 
 pytestmark = pytest.mark.db
 
@@ -28,7 +28,7 @@ async def a_project(tenant: Tenant, database: Database) -> tuple[str, str]:
     made = good(await tenant.owner.post("/projects", {"slug": f"p-{tenant.org_id[-8:]}"}), 201)
     attribution = {"project_id": made["id"]}
     good(await tenant.owner.ask("PUT", f"/agents/{tenant.agent_id}/attribution", json=attribution))
-    zone = {"zone": around_noon(datetime.now(UTC))}
+    zone = {"zone": early(datetime.now(UTC))}
     await budget(database, tenant.org_id, ("project", made["id"]), pools=zone, day=100)
     return made["id"], made["slug"]
 

@@ -27,7 +27,7 @@ from services.returns import trial
 from services.returns.trial import Wanted
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
-from tests.support.returns import MATURES, Team, around_noon
+from tests.support.returns import MATURES, Team, early
 from tests.workflows.conftest import with_plugin
 from workflows.returns.allocation import AllocationWorkflow
 from workflows.returns.allocation_sweep import AllocationSweepWorkflow
@@ -48,7 +48,7 @@ class Nights:
     async def team(self, mode: AllocationMode = AllocationMode.PROPOSE) -> Team:
         """Make a team of two whose settings were made the day before the present one."""
         now = datetime.now(UTC)
-        team = await Team.of(self.database, "ada", "bob", zone=around_noon(now))
+        team = await Team.of(self.database, "ada", "bob", zone=early(now))
         await team.give(ada=80, bob=20)
         await team.set(mode, now=now - DAY)
         return team
