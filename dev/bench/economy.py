@@ -10,7 +10,7 @@ from pathlib import Path
 from dev.bench import economy_allocation, economy_routing
 
 #: The seeds of docs/routing.md.
-ROUTES = range(10)
+ROUTES = range(1, 21)
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     asked = parser.parse_args()
     print("\n".join(economy_allocation.table(asked.seeds)))
     if asked.routing:
-        economy_routing.run(asked.routing, ROUTES)
+        print("\n".join(["", *economy_routing.table(asked.routing, ROUTES)]))
 
 
 if __name__ == "__main__":
