@@ -1,7 +1,7 @@
-"""`python -m dev.bench.economy [--seeds N] [--routing PATH]`: what allocation and routing are worth, against an oracle.
+"""`python -m dev.bench.economy [--seeds N] [--routing FILE]`: what the rules of allocation and routing are worth.
 
 It needs nothing that runs, and prints the tables of docs/returns.md and docs/routing.md; equal seeds print equal ones.
-Routing is measured on a file of answers, which is not bundled, and with a third of the seeds.
+`FILE` has the outcomes of two models, see `dev/bench/economy_routing.py`; without it allocation alone is tried.
 """
 
 import argparse
@@ -9,16 +9,18 @@ from pathlib import Path
 
 from dev.bench import economy_allocation, economy_routing
 
+#: The seeds of docs/routing.md.
+ROUTES = range(1, 21)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=60)
-    parser.add_argument("--routing", type=Path, metavar="PATH", help="the answers of a strong and a weak model, as CSV")
+    parser.add_argument("--routing", type=Path)
     asked = parser.parse_args()
     print("\n".join(economy_allocation.table(asked.seeds)))
-    if asked.routing is not None:
-        seeds = range(1, max(1, asked.seeds // 3) + 1)
-        print("\n".join(economy_routing.table(asked.routing, seeds)))
+    if asked.routing:
+        print("\n".join(["", *economy_routing.table(asked.routing, ROUTES)]))
 
 
 if __name__ == "__main__":
