@@ -56,6 +56,11 @@ def scale_of(asset: str) -> int:
         ) from None
 
 
+def cent_of(asset: str) -> int:
+    """Return a hundredth of the asset in minor units, or one minor unit where that is larger."""
+    return int(10 ** max(0, scale_of(asset) - 2))
+
+
 def plain_number(value: object) -> str | None:
     """Return a number as plain decimal digits, as everything that reads amounts, shares and quantities takes it.
 

@@ -153,7 +153,7 @@ def weight(terms: Terms, equal_minor: Fraction) -> int:
 
 
 def divide(
-    total_minor: int, agents: Mapping[str, tuple[int | None, Terms]], bounds: Bounds = USUAL
+    total_minor: int, agents: Mapping[str, tuple[int | None, Terms]], bounds: Bounds = USUAL, *, cent_minor: int = 1
 ) -> tuple[Line, ...]:
     """Divide the money of a day, to the cent.
 
@@ -164,23 +164,25 @@ def divide(
         total_minor: the money.
         agents: by id the old amount, None without one, and the terms.
         bounds: where equal shares are outside, these widen.
+        cent_minor: a hundredth of the asset; amounts are whole ones, and the first agent gets what is less than one.
     """
     if not agents:
         return ()
-    ids, equal = sorted(agents), Fraction(total_minor, len(agents))
+    total, rest = divmod(total_minor, cent_minor)
+    ids, equal = sorted(agents), Fraction(total, len(agents))
     floor = min(int(equal), int(equal * bounds.floor_e4 / 10_000))
-    ceiling = min(max(ceil(equal), ceil(equal * bounds.ceiling_e4 / 10_000)), total_minor)
+    ceiling = min(max(ceil(equal), ceil(equal * bounds.ceiling_e4 / 10_000)), total)
     flat, whole = [floor] * len(ids), [ceiling] * len(ids)
     had = [agents[each][0] for each in ids]
     known = [each for each in had if each is not None]
     usual = Fraction(sum(known), len(known)) if any(known) else Fraction(1)
-    before = _fill(total_minor, [usual if each is None else Fraction(each) for each in had], flat, whole)
-    start = _rounded(total_minor, before)
+    before = _fill(total, [usual if each is None else Fraction(each) for each in had], flat, whole)
+    start = _rounded(total, before)
     # A share of a few cents still moves, by one.
     low = [max(floor, min(each - 1, ceil(each * (1 - STEP)))) for each in start]
     high = [min(ceiling, max(each + 1, int(each * (1 + STEP)))) for each in start]
-    weights = [Fraction(weight(agents[each][1], equal)) for each in ids]
-    new = _rounded(total_minor, _fill(total_minor, weights, low, high, base=equal * EQUAL))
+    weights = [Fraction(weight(agents[each][1], Fraction(total_minor, len(ids)))) for each in ids]
+    new = _rounded(total, _fill(total, weights, low, high, base=equal * EQUAL))
 
     def held(at: int) -> LineBound:
         if low[at] < new[at] < high[at]:
@@ -190,7 +192,13 @@ def divide(
         return LineBound.STEP
 
     return tuple(
-        Line(agent_id=each, old_minor=had[at], new_minor=new[at], terms=agents[each][1], bound=held(at))
+        Line(
+            agent_id=each,
+            old_minor=had[at],
+            new_minor=new[at] * cent_minor + (0 if at else rest),
+            terms=agents[each][1],
+            bound=held(at),
+        )
         for at, each in enumerate(ids)
     )
 

@@ -13,7 +13,7 @@ from domain.common.access import Actor, Role
 from domain.common.calendar import Window, first_moment, zone_of
 from domain.common.errors import Conflict, Invalid
 from domain.common.ids import allocation_key
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, cent_of
 from domain.credits.spend.control import (
     Allowance,
     ControlKind,
@@ -274,7 +274,8 @@ async def _divided(
         )
         for each, part in times.items()
     }
-    return total, added, divide(total, agents, Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4))
+    bounds = Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
+    return total, added, divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
 
 
 async def _tasks(

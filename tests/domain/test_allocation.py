@@ -66,6 +66,16 @@ def test_parts_add_up_to_the_cent(total: int, agents: dict[str, tuple[int | None
     assert [(line.agent_id, line.old_minor, line.terms) for line in lines] == [(i, *agents[i]) for i in sorted(agents)]
 
 
+@given(st.integers(0, 30_000 * 10_000), AGENTS, BOUNDS)
+def test_parts_are_whole_cents_of_an_asset_with_more_decimals(
+    total: int, agents: dict[str, tuple[int | None, Terms]], bounds: Bounds
+) -> None:
+    first, *others = divide(total, agents, bounds, cent_minor=10_000)
+    assert first.new_minor % 10_000 == total % 10_000
+    assert [line.new_minor % 10_000 for line in others] == [0] * len(others)
+    assert first.new_minor + sum(line.new_minor for line in others) == total
+
+
 @given(TOTALS, AGENTS, BOUNDS)
 def test_parts_stay_between_floor_and_ceiling(
     total: int, agents: dict[str, tuple[int | None, Terms]], bounds: Bounds
