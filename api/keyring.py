@@ -158,6 +158,7 @@ class KeyRing(Recurring):
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
         self._by_name: dict[str, set[bytes]] = {}
         self._used: dict[str, datetime] = {}
+        self._flushing = asyncio.Lock()
         self._generation = 0
         #: Set while changes of keys are heard.
         self.listening = announcements.listening
@@ -280,8 +281,10 @@ class KeyRing(Recurring):
             self._drop(digest)
 
     async def flush(self) -> None:
-        """Write the times of last use that came together since the last call."""
-        if self._used:
+        """Write the times of last use that came together; afterwards those of a flush that was under way stand too."""
+        async with self._flushing:
+            if not self._used:
+                return
             used, self._used = self._used, {}
             of_sessions = {name: at for name, at in used.items() if name.startswith("ses_")}
             of_keys = {name: at for name, at in used.items() if name not in of_sessions}

@@ -30,10 +30,10 @@ GOOD = {"gpt-5": 0.9, "gpt-5-mini": 0.6}
 #: By name: what the first credit of an equal share brings, and what is reported for each unit brought. Who sells by
 #: itself reports nothing.
 AGENTS: dict[str, tuple[float, int]] = {
-    "Composer": (2.6, 0),
-    "Level designer": (2.0, 1),
-    "Writer": (1.1, 1),
-    "Tester": (0.7, 1),
+    "Composer": (4.0, 0),
+    "Level designer": (3.0, 1),
+    "Writer": (1.5, 1),
+    "Tester": (0.9, 1),
     "Translator": (0.5, 1),
     "Promoter": (0.3, 5),
 }
@@ -137,7 +137,7 @@ class Studio:
 
     async def _monday(self) -> None:
         """Buy the credits of the week, and have the store's statement confirm what was reported."""
-        for caller, amount in ((self.owner, "450.00"), (self.publisher, "800.00")):
+        for caller, amount in ((self.owner, "450.00"), (self.publisher, "1200.00")):
             await caller.post("/billing/topup", {"amount": amount, "provider": "stripe", "payment_method": EARLY_CARD})
         await self.world.settle()
         await self._statement()

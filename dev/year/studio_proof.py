@@ -32,6 +32,7 @@ class StudioProof:
         found = await self._roi("agent")
         lines = await self._books(found["data"])
         await self._returns(found)
+        await self._metrics(found)
         await self._ledger()
         await self._nights()
         await self._where_it_earns()
@@ -84,6 +85,19 @@ class StudioProof:
             # Each row is rounded by itself.
             if abs(summed - Decimal(whole[name])) > len(AGENTS) * Decimal("0.01"):
                 self.problems.append(f"{name} of all agents is {summed}, of the organization {whole[name]}")
+
+    async def _metrics(self, found: Json) -> None:
+        """What reports, exports and alerts are made of, and the figures of each agent."""
+        names = ("returns.cost", "returns.revenue", "returns.margin")
+        first, last = self.studio.starts_at, self.world.now().date() + timedelta(days=1)
+        asked = {"metrics": names, "by": ["agent"], "from": first.isoformat(), "to": f"{last}T00:00:00Z"}
+        answer = await self.studio.owner.post("/analytics/query", {**asked, "currency": CREDIT})
+        theirs = {row["group"]["agent"]: [Decimal(each["value"]) for each in row["values"]] for row in answer["rows"]}
+        for worker in self.studio.workers:
+            [row] = [each for each in found["data"] if each["id"] == worker.id]
+            ours = [Decimal(each) for each in (row["total_costs"], row["revenue"]["confirmed"], row["margin"])]
+            if ours != theirs.get(worker.id):
+                self.problems.append(f"metrics of the {worker.name} are {theirs.get(worker.id)}, not {ours}")
 
     async def _ledger(self) -> None:
         """What the books have of uses that were sold, and of credits that were spent."""

@@ -11,6 +11,7 @@ from domain.common.ids import uuid_of
 from domain.returns.result import Result, ResultSource
 from repositories.returns import route as routes
 from runtime.database import Database
+from runtime.identity import new_id
 from services.returns.result import record
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses
@@ -138,7 +139,7 @@ async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(ten
     for of in (stranger.owner, tenant.agent):
         refused(await of.get(f"/routing/decisions/{decision['id']}"), 404, "not_found")
         refused(await report(of, decision, "1"), 404, "not_found")
-    refused(await report(tenant.owner, {"id": decision["id"][:-1] + "0"}, "1"), 404, "not_found")
+    refused(await report(tenant.owner, {"id": new_id("rtd")}, "1"), 404, "not_found")
     assert good(await tenant.agent.get("/routing/decisions"))["data"] == []
     assert len(good(await tenant.member.get("/routing/decisions"))["data"]) == 2
     file = await tenant.member.get("/routing/decisions", headers={"Accept": "text/csv"})

@@ -21,6 +21,7 @@ VERBS = [
         "bench",
         "faults",
         "year",
+        "quarter",
         "economy",
         "demo-data",
         "dashboards",

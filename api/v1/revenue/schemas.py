@@ -145,7 +145,7 @@ class RevenueSharesSet(RequestModel):
         "by basis points that make 10,000. `equal`. `manual`: by weights."
     )
     parts: list[ShareSet] = Field(default=[], max_length=MOST_PARTS)
-    version: Annotated[Whole, Field(ge=0)] | None = Field(
+    version: Annotated[Whole, Field(ge=0, le=1_000_000_000)] | None = Field(
         default=None, description="The version that you have read; refused with 409 if there is a newer one."
     )
 
