@@ -11,7 +11,8 @@ pytestmark = pytest.mark.db
 _DAYS = """
 INSERT INTO usage_days (org_id, dimension, day, value, currency, events, input_tokens, output_tokens, cached_tokens,
     reasoning_tokens, other_tokens, timed_tokens, duration_ms, estimated_events, cost_pico, creator_pico, platform_pico)
-SELECT 'org_' || n, 'agent_id', current_date, 'agt_' || n, '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 20000) n
+SELECT 'org_' || n, 'agent_id', current_date, 'agt_' || n, '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+FROM generate_series(1, 20000) n
 """
 
 
