@@ -671,10 +671,18 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     details = {row.kind: row.detail for row in await world.rows()}
     assert "is at least 400 %" in details["high_roi"]
     assert details[own.name].endswith("agent.roi is below 60 %: 50 % now.")
+    # Of what cannot be converted nothing can be said, and what fires goes on.
+    await owner.execute(
+        "INSERT INTO ledger.purchase_counts (order_id, number, org_id, agent_id, asset, amount, spent, pool, forced,"
+        " changed_at, at, counted_in, counted) SELECT order_id, 99, org_id, agent_id, 'JPY', 1, 1, pool, forced,"
+        " changed_at, at, counted_in, counted FROM ledger.purchase_counts WHERE number = 0"
+    )
+    assert {status for *_, status in await world.look(moment + DAY, built_in=True)} == {"firing"}
+    await owner.execute("DELETE FROM ledger.purchase_counts WHERE number = 99")
     # What is not confirmed does not count, and what fires is looked at until it is not high any more.
     await owner.execute("UPDATE revenue_events SET status = 'reversed', reversed_minor = amount_minor")
-    assert await world.look(moment + MINUTE, built_in=True) == [*await world.look(moment)]
-    found = await world.look(moment + DAY, built_in=True)
+    assert await world.look(moment + DAY + MINUTE, built_in=True) == [*await world.look(moment)]
+    found = await world.look(moment + 2 * DAY, built_in=True)
     await owner.close()
     assert ("high_roi", good, "resolved") in found
 
