@@ -42,16 +42,18 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
     return found
 
 
-async def high(session: AsyncSession, now: datetime, *, within: timedelta) -> list[Found]:
+async def high(session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta) -> list[Found]:
     """Return the agents of the organizations that are looked at now, with whether their return is high.
 
-    Of an organization without a rate, or whose figures take a statement longer than `within`, nothing is said until
-    the next day: what fires goes on.
+    Of an organization without a rate, whose figures take a statement longer than `within`, or whose turn comes after
+    `budget` from the transaction's beginning, nothing is said until it is looked at again: what fires goes on.
     """
     found = list[Found]()
     earners = await alert_built_in.earners(session, now, since=_since(now))
     firing = (await alert_rule.standings(session, {HIGH_ROI})).values() if earners else ()
     for each in earners:
+        if await alert_figure.elapsed(session) >= budget:
+            break
         work = _bounds(session, each.org_id, each.currency, now)
         known = await alert_figure.in_time(session, work, within=within)
         if known is None:

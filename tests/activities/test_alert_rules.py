@@ -649,7 +649,7 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute("SET session_replication_role = replica")
-    minute = await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 1440)::int", world.org)
+    minute = await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 360)::int", world.org)
     for agent, earned in ((good, 500), (poor, 150)):
         for number in range(8):
             at = today - timedelta(days=number + 1)
@@ -685,6 +685,51 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     found = await world.look(moment + 2 * DAY, built_in=True)
     await owner.close()
     assert ("high_roi", good, "resolved") in found
+
+
+async def test_returns_are_read_while_there_is_time_and_later_again(
+    fresh: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds = [Rules(fresh), Rules(fresh)]
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    for world in worlds:
+        await world.begin(credits=1)
+        await world.rule("agent.roi", Asked(type=ConditionType.ABOVE, threshold="1"), at=NOW - MINUTE)
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(
+            "INSERT INTO alert_rule_standings (rule, subject, place, org_id, phase, fired_at)"
+            " VALUES ('high_roi', $1, '', $1, 'firing', $2)",
+            *(world.org, NOW),
+        )
+    minutes = [await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 360)::int", world.org) for world in worlds]
+    await owner.close()
+    today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    # Both are looked at in one transaction, as often as their minutes come.
+    earners = alert_built_in.earners
+
+    async def all_of_them(session: AsyncSession, _now: datetime, *, since: datetime) -> list[alert_built_in.Earner]:
+        return [
+            row for minute in minutes for row in await earners(session, today + (minute + 360) * MINUTE, since=since)
+        ]
+
+    monkeypatch.setattr(alert_built_in, "earners", all_of_them)
+    read = list[str]()
+
+    async def figures(_session: AsyncSession, org_id: str, **_asked: Any) -> list[Any]:
+        read.append(org_id)
+        return []
+
+    monkeypatch.setattr(agent_roi.roi, "figures", figures)
+
+    async def elapsed(_session: AsyncSession) -> timedelta:
+        return alert_evaluation.BUDGET if read else timedelta(0)
+
+    monkeypatch.setattr(alert_figure, "elapsed", elapsed)
+    work = AlertRuleActivities(fresh, PLANS)
+    for built_in in (True, False):
+        read.clear()
+        await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100, built_in=built_in))
+        assert len(read) == 1
 
 
 async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:
