@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.budgets.policy import Alternative, Policy, PolicyScope
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import Conflict, NotFound
-from domain.common.text import rfc3339
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
@@ -87,34 +86,36 @@ async def take(
     made.policy, made.taken_by, made.taken_at = policy, actor.qualified(), now
     await session.flush()
     await audit.record(session, actor, "insight.take", insight.id, {"order_id": made.order_id}, org_id)
-    if isinstance(insight.proposes, PolicyProposal):
+    if isinstance(insight.proposes, PolicyProposal) and policy is not None:
+        subject, of = insight.proposes.policy_id or org_id, f"{POLICY_WAITING}:{org_id}:{insight.id}:"
+        key = f"{of}{month}:{policy['version']}"
+        # What was proposed before is superseded.
+        await alert.close_other_dates(session, subject, POLICY_WAITING, of, key)
         await alert.raise_alert(
             session,
             kind=POLICY_WAITING,
-            subject=insight.proposes.policy_id or org_id,
+            subject=subject,
             detail=f"{actor.principal} has proposed a change by advice of {month:%Y-%m}. {insight.proposes.sentence} "
             f"Approve it with POST /analytics/insights/{insight.id}/approve.",
             org_id=org_id,
-            key=f"{POLICY_WAITING}:{org_id}:{insight.id}:{rfc3339(now)}",
+            key=key,
             shared=True,
             for_operators=False,
         )
     return made
 
 
-async def approve(
-    session: AsyncSession, actor: Actor, org_id: str, insight_id: str, month: date, *, now: datetime
-) -> InsightTake:
-    """Set the payment policy that advice proposes. Once: a repetition changes nothing.
+async def approve(session: AsyncSession, actor: Actor, org_id: str, insight_id: str, *, now: datetime) -> InsightTake:
+    """Set the payment policy that advice proposed last, of whatever month. Once: a repetition changes nothing.
 
     Raises:
         Forbidden: a session that a link opened.
-        NotFound: nobody has taken the advice of this month, or it proposes no policy.
+        NotFound: nobody has taken the advice, or it proposes no policy.
         Conflict: `payment_policy.version`, the policy was changed since.
     """
     refuse_by_link(actor, "approve advice")
     await lock_command(session, f"insight_takes:{org_id}:{insight_id}")
-    row = await store.find(session, org_id, insight_id, month)
+    row = await store.latest(session, org_id, insight_id)
     if row is None or row.policy is None:
         raise NotFound(NOT_TAKEN)
     if row.approved_at is not None:
@@ -127,7 +128,7 @@ async def approve(
     await setting.set_policy(session, actor, org_id, scope, subject, changed, expected_version=version, now=now)
     row.approved_by, row.approved_at = actor.qualified(), now
     await session.flush()
-    # Other proposals for the same policy were for what it no longer is.
+    # It may have been set to that already.
     await alert.close_cases(session, row.policy["change"]["policy_id"] or org_id, [POLICY_WAITING])
     await audit.record(session, actor, "insight.approve", insight_id, {}, org_id)
     return row

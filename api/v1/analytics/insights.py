@@ -137,14 +137,12 @@ async def approve_insight(
     *,
     actor: Actor = require(Permission.MANAGE_SPENDING),
 ) -> Response:
-    """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+    """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
     org_id = await known_organization(deps, actor, organization_id)
 
     async def act() -> InsightTakeView:
-        now = datetime.now(UTC)
-        month = advice.month_before(now).first
         async with deps.database.platform() as session:
-            row = await insight_take.approve(session, actor, org_id, insight_id, month, now=now)
+            row = await insight_take.approve(session, actor, org_id, insight_id, now=datetime.now(UTC))
             return InsightTakeView.of(row)
 
     return await once.run(act)

@@ -3075,7 +3075,7 @@ class AsyncAnalytics:
     async def approve_insight(
         self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.InsightTakeView:
-        """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+        """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
         return await self._caller.ask(
             models.InsightTakeView,
             "analytics.approve_insight",
