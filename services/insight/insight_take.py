@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Alternative, Policy, PolicyScope
+from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import Conflict, NotFound
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
@@ -30,6 +31,12 @@ class TakenElsewhere(Conflict):
     """Another call takes the advice; the fields `method` and `path` name it."""
 
     code = "insight.taken_elsewhere"
+
+
+class OrderRefused(Conflict):
+    """The payment policy refuses the purchase instead of letting it wait for a person; nothing was made."""
+
+    code = "insight.order_refused"
 
 
 async def take(
@@ -60,6 +67,7 @@ async def take(
     Raises:
         Forbidden: a session that a link opened.
         TakenElsewhere: it proposes neither an order nor a policy.
+        OrderRefused: the payment policy refuses the order.
         Unavailable, Conflict, OrganizationSuspended, OrganizationClosed: as `services.budgets.purchase_order.propose`.
     """
     refuse_by_link(actor, "take advice")
@@ -80,6 +88,11 @@ async def take(
         if isinstance(insight.proposes, OrderProposal):
             proposal = await _order(session, actor, org_id, insight.proposes)
             order = await purchase_order.propose(session, proposal, command_id=command_id, hold=hold, now=now)
+            if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
+                raise OrderRefused(
+                    "Nothing was proposed, because the payment policy lets no person decide on it. "
+                    f"{order.decision['sentence']} Change the policy, or have the agent ask for the purchase."
+                )
             await session.flush()
             made.order_id = order.id
         session.add(made)
@@ -163,6 +176,8 @@ async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: Order
         amount_minor=wanted.amount_minor,
         currency=wanted.currency,
         term=wanted.term,
-        alternatives=[Alternative(name="What was bought before", why="It costs more.")],
+        alternatives=[
+            Alternative(name="What was bought before", cost_minor=wanted.paid_minor, why="So much was paid in a month.")
+        ],
         asks=True,
     )

@@ -157,12 +157,25 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
         await buyer.owner.post(f"/analytics/insights/{ADVICE}/take", key=new_key()), 409, "insight.taken_elsewhere"
     )
     assert (elsewhere["method"], elsewhere["path"]) == ("POST", "/payments/create")
+    # What the policy does not let wait for a person is not taken; what was bought before was not free.
+    policy = {"subject": {"type": "organization"}}
+    for change, status in (
+        ({"per_purchase": "50"}, "declined_policy"),
+        ({"free_first": "require"}, "needs_alternatives"),
+    ):
+        good(await buyer.owner.ask("PUT", "/payment-policies", json=policy | change, key=new_key()))
+        refused(await buyer.finance.post(there, key=new_key()), 409, "insight.order_refused")
+        assert good(await buyer.owner.get(f"/purchase-orders?status={status}"))["data"] == []
+    good(await buyer.owner.ask("PUT", "/payment-policies", json=policy, key=new_key()))
+    assert (await advice_of(buyer.auditor, "bulk"))["taken"] is None
     taken = good(await buyer.finance.post(there, key=new_key()))
     again = await asyncio.gather(*(caller.post(there, key=new_key()) for caller in (buyer.finance, buyer.owner)))
     assert [good(each) for each in again] == [taken, taken]
     assert (await advice_of(buyer.auditor, "bulk"))["taken"] == taken["taken"]
     (order,) = good(await buyer.owner.get("/purchase-orders?status=needs_approval"))["data"]
     assert (order["id"], order["amount"], order["term"]) == (taken["taken"]["purchase_order_id"], "120.00", "year")
+    (before,) = order["alternatives"]
+    assert (before["name"], before["cost"]) == ("What was bought before", "33.00")
     grant = {"digest": order["digest"]}
     refused(
         await buyer.finance.post(f"/purchase-orders/{order['id']}/grant", grant, key=new_key()), 403, "approval.own"
