@@ -323,6 +323,15 @@ def test_longer_term_is_advised_from_the_third_renewal_on():
     assert not advise(facts(purchases=[replace(monthly, term=Term.YEAR)], terms=[YEAR]))
 
 
+def test_longer_term_is_advised_for_all_that_are_paid_at_once():
+    seats = [replace(each, term=Term.MONTH, renewed=1, paid_minor=1_000, fee_minor=None) for each in TIMES]
+    one = only(purchases=seats, terms=[replace(YEAR, amount_minor=9_600)])
+    assert one.amount_minor == 4 * (1_000 - 800)
+    assert one.how[1] == "You last paid 96.00 USD for a year, which is 8.00 USD a month; 4 times that is 32.00 USD."
+    assert isinstance(one.proposes, OrderProposal)
+    assert (one.proposes.item, one.proposes.amount_minor) == ("4 times Maps", 4 * 9_600)
+
+
 def test_one_purchase_is_advised_where_each_had_a_fixed_fee():
     one = only(purchases=TIMES, methods=[CARD])
     assert one.amount_minor == 4_400 - 4_100
