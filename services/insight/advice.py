@@ -42,6 +42,8 @@ from services.insight import metrics
 from services.returns import model_economics
 
 MISSING = "There is no such insight."
+#: The meters of which a unit is a whole use of an agent.
+USES = frozenset({"use", "request", "call", "run", "task", "job"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +275,10 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 async def _offered(
     session: AsyncSession, org_id: str, month: Month, bought: Sequence[Purchase], now: datetime
 ) -> list[Offered]:
-    """Return what own agents ask in the currencies in which the same category was bought; one meter is one use."""
+    """Return what own agents ask in the currencies in which the same category was bought: by the month, or for a use.
+
+    Other meters, such as of tokens or pages, count parts of what is bought outside as a whole.
+    """
     wanted = {(same(each.category), each.currency) for each in bought}
     offers = await outside.own_offers(session, org_id) if wanted else ()
     found, earned = [], dict[str, list[tuple[str, int]]]()
@@ -282,8 +287,11 @@ async def _offered(
         for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
             earned[row.group["agent"] or ""] = [(each.asset or "", int(each.value or 0)) for each in row.figures]
     for offer in offers:
-        price = offer.price_minor if offer.is_monthly else next(iter((offer.usage_prices or {}).values()), None)
-        if price is None or len(offer.usage_prices or "-") != 1:
+        meters = offer.usage_prices or {}
+        if not offer.is_monthly and (len(meters) != 1 or same(next(iter(meters))) not in USES):
+            continue
+        price = offer.price_minor if offer.is_monthly else next(iter(meters.values()))
+        if price is None:
             continue
         for currency in sorted(code for category, code in wanted if category == same(offer.category)):
             amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]

@@ -261,9 +261,11 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     database: Database, rows: Rows
 ) -> None:
     org_id = await organization(rows)
-    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 2 * CREDIT}))
-    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1, "call": 1}))
-    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"page": 1}))
+    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"Request": 2 * CREDIT}))
+    # A page is a part of what is bought, not another whole.
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1}))
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"request": 1, "call": 1}))
+    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"request": 1}))
     await rows.add("ledger.rates", base="CREDIT", quote="USD", starts_at=LONG_AGO, base_minor=CREDIT, quote_minor=10,
                    source="test")  # fmt: skip
     await rows.add("free_options", id="fro_1", org_id=org_id, name="Open maps", category="research", quota=5,
@@ -282,6 +284,7 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
     assert free.used == dict.fromkeys(days, 1)
     found = await advised(database, org_id)
+    assert [each for each in found if each.startswith("arbitrage")] == [f"arbitrage-buy_{agent_id}_USD"]
     assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
     assert found["free_tier-fro_1_USD"].amount_minor == 100
 
