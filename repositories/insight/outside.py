@@ -79,7 +79,7 @@ SELECT EXISTS (
 )
 """)
 _EARNED = text(f"""
-SELECT v.source, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
+SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
     AS amount_minor, count(*) AS pieces
 FROM (
     SELECT * FROM revenue_events

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from math import ceil
 
@@ -18,7 +18,18 @@ from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SLOT
 from domain.insight.advice import rules
 from domain.insight.advice.credits import RAISED_WITHIN
-from domain.insight.advice.facts import AgentUse, Bought, Compared, Facts, Offered, Purchase, Subscribed, Tried, Unused
+from domain.insight.advice.facts import (
+    AgentUse,
+    Bought,
+    Compared,
+    Earned,
+    Facts,
+    Offered,
+    Purchase,
+    Subscribed,
+    Tried,
+    Unused,
+)
 from domain.insight.advice.insight import Act, Insight
 from domain.insight.advice.rules import DISMISSED_FOR
 from domain.insight.query import Query
@@ -145,7 +156,7 @@ async def _facts(
         free=await outside.free(session, org_id, month) if bought else (),
         methods=await outside.declared(session, org_id) if bought else (),
         compared=await _compared(session, org_id, month),
-        earned=await outside.earned(session, org_id, month),
+        earned=await _earned(session, org_id, month, spending, now),
         offered=await _offered(session, org_id, month, bought, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
@@ -270,6 +281,33 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
         for each in await model_economics.compare(session, org_id, until=month.until, since=month.since)
         if each.cost_pico is not None and each.success_e6 is not None
     ]
+
+
+async def _earned(
+    session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
+) -> list[Earned]:
+    """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate."""
+    earned = await outside.earned(session, org_id, month)
+    pieces = Counter({code: 0 for code, spent in spending.items() if spent})
+    if not pieces or not earned:
+        return earned
+    for each in earned:
+        if each.currency in pieces:
+            pieces[each.currency] += each.pieces
+    rates = Rates(session, max(pieces, key=lambda code: (pieces[code], code)))
+    try:
+        await rates.load((each.currency, now) for each in earned)
+    except Invalid:
+        return earned
+    whole = dict[tuple[str, str | None], Earned]()
+    for each in earned:
+        amount = int(rates.converted(each.amount_minor, each.currency, now))
+        made = replace(each, currency=rates.currency, amount_minor=amount)
+        before = whole.get((each.source, each.agent_id))
+        if before is not None:
+            made = replace(made, amount_minor=before.amount_minor + amount, pieces=before.pieces + made.pieces)
+        whole[each.source, each.agent_id] = made
+    return list(whole.values())
 
 
 async def _offered(

@@ -494,12 +494,17 @@ def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_le
 
 
 def test_largest_source_is_named_from_a_share_of_the_revenue_on():
-    largest = Earned(source="app_store", name="Ada", currency="USD", amount_minor=600, pieces=6)
+    largest = Earned(source="app_store", agent_id="agt_1", name="Ada", currency="USD", amount_minor=600, pieces=6)
     rest = replace(largest, name="Bo", amount_minor=400, pieces=4)
-    one = only(earned=[rest, largest], spending={"USD": 1_000})
+    spent = {"USD": 1_000, "CREDIT": 1}
+    one = only(earned=[rest, largest], spending=spent)
     assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, Meaning.AT_RISK)
     assert one.title == "Most of your revenue comes from Ada by app store."
     assert one.how[0] == "Ada brought 6.00 USD of 10.00 USD this way, 60.0 %."
-    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)]))
-    assert not advise(facts(earned=[largest, replace(rest, pieces=3)]))
-    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")]))
+    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)], spending=spent))
+    assert not advise(facts(earned=[largest, replace(rest, pieces=3)], spending=spent))
+    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")], spending=spent))
+    # What could not be converted says nothing of the whole, and nothing where nothing is spent.
+    two = [replace(largest, pieces=10), replace(largest, currency="EUR", amount_minor=9, pieces=10)]
+    minor = only(earned=two, spending=spent)
+    assert minor.title == "Most of your revenue in USD comes from Ada by app store."

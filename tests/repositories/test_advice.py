@@ -317,10 +317,18 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
         status = "reported" if number == 0 else "reversed" if number == 1 else "confirmed"
         await rows.add("revenue_events", **revenue, id=new_id("rev"), agent_id=agent_id, source="escrow", status=status,
                        reference=str(number), amount_minor=100, reversed_minor=40 if number == 1 else 0)  # fmt: skip
+    # One currency in which something is spent has all of it, where there are rates.
+    await rows.add("ledger.credit_days", org_id=drawn, day=DAY, used=CREDIT)
+    for code, minor in (("EUR", 10), ("JPY", 1)):
+        await rows.add("ledger.rates", base="CREDIT", quote=code, starts_at=LONG_AGO, base_minor=CREDIT,
+                       quote_minor=minor, source="test")  # fmt: skip
+    await rows.add("revenue_events", **revenue | {"currency": "JPY"}, id=new_id("rev"), agent_id=agent_id,
+                   source="escrow", status="confirmed", reference="yen", amount_minor=4)  # fmt: skip
     found = await advised(database, drawn)
     assert found["model_swap-big"].amount_minor == 40
     assert found["model_swap-big"].figures["other_model"] == "small"
-    assert found["diversify-EUR"].amount_minor == 11 * 100 - 40
+    assert found["diversify-CREDIT"].amount_minor == (106 + 4) * CREDIT
+    assert found["diversify-CREDIT"].title == f"Most of your revenue comes from {agent_id} by escrow."
     assert set(await advised(database, chosen)) == set()
 
 
