@@ -81,8 +81,8 @@ SELECT EXISTS (
 )
 """)
 _EARNED = text(f"""
-SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
-    AS amount_minor, count(*) AS pieces
+SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, v.currency,
+    sum(v.amount_minor - v.reversed_minor)::bigint AS amount_minor, count(*) AS pieces
 FROM (
     SELECT * FROM revenue_events
     WHERE org_id = :org_id AND occurred_at >= :since AND occurred_at < :until AND status IN ('confirmed', 'reversed')

@@ -38,6 +38,7 @@ from services.insight.metrics import ask
 from services.messages import agent_roi, alert_evaluation
 from services.messages import alert_rule as service
 from services.messages.alert_rule import Wanted
+from services.returns import roi
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
 from tests.support.plans import rows_read
@@ -719,7 +720,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
         read.append(org_id)
         return []
 
-    monkeypatch.setattr(agent_roi.roi, "figures", figures)
+    monkeypatch.setattr(roi, "figures", figures)
 
     async def elapsed(_session: AsyncSession) -> timedelta:
         return alert_evaluation.BUDGET if read else timedelta(0)

@@ -303,8 +303,9 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
                            cost_pico=(1 + number % 2) * 10**10, estimated=[], usage=json.dumps({"output_tokens": 9}),
                            event_id=run)  # fmt: skip
             # What was chosen in a month can have its result in the next one.
-            await rows.add("routing_decisions", id=new_id_at("rtd", MARCH.since - timedelta(2)), org_id=org_id, run_id=run, task_kind="a",
-                           choice=model, odds_e6=odds, command_id=run)  # fmt: skip
+            chosen_at = MARCH.since - timedelta(2)
+            await rows.add("routing_decisions", id=new_id_at("rtd", chosen_at), org_id=org_id, run_id=run,
+                           task_kind="a", choice=model, odds_e6=odds, command_id=run)  # fmt: skip
     # What one way brought counts without what was taken back; what is not confirmed does not.
     agent_id = await agent(rows, drawn, 0)
     revenue = {
