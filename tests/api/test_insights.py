@@ -202,7 +202,14 @@ async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_r
     # What waited was for what the policy no longer is.
     assert good(await buyer.owner.get(firing))["data"] == []
     refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
-    # The policy has an id now, and the advice is about it.
+    # The policy has an id now, and the advice is about it, until it is deleted.
+    there = f"/analytics/insights/{(await advice_of(buyer.finance, 'free_tier'))['id']}"
+    good(await buyer.finance.post(f"{there}/take", key=new_key()))
+    (policy,) = good(await buyer.owner.get("/payment-policies"))["data"]
+    assert (await buyer.owner.delete(f"/payment-policies/{policy['id']}")).status_code == 204
+    assert good(await buyer.owner.get(firing))["data"] == []
+    refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
+    good(await buyer.owner.ask("PUT", "/payment-policies", json=mine, key=new_key()))
     there = f"/analytics/insights/{(await advice_of(buyer.finance, 'free_tier'))['id']}"
     good(await buyer.finance.post(f"{there}/take", key=new_key()))
     good(await buyer.owner.ask("PUT", "/payment-policies", json={**mine, "per_purchase": "60"}, key=new_key()))
