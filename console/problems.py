@@ -83,7 +83,7 @@ REACTIONS = _table(
     department.in_use alert_rule.limit_reached spend_control.version spend_control.closed
     report.limit_reached report.period_open
     purchase_order.wrong_state purchase_order.attempt_open purchase_order.attempts_exhausted approval.stale
-    insight.taken_elsewhere revenue.exists revenue.wrong_state revenue.stale
+    insight.taken_elsewhere insight.order_refused revenue.exists revenue.wrong_state revenue.stale
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children budget.pool_closed budget.pool_too_small allocation.no_budget allocation.expired
     routing.run_decided routing.outcome_exists routing.no_choice

@@ -26,13 +26,16 @@ class AlertRuleActivities:
         Idempotent by: when a rule is due next, under the rule's lock; an alert's key.
         Fails with: nothing that is final.
         """
+        # The server's statement timeout must be shorter than the driver's.
+        within = min(TOO_LONG, self._database.statement_timeout / 2)
         async with self._database.platform() as session:
-            # The server's statement timeout must be shorter than the driver's.
-            within = min(TOO_LONG, self._database.statement_timeout / 2)
             if message.built_in:
-                count = await alert_evaluation.look_at_built_in(session, message.now, within=within)
+                count = await alert_evaluation.look_at_built_in(session, message.now)
                 count += await subscription_seats.close_fitting(session, self._plans)
                 count += await evidence_due.alert_of_near(session, message.now)
             else:
                 count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit, within=within)
+        if message.built_in:
+            async with self._database.platform() as session:
+                count += await alert_evaluation.look_at_returns(session, message.now, within=within)
         return LookedAtAlertRules(count=count)

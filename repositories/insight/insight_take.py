@@ -18,3 +18,10 @@ async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[
 async def find(session: AsyncSession, org_id: str, insight_id: str, month: date) -> InsightTake | None:
     """Return how advice about a month was taken; None if it was not."""
     return await session.get(InsightTake, (org_id, insight_id, month), populate_existing=True)
+
+
+async def latest(session: AsyncSession, org_id: str, insight_id: str) -> InsightTake | None:
+    """Return how advice was taken last, about any month; None if it was not."""
+    row = InsightTake
+    query = select(row).where(row.org_id == org_id, row.insight_id == insight_id).order_by(row.month.desc()).limit(1)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()

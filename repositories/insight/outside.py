@@ -25,6 +25,8 @@ from repositories.insight.advice import PAYMENTS, Month
 
 #: The latest rows that are read: of purchases of the month, of orders with a term, and of own offers.
 PURCHASES, ORDERS, OFFERS = 2_000, 2_000, 50
+#: So long after a choice its result is looked for.
+RUNS_FOR = timedelta(days=7)
 
 _NEAR = timedelta(hours=3)
 
@@ -79,8 +81,8 @@ SELECT EXISTS (
 )
 """)
 _EARNED = text(f"""
-SELECT v.source, coalesce(a.name, o.name) AS name, v.currency, sum(v.amount_minor - v.reversed_minor)::bigint
-    AS amount_minor, count(*) AS pieces
+SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, v.currency,
+    sum(v.amount_minor - v.reversed_minor)::bigint AS amount_minor, count(*) AS pieces
 FROM (
     SELECT * FROM revenue_events
     WHERE org_id = :org_id AND occurred_at >= :since AND occurred_at < :until AND status IN ('confirmed', 'reversed')
@@ -169,8 +171,9 @@ async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
 
 
 async def was_drawn(session: AsyncSession, org_id: str, month: Month) -> bool:
-    """Return whether chance chose a model or an agent for any call."""
-    bounds = (uuid_id("rtd", UUID(int=int(at.timestamp() * 1000) << 80)) for at in (month.since, month.until))
+    """Return whether chance chose a model or an agent for any call that may have its result in the month."""
+    times = (month.since - RUNS_FOR, month.until)
+    bounds = (uuid_id("rtd", UUID(int=int(at.timestamp() * 1000) << 80)) for at in times)
     asked = dict(zip(("from_id", "to_id"), bounds, strict=True))
     return bool(await session.scalar(_DRAWN, {"org_id": org_id, **asked}))
 

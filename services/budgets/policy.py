@@ -22,7 +22,7 @@ from domain.budgets.policy import (
 from domain.common.access import Actor
 from domain.common.errors import Conflict, NotFound
 from domain.common.text import rfc3339
-from domain.messages.alert.kinds import FREE_QUOTA
+from domain.messages.alert.kinds import FREE_QUOTA, POLICY_WAITING
 from models.budgets.free_option import FreeOptionRow
 from models.budgets.payment_policy import PaymentPolicy
 from models.budgets.purchase_method import PurchaseMethod
@@ -171,6 +171,7 @@ async def set_policy(
     row.version += 1
     row.updated_by, row.updated_at = actor.qualified(), now
     await session.flush()
+    await _end_proposals(session, row)
     await audit.record(session, actor, "payment_policy.set", row.id, _shown(row), org_id)
     return row
 
@@ -184,8 +185,14 @@ async def delete_policy(session: AsyncSession, actor: Actor, policy_id: str) -> 
     row = await policies.get(session, policy_id)
     await lock_command(session, f"payment_policies:{row.org_id}")
     await audit.record(session, actor, "payment_policy.delete", row.id, _shown(row), row.org_id)
+    await _end_proposals(session, row)
     await session.delete(row)
     await session.flush()
+
+
+async def _end_proposals(session: AsyncSession, row: PaymentPolicy) -> None:
+    """Resolve the alerts of changes that were proposed for what a policy no longer is, or for there being none."""
+    await alert.close_cases_of(session, [row.id, row.subject_id], [POLICY_WAITING])
 
 
 async def set_option(

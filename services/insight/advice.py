@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from math import ceil
 
@@ -18,7 +18,18 @@ from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SLOT
 from domain.insight.advice import rules
 from domain.insight.advice.credits import RAISED_WITHIN
-from domain.insight.advice.facts import AgentUse, Bought, Compared, Facts, Offered, Purchase, Subscribed, Tried, Unused
+from domain.insight.advice.facts import (
+    AgentUse,
+    Bought,
+    Compared,
+    Earned,
+    Facts,
+    Offered,
+    Purchase,
+    Subscribed,
+    Tried,
+    Unused,
+)
 from domain.insight.advice.insight import Act, Insight
 from domain.insight.advice.rules import DISMISSED_FOR
 from domain.insight.query import Query
@@ -42,6 +53,8 @@ from services.insight import metrics
 from services.returns import model_economics
 
 MISSING = "There is no such insight."
+#: The meters of which a unit is a whole use of an agent.
+USES = frozenset({"use", "request", "call", "run", "task", "job"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +156,7 @@ async def _facts(
         free=await outside.free(session, org_id, month) if bought else (),
         methods=await outside.declared(session, org_id) if bought else (),
         compared=await _compared(session, org_id, month),
-        earned=await outside.earned(session, org_id, month),
+        earned=await _earned(session, org_id, month, spending, now),
         offered=await _offered(session, org_id, month, bought, now),
         raises=await store.raises(session, org_id, month, controls, RAISED_WITHIN) if controls else {},
         captured=await store.captured(session, org_id, month, actions, RAISED_WITHIN) if actions else {},
@@ -270,10 +283,40 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
     ]
 
 
+async def _earned(
+    session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
+) -> list[Earned]:
+    """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate."""
+    earned = await outside.earned(session, org_id, month)
+    pieces = Counter({code: 0 for code, spent in spending.items() if spent})
+    if not pieces or not earned:
+        return earned
+    for each in earned:
+        if each.currency in pieces:
+            pieces[each.currency] += each.pieces
+    rates = Rates(session, max(pieces, key=lambda code: (pieces[code], code)))
+    try:
+        await rates.load((each.currency, now) for each in earned)
+    except Invalid:
+        return earned
+    whole = dict[tuple[str, str | None], Earned]()
+    for each in earned:
+        amount = int(rates.converted(each.amount_minor, each.currency, now))
+        made = replace(each, currency=rates.currency, amount_minor=amount)
+        before = whole.get((each.source, each.agent_id))
+        if before is not None:
+            made = replace(made, amount_minor=before.amount_minor + amount, pieces=before.pieces + made.pieces)
+        whole[each.source, each.agent_id] = made
+    return list(whole.values())
+
+
 async def _offered(
     session: AsyncSession, org_id: str, month: Month, bought: Sequence[Purchase], now: datetime
 ) -> list[Offered]:
-    """Return what own agents ask in the currencies in which the same category was bought; one meter is one use."""
+    """Return what own agents ask in the currencies in which the same category was bought: by the month, or for a use.
+
+    Other meters, such as of tokens or pages, count parts of what is bought outside as a whole.
+    """
     wanted = {(same(each.category), each.currency) for each in bought}
     offers = await outside.own_offers(session, org_id) if wanted else ()
     found, earned = [], dict[str, list[tuple[str, int]]]()
@@ -282,8 +325,11 @@ async def _offered(
         for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
             earned[row.group["agent"] or ""] = [(each.asset or "", int(each.value or 0)) for each in row.figures]
     for offer in offers:
-        price = offer.price_minor if offer.is_monthly else next(iter((offer.usage_prices or {}).values()), None)
-        if price is None or len(offer.usage_prices or "-") != 1:
+        meters = offer.usage_prices or {}
+        if not offer.is_monthly and (len(meters) != 1 or same(next(iter(meters))) not in USES):
+            continue
+        price = offer.price_minor if offer.is_monthly else next(iter(meters.values()))
+        if price is None:
             continue
         for currency in sorted(code for category, code in wanted if category == same(offer.category)):
             amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]

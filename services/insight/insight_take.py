@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Alternative, Policy, PolicyScope
+from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import Conflict, NotFound
-from domain.common.text import rfc3339
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
@@ -31,6 +31,12 @@ class TakenElsewhere(Conflict):
     """Another call takes the advice; the fields `method` and `path` name it."""
 
     code = "insight.taken_elsewhere"
+
+
+class OrderRefused(Conflict):
+    """The payment policy refuses the purchase instead of letting it wait for a person; nothing was made."""
+
+    code = "insight.order_refused"
 
 
 async def take(
@@ -61,6 +67,7 @@ async def take(
     Raises:
         Forbidden: a session that a link opened.
         TakenElsewhere: it proposes neither an order nor a policy.
+        OrderRefused: the payment policy refuses the order.
         Unavailable, Conflict, OrganizationSuspended, OrganizationClosed: as `services.budgets.purchase_order.propose`.
     """
     refuse_by_link(actor, "take advice")
@@ -81,40 +88,47 @@ async def take(
         if isinstance(insight.proposes, OrderProposal):
             proposal = await _order(session, actor, org_id, insight.proposes)
             order = await purchase_order.propose(session, proposal, command_id=command_id, hold=hold, now=now)
+            if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
+                raise OrderRefused(
+                    "Nothing was proposed, because the payment policy lets no person decide on it. "
+                    f"{order.decision['sentence']} Change the policy, or have the agent ask for the purchase."
+                )
             await session.flush()
             made.order_id = order.id
         session.add(made)
     made.policy, made.taken_by, made.taken_at = policy, actor.qualified(), now
     await session.flush()
     await audit.record(session, actor, "insight.take", insight.id, {"order_id": made.order_id}, org_id)
-    if isinstance(insight.proposes, PolicyProposal):
+    if isinstance(insight.proposes, PolicyProposal) and policy is not None:
+        subject, of = insight.proposes.policy_id or org_id, f"{POLICY_WAITING}:{org_id}:{insight.id}:"
+        key = f"{of}{month}:{policy['version']}"
+        # What was proposed before is superseded.
+        await alert.close_other_dates(session, subject, POLICY_WAITING, of, key)
         await alert.raise_alert(
             session,
             kind=POLICY_WAITING,
-            subject=insight.proposes.policy_id or org_id,
+            subject=subject,
             detail=f"{actor.principal} has proposed a change by advice of {month:%Y-%m}. {insight.proposes.sentence} "
             f"Approve it with POST /analytics/insights/{insight.id}/approve.",
             org_id=org_id,
-            key=f"{POLICY_WAITING}:{org_id}:{insight.id}:{rfc3339(now)}",
+            key=key,
             shared=True,
             for_operators=False,
         )
     return made
 
 
-async def approve(
-    session: AsyncSession, actor: Actor, org_id: str, insight_id: str, month: date, *, now: datetime
-) -> InsightTake:
-    """Set the payment policy that advice proposes. Once: a repetition changes nothing.
+async def approve(session: AsyncSession, actor: Actor, org_id: str, insight_id: str, *, now: datetime) -> InsightTake:
+    """Set the payment policy that advice proposed last, of whatever month. Once: a repetition changes nothing.
 
     Raises:
         Forbidden: a session that a link opened.
-        NotFound: nobody has taken the advice of this month, or it proposes no policy.
+        NotFound: nobody has taken the advice, or it proposes no policy.
         Conflict: `payment_policy.version`, the policy was changed since.
     """
     refuse_by_link(actor, "approve advice")
     await lock_command(session, f"insight_takes:{org_id}:{insight_id}")
-    row = await store.find(session, org_id, insight_id, month)
+    row = await store.latest(session, org_id, insight_id)
     if row is None or row.policy is None:
         raise NotFound(NOT_TAKEN)
     if row.approved_at is not None:
@@ -127,7 +141,7 @@ async def approve(
     await setting.set_policy(session, actor, org_id, scope, subject, changed, expected_version=version, now=now)
     row.approved_by, row.approved_at = actor.qualified(), now
     await session.flush()
-    # Other proposals for the same policy were for what it no longer is.
+    # It may have been set to that already.
     await alert.close_cases(session, row.policy["change"]["policy_id"] or org_id, [POLICY_WAITING])
     await audit.record(session, actor, "insight.approve", insight_id, {}, org_id)
     return row
@@ -162,6 +176,8 @@ async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: Order
         amount_minor=wanted.amount_minor,
         currency=wanted.currency,
         term=wanted.term,
-        alternatives=[Alternative(name="What was bought before", why="It costs more.")],
+        alternatives=[
+            Alternative(name="What was bought before", cost_minor=wanted.paid_minor, why="So much was paid in a month.")
+        ],
         asks=True,
     )

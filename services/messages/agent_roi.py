@@ -1,5 +1,6 @@
 """The return of agents on their costs, as alert rules read it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
@@ -21,34 +22,44 @@ OF = timedelta(days=28)
 
 
 async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
-    """Return the lower bound of each agent's return by the rule's id; of its own agent where a rule names one."""
-    since = _since(now)
+    """Return the lower bound of each agent's return by the rule's id; of its own agent where a rule names one.
+
+    Where nothing can be said of an organization, what fires for it has an unknown figure, and goes on.
+    """
     orgs = {one.org_id for one in rules if one.org_id is not None}
-    codes = await alert_built_in.currencies(session, orgs, since=since)
+    codes = await alert_built_in.currencies(session, orgs, since=_since(now))
     bounds = {org_id: await _bounds(session, org_id, codes[org_id], now) for org_id in sorted(orgs & set(codes))}
-    return {
-        one.id: [
+    unknown = {one.id for one in rules if bounds.get(one.org_id or "", {}) is None}
+    found = defaultdict[str, list[Figure]](list)
+    for row in (await alert_rule.standings(session, unknown)).values() if unknown else ():
+        found[row.rule].append(Figure(subject=row.subject, reading=Reading()))
+    for one in rules:
+        found[one.id] += [
             Figure(subject=agent_id, reading=Reading(value=max(0, bound), whole=WHOLE_E4))
-            for agent_id, bound in bounds.get(one.org_id or "", {}).items()
+            for agent_id, bound in (bounds.get(one.org_id or "") or {}).items()
             if one.rule.filters.get("agent_id", agent_id) == agent_id
         ]
-        for one in rules
-    }
+    return found
 
 
-async def high(session: AsyncSession, now: datetime, *, within: timedelta) -> list[Found]:
+async def high(session: AsyncSession, now: datetime, *, within: timedelta, budget: timedelta) -> list[Found]:
     """Return the agents of the organizations that are looked at now, with whether their return is high.
 
-    An organization whose figures take a statement longer than `within` is looked at again the next day.
+    Of an organization without a rate, whose figures take a statement longer than `within`, or whose turn comes after
+    `budget` from the transaction's beginning, nothing is said until it is looked at again: what fires goes on.
     """
     found = list[Found]()
     earners = await alert_built_in.earners(session, now, since=_since(now))
     firing = (await alert_rule.standings(session, {HIGH_ROI})).values() if earners else ()
     for each in earners:
-        # What fires and has no figure any more is not high.
-        bounds = dict.fromkeys((row.subject for row in firing if row.org_id == each.org_id), 0)
+        if await alert_figure.elapsed(session) >= budget:
+            break
         work = _bounds(session, each.org_id, each.currency, now)
-        bounds |= await alert_figure.in_time(session, work, within=within) or {}
+        known = await alert_figure.in_time(session, work, within=within)
+        if known is None:
+            continue
+        # What fires and has no figure any more is not high.
+        bounds = dict.fromkeys((row.subject for row in firing if row.org_id == each.org_id), 0) | known
         found += [
             Found(
                 rule=HIGH_ROI,
@@ -63,16 +74,18 @@ async def high(session: AsyncSession, now: datetime, *, within: timedelta) -> li
     return found
 
 
-async def _bounds(session: AsyncSession, org_id: str, currency: str, now: datetime) -> dict[str, int]:
-    """Return the lower bound of each agent's return in ten-thousandths, where there are enough days to say it."""
+async def _bounds(session: AsyncSession, org_id: str, currency: str, now: datetime) -> dict[str, int] | None:
+    """Return the lower bound of each agent's return in ten-thousandths, where there are enough days to say it.
+
+    None without a rate for what something cost or brought.
+    """
     since, until = _since(now).date(), now.astimezone(UTC).date()
     try:
         found = await roi.figures(
             session, org_id, scope=Scope.AGENT, since=since, until=until, currency=currency, now=now
         )
     except Invalid:
-        # Without a rate for what it cost nothing can be said of its return.
-        return {}
+        return None
     return {
         each.id: int(each.roi_lower * WHOLE_E4) for each in found if each.id is not None and each.roi_lower is not None
     }

@@ -74,9 +74,11 @@ async def _figures(
     rules of its organization are read last. Reading stops after `BUDGET`, but not before one rule is read or found too
     slow; rules in neither result stay due.
     """
-    by_metric = defaultdict[str, list[Watched]](list)
+    by_metric = defaultdict[tuple[str, str | None], list[Watched]](list)
     for one in watched:
-        by_metric[one.rule.metric.name].append(one)
+        # Returns are read of one organization after the other.
+        together = None if one.rule.metric.name != agent_roi.AGENT_ROI else one.org_id
+        by_metric[one.rule.metric.name, together].append(one)
     waiting, later = deque(by_metric.values()), deque[list[Watched]]()
     figures, slow, slow_of = dict[str, Sequence[Figure]](), set[str](), set[str | None]()
     while waiting or later:
@@ -99,12 +101,24 @@ async def _figures(
     return figures, slow
 
 
-async def look_at_built_in(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
-    """Evaluate the built-in rules that have a figure; returns how many alerts were raised or resolved.
+async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
+    """Evaluate the built-in rules that have a figure, but for returns; returns how many alerts changed."""
+    return await _look_at_found(session, await alert_built_in.due(session, now), now)
 
-    `within` is the time limit of a statement that reads returns.
+
+async def look_at_returns(session: AsyncSession, now: datetime, *, within: timedelta) -> int:
+    """Evaluate the built-in rule of returns for the organizations whose turn it is; returns how many alerts changed.
+
+    Args:
+        session: of the platform, in a transaction that has just begun. It may take long, so no other rule is in it.
+        now: the time.
+        within: the time limit of one statement; it must be shorter than the driver's.
     """
-    found = [*await alert_built_in.due(session, now), *await agent_roi.high(session, now, within=within)]
+    return await _look_at_found(session, await agent_roi.high(session, now, within=within, budget=BUDGET), now)
+
+
+async def _look_at_found(session: AsyncSession, found: Sequence[Found], now: datetime) -> int:
+    """Raise and resolve the alerts of built-in rules, and return how many."""
     standings = await alert_rule.standings(session, {one.rule for one in found})
     done = 0
     for one in found:

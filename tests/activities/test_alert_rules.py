@@ -38,6 +38,7 @@ from services.insight.metrics import ask
 from services.messages import agent_roi, alert_evaluation
 from services.messages import alert_rule as service
 from services.messages.alert_rule import Wanted
+from services.returns import roi
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
 from tests.support.plans import rows_read
@@ -649,7 +650,7 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute("SET session_replication_role = replica")
-    minute = await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 1440)::int", world.org)
+    minute = await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 360)::int", world.org)
     for agent, earned in ((good, 500), (poor, 150)):
         for number in range(8):
             at = today - timedelta(days=number + 1)
@@ -671,12 +672,65 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
     details = {row.kind: row.detail for row in await world.rows()}
     assert "is at least 400 %" in details["high_roi"]
     assert details[own.name].endswith("agent.roi is below 60 %: 50 % now.")
+    # Of what cannot be converted nothing can be said, and what fires goes on.
+    await owner.execute(
+        "INSERT INTO ledger.purchase_counts (order_id, number, org_id, agent_id, asset, amount, spent, pool, forced,"
+        " changed_at, at, counted_in, counted) SELECT order_id, 99, org_id, agent_id, 'JPY', 1, 1, pool, forced,"
+        " changed_at, at, counted_in, counted FROM ledger.purchase_counts WHERE number = 0"
+    )
+    assert {status for *_, status in await world.look(moment + DAY, built_in=True)} == {"firing"}
+    await owner.execute("DELETE FROM ledger.purchase_counts WHERE number = 99")
     # What is not confirmed does not count, and what fires is looked at until it is not high any more.
     await owner.execute("UPDATE revenue_events SET status = 'reversed', reversed_minor = amount_minor")
-    assert await world.look(moment + MINUTE, built_in=True) == [*await world.look(moment)]
-    found = await world.look(moment + DAY, built_in=True)
+    assert await world.look(moment + DAY + MINUTE, built_in=True) == [*await world.look(moment)]
+    found = await world.look(moment + 2 * DAY, built_in=True)
     await owner.close()
     assert ("high_roi", good, "resolved") in found
+
+
+async def test_returns_are_read_while_there_is_time_and_later_again(
+    fresh: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds = [Rules(fresh), Rules(fresh)]
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    for world in worlds:
+        await world.begin(credits=1)
+        await world.rule("agent.roi", Asked(type=ConditionType.ABOVE, threshold="1"), at=NOW - MINUTE)
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(
+            "INSERT INTO alert_rule_standings (rule, subject, place, org_id, phase, fired_at)"
+            " VALUES ('high_roi', $1, '', $1, 'firing', $2)",
+            *(world.org, NOW),
+        )
+    minutes = [await owner.fetchval("SELECT mod(abs(hashtext($1)::bigint), 360)::int", world.org) for world in worlds]
+    await owner.close()
+    today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    # Both are looked at in one transaction, as often as their minutes come.
+    earners = alert_built_in.earners
+
+    async def all_of_them(session: AsyncSession, _now: datetime, *, since: datetime) -> list[alert_built_in.Earner]:
+        return [
+            row for minute in minutes for row in await earners(session, today + (minute + 360) * MINUTE, since=since)
+        ]
+
+    monkeypatch.setattr(alert_built_in, "earners", all_of_them)
+    read = list[str]()
+
+    async def figures(_session: AsyncSession, org_id: str, **_asked: Any) -> list[Any]:
+        read.append(org_id)
+        return []
+
+    monkeypatch.setattr(roi, "figures", figures)
+
+    async def elapsed(_session: AsyncSession) -> timedelta:
+        return alert_evaluation.BUDGET if read else timedelta(0)
+
+    monkeypatch.setattr(alert_figure, "elapsed", elapsed)
+    work = AlertRuleActivities(fresh, PLANS)
+    for built_in in (True, False):
+        read.clear()
+        await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100, built_in=built_in))
+        assert len(read) == 1
 
 
 async def test_rule_names_channels_of_its_organization_alone(world: Rules) -> None:

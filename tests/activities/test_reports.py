@@ -14,21 +14,25 @@ from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportsDue
 from domain.common.access import Role
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
-from domain.insight.report import KEPT, MAX_REPORTS, Definition, Question, ReportFormat, ReportSchedule
+from domain.insight.report import KEPT, MAX_REPORTS, TEMPLATES, Definition, Question, ReportFormat, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
+from repositories.credits.spend_place import first_id
 from repositories.insight import report as reports
 from runtime.database import Database
 from runtime.identity import new_id
 from services.insight import report as service
 from services.insight import report_run
+from services.insight.metrics import ask
 from services.insight.report import Wanted
+from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.notifications import a_channel, a_principal, an_organization
 from tests.support.reports import LATE, USUAL, Figures, a_report, owner_of
+from tests.support.rows import rows_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -44,13 +48,11 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc]
 
 
-def work(database: Database, figures: Figures, client: Any = None) -> ReportActivities:
+def work(database: Database, figures: Any, client: Any = None) -> ReportActivities:
     return ReportActivities(database, client or Starts(), figures, late=LATE)
 
 
-async def make(
-    database: Database, figures: Figures, report: Report, now: datetime = DUE, period: str = WEEK
-) -> MadeReport:
+async def make(database: Database, figures: Any, report: Report, now: datetime = DUE, period: str = WEEK) -> MadeReport:
     message = MakeReport(report_id=report.id, period=period, now=now)
     return await ActivityEnvironment().run(work(database, figures).make, message)
 
@@ -139,6 +141,28 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     [run] = await runs_of(db, report)
     assert run.content["sections"][0]["problem"] == "There is no rate from USD to EUR."
     assert b"row,Spending,,agt_a" in run.file
+
+
+async def test_template_is_made_without_the_price_of_a_credit(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org, at = await an_organization(database), NOW.replace(hour=10)
+    async with rows_of(fresh_database_urls) as rows:
+        await rows.add("ledger.purchase_counts", order_id="por_1", number=0, org_id=org, agent_id="agt_1", asset="EUR",
+                       id=first_id(at), amount=100, spent=100, at=at, pool="operating")  # fmt: skip
+    for name, template in TEMPLATES.items():
+        if template.for_platform:
+            continue
+        report = await a_report(database, org, now=NOW, template=name, questions=(), schedule=template.schedule)
+        assert report.due_at is not None
+        period = Definition.kept(report.definition).period_at(report.period_from).name
+        await make(database, ask, report, report.due_at, period)
+        [run] = await runs_of(database, report)
+        sections = zip(template.questions, run.content["sections"], strict=True)
+        problems = {(question.currency, (each.get("problem") or "")[:47]) for question, each in sections}
+        # A summary of a day has each amount in its own currency.
+        lacking = {("USD", "There is no rate from EUR to USD on 2026-03-25.")} if name != "daily_summary" else set()
+        assert problems == {(None, "")} | lacking, name
+    await database.close()
 
 
 async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database) -> None:

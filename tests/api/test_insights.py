@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 
 from api.app import create_app
 from api.bootstrap import operator_key
+from api.v1.analytics import insights
 from domain.payments.auto_topup import month_of
 from repositories.credits.spend_place import first_id
 from runtime.database import Database
@@ -33,21 +35,29 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
 
 
 @pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """The time of the endpoints, which does not pass: no month ends in a test by itself."""
+    made = Mock(wraps=datetime)
+    monkeypatch.setattr(insights, "datetime", made)
+    return made
+
+
+@pytest.fixture
 async def tenants(
-    fresh_database_urls: DatabaseUrls, database: Database
+    fresh_database_urls: DatabaseUrls, database: Database, clock: Mock
 ) -> AsyncIterator[tuple[Tenant, Tenant, Caller]]:
     """Two organizations whose payments failed last month, and an operator."""
     async with client_of(create_app(settings_for(fresh_database_urls))) as http:
         async with database.platform() as session:
             operator = Caller(http, await operator_key(session, "operator-of-insights"))
         made = [await make_tenant(operator, database, *TENANT_ROLES) for _ in range(2)]
-        now = datetime.now(UTC)
+        # Keys approve what is younger than they are.
+        clock.now.return_value = datetime.now(UTC)
+        at = month_of(clock.now()) - timedelta(days=1)
         async with rows_of(fresh_database_urls) as rows:
             for tenant in made:
-                # In this month as well: a test may begin in one and ask in the next.
-                for at in (month_of(now) - timedelta(days=1), month_of(now)):
-                    await rows.count_payments(tenant.org_id, at, "stripe", succeeded=5, failed=5)
-                    await rows.count_payments(tenant.org_id, at, "paypal", succeeded=10, failed=0)
+                await rows.count_payments(tenant.org_id, at, "stripe", succeeded=5, failed=5)
+                await rows.count_payments(tenant.org_id, at, "paypal", succeeded=10, failed=0)
         yield made[0], made[1], operator
 
 
@@ -98,7 +108,9 @@ async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dis
 
 
 @pytest.fixture
-async def buyer(tenants: tuple[Tenant, Tenant, Caller], fresh_database_urls: DatabaseUrls) -> AsyncIterator[Tenant]:
+async def buyer(
+    tenants: tuple[Tenant, Tenant, Caller], fresh_database_urls: DatabaseUrls, clock: Mock
+) -> AsyncIterator[Tenant]:
     """An organization whose agent bought the same three times, knows the price of a year, and a free option."""
     tenant = tenants[0]
     same = {
@@ -110,17 +122,17 @@ async def buyer(tenants: tuple[Tenant, Tenant, Caller], fresh_database_urls: Dat
         "currency": "USD",
         "status": "purchased",
         "alternatives": "[]",
-        "created_at": datetime.now(UTC),
+        "created_at": clock.now(),
     }
+    at = month_of(clock.now()) - timedelta(days=1)
     async with rows_of(fresh_database_urls) as rows:
         await rows.add("purchase_orders", **same, id=new_id("por"), command_id="year", term="year", amount_minor=12_000)
-        for at in (month_of(datetime.now(UTC)) - timedelta(days=1), month_of(datetime.now(UTC))):
-            for number in range(3):
-                order_id = new_id("por")
-                await rows.add("purchase_orders", **same, id=order_id, command_id=f"{at}{number}", amount_minor=1_100)
-                await rows.add("ledger.purchase_counts", order_id=order_id, number=0, org_id=tenant.org_id, asset="USD",
-                               id=UUID(int=first_id(at).int + number), amount=1_100, spent=1_100, at=at,
-                               pool="operating")  # fmt: skip
+        for number in range(3):
+            order_id = new_id("por")
+            await rows.add("purchase_orders", **same, id=order_id, command_id=str(number), amount_minor=1_100)
+            await rows.add("ledger.purchase_counts", order_id=order_id, number=0, org_id=tenant.org_id, asset="USD",
+                           id=UUID(int=first_id(at).int + number), amount=1_100, spent=1_100, at=at,
+                           pool="operating")  # fmt: skip
         await rows.add("free_options", id=new_id("fro"), org_id=tenant.org_id, name="Open maps", category="data")
         yield tenant
 
@@ -145,12 +157,25 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
         await buyer.owner.post(f"/analytics/insights/{ADVICE}/take", key=new_key()), 409, "insight.taken_elsewhere"
     )
     assert (elsewhere["method"], elsewhere["path"]) == ("POST", "/payments/create")
+    # What the policy does not let wait for a person is not taken; what was bought before was not free.
+    policy = {"subject": {"type": "organization"}}
+    for change, status in (
+        ({"per_purchase": "50"}, "declined_policy"),
+        ({"free_first": "require"}, "needs_alternatives"),
+    ):
+        good(await buyer.owner.ask("PUT", "/payment-policies", json=policy | change, key=new_key()))
+        refused(await buyer.finance.post(there, key=new_key()), 409, "insight.order_refused")
+        assert good(await buyer.owner.get(f"/purchase-orders?status={status}"))["data"] == []
+    good(await buyer.owner.ask("PUT", "/payment-policies", json=policy, key=new_key()))
+    assert (await advice_of(buyer.auditor, "bulk"))["taken"] is None
     taken = good(await buyer.finance.post(there, key=new_key()))
     again = await asyncio.gather(*(caller.post(there, key=new_key()) for caller in (buyer.finance, buyer.owner)))
     assert [good(each) for each in again] == [taken, taken]
     assert (await advice_of(buyer.auditor, "bulk"))["taken"] == taken["taken"]
     (order,) = good(await buyer.owner.get("/purchase-orders?status=needs_approval"))["data"]
     assert (order["id"], order["amount"], order["term"]) == (taken["taken"]["purchase_order_id"], "120.00", "year")
+    (before,) = order["alternatives"]
+    assert (before["name"], before["cost"]) == ("What was bought before", "33.00")
     grant = {"digest": order["digest"]}
     refused(
         await buyer.finance.post(f"/purchase-orders/{order['id']}/grant", grant, key=new_key()), 403, "approval.own"
@@ -159,7 +184,7 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
     assert (granted["status"], granted["spent"]) == ("approved", "0.00")
 
 
-async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_read(buyer: Tenant) -> None:
+async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_read(buyer: Tenant, clock: Mock) -> None:
     one = await advice_of(buyer.finance, "free_tier")
     assert (one["amount"], one["takes"]) == ("33.00", "payment_policy")
     there = f"/analytics/insights/{one['id']}"
@@ -174,18 +199,30 @@ async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_r
     assert waiting["subject"] == buyer.org_id
     mine = {"subject": {"type": "organization"}, "per_purchase": "50"}
     good(await buyer.owner.ask("PUT", "/payment-policies", json=mine, key=new_key()))
+    # What waited was for what the policy no longer is.
+    assert good(await buyer.owner.get(firing))["data"] == []
     refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
-    # The policy has an id now, and the advice is about it.
+    # The policy has an id now, and the advice is about it, until it is deleted.
+    there = f"/analytics/insights/{(await advice_of(buyer.finance, 'free_tier'))['id']}"
+    good(await buyer.finance.post(f"{there}/take", key=new_key()))
+    (policy,) = good(await buyer.owner.get("/payment-policies"))["data"]
+    assert (await buyer.owner.delete(f"/payment-policies/{policy['id']}")).status_code == 204
+    assert good(await buyer.owner.get(firing))["data"] == []
+    refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
+    good(await buyer.owner.ask("PUT", "/payment-policies", json=mine, key=new_key()))
     there = f"/analytics/insights/{(await advice_of(buyer.finance, 'free_tier'))['id']}"
     good(await buyer.finance.post(f"{there}/take", key=new_key()))
     good(await buyer.owner.ask("PUT", "/payment-policies", json={**mine, "per_purchase": "60"}, key=new_key()))
     refused(await buyer.owner.post(f"{there}/approve", key=new_key()), 409, "payment_policy.version")
     good(await buyer.finance.post(f"{there}/take", key=new_key()))
+    (waiting,) = good(await buyer.owner.get(firing))["data"]
+    # Advice is about another month soon; what was proposed waits for its approval.
+    today, clock.now.return_value = clock.now(), clock.now() + timedelta(days=31)
     approved = good(await buyer.owner.post(f"{there}/approve", key=new_key()))
     assert approved["status"] == "approved"
-    # Those that are left are about the policy before it had an id.
-    assert {each["subject"] for each in good(await buyer.owner.get(firing))["data"]} == {buyer.org_id}
+    assert good(await buyer.owner.get(firing))["data"] == []
     assert good(await buyer.admin.post(f"{there}/approve", key=new_key())) == approved
+    clock.now.return_value = today
     (policy,) = good(await buyer.owner.get("/payment-policies"))["data"]
     assert (policy["free_first"], policy["per_purchase"]) == ("require", "60.00")
     kinds = {each["kind"] for each in good(await buyer.owner.get("/analytics/insights"))["data"]}

@@ -323,6 +323,15 @@ def test_longer_term_is_advised_from_the_third_renewal_on():
     assert not advise(facts(purchases=[replace(monthly, term=Term.YEAR)], terms=[YEAR]))
 
 
+def test_longer_term_is_advised_for_all_that_are_paid_at_once():
+    seats = [replace(each, term=Term.MONTH, renewed=1, paid_minor=1_000, fee_minor=None) for each in TIMES]
+    one = only(purchases=seats, terms=[replace(YEAR, amount_minor=9_600)])
+    assert one.amount_minor == 4 * (1_000 - 800)
+    assert one.how[1] == "You last paid 96.00 USD for a year, which is 8.00 USD a month; 4 times that is 32.00 USD."
+    assert isinstance(one.proposes, OrderProposal)
+    assert (one.proposes.item, one.proposes.amount_minor) == ("4 times Maps", 4 * 9_600)
+
+
 def test_one_purchase_is_advised_where_each_had_a_fixed_fee():
     one = only(purchases=TIMES, methods=[CARD])
     assert one.amount_minor == 4_400 - 4_100
@@ -485,12 +494,17 @@ def test_model_is_advised_only_where_chance_chose_and_by_what_it_surely_costs_le
 
 
 def test_largest_source_is_named_from_a_share_of_the_revenue_on():
-    largest = Earned(source="app_store", name="Ada", currency="USD", amount_minor=600, pieces=6)
+    largest = Earned(source="app_store", agent_id="agt_1", name="Ada", currency="USD", amount_minor=600, pieces=6)
     rest = replace(largest, name="Bo", amount_minor=400, pieces=4)
-    one = only(earned=[rest, largest], spending={"USD": 1_000})
+    spent = {"USD": 1_000, "CREDIT": 1}
+    one = only(earned=[rest, largest], spending=spent)
     assert (one.id, one.amount_minor, one.meaning) == ("diversify-USD", 600, Meaning.AT_RISK)
     assert one.title == "Most of your revenue comes from Ada by app store."
     assert one.how[0] == "Ada brought 6.00 USD of 10.00 USD this way, 60.0 %."
-    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)]))
-    assert not advise(facts(earned=[largest, replace(rest, pieces=3)]))
-    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")]))
+    assert not advise(facts(earned=[largest, replace(rest, amount_minor=401)], spending=spent))
+    assert not advise(facts(earned=[largest, replace(rest, pieces=3)], spending=spent))
+    assert not advise(facts(earned=[largest, replace(rest, currency="EUR")], spending=spent))
+    # What could not be converted says nothing of the whole, and nothing where nothing is spent.
+    two = [replace(largest, pieces=10), replace(largest, currency="EUR", amount_minor=9, pieces=10)]
+    minor = only(earned=two, spending=spent)
+    assert minor.title == "Most of your revenue in USD comes from Ada by app store."

@@ -261,9 +261,11 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     database: Database, rows: Rows
 ) -> None:
     org_id = await organization(rows)
-    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 2 * CREDIT}))
-    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1, "call": 1}))
-    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"page": 1}))
+    agent_id = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"Request": 2 * CREDIT}))
+    # A page is a part of what is bought, not another whole.
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"page": 1}))
+    await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"request": 1, "call": 1}))
+    await agent(rows, org_id, 0, category="art", model="usage", usage_prices=json.dumps({"request": 1}))
     await rows.add("ledger.rates", base="CREDIT", quote="USD", starts_at=LONG_AGO, base_minor=CREDIT, quote_minor=10,
                    source="test")  # fmt: skip
     await rows.add("free_options", id="fro_1", org_id=org_id, name="Open maps", category="research", quota=5,
@@ -282,6 +284,7 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     days = [NOON.replace(hour=0) + timedelta(days=number) for number in range(2)]
     assert free.used == dict.fromkeys(days, 1)
     found = await advised(database, org_id)
+    assert [each for each in found if each.startswith("arbitrage")] == [f"arbitrage-buy_{agent_id}_USD"]
     assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
     assert found["free_tier-fro_1_USD"].amount_minor == 100
 
@@ -299,8 +302,10 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
             await rows.add("usage_events", org_id=org_id, occurred_at=NOON, run_id=run, model=model, currency="USD",
                            cost_pico=(1 + number % 2) * 10**10, estimated=[], usage=json.dumps({"output_tokens": 9}),
                            event_id=run)  # fmt: skip
-            await rows.add("routing_decisions", id=new_id_at("rtd", NOON), org_id=org_id, run_id=run, task_kind="a",
-                           choice=model, odds_e6=odds, command_id=run)  # fmt: skip
+            # What was chosen in a month can have its result in the next one.
+            chosen_at = MARCH.since - timedelta(2)
+            await rows.add("routing_decisions", id=new_id_at("rtd", chosen_at), org_id=org_id, run_id=run,
+                           task_kind="a", choice=model, odds_e6=odds, command_id=run)  # fmt: skip
     # What one way brought counts without what was taken back; what is not confirmed does not.
     agent_id = await agent(rows, drawn, 0)
     revenue = {
@@ -314,10 +319,18 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
         status = "reported" if number == 0 else "reversed" if number == 1 else "confirmed"
         await rows.add("revenue_events", **revenue, id=new_id("rev"), agent_id=agent_id, source="escrow", status=status,
                        reference=str(number), amount_minor=100, reversed_minor=40 if number == 1 else 0)  # fmt: skip
+    # One currency in which something is spent has all of it, where there are rates.
+    await rows.add("ledger.credit_days", org_id=drawn, day=DAY, used=CREDIT)
+    for code, minor in (("EUR", 10), ("JPY", 1)):
+        await rows.add("ledger.rates", base="CREDIT", quote=code, starts_at=LONG_AGO, base_minor=CREDIT,
+                       quote_minor=minor, source="test")  # fmt: skip
+    await rows.add("revenue_events", **revenue | {"currency": "JPY"}, id=new_id("rev"), agent_id=agent_id,
+                   source="escrow", status="confirmed", reference="yen", amount_minor=4)  # fmt: skip
     found = await advised(database, drawn)
     assert found["model_swap-big"].amount_minor == 40
     assert found["model_swap-big"].figures["other_model"] == "small"
-    assert found["diversify-EUR"].amount_minor == 11 * 100 - 40
+    assert found["diversify-CREDIT"].amount_minor == (106 + 4) * CREDIT
+    assert found["diversify-CREDIT"].title == f"Most of your revenue comes from {agent_id} by escrow."
     assert set(await advised(database, chosen)) == set()
 
 

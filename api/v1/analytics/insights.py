@@ -25,7 +25,7 @@ from domain.tenants.organization import STOPPED
 from runtime import reach
 from services.insight import advice, insight_take
 from services.insight.advice import Advice, Prices
-from services.insight.insight_take import TakenElsewhere
+from services.insight.insight_take import OrderRefused, TakenElsewhere
 
 router = Resource(tags=["analytics"])
 
@@ -80,7 +80,7 @@ async def dismiss_insight(
 @router.post(
     "/analytics/insights/{insight_id}/take",
     response_model=InsightView,
-    responses=errors(NotFound, Forbidden, TakenElsewhere, _POOL, _RATE, *STOPPED),
+    responses=errors(NotFound, Forbidden, TakenElsewhere, OrderRefused, _POOL, _RATE, *STOPPED),
 )
 async def take_insight(
     insight_id: str,
@@ -95,7 +95,7 @@ async def take_insight(
 
     Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies
     the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is
-    another call is refused with that call.
+    another call is refused with that call, and a purchase that the payment policy does not let wait for a person.
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -137,14 +137,12 @@ async def approve_insight(
     *,
     actor: Actor = require(Permission.MANAGE_SPENDING),
 ) -> Response:
-    """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+    """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
     org_id = await known_organization(deps, actor, organization_id)
 
     async def act() -> InsightTakeView:
-        now = datetime.now(UTC)
-        month = advice.month_before(now).first
         async with deps.database.platform() as session:
-            row = await insight_take.approve(session, actor, org_id, insight_id, month, now=now)
+            row = await insight_take.approve(session, actor, org_id, insight_id, now=datetime.now(UTC))
             return InsightTakeView.of(row)
 
     return await once.run(act)

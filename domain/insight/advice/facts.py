@@ -242,11 +242,13 @@ class Earned:
 
     Attributes:
         source: see `models.returns.revenue_event`.
-        name: of the agent; of what no agent earned, the organization.
+        agent_id: None for what no agent earned.
+        name: of the agent, or of the organization.
         pieces: how many revenue events it was.
     """
 
     source: str
+    agent_id: str | None
     name: str
     currency: str
     amount_minor: int

@@ -11,7 +11,11 @@ from domain.budgets.purchase_order import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderProposal:
-    """A purchase outside for an agent; the amount is in minor units of `currency`."""
+    """A purchase outside for an agent; amounts are in minor units of `currency`.
+
+    Attributes:
+        paid_minor: what the same cost in the month, as it was bought.
+    """
 
     agent_id: str
     item: str
@@ -21,6 +25,7 @@ class OrderProposal:
     currency: str
     term: Term | None
     why: str
+    paid_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

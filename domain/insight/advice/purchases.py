@@ -72,18 +72,25 @@ def _larger(
     """Yield larger purchases with what the month would have cost and why: known terms, and all of it with one fee."""
     one = bought[0]
     months = max(0 if each.term is None else each.term.months for each in bought)
-    why = "Advice: the same was bought again and again."
+    # One term does for several orders without one, but several terms run at once.
+    held = max(1, len({each.order_id for each in bought if each.term is not None}))
+    why, paid = "Advice: the same was bought again and again.", sum(each.month_minor for each in bought)
 
     def order(amount_minor: int, **more: object) -> OrderProposal:
         fixed = {"agent_id": one.agent_id, "vendor": one.vendor, "category": one.category, "currency": one.currency}
-        return OrderProposal(**{**fixed, "item": one.item, "amount_minor": amount_minor, "why": why, **more})  # type: ignore[arg-type]
+        told = {"item": one.item, "amount_minor": amount_minor, "why": why, "paid_minor": paid}
+        return OrderProposal(**{**fixed, **told, **more})  # type: ignore[arg-type]
 
     for price in facts.terms:
         if (same(price.vendor), same(price.item), price.currency) == one.goods[1:] and price.term.months > months:
             month = -(-price.amount_minor // price.term.months)
             a_month = "" if price.term.months == 1 else f", which is {money(month, one.currency)} a month"
-            paid = f"You last paid {money(price.amount_minor, one.currency)} for a {price.term.value}{a_month}."
-            yield month, order(price.amount_minor, term=price.term), paid
+            known = f"You last paid {money(price.amount_minor, one.currency)} for a {price.term.value}{a_month}"
+            item = one.item
+            if held > 1:
+                known += f"; {held} times that is {money(held * month, one.currency)}"
+                item = f"{held} times {item}"
+            yield held * month, order(held * price.amount_minor, term=price.term, item=item), f"{known}."
     fees = [(each.fee_minor, methods.get(each.method or "")) for each in bought if each.term is None]
     used = {method.name: method for fee, method in fees if fee is not None and method is not None}
     if months or len(used) != 1 or any(fee is None or method is None for fee, method in fees):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from domain.common.money import format_amount
+from domain.common.money import CREDIT, format_amount
 from domain.insight.advice.facts import Compared, Facts
 from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times
 from domain.usage.amounts import format_pico, minor_pico
@@ -57,21 +57,26 @@ def _percent(share_e6: int) -> str:
 
 
 def diversify(facts: Facts) -> Iterator[Insight]:
-    """Name the source of most of the revenue: one agent by one way of earning."""
-    for currency in sorted({each.currency for each in facts.earned}):
+    """Name the source of most of the revenue: one agent by one way of earning.
+
+    Where revenue could not be converted into one currency, each in which something was spent stands for itself.
+    """
+    currencies = {each.currency for each in facts.earned}
+    for currency in sorted(code for code in currencies if facts.spending.get(code)):
         earned = [each for each in facts.earned if each.currency == currency and each.amount_minor > 0]
         whole, pieces = sum(each.amount_minor for each in earned), sum(each.pieces for each in earned)
         largest = max(earned, key=lambda each: (each.amount_minor, each.source), default=None)
         if largest is None or pieces < LEAST_PIECES or largest.amount_minor * 100 < MOST_PERCENT * whole:
             continue
         share = largest.amount_minor * 1_000 // whole
+        of = "" if len(currencies) == 1 else f" in {'credits' if currency == CREDIT else currency}"
         yield Insight(
             kind=AdviceKind.DIVERSIFY,
             subject=currency,
             amount_minor=largest.amount_minor,
             currency=currency,
             meaning=Meaning.AT_RISK,
-            title=f"Most of your revenue comes from {largest.name} by {largest.source.replace('_', ' ')}.",
+            title=f"Most of your revenue{of} comes from {largest.name} by {largest.source.replace('_', ' ')}.",
             how=(
                 f"{largest.name} brought {money(largest.amount_minor, currency)} of {money(whole, currency)} "
                 f"this way, {share // 10}.{share % 10} %.",

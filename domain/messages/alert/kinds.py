@@ -127,7 +127,7 @@ KINDS: Mapping[str, Kind] = {
     "payout.sent_while_suspended": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "payout.unknown": Kind(closed_by=_SENT),
     "payout.waiting_for_funds": Kind(closed_by=_SENT),
-    POLICY_WAITING: Kind(closed_by="its approval, or its organization"),
+    POLICY_WAITING: Kind(closed_by="its approval, another change of the policy, or its organization"),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "purchase_unknown": Kind(closed_by="the result of the attempt"),

@@ -64,6 +64,7 @@ class Metric:
         has_whole: whether a threshold can be in percent of its limit.
         for_organizations: whether organizations can watch their own.
         for_platform: whether operators can watch it over all organizations.
+        only_up: whether it falls by itself, so that crossing a threshold downwards says nothing.
         every: how often it is read, where that is not by the window.
     """
 
@@ -79,6 +80,7 @@ class Metric:
     has_whole: bool = False
     for_organizations: bool = True
     for_platform: bool = False
+    only_up: bool = False
     every: timedelta | None = None
 
     def asset(self, of_control: str | None) -> str | None:
@@ -174,7 +176,9 @@ _METRICS = (
         name="spending.to_last_week",
         sentence="Credits used today, as a share of those until the same hour of the same day last week.",
         unit=Unit.SHARE,
-        conditions=_LEVELS,
+        # Each day begins at zero.
+        conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
+        only_up=True,
         every=timedelta(minutes=15),
     ),
     Metric(

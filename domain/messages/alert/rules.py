@@ -118,7 +118,7 @@ BUILT_IN_TERMS = {
     LOW_CREDIT_BALANCE: Terms(cool_down=timedelta(minutes=30), quiet=DAY),
     BUDGET_80_PERCENT: Terms(cool_down=timedelta(0), quiet=None),
     COST_SPIKE: Terms(cool_down=timedelta(hours=1), quiet=DAY),
-    # It is read once a day.
+    # It is read every six hours.
     HIGH_ROI: Terms(cool_down=timedelta(0), quiet=timedelta(days=7)),
     PROVIDER_DOWN: Terms(cool_down=timedelta(minutes=5), quiet=timedelta(0)),
 }

@@ -3053,7 +3053,7 @@ class Analytics:
     ) -> models.InsightView:
         """Take advice: propose the purchase order or the change of a payment policy that it names.
 
-        Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is another call is refused with that call.
+        Nothing is bought or changed by it. Another person approves the purchase order, and whoever sets payment policies the policy. Advice about a month is taken once; taking it again answers with what was proposed. Advice whose act is another call is refused with that call, and a purchase that the payment policy does not let wait for a person.
         """
         return self._caller.ask(
             models.InsightView,
@@ -3068,7 +3068,7 @@ class Analytics:
     def approve_insight(
         self, insight_id: str, *, organization_id: str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.InsightTakeView:
-        """Set the payment policy that taking this advice has proposed, if it stands as it did then."""
+        """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
         return self._caller.ask(
             models.InsightTakeView,
             "analytics.approve_insight",

@@ -44,6 +44,9 @@ def _made(metric: str, *, asset: str | None = None, **asked: Any) -> Condition:
         ("payments.failed_share", {"type": ABOVE, "threshold": "10.125"}, "threshold"),
         ("spend_control.used", {"type": CROSSES, "threshold": "1", "direction": Direction.EITHER}, "direction"),
         ("spending", {"type": CHANGES, "threshold": "0", "measure": Measure.PERCENT}, "threshold"),
+        # Each day begins at zero.
+        ("spending.to_last_week", {"type": BELOW, "threshold": "50"}, "type"),
+        ("spending.to_last_week", {"type": CROSSES, "threshold": "50", "direction": Direction.DOWN}, "direction"),
         ("reputation.score", {"type": BELOW, "threshold": "4.125"}, "threshold"),
     ],
 )
