@@ -126,14 +126,17 @@ async def propose(
     setting = await allocations.setting(session, project_id, lock=True)
     assert setting is not None
     made = await allocations.of_night(session, project_id, night)
-    if made is not None or setting.next_at is None:
+    if setting.next_at is None:
         return made, "" if made is not None else "it is switched off"
     found = await allocations.budgets_of(session, setting.org_id, SubjectKind.PROJECT, [project_id], setting.currency)
     budget = found.get(project_id)
     zone = zone_of("UTC" if budget is None else budget.zone)
     today = now.astimezone(zone).date()
-    following = night + _DAY if night == today else max(night, today)
+    # In the zone of another budget, the night may not have begun yet.
+    following = max(night if night > today else night + _DAY, today)
     setting.next_night, setting.next_at = following, first_moment(following, zone)
+    if made is not None:
+        return made, ""
     if night != today:
         return None, f"the day {night} is not now"
     if budget is None or budget.status != ControlStatus.ACTIVE:

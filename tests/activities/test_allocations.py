@@ -255,6 +255,31 @@ async def test_nights_without_anything_to_divide_say_why(db: Database) -> None:
     assert await other.night() == "it is switched off"
 
 
+async def test_a_night_that_has_not_begun_in_the_zone_of_another_budget_stays_due(db: Database) -> None:
+    team = await Team.of(db, "ada")
+    await team.set()
+    row = proposed(await team.night())
+    await team.set(AllocationMode.OFF)
+    await team.set()
+    await change(db, team, team.budget_id, {"status": "closed"})
+    await budget(db, team.org_id, ("project", team.project_id), pools={"zone": "America/New_York"}, day=100)
+    begins = datetime(2026, 3, 11, 4, tzinfo=NOW.tzinfo)
+    for each, night, follows in (
+        # It was allocated in the zone of the budget before.
+        (at(NIGHT), NIGHT, NIGHT),
+        (begins, NIGHT, NIGHT + DAY),
+        (begins, NIGHT + DAY, NIGHT + DAY),
+        (begins + DAY, NIGHT + DAY, NIGHT + 2 * DAY),
+    ):
+        made = await team.night(night, now=each)
+        assert (made if isinstance(made, str) else made.night) == (
+            f"the day {night} is not now" if (each, night) == (begins, NIGHT + DAY) else night
+        )
+        setting = await team.setting()
+        assert (setting.next_night, setting.next_at) == (follows, datetime(2026, 3, follows.day, 4, tzinfo=NOW.tzinfo))
+    assert proposed(await team.night()).id == row.id
+
+
 async def test_a_project_without_a_budget_is_not_divided(db: Database) -> None:
     team = Team(db)
     with pytest.raises(Conflict) as refused:
