@@ -140,6 +140,7 @@ CREATE TABLE allocations (
     total_minor bigint NOT NULL,
     reinvested_minor bigint NOT NULL,
     lines jsonb NOT NULL,
+    is_raised boolean NOT NULL,
     status text NOT NULL,
     answer_by timestamptz,
     applied_at timestamptz,
@@ -156,11 +157,12 @@ CREATE TABLE allocations (
 );
 CREATE INDEX ix_allocations_org_id_id ON allocations (org_id, id);
 CREATE INDEX ix_allocations_proposed ON allocations (org_id, id) WHERE status = 'proposed';
+CREATE INDEX ix_allocations_raised ON allocations (project_id) WHERE is_raised;
 SELECT pg_temp.row_security('allocations');
 SELECT pg_temp.tenant_reads_own('allocations');
 SELECT pg_temp.refuse_deletes('allocations');
 -- What was proposed never changes.
-GRANT SELECT, INSERT, UPDATE (status, answer_by, applied_at, applied_by) ON allocations TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (status, answer_by, is_raised, applied_at, applied_by) ON allocations TO bursar_platform;
 
 CREATE TABLE trials (
     id text NOT NULL,

@@ -90,13 +90,13 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
     return int((await session.execute(query)).scalar_one())
 
 
-async def last_reinvested_minor(session: AsyncSession, project_id: str, before: date) -> int:
-    """Return what was reinvested by the last night before a date that was applied."""
+async def raised(session: AsyncSession, project_id: str, before: date) -> Allocation | None:
+    """Return the allocation of a day before a date by which the project's day is raised still, and lock it."""
     row = Allocation
-    query = select(row.reinvested_minor).where(
-        row.project_id == project_id, row.night < before, row.status == AllocationStatus.APPLIED.value
-    )
-    return (await session.scalars(query.order_by(row.night.desc()).limit(1))).one_or_none() or 0
+    query = select(row).where(row.project_id == project_id, row.night < before, row.is_raised)
+    # Those before the last one were raised above.
+    query = query.order_by(row.night.desc()).limit(1).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
 async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limit: int) -> Sequence[str]:

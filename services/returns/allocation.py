@@ -103,6 +103,8 @@ async def put(
         return before
     who = {"project_id": project_id, "org_id": org_id, "updated_by": actor.qualified(), "updated_at": now}
     row = await allocations.put(session, **values, **who)
+    if wanted.mode is AllocationMode.OFF:
+        await end_raise(session, actor, project_id, before=date.max, now=now)
     details = {"mode": row.mode, "daily_minor": row.daily_minor, "reinvest_bps": row.reinvest_bps}
     await audit.record(session, actor, "allocation.set", project_id, details, org_id)
     return row
@@ -167,6 +169,28 @@ async def propose(
     if setting.mode == AllocationMode.AUTO:
         await _apply(session, ACTOR, row, now)
     return row, ""
+
+
+async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, before: date, now: datetime) -> None:
+    """Take back what an earlier day's reinvestment raised the project's day to, unless a person changed it since."""
+    row = await allocations.raised(session, project_id, before)
+    if row is None:
+        return
+    credits = accounts.org_credits(row.org_id)
+    await Ledger(await driver_connection(session)).lock_balances([], if_open=[credits])
+    found = await allocations.budgets_of(session, row.org_id, SubjectKind.PROJECT, [project_id], row.currency)
+    if project_id in found and _operating_minor(found[project_id]) == row.total_minor:
+        order = Order(
+            actor=actor,
+            org_id=row.org_id,
+            command_id=allocation_key(row.id, "raise"),
+            at=now,
+            reason=f"The day of allocation {row.id} is over",
+            kind=ControlKind.BUDGET,
+        )
+        await _set_day(session, order, found[project_id], row.total_minor - row.reinvested_minor)
+    row.is_raised = False
+    await session.flush()
 
 
 async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now: datetime) -> Allocation:
@@ -254,7 +278,8 @@ async def _divided(
     rates, allowed = Rates(session, currency), _operating_minor(budget)
     total = setting.daily_minor if allowed is None else min(setting.daily_minor, allowed)
     added = 0
-    if setting.reinvest_bps and total == setting.daily_minor:
+    # Without a limit of a day there is nothing that falls back.
+    if setting.reinvest_bps and allowed is not None and total == setting.daily_minor:
         added = await _reinvested(session, setting, budget, night, through, nights, rates, now)
     total += added
     if not times:
@@ -361,8 +386,9 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
         kind=ControlKind.BUDGET,
     )
     # First, so that it is never below what its agents get.
-    if _operating_minor(project) is not None and (row.reinvested_minor or await _added_before(session, row)):
+    if row.reinvested_minor:
         await _set_day(session, order, project, row.total_minor)
+        row.is_raised = True
     for line in lines:
         of_agent = replace(order, command_id=allocation_key(row.id, line.agent_id))
         own = budgets.get(line.agent_id)
@@ -384,10 +410,6 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     await session.flush()
     details = {"night": row.night.isoformat(), "agents": len(lines), "reinvested_minor": row.reinvested_minor}
     await audit.record(session, actor, "allocation.apply", row.id, details, row.org_id)
-
-
-async def _added_before(session: AsyncSession, row: Allocation) -> int:
-    return await allocations.last_reinvested_minor(session, row.project_id, row.night)
 
 
 async def _set_day(session: AsyncSession, order: Order, budget: SpendControl, operating_minor: int) -> None:

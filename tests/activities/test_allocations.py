@@ -208,11 +208,7 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     database: Database, rows: Rows
 ) -> None:
     team = await Team.of(database, "ada")
-    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) "
-                      "OVERRIDING SYSTEM VALUE VALUES ($1, 'USD', 'liability', 1, $2, 25600000)",
-                      f"org/{team.org_id}/cash/USD", team.org_id)  # fmt: skip
-    await rows.add("ledger.balances", account_id=25_600_000, asset="USD", stripe=0, posted=1_000_000)
-    await rate(rows)
+    await money(rows, team)
     await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
     # What matured before the share was set is not reinvested.
     await team.brought(rows, "ada", LAST - DAY, 8_000)
@@ -234,6 +230,55 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     await team.brought(rows, "ada", LAST + 3 * DAY, 100)
     await rows.change("UPDATE ledger.balances SET posted = 10700 WHERE account_id = 25600000")
     assert proposed(await team.night(NIGHT + 3 * DAY)).reinvested_minor == 700
+
+
+async def test_what_is_reinvested_is_taken_back_when_its_day_ends(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada")
+    await money(rows, team)
+    await team.set(reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    await team.accept(proposed(await team.night()))
+    assert (await team.days())["project"] == 12_500
+    for _ in range(2):
+        # The day's own run comes again.
+        proposed(await team.night())
+        assert (await team.days())["project"] == 12_500
+    # Nobody accepts what the next night proposes, and what a person sets then stays.
+    row = proposed(await team.night(NIGHT + DAY))
+    assert (row.total_minor, row.reinvested_minor) == (10_000, 0)
+    assert (await team.days())["project"] == 10_000
+    await change(database, team, team.budget_id, {"amounts": [12_500]})
+    await team.night(NIGHT + 2 * DAY)
+    assert (await team.days())["project"] == 12_500
+
+
+async def test_what_is_reinvested_is_taken_back_at_once_where_it_is_switched_off(
+    database: Database, rows: Rows
+) -> None:
+    team = await Team.of(database, "ada")
+    await money(rows, team)
+    await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    await team.night()
+    assert (await team.days())["project"] == 12_500
+    await team.set(AllocationMode.OFF)
+    assert (await team.days())["project"] == 10_000
+
+
+async def test_nothing_is_reinvested_without_a_limit_of_a_day(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada", week=900)
+    await money(rows, team)
+    await team.set(reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    assert proposed(await team.night()).total_minor == 10_000
+
+
+async def money(rows: Rows, team: Team) -> None:
+    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) "
+                      "OVERRIDING SYSTEM VALUE VALUES ($1, 'USD', 'liability', 1, $2, 25600000)",
+                      f"org/{team.org_id}/cash/USD", team.org_id)  # fmt: skip
+    await rows.add("ledger.balances", account_id=25_600_000, asset="USD", stripe=0, posted=1_000_000)
+    await rate(rows)
 
 
 async def rate(rows: Rows) -> None:

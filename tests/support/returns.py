@@ -102,8 +102,11 @@ class Team:
             return await allocation.put(session, self.owner, self.org_id, self.project_id, wanted, now=now)
 
     async def night(self, night: date = NIGHT, *, now: datetime | None = None) -> Allocation | str:
+        now = now or at(night)
         async with self.database.platform() as session:
-            made, why = await allocation.propose(session, self.project_id, night, matures=MATURES, now=now or at(night))
+            await allocation.end_raise(session, allocation.ACTOR, self.project_id, before=night, now=now)
+        async with self.database.platform() as session:
+            made, why = await allocation.propose(session, self.project_id, night, matures=MATURES, now=now)
         return why if made is None else made
 
     async def accept(self, row: Allocation, *, now: datetime | None = None) -> Allocation:
