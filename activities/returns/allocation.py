@@ -50,8 +50,8 @@ class AllocationActivities:
     async def propose(self, message: ProposeAllocation) -> AllocationSeen:
         """Divide a project's budget for a day, and apply it where the mode is `auto`.
 
-        Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it is
-        applied a version of each budget, in one transaction.
+        Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
+        is applied a version of each budget, in one transaction.
         Idempotent by: the project and the night.
         Fails with: nothing that is final.
         """

@@ -140,6 +140,7 @@ CREATE TABLE allocations (
     total_minor bigint NOT NULL,
     reinvested_minor bigint NOT NULL,
     lines jsonb NOT NULL,
+    versions jsonb NOT NULL,
     is_raised boolean NOT NULL,
     status text NOT NULL,
     answer_by timestamptz,

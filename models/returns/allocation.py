@@ -59,6 +59,7 @@ class Allocation(Base):
         lines: `domain.returns.allocation.Line`, by the id of the agent.
         status: an `AllocationStatus`.
         answer_by: until when it can be accepted; null once it is not proposed any more.
+        versions: the version of each budget when the day was divided, by the id of the project or agent that has one.
         is_raised: whether the project's budget of a day is still what this reinvestment raised it to.
         applied_by: the principal that accepted it, or the platform's own where the mode was `auto`.
     """
@@ -85,6 +86,7 @@ class Allocation(Base):
     total_minor: Mapped[int]
     reinvested_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    versions: Mapped[dict[str, int]] = mapped_column(JSONB)
     is_raised: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str]
     answer_by: Mapped[datetime | None]

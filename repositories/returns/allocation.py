@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,6 +63,13 @@ async def of_night(session: AsyncSession, project_id: str, night: date) -> Alloc
     """Return a project's allocation of a night."""
     query = select(Allocation).where(Allocation.project_id == project_id, Allocation.night == night)
     return (await session.scalars(query)).one_or_none()
+
+
+async def expire(session: AsyncSession, project_id: str) -> None:
+    """End what is proposed for a project."""
+    row = Allocation
+    query = update(row).where(row.project_id == project_id, row.status == AllocationStatus.PROPOSED.value)
+    await session.execute(query.values(status=AllocationStatus.EXPIRED.value, answer_by=None))
 
 
 async def add(session: AsyncSession, row: Allocation) -> Allocation:

@@ -57,6 +57,14 @@ from services.returns import roi
 #: Who applies where the mode is `auto`.
 ACTOR = Actor(principal="allocation", role=Role.OPERATOR)
 _DAY = timedelta(days=1)
+_OVER = (
+    "This allocation cannot be accepted any more: its time is over, or its settings were changed since. "
+    "The next night proposes another one."
+)
+_STALE = (
+    "A budget of the project or of one of its agents was changed, opened or closed after this allocation was proposed. "
+    "Wait for the next night, which proposes another one, or change the budgets by hand."
+)
 _NO_BUDGET = "The project has no open budget in {currency}. Open one with a limit of a day first."
 
 
@@ -75,6 +83,8 @@ async def put(
     session: AsyncSession, actor: Actor, org_id: str, project_id: str, wanted: Wanted, *, now: datetime
 ) -> AllocationSetting:
     """Set how a project's budget is divided, from the next night on. Set as it stands, it changes nothing.
+
+    What is proposed by what was set before expires.
 
     Raises:
         Conflict: `allocation.no_budget`, the project has no open budget in the currency.
@@ -103,6 +113,7 @@ async def put(
         return before
     who = {"project_id": project_id, "org_id": org_id, "updated_by": actor.qualified(), "updated_at": now}
     row = await allocations.put(session, **values, **who)
+    await allocations.expire(session, project_id)
     if wanted.mode is AllocationMode.OFF:
         await end_raise(session, actor, project_id, before=date.max, now=now)
     details = {"mode": row.mode, "daily_minor": row.daily_minor, "reinvest_bps": row.reinvest_bps}
@@ -144,7 +155,7 @@ async def propose(
     if budget is None or budget.status != ControlStatus.ACTIVE:
         return None, "the project has no budget that is open and not frozen"
     try:
-        total, added, lines = await _divided(session, setting, budget, night, matures, now)
+        total, added, lines, versions = await _divided(session, setting, budget, night, matures, now)
     except Invalid as refusal:
         return None, refusal.detail
     if not lines:
@@ -160,6 +171,7 @@ async def propose(
             total_minor=total,
             reinvested_minor=added,
             lines=[stored(line) for line in lines],
+            versions=versions,
             status=AllocationStatus.PROPOSED.value,
             # Not longer than the day: the next night proposes anew.
             answer_by=min(now + ANSWER, setting.next_at),
@@ -198,16 +210,14 @@ async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now
 
     Raises:
         NotFound: there is none.
-        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.no_budget`.
+        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.stale`, a budget was changed since;
+            `allocation.no_budget`.
     """
     row = await allocations.get(session, allocation_id, lock=True)
     if row.status == AllocationStatus.APPLIED:
         return row
     if row.answer_by is None or now >= row.answer_by:
-        raise Conflict(
-            "The time to accept this allocation is over. The next night proposes another one.",
-            code="allocation.expired",
-        )
+        raise Conflict(_OVER, code="allocation.expired")
     await _apply(session, actor, row, now)
     return row
 
@@ -253,8 +263,8 @@ async def _divided(
     night: date,
     matures: timedelta,
     now: datetime,
-) -> tuple[int, int, Sequence[Line]]:
-    """Return the money of the day, what of it is reinvested, and the lines."""
+) -> tuple[int, int, Sequence[Line], dict[str, int]]:
+    """Return the money of the day, what of it is reinvested, the lines, and the versions of the budgets."""
     org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
@@ -283,7 +293,7 @@ async def _divided(
         added = await _reinvested(session, setting, budget, night, through, nights, rates, now)
     total += added
     if not times:
-        return total, added, ()
+        return total, added, (), {}
     equal = Fraction(total, len(times))
     success = bounds_e6(nights, list(times), through=through, equal_minor=equal)
     scores, work = (
@@ -303,7 +313,9 @@ async def _divided(
         for each, part in times.items()
     }
     bounds = Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
-    return total, added, divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
+    lines = divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
+    versions = {each: budgets[each].version for each in agents if each in budgets}
+    return total, added, lines, {project_id: budget.version, **versions}
 
 
 async def _tasks(
@@ -366,7 +378,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     Agents that have left the project since get nothing.
 
     Raises:
-        Conflict: `allocation.no_budget`.
+        Conflict: `allocation.no_budget`; `allocation.stale`, a budget is not what it was when the day was divided.
     """
     # As every writer of controls, before they are read: nobody changes them meanwhile.
     credits = accounts.org_credits(row.org_id)
@@ -377,6 +389,11 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     budgets = await allocations.budgets_of(
         session, row.org_id, SubjectKind.AGENT, [line.agent_id for line in lines], row.currency
     )
+    versions = {row.project_id: project.version} | {each: budget.version for each, budget in budgets.items()}
+    if any(
+        versions.get(each) != row.versions.get(each) for each in (row.project_id, *(line.agent_id for line in lines))
+    ):
+        raise Conflict(_STALE, code="allocation.stale")
     order = Order(
         actor=actor,
         org_id=row.org_id,

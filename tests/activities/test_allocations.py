@@ -105,6 +105,38 @@ async def test_a_day_that_is_over_is_not_accepted_any_more(db: Database) -> None
         await team.accept(row, now=over)
 
 
+async def test_what_a_person_decided_after_the_proposal_stays(db: Database) -> None:
+    async def cut(team: Team) -> None:
+        await change(db, team, await team.control("ada"), {"amounts": [100]})
+
+    async def cut_project(team: Team) -> None:
+        await change(db, team, team.budget_id, {"amounts": [5_000]})
+
+    async def close(team: Team) -> None:
+        await change(db, team, await team.control("ada"), {"status": "closed"})
+
+    async def open_(team: Team) -> None:
+        await team.give(bob=1)
+
+    async def switch_off(team: Team) -> None:
+        await team.set(AllocationMode.OFF)
+
+    for decide, code in (
+        *((each, "allocation.stale") for each in (cut, cut_project, close, open_)),
+        (switch_off, "allocation.expired"),
+    ):
+        team = await Team.of(db, "ada", "bob")
+        await team.give(ada=50)
+        await team.set()
+        row = proposed(await team.night())
+        await decide(team)
+        there = await team.days()
+        with pytest.raises(Conflict) as refused:
+            await team.accept(row)
+        assert (decide.__name__, refused.value.error_code) == (decide.__name__, code)
+        assert await team.days() == there
+
+
 async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=50)
