@@ -11,10 +11,11 @@ from domain.budgets.budget import Terms as BudgetTerms
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window, first_moment, zone_of
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Conflict, DomainError, Invalid
 from domain.common.ids import allocation_key
 from domain.common.money import CREDIT, cent_of
 from domain.credits.spend.control import (
+    MAX_LEVELS,
     Allowance,
     ControlKind,
     ControlStatus,
@@ -88,9 +89,15 @@ async def put(
 
     Raises:
         Conflict: `allocation.no_budget`, the project has no open budget in the currency.
+        Invalid: its budget is on the lowest level, so no agent's can be below it.
     """
     await lock_command(session, f"allocation:{project_id}")
     budget = await project_budget(session, org_id, project_id, wanted.currency)
+    if wanted.mode is not AllocationMode.OFF and len(budget.path) == MAX_LEVELS:
+        raise Invalid(
+            f"The project's budget is on level {MAX_LEVELS}, the lowest: budgets of agents cannot be below it. "
+            "Give it a parent on a higher level first."
+        )
     before = await allocations.setting(session, project_id, lock=True)
     zone = zone_of(budget.zone)
     night = now.astimezone(zone).date() + _DAY
@@ -160,26 +167,33 @@ async def propose(
         return None, refusal.detail
     if not lines:
         return None, "the project has no agents that can spend"
-    row = await allocations.add(
-        session,
-        Allocation(
-            id=new_id(allocations.PREFIX),
-            org_id=setting.org_id,
-            project_id=project_id,
-            night=night,
-            currency=setting.currency,
-            total_minor=total,
-            reinvested_minor=added,
-            lines=[stored(line) for line in lines],
-            versions=versions,
-            status=AllocationStatus.PROPOSED.value,
-            # Not longer than the day: the next night proposes anew.
-            answer_by=min(now + ANSWER, setting.next_at),
-            created_at=now,
-        ),
+    row = Allocation(
+        id=new_id(allocations.PREFIX),
+        org_id=setting.org_id,
+        project_id=project_id,
+        night=night,
+        currency=setting.currency,
+        total_minor=total,
+        reinvested_minor=added,
+        lines=[stored(line) for line in lines],
+        versions=versions,
+        status=AllocationStatus.PROPOSED.value,
+        # Not longer than the day: the next night proposes anew.
+        answer_by=min(now + ANSWER, setting.next_at),
+        created_at=now,
     )
-    if setting.mode == AllocationMode.AUTO:
-        await _apply(session, ACTOR, row, now)
+    try:
+        async with session.begin_nested():
+            await allocations.add(session, row)
+            if setting.mode == AllocationMode.AUTO:
+                await _apply(session, ACTOR, row, now)
+    except DomainError as refusal:
+        if refusal.retryable:
+            raise
+        if refusal.error_code == "allocation.stale":
+            # Of what a person has changed meanwhile, the next sweep divides anew.
+            setting.next_night, setting.next_at = night, first_moment(night, zone)
+        return None, refusal.detail
     return row, ""
 
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, Invalid
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT
+from domain.credits.spend.control import MAX_LEVELS
 from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode
 from ledger.controls import Controls
 from models.returns.allocation import Allocation
+from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from services.returns import allocation
 from tests.api.purchasing import budget
@@ -135,6 +138,49 @@ async def test_what_a_person_decided_after_the_proposal_stays(db: Database) -> N
             await team.accept(row)
         assert (decide.__name__, refused.value.error_code) == (decide.__name__, code)
         assert await team.days() == there
+
+
+async def lower(database: Database, team: Team) -> None:
+    """Put the project's budget below as many others as there can be."""
+    above = None
+    for number in range(MAX_LEVELS - 1):
+        made = await budget(database, team.org_id, ("run", f"level-{number}"), pools={"parent_id": above}, week=900)
+        above = str(uuid_of(made))
+    await change(database, team, team.budget_id, {"parent_id": above})
+
+
+async def test_a_night_that_is_refused_says_why_and_the_next_one_follows(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=80)
+    await team.set(AllocationMode.AUTO)
+    await lower(db, team)
+    assert await team.night() == f"There can be at most {MAX_LEVELS} levels of controls."
+    # Nothing of it is there.
+    assert await team.days() == {"ada": 8_000, "project": 10_000}
+    assert (await team.setting()).next_night == NIGHT + DAY
+    with pytest.raises(Invalid):
+        await team.set(AllocationMode.PROPOSE)
+    await team.set(AllocationMode.OFF)
+
+
+async def test_an_automatic_night_of_a_budget_that_changes_meanwhile_stays_due(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=80)
+    await team.set(AllocationMode.AUTO)
+    add = allocations.add
+
+    async def late(session: AsyncSession, row: Allocation) -> Allocation:
+        await change(db, team, await team.control("ada"), {"amounts": [100]})
+        return await add(session, row)
+
+    monkeypatch.setattr(allocations, "add", late)
+    assert "was changed" in str(await team.night())
+    setting = await team.setting()
+    assert (setting.next_night, setting.next_at) == (NIGHT, datetime(2026, 3, 11, tzinfo=NOW.tzinfo))
+    monkeypatch.undo()
+    assert proposed(await team.night()).status == "applied"
 
 
 async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
