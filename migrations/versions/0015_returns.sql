@@ -125,6 +125,7 @@ CREATE TABLE allocation_settings (
     CONSTRAINT ck_allocation_settings_amounts CHECK (daily_minor > 0 AND floor_e4 BETWEEN 0 AND 10000
         AND ceiling_e4 >= 10000 AND reinvest_bps BETWEEN 0 AND 10000)
 );
+CREATE INDEX ix_allocation_settings_org_id ON allocation_settings (org_id);
 CREATE INDEX ix_allocation_settings_next_at ON allocation_settings (next_at) WHERE next_at IS NOT NULL;
 SELECT pg_temp.row_security('allocation_settings');
 SELECT pg_temp.tenant_reads_own('allocation_settings');

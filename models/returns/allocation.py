@@ -32,6 +32,7 @@ class AllocationSetting(Base):
             " AND reinvest_bps BETWEEN 0 AND 10000",
             name="amounts",
         ),
+        Index("ix_allocation_settings_org_id", "org_id"),
         Index("ix_allocation_settings_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     )
 

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
-from domain.returns.allocation import AllocationStatus
+from domain.returns.allocation import AllocationMode, AllocationStatus
 from models.credits.spend_control import SpendControl
 from models.escrow.escrow import EscrowRow
 from models.marketplace.agent import Agent
@@ -95,6 +95,24 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
         row.project_id == project_id, row.night >= since, row.status == AllocationStatus.APPLIED.value
     )
     return int((await session.execute(query)).scalar_one())
+
+
+async def days_of_others(session: AsyncSession, of: AllocationSetting, since: date) -> Sequence[tuple[str, int]]:
+    """Return the money of a day of the organization's other projects: the currency, and the amount.
+
+    It is with what a night from a date on reinvests in it, as far as that is proposed or in force.
+    """
+    row, night = AllocationSetting, Allocation
+    added = select(func.coalesce(func.sum(night.reinvested_minor), 0)).where(
+        night.project_id == row.project_id,
+        night.night >= since,
+        night.currency == row.currency,
+        or_(night.status == AllocationStatus.PROPOSED.value, night.is_raised),
+    )
+    query = select(row.currency, row.daily_minor + added.scalar_subquery()).where(
+        row.org_id == of.org_id, row.project_id != of.project_id, row.mode != AllocationMode.OFF.value
+    )
+    return [(currency, int(minor)) for currency, minor in await session.execute(query)]
 
 
 async def raised(session: AsyncSession, project_id: str, before: date) -> Allocation | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -373,16 +374,20 @@ async def _reinvested(
     wallets = [accounts.org_credits(setting.org_id)]
     if setting.currency != CREDIT:
         wallets.append(accounts.org_cash(setting.org_id, setting.currency))
+    # Two projects do not count on the same money.
+    await lock_command(session, f"reinvestment:{setting.org_id}")
     there = await Ledger(await driver_connection(session)).available(wallets, now)
-    await rates.load((wallet.asset, now) for wallet in wallets)
+    money = [(wallet.asset, minor) for wallet, minor in zip(wallets, there, strict=True)]
+    others = await allocations.days_of_others(session, setting, night - 2 * _DAY)
+    await rates.load((asset, now) for asset, _ in [*money, *others])
+    free = sum(int(rates.converted(minor, asset, now)) for asset, minor in money)
+    free -= sum(ceil(rates.converted(minor, asset, now)) for asset, minor in others)
     return reinvested_minor(
         profit,
         setting.reinvest_bps,
         already_minor=already,
         daily_minor=setting.daily_minor,
-        there_minor=sum(
-            int(rates.converted(minor, wallet.asset, now)) for minor, wallet in zip(there, wallets, strict=True)
-        ),
+        there_minor=free,
     )
 
 

@@ -1,5 +1,6 @@
 """Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -349,6 +350,27 @@ async def test_nothing_is_reinvested_without_a_limit_of_a_day(database: Database
     await team.set(reinvest_bps=2_500)
     await team.brought(rows, "ada", LAST, 100)
     assert proposed(await team.night()).total_minor == 10_000
+
+
+async def test_projects_do_not_reinvest_the_same_money(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada")
+    other = await team.other("bob")
+    await money(rows, team)
+    for each, name in ((team, "ada"), (other, "bob")):
+        await each.set(reinvest_bps=2_500)
+        await each.brought(rows, name, LAST, 100)
+    # Both days of 100, and 30 more.
+    await rows.change("UPDATE ledger.balances SET posted = 23000 WHERE account_id = 25600000")
+    first, second = await asyncio.gather(team.night(), other.night())
+    assert sorted([proposed(first).reinvested_minor, proposed(second).reinvested_minor]) == [500, 2_500]
+    # What expired is free again.
+    for each in (team, other):
+        async with database.platform() as session:
+            await allocations.expire(session, each.project_id)
+    row = proposed(await other.night(NIGHT + DAY))
+    assert row.reinvested_minor == 2_500
+    await other.accept(row)
+    assert proposed(await team.night(NIGHT + DAY)).reinvested_minor == 500
 
 
 async def money(rows: Rows, team: Team) -> None:
