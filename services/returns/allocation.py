@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import ceil
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,6 +47,7 @@ from ledger.gateway import Ledger
 from models.credits.spend_control import SpendControl
 from models.returns.allocation import Allocation, AllocationSetting
 from repositories.budgets.budget import pools_of
+from repositories.budgets.budget import states as budget_states
 from repositories.common.command import lock_command
 from repositories.insight.rates import Rates
 from repositories.returns import allocation as allocations
@@ -284,10 +286,11 @@ async def _divided(
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
     day, times = day_of(night, budget.zone), dict[str, int]()
+    spent = await _spent(session, list(budgets.values()), day, now)
     for each in ids:
         own = budgets.get(each)
         part = time_e6(day, None if own is None else own.starts_at, None if own is None else own.ends_at)
-        if part and (own is None or own.status == ControlStatus.ACTIVE):
+        if part and (own is None or (own.status == ControlStatus.ACTIVE and own.id not in spent)):
             times[each] = part
     # By UTC, a day is over a day later.
     through = now.astimezone(UTC).date() - _DAY - matures
@@ -331,6 +334,23 @@ async def _divided(
     lines = divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
     versions = {each: budgets[each].version for each in agents if each in budgets}
     return total, added, lines, {project_id: budget.version, **versions}
+
+
+async def _spent(
+    session: AsyncSession, budgets: Sequence[SpendControl], day: tuple[datetime, datetime], now: datetime
+) -> set[UUID]:
+    """Return which budgets have nothing left in a longer window, all day."""
+    return {
+        control_id
+        for control_id, states in (await budget_states(session, budgets, now)).items()
+        if any(
+            state.limit.hard
+            and state.limit.window is not Window.DAY
+            and (state.resets_at is None or state.resets_at >= day[1])
+            and (state.operating.remaining_minor == 0 or state.uses_remaining == 0)
+            for state in states
+        )
+    }
 
 
 async def _tasks(

@@ -243,6 +243,26 @@ async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Databa
     assert (await team.days())["bob"] == 2_500
 
 
+async def test_agents_that_have_nothing_left_in_a_longer_window_get_nothing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob", "cy", "dan", "eve")
+    for name, windows in (
+        ("ada", {"day": 25, "lifetime": 1}),
+        ("bob", {"lifetime": 1}),
+        ("cy", {"day": 1, "hour": 1, "week": 70}),
+        ("dan", {"day": 25, "month": 1}),
+    ):
+        await budget(db, team.org_id, ("agent", team.agents[name]), **windows)
+    for name, wanted in (
+        ("ada", {"amounts": [2_500, 0]}),
+        ("bob", {"amounts": [0]}),
+        ("cy", {"amounts": [0, 0, 7_000]}),
+        ("dan", {"uses": [None, 0]}),
+    ):
+        await change(db, team, await team.control(name), wanted)
+    await team.set()
+    assert set(new(proposed(await team.night()), team)) == {"cy", "eve"}
+
+
 async def change(database: Database, team: Team, control_id: str, wanted: dict[str, Any]) -> None:
     async with database.platform() as session:
         await Controls(await driver_connection(session)).write(
