@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, or_, select, update
+from sqlalchemy import BigInteger, case, cast, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -160,15 +160,26 @@ async def reputations(session: AsyncSession, agent_ids: Collection[str]) -> Mapp
 
 
 async def open_work(session: AsyncSession, org_id: str, agent_ids: Collection[str]) -> Sequence[tuple[str, str, int]]:
-    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount."""
+    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount.
+
+    What a delivery under review is worth is done, see `domain.escrow.state.Escrow.under_review_minor`.
+    """
     row = EscrowRow
     held = row.funded_minor - row.released_minor - row.refunded_minor - row.commission_minor
+    milestone = func.jsonb_array_elements(row.state["terms"]["milestones"]).table_valued("value").lateral()
+    price = (
+        select(cast(milestone.c.value.op("->>")("amount_minor"), BigInteger))
+        .where(milestone.c.value.op("->>")("name") == row.state["delivery"]["milestone"].astext)
+        .limit(1)
+        .scalar_subquery()
+    )
+    to_do = case((row.status == "funded", held), else_=held - func.least(held, func.coalesce(price, held)))
     query = (
-        select(row.agent_id, row.currency, func.sum(held))
+        select(row.agent_id, row.currency, func.sum(to_do))
         .where(
             row.agent_id.in_(agent_ids),
-            # A literal, by which the planner knows that the index of open escrows has it.
-            row.status == literal_column("'funded'"),
+            # Literals, by which the planner knows that the index of open escrows has them.
+            row.status.in_([literal_column("'funded'"), literal_column("'delivered'")]),
             row.org_id != org_id,
         )
         .group_by(row.agent_id, row.currency)

@@ -1,6 +1,7 @@
 """Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -204,6 +205,13 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     await team.give(ada=30, bob=30, cy=30)
     hired = {"agent_id": team.agents["ada"], "payee_org_id": team.org_id, "currency": "USD", "funded_minor": 4_000}
     await rows.add("escrows", id="esc_1", contract_id="ctr_1", org_id="org_client", status="funded", **hired)
+    # Of milestones, the one under review is done.
+    state = {
+        "terms": {"milestones": [{"name": "a", "amount_minor": 700}, {"name": "b", "amount_minor": 300}]},
+        "delivery": {"milestone": "a"},
+    }
+    in_part = hired | {"agent_id": team.agents["bob"], "funded_minor": 1_000, "state": json.dumps(state)}
+    await rows.add("escrows", id="esc_4", contract_id="ctr_4", org_id="org_client", status="delivered", **in_part)
     # The organization's own work, and work that is done, are not open work.
     own = hired | {"agent_id": team.agents["cy"]}
     await rows.add("escrows", id="esc_2", contract_id="ctr_2", org_id=team.org_id, status="funded", **own)
@@ -212,7 +220,7 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     await team.set()
     lines = {line.agent_id: line for line in allocation.lines_of(proposed(await team.night()))}
     found = {name: lines[each].terms for name, each in team.agents.items()}
-    assert {name: terms.task_minor for name, terms in found.items()} == {"ada": 4_000, "bob": 0, "cy": 0}
+    assert {name: terms.task_minor for name, terms in found.items()} == {"ada": 4_000, "bob": 300, "cy": 0}
     assert {name: terms.performance_e6 for name, terms in found.items()} == {"ada": 0, "bob": 700_000, "cy": 0}
     parts = {name: lines[each].new_minor for name, each in team.agents.items()}
     assert sum(parts.values()) == 10_000
