@@ -12,6 +12,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.returns.allocation import AllocationMode, AllocationStatus
+from ledger.invariants import Invariant
 from models.credits.spend_control import SpendControl
 from models.escrow.escrow import EscrowRow
 from models.marketplace.agent import Agent
@@ -185,3 +186,26 @@ async def open_work(session: AsyncSession, org_id: str, agent_ids: Collection[st
         .group_by(row.agent_id, row.currency)
     )
     return [(agent_id, currency, int(amount)) for agent_id, currency, amount in await session.execute(query)]
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="the lines of an allocation add up to its total, and only one that is applied changes budgets, as it says",
+        table="public.allocations",
+        unit="allocations",
+        violations="""
+        SELECT a.id || ': total ' || a.total_minor || ', lines ' || l.minor
+        FROM public.allocations a CROSS JOIN LATERAL (
+            SELECT coalesce(sum((line ->> 'new_minor')::bigint), 0) AS minor FROM jsonb_array_elements(a.lines) line
+        ) l WHERE l.minor <> a.total_minor
+        UNION ALL
+        SELECT a.id || ' is ' || a.status || ', version ' || v.version || ' of ' || v.control_id || ' is another'
+        FROM public.allocations a CROSS JOIN LATERAL jsonb_array_elements(a.lines) line
+        JOIN ledger.control_versions v ON v.command_id = 'allocation:' || a.id || ':' || (line ->> 'agent_id')
+        WHERE a.status <> 'applied' OR (line ->> 'new_minor')::bigint IS DISTINCT FROM
+            v.amounts[array_position(v.windows, 'day')] - CASE v.pools_of
+                WHEN 'day' THEN coalesce(v.reserve, 0) + coalesce(v.emergency, 0) ELSE 0 END
+        """,
+    ),
+)

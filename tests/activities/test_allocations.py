@@ -21,6 +21,7 @@ from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from services.returns import allocation
 from tests.api.purchasing import budget
+from tests.support.proving import broken, prove
 from tests.support.returns import MATURES, NIGHT, NOW, Team, at
 from tests.support.rows import Rows, rows_of
 
@@ -451,6 +452,31 @@ async def test_a_night_that_has_not_begun_in_the_zone_of_another_budget_stays_du
         setting = await team.setting()
         assert (setting.next_night, setting.next_at) == (follows, datetime(2026, 3, follows.day, 4, tzinfo=NOW.tzinfo))
     assert proposed(await team.night()).id == row.id
+
+
+async def test_verify_finds_allocations_that_were_altered(
+    database: Database, rows: Rows, fresh_database_urls: Any
+) -> None:
+    team = await Team.of(database, "ada", "bob")
+    pools = {"pools_of": "day", "reserve": 1_000, "emergency": 500}
+    await budget(database, team.org_id, ("agent", team.agents["ada"]), pools=pools, day=95, week=200)
+    await team.give(bob=20)
+    await team.set(AllocationMode.AUTO)
+    row = proposed(await team.night())
+    await prove(fresh_database_urls, allocations.INVARIANTS)
+    for damage in (
+        "total_minor = total_minor + 1",
+        "lines = jsonb_set(jsonb_set(lines, '{0,new_minor}', lines #> '{1,new_minor}'), "
+        "'{1,new_minor}', lines #> '{0,new_minor}')",
+        "status = 'expired', applied_at = NULL, applied_by = NULL",
+    ):
+        kept = "CREATE TABLE kept AS SELECT total_minor, lines, status, applied_at, applied_by FROM allocations"
+        await rows.change(kept)
+        await rows.change(f"UPDATE allocations SET {damage} WHERE id = $1", row.id)
+        assert len(await broken(fresh_database_urls, allocations.INVARIANTS)) == 1, damage
+        await rows.change("UPDATE allocations SET (total_minor, lines, status, applied_at, applied_by) = "
+                          "(SELECT * FROM kept)")  # fmt: skip
+        await rows.change("DROP TABLE kept")
 
 
 async def test_a_project_without_a_budget_is_not_divided(db: Database) -> None:
