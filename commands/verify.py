@@ -16,7 +16,7 @@ from repositories.escrow import escrow
 from repositories.insight import book_measures, engagement, event_measures
 from repositories.marketplace import marketplace_proof, referral
 from repositories.payouts import payout, recovery, statement, summary, transfer_reversal
-from repositories.returns import revenue_event, route
+from repositories.returns import allocation, revenue_event, route, trial
 from repositories.usage import meter, usage, usage_bill, usage_charge
 from runtime.settings import read_settings
 
@@ -53,6 +53,8 @@ INVARIANTS = (
     *billing_run.INVARIANTS,
     *marketplace_proof.INVARIANTS,
     *revenue_event.INVARIANTS,
+    *allocation.INVARIANTS,
+    *trial.INVARIANTS,
     *route.INVARIANTS,
 )
 

@@ -329,12 +329,12 @@ def purchase_order_run(start: PurchaseOrderInput, org_id: str, agent_id: str) ->
 
 
 def allocation_run(start: AllocationInput, org_id: str) -> Run:
-    """Return the run of a project's night; there is only one."""
+    """Return the run of a project's night; a new one may follow while the night stays due, and allocates once."""
     return Run(
         workflow="allocation",
         workflow_id=allocation_workflow_id(start.project_id, start.night),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"divides the budget of {start.project_id} for {start.night}"),
         attributes=search_attributes(org_id=org_id, state="proposed"),
     )

@@ -50,10 +50,16 @@ class AllocationActivities:
     async def propose(self, message: ProposeAllocation) -> AllocationSeen:
         """Divide a project's budget for a day, and apply it where the mode is `auto`.
 
-        Effect: the allocation, the next night, and where it is applied a version of each budget, in one transaction.
+        Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
+        is applied a version of each budget, in one transaction.
         Idempotent by: the project and the night.
         Fails with: nothing that is final.
         """
+        # By itself: dividing takes long, and nobody may spend while it is locked.
+        async with self._database.platform() as session:
+            await allocation.end_raise(
+                session, allocation.ACTOR, message.project_id, before=message.night, now=message.now
+            )
         async with self._database.platform() as session:
             made, why = await allocation.propose(
                 session, message.project_id, message.night, matures=self._matures, now=message.now

@@ -250,7 +250,8 @@ def reinvested_minor(
         already_minor: what it has added on earlier nights. What was added for revenue that is reversed since is in it,
             so that the nights after a reversal add less.
         daily_minor: the money of a day without it.
-        there_minor: the balance of the organization: with what is added, the day has no more than that.
+        there_minor: the balance of the organization, less the days of its other projects: with what is added, the day
+            has no more than that.
     """
     due = profit_minor * share_bps // 10_000 - already_minor
     return max(0, min(due, there_minor - daily_minor))

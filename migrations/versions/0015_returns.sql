@@ -125,6 +125,7 @@ CREATE TABLE allocation_settings (
     CONSTRAINT ck_allocation_settings_amounts CHECK (daily_minor > 0 AND floor_e4 BETWEEN 0 AND 10000
         AND ceiling_e4 >= 10000 AND reinvest_bps BETWEEN 0 AND 10000)
 );
+CREATE INDEX ix_allocation_settings_org_id ON allocation_settings (org_id);
 CREATE INDEX ix_allocation_settings_next_at ON allocation_settings (next_at) WHERE next_at IS NOT NULL;
 SELECT pg_temp.row_security('allocation_settings');
 SELECT pg_temp.tenant_reads_own('allocation_settings');
@@ -140,6 +141,8 @@ CREATE TABLE allocations (
     total_minor bigint NOT NULL,
     reinvested_minor bigint NOT NULL,
     lines jsonb NOT NULL,
+    versions jsonb NOT NULL,
+    is_raised boolean NOT NULL,
     status text NOT NULL,
     answer_by timestamptz,
     applied_at timestamptz,
@@ -156,11 +159,12 @@ CREATE TABLE allocations (
 );
 CREATE INDEX ix_allocations_org_id_id ON allocations (org_id, id);
 CREATE INDEX ix_allocations_proposed ON allocations (org_id, id) WHERE status = 'proposed';
+CREATE INDEX ix_allocations_raised ON allocations (project_id) WHERE is_raised;
 SELECT pg_temp.row_security('allocations');
 SELECT pg_temp.tenant_reads_own('allocations');
 SELECT pg_temp.refuse_deletes('allocations');
 -- What was proposed never changes.
-GRANT SELECT, INSERT, UPDATE (status, answer_by, applied_at, applied_by) ON allocations TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (status, answer_by, is_raised, applied_at, applied_by) ON allocations TO bursar_platform;
 
 CREATE TABLE trials (
     id text NOT NULL,

@@ -32,6 +32,7 @@ class AllocationSetting(Base):
             " AND reinvest_bps BETWEEN 0 AND 10000",
             name="amounts",
         ),
+        Index("ix_allocation_settings_org_id", "org_id"),
         Index("ix_allocation_settings_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     )
 
@@ -59,6 +60,8 @@ class Allocation(Base):
         lines: `domain.returns.allocation.Line`, by the id of the agent.
         status: an `AllocationStatus`.
         answer_by: until when it can be accepted; null once it is not proposed any more.
+        versions: the version of each budget when the day was divided, by the id of the project or agent that has one.
+        is_raised: whether the project's budget of a day is still what this reinvestment raised it to.
         applied_by: the principal that accepted it, or the platform's own where the mode was `auto`.
     """
 
@@ -73,6 +76,7 @@ class Allocation(Base):
         UniqueConstraint("project_id", "night"),
         Index("ix_allocations_org_id_id", "org_id", "id"),
         Index("ix_allocations_proposed", "org_id", "id", postgresql_where=text("status = 'proposed'")),
+        Index("ix_allocations_raised", "project_id", postgresql_where=text("is_raised")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -83,6 +87,8 @@ class Allocation(Base):
     total_minor: Mapped[int]
     reinvested_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    versions: Mapped[dict[str, int]] = mapped_column(JSONB)
+    is_raised: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str]
     answer_by: Mapped[datetime | None]
     applied_at: Mapped[datetime | None]

@@ -4,14 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import BigInteger, case, cast, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
-from domain.returns.allocation import AllocationStatus
+from domain.returns.allocation import AllocationMode, AllocationStatus
+from ledger.invariants import Invariant
 from models.credits.spend_control import SpendControl
 from models.escrow.escrow import EscrowRow
 from models.marketplace.agent import Agent
@@ -65,6 +66,13 @@ async def of_night(session: AsyncSession, project_id: str, night: date) -> Alloc
     return (await session.scalars(query)).one_or_none()
 
 
+async def expire(session: AsyncSession, project_id: str) -> None:
+    """End what is proposed for a project."""
+    row = Allocation
+    query = update(row).where(row.project_id == project_id, row.status == AllocationStatus.PROPOSED.value)
+    await session.execute(query.values(status=AllocationStatus.EXPIRED.value, answer_by=None))
+
+
 async def add(session: AsyncSession, row: Allocation) -> Allocation:
     """Insert an allocation."""
     session.add(row)
@@ -90,13 +98,31 @@ async def reinvested_minor(session: AsyncSession, project_id: str, since: date) 
     return int((await session.execute(query)).scalar_one())
 
 
-async def last_reinvested_minor(session: AsyncSession, project_id: str, before: date) -> int:
-    """Return what was reinvested by the last night before a date that was applied."""
-    row = Allocation
-    query = select(row.reinvested_minor).where(
-        row.project_id == project_id, row.night < before, row.status == AllocationStatus.APPLIED.value
+async def days_of_others(session: AsyncSession, of: AllocationSetting, since: date) -> Sequence[tuple[str, int]]:
+    """Return the money of a day of the organization's other projects: the currency, and the amount.
+
+    It is with what a night from a date on reinvests in it, as far as that is proposed or in force.
+    """
+    row, night = AllocationSetting, Allocation
+    added = select(func.coalesce(func.sum(night.reinvested_minor), 0)).where(
+        night.project_id == row.project_id,
+        night.night >= since,
+        night.currency == row.currency,
+        or_(night.status == AllocationStatus.PROPOSED.value, night.is_raised),
     )
-    return (await session.scalars(query.order_by(row.night.desc()).limit(1))).one_or_none() or 0
+    query = select(row.currency, row.daily_minor + added.scalar_subquery()).where(
+        row.org_id == of.org_id, row.project_id != of.project_id, row.mode != AllocationMode.OFF.value
+    )
+    return [(currency, int(minor)) for currency, minor in await session.execute(query)]
+
+
+async def raised(session: AsyncSession, project_id: str, before: date) -> Allocation | None:
+    """Return the allocation of a day before a date by which the project's day is raised still, and lock it."""
+    row = Allocation
+    query = select(row).where(row.project_id == project_id, row.night < before, row.is_raised)
+    # Those before the last one were raised above.
+    query = query.order_by(row.night.desc()).limit(1).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
 async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limit: int) -> Sequence[str]:
@@ -135,17 +161,51 @@ async def reputations(session: AsyncSession, agent_ids: Collection[str]) -> Mapp
 
 
 async def open_work(session: AsyncSession, org_id: str, agent_ids: Collection[str]) -> Sequence[tuple[str, str, int]]:
-    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount."""
+    """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount.
+
+    What a delivery under review is worth is done, see `domain.escrow.state.Escrow.under_review_minor`.
+    """
     row = EscrowRow
     held = row.funded_minor - row.released_minor - row.refunded_minor - row.commission_minor
+    milestone = func.jsonb_array_elements(row.state["terms"]["milestones"]).table_valued("value").lateral()
+    price = (
+        select(cast(milestone.c.value.op("->>")("amount_minor"), BigInteger))
+        .where(milestone.c.value.op("->>")("name") == row.state["delivery"]["milestone"].astext)
+        .limit(1)
+        .scalar_subquery()
+    )
+    to_do = case((row.status == "funded", held), else_=held - func.least(held, func.coalesce(price, held)))
     query = (
-        select(row.agent_id, row.currency, func.sum(held))
+        select(row.agent_id, row.currency, func.sum(to_do))
         .where(
             row.agent_id.in_(agent_ids),
-            # A literal, by which the planner knows that the index of open escrows has it.
-            row.status == literal_column("'funded'"),
+            # Literals, by which the planner knows that the index of open escrows has them.
+            row.status.in_([literal_column("'funded'"), literal_column("'delivered'")]),
             row.org_id != org_id,
         )
         .group_by(row.agent_id, row.currency)
     )
     return [(agent_id, currency, int(amount)) for agent_id, currency, amount in await session.execute(query)]
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="the lines of an allocation add up to its total, and only one that is applied changes budgets, as it says",
+        table="public.allocations",
+        unit="allocations",
+        violations="""
+        SELECT a.id || ': total ' || a.total_minor || ', lines ' || l.minor
+        FROM public.allocations a CROSS JOIN LATERAL (
+            SELECT coalesce(sum((line ->> 'new_minor')::bigint), 0) AS minor FROM jsonb_array_elements(a.lines) line
+        ) l WHERE l.minor <> a.total_minor
+        UNION ALL
+        SELECT a.id || ' is ' || a.status || ', version ' || v.version || ' of ' || v.control_id || ' is another'
+        FROM public.allocations a CROSS JOIN LATERAL jsonb_array_elements(a.lines) line
+        JOIN ledger.control_versions v ON v.command_id = 'allocation:' || a.id || ':' || (line ->> 'agent_id')
+        WHERE a.status <> 'applied' OR (line ->> 'new_minor')::bigint IS DISTINCT FROM
+            v.amounts[array_position(v.windows, 'day')] - CASE v.pools_of
+                WHEN 'day' THEN coalesce(v.reserve, 0) + coalesce(v.emergency, 0) ELSE 0 END
+        """,
+    ),
+)

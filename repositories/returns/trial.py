@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.invariants import Invariant
 from models.returns.result import ResultRow
 from models.returns.trial import Trial
 from models.tenants.organization import Organization
@@ -46,3 +47,26 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     """Return a page of the trials that the session may see, newest first."""
     part = () if wanted.org_id is None else (Trial.org_id == wanted.org_id,)
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="what trials have paid are the parts of their first stages, and all of them where they are finished",
+        table="public.trials",
+        unit="trials",
+        violations="""
+        SELECT t.id || ': paid ' || t.paid_minor || ' in ' || t.paid || ' stages, which are ' || p.minor
+        FROM public.trials t CROSS JOIN LATERAL (
+            SELECT coalesce(sum(whole + (place <= t.amount_minor - wholes)::integer), 0) AS minor FROM (
+                SELECT number, whole, sum(whole) OVER () AS wholes,
+                    row_number() OVER (ORDER BY rest DESC, number) AS place
+                FROM jsonb_array_elements(t.stages) WITH ORDINALITY AS s (stage, number) CROSS JOIN LATERAL (
+                    SELECT div(t.amount_minor::numeric * (stage ->> 'share_bps')::integer, 10000) AS whole,
+                        mod(t.amount_minor::numeric * (stage ->> 'share_bps')::integer, 10000) AS rest
+                ) r
+            ) each WHERE number <= t.paid
+        ) p WHERE t.paid_minor <> p.minor OR (t.status = 'finished') <> (t.paid = jsonb_array_length(t.stages))
+        """,
+    ),
+)

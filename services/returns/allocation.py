@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from math import ceil
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,10 +13,11 @@ from domain.budgets.budget import Terms as BudgetTerms
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window, first_moment, zone_of
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Conflict, DomainError, Invalid
 from domain.common.ids import allocation_key
 from domain.common.money import CREDIT, cent_of
 from domain.credits.spend.control import (
+    MAX_LEVELS,
     Allowance,
     ControlKind,
     ControlStatus,
@@ -44,6 +47,7 @@ from ledger.gateway import Ledger
 from models.credits.spend_control import SpendControl
 from models.returns.allocation import Allocation, AllocationSetting
 from repositories.budgets.budget import pools_of
+from repositories.budgets.budget import states as budget_states
 from repositories.common.command import lock_command
 from repositories.insight.rates import Rates
 from repositories.returns import allocation as allocations
@@ -57,6 +61,14 @@ from services.returns import roi
 #: Who applies where the mode is `auto`.
 ACTOR = Actor(principal="allocation", role=Role.OPERATOR)
 _DAY = timedelta(days=1)
+_OVER = (
+    "This allocation cannot be accepted any more: its time is over, or its settings were changed since. "
+    "The next night proposes another one."
+)
+_STALE = (
+    "A budget of the project or of one of its agents was changed, opened or closed after this allocation was proposed. "
+    "Wait for the next night, which proposes another one, or change the budgets by hand."
+)
 _NO_BUDGET = "The project has no open budget in {currency}. Open one with a limit of a day first."
 
 
@@ -76,11 +88,19 @@ async def put(
 ) -> AllocationSetting:
     """Set how a project's budget is divided, from the next night on. Set as it stands, it changes nothing.
 
+    What is proposed by what was set before expires.
+
     Raises:
         Conflict: `allocation.no_budget`, the project has no open budget in the currency.
+        Invalid: its budget is on the lowest level, so no agent's can be below it.
     """
     await lock_command(session, f"allocation:{project_id}")
     budget = await project_budget(session, org_id, project_id, wanted.currency)
+    if wanted.mode is not AllocationMode.OFF and len(budget.path) == MAX_LEVELS:
+        raise Invalid(
+            f"The project's budget is on level {MAX_LEVELS}, the lowest: budgets of agents cannot be below it. "
+            "Give it a parent on a higher level first."
+        )
     before = await allocations.setting(session, project_id, lock=True)
     zone = zone_of(budget.zone)
     night = now.astimezone(zone).date() + _DAY
@@ -103,6 +123,9 @@ async def put(
         return before
     who = {"project_id": project_id, "org_id": org_id, "updated_by": actor.qualified(), "updated_at": now}
     row = await allocations.put(session, **values, **who)
+    await allocations.expire(session, project_id)
+    if wanted.mode is AllocationMode.OFF:
+        await end_raise(session, actor, project_id, before=date.max, now=now)
     details = {"mode": row.mode, "daily_minor": row.daily_minor, "reinvest_bps": row.reinvest_bps}
     await audit.record(session, actor, "allocation.set", project_id, details, org_id)
     return row
@@ -126,44 +149,77 @@ async def propose(
     setting = await allocations.setting(session, project_id, lock=True)
     assert setting is not None
     made = await allocations.of_night(session, project_id, night)
-    if made is not None or setting.next_at is None:
+    if setting.next_at is None:
         return made, "" if made is not None else "it is switched off"
     found = await allocations.budgets_of(session, setting.org_id, SubjectKind.PROJECT, [project_id], setting.currency)
     budget = found.get(project_id)
     zone = zone_of("UTC" if budget is None else budget.zone)
     today = now.astimezone(zone).date()
-    following = night + _DAY if night == today else max(night, today)
+    # In the zone of another budget, the night may not have begun yet.
+    following = max(night if night > today else night + _DAY, today)
     setting.next_night, setting.next_at = following, first_moment(following, zone)
+    if made is not None:
+        return made, ""
     if night != today:
         return None, f"the day {night} is not now"
     if budget is None or budget.status != ControlStatus.ACTIVE:
         return None, "the project has no budget that is open and not frozen"
     try:
-        total, added, lines = await _divided(session, setting, budget, night, matures, now)
+        total, added, lines, versions = await _divided(session, setting, budget, night, matures, now)
     except Invalid as refusal:
         return None, refusal.detail
     if not lines:
         return None, "the project has no agents that can spend"
-    row = await allocations.add(
-        session,
-        Allocation(
-            id=new_id(allocations.PREFIX),
-            org_id=setting.org_id,
-            project_id=project_id,
-            night=night,
-            currency=setting.currency,
-            total_minor=total,
-            reinvested_minor=added,
-            lines=[stored(line) for line in lines],
-            status=AllocationStatus.PROPOSED.value,
-            # Not longer than the day: the next night proposes anew.
-            answer_by=min(now + ANSWER, setting.next_at),
-            created_at=now,
-        ),
+    row = Allocation(
+        id=new_id(allocations.PREFIX),
+        org_id=setting.org_id,
+        project_id=project_id,
+        night=night,
+        currency=setting.currency,
+        total_minor=total,
+        reinvested_minor=added,
+        lines=[stored(line) for line in lines],
+        versions=versions,
+        status=AllocationStatus.PROPOSED.value,
+        # Not longer than the day: the next night proposes anew.
+        answer_by=min(now + ANSWER, setting.next_at),
+        created_at=now,
     )
-    if setting.mode == AllocationMode.AUTO:
-        await _apply(session, ACTOR, row, now)
+    try:
+        async with session.begin_nested():
+            await allocations.add(session, row)
+            if setting.mode == AllocationMode.AUTO:
+                await _apply(session, ACTOR, row, now)
+    except DomainError as refusal:
+        if refusal.retryable:
+            raise
+        if refusal.error_code == "allocation.stale":
+            # Of what a person has changed meanwhile, the next sweep divides anew.
+            setting.next_night, setting.next_at = night, first_moment(night, zone)
+        return None, refusal.detail
     return row, ""
+
+
+async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, before: date, now: datetime) -> None:
+    """Take back what an earlier day's reinvestment raised the project's day to, unless a person changed it since."""
+    row = await allocations.raised(session, project_id, before)
+    if row is None:
+        return
+    credits = accounts.org_credits(row.org_id)
+    await Ledger(await driver_connection(session)).lock_balances([], if_open=[credits])
+    found = await allocations.budgets_of(session, row.org_id, SubjectKind.PROJECT, [project_id], row.currency)
+    if project_id in found and _operating_minor(found[project_id]) == row.total_minor:
+        order = Order(
+            actor=actor,
+            org_id=row.org_id,
+            command_id=allocation_key(row.id, "raise"),
+            at=now,
+            reason=f"The day of allocation {row.id} is over",
+            kind=ControlKind.BUDGET,
+        )
+        await _set_day(session, order, found[project_id], row.total_minor - row.reinvested_minor)
+    row.is_raised = False
+    await session.flush()
 
 
 async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now: datetime) -> Allocation:
@@ -171,16 +227,14 @@ async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now
 
     Raises:
         NotFound: there is none.
-        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.no_budget`.
+        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.stale`, a budget was changed since;
+            `allocation.no_budget`.
     """
     row = await allocations.get(session, allocation_id, lock=True)
     if row.status == AllocationStatus.APPLIED:
         return row
     if row.answer_by is None or now >= row.answer_by:
-        raise Conflict(
-            "The time to accept this allocation is over. The next night proposes another one.",
-            code="allocation.expired",
-        )
+        raise Conflict(_OVER, code="allocation.expired")
     await _apply(session, actor, row, now)
     return row
 
@@ -226,16 +280,17 @@ async def _divided(
     night: date,
     matures: timedelta,
     now: datetime,
-) -> tuple[int, int, Sequence[Line]]:
-    """Return the money of the day, what of it is reinvested, and the lines."""
+) -> tuple[int, int, Sequence[Line], dict[str, int]]:
+    """Return the money of the day, what of it is reinvested, the lines, and the versions of the budgets."""
     org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
     day, times = day_of(night, budget.zone), dict[str, int]()
+    spent = await _spent(session, list(budgets.values()), day, now)
     for each in ids:
         own = budgets.get(each)
         part = time_e6(day, None if own is None else own.starts_at, None if own is None else own.ends_at)
-        if part and (own is None or own.status == ControlStatus.ACTIVE):
+        if part and (own is None or (own.status == ControlStatus.ACTIVE and own.id not in spent)):
             times[each] = part
     # By UTC, a day is over a day later.
     through = now.astimezone(UTC).date() - _DAY - matures
@@ -251,11 +306,12 @@ async def _divided(
     rates, allowed = Rates(session, currency), _operating_minor(budget)
     total = setting.daily_minor if allowed is None else min(setting.daily_minor, allowed)
     added = 0
-    if setting.reinvest_bps and total == setting.daily_minor:
+    # Without a limit of a day there is nothing that falls back.
+    if setting.reinvest_bps and allowed is not None and total == setting.daily_minor:
         added = await _reinvested(session, setting, budget, night, through, nights, rates, now)
     total += added
     if not times:
-        return total, added, ()
+        return total, added, (), {}
     equal = Fraction(total, len(times))
     success = bounds_e6(nights, list(times), through=through, equal_minor=equal)
     scores, work = (
@@ -275,7 +331,26 @@ async def _divided(
         for each, part in times.items()
     }
     bounds = Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
-    return total, added, divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
+    lines = divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
+    versions = {each: budgets[each].version for each in agents if each in budgets}
+    return total, added, lines, {project_id: budget.version, **versions}
+
+
+async def _spent(
+    session: AsyncSession, budgets: Sequence[SpendControl], day: tuple[datetime, datetime], now: datetime
+) -> set[UUID]:
+    """Return which budgets have nothing left in a longer window, all day."""
+    return {
+        control_id
+        for control_id, states in (await budget_states(session, budgets, now)).items()
+        if any(
+            state.limit.hard
+            and state.limit.window is not Window.DAY
+            and (state.resets_at is None or state.resets_at >= day[1])
+            and (state.operating.remaining_minor == 0 or state.uses_remaining == 0)
+            for state in states
+        )
+    }
 
 
 async def _tasks(
@@ -319,16 +394,20 @@ async def _reinvested(
     wallets = [accounts.org_credits(setting.org_id)]
     if setting.currency != CREDIT:
         wallets.append(accounts.org_cash(setting.org_id, setting.currency))
+    # Two projects do not count on the same money.
+    await lock_command(session, f"reinvestment:{setting.org_id}")
     there = await Ledger(await driver_connection(session)).available(wallets, now)
-    await rates.load((wallet.asset, now) for wallet in wallets)
+    money = [(wallet.asset, minor) for wallet, minor in zip(wallets, there, strict=True)]
+    others = await allocations.days_of_others(session, setting, night - 2 * _DAY)
+    await rates.load((asset, now) for asset, _ in [*money, *others])
+    free = sum(int(rates.converted(minor, asset, now)) for asset, minor in money)
+    free -= sum(ceil(rates.converted(minor, asset, now)) for asset, minor in others)
     return reinvested_minor(
         profit,
         setting.reinvest_bps,
         already_minor=already,
         daily_minor=setting.daily_minor,
-        there_minor=sum(
-            int(rates.converted(minor, wallet.asset, now)) for minor, wallet in zip(there, wallets, strict=True)
-        ),
+        there_minor=free,
     )
 
 
@@ -338,7 +417,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     Agents that have left the project since get nothing.
 
     Raises:
-        Conflict: `allocation.no_budget`.
+        Conflict: `allocation.no_budget`; `allocation.stale`, a budget is not what it was when the day was divided.
     """
     # As every writer of controls, before they are read: nobody changes them meanwhile.
     credits = accounts.org_credits(row.org_id)
@@ -349,6 +428,11 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     budgets = await allocations.budgets_of(
         session, row.org_id, SubjectKind.AGENT, [line.agent_id for line in lines], row.currency
     )
+    versions = {row.project_id: project.version} | {each: budget.version for each, budget in budgets.items()}
+    if any(
+        versions.get(each) != row.versions.get(each) for each in (row.project_id, *(line.agent_id for line in lines))
+    ):
+        raise Conflict(_STALE, code="allocation.stale")
     order = Order(
         actor=actor,
         org_id=row.org_id,
@@ -358,8 +442,9 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
         kind=ControlKind.BUDGET,
     )
     # First, so that it is never below what its agents get.
-    if _operating_minor(project) is not None and (row.reinvested_minor or await _added_before(session, row)):
+    if row.reinvested_minor:
         await _set_day(session, order, project, row.total_minor)
+        row.is_raised = True
     for line in lines:
         of_agent = replace(order, command_id=allocation_key(row.id, line.agent_id))
         own = budgets.get(line.agent_id)
@@ -381,10 +466,6 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     await session.flush()
     details = {"night": row.night.isoformat(), "agents": len(lines), "reinvested_minor": row.reinvested_minor}
     await audit.record(session, actor, "allocation.apply", row.id, details, row.org_id)
-
-
-async def _added_before(session: AsyncSession, row: Allocation) -> int:
-    return await allocations.last_reinvested_minor(session, row.project_id, row.night)
 
 
 async def _set_day(session: AsyncSession, order: Order, budget: SpendControl, operating_minor: int) -> None:

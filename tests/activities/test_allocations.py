@@ -1,21 +1,27 @@
 """Nights that divide a project's budget: what is proposed of which evidence, and what applying it changes."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, Invalid
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT
+from domain.credits.spend.control import MAX_LEVELS
 from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode
 from ledger.controls import Controls
 from models.returns.allocation import Allocation
+from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from services.returns import allocation
 from tests.api.purchasing import budget
+from tests.support.proving import broken, prove
 from tests.support.returns import MATURES, NIGHT, NOW, Team, at
 from tests.support.rows import Rows, rows_of
 
@@ -105,6 +111,81 @@ async def test_a_day_that_is_over_is_not_accepted_any_more(db: Database) -> None
         await team.accept(row, now=over)
 
 
+async def test_what_a_person_decided_after_the_proposal_stays(db: Database) -> None:
+    async def cut(team: Team) -> None:
+        await change(db, team, await team.control("ada"), {"amounts": [100]})
+
+    async def cut_project(team: Team) -> None:
+        await change(db, team, team.budget_id, {"amounts": [5_000]})
+
+    async def close(team: Team) -> None:
+        await change(db, team, await team.control("ada"), {"status": "closed"})
+
+    async def open_(team: Team) -> None:
+        await team.give(bob=1)
+
+    async def switch_off(team: Team) -> None:
+        await team.set(AllocationMode.OFF)
+
+    for decide, code in (
+        *((each, "allocation.stale") for each in (cut, cut_project, close, open_)),
+        (switch_off, "allocation.expired"),
+    ):
+        team = await Team.of(db, "ada", "bob")
+        await team.give(ada=50)
+        await team.set()
+        row = proposed(await team.night())
+        await decide(team)
+        there = await team.days()
+        with pytest.raises(Conflict) as refused:
+            await team.accept(row)
+        assert (decide.__name__, refused.value.error_code) == (decide.__name__, code)
+        assert await team.days() == there
+
+
+async def lower(database: Database, team: Team) -> None:
+    """Put the project's budget below as many others as there can be."""
+    above = None
+    for number in range(MAX_LEVELS - 1):
+        made = await budget(database, team.org_id, ("run", f"level-{number}"), pools={"parent_id": above}, week=900)
+        above = str(uuid_of(made))
+    await change(database, team, team.budget_id, {"parent_id": above})
+
+
+async def test_a_night_that_is_refused_says_why_and_the_next_one_follows(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=80)
+    await team.set(AllocationMode.AUTO)
+    await lower(db, team)
+    assert await team.night() == f"There can be at most {MAX_LEVELS} levels of controls."
+    # Nothing of it is there.
+    assert await team.days() == {"ada": 8_000, "project": 10_000}
+    assert (await team.setting()).next_night == NIGHT + DAY
+    with pytest.raises(Invalid):
+        await team.set(AllocationMode.PROPOSE)
+    await team.set(AllocationMode.OFF)
+
+
+async def test_an_automatic_night_of_a_budget_that_changes_meanwhile_stays_due(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = await Team.of(db, "ada", "bob")
+    await team.give(ada=80)
+    await team.set(AllocationMode.AUTO)
+    add = allocations.add
+
+    async def late(session: AsyncSession, row: Allocation) -> Allocation:
+        await change(db, team, await team.control("ada"), {"amounts": [100]})
+        return await add(session, row)
+
+    monkeypatch.setattr(allocations, "add", late)
+    assert "was changed" in str(await team.night())
+    setting = await team.setting()
+    assert (setting.next_night, setting.next_at) == (NIGHT, datetime(2026, 3, 11, tzinfo=NOW.tzinfo))
+    monkeypatch.undo()
+    assert proposed(await team.night()).status == "applied"
+
+
 async def test_an_automatic_night_applies_and_opens_budgets_that_are_missing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob")
     await team.give(ada=50)
@@ -125,6 +206,13 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     await team.give(ada=30, bob=30, cy=30)
     hired = {"agent_id": team.agents["ada"], "payee_org_id": team.org_id, "currency": "USD", "funded_minor": 4_000}
     await rows.add("escrows", id="esc_1", contract_id="ctr_1", org_id="org_client", status="funded", **hired)
+    # Of milestones, the one under review is done.
+    state = {
+        "terms": {"milestones": [{"name": "a", "amount_minor": 700}, {"name": "b", "amount_minor": 300}]},
+        "delivery": {"milestone": "a"},
+    }
+    in_part = hired | {"agent_id": team.agents["bob"], "funded_minor": 1_000, "state": json.dumps(state)}
+    await rows.add("escrows", id="esc_4", contract_id="ctr_4", org_id="org_client", status="delivered", **in_part)
     # The organization's own work, and work that is done, are not open work.
     own = hired | {"agent_id": team.agents["cy"]}
     await rows.add("escrows", id="esc_2", contract_id="ctr_2", org_id=team.org_id, status="funded", **own)
@@ -133,7 +221,7 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     await team.set()
     lines = {line.agent_id: line for line in allocation.lines_of(proposed(await team.night()))}
     found = {name: lines[each].terms for name, each in team.agents.items()}
-    assert {name: terms.task_minor for name, terms in found.items()} == {"ada": 4_000, "bob": 0, "cy": 0}
+    assert {name: terms.task_minor for name, terms in found.items()} == {"ada": 4_000, "bob": 300, "cy": 0}
     assert {name: terms.performance_e6 for name, terms in found.items()} == {"ada": 0, "bob": 700_000, "cy": 0}
     parts = {name: lines[each].new_minor for name, each in team.agents.items()}
     assert sum(parts.values()) == 10_000
@@ -162,6 +250,26 @@ async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Databa
     assert lines[team.agents["dan"]].terms.time_e6 == ONE_E6 // 2
     assert new(row, team) == {"ada": 6_000, "dan": 4_000}
     assert (await team.days())["bob"] == 2_500
+
+
+async def test_agents_that_have_nothing_left_in_a_longer_window_get_nothing(db: Database) -> None:
+    team = await Team.of(db, "ada", "bob", "cy", "dan", "eve")
+    for name, windows in (
+        ("ada", {"day": 25, "lifetime": 1}),
+        ("bob", {"lifetime": 1}),
+        ("cy", {"day": 1, "hour": 1, "week": 70}),
+        ("dan", {"day": 25, "month": 1}),
+    ):
+        await budget(db, team.org_id, ("agent", team.agents[name]), **windows)
+    for name, wanted in (
+        ("ada", {"amounts": [2_500, 0]}),
+        ("bob", {"amounts": [0]}),
+        ("cy", {"amounts": [0, 0, 7_000]}),
+        ("dan", {"uses": [None, 0]}),
+    ):
+        await change(db, team, await team.control(name), wanted)
+    await team.set()
+    assert set(new(proposed(await team.night()), team)) == {"cy", "eve"}
 
 
 async def change(database: Database, team: Team, control_id: str, wanted: dict[str, Any]) -> None:
@@ -208,11 +316,7 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     database: Database, rows: Rows
 ) -> None:
     team = await Team.of(database, "ada")
-    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) "
-                      "OVERRIDING SYSTEM VALUE VALUES ($1, 'USD', 'liability', 1, $2, 25600000)",
-                      f"org/{team.org_id}/cash/USD", team.org_id)  # fmt: skip
-    await rows.add("ledger.balances", account_id=25_600_000, asset="USD", stripe=0, posted=1_000_000)
-    await rate(rows)
+    await money(rows, team)
     await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
     # What matured before the share was set is not reinvested.
     await team.brought(rows, "ada", LAST - DAY, 8_000)
@@ -236,6 +340,76 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     assert proposed(await team.night(NIGHT + 3 * DAY)).reinvested_minor == 700
 
 
+async def test_what_is_reinvested_is_taken_back_when_its_day_ends(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada")
+    await money(rows, team)
+    await team.set(reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    await team.accept(proposed(await team.night()))
+    assert (await team.days())["project"] == 12_500
+    for _ in range(2):
+        # The day's own run comes again.
+        proposed(await team.night())
+        assert (await team.days())["project"] == 12_500
+    # Nobody accepts what the next night proposes, and what a person sets then stays.
+    row = proposed(await team.night(NIGHT + DAY))
+    assert (row.total_minor, row.reinvested_minor) == (10_000, 0)
+    assert (await team.days())["project"] == 10_000
+    await change(database, team, team.budget_id, {"amounts": [12_500]})
+    await team.night(NIGHT + 2 * DAY)
+    assert (await team.days())["project"] == 12_500
+
+
+async def test_what_is_reinvested_is_taken_back_at_once_where_it_is_switched_off(
+    database: Database, rows: Rows
+) -> None:
+    team = await Team.of(database, "ada")
+    await money(rows, team)
+    await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    await team.night()
+    assert (await team.days())["project"] == 12_500
+    await team.set(AllocationMode.OFF)
+    assert (await team.days())["project"] == 10_000
+
+
+async def test_nothing_is_reinvested_without_a_limit_of_a_day(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada", week=900)
+    await money(rows, team)
+    await team.set(reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    assert proposed(await team.night()).total_minor == 10_000
+
+
+async def test_projects_do_not_reinvest_the_same_money(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada")
+    other = await team.other("bob")
+    await money(rows, team)
+    for each, name in ((team, "ada"), (other, "bob")):
+        await each.set(reinvest_bps=2_500)
+        await each.brought(rows, name, LAST, 100)
+    # Both days of 100, and 30 more.
+    await rows.change("UPDATE ledger.balances SET posted = 23000 WHERE account_id = 25600000")
+    first, second = await asyncio.gather(team.night(), other.night())
+    assert sorted([proposed(first).reinvested_minor, proposed(second).reinvested_minor]) == [500, 2_500]
+    # What expired is free again.
+    for each in (team, other):
+        async with database.platform() as session:
+            await allocations.expire(session, each.project_id)
+    row = proposed(await other.night(NIGHT + DAY))
+    assert row.reinvested_minor == 2_500
+    await other.accept(row)
+    assert proposed(await team.night(NIGHT + DAY)).reinvested_minor == 500
+
+
+async def money(rows: Rows, team: Team) -> None:
+    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) "
+                      "OVERRIDING SYSTEM VALUE VALUES ($1, 'USD', 'liability', 1, $2, 25600000)",
+                      f"org/{team.org_id}/cash/USD", team.org_id)  # fmt: skip
+    await rows.add("ledger.balances", account_id=25_600_000, asset="USD", stripe=0, posted=1_000_000)
+    await rate(rows)
+
+
 async def rate(rows: Rows) -> None:
     await rows.add("ledger.rates", base=CREDIT, quote="USD", base_minor=1_000_000, quote_minor=1,
                    starts_at=datetime(2026, 1, 1, tzinfo=NOW.tzinfo), source="operator")  # fmt: skip
@@ -253,6 +427,56 @@ async def test_nights_without_anything_to_divide_say_why(db: Database) -> None:
     assert "no budget" in str(await other.night())
     await other.set(AllocationMode.OFF)
     assert await other.night() == "it is switched off"
+
+
+async def test_a_night_that_has_not_begun_in_the_zone_of_another_budget_stays_due(db: Database) -> None:
+    team = await Team.of(db, "ada")
+    await team.set()
+    row = proposed(await team.night())
+    await team.set(AllocationMode.OFF)
+    await team.set()
+    await change(db, team, team.budget_id, {"status": "closed"})
+    await budget(db, team.org_id, ("project", team.project_id), pools={"zone": "America/New_York"}, day=100)
+    begins = datetime(2026, 3, 11, 4, tzinfo=NOW.tzinfo)
+    for each, night, follows in (
+        # It was allocated in the zone of the budget before.
+        (at(NIGHT), NIGHT, NIGHT),
+        (begins, NIGHT, NIGHT + DAY),
+        (begins, NIGHT + DAY, NIGHT + DAY),
+        (begins + DAY, NIGHT + DAY, NIGHT + 2 * DAY),
+    ):
+        made = await team.night(night, now=each)
+        assert (made if isinstance(made, str) else made.night) == (
+            f"the day {night} is not now" if (each, night) == (begins, NIGHT + DAY) else night
+        )
+        setting = await team.setting()
+        assert (setting.next_night, setting.next_at) == (follows, datetime(2026, 3, follows.day, 4, tzinfo=NOW.tzinfo))
+    assert proposed(await team.night()).id == row.id
+
+
+async def test_verify_finds_allocations_that_were_altered(
+    database: Database, rows: Rows, fresh_database_urls: Any
+) -> None:
+    team = await Team.of(database, "ada", "bob")
+    pools = {"pools_of": "day", "reserve": 1_000, "emergency": 500}
+    await budget(database, team.org_id, ("agent", team.agents["ada"]), pools=pools, day=95, week=200)
+    await team.give(bob=20)
+    await team.set(AllocationMode.AUTO)
+    row = proposed(await team.night())
+    await prove(fresh_database_urls, allocations.INVARIANTS)
+    for damage in (
+        "total_minor = total_minor + 1",
+        "lines = jsonb_set(jsonb_set(lines, '{0,new_minor}', lines #> '{1,new_minor}'), "
+        "'{1,new_minor}', lines #> '{0,new_minor}')",
+        "status = 'expired', applied_at = NULL, applied_by = NULL",
+    ):
+        kept = "CREATE TABLE kept AS SELECT total_minor, lines, status, applied_at, applied_by FROM allocations"
+        await rows.change(kept)
+        await rows.change(f"UPDATE allocations SET {damage} WHERE id = $1", row.id)
+        assert len(await broken(fresh_database_urls, allocations.INVARIANTS)) == 1, damage
+        await rows.change("UPDATE allocations SET (total_minor, lines, status, applied_at, applied_by) = "
+                          "(SELECT * FROM kept)")  # fmt: skip
+        await rows.change("DROP TABLE kept")
 
 
 async def test_a_project_without_a_budget_is_not_divided(db: Database) -> None:

@@ -14,6 +14,7 @@ from domain.credits.spend.control import ControlKind, ControlStatus
 from domain.returns.trial import Stage
 from models.returns.trial import Trial
 from repositories.marketplace import agent as agents
+from repositories.returns import trial as trials
 from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import spend_control
@@ -21,6 +22,7 @@ from services.credits.spend_control import Order
 from services.returns import trial
 from services.returns.trial import Wanted
 from tests.support.cases import for_each
+from tests.support.proving import broken, prove
 from tests.support.returns import MATURES, NOW, Team
 from tests.support.rows import Rows, rows_of
 
@@ -181,3 +183,18 @@ async def test_stages_are_paid_by_the_platform(db: Database) -> None:
         (1, team.owner.qualified(), f"Trial {row.id}"),
         (2, by, f"Trial {row.id}, stage 1"),
     ]
+
+
+async def test_verify_finds_trials_that_paid_something_else(
+    database: Database, rows: Rows, fresh_database_urls: Any
+) -> None:
+    team = await Team.of(database, "ada")
+    row = await begun(team, *stages(3_333, 3_333, 3_334), amount=101)
+    for at in (NOW, NOW + 10 * DAY, NOW + 20 * DAY):
+        found = await paid(team, row, at)
+        await prove(fresh_database_urls, trials.INVARIANTS)
+    assert found == ("finished", 3, 101, None)
+    await rows.change("UPDATE trials SET paid_minor = 100")
+    assert len(await broken(fresh_database_urls, trials.INVARIANTS)) == 1
+    await rows.change("UPDATE trials SET paid_minor = 101, status = 'stopped', stopped_by = 'roi'")
+    assert len(await broken(fresh_database_urls, trials.INVARIANTS)) == 1

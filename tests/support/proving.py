@@ -45,3 +45,9 @@ async def _clean(urls: DatabaseUrls, wanted: Callable[[str], bool]) -> list[Chec
     bad = [line for check in checks if check.violation_count for line in check.lines()]
     assert not bad, "\n".join(bad)
     return checks
+
+
+async def broken(urls: DatabaseUrls, rules: Iterable[Invariant]) -> set[str]:
+    """Return the names of these rules that are broken."""
+    names = {rule.name for rule in rules}
+    return {check.name for check in (await report(urls)).checks if check.violation_count and check.name in names}

@@ -75,6 +75,20 @@ class Team:
         made.budget_id = await budget(database, made.org_id, whose, pools={"zone": zone}, **(windows or {"day": 100}))
         return made
 
+    async def other(self, name: str) -> "Team":
+        """Make another project of the organization, with one agent."""
+        made = Team(self.database, org_id=self.org_id)
+        async with self.database.platform() as session:
+            session.add(
+                Project(
+                    id=made.project_id, org_id=made.org_id, slug=name, name=name, occupies_slot=False,
+                    command_id=made.project_id, created_by="x", created_at=NOW,
+                )
+            )  # fmt: skip
+        await made.hire(name)
+        made.budget_id = await budget(self.database, made.org_id, ("project", made.project_id), day=100)
+        return made
+
     async def hire(self, name: str) -> str:
         agent_id = self.agents[name] = new_id("agt")
         async with self.database.platform() as session:
@@ -102,8 +116,11 @@ class Team:
             return await allocation.put(session, self.owner, self.org_id, self.project_id, wanted, now=now)
 
     async def night(self, night: date = NIGHT, *, now: datetime | None = None) -> Allocation | str:
+        now = now or at(night)
         async with self.database.platform() as session:
-            made, why = await allocation.propose(session, self.project_id, night, matures=MATURES, now=now or at(night))
+            await allocation.end_raise(session, allocation.ACTOR, self.project_id, before=night, now=now)
+        async with self.database.platform() as session:
+            made, why = await allocation.propose(session, self.project_id, night, matures=MATURES, now=now)
         return why if made is None else made
 
     async def accept(self, row: Allocation, *, now: datetime | None = None) -> Allocation:

@@ -161,6 +161,16 @@ async def test_an_automatic_night_waits_for_nobody(nights: Nights) -> None:
     await replay_and_keep(await handle.fetch_history(), "allocation/auto")
 
 
+async def test_a_night_that_stays_due_is_taken_again(nights: Nights) -> None:
+    team = await nights.team()
+    night = (await team.setting()).next_night + DAY
+    run = allocation_run(AllocationInput(project_id=team.project_id, night=night), team.org_id)
+    for _ in range(2):
+        assert await reach.start_missing(nights.client, run)
+        done = await nights.client.get_workflow_handle(run.workflow_id).result()
+        assert done == {"outcome": f"none: the day {night} is not now"}
+
+
 async def test_the_sweep_starts_each_night_once_and_pays_trials(nights: Nights) -> None:
     now = datetime.now(UTC)
     team, other = await nights.team(AllocationMode.AUTO), await Team.of(nights.database, "cy")

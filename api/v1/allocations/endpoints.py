@@ -148,7 +148,7 @@ async def get_allocation(
 @router.post(
     "/allocations/{allocation_id}/accept",
     response_model=AllocationDetailView,
-    responses=errors(NotFound, Forbidden, _NO_BUDGET, (Conflict, "allocation.expired")),
+    responses=errors(NotFound, Forbidden, _NO_BUDGET, (Conflict, "allocation.expired"), (Conflict, "allocation.stale")),
 )
 async def accept_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep

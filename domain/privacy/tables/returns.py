@@ -64,7 +64,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id project_id",
             CONTACT: "applied_by",
             FINANCIAL: "currency total_minor reinvested_minor lines",
-            TECHNICAL: "night status answer_by applied_at created_at",
+            TECHNICAL: "night versions is_raised status answer_by applied_at created_at",
         },
         WHO_DECIDED,
     ),
