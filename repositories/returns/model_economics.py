@@ -72,9 +72,12 @@ _RUNS = text(
 )
 _COUNTS = text(
     """
-    SELECT count(*) AS found, count(*) FILTER (WHERE is_self_reported) AS self_reported FROM (
+    SELECT count(*) FILTER (WHERE NOT is_self_reported) AS found,
+        count(*) FILTER (WHERE is_self_reported) AS self_reported
+    FROM (VALUES (false), (true)) AS each (is_own), LATERAL (
         SELECT is_self_reported FROM results
-        WHERE org_id = :org_id AND recorded_at >= :since AND recorded_at < :until LIMIT :most
+        WHERE org_id = :org_id AND recorded_at >= :since AND recorded_at < :until AND is_self_reported = is_own
+        ORDER BY recorded_at DESC LIMIT :most
     ) found
     """
 )
@@ -94,7 +97,7 @@ async def runs(session: AsyncSession, org_id: str, since: datetime, until: datet
 
 
 async def counts(session: AsyncSession, org_id: str, since: datetime, until: datetime) -> tuple[bool, int]:
-    """Return whether all results of a period are read, and how many of them agents reported on themselves."""
+    """Return whether all results that count are read, and how many others agents reported on themselves."""
     asked = {"org_id": org_id, "since": since, "until": until, "most": MOST_RESULTS + 1}
     row = (await session.execute(_COUNTS, asked)).one()
     return row.found <= MOST_RESULTS, row.self_reported

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from domain.returns.result import Result, ResultSource
 from models.returns.route import RoutingDecision
+from repositories.returns import model_economics
 from runtime.database import Database
 from runtime.identity import new_id
 from services.returns.result import record
@@ -95,6 +96,18 @@ async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_ru
     # The log says which units had no price of their own.
     log = good(await tenant.owner.get("/usage/logs?run_id=run-2"))["data"]
     assert log[0]["estimated"] == ["cached_tokens", "reasoning_tokens"]
+
+
+async def test_results_of_agents_on_themselves_do_not_make_figures_incomplete(tenant: Tenant, monkeypatch: Any) -> None:
+    monkeypatch.setattr(model_economics, "MOST_RESULTS", 2)
+    await report(tenant.owner, "run-1", "summary", "1")
+    await report(tenant.owner, "run-2", "summary", "1")
+    for run_id in ("run-1", "run-2"):
+        await report(tenant.agent, run_id, "summary", "1")
+    shown = good(await tenant.owner.get("/economics/models"))
+    assert (shown["complete"], shown["self_reported"]) == (True, 2)
+    await report(tenant.owner, "run-3", "summary", "1")
+    assert not good(await tenant.owner.get("/economics/models"))["complete"]
 
 
 async def test_result_of_an_escrow_stands_above_what_is_reported_later(tenant: Tenant, database: Database) -> None:
