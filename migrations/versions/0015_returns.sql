@@ -213,6 +213,7 @@ CREATE TABLE routing_decisions (
     expected_pico numeric(38,0),
     control_id uuid,
     window_starts_at timestamptz,
+    window_first_at timestamptz,
     window_calls bigint,
     window_calls_before bigint,
     next_price_e6 integer NOT NULL,

@@ -27,7 +27,8 @@ class RoutingDecision(Base):
         choice: the name of a model or the id of an agent; null if no candidate was admissible.
         odds_e6: by which the choice was drawn, in millionths: its propensity.
         reference_pico: what a call of the reference size costs at the choice; `expected_pico`, what this call would.
-        control_id: the budget that paced it, whose window began at `window_starts_at`; null without one.
+        control_id: the budget that paced it, whose window began at `window_starts_at`, and in it the first decision was
+            made at `window_first_at`; null without one.
         window_calls: the decisions that the budget paced in this window up to this one; `window_calls_before`, in the
             window before.
         next_price_e6: the price of the budget for the next decision.
@@ -65,6 +66,7 @@ class RoutingDecision(Base):
     expected_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
     control_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     window_starts_at: Mapped[datetime | None]
+    window_first_at: Mapped[datetime | None]
     window_calls: Mapped[int | None]
     window_calls_before: Mapped[int | None]
     next_price_e6: Mapped[int] = mapped_column(Integer)
