@@ -109,6 +109,9 @@ async def decide(
     rates = Rates(session, row.currency)
     candidates = await _candidates(session, book, question, rates, now)
     pace = None if left is None else await _pace(session, row, left, rates, now)
+    # After the budget's lock, so that ids are in the order in which its decisions move the price.
+    row.id = new_id(routes.PREFIX)
+    row.run_id = question.run_id or row.id
     ranked = rank(candidates, question.wish, pace)
     row.ranking = [asdict(each) for each in ranked]
     # By its own id, which the caller cannot choose: a key that was picked for its draw would skew the odds.
@@ -198,12 +201,9 @@ def _is_same(row: RoutingDecision, outcome: Outcome) -> bool:
 
 
 def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
-    decision_id = new_id(routes.PREFIX)
     return RoutingDecision(
-        id=decision_id,
         org_id=question.org_id,
         agent_id=question.spender.agent_id,
-        run_id=question.run_id or decision_id,
         task_kind=question.task_kind,
         wish=asdict(question.wish)
         | {"candidates": list(question.candidates), "currency": question.currency, "run_id": question.run_id},
@@ -289,24 +289,31 @@ async def _in_currency(rates: Rates, pico: int, asset: str, now: datetime) -> in
 
 
 async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: Rates, now: datetime) -> Pace:
-    """Return the pace of the budget that binds, and note with the decision what the next one needs of it."""
+    """Return the pace of the budget that binds, and note with the decision what the next one needs of it.
+
+    Decisions of a budget wait here for each other until their transactions end, so that each counts in the next one.
+    """
     left_pico = await _in_currency(rates, left.remaining_minor * minor_pico(left.asset), left.asset, now)
+    await lock_command(session, f"routing:{left.control_id}")
     last = await routes.last_of_budget(session, left.control_id)
     row.control_id, row.window_starts_at, row.window_calls = left.control_id, left.starts_at, 1
+    first_at = now
     price_e6 = START_E6
     if last is not None:
         price_e6 = last.next_price_e6
         if last.window_starts_at == left.starts_at:
             row.window_calls, row.window_calls_before = (last.window_calls or 0) + 1, last.window_calls_before
+            first_at = last.window_first_at or now
         else:
             row.window_calls_before = last.window_calls
-    row.next_price_e6 = price_e6
+    row.next_price_e6, row.window_first_at = price_e6, first_at
     if left.starts_at is None or left.resets_at is None:
         return Pace(left_pico=left_pico)
     calls = calls_left(
         calls=row.window_calls,
         before=row.window_calls_before,
         elapsed_e6=elapsed_e6(left.starts_at, left.resets_at, now),
+        first_e6=elapsed_e6(left.starts_at, left.resets_at, first_at),
     )
     return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
 

@@ -1,5 +1,6 @@
 """Routing decisions through HTTP: the choice, its odds, the budget's pace, and the outcome."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_of
 from domain.returns.result import Result, ResultSource
+from ledger.spends import Spender
 from repositories.returns import route as routes
+from repositories.usage.model_price import PriceBook
 from runtime.database import Database
+from runtime.identity import new_id
+from services.returns import route
 from services.returns.result import record
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses
+from tests.api.test_slots import done_or_waiting
 from tests.conftest import DatabaseUrls
 from tests.support import proving
 from tests.support.plans import rows_read
@@ -128,6 +134,31 @@ async def test_a_budget_paces_and_what_is_above_it_is_out(tenant: Tenant) -> Non
     frozen = await decide(tenant.agent, candidates=BOTH)
     assert (frozen["choice"], frozen["odds"]) == (None, None)
     refused(await report(tenant.owner, frozen, "1"), 409, "routing.no_choice")
+
+
+async def test_decisions_at_the_same_time_each_move_the_pace(tenant: Tenant, database: Database) -> None:
+    body = {"limits": [{"window": "month", "amount": "100"}], "currency": "USD"}
+    subject = {"type": "agent", "id": tenant.agent_id}
+    budget = good(await tenant.owner.post("/budgets", body | {"subject": subject}), 201)
+    first = await decide(tenant.agent, candidates=BOTH)
+    question = route.Question(
+        org_id=tenant.org_id, spender=Spender(agent_id=tenant.agent_id), task_kind="summary", candidates=BOTH
+    )
+    async with database.platform() as session:
+        command_id = new_id("cmd")
+        open_ = await route.decide(
+            session, PriceBook(), question, decided_by="x", command_id=command_id, now=datetime.now(UTC)
+        )
+        request = asyncio.create_task(decide(tenant.agent, candidates=BOTH))
+        await done_or_waiting(database, request)
+    last = await request
+    async with database.platform() as session:
+        rows = [await routes.get(session, each) for each in (first["id"], open_.id, last["id"])]
+        newest = await routes.last_of_budget(session, uuid_of(budget["id"]))
+    assert [row.window_calls for row in rows] == [1, 2, 3]
+    assert {row.window_first_at for row in rows} == {rows[0].decided_at}
+    assert newest is not None
+    assert newest.id == last["id"]
 
 
 async def test_one_decision_for_a_run_and_kind_and_foreign_ones_do_not_exist(tenant: Tenant, stranger: Tenant) -> None:
