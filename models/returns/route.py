@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -38,12 +38,18 @@ class RoutingDecision(Base):
 
     __tablename__ = "routing_decisions"
     __table_args__ = (
-        UniqueConstraint("org_id", "run_id", "task_kind", name="uq_routing_decisions_run"),
         CheckConstraint("(choice IS NULL) = (odds_e6 IS NULL) AND odds_e6 BETWEEN 1 AND 1000000", name="choice"),
         CheckConstraint(
             "num_nonnulls(score_e6, outcome_source, outcome_at) IN (0, 3) AND score_e6 BETWEEN 0 AND 1000000 "
             "AND cost_pico >= 0 AND (score_e6 IS NULL OR choice IS NOT NULL)",
             name="outcome",
+        ),
+        Index(
+            "uq_routing_decisions_run",
+            *("org_id", "run_id", "task_kind", "agent_id"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("choice IS NOT NULL"),
         ),
         Index("ix_routing_decisions_org_id_id", "org_id", "id"),
         Index("ix_routing_decisions_org_id_agent_id_id", "org_id", "agent_id", "id"),

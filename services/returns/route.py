@@ -27,7 +27,6 @@ from domain.returns.route import (
     rank,
 )
 from domain.usage.amounts import minor_pico
-from domain.usage.prices import names_of
 from domain.usage.rating import rate
 from domain.usage.token_usage import TokenUsage
 from ledger.spends import Spender
@@ -95,7 +94,7 @@ async def decide(
     No money moves. Needs the platform's session.
 
     Raises:
-        Conflict: `routing.run_decided`, the run has a decision for this kind of task.
+        Conflict: `routing.run_decided`, the agent, or nobody, has a decision for the run and this kind of task.
         Invalid: `analytics.no_rate`, what is left of the budget cannot be converted.
         IdempotencyConflict: the command stands for another question.
     """
@@ -169,14 +168,21 @@ async def note(
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
-    The result of a run that called other models only says nothing of the choice. The caller leaves out what agents
-    report about their own work. Needs the platform's session.
+    Of several decisions it is that of the agent that the usage names, or that of no agent. The result of a run that
+    called other models only says nothing of the choice. The caller leaves out what agents report about their own work.
+    Needs the platform's session.
     """
-    row = await routes.lock_of_run(session, org_id, run_id, task_kind)
-    if row is None or row.choice is None:
+    found = await routes.lock_of_run(session, org_id, run_id, task_kind)
+    if not found:
         return
-    if is_id(row.choice, "agt") or not await routes.has_other_models(session, org_id, run_id, _names(row.choice)):
-        await _record_first(session, row, outcome, now)
+    agents = await routes.agents_of_run(session, org_id, run_id)
+    rows = [row for row in found if row.agent_id in agents] or [row for row in found if row.agent_id is None]
+    rows = rows or ([] if agents else list(found))
+    if len(rows) != 1 or rows[0].choice is None:
+        return
+    choice = rows[0].choice
+    if is_id(choice, "agt") or not await routes.has_other_models(session, org_id, run_id, choice):
+        await _record_first(session, rows[0], outcome, now)
 
 
 async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *, now: datetime) -> None:
@@ -318,21 +324,9 @@ async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, r
     return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
 
 
-def _names(model: str) -> list[str]:
-    """Return what usage events may call a model."""
-    return [name for name, _ in names_of(model, None)]
-
-
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
     """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
-    is_agent = is_id(choice, "agt")
-    costs = await routes.costs_of_run(
-        session,
-        row.org_id,
-        row.run_id,
-        models=[] if is_agent else _names(choice),
-        agent_id=choice if is_agent else None,
-    )
+    costs = await routes.costs_of_run(session, row.org_id, row.run_id, choice)
     rates, total = Rates(session, row.currency), 0
     try:
         for currency, pico in costs.items():
