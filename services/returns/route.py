@@ -1,7 +1,7 @@
 """Routes calls: ranks models and agents for a kind of task, draws one, and learns from what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -185,14 +185,21 @@ async def note(
         await _record_first(session, rows[0], outcome, now)
 
 
-async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *, now: datetime) -> None:
-    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`."""
+async def note_contract(
+    session: AsyncSession, terms: Terms, outcome: Outcome, *, paid_minor: int, now: datetime
+) -> None:
+    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`.
+
+    Its cost is what the escrow has paid so far; without an exchange rate there is none.
+    """
     own = await metadata.get(session, contract_id_of(terms.escrow_id), terms.payer_org_id)
     row = None
     if own is not None and own.external_id is not None:
         row = await routes.lock_named(session, terms.payer_org_id, own.external_id)
     if row is not None and row.choice == terms.agent_id:
-        await _record_first(session, row, outcome, now)
+        paid = paid_minor * minor_pico(terms.currency), terms.currency
+        cost_pico, _ = await _converted(Rates(session, row.currency), paid, now)
+        await _record_first(session, row, replace(outcome, cost_pico=cost_pico), now)
 
 
 async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
