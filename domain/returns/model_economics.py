@@ -109,9 +109,9 @@ class Weighed(NamedTuple):
         return Weighed(*map(int.__add__, self, other))
 
     @property
-    def effective(self) -> Fraction:
+    def effective(self) -> float:
         """Return how many runs of equal weights say as much (Kish 1965)."""
-        return Fraction(self.weight**2, self.squared)
+        return self.weight**2 / self.squared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,7 +391,7 @@ def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, p
     """Estimate how much more a run of the second models brings: so much a success, and so much a pico of its cost."""
     total = value = variance = 0.0
     for a, b in common:
-        runs_a, runs_b = float(a.weighed.effective), float(b.weighed.effective)
+        runs_a, runs_b = a.weighed.effective, b.weighed.effective
         weight = runs_a * runs_b / (runs_a + runs_b)
         (mean_a, spread_a), (mean_b, spread_b) = (_mean(each, per_success, per_cost) for each in (a, b))
         total += weight
@@ -410,18 +410,18 @@ def _mean(stratum: _Stratum, per_success: int, per_cost: int) -> tuple[float, fl
     certainty.
     """
     by, runs = stratum.weighed, stratum.sums.runs
-    whole, rest = by.weight, Fraction(runs, runs - 1)
+    whole, rest = by.weight, runs - 1
 
     # Exact until they are divided: sums of squares and squares of sums are nearly equal, and huge.
     def spread(of_both: int, one: tuple[int, int], other: tuple[int, int]) -> float:
         (first, square), (second, other_square) = one, other
         crossed = square * second + other_square * first
-        return float(rest * Fraction(of_both * whole**2 - crossed * whole + first * second * by.squared, whole**4))
+        return runs * (of_both * whole**2 - crossed * whole + first * second * by.squared) / (rest * whole**4)
 
     accepted, cost = (by.accepted, by.squared_accepted), (by.cost, by.squared_cost)
-    effective = float(by.effective)
+    effective = by.effective
     share = (by.accepted / whole * effective + 0.5) / (effective + 1)
-    of_success = max(share * (1 - share) / effective * float(rest), spread(by.squared_accepted, accepted, accepted))
+    of_success = max(share * (1 - share) / effective * runs / rest, spread(by.squared_accepted, accepted, accepted))
     of_cost = spread(by.squared_cost2, cost, cost)
     both = spread(by.squared_accepted_cost, accepted, cost)
     mean = (per_success * by.accepted + per_cost * by.cost) / whole
