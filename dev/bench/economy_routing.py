@@ -55,7 +55,7 @@ def route(questions: Sequence[Question], seed: int) -> tuple[float, float]:
     left, price, right = budget, START_E6, 0
     sums = defaultdict[tuple[str, str], Sums](Sums)
     for number, (kind, answers) in enumerate(asked, 1):
-        calls = calls_left(calls=number, before=None, elapsed_e6=(number - 1) * ONE // len(asked))
+        calls = calls_left(calls=number, before=None, elapsed_e6=(number - 1) * ONE // len(asked), first_e6=0)
         pace = Pace(left_pico=left, per_call_pico=left // calls, price_e6=price)
         candidates = [
             Candidate(name=name, reference_pico=cost, of_kind=sums[name, kind], all_round=sums[name, ""])

@@ -6,6 +6,10 @@ The comparison is within strata of one kind of task and one size of input, becau
 over all tasks together, the better model looks worse. Differences of strata are averaged with the weights of Mantel and
 Haenszel (1959), nₐ·n_b/(nₐ+n_b); strata with one of the two models alone say nothing. An interval of a share is that
 of Wilson (1927).
+
+Where routing has drawn the models, its odds went with what it knew of the task: with its value, the quality it needed
+and what the budget had. Such runs are strata of their own by who was drawn from, and count by one over the odds in them
+(Horvitz and Thompson 1952, as a ratio by Hájek 1971), so each model stands for all tasks that either could have got.
 """
 
 from collections import defaultdict
@@ -18,6 +22,7 @@ from typing import NamedTuple
 
 from domain.returns.result import WHOLE_E6
 from domain.usage.amounts import minor_pico
+from domain.usage.prices import plain_name
 from domain.usage.token_usage import Mode
 
 #: Of the standard normal distribution, for intervals that hold in 95 of 100 cases.
@@ -54,7 +59,6 @@ class Sums:
         estimated: calls with a unit that a substitute's price applies to.
         runs: runs with a result, of which `accepted` were accepted; `score_e6` is the sum of their scores.
         run_cost_pico: the cost of these runs; `square_pico` the sum of its squares, `accepted_pico` that of accepted.
-        randomised: runs whose model was drawn by odds below 1.
         valued: accepted runs with a value in the currency, and `value_minor` its sum.
     """
 
@@ -71,7 +75,6 @@ class Sums:
     run_cost_pico: int = 0
     square_pico: int = 0
     accepted_pico: int = 0
-    randomised: int = 0
     valued: int = 0
     value_minor: int = 0
 
@@ -83,6 +86,34 @@ class Sums:
 SUMMED = tuple(field.name for field in fields(Sums))
 
 
+class Weighed(NamedTuple):
+    """Sums of runs that count by weights; all are exact, in any unit of the weights.
+
+    Attributes:
+        weight: the sum of the weights; `accepted` that of accepted runs, `cost` that of weights times costs in pico.
+        squared: the sum of the squares of the weights, and so on: of accepted runs, times costs, times squares of
+            costs, and times costs of accepted runs.
+    """
+
+    weight: int = 0
+    accepted: int = 0
+    cost: int = 0
+    squared: int = 0
+    squared_accepted: int = 0
+    squared_cost: int = 0
+    squared_cost2: int = 0
+    squared_accepted_cost: int = 0
+
+    def plus(self, other: "Weighed") -> "Weighed":
+        """Add two."""
+        return Weighed(*map(int.__add__, self, other))
+
+    @property
+    def effective(self) -> float:
+        """Return how many runs of equal weights say as much (Kish 1965)."""
+        return self.weight**2 / self.squared
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """The calls, or the runs with results, of one model and mode in one currency.
@@ -90,6 +121,8 @@ class Cell:
     Attributes:
         model: None for runs in which several models answered, or whose calls nobody reported.
         task_kind: of runs; None for calls, of which it is not known. `size` is the class of the length of its input.
+        drawn_from: the plain names of the models that each of the runs could have got with odds above 0, if its model
+            was drawn before its first call; empty otherwise. `drawn` has the runs by one over their odds.
         currency: None where a run has costs in several, or none.
     """
 
@@ -99,6 +132,8 @@ class Cell:
     sums: Sums
     task_kind: str | None = None
     size: int = 0
+    drawn_from: tuple[str, ...] = ()
+    drawn: Weighed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +196,10 @@ class Choice(NamedTuple):
         """Write what `of` reads."""
         return self.model if self.mode is None else f"{self.model}:{self.mode}"
 
+    def meets(self, other: "Choice") -> bool:
+        """Return whether some runs are of both."""
+        return self.model == other.model and (None in {self.mode, other.mode} or self.mode == other.mode)
+
     def has(self, cell: Cell) -> bool:
         """Return whether runs are its own."""
         return cell.model == self.model and self.mode in {None, cell.mode}
@@ -186,7 +225,7 @@ class Comparison:
         naive_success_e6: the same over all tasks together, which is misleading where harder tasks go to one of them.
         per_success_pico: the cost of one more success; None where `b` does not surely succeed more often and cost more.
         value_pico: what an accepted result is worth; None where nobody says.
-        is_randomised: each choice of the model in the runs compared was drawn by odds below 1.
+        is_randomised: the model of each run compared was drawn, from both among others. Nobody draws modes.
     """
 
     a: Choice
@@ -258,14 +297,16 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
         currency: of the costs; runs with costs in another currency are left out.
         value_pico: what an accepted result is worth; None takes the mean of those compared that have a value.
     """
-    of_a, of_b = (_strata(runs, choice, currency) for choice in (a, b))
-    common = [
-        (of_a[stratum], of_b[stratum])
-        for stratum in sorted(of_a.keys() & of_b.keys())
-        if min(of_a[stratum].runs, of_b[stratum].runs) >= LEAST_IN_STRATUM
+    names = frozenset(plain_name(choice.model) for choice in (a, b) if choice.mode is None)
+    of_a, of_b = (_strata(runs, choice, currency, names) for choice in (a, b))
+    counted = [
+        key
+        for key in sorted(of_a.keys() & of_b.keys())
+        if min(of_a[key].weighed.effective, of_b[key].weighed.effective) >= LEAST_IN_STRATUM
     ]
-    compared_a, compared_b = (sum((pair[place] for pair in common), Sums()) for place in (0, 1))
-    all_a, all_b = (sum(strata.values(), Sums()) for strata in (of_a, of_b))
+    common = [(of_a[key], of_b[key]) for key in counted]
+    compared_a, compared_b = (sum((pair[place].sums for pair in common), Sums()) for place in (0, 1))
+    all_a, all_b = (sum((each.sums for each in strata.values()), Sums()) for strata in (of_a, of_b))
     both = compared_a + compared_b
     worth = _mean_value(both, currency) if value_pico is None else value_pico
     cost, success = _difference(common, 0, 1), _difference(common, WHOLE_E6, 0)
@@ -289,18 +330,37 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
         naive_success_e6=_naive(all_a, all_b),
         per_success_pico=per_success,
         value_pico=worth,
-        is_randomised=0 < both.runs == both.randomised,
+        is_randomised=bool(counted) and all(drawn_from for _, _, drawn_from in counted),
         verdict=verdict,
     )
 
 
-def _strata(runs: Iterable[Cell], choice: Choice, currency: str) -> dict[tuple[str, int], Sums]:
-    """Return the runs of a model by kind of task and size of input."""
-    found: dict[tuple[str, int], Sums] = defaultdict(Sums)
+class _Stratum(NamedTuple):
+    sums: Sums = Sums()
+    weighed: Weighed = Weighed()
+
+
+def _strata(
+    runs: Iterable[Cell], choice: Choice, currency: str, names: frozenset[str]
+) -> dict[tuple[str, int, tuple[str, ...]], _Stratum]:
+    """Return the runs of a model by kind of task, size of input, and from whom it was drawn.
+
+    The last is empty unless it has both of the names; then all runs weigh the same.
+    """
+    found: dict[tuple[str, int, tuple[str, ...]], _Stratum] = defaultdict(_Stratum)
     for cell in runs:
         if choice.has(cell) and cell.currency == currency and cell.task_kind is not None:
-            found[cell.task_kind, cell.size] += cell.sums
+            drawn = cell.drawn if len(names) > 1 and names <= set(cell.drawn_from) else None
+            key = cell.task_kind, cell.size, () if drawn is None else cell.drawn_from
+            sums, weighed = found[key]
+            found[key] = _Stratum(sums + cell.sums, weighed.plus(drawn or _equal(cell.sums)))
     return found
+
+
+def _equal(sums: Sums) -> Weighed:
+    """Return runs with a weight of 1."""
+    first = (sums.runs, sums.accepted, sums.run_cost_pico)
+    return Weighed(*first, *first, sums.square_pico, sums.accepted_pico)
 
 
 def _naive(a: Sums, b: Sums) -> int | None:
@@ -327,12 +387,13 @@ def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Ver
     return Verdict.WORTH_IT if is_worth else Verdict.NOT_WORTH_IT if is_not else Verdict.NOT_ENOUGH_DATA
 
 
-def _difference(common: Sequence[tuple[Sums, Sums]], per_success: int, per_cost: int) -> Estimate | None:
+def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, per_cost: int) -> Estimate | None:
     """Estimate how much more a run of the second models brings: so much a success, and so much a pico of its cost."""
     total = value = variance = 0.0
     for a, b in common:
-        weight = a.runs * b.runs / (a.runs + b.runs)
-        (mean_a, spread_a), (mean_b, spread_b) = (_mean(sums, per_success, per_cost) for sums in (a, b))
+        runs_a, runs_b = a.weighed.effective, b.weighed.effective
+        weight = runs_a * runs_b / (runs_a + runs_b)
+        (mean_a, spread_a), (mean_b, spread_b) = (_mean(each, per_success, per_cost) for each in (a, b))
         total += weight
         value += weight * (mean_b - mean_a)
         variance += weight * weight * (spread_a + spread_b)
@@ -342,17 +403,26 @@ def _difference(common: Sequence[tuple[Sums, Sums]], per_success: int, per_cost:
     return Estimate(round(middle), round(middle - half), round(middle + half))
 
 
-def _mean(sums: Sums, per_success: int, per_cost: int) -> tuple[float, float]:
+def _mean(stratum: _Stratum, per_success: int, per_cost: int) -> tuple[float, float]:
     """Return the mean of a stratum and the variance of that mean.
 
-    The variance of a share is that of (x + ½)/(n + 1), so that a few runs that all succeed are not taken for certainty.
+    The variance of a share is at least that of (x + ½)/(n + 1), so that a few runs that all succeed are not taken for
+    certainty.
     """
-    runs, rest = sums.runs, sums.runs * (sums.runs - 1)
-    share = (sums.accepted + 0.5) / (runs + 1)
-    of_success = share * (1 - share) / (runs - 1)
+    by, runs = stratum.weighed, stratum.sums.runs
+    whole, rest = by.weight, runs - 1
+
     # Exact until they are divided: sums of squares and squares of sums are nearly equal, and huge.
-    of_cost = (runs * sums.square_pico - sums.run_cost_pico**2) / (runs * rest)
-    both = (runs * sums.accepted_pico - sums.run_cost_pico * sums.accepted) / (runs * rest)
-    mean = (per_success * sums.accepted + per_cost * sums.run_cost_pico) / runs
-    spread = per_success**2 * of_success + per_cost**2 * of_cost + 2 * per_success * per_cost * both
-    return mean, max(0.0, spread)
+    def spread(of_both: int, one: tuple[int, int], other: tuple[int, int]) -> float:
+        (first, square), (second, other_square) = one, other
+        crossed = square * second + other_square * first
+        return runs * (of_both * whole**2 - crossed * whole + first * second * by.squared) / (rest * whole**4)
+
+    accepted, cost = (by.accepted, by.squared_accepted), (by.cost, by.squared_cost)
+    effective = by.effective
+    share = (by.accepted / whole * effective + 0.5) / (effective + 1)
+    of_success = max(share * (1 - share) / effective * runs / rest, spread(by.squared_accepted, accepted, accepted))
+    of_cost = spread(by.squared_cost2, cost, cost)
+    both = spread(by.squared_accepted_cost, accepted, cost)
+    mean = (per_success * by.accepted + per_cost * by.cost) / whole
+    return mean, max(0.0, per_success**2 * of_success + per_cost**2 * of_cost + 2 * per_success * per_cost * both)

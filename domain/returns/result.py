@@ -66,8 +66,9 @@ def of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, 
     """Return the result that an event of an escrow gives its agent's organization; None for most events.
 
     It is a validator's score, accepted if it has released the delivery; else what a milestone or the end has paid, as
-    a share of what there was to pay. An escrow that ended before anything was delivered or disputed has none, unless
-    the time to deliver has passed. The kind of the task is for the caller to fill.
+    a share of what there was to pay. Its value is all that was paid up to then, because a run counts by its last one.
+    An escrow that ended before anything was delivered or disputed has none, unless the time to deliver has passed. The
+    kind of the task is for the caller to fill.
     """
     paid = escrow.paid_minor - before.paid_minor
     if event == "validated" and score_e4 is not None:
@@ -94,6 +95,6 @@ def of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, 
         source=source,
         reference=bounded(f"{terms.escrow_id}:{escrow.version}"),
         reported_by=actor,
-        value_minor=paid,
+        value_minor=escrow.paid_minor,
         currency=terms.currency,
     )

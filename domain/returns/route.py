@@ -31,12 +31,14 @@ PRIOR_EASE = 10
 PRIOR_COSTS = 5
 #: A cost above so many reference costs counts as that many.
 MOST_MULTIPLE = 10_000
-#: The price of the budget at first, and by how much it moves after a call at twice what the budget has for one.
-START_E6, STEP_E6 = 100_000, 3_000
+#: The price of the budget at first, and by how much it moves after a call at twice what the budget has for one; a call
+#: that is dearer still moves it by so many steps at most, so that one expectation that was wrong does not decide.
+START_E6, STEP_E6, MOST_STEPS = 100_000, 3_000, 10
 #: A candidate whose chance to reach the quality is less is out, unless none is better.
 LEAST_CHANCE = 0.05
-#: How much the window before counts in the expected number of calls, in windows.
-_BEFORE_E6 = 100_000
+#: How much the window before counts in the expected number of calls, in windows; and the shortest time, as a part of a
+#: window, from whose calls those of its rest are expected where no window was before.
+_BEFORE_E6, _LEAST_E6 = 100_000, 10_000
 #: The interval of a cost holds its mean in nine of ten cases.
 _INTERVAL = 1.645
 #: Points of the lattice, a prime; and its generator.
@@ -121,7 +123,7 @@ class Pace:
         if not self.per_call_pico:
             return self.price_e6
         moved = STEP_E6 * (cost_pico - self.per_call_pico) // self.per_call_pico
-        return min(ONE, max(0, self.price_e6 + min(moved, ONE)))
+        return min(ONE, max(0, self.price_e6 + min(moved, MOST_STEPS * STEP_E6)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +159,20 @@ class Ranked:
     out: RoutedOut | None = None
 
 
-def calls_left(*, calls: int, before: int | None, elapsed_e6: int) -> int:
+def calls_left(*, calls: int, before: int | None, elapsed_e6: int, first_e6: int) -> int:
     """Return how many calls to expect in the rest of a window.
 
     Args:
         calls: the calls of the window up to now, with this one.
         before: the calls of the window before; None if it is unknown.
         elapsed_e6: how much of the window is over.
+        first_e6: how much was over at the first of its calls. A budget without a window before began with that one.
     """
-    weight = 0 if before is None else _BEFORE_E6
-    seen = calls * ONE + (before or 0) * weight
-    return max(1, seen * (ONE - elapsed_e6) // (max(1, elapsed_e6 + weight) * ONE))
+    if before is None:
+        seen, over_e6 = calls * ONE, max(_LEAST_E6, elapsed_e6 - first_e6)
+    else:
+        seen, over_e6 = calls * ONE + before * _BEFORE_E6, elapsed_e6 + _BEFORE_E6
+    return max(1, seen * (ONE - elapsed_e6) // (over_e6 * ONE))
 
 
 def elapsed_e6(starts_at: datetime, resets_at: datetime, now: datetime) -> int:

@@ -1,5 +1,6 @@
 """The prices of a model's units, by the tier of the call and the length of the prompt."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,6 +49,9 @@ FALLBACKS: Mapping[str, tuple[str, ...]] = {
     **{unit: ("output_ms",) for unit in UNITS if unit.startswith("output_ms_")},
 }
 DAY_MINUTES = 24 * 60
+#: What a model's name may have beside the model: who serves it, before the last slash, and the date of its version.
+#: PostgreSQL reads the expression, too.
+BESIDE_NAME = r"^.*/|[-@](\d{4}-\d{2}-\d{2}|\d{8})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +298,14 @@ def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], 
     elif slash:
         names.append((tail, head))
     return tuple((name, by) for name, by in names if 0 < len(name) <= MAX_NAME and name.isprintable())
+
+
+def plain_name(model: str) -> str:
+    """Return a model's name without who serves it and the date of its version: `gpt-4o` of `azure/gpt-4o-2024-08-06`.
+
+    A name in a request and the one in the answer are compared by it, because providers answer with the version.
+    """
+    return re.sub(BESIDE_NAME, "", model)
 
 
 def is_served_by(listed: str, provider: str) -> bool:

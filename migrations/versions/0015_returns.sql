@@ -217,6 +217,7 @@ CREATE TABLE routing_decisions (
     expected_pico numeric(38,0),
     control_id uuid,
     window_starts_at timestamptz,
+    window_first_at timestamptz,
     window_calls bigint,
     window_calls_before bigint,
     next_price_e6 integer NOT NULL,
@@ -231,7 +232,6 @@ CREATE TABLE routing_decisions (
     outcome_at timestamptz,
     CONSTRAINT pk_routing_decisions PRIMARY KEY (id),
     CONSTRAINT uq_routing_decisions_command_id UNIQUE (command_id),
-    CONSTRAINT uq_routing_decisions_run UNIQUE (org_id, run_id, task_kind),
     CONSTRAINT ck_routing_decisions_choice CHECK ((choice IS NULL) = (odds_e6 IS NULL)
         AND odds_e6 BETWEEN 1 AND 1000000),
     CONSTRAINT ck_routing_decisions_outcome CHECK (num_nonnulls(score_e6, outcome_source, outcome_at) IN (0, 3)
@@ -239,6 +239,9 @@ CREATE TABLE routing_decisions (
     CONSTRAINT fk_routing_decisions_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
     CONSTRAINT fk_routing_decisions_agent_id_agents FOREIGN KEY (agent_id) REFERENCES agents
 );
+-- An agent that takes the run of another one keeps it from nothing, and a decision without a choice waits for no result.
+CREATE UNIQUE INDEX uq_routing_decisions_run ON routing_decisions (org_id, run_id, task_kind, agent_id)
+    NULLS NOT DISTINCT WHERE choice IS NOT NULL;
 CREATE INDEX ix_routing_decisions_org_id_id ON routing_decisions (org_id, id);
 CREATE INDEX ix_routing_decisions_org_id_agent_id_id ON routing_decisions (org_id, agent_id, id);
 CREATE INDEX ix_routing_decisions_control_id_id ON routing_decisions (control_id, id) WHERE control_id IS NOT NULL;

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,7 +27,8 @@ class RoutingDecision(Base):
         choice: the name of a model or the id of an agent; null if no candidate was admissible.
         odds_e6: by which the choice was drawn, in millionths: its propensity.
         reference_pico: what a call of the reference size costs at the choice; `expected_pico`, what this call would.
-        control_id: the budget that paced it, whose window began at `window_starts_at`; null without one.
+        control_id: the budget that paced it, whose window began at `window_starts_at`, and in it the first decision was
+            made at `window_first_at`; null without one.
         window_calls: the decisions that the budget paced in this window up to this one; `window_calls_before`, in the
             window before.
         next_price_e6: the price of the budget for the next decision.
@@ -37,12 +38,18 @@ class RoutingDecision(Base):
 
     __tablename__ = "routing_decisions"
     __table_args__ = (
-        UniqueConstraint("org_id", "run_id", "task_kind", name="uq_routing_decisions_run"),
         CheckConstraint("(choice IS NULL) = (odds_e6 IS NULL) AND odds_e6 BETWEEN 1 AND 1000000", name="choice"),
         CheckConstraint(
             "num_nonnulls(score_e6, outcome_source, outcome_at) IN (0, 3) AND score_e6 BETWEEN 0 AND 1000000 "
             "AND cost_pico >= 0 AND (score_e6 IS NULL OR choice IS NOT NULL)",
             name="outcome",
+        ),
+        Index(
+            "uq_routing_decisions_run",
+            *("org_id", "run_id", "task_kind", "agent_id"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("choice IS NOT NULL"),
         ),
         Index("ix_routing_decisions_org_id_id", "org_id", "id"),
         Index("ix_routing_decisions_org_id_agent_id_id", "org_id", "agent_id", "id"),
@@ -65,6 +72,7 @@ class RoutingDecision(Base):
     expected_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
     control_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     window_starts_at: Mapped[datetime | None]
+    window_first_at: Mapped[datetime | None]
     window_calls: Mapped[int | None]
     window_calls_before: Mapped[int | None]
     next_price_e6: Mapped[int] = mapped_column(Integer)

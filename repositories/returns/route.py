@@ -5,7 +5,7 @@ Writing needs the platform's role.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -16,6 +16,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.sale import PurchaseStatus
 from domain.returns.route import Sums
+from domain.usage.prices import BESIDE_NAME, plain_name
 from ledger.invariants import Invariant
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplacePurchase
@@ -50,12 +51,14 @@ async def lock_named(session: AsyncSession, org_id: str, name: str) -> RoutingDe
     return await _one(session, (RoutingDecision.id == name) & (RoutingDecision.org_id == org_id), lock=True)
 
 
-async def lock_of_run(session: AsyncSession, org_id: str, run_id: str, task_kind: str) -> RoutingDecision | None:
-    """Return the decision whose outcome is the result of a run, locked; None if the run has none of that kind."""
+async def lock_of_run(session: AsyncSession, org_id: str, run_id: str, task_kind: str) -> Sequence[RoutingDecision]:
+    """Return the decisions with a choice of a run and kind of task, one for each agent at most, locked."""
     row = RoutingDecision
-    return await _one(
-        session, (row.org_id == org_id) & (row.run_id == run_id) & (row.task_kind == task_kind), lock=True
+    query = select(row).where(
+        row.org_id == org_id, row.run_id == run_id, row.task_kind == task_kind, row.choice.is_not(None)
     )
+    ordered = query.order_by(row.id).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(ordered)).all()
 
 
 async def _one(session: AsyncSession, condition: ColumnElement[bool], *, lock: bool) -> RoutingDecision | None:
@@ -66,9 +69,16 @@ async def _one(session: AsyncSession, condition: ColumnElement[bool], *, lock: b
 
 
 async def add(session: AsyncSession, row: RoutingDecision) -> bool:
-    """Insert a decision; False if its run has one for the same kind of task."""
+    """Insert a decision; False if its agent, or nobody, has one for the same run and kind of task."""
     values = {column.key: getattr(row, column.key) for column in RoutingDecision.__table__.columns}
-    made = insert(RoutingDecision).values(values).on_conflict_do_nothing(constraint="uq_routing_decisions_run")
+    made = (
+        insert(RoutingDecision)
+        .values(values)
+        .on_conflict_do_nothing(
+            index_elements=["org_id", "run_id", "task_kind", "agent_id"],
+            index_where=RoutingDecision.choice.is_not(None),
+        )
+    )
     return (await session.scalars(made.returning(RoutingDecision.id))).one_or_none() is not None
 
 
@@ -160,14 +170,17 @@ async def agent_terms(session: AsyncSession, org_id: str, ids: Collection[str]) 
     return {each.id: AgentTerms(each, purchase) for each, purchase in await session.execute(query)}
 
 
-async def costs_of_run(
-    session: AsyncSession, org_id: str, run_id: str, *, models: Collection[str], agent_id: str | None
-) -> Mapping[str, int]:
+def _plain(name: Any) -> ColumnElement[str]:
+    """Return what `domain.usage.prices.plain_name` does of a name."""
+    return func.regexp_replace(name, BESIDE_NAME, "", "g")
+
+
+async def costs_of_run(session: AsyncSession, org_id: str, run_id: str, choice: str) -> Mapping[str, int]:
     """Return what the calls of a model, or the uses of an agent, cost in a run, in pico by currency."""
     row = UsageEventRow
-    is_choice: ColumnElement[bool] = row.model.in_(models)
-    if agent_id is not None:
-        is_choice = (row.rated_by == "agent") & (row.price_ref == agent_id)
+    is_choice = _plain(row.model) == plain_name(choice)
+    if is_id(choice, "agt"):
+        is_choice = (row.rated_by == "agent") & (row.price_ref == choice)
     query = select(row.currency, func.sum(row.cost_pico)).where(
         row.org_id == org_id, row.run_id == run_id, is_choice, row.cost_pico.is_not(None)
     )
@@ -175,10 +188,17 @@ async def costs_of_run(
     return {currency: int(pico) for currency, pico in found if currency is not None and pico}
 
 
-async def has_other_models(session: AsyncSession, org_id: str, run_id: str, models: Collection[str]) -> bool:
-    """Return whether a run has called models, and none of these."""
+async def agents_of_run(session: AsyncSession, org_id: str, run_id: str) -> Collection[str]:
+    """Return the agents that the usage of a run names."""
     row = UsageEventRow
-    is_one = func.bool_or(row.model.in_(models))
+    query = select(row.agent_id).where(row.org_id == org_id, row.run_id == run_id, row.agent_id.is_not(None))
+    return [each for each in await session.scalars(query.distinct()) if each is not None]
+
+
+async def has_other_models(session: AsyncSession, org_id: str, run_id: str, model: str) -> bool:
+    """Return whether a run has called models, and not this one."""
+    row = UsageEventRow
+    is_one = func.bool_or(_plain(row.model) == plain_name(model))
     query = select(is_one).where(row.org_id == org_id, row.run_id == run_id, row.model.is_not(None))
     return await session.scalar(query) is False
 

@@ -71,4 +71,5 @@ async def record_escrow(books: Transaction, before: Escrow | None, message: Reco
     if added.is_routed:
         await _note(books.session, replace(found, task_kind=added.task_kind), added.id, message.at)
         outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=added.id)
-        await route.note_contract(books.session, terms, outcome, now=message.at)
+        paid_minor = message.escrow.paid_minor
+        await route.note_contract(books.session, terms, outcome, paid_minor=paid_minor, now=message.at)

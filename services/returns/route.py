@@ -1,7 +1,7 @@
 """Routes calls: ranks models and agents for a kind of task, draws one, and learns from what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -27,7 +27,6 @@ from domain.returns.route import (
     rank,
 )
 from domain.usage.amounts import minor_pico
-from domain.usage.prices import names_of
 from domain.usage.rating import rate
 from domain.usage.token_usage import TokenUsage
 from ledger.spends import Spender
@@ -95,7 +94,7 @@ async def decide(
     No money moves. Needs the platform's session.
 
     Raises:
-        Conflict: `routing.run_decided`, the run has a decision for this kind of task.
+        Conflict: `routing.run_decided`, the agent, or nobody, has a decision for the run and this kind of task.
         Invalid: `analytics.no_rate`, what is left of the budget cannot be converted.
         IdempotencyConflict: the command stands for another question.
     """
@@ -109,6 +108,9 @@ async def decide(
     rates = Rates(session, row.currency)
     candidates = await _candidates(session, book, question, rates, now)
     pace = None if left is None else await _pace(session, row, left, rates, now)
+    # After the budget's lock, so that ids are in the order in which its decisions move the price.
+    row.id = new_id(routes.PREFIX)
+    row.run_id = question.run_id or row.id
     ranked = rank(candidates, question.wish, pace)
     row.ranking = [asdict(each) for each in ranked]
     # By its own id, which the caller cannot choose: a key that was picked for its draw would skew the odds.
@@ -166,24 +168,38 @@ async def note(
 ) -> None:
     """Write the result of a run as the outcome of its decision for that kind of task; the first one counts.
 
-    The result of a run that called other models only says nothing of the choice. The caller leaves out what agents
-    report about their own work. Needs the platform's session.
+    Of several decisions it is that of the agent that the usage names, or that of no agent. The result of a run that
+    called other models only says nothing of the choice. The caller leaves out what agents report about their own work.
+    Needs the platform's session.
     """
-    row = await routes.lock_of_run(session, org_id, run_id, task_kind)
-    if row is None or row.choice is None:
+    found = await routes.lock_of_run(session, org_id, run_id, task_kind)
+    if not found:
         return
-    if is_id(row.choice, "agt") or not await routes.has_other_models(session, org_id, run_id, _names(row.choice)):
-        await _record_first(session, row, outcome, now)
+    agents = await routes.agents_of_run(session, org_id, run_id)
+    rows = [row for row in found if row.agent_id in agents] or [row for row in found if row.agent_id is None]
+    rows = rows or ([] if agents else list(found))
+    if len(rows) != 1 or rows[0].choice is None:
+        return
+    choice = rows[0].choice
+    if is_id(choice, "agt") or not await routes.has_other_models(session, org_id, run_id, choice):
+        await _record_first(session, rows[0], outcome, now)
 
 
-async def note_contract(session: AsyncSession, terms: Terms, outcome: Outcome, *, now: datetime) -> None:
-    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`."""
+async def note_contract(
+    session: AsyncSession, terms: Terms, outcome: Outcome, *, paid_minor: int, now: datetime
+) -> None:
+    """Write the result of a contract as the outcome of the payer's decision, which is the contract's `external_id`.
+
+    Its cost is what the escrow has paid so far; without an exchange rate there is none.
+    """
     own = await metadata.get(session, contract_id_of(terms.escrow_id), terms.payer_org_id)
     row = None
     if own is not None and own.external_id is not None:
         row = await routes.lock_named(session, terms.payer_org_id, own.external_id)
     if row is not None and row.choice == terms.agent_id:
-        await _record_first(session, row, outcome, now)
+        paid = paid_minor * minor_pico(terms.currency), terms.currency
+        cost_pico, _ = await _converted(Rates(session, row.currency), paid, now)
+        await _record_first(session, row, replace(outcome, cost_pico=cost_pico), now)
 
 
 async def _record_first(session: AsyncSession, row: RoutingDecision, outcome: Outcome, now: datetime) -> None:
@@ -198,12 +214,9 @@ def _is_same(row: RoutingDecision, outcome: Outcome) -> bool:
 
 
 def _new(question: Question, decided_by: str, command_id: str, now: datetime) -> RoutingDecision:
-    decision_id = new_id(routes.PREFIX)
     return RoutingDecision(
-        id=decision_id,
         org_id=question.org_id,
         agent_id=question.spender.agent_id,
-        run_id=question.run_id or decision_id,
         task_kind=question.task_kind,
         wish=asdict(question.wish)
         | {"candidates": list(question.candidates), "currency": question.currency, "run_id": question.run_id},
@@ -289,43 +302,38 @@ async def _in_currency(rates: Rates, pico: int, asset: str, now: datetime) -> in
 
 
 async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: Rates, now: datetime) -> Pace:
-    """Return the pace of the budget that binds, and note with the decision what the next one needs of it."""
+    """Return the pace of the budget that binds, and note with the decision what the next one needs of it.
+
+    Decisions of a budget wait here for each other until their transactions end, so that each counts in the next one.
+    """
     left_pico = await _in_currency(rates, left.remaining_minor * minor_pico(left.asset), left.asset, now)
+    await lock_command(session, f"routing:{left.control_id}")
     last = await routes.last_of_budget(session, left.control_id)
     row.control_id, row.window_starts_at, row.window_calls = left.control_id, left.starts_at, 1
+    first_at = now
     price_e6 = START_E6
     if last is not None:
         price_e6 = last.next_price_e6
         if last.window_starts_at == left.starts_at:
             row.window_calls, row.window_calls_before = (last.window_calls or 0) + 1, last.window_calls_before
+            first_at = last.window_first_at or now
         else:
             row.window_calls_before = last.window_calls
-    row.next_price_e6 = price_e6
+    row.next_price_e6, row.window_first_at = price_e6, first_at
     if left.starts_at is None or left.resets_at is None:
         return Pace(left_pico=left_pico)
     calls = calls_left(
         calls=row.window_calls,
         before=row.window_calls_before,
         elapsed_e6=elapsed_e6(left.starts_at, left.resets_at, now),
+        first_e6=elapsed_e6(left.starts_at, left.resets_at, first_at),
     )
     return Pace(left_pico=left_pico, per_call_pico=left_pico // calls, price_e6=price_e6)
 
 
-def _names(model: str) -> list[str]:
-    """Return what usage events may call a model."""
-    return [name for name, _ in names_of(model, None)]
-
-
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
     """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
-    is_agent = is_id(choice, "agt")
-    costs = await routes.costs_of_run(
-        session,
-        row.org_id,
-        row.run_id,
-        models=[] if is_agent else _names(choice),
-        agent_id=choice if is_agent else None,
-    )
+    costs = await routes.costs_of_run(session, row.org_id, row.run_id, choice)
     rates, total = Rates(session, row.currency), 0
     try:
         for currency, pico in costs.items():

@@ -8,6 +8,7 @@ from activities.escrow.escrow import EscrowActivities
 from domain.common.ids import contract_id_of
 from domain.escrow import commands as rules
 from domain.tenants.metadata import Written
+from domain.usage.amounts import minor_pico
 from ledger.spends import Spender
 from models.returns.route import RoutingDecision
 from repositories.returns import route as routes
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.db
 
 
 async def routed(database: Database, org_id: str, agent_id: str) -> RoutingDecision:
-    question = route.Question(org_id=org_id, spender=Spender(), task_kind="report", candidates=[agent_id])
+    question = route.Question(
+        org_id=org_id, spender=Spender(), task_kind="report", candidates=[agent_id], currency="CREDIT"
+    )
     async with database.platform() as session:
         return await route.decide(
             session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
@@ -54,6 +57,7 @@ async def test_score_of_a_contract_is_the_outcome_of_the_decision_that_it_names(
     async with database.platform() as session:
         row = await routes.get(session, decision.id)
         assert (row.score_e6, row.outcome_source) == (900_000, "result")
+        assert row.cost_pico == job.terms.amount_minor * minor_pico("CREDIT")
         sums = await routes.sums(session, job.terms.payer_org_id, [job.terms.agent_id], "report")
         assert {kind: each.results for (_, kind), each in sums.items()} == {"report": 1, "": 1}
         assert await routes.sums(session, job.terms.payee_org_id, [job.terms.agent_id], "report") == {}

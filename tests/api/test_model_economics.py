@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from domain.returns.result import Result, ResultSource
 from models.returns.route import RoutingDecision
+from repositories.returns import model_economics
 from runtime.database import Database
 from runtime.identity import new_id
 from services.returns.result import record
@@ -97,6 +98,18 @@ async def test_figures_add_up_calls_by_mode_and_results_by_the_model_of_their_ru
     assert log[0]["estimated"] == ["cached_tokens", "reasoning_tokens"]
 
 
+async def test_results_of_agents_on_themselves_do_not_make_figures_incomplete(tenant: Tenant, monkeypatch: Any) -> None:
+    monkeypatch.setattr(model_economics, "MOST_RESULTS", 2)
+    await report(tenant.owner, "run-1", "summary", "1")
+    await report(tenant.owner, "run-2", "summary", "1")
+    for run_id in ("run-1", "run-2"):
+        await report(tenant.agent, run_id, "summary", "1")
+    shown = good(await tenant.owner.get("/economics/models"))
+    assert (shown["complete"], shown["self_reported"]) == (True, 2)
+    await report(tenant.owner, "run-3", "summary", "1")
+    assert not good(await tenant.owner.get("/economics/models"))["complete"]
+
+
 async def test_result_of_an_escrow_stands_above_what_is_reported_later(tenant: Tenant, database: Database) -> None:
     await call(tenant, "esc_x", CHEAP, input_tokens=1000, output_tokens=100)
     refused_work = Result(
@@ -116,42 +129,94 @@ async def test_result_of_an_escrow_stands_above_what_is_reported_later(tenant: T
     assert (line["results"], line["accepted_results"], line["score"]) == (1, 0, "0.1")
 
 
+async def drawn(database: Database, tenant: Tenant, run_id: str, choice: str, **changes: Any) -> None:
+    """Write the decision that drew the model of a run."""
+    odds = changes.pop("odds", {CHEAP: 500_000, DEAR: 500_000})
+    values = {
+        "id": new_id("rtd"),
+        "org_id": tenant.org_id,
+        "run_id": run_id,
+        "task_kind": "summary",
+        "currency": "USD",
+        "wish": {},
+        "ranking": [{"name": name, "odds_e6": each, "out": None} for name, each in odds.items()],
+        "choice": choice,
+        "odds_e6": odds[choice],
+        "next_price_e6": 0,
+        "decided_by": "owner",
+        "command_id": new_id("cmd"),
+        "decided_at": datetime.now(UTC) - timedelta(hours=1),
+    }
+    async with database.platform() as session:
+        await session.execute(insert(RoutingDecision).values(values | changes))
+
+
 async def test_comparison_is_randomised_where_every_model_was_drawn(tenant: Tenant, database: Database) -> None:
-    now = datetime.now(UTC)
     for number in range(12):
         model, run_id = (CHEAP, DEAR)[number % 2], f"run-{number}"
+        await drawn(database, tenant, run_id, model)
         await call(tenant, run_id, model, input_tokens=1000, output_tokens=100)
         await report(tenant.owner, run_id, "summary", "1" if number % 4 else "0")
-        async with database.platform() as session:
-            await session.execute(
-                insert(RoutingDecision).values(
-                    id=new_id("rdc"),
-                    org_id=tenant.org_id,
-                    run_id=run_id,
-                    task_kind="summary",
-                    currency="USD",
-                    wish={},
-                    ranking=[],
-                    choice=model,
-                    odds_e6=500_000,
-                    next_price_e6=0,
-                    decided_by="owner",
-                    command_id=new_id("cmd"),
-                    decided_at=now,
-                )
-            )
-    path = f"/economics/models/compare?a={CHEAP}&b={DEAR}:normal&value=5"
-    shown = good(await tenant.owner.get(path))
+    path = f"/economics/models/compare?a={CHEAP}&b={DEAR}"
+    shown = good(await tenant.owner.get(f"{path}:normal&value=5"))
     assert (shown["a"], shown["b"], shown["value"], shown["groups"]) == (CHEAP, f"{DEAR}:normal", "5", 1)
     # 1,000 x 5 M + 100 x 25 M, less a fifth of it; three of six cheap runs were accepted, and all dear ones.
     assert shown["cost_difference"] == {"value": "0.006", "low": "0.006", "high": "0.006"}
     assert (shown["success_difference"]["value"], shown["naive_success_difference"]) == ("0.5", "0.5")
     assert (shown["compared_a"], shown["compared_b"], shown["results_b"]) == (6, 6, 6)
-    assert (shown["verdict"], shown["randomised"]) == ("not_enough_data", True)
-    await call(tenant, "run-0", DEAR, input_tokens=1, output_tokens=0)
-    await call(tenant, "run-99", DEAR, input_tokens=1000, output_tokens=100)
-    await report(tenant.owner, "run-99", "summary", "1")
+    # Nobody drew a mode.
+    assert (shown["verdict"], shown["randomised"]) == ("not_enough_data", False)
+    shown = good(await tenant.owner.get(path))
+    assert (shown["randomised"], shown["compared_a"], shown["compared_b"]) == (True, 6, 6)
+    # A call that is sent once the result is known takes no run out.
+    await call(tenant, "run-0", DEAR, input_tokens=1, output_tokens=1)
+    shown = good(await tenant.owner.get(path))
+    assert (shown["randomised"], shown["compared_a"], shown["success_difference"]["value"]) == (True, 6, "0.5")
+    # Five others each, whose models nobody drew.
+    for number in range(90, 100):
+        await call(tenant, f"run-{number}", (CHEAP, DEAR)[number % 2], input_tokens=1000, output_tokens=100)
+        await report(tenant.owner, f"run-{number}", "summary", "1")
     assert not good(await tenant.owner.get(path))["randomised"]
+    for one, other in ((CHEAP, f"{CHEAP}:thinking"), (f"{CHEAP}:normal", CHEAP)):
+        refused(await tenant.owner.get(f"/economics/models/compare?a={one}&b={other}"), 422, "request.invalid")
+
+
+async def test_runs_count_by_one_over_the_odds_of_their_models(tenant: Tenant, database: Database) -> None:
+    # Of ten hard tasks the dear model got eight and failed at six of them; of ten easy ones it got five.
+    tasks = [("hard", {CHEAP: 200_000, DEAR: 800_000}, [(CHEAP, "0")] * 2 + [(DEAR, "0")] * 6 + [(DEAR, "1")] * 2)]
+    tasks += [("easy", {CHEAP: 500_000, DEAR: 500_000}, [(CHEAP, "1")] * 5 + [(DEAR, "1")] * 5)]
+    for name, odds, given in tasks:
+        for number, (model, score) in enumerate(given):
+            run_id = f"{name}-{number}"
+            await drawn(database, tenant, run_id, model, odds=odds)
+            await call(tenant, run_id, model, input_tokens=1000, output_tokens=100)
+            await report(tenant.owner, run_id, "summary", score)
+    shown = good(await tenant.owner.get(f"/economics/models/compare?a={CHEAP}&b={DEAR}"))
+    assert (shown["randomised"], shown["naive_success_difference"]) == (True, "-0.175824")
+    # Of the cheap: 5 x 2 of 5 x 2 + 2 x 5; of the dear: 2 x 1.25 + 5 x 2 of 8 x 1.25 + 5 x 2.
+    assert shown["success_difference"]["value"] == "0.125"
+
+
+@pytest.mark.parametrize("wrong", ["late", "other_candidates", "other_agent", "two_decisions"])
+async def test_decision_that_did_not_draw_the_run_from_both_models_makes_nothing_random(
+    tenant: Tenant, database: Database, wrong: str
+) -> None:
+    changes: dict[str, Any] = {}
+    if wrong == "late":
+        changes = {"decided_at": datetime.now(UTC) + timedelta(hours=1)}
+    if wrong == "other_agent":
+        changes = {"agent_id": tenant.agent_id}
+    for number in range(10):
+        model, run_id = (CHEAP, DEAR)[number % 2], f"run-{number}"
+        if wrong == "other_candidates":
+            changes = {"odds": {model: 500_000, "third": 500_000}}
+        await drawn(database, tenant, run_id, model, **changes)
+        if wrong == "two_decisions":
+            await drawn(database, tenant, run_id, model, agent_id=tenant.agent_id)
+        await call(tenant, run_id, model, input_tokens=1000, output_tokens=100)
+        await report(tenant.owner, run_id, "summary", "1")
+    shown = good(await tenant.owner.get(f"/economics/models/compare?a={CHEAP}&b={DEAR}"))
+    assert (shown["randomised"], shown["compared_a"], shown["compared_b"]) == (False, 5, 5)
 
 
 async def test_period_and_organization_bound_what_is_read(tenant: Tenant, new_tenant: Any) -> None:

@@ -13,6 +13,7 @@ from domain.returns.model_economics import (
     Grouping,
     Sums,
     Verdict,
+    Weighed,
     compare,
     lines,
     wilson,
@@ -156,16 +157,84 @@ def test_without_a_value_only_what_is_cheaper_and_no_worse_is_worth_it():
     assert compared(better_and_dearer).per_success_pico == 1500
 
 
-def test_choice_counts_as_random_only_if_every_run_compared_was_drawn():
-    drawn = [
-        replace(each, sums=replace(each.sums, randomised=1))
-        for each in [*block("cheap", "a", 40, 10, 1), *block("dear", "a", 40, 10, 2)]
-    ]
-    assert compared(drawn).is_randomised
-    assert not compared([*drawn, run("dear", "a", is_accepted=True, cost=1)]).is_randomised
+def drawn(cell: Cell, odds_e6: int, *names: str) -> Cell:
+    """Return a run whose model had some odds."""
+    by, won, cost = 10**12 // odds_e6, cell.sums.accepted, cell.sums.cost_pico
+    first, square = (by, by * won, by * cost), (by**2, by**2 * won, by**2 * cost)
+    weighed = Weighed(*first, *square, by**2 * cost**2, by**2 * won * cost)
+    return replace(cell, drawn_from=names or ("cheap", "dear"), drawn=weighed)
+
+
+@pytest.mark.parametrize("seed", range(RUN_SEED, RUN_SEED + 10))
+def test_models_that_routing_drew_by_odds_that_go_with_difficulty_are_weighed_by_them(seed):
+    dice, runs = random.Random(seed), []
+    for _ in range(4000):
+        is_hard = dice.random() < 0.5
+        odds_dear = 900_000 if is_hard else 100_000
+        is_dear = dice.random() * 1_000_000 < odds_dear
+        chance = (0.2 if is_hard else 0.8) + 0.1 * is_dear
+        cost = int((5e9 if is_dear else 1e9) * (2 if is_hard else 1) * dice.lognormvariate(0, 0.3))
+        made = run("dear" if is_dear else "cheap", "a", is_accepted=dice.random() < chance, cost=cost)
+        runs.append(drawn(made, odds_dear if is_dear else 1_000_000 - odds_dear))
+    found = compared(runs)
+    assert found.is_randomised
+    assert found.naive_success_e6 is not None
+    assert found.success_e6 is not None
+    assert found.cost_pico is not None
+    assert found.naive_success_e6 < -300_000
+    assert found.success_e6.low < found.success_e6.high < found.success_e6.low + 200_000
+    # The true difference is 0.1; five standard errors hold it always.
+    assert abs(found.success_e6.value - 100_000) < 2.5 * (found.success_e6.high - found.success_e6.low) / 1.96
+    assert 5.5e9 < found.cost_pico.value < 7e9
+    assert found.verdict is not Verdict.NOT_WORTH_IT
+
+
+def test_interval_of_weighed_runs_holds_the_true_difference_in_nearly_all_cases():
+    missed, dice = 0, random.Random(20_261_129)
+    for _ in range(300):
+        runs = []
+        for _ in range(600):
+            difficulty = dice.randrange(4)
+            odds_dear = 150_000 + 230_000 * difficulty
+            is_dear = dice.random() * 1_000_000 < odds_dear
+            won = dice.random() < 0.85 - 0.2 * difficulty + 0.1 * is_dear
+            made = run("dear" if is_dear else "cheap", "a", is_accepted=won, cost=1)
+            runs.append(drawn(made, odds_dear if is_dear else 1_000_000 - odds_dear))
+        found = compared(runs)
+        assert found.success_e6 is not None
+        missed += not found.success_e6.low <= 100_000 <= found.success_e6.high
+    assert 5 <= missed <= 22
+
+
+def test_equal_odds_change_nothing():
+    runs = [*block("cheap", "a", 30, 20, 10**9), *block("dear", "a", 41, 9, 10**10)]
+    weighed = compared([drawn(each, 250_000) for each in runs])
+    assert weighed.is_randomised
+    assert replace(weighed, is_randomised=False) == compared(runs)
+
+
+def test_choice_counts_as_random_only_if_every_run_compared_was_drawn_from_both_models():
+    runs = [*block("cheap", "a", 40, 10, 1), *block("dear", "a", 40, 10, 2)]
+    by_odds = [drawn(each, 500_000) for each in runs]
+    assert compared(by_odds).is_randomised
+    assert not compared([*by_odds, *runs]).is_randomised
     # A run that is not compared does not matter.
-    assert compared([*drawn, run("dear", "b", is_accepted=True, cost=1)]).is_randomised
+    assert compared([*by_odds, run("dear", "a", is_accepted=True, cost=1)]).is_randomised
     assert not compared([]).is_randomised
+    # Drawn between others, and modes, which nobody draws.
+    assert not compared([drawn(each, 500_000, "cheap", "third") for each in runs]).is_randomised
+    assert not compare(by_odds, CHEAP, Choice("dear", Mode.NORMAL), "USD").is_randomised
+    versions = [replace(each, model="cheap-2026-01-01") if each.model == "dear" else each for each in by_odds]
+    assert not compare(versions, CHEAP, Choice("cheap-2026-01-01"), "USD").is_randomised
+
+
+def test_choices_meet_where_one_contains_the_other():
+    thinking, normal = Choice("cheap", Mode.THINKING), Choice("cheap", Mode.NORMAL)
+    assert CHEAP.meets(CHEAP)
+    assert CHEAP.meets(thinking)
+    assert thinking.meets(CHEAP)
+    assert not thinking.meets(normal)
+    assert not CHEAP.meets(DEAR)
 
 
 def test_runs_that_all_succeed_are_no_certainty():

@@ -63,6 +63,11 @@ def test_each_milestone_that_is_signed_for_is_accepted_by_itself():
     found = result(before, signed)
     assert found is not None
     assert (found.score_e6, found.is_accepted, found.value_minor) == (1_000_000, True, 20_000_000)
+    # A run counts by its last result, so that has the value of all that was paid.
+    last = delivered(signed.escrow, "b")
+    ended = result(last, commands.approve(last, signatory="procurement", actor=PROCUREMENT, delivery=2, now=NOW))
+    assert ended is not None
+    assert (ended.score_e6, ended.is_accepted, ended.value_minor) == (1_000_000, True, 50_000_000)
 
 
 def test_refund_of_what_was_delivered_is_refused_work_and_one_of_nothing_delivered_says_nothing():

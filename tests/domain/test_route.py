@@ -3,13 +3,17 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.returns.route import (
     EXPLORED_E6,
     LEAST_CHANCE,
+    MOST_STEPS,
     ONE,
+    START_E6,
+    STEP_E6,
     Candidate,
     Pace,
     Ranked,
@@ -197,14 +201,40 @@ def test_price_of_the_budget_rises_after_dear_calls_and_falls_after_cheap_ones()
     assert pace.next_price_e6(2000) == 103_000
     assert pace.next_price_e6(1000) == 100_000
     assert pace.next_price_e6(0) == 97_000
-    assert Pace(left_pico=10**6, per_call_pico=1, price_e6=0).next_price_e6(10**18) == ONE
+    assert Pace(left_pico=10**6, per_call_pico=1, price_e6=0).next_price_e6(10**18) == MOST_STEPS * STEP_E6
+    assert Pace(left_pico=10**6, per_call_pico=1, price_e6=ONE - 1).next_price_e6(10**18) == ONE
     assert Pace(left_pico=10**6, price_e6=7).next_price_e6(10**18) == 7
 
 
 def test_calls_left_are_those_of_the_window_so_far_and_of_the_one_before() -> None:
     noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
     day = elapsed_e6(noon - timedelta(hours=12), noon + timedelta(hours=12), noon)
-    assert calls_left(calls=40, before=None, elapsed_e6=day) == 40
-    assert calls_left(calls=40, before=1000, elapsed_e6=day) == (40 + 100) * 500_000 // 600_000
-    assert calls_left(calls=1, before=1000, elapsed_e6=0) == 1010
-    assert calls_left(calls=7, before=None, elapsed_e6=ONE - 1) == 1
+    assert calls_left(calls=40, before=None, elapsed_e6=day, first_e6=0) == 40
+    assert calls_left(calls=40, before=1000, elapsed_e6=day, first_e6=day) == (40 + 100) * 500_000 // 600_000
+    assert calls_left(calls=1, before=1000, elapsed_e6=0, first_e6=0) == 1010
+    assert calls_left(calls=7, before=None, elapsed_e6=ONE - 1, first_e6=0) == 1
+
+
+@pytest.mark.parametrize("first", [0, 400, 900])
+@pytest.mark.parametrize("dear", [1.5, 8.0])
+def test_first_window_is_paced_to_its_end_whenever_its_first_call_is(first: int, dear: float) -> None:
+    """A thousand calls at most, spread evenly, of which the budget pays for the dear model a part only."""
+    calls, cost = 1000 - first, {"dear": 1_000_000, "cheap": 1_000}
+    budget = left = round(calls * cost["dear"] / dear)
+    price, spent_early = START_E6, 0
+    for number in range(1, calls + 1):
+        elapsed = (first + number - 1) * 1000
+        expected = calls_left(calls=number, before=None, elapsed_e6=elapsed, first_e6=first * 1000)
+        pace = Pace(left_pico=left, per_call_pico=left // expected, price_e6=price)
+        ranked = rank(
+            [candidate("dear", cost["dear"], 80, 100), candidate("cheap", cost["cheap"], 60, 100)], Wish(), pace
+        )
+        choice = choose(ranked, f"rtd_{number}")
+        assert choice is not None
+        assert choice.cost_pico is not None
+        left -= choice.cost_pico
+        price = pace.next_price_e6(choice.cost_pico)
+        if number == calls // 2:
+            spent_early = budget - left
+    assert 0.3 * budget < spent_early < 0.7 * budget, spent_early / budget
+    assert left < 0.1 * budget, left / budget

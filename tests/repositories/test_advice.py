@@ -301,11 +301,14 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
                            recorded_at=NOON)  # fmt: skip
             await rows.add("usage_events", org_id=org_id, occurred_at=NOON, run_id=run, model=model, currency="USD",
                            cost_pico=(1 + number % 2) * 10**10, estimated=[], usage=json.dumps({"output_tokens": 9}),
-                           event_id=run)  # fmt: skip
+                           event_id=run, received_at=NOON)  # fmt: skip
             # What was chosen in a month can have its result in the next one.
             chosen_at = MARCH.since - timedelta(2)
+            names = ["big", "small"] if odds < 1_000_000 else [model]
+            ranking = json.dumps([{"name": name, "odds_e6": odds} for name in names])
             await rows.add("routing_decisions", id=new_id_at("rtd", chosen_at), org_id=org_id, run_id=run,
-                           task_kind="a", choice=model, odds_e6=odds, command_id=run)  # fmt: skip
+                           task_kind="a", choice=model, odds_e6=odds, ranking=ranking, decided_at=chosen_at,
+                           command_id=run)  # fmt: skip
     # What one way brought counts without what was taken back; what is not confirmed does not.
     agent_id = await agent(rows, drawn, 0)
     revenue = {

@@ -122,7 +122,10 @@ class ModelComparisonView(ResponseModel):
     currency: str
     verdict: Verdict = Field(description="Whether `b` is worth it over `a`.")
     randomised: bool = Field(
-        description="Whether the model of each run compared was drawn by odds, so that nobody chose it by the task."
+        description=(
+            "Whether the model of each run compared was drawn by odds, so that nobody chose it by the task. Runs count "
+            "by one over their odds."
+        )
     )
     results_a: int = Field(description="Runs of `a` with a result; `compared_a` of them are in a group with runs of b.")
     results_b: int

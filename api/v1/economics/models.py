@@ -80,15 +80,16 @@ async def compare_models(
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    if a == b:
-        raise Invalid("Send two different models.", extra={"field": "b"})
+    choices = Choice.of(a), Choice.of(b)
+    if choices[0].meets(choices[1]):
+        raise Invalid("Send two different models, or two modes of one.", extra={"field": "b"})
     worth = None if value is None else parse_amount(value, currency, zero=True) * minor_pico(currency)
     first, end = days(period(since, until, None, None), datetime.now(UTC))
     async with deps.session_for(actor) as session:
         (found,) = await model_economics.compare(
             session,
             org_id,
-            pairs=[(Choice.of(a), Choice.of(b))],
+            pairs=[choices],
             since=_midnight(first),
             until=_midnight(end),
             currency=currency,

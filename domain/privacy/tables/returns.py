@@ -87,8 +87,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id run_id choice control_id command_id outcome_reference",
             CONTACT: "decided_by",
             FINANCIAL: "currency wish ranking reference_pico expected_pico next_price_e6 cost_pico multiple_e6",
-            TECHNICAL: "task_kind odds_e6 window_starts_at window_calls window_calls_before decided_at score_e6 "
-            "outcome_source outcome_at",
+            TECHNICAL: "task_kind odds_e6 window_starts_at window_first_at window_calls "
+            "window_calls_before decided_at score_e6 outcome_source outcome_at",
         },
     ),
     "routing_sums": Place(
