@@ -62,7 +62,9 @@ CREATE TABLE revenue_events (
     confirmed_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_revenue_events PRIMARY KEY (id),
-    CONSTRAINT uq_revenue_events_org_id_source_reference UNIQUE (org_id, source, reference),
+    -- An escrow that pays in parts brings revenue with each.
+    CONSTRAINT uq_revenue_events_org_id_source_reference_transfer_id UNIQUE NULLS NOT DISTINCT (org_id, source, reference,
+        transfer_id),
     CONSTRAINT fk_revenue_events_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
     CONSTRAINT ck_revenue_events_status CHECK (status IN ('reported', 'confirmed', 'rejected', 'reversed')),
     CONSTRAINT ck_revenue_events_source CHECK ((source IN ('escrow', 'marketplace')) = (transfer_id IS NOT NULL)
