@@ -81,6 +81,8 @@ SELECT pg_temp.refuse_deletes('revenue_events');
 -- What a transfer brought is changed by transfers alone; of what was reported, who says so never changes.
 GRANT SELECT, INSERT, UPDATE (amount_minor, reversed_minor, status, shares_version, confirmed_by, confirmed_at)
     ON revenue_events TO bursar_platform;
+CREATE TRIGGER of_books BEFORE UPDATE OF amount_minor, reversed_minor, status, confirmed_by, confirmed_at ON revenue_events
+    FOR EACH ROW WHEN (OLD.transfer_id IS NOT NULL AND current_user = 'bursar_platform') EXECUTE FUNCTION refuse_change();
 
 -- Each version of how a revenue event is shared over agents and projects; version 0 is its own agent and project.
 CREATE TABLE attributions (

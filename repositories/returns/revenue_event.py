@@ -87,7 +87,8 @@ async def page(
 
 
 _FACTS = """
-    SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, f.asset, sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
+    SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, f.asset,
+        sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
         -coalesce(sum(f.amount) FILTER (WHERE NOT f.is_sale), 0) AS reversed, sum(f.commission) AS commission
     FROM ledger.transfers t CROSS JOIN LATERAL public.revenue_of_transfer(t.id, t.kind, t.reference) f
     WHERE t.kind LIKE 'payment.%' OR t.kind IN ('escrow.released', 'escrow.split', 'marketplace.sold',

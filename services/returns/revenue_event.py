@@ -24,6 +24,7 @@ from domain.returns.revenue_event import (
     ShareRule,
     check_other,
     check_report,
+    check_source,
     shares,
     status_of,
 )
@@ -59,12 +60,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of a statement: what came in under a reference, and what of it was taken back by now."""
+    """A line of a statement: what came in under a reference, and what was taken back by now; None: it does not say."""
 
     reference: str
     currency: str
     amount_minor: int
-    reversed_minor: int = 0
+    reversed_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +183,11 @@ async def settle(
     again changes nothing either.
 
     Raises:
-        Invalid: a reference is there twice, or more is taken back than came in.
+        Invalid: of the books; a reference is there twice, or more is taken back than came in.
         Forbidden: `approval.own`, `session.by_link`; then no line is taken.
     """
     refuse_by_link(actor, "confirm revenue")
+    check_source(source)
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
     line_of_key = await keys.line_of(session, actor)
@@ -200,7 +202,7 @@ async def settle(
         if row.status == RevenueStatus.REPORTED:
             check_other(row.reported_by or "", by_agent=row.reporter_agent_id is not None, confirms=line_of_key)
             _confirm(row, actor, line.amount_minor, now)
-        if line.reversed_minor or row.reversed_minor:
+        if line.reversed_minor is not None:
             _take_back(row, line.reversed_minor)
         if (row.status, row.amount_minor, row.reversed_minor) != before:
             changed.append(row)

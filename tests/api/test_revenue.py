@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from domain.common.access import Actor, Role
 from domain.escrow import commands
@@ -102,6 +103,25 @@ async def test_reported_revenue_is_decided_once_and_taken_back_outside(studio: T
         "rejected": "24.00",
         "reversed": "24.00",
     }
+
+
+async def test_statement_that_says_nothing_of_reversals_leaves_what_was_taken_back(studio: Tenant) -> None:
+    row = await reported(studio.member)
+    line: dict[str, Any] = {"reference": row["reference"], "amount": "24", "currency": "USD"}
+
+    async def settle(**more: str) -> list[dict[str, Any]]:
+        body = {"source": "app_store", "lines": [line | more]}
+        changed: list[dict[str, Any]] = good(await studio.finance.post("/revenue/confirm", body, key=new_key()))[
+            "changed"
+        ]
+        return changed
+
+    await settle()
+    await acted(studio.finance, row, "reverse", {"reversed_amount": "4"})
+    assert await settle() == []
+    assert await confirmed(studio.owner) == "20.00"
+    [after] = await settle(reversed_amount="0")
+    assert after["reversed_amount"] == "0.00"
 
 
 async def test_who_holds_the_key_of_an_agent_does_not_confirm_what_it_reported(studio: Tenant) -> None:
@@ -212,10 +232,11 @@ async def test_organization_that_pays_its_own_agent_earns_nothing_and_spends_the
     assert (await roi(studio.owner, "currency=CREDIT"))["total"]["total_costs"] == "0.05"
 
 
-async def test_sale_counts_until_it_is_refunded(
+async def test_sale_counts_until_it_is_refunded_and_no_statement_restores_it(
     operator: Caller,
     new_tenant: Any,
     site: httpx2.AsyncClient,  # noqa: F811
+    database: Database,
 ) -> None:
     buyer, seller = await made(new_tenant, site), await made(new_tenant, site)
     await grant(operator, buyer.org_id)
@@ -229,6 +250,14 @@ async def test_sale_counts_until_it_is_refunded(
     assert (after["status"], after["reversed_amount"], after["commission"]) == ("reversed", "50.00", "0.00")
     [figures] = (await roi(seller.owner, "currency=CREDIT"))["data"]
     assert (figures["margin"], figures["revenue"]["reversed"]) == ("0.00", "50.00")
+    line = {"reference": row["reference"], "amount": "50", "currency": "CREDIT", "reversed_amount": "1"}
+    body = {"source": "marketplace", "lines": [line]}
+    refused(await seller.owner.post("/revenue/confirm", body, key=new_key()), 422, "request.invalid")
+    async with database.platform() as session:
+        (await revenue_event.get(session, row["id"])).reversed_minor = 0
+        with pytest.raises(DBAPIError, match="revenue_events"):
+            await session.flush()
+        await session.rollback()
 
 
 async def test_costs_are_counted_once_and_named_where_they_are_listed(
