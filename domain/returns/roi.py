@@ -91,9 +91,9 @@ class Revenue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What an agent cost and brought in on a day, in minor units; costs that no agent made are not in it."""
+    """What an agent cost and brought in on a day, in minor units; None for what is of no agent."""
 
-    agent_id: str
+    agent_id: str | None
     day: date
     cost_minor: int
     revenue_minor: int
@@ -391,16 +391,16 @@ def _trend(days: Sequence[date], by_day: Sequence[tuple[Fraction, Fraction]], *,
 
 
 def nights(costs: Sequence[Cost], revenue: Sequence[Revenue], *, project_id: str | None) -> list[Night]:
-    """Return what each agent cost and brought in on each day, in one currency; with a project, of that alone."""
-    found: dict[tuple[str, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
+    """Return what each agent, and what no agent, cost and brought in on each day; with a project, of that alone."""
+    found: dict[tuple[str | None, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
     for cost in costs:
-        if cost.agent_id is not None and project_id in {None, cost.project_id}:
+        if project_id in {None, cost.project_id}:
             found[cost.agent_id, cost.day][0] += cost.minor
     for row in revenue:
-        if row.agent_id is not None and project_id in {None, row.project_id} and row.counts:
+        if project_id in {None, row.project_id} and row.counts:
             found[row.agent_id, row.day][0] += row.commission_minor
             found[row.agent_id, row.day][1] += row.net_minor
     return [
         Night(agent_id=agent_id, day=day, cost_minor=round(cost), revenue_minor=round(earned))
-        for (agent_id, day), (cost, earned) in sorted(found.items())
+        for (agent_id, day), (cost, earned) in sorted(found.items(), key=lambda each: (each[0][0] or "", each[0][1]))
     ]

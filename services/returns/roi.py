@@ -24,7 +24,7 @@ async def nights(
 ) -> list[Night]:
     """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
 
-    Costs are those that an agent made; revenue is confirmed, less what was taken back of it until now.
+    What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now.
 
     Args:
         session: of the organization or the platform.

@@ -119,13 +119,16 @@ def test_projection_needs_enough_days_and_has_an_interval() -> None:
     assert month.low_minor < month.margin_minor < month.high_minor
 
 
-def test_nights_have_what_is_of_the_project_and_no_costs_of_nobody() -> None:
+def test_nights_have_what_is_of_the_project_and_costs_of_nobody_for_themselves() -> None:
     costs = [cost(3, project_id="p"), cost(4, project_id="q"), cost(9, None, project_id="p"), cost(2, day=1)]
     earned = [revenue(10, commission_minor=1, reversed_minor=4), revenue(5, status="reported")]
     found = [(n.agent_id, n.day.day, n.cost_minor, n.revenue_minor) for n in roi.nights(costs, earned, project_id=None)]
-    assert found == [("a", 5, 8, 6), ("a", 6, 2, 0)]
-    [night] = roi.nights(costs, earned, project_id="p")
-    assert (night.cost_minor, night.revenue_minor) == (3, 0)
+    assert found == [(None, 5, 9, 0), ("a", 5, 8, 6), ("a", 6, 2, 0)]
+    of_project = roi.nights(costs, earned, project_id="p")
+    assert [(night.agent_id, night.cost_minor, night.revenue_minor) for night in of_project] == [
+        (None, 9, 0),
+        ("a", 3, 0),
+    ]
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100), st.integers(-(10**15), 10**15))
