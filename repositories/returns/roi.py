@@ -50,15 +50,33 @@ SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fe
     WHERE c.org_id = :org_id AND c.at >= :since AND c.at < :until AND c.spent > c.refunded
 ) p GROUP BY day, agent_id, project_id, asset LIMIT :most
 """)
-# Of work by an own agent only the commission has left the organization.
+# An agent that is bought with credits is in its spend; a person buys it with money.
+_SALES = text("""
+SELECT (p.bought_at AT TIME ZONE 'UTC')::date AS day, NULL AS agent_id, NULL AS project_id, p.currency AS asset,
+    sum(p.price_minor - p.taken_minor)::bigint AS paid
+FROM marketplace_purchases p
+WHERE p.org_id = :org_id AND p.payment_id IS NOT NULL AND p.bought_at >= :since AND p.bought_at < :until
+    AND p.payee_org_id <> p.org_id
+GROUP BY 1, 4 LIMIT :most
+""")
+# What each transfer has taken from the payer: of work by an own agent that is the commission. An escrow that has paid
+# in the period was made before its end, and has not changed last before its start.
 _ESCROWS = text("""
-SELECT (e.updated_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
-    coalesce(sum(e.released_minor + e.commission_minor) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
-    coalesce(sum(e.commission_minor) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
-FROM escrows e LEFT JOIN LATERAL (
+SELECT (t.effective_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
+    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
+    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
+FROM escrows e CROSS JOIN LATERAL (
+    SELECT t.effective_at, (
+        SELECT -sum(n.amount) FROM ledger.entries n WHERE n.transfer_id = t.id AND n.org_id = e.org_id
+    ) AS paid
+    FROM ledger.transfers t
+    WHERE t.reference = e.id AND t.kind IN ('escrow.released', 'escrow.split')
+        AND t.effective_at >= :since AND t.effective_at < :until
+) t LEFT JOIN LATERAL (
     SELECT * FROM ledger.escrow_counts c WHERE c.escrow_id = e.id AND c.org_id = e.org_id LIMIT 1
 ) c ON true
-WHERE e.org_id = :org_id AND e.status IN ('released', 'split') AND e.updated_at >= :since AND e.updated_at < :until
+WHERE e.org_id = :org_id AND e.released_minor + e.commission_minor > 0
+    AND e.updated_at >= :since AND e.created_at < :until
 GROUP BY 1, 2, 3, 4 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
@@ -105,6 +123,10 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
     for row in (await session.execute(_PURCHASES, asked)).mappings():
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
+    found += [
+        _cost(row, CostKind.PURCHASES, row["asset"], row["paid"])
+        for row in (await session.execute(_SALES, asked)).mappings()
+    ]
     for row in (await session.execute(_ESCROWS, asked)).mappings():
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.COMMISSION, row["asset"], row["commission"]))

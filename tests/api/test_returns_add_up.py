@@ -21,7 +21,8 @@ from domain.common.money import parse_amount
 from domain.escrow import commands
 from domain.escrow.state import Escrow
 from domain.payouts.payable import HoldBack
-from repositories.returns import revenue_event
+from domain.returns.roi import CostKind
+from repositories.returns import revenue_event, roi
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import escrow_between, state, write
@@ -254,6 +255,12 @@ async def test_each_part_that_an_escrow_pays_is_revenue_of_its_day_and_reversed_
     day, before = str(last.date()), str(first.date())
     expected = [(day, "15.00", "0.75", "0.00"), (day, "10.00", "0.50", "0.00"), (before, "20.00", "1.00", "0.00")]
     assert await revenue() == expected
+    async with database.tenant(payer.org_id) as session:
+        costs = await roi.costs(session, payer.org_id, first.date(), last.date() + timedelta(days=1))
+    assert [(cost.day, cost.kind, cost.minor) for cost in sorted(costs, key=lambda cost: cost.day)] == [
+        (first.date(), CostKind.PURCHASES, 20_000_000),
+        (last.date(), CostKind.PURCHASES, 25_000_000),
+    ]
     # Of 100 credits 55 are left, so 25 of those earned are lost.
     ref = paid.there.dispute(800)
     await paid.look()
