@@ -6,15 +6,16 @@ its own agents for is neither cost nor revenue.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
+from domain.insight.query import TooMuch
 from domain.marketplace.sale import PURCHASE
 from domain.returns.revenue_event import Part, divided
 from domain.returns.roi import Cost, CostKind, Revenue
@@ -96,7 +97,17 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
     """Return what an organization's agents cost on the days from `since` up to but not including `until`.
 
     Commission of sales is with the revenue that it is a part of, see `revenue`.
+
+    Raises:
+        TooMuch: a statement has too many rows.
     """
+    spent = await spend_day.by_interval(
+        session,
+        org_id,
+        [_start(since) + at * _DAY for at in range((until - since).days + 1)],
+        columns=("action", "agent_id", "project_id", "model"),
+        most=MOST,
+    )
     found = [
         Cost(
             day=since + row["place"] * _DAY,
@@ -107,27 +118,18 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
             asset=CREDIT,
             minor=row["used"],
         )
-        for row in await spend_day.by_interval(
-            session,
-            org_id,
-            [_start(since) + at * _DAY for at in range((until - since).days + 1)],
-            columns=("action", "agent_id", "project_id", "model"),
-            most=MOST,
-        )
+        for row in _all(spent)
     ]
     asked = _asked(org_id, since, until)
     found += [
         _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))
-        for row in (await session.execute(_USAGE, asked)).mappings()
+        for row in await _read(session, _USAGE, asked)
     ]
-    for row in (await session.execute(_PURCHASES, asked)).mappings():
+    for row in await _read(session, _PURCHASES, asked):
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
-    found += [
-        _cost(row, CostKind.PURCHASES, row["asset"], row["paid"])
-        for row in (await session.execute(_SALES, asked)).mappings()
-    ]
-    for row in (await session.execute(_ESCROWS, asked)).mappings():
+    found += [_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]) for row in await _read(session, _SALES, asked)]
+    for row in await _read(session, _ESCROWS, asked):
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.COMMISSION, row["asset"], row["commission"]))
     return [cost for cost in found if cost.minor]
@@ -146,9 +148,13 @@ def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
 
 
 async def revenue(session: AsyncSession, org_id: str, since: date, until: date) -> list[Revenue]:
-    """Return what an organization's agents brought in on the same days, by the shares that hold now."""
+    """Return what an organization's agents brought in on the same days, by the shares that hold now.
+
+    Raises:
+        TooMuch: there are too many rows.
+    """
     found = []
-    for row in (await session.execute(_REVENUE, _asked(org_id, since, until))).mappings():
+    for row in await _read(session, _REVENUE, _asked(org_id, since, until)):
         parts = [Part(**part) for part in row["parts"]]
         divisions = (divided(row[name], parts) for name in ("amount", "reversed", "commission"))
         for part, amount, reversed_minor, commission in zip(parts, *divisions, strict=True):
@@ -165,6 +171,17 @@ async def revenue(session: AsyncSession, org_id: str, since: date, until: date) 
                 )
             )
     return found
+
+
+async def _read(session: AsyncSession, query: TextClause, asked: Mapping[str, object]) -> Sequence[RowMapping]:
+    return _all((await session.execute(query, asked)).mappings().all())
+
+
+def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """Refuse rows that are cut off."""
+    if len(rows) >= MOST:
+        raise TooMuch(f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"})
+    return rows
 
 
 def _asked(org_id: str, since: date, until: date) -> dict[str, object]:

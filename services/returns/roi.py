@@ -36,7 +36,7 @@ async def nights(
         now: the time: today is converted at its rate.
 
     Raises:
-        Invalid: `analytics.no_rate`; the period is too long.
+        Invalid: `analytics.no_rate`, `analytics.too_much`; the period is too long.
     """
     costs, revenue = await _rows(session, org_id, since, until, currency, now)
     return roi.nights(costs, revenue, project_id=project_id)

@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.insight.query import TooMuch
 from domain.returns.roi import Roi, Scope
+from repositories.returns import roi as store
 from runtime.database import Database
 from services.returns import roi
 from tests.conftest import DatabaseUrls
@@ -16,8 +18,8 @@ from tests.support.plans import rows_read
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
-#: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid; an
-#: agent bought.
+#: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid;
+#: an agent bought.
 FILL = """
 WITH days AS (
     SELECT d AS at, row_number() OVER (ORDER BY d) AS n FROM generate_series($1::timestamptz, $2, '1 hour') d
@@ -82,6 +84,23 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
     made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
     yield made
     await made.close()
+
+
+async def test_rows_that_are_too_many_are_refused_and_not_cut(
+    database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
+        await owner.execute("SELECT open_usage_months('2026-03-01', '2026-04-01')")
+        await owner.execute(FILL, MARCH, NOW)
+    finally:
+        await owner.close()
+    monkeypatch.setattr(store, "MOST", 5)
+    for reading in (store.costs, store.revenue):
+        with pytest.raises(TooMuch):
+            async with database.tenant("org_a") as session:
+                await reading(session, "org_a", PERIOD["since"], PERIOD["until"])
 
 
 async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(
