@@ -135,14 +135,16 @@ async def confirm(
 ) -> RevenueEvent:
     """Confirm reported revenue with the amount that came in; None leaves what was reported.
 
-    Needs the platform's session, as do the acts that follow.
+    The same again by the same principal returns what stands. Needs the platform's session, as do the acts that follow.
 
     Raises:
         NotFound: there is none.
         NotReported: it does not wait for it.
         Forbidden: `approval.own`, `session.by_link`.
     """
-    row = await _decided(session, actor, event_id)
+    row = await _decided(session, actor, event_id, RevenueStatus.CONFIRMED, amount_minor)
+    if row.status == RevenueStatus.CONFIRMED:
+        return row
     _confirm(row, actor, row.amount_minor if amount_minor is None else amount_minor, now)
     await _note(session, actor, "revenue.confirm", row)
     return row
@@ -150,7 +152,9 @@ async def confirm(
 
 async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: datetime) -> RevenueEvent:
     """Reject reported revenue: it never counts. Raises as `confirm`."""
-    row = await _decided(session, actor, event_id)
+    row = await _decided(session, actor, event_id, RevenueStatus.REJECTED)
+    if row.status == RevenueStatus.REJECTED:
+        return row
     row.status, row.confirmed_by, row.confirmed_at = RevenueStatus.REJECTED.value, actor.qualified(), now
     await _note(session, actor, "revenue.reject", row)
     return row
@@ -222,6 +226,8 @@ async def share(
 ) -> tuple[RevenueEvent, Attribution]:
     """Share a revenue event over agents and projects from now on; the versions before stay.
 
+    Shares that stand already are no new version.
+
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
         Conflict: `revenue.stale`, the shares were set meanwhile.
@@ -230,21 +236,25 @@ async def share(
     """
     refuse_by_link(actor, "share revenue")
     row = await _of(session, actor, event_id)
+    run = await _run(session, row) if rule is ShareRule.RUN else None
+    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
+    await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
+    stored = [{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts]
+    before = (await events.attributions(session, [row])).get(row.id)
+    if before is not None and (before.rule, before.parts) == (rule, stored):
+        return row, before
     if expected_version not in {None, row.shares_version}:
         raise Conflict(
             "The shares were set meanwhile. Read them again.",
             code="revenue.stale",
             extra={"version": row.shares_version},
         )
-    run = await _run(session, row) if rule is ShareRule.RUN else None
-    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
-    await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
     made = Attribution(
         event_id=row.id,
         version=row.shares_version + 1,
         org_id=row.org_id,
         rule=rule.value,
-        parts=[{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts],
+        parts=stored,
         set_by=actor.qualified(),
         set_at=now,
     )
@@ -268,10 +278,15 @@ async def _of(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEven
     return row
 
 
-async def _decided(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEvent:
-    """Return reported revenue, locked, that an actor may decide on."""
+async def _decided(
+    session: AsyncSession, actor: Actor, event_id: str, as_: RevenueStatus, amount_minor: int | None = None
+) -> RevenueEvent:
+    """Return reported revenue, locked, that an actor may decide on, or has decided so already."""
     refuse_by_link(actor, "confirm or reject revenue")
     row = await _of(session, actor, event_id)
+    wanted = row.reported_minor if amount_minor is None else amount_minor
+    if (row.status, row.confirmed_by, row.amount_minor) == (as_, actor.qualified(), wanted):
+        return row
     if row.status != RevenueStatus.REPORTED:
         raise NotReported(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
