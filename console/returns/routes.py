@@ -56,10 +56,15 @@ def _may_report(visit: Visit) -> bool:
     return visit.may(Permission.METER) and visit.may(Permission.READ_BILLING) and not visit.me.is_platform
 
 
-async def show_report(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form to report revenue from outside."""
+def _need_report(visit: Visit) -> None:
+    """Refuse agents, which report by the API and read no revenue here, and operators, who report for nobody."""
     if not _may_report(visit):
         raise Refused(forbidden(visit.request))
+
+
+async def show_report(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show the form to report revenue from outside."""
+    _need_report(visit)
     choices = await visit.ask_all(
         agents=("/agents", {"limit": _CHOICES, **visit.scope}),
         projects=("/projects", {"limit": _CHOICES, **visit.scope}),
@@ -70,6 +75,7 @@ async def show_report(visit: Visit, form: Shown | None = None, status: int = 200
 
 async def report(visit: Visit) -> Response:
     """Report revenue from outside."""
+    _need_report(visit)
     names = ("source", "reference", "amount", "currency", "agent_id", "project_id", "evidence")
     form = await read_form(visit.request, *names)
     body = {name: form.maybe(name) for name in names} | {"amount": form.number("amount")}

@@ -60,10 +60,10 @@ class LineBound(StrEnum):
 
 
 class Evidence(Protocol):
-    """What an agent cost and brought on a day, in minor units of one currency."""
+    """What an agent, or no agent, cost and brought on a day, in minor units of one currency."""
 
     @property
-    def agent_id(self) -> str: ...  # noqa: D102
+    def agent_id(self) -> str | None: ...  # noqa: D102
     @property
     def day(self) -> date: ...  # noqa: D102
     @property
@@ -128,7 +128,7 @@ def bounds_e6(
     costs, revenues = Counter(dict.fromkeys(agents, 0)), Counter(dict.fromkeys(agents, 0))
     for night in nights:
         age = (through - night.day).days
-        if night.agent_id in costs and 0 <= age < HORIZON_DAYS:
+        if night.agent_id is not None and night.agent_id in costs and 0 <= age < HORIZON_DAYS:
             left = FORGETTING**age * _EXACT // 100**age
             costs[night.agent_id] += left * night.cost_minor
             revenues[night.agent_id] += left * night.revenue_minor

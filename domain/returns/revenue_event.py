@@ -133,8 +133,8 @@ def divided(amount_minor: int, parts: Sequence[Part]) -> list[int]:
     return [each if amount_minor >= 0 else -each for each in allocate(abs(amount_minor), weights)]
 
 
-def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) -> None:
-    """Refuse a report of what the books say themselves, and of another time.
+def check_source(source: RevenueSource) -> None:
+    """Refuse what the books say themselves.
 
     Raises:
         Invalid: it names the field.
@@ -144,6 +144,15 @@ def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) ->
             "Revenue of escrows and the marketplace comes from the books. Report revenue from outside.",
             extra={"field": "source"},
         )
+
+
+def check_report(source: RevenueSource, occurred_at: datetime, now: datetime) -> None:
+    """Refuse a report of another time, and as `check_source`.
+
+    Raises:
+        Invalid: it names the field.
+    """
+    check_source(source)
     if not now - _OLDEST <= occurred_at <= now + _AHEAD:
         raise Invalid(
             f"Report revenue of the last {_OLDEST.days} days, not of the future.", extra={"field": "occurred_at"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from math import sqrt
+from math import floor, sqrt
 
 from domain.common.errors import Invalid
 from domain.insight.forecast import forecast
@@ -91,9 +91,9 @@ class Revenue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What an agent cost and brought in on a day, in minor units; costs that no agent made are not in it."""
+    """What an agent cost and brought in on a day, in minor units; None for what is of no agent."""
 
-    agent_id: str
+    agent_id: str | None
     day: date
     cost_minor: int
     revenue_minor: int
@@ -199,6 +199,8 @@ def figures(
 ) -> list[Roi]:
     """Return the figures of each agent, project or model, by margin, the highest first.
 
+    Each kind of revenue and of costs adds up to the rounded whole of that kind.
+
     Args:
         scope: by what they are grouped.
         costs: of the days, in one currency.
@@ -228,7 +230,22 @@ def figures(
     if scope is Scope.ORGANIZATION:
         # An organization has figures without any money, too.
         sums[of].pay(since, CostKind.USAGE, 0)
-    found = [_roi(name, each, since, until, weekly=weekly) for name, each in sums.items()]
+    revenues = {
+        status: _rounded({name: each.revenue[status] for name, each in sums.items()}) for status in RevenueStatus
+    }
+    kinds = {kind: _rounded({name: each.costs[kind] for name, each in sums.items()}) for kind in CostKind}
+    found = [
+        _roi(
+            name,
+            each.by_day,
+            {status: parts[name] for status, parts in revenues.items()},
+            {kind: parts[name] for kind, parts in kinds.items()},
+            since,
+            until,
+            weekly=weekly,
+        )
+        for name, each in sums.items()
+    ]
     return sorted(found, key=lambda roi: (-roi.margin_minor, roi.id or ""))
 
 
@@ -312,14 +329,28 @@ def _by_model(costs: Sequence[Cost], revenue: Sequence[Revenue]) -> Iterable[tup
             )
 
 
-def _roi(name: str | None, sums: _Sums, since: date, until: date, *, weekly: bool) -> Roi:
-    revenue = {status: round(sums.revenue[status]) for status in RevenueStatus}
-    costs = {kind: round(sums.costs[kind]) for kind in CostKind}
+def _rounded(exact: Mapping[str | None, Fraction]) -> dict[str | None, int]:
+    """Round amounts, also below zero, so that they add up to their rounded sum: the largest remainders up."""
+    parts = {name: floor(value) for name, value in exact.items()}
+    left = round(sum(exact.values(), Fraction())) - sum(parts.values())
+    for name in sorted(exact, key=lambda each: (parts[each] - exact[each], each or ""))[:left]:
+        parts[name] += 1
+    return parts
+
+
+def _roi(
+    name: str | None,
+    moved: Mapping[date, Sequence[Fraction]],
+    revenue: Mapping[RevenueStatus, int],
+    costs: Mapping[CostKind, int],
+    since: date,
+    until: date,
+    *,
+    weekly: bool,
+) -> Roi:
     cost = sum(costs.values())
     days = [since + at * _DAY for at in range((until - since).days)]
-    by_day = [
-        (sums.by_day[day][0], sums.by_day[day][1]) if day in sums.by_day else (Fraction(), Fraction()) for day in days
-    ]
+    by_day = [(moved[day][0], moved[day][1]) if day in moved else (Fraction(), Fraction()) for day in days]
     return Roi(
         id=name,
         revenue=revenue,
@@ -391,16 +422,16 @@ def _trend(days: Sequence[date], by_day: Sequence[tuple[Fraction, Fraction]], *,
 
 
 def nights(costs: Sequence[Cost], revenue: Sequence[Revenue], *, project_id: str | None) -> list[Night]:
-    """Return what each agent cost and brought in on each day, in one currency; with a project, of that alone."""
-    found: dict[tuple[str, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
+    """Return what each agent, and what no agent, cost and brought in on each day; with a project, of that alone."""
+    found: dict[tuple[str | None, date], list[Fraction]] = defaultdict(lambda: [Fraction(), Fraction()])
     for cost in costs:
-        if cost.agent_id is not None and project_id in {None, cost.project_id}:
+        if project_id in {None, cost.project_id}:
             found[cost.agent_id, cost.day][0] += cost.minor
     for row in revenue:
-        if row.agent_id is not None and project_id in {None, row.project_id} and row.counts:
+        if project_id in {None, row.project_id} and row.counts:
             found[row.agent_id, row.day][0] += row.commission_minor
             found[row.agent_id, row.day][1] += row.net_minor
     return [
         Night(agent_id=agent_id, day=day, cost_minor=round(cost), revenue_minor=round(earned))
-        for (agent_id, day), (cost, earned) in sorted(found.items())
+        for (agent_id, day), (cost, earned) in sorted(found.items(), key=lambda each: (each[0][0] or "", each[0][1]))
     ]

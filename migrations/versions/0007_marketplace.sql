@@ -273,6 +273,8 @@ CREATE TABLE marketplace_purchases (
 CREATE INDEX ix_marketplace_purchases_ends_at ON marketplace_purchases (ends_at)
     WHERE status = 'active' AND renews_at IS NULL AND ends_at IS NOT NULL;
 CREATE INDEX ix_marketplace_purchases_org_id_agent_id ON marketplace_purchases (org_id, agent_id);
+CREATE INDEX ix_marketplace_purchases_org_id_bought_at ON marketplace_purchases (org_id, bought_at)
+    WHERE payment_id IS NOT NULL;
 CREATE INDEX ix_marketplace_purchases_org_id_id ON marketplace_purchases (org_id, id);
 CREATE INDEX ix_marketplace_purchases_renews_at ON marketplace_purchases (renews_at) WHERE renews_at IS NOT NULL;
 CREATE UNIQUE INDEX uq_marketplace_purchases_owned ON marketplace_purchases (org_id, agent_id)

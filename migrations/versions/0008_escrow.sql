@@ -158,7 +158,8 @@ CREATE TABLE escrows (
 );
 CREATE INDEX ix_escrows_agent_id_open ON escrows (agent_id, org_id) WHERE status IN ('funded', 'delivered', 'disputed');
 CREATE INDEX ix_escrows_next_deadline_at ON escrows (next_deadline_at) WHERE next_deadline_at IS NOT NULL;
-CREATE INDEX ix_escrows_org_id_paid ON escrows (org_id, updated_at) WHERE status IN ('released', 'split');
+CREATE INDEX ix_escrows_org_id_paid ON escrows (org_id, updated_at, created_at)
+    WHERE released_minor + commission_minor > 0;
 CREATE INDEX ix_escrows_status_id ON escrows (status, id);
 SELECT pg_temp.row_security('escrows');
 CREATE POLICY tenant_reads ON escrows FOR SELECT TO bursar_api

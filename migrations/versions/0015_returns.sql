@@ -62,7 +62,9 @@ CREATE TABLE revenue_events (
     confirmed_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_revenue_events PRIMARY KEY (id),
-    CONSTRAINT uq_revenue_events_org_id_source_reference UNIQUE (org_id, source, reference),
+    -- An escrow that pays in parts brings revenue with each.
+    CONSTRAINT uq_revenue_events_org_id_source_reference_transfer_id UNIQUE NULLS NOT DISTINCT (org_id, source, reference,
+        transfer_id),
     CONSTRAINT fk_revenue_events_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
     CONSTRAINT ck_revenue_events_status CHECK (status IN ('reported', 'confirmed', 'rejected', 'reversed')),
     CONSTRAINT ck_revenue_events_source CHECK ((source IN ('escrow', 'marketplace')) = (transfer_id IS NOT NULL)
@@ -79,6 +81,8 @@ SELECT pg_temp.refuse_deletes('revenue_events');
 -- What a transfer brought is changed by transfers alone; of what was reported, who says so never changes.
 GRANT SELECT, INSERT, UPDATE (amount_minor, reversed_minor, status, shares_version, confirmed_by, confirmed_at)
     ON revenue_events TO bursar_platform;
+CREATE TRIGGER of_books BEFORE UPDATE OF amount_minor, reversed_minor, status, confirmed_by, confirmed_at ON revenue_events
+    FOR EACH ROW WHEN (OLD.transfer_id IS NOT NULL AND current_user = 'bursar_platform') EXECUTE FUNCTION refuse_change();
 
 -- Each version of how a revenue event is shared over agents and projects; version 0 is its own agent and project.
 CREATE TABLE attributions (

@@ -43,8 +43,8 @@ class EscrowRow(Base):
         ),
         Index(
             "ix_escrows_org_id_paid",
-            *("org_id", "updated_at"),
-            postgresql_where=text("status IN ('released', 'split')"),
+            *("org_id", "updated_at", "created_at"),
+            postgresql_where=text("released_minor + commission_minor > 0"),
         ),
         Index("ix_escrows_next_deadline_at", "next_deadline_at", postgresql_where=text("next_deadline_at IS NOT NULL")),
     )

@@ -127,6 +127,11 @@ class MarketplacePurchase(Base):
             postgresql_where=text("status NOT IN ('refunded', 'ended') AND NOT renewed"),
         ),
         Index("ix_marketplace_purchases_org_id_id", "org_id", "id"),
+        Index(
+            "ix_marketplace_purchases_org_id_bought_at",
+            *("org_id", "bought_at"),
+            postgresql_where=text("payment_id IS NOT NULL"),
+        ),
         Index("ix_marketplace_purchases_org_id_agent_id", "org_id", "agent_id"),
     )
 

@@ -19,7 +19,8 @@ class RevenueEvent(Base):
     reported.
 
     Attributes:
-        reference: what is unique for the source: the escrow, purchase or use, or the reporter's own.
+        reference: the escrow, purchase or use, or the reporter's own, which is unique for its source. An escrow that
+            pays in parts has an event of each.
         reported_minor: what was reported; null for what the books say.
         amount_minor: what counts, before commission and before `reversed_minor` was taken back.
         commission_minor: what the platform keeps of it.
@@ -32,7 +33,7 @@ class RevenueEvent(Base):
 
     __tablename__ = "revenue_events"
     __table_args__ = (
-        UniqueConstraint("org_id", "source", "reference"),
+        UniqueConstraint("org_id", "source", "reference", "transfer_id", postgresql_nulls_not_distinct=True),
         CheckConstraint("status IN ('reported', 'confirmed', 'rejected', 'reversed')", name="status"),
         CheckConstraint(
             "(source IN ('escrow', 'marketplace')) = (transfer_id IS NOT NULL)"

@@ -87,12 +87,13 @@ async def page(
 
 
 _FACTS = """
-    SELECT f.org_id, f.source, f.reference, f.asset, sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
+    SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, f.asset,
+        sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
         -coalesce(sum(f.amount) FILTER (WHERE NOT f.is_sale), 0) AS reversed, sum(f.commission) AS commission
     FROM ledger.transfers t CROSS JOIN LATERAL public.revenue_of_transfer(t.id, t.kind, t.reference) f
     WHERE t.kind LIKE 'payment.%' OR t.kind IN ('escrow.released', 'escrow.split', 'marketplace.sold',
         'marketplace.used', 'marketplace.refunded', 'earnings.recovered')
-    GROUP BY 1, 2, 3, 4
+    GROUP BY 1, 2, 3, 4, 5
 """
 #: What `verify` proves about these rows.
 INVARIANTS = (
@@ -104,8 +105,11 @@ INVARIANTS = (
         SELECT coalesce(r.id, f.org_id || ' ' || f.source || ' ' || f.reference) || ': kept '
             || coalesce(ROW(r.amount_minor, r.reversed_minor, r.commission_minor)::text, 'nothing') || ', booked '
             || coalesce(ROW(f.amount, f.reversed, f.commission)::text, 'nothing')
-        FROM (SELECT * FROM public.revenue_events WHERE transfer_id IS NOT NULL) r
-        FULL JOIN ({_FACTS}) f ON (f.org_id, f.source, f.reference) = (r.org_id, r.source, r.reference)
+        FROM (
+            SELECT *, CASE source WHEN 'escrow' THEN transfer_id::text ELSE '' END AS sale
+            FROM public.revenue_events WHERE transfer_id IS NOT NULL
+        ) r
+        FULL JOIN ({_FACTS}) f ON (f.org_id, f.source, f.reference, f.sale) = (r.org_id, r.source, r.reference, r.sale)
             AND f.asset = r.currency
         WHERE (r.amount_minor, r.reversed_minor, r.commission_minor, r.status) IS DISTINCT FROM
             (f.amount, f.reversed, f.commission,

@@ -6,15 +6,16 @@ its own agents for is neither cost nor revenue.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
+from domain.insight.query import TooMuch
 from domain.marketplace.sale import PURCHASE
 from domain.returns.revenue_event import Part, divided
 from domain.returns.roi import Cost, CostKind, Revenue
@@ -50,15 +51,33 @@ SELECT day, agent_id, project_id, asset, sum(paid - fee)::bigint AS paid, sum(fe
     WHERE c.org_id = :org_id AND c.at >= :since AND c.at < :until AND c.spent > c.refunded
 ) p GROUP BY day, agent_id, project_id, asset LIMIT :most
 """)
-# Of work by an own agent only the commission has left the organization.
+# An agent that is bought with credits is in its spend; a person buys it with money.
+_SALES = text("""
+SELECT (p.bought_at AT TIME ZONE 'UTC')::date AS day, NULL AS agent_id, NULL AS project_id, p.currency AS asset,
+    sum(p.price_minor - p.taken_minor)::bigint AS paid
+FROM marketplace_purchases p
+WHERE p.org_id = :org_id AND p.payment_id IS NOT NULL AND p.bought_at >= :since AND p.bought_at < :until
+    AND p.payee_org_id <> p.org_id
+GROUP BY 1, 4 LIMIT :most
+""")
+# What each transfer has taken from the payer: of work by an own agent that is the commission. An escrow that has paid
+# in the period was made before its end, and has not changed last before its start.
 _ESCROWS = text("""
-SELECT (e.updated_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
-    coalesce(sum(e.released_minor + e.commission_minor) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
-    coalesce(sum(e.commission_minor) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
-FROM escrows e LEFT JOIN LATERAL (
+SELECT (t.effective_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
+    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
+    coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
+FROM escrows e CROSS JOIN LATERAL (
+    SELECT t.effective_at, (
+        SELECT -sum(n.amount) FROM ledger.entries n WHERE n.transfer_id = t.id AND n.org_id = e.org_id
+    ) AS paid
+    FROM ledger.transfers t
+    WHERE t.reference = e.id AND t.kind IN ('escrow.released', 'escrow.split')
+        AND t.effective_at >= :since AND t.effective_at < :until
+) t LEFT JOIN LATERAL (
     SELECT * FROM ledger.escrow_counts c WHERE c.escrow_id = e.id AND c.org_id = e.org_id LIMIT 1
 ) c ON true
-WHERE e.org_id = :org_id AND e.status IN ('released', 'split') AND e.updated_at >= :since AND e.updated_at < :until
+WHERE e.org_id = :org_id AND e.released_minor + e.commission_minor > 0
+    AND e.updated_at >= :since AND e.created_at < :until
 GROUP BY 1, 2, 3, 4 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
@@ -78,7 +97,17 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
     """Return what an organization's agents cost on the days from `since` up to but not including `until`.
 
     Commission of sales is with the revenue that it is a part of, see `revenue`.
+
+    Raises:
+        TooMuch: a statement has too many rows.
     """
+    spent = await spend_day.by_interval(
+        session,
+        org_id,
+        [_start(since) + at * _DAY for at in range((until - since).days + 1)],
+        columns=("action", "agent_id", "project_id", "model"),
+        most=MOST,
+    )
     found = [
         Cost(
             day=since + row["place"] * _DAY,
@@ -89,23 +118,18 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
             asset=CREDIT,
             minor=row["used"],
         )
-        for row in await spend_day.by_interval(
-            session,
-            org_id,
-            [_start(since) + at * _DAY for at in range((until - since).days + 1)],
-            columns=("action", "agent_id", "project_id", "model"),
-            most=MOST,
-        )
+        for row in _all(spent)
     ]
     asked = _asked(org_id, since, until)
     found += [
         _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))
-        for row in (await session.execute(_USAGE, asked)).mappings()
+        for row in await _read(session, _USAGE, asked)
     ]
-    for row in (await session.execute(_PURCHASES, asked)).mappings():
+    for row in await _read(session, _PURCHASES, asked):
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.FEES, row["asset"], row["fee"]))
-    for row in (await session.execute(_ESCROWS, asked)).mappings():
+    found += [_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]) for row in await _read(session, _SALES, asked)]
+    for row in await _read(session, _ESCROWS, asked):
         found.append(_cost(row, CostKind.PURCHASES, row["asset"], row["paid"]))
         found.append(_cost(row, CostKind.COMMISSION, row["asset"], row["commission"]))
     return [cost for cost in found if cost.minor]
@@ -124,9 +148,13 @@ def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
 
 
 async def revenue(session: AsyncSession, org_id: str, since: date, until: date) -> list[Revenue]:
-    """Return what an organization's agents brought in on the same days, by the shares that hold now."""
+    """Return what an organization's agents brought in on the same days, by the shares that hold now.
+
+    Raises:
+        TooMuch: there are too many rows.
+    """
     found = []
-    for row in (await session.execute(_REVENUE, _asked(org_id, since, until))).mappings():
+    for row in await _read(session, _REVENUE, _asked(org_id, since, until)):
         parts = [Part(**part) for part in row["parts"]]
         divisions = (divided(row[name], parts) for name in ("amount", "reversed", "commission"))
         for part, amount, reversed_minor, commission in zip(parts, *divisions, strict=True):
@@ -143,6 +171,17 @@ async def revenue(session: AsyncSession, org_id: str, since: date, until: date) 
                 )
             )
     return found
+
+
+async def _read(session: AsyncSession, query: TextClause, asked: Mapping[str, object]) -> Sequence[RowMapping]:
+    return _all((await session.execute(query, asked)).mappings().all())
+
+
+def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """Refuse rows that are cut off."""
+    if len(rows) >= MOST:
+        raise TooMuch(f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"})
+    return rows
 
 
 def _asked(org_id: str, since: date, until: date) -> dict[str, object]:

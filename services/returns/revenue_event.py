@@ -24,6 +24,7 @@ from domain.returns.revenue_event import (
     ShareRule,
     check_other,
     check_report,
+    check_source,
     shares,
     status_of,
 )
@@ -59,12 +60,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of a statement: what came in under a reference, and what of it was taken back by now."""
+    """A line of a statement: what came in under a reference, and what was taken back by now; None: it does not say."""
 
     reference: str
     currency: str
     amount_minor: int
-    reversed_minor: int = 0
+    reversed_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,16 @@ async def confirm(
 ) -> RevenueEvent:
     """Confirm reported revenue with the amount that came in; None leaves what was reported.
 
-    Needs the platform's session, as do the acts that follow.
+    The same again by the same principal returns what stands. Needs the platform's session, as do the acts that follow.
 
     Raises:
         NotFound: there is none.
         NotReported: it does not wait for it.
         Forbidden: `approval.own`, `session.by_link`.
     """
-    row = await _decided(session, actor, event_id)
+    row = await _decided(session, actor, event_id, RevenueStatus.CONFIRMED, amount_minor)
+    if row.status == RevenueStatus.CONFIRMED:
+        return row
     _confirm(row, actor, row.amount_minor if amount_minor is None else amount_minor, now)
     await _note(session, actor, "revenue.confirm", row)
     return row
@@ -149,7 +152,9 @@ async def confirm(
 
 async def reject(session: AsyncSession, actor: Actor, event_id: str, *, now: datetime) -> RevenueEvent:
     """Reject reported revenue: it never counts. Raises as `confirm`."""
-    row = await _decided(session, actor, event_id)
+    row = await _decided(session, actor, event_id, RevenueStatus.REJECTED)
+    if row.status == RevenueStatus.REJECTED:
+        return row
     row.status, row.confirmed_by, row.confirmed_at = RevenueStatus.REJECTED.value, actor.qualified(), now
     await _note(session, actor, "revenue.reject", row)
     return row
@@ -182,10 +187,11 @@ async def settle(
     again changes nothing either.
 
     Raises:
-        Invalid: a reference is there twice, or more is taken back than came in.
+        Invalid: of the books; a reference is there twice, or more is taken back than came in.
         Forbidden: `approval.own`, `session.by_link`; then no line is taken.
     """
     refuse_by_link(actor, "confirm revenue")
+    check_source(source)
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
     line_of_key = await keys.line_of(session, actor)
@@ -200,7 +206,7 @@ async def settle(
         if row.status == RevenueStatus.REPORTED:
             check_other(row.reported_by or "", by_agent=row.reporter_agent_id is not None, confirms=line_of_key)
             _confirm(row, actor, line.amount_minor, now)
-        if line.reversed_minor or row.reversed_minor:
+        if line.reversed_minor is not None:
             _take_back(row, line.reversed_minor)
         if (row.status, row.amount_minor, row.reversed_minor) != before:
             changed.append(row)
@@ -220,6 +226,8 @@ async def share(
 ) -> tuple[RevenueEvent, Attribution]:
     """Share a revenue event over agents and projects from now on; the versions before stay.
 
+    Shares that stand already are no new version.
+
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
         Conflict: `revenue.stale`, the shares were set meanwhile.
@@ -228,21 +236,25 @@ async def share(
     """
     refuse_by_link(actor, "share revenue")
     row = await _of(session, actor, event_id)
+    run = await _run(session, row) if rule is ShareRule.RUN else None
+    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
+    await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
+    stored = [{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts]
+    before = (await events.attributions(session, [row])).get(row.id)
+    if before is not None and (before.rule, before.parts) == (rule, stored):
+        return row, before
     if expected_version not in {None, row.shares_version}:
         raise Conflict(
             "The shares were set meanwhile. Read them again.",
             code="revenue.stale",
             extra={"version": row.shares_version},
         )
-    run = await _run(session, row) if rule is ShareRule.RUN else None
-    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
-    await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
     made = Attribution(
         event_id=row.id,
         version=row.shares_version + 1,
         org_id=row.org_id,
         rule=rule.value,
-        parts=[{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts],
+        parts=stored,
         set_by=actor.qualified(),
         set_at=now,
     )
@@ -266,10 +278,15 @@ async def _of(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEven
     return row
 
 
-async def _decided(session: AsyncSession, actor: Actor, event_id: str) -> RevenueEvent:
-    """Return reported revenue, locked, that an actor may decide on."""
+async def _decided(
+    session: AsyncSession, actor: Actor, event_id: str, as_: RevenueStatus, amount_minor: int | None = None
+) -> RevenueEvent:
+    """Return reported revenue, locked, that an actor may decide on, or has decided so already."""
     refuse_by_link(actor, "confirm or reject revenue")
     row = await _of(session, actor, event_id)
+    wanted = row.reported_minor if amount_minor is None else amount_minor
+    if (row.status, row.confirmed_by, row.amount_minor) == (as_, actor.qualified(), wanted):
+        return row
     if row.status != RevenueStatus.REPORTED:
         raise NotReported(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}

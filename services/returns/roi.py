@@ -24,7 +24,7 @@ async def nights(
 ) -> list[Night]:
     """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
 
-    Costs are those that an agent made; revenue is confirmed, less what was taken back of it until now.
+    What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now.
 
     Args:
         session: of the organization or the platform.
@@ -36,7 +36,7 @@ async def nights(
         now: the time: today is converted at its rate.
 
     Raises:
-        Invalid: `analytics.no_rate`; the period is too long.
+        Invalid: `analytics.no_rate`, `analytics.too_much`; the period is too long.
     """
     costs, revenue = await _rows(session, org_id, since, until, currency, now)
     return roi.nights(costs, revenue, project_id=project_id)

@@ -320,7 +320,8 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     await team.set(AllocationMode.AUTO, reinvest_bps=2_500)
     # What matured before the share was set is not reinvested.
     await team.brought(rows, "ada", LAST - DAY, 8_000)
-    await team.cost(rows, "ada", LAST, 20)
+    await team.cost(rows, "ada", LAST, 15)
+    await team.cost(rows, None, LAST, 5)
     first = await team.brought(rows, "ada", LAST, 100)
     row = proposed(await team.night())
     assert (row.reinvested_minor, row.total_minor) == (2_000, 12_000)

@@ -28,6 +28,7 @@ from domain.payments.payment.state import Fulfilment, PaymentStatus
 from domain.payments.payment.terms import Purpose, PurposeKind
 from domain.payouts.payable import HoldBack, PayableState
 from domain.reputation.traits import TraitKind
+from domain.returns.roi import CostKind
 from ledger.gateway import Ledger
 from models.billing.tax_receipt import TaxReceipt
 from models.marketplace.agent import Agent
@@ -37,7 +38,7 @@ from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace, marketplace_proof
 from repositories.reputation import organization_trait
-from repositories.returns import revenue_event
+from repositories.returns import revenue_event, roi
 from repositories.usage import usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -151,6 +152,12 @@ class Sold:
         assert (found.agent_id, found.source, found.currency) == (self.agent, "marketplace", "USD")
         return found.status, found.amount_minor, found.reversed_minor, found.commission_minor
 
+    async def costs(self) -> list[tuple[CostKind, str, int]]:
+        """Return what the buyer's returns have as costs of the day of the sale, above zero."""
+        async with self.database.tenant(self.buyer) as session:
+            found = await roi.costs(session, self.buyer, NOW.date(), NOW.date() + timedelta(days=1))
+        return [(cost.kind, cost.asset, int(cost.minor)) for cost in found]
+
     async def spend_earnings(self) -> None:
         """Take what the agent has earned away from it."""
         async with self.database.platform() as session:
@@ -209,6 +216,7 @@ async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back
     assert (row.price_minor, row.tax_minor, row.creator_minor, row.commission_minor) == (1190, 190, 900, 100)
     assert (await sold.taxed() - before, await sold.earned(), await sold.cash()) == (190, 900, 0)
     await refunded(sold, made, 397)
+    assert await sold.costs() == [(CostKind.PURCHASES, "USD", 793)]
     # Of 7.93 that are left 1.26 are tax, rounded down.
     assert (await sold.taxed() - before, await sold.stands(made)) == (126, ("active", 397))
     assert await sold.earned() == 600

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from domain.common.access import Actor, Role
 from domain.escrow import commands
@@ -87,6 +88,12 @@ async def test_reported_revenue_is_decided_once_and_taken_back_outside(studio: T
         *(409, "revenue.wrong_state"),
     )
     await acted(studio.owner, row, "confirm", {})
+    # A request that is repeated after its answer was lost, and no other one.
+    for body in ({}, {"amount": "24"}):
+        assert (await acted(studio.owner, row, "confirm", body))["amount"] == "24.00"
+    for caller, body in ((studio.owner, {"amount": "23"}), (studio.finance, {})):
+        again = await caller.post(f"/revenue/{row['id']}/confirm", body, key=new_key())
+        refused(again, 409, "revenue.wrong_state")
     refused(await studio.owner.post(f"/revenue/{row['id']}/reject", key=new_key()), 409, "revenue.wrong_state")
     after = await acted(studio.finance, row, "reverse", {"reversed_amount": "4"})
     assert (after["status"], await confirmed(studio.owner)) == ("confirmed", "20.00")
@@ -95,13 +102,33 @@ async def test_reported_revenue_is_decided_once_and_taken_back_outside(studio: T
     too_much = {"reversed_amount": "24.01"}
     refused(await studio.owner.post(f"/revenue/{row['id']}/reverse", too_much, key=new_key()), 422, "request.invalid")
     gone = await reported(studio.owner, reference="made up")
-    assert (await acted(studio.owner, gone, "reject"))["status"] == "rejected"
+    for _ in range(2):
+        assert (await acted(studio.owner, gone, "reject"))["status"] == "rejected"
     assert (await roi(studio.owner))["total"]["revenue"] == {
         "reported": "0.00",
         "confirmed": "0.00",
         "rejected": "24.00",
         "reversed": "24.00",
     }
+
+
+async def test_statement_that_says_nothing_of_reversals_leaves_what_was_taken_back(studio: Tenant) -> None:
+    row = await reported(studio.member)
+    line: dict[str, Any] = {"reference": row["reference"], "amount": "24", "currency": "USD"}
+
+    async def settle(**more: str) -> list[dict[str, Any]]:
+        body = {"source": "app_store", "lines": [line | more]}
+        changed: list[dict[str, Any]] = good(await studio.finance.post("/revenue/confirm", body, key=new_key()))[
+            "changed"
+        ]
+        return changed
+
+    await settle()
+    await acted(studio.finance, row, "reverse", {"reversed_amount": "4"})
+    assert await settle() == []
+    assert await confirmed(studio.owner) == "20.00"
+    [after] = await settle(reversed_amount="0")
+    assert after["reversed_amount"] == "0.00"
 
 
 async def test_who_holds_the_key_of_an_agent_does_not_confirm_what_it_reported(studio: Tenant) -> None:
@@ -154,7 +181,9 @@ async def test_shares_make_a_whole_and_each_change_is_a_version(studio: Tenant) 
     earned = {each["id"]: each["revenue"]["confirmed"] for each in (await roi(studio.owner))["data"]}
     assert earned == {studio.agent_id: "3.33", second: "6.67"}
     assert good(await studio.owner.get(f"/revenue?agent_id={second}"))["data"] == [done]
-    refused(await share({"rule": "equal", "parts": parts, "version": 0}), 409, "revenue.stale")
+    assert good(await share({"rule": "manual", "parts": parts, "version": 0})) == done
+    equal = [{"agent_id": part["agent_id"]} for part in parts]
+    refused(await share({"rule": "equal", "parts": equal, "version": 0}), 409, "revenue.stale")
     refused(await share({"rule": "fixed", "parts": parts}), 422, "request.invalid")
     refused(await share({"rule": "run"}), 422, "request.invalid")
     refused(await share({"rule": "direct"}, studio.agent), 403, "auth.forbidden")
@@ -212,10 +241,11 @@ async def test_organization_that_pays_its_own_agent_earns_nothing_and_spends_the
     assert (await roi(studio.owner, "currency=CREDIT"))["total"]["total_costs"] == "0.05"
 
 
-async def test_sale_counts_until_it_is_refunded(
+async def test_sale_counts_until_it_is_refunded_and_no_statement_restores_it(
     operator: Caller,
     new_tenant: Any,
     site: httpx2.AsyncClient,  # noqa: F811
+    database: Database,
 ) -> None:
     buyer, seller = await made(new_tenant, site), await made(new_tenant, site)
     await grant(operator, buyer.org_id)
@@ -229,6 +259,14 @@ async def test_sale_counts_until_it_is_refunded(
     assert (after["status"], after["reversed_amount"], after["commission"]) == ("reversed", "50.00", "0.00")
     [figures] = (await roi(seller.owner, "currency=CREDIT"))["data"]
     assert (figures["margin"], figures["revenue"]["reversed"]) == ("0.00", "50.00")
+    line = {"reference": row["reference"], "amount": "50", "currency": "CREDIT", "reversed_amount": "1"}
+    body = {"source": "marketplace", "lines": [line]}
+    refused(await seller.owner.post("/revenue/confirm", body, key=new_key()), 422, "request.invalid")
+    async with database.platform() as session:
+        (await revenue_event.get(session, row["id"])).reversed_minor = 0
+        with pytest.raises(DBAPIError, match="revenue_events"):
+            await session.flush()
+        await session.rollback()
 
 
 async def test_costs_are_counted_once_and_named_where_they_are_listed(

@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.insight.query import TooMuch
 from domain.returns.roi import Roi, Scope
+from repositories.returns import roi as store
 from runtime.database import Database
 from services.returns import roi
 from tests.conftest import DatabaseUrls
@@ -16,10 +18,13 @@ from tests.support.plans import rows_read
 pytestmark = [pytest.mark.db, pytest.mark.slow]
 
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
-#: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid.
+#: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid;
+#: an agent bought.
 FILL = """
 WITH days AS (
     SELECT d AS at, row_number() OVER (ORDER BY d) AS n FROM generate_series($1::timestamptz, $2, '1 hour') d
+), named AS (
+    SELECT at, md5(at::text)::uuid AS uuid_of FROM days
 ), events AS (
     INSERT INTO revenue_events (id, org_id, agent_id, source, reference, currency, reported_minor, amount_minor,
         status, reported_by, occurred_at, confirmed_at, shares_version)
@@ -40,6 +45,19 @@ WITH days AS (
         created_at, updated_at)
     SELECT 'esc_' || at, 'ctr_' || at, 'org_a', 'org_b', '{}', 'agt_x', 'w', 'released', 1, 'USD', 2, 2, 2, 0, 0, '{}',
         at, at FROM days
+), moved AS (
+    INSERT INTO ledger.transfers (id, effective_at, idempotency_key, request_hash, kind, reference)
+    SELECT uuid_of, at, 'esc_' || at, '', 'escrow.released', 'esc_' || at FROM named
+), booked AS (
+    INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset,
+        org_id)
+    SELECT 256, extract(epoch FROM at), -2, 0, at, uuid_of, 0, 'USD', 'org_a' FROM named
+), sold AS (
+    INSERT INTO marketplace_purchases (id, org_id, agent_id, payee_org_id, model, price_minor, currency, creator_bps,
+        creator_minor, commission_minor, granted_minor, taken_minor, payment_id, transfer_id, status, bought_by,
+        command_id, bought_at)
+    SELECT 'pur_' || at, 'org_a', 'agt_' || at, 'org_b', 'one_time', 3, 'USD', 9000, 3, 0, 0, 1, 'pay_' || at, uuid_of,
+        'ended', 'x', at::text, at FROM named
 ), called AS (
     INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, agent_id,
         sent_by, data, currency, cost_pico, meters)
@@ -68,6 +86,23 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
     await made.close()
 
 
+async def test_rows_that_are_too_many_are_refused_and_not_cut(
+    database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
+        await owner.execute("SELECT open_usage_months('2026-03-01', '2026-04-01')")
+        await owner.execute(FILL, MARCH, NOW)
+    finally:
+        await owner.close()
+    monkeypatch.setattr(store, "MOST", 5)
+    for reading in (store.costs, store.revenue):
+        with pytest.raises(TooMuch):
+            async with database.tenant("org_a") as session:
+                await reading(session, "org_a", PERIOD["since"], PERIOD["until"])
+
+
 async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
@@ -88,8 +123,8 @@ async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_histor
     finally:
         await owner.close()
     assert made[0] == made[1]
-    # 240 hours: half of the revenue is shared, half of the calls are charged, and the escrows are of no agent.
-    own, outside = 120 * 2 + 240 * 3, 240 * 2
+    # 240 hours: half of the revenue is shared, half of the calls are charged, and escrows and sales are of no agent.
+    own, outside = 120 * 2 + 240 * 3, 240 * 2 + 240 * 2
     assert earned == {"agt_a": (120 * 6 + 120 * 3, own + outside), "agt_b": (120 * 3, 0)}
     for before, after in zip(*read, strict=True):
         assert after <= before + 50, read

@@ -34,6 +34,7 @@ from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
+from domain.insight.query import TooMuch
 from domain.returns.revenue_event import NotReported, RevenueStatus
 from domain.returns.roi import Roi, Scope
 from models.returns.revenue_event import RevenueEvent
@@ -223,7 +224,11 @@ async def set_shares(
     return await _run(deps, command, change)
 
 
-@router.get("/economics/roi", response_model=RoiListView, responses=errors(NotFound, (Invalid, "analytics.no_rate")))
+@router.get(
+    "/economics/roi",
+    response_model=RoiListView,
+    responses=errors(NotFound, TooMuch, (Invalid, "analytics.no_rate")),
+)
 async def get_roi(
     deps: DepsDep,
     key: SpendingKeyDep,

@@ -95,7 +95,9 @@ class StatementLineSet(RequestModel):
     reference: Reference
     amount: Amount
     currency: Currency
-    reversed_amount: Amount | None = Field(default=None, description="What of it was taken back by now.")
+    reversed_amount: Amount | None = Field(
+        default=None, description="What of it was taken back by now; left out, it stays as it stands."
+    )
 
     def line(self) -> Line:
         """Return the same as the service reads it."""
@@ -104,7 +106,7 @@ class StatementLineSet(RequestModel):
             reference=self.reference,
             currency=self.currency,
             amount_minor=parse_amount(self.amount, self.currency),
-            reversed_minor=back or 0,
+            reversed_minor=back,
         )
 
 
@@ -115,7 +117,7 @@ class RevenueSettle(RequestModel):
         source="app_store", lines=[{"reference": "2026-01/GAME-17", "amount": "24.00", "currency": "USD"}]
     )
 
-    source: RevenueSource
+    source: RevenueSource = Field(description="As it was reported.")
     lines: list[StatementLineSet] = Field(min_length=1, max_length=MOST_LINES)
 
 

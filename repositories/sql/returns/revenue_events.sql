@@ -1,20 +1,21 @@
 -- What a transfer brings an organization that sells: of an escrow that is paid out, a sale or a use of an agent; below
 -- zero where it takes back, as refunds, chargebacks and recoveries do. No row for other transfers, for an agent's work for
 -- its own organization, nor for what moves between the seller's own accounts. `commission` is part of the amount.
--- What a recovery takes belongs to the sale that earned it. Its names are qualified, because `verify` asks it too; without
--- settings of its own it is inlined there.
+-- What a recovery takes belongs to the sale that earned it. An escrow pays in parts: `sale` is the transfer of the part;
+-- a sale of the marketplace has one, which its reference names, and NULL here. Names are qualified, because `verify` asks
+-- it too; without settings of its own it is inlined there.
 CREATE OR REPLACE FUNCTION revenue_of_transfer(p_transfer uuid, p_kind text, p_reference text)
-RETURNS TABLE (org_id text, agent_id text, source text, reference text, is_sale boolean, asset text, amount bigint,
-    commission bigint)
+RETURNS TABLE (org_id text, agent_id text, source text, reference text, sale uuid, is_sale boolean, asset text,
+    amount bigint, commission bigint)
 LANGUAGE sql STABLE
 AS $$
-    SELECT s.org_id, s.agent_id, s.source, s.reference, t.is_sale, m.asset, m.amount, m.commission
+    SELECT s.org_id, s.agent_id, s.source, s.reference, s.sale, t.is_sale, m.asset, m.amount, m.commission
     FROM (
-        SELECT coalesce(o.kind, p_kind) AS kind, coalesce(o.reference, p_reference) AS reference, o.kind IS NULL
-            AND p_kind IN ('escrow.released', 'escrow.split', 'marketplace.sold', 'marketplace.used',
-            'payment.agent_bought') AS is_sale
+        SELECT coalesce(o.kind, p_kind) AS kind, coalesce(o.reference, p_reference) AS reference,
+            coalesce(o.id, p_transfer) AS id, o.kind IS NULL AND p_kind IN ('escrow.released', 'escrow.split',
+            'marketplace.sold', 'marketplace.used', 'payment.agent_bought') AS is_sale
         FROM (SELECT) one LEFT JOIN LATERAL (
-            SELECT f.kind, f.reference FROM public.recoveries r
+            SELECT f.id, f.kind, f.reference FROM public.recoveries r
             JOIN public.recovery_shares p ON p.recovery_id = r.id AND p.transfer_id = p_transfer
             -- The lot of credits that was earned, or the transfer of money.
             LEFT JOIN ledger.lots l ON l.id = p.source::uuid
@@ -22,16 +23,17 @@ AS $$
             WHERE p_kind = 'earnings.recovered' AND r.payment_id = p_reference
         ) o ON true
     ) t CROSS JOIN LATERAL (
-        SELECT e.payee_org_id AS org_id, e.agent_id, 'escrow' AS source, e.id AS reference FROM public.escrows e
+        SELECT e.payee_org_id AS org_id, e.agent_id, 'escrow' AS source, e.id AS reference, t.id AS sale
+        FROM public.escrows e
         WHERE e.id = t.reference AND e.org_id <> e.payee_org_id AND t.kind IN ('escrow.released', 'escrow.split')
         UNION ALL
-        SELECT p.payee_org_id, p.agent_id, 'marketplace', p.id FROM public.marketplace_purchases p
+        SELECT p.payee_org_id, p.agent_id, 'marketplace', p.id, NULL FROM public.marketplace_purchases p
         WHERE p.id = t.reference AND p.org_id <> p.payee_org_id AND t.kind LIKE 'marketplace.%'
         UNION ALL
-        SELECT u.payee_org_id, u.agent_id, 'marketplace', u.id FROM public.marketplace_uses u
+        SELECT u.payee_org_id, u.agent_id, 'marketplace', u.id, NULL FROM public.marketplace_uses u
         WHERE u.id = t.reference AND u.org_id <> u.payee_org_id AND t.kind LIKE 'marketplace.%'
         UNION ALL
-        SELECT p.payee_org_id, p.agent_id, 'marketplace', p.id FROM public.marketplace_purchases p
+        SELECT p.payee_org_id, p.agent_id, 'marketplace', p.id, NULL FROM public.marketplace_purchases p
         WHERE p.payment_id = t.reference AND p.org_id <> p.payee_org_id AND t.kind LIKE 'payment.%'
     ) s CROSS JOIN LATERAL (
         -- The seller's part may pay what its organization owes at once, and is taken back from there too.
@@ -64,7 +66,8 @@ BEGIN
             UPDATE public.revenue_events r SET reversed_minor = r.reversed_minor - v_move.amount,
                 commission_minor = r.commission_minor + v_move.commission,
                 status = CASE WHEN r.reversed_minor - v_move.amount >= r.amount_minor THEN 'reversed' ELSE 'confirmed' END
-            WHERE r.org_id = v_move.org_id AND r.source = v_move.source AND r.reference = v_move.reference;
+            WHERE r.org_id = v_move.org_id AND r.source = v_move.source AND r.reference = v_move.reference
+                AND (v_move.sale IS NULL OR r.transfer_id = v_move.sale);
         END IF;
     END LOOP;
     RETURN NULL;

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.common.errors import Invalid
 from domain.returns import roi
-from domain.returns.revenue_event import ALL_BPS, Part, PartWanted, ShareRule, divided, shares
+from domain.returns.revenue_event import ALL_BPS, Part, PartWanted, RevenueStatus, ShareRule, divided, shares
 from domain.returns.roi import Cost, CostKind, Revenue, Scope
 from domain.usage.run import RunPart, cost_of
 
@@ -17,12 +17,14 @@ DAY = date(2026, 1, 5)
 OWN = Part(agent_id="a", project_id="p", bps=ALL_BPS)
 
 
-def cost(minor: int, agent: str | None = "a", *, day: int = 0, **more: object) -> Cost:
+def cost(minor: int | Fraction, agent: str | None = "a", *, day: int = 0, **more: object) -> Cost:
     values = {"project_id": None, "model": None, "kind": CostKind.USAGE, **more}
     return Cost(day=DAY + timedelta(days=day), agent_id=agent, asset="USD", minor=minor, **values)
 
 
-def revenue(minor: int, agent: str | None = "a", *, day: int = 0, status: str = "confirmed", **more: int) -> Revenue:
+def revenue(
+    minor: int | Fraction, agent: str | None = "a", *, day: int = 0, status: str = "confirmed", **more: int | Fraction
+) -> Revenue:
     values = {"reversed_minor": 0, "commission_minor": 0, **more}
     return Revenue(
         day=DAY + timedelta(days=day),
@@ -64,6 +66,21 @@ def test_costs_of_nobody_are_shared_by_what_each_cost_itself() -> None:
     } == {"c": 8}
     assert figures(Scope.AGENT, [cost(8, None)], [])[None].costs[CostKind.SHARED] == 8
     assert figures(Scope.ORGANIZATION, costs, [])["org"].costs[CostKind.SHARED] == 8
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["a", "b", "c", None])), min_size=1), st.integers(1, 99))
+def test_rows_add_up_to_the_figures_of_the_whole(drawn: list[tuple[int, str | None]], earned: int) -> None:
+    costs = [cost(minor, agent, model=agent and f"model {minor % 3}") for minor, agent in drawn]
+    costs += [cost(Fraction(minor, 7), agent) for minor, agent in drawn]
+    brought = [revenue(earned, agent, commission_minor=Fraction(earned, 9)) for _, agent in drawn]
+    brought += [revenue(Fraction(earned, 3), agent, status="reported") for _, agent in drawn]
+    [whole] = figures(Scope.ORGANIZATION, costs, brought).values()
+    for scope in (Scope.AGENT, Scope.MODEL):
+        rows = figures(scope, costs, brought).values()
+        for status in RevenueStatus:
+            assert sum(row.revenue[status] for row in rows) == whole.revenue[status]
+        for kind in CostKind if scope is Scope.AGENT else (CostKind.COMMISSION,):
+            assert sum(row.costs[kind] for row in rows) == whole.costs[kind]
 
 
 def test_costs_of_a_project_stay_in_it() -> None:
@@ -119,13 +136,16 @@ def test_projection_needs_enough_days_and_has_an_interval() -> None:
     assert month.low_minor < month.margin_minor < month.high_minor
 
 
-def test_nights_have_what_is_of_the_project_and_no_costs_of_nobody() -> None:
+def test_nights_have_what_is_of_the_project_and_costs_of_nobody_for_themselves() -> None:
     costs = [cost(3, project_id="p"), cost(4, project_id="q"), cost(9, None, project_id="p"), cost(2, day=1)]
     earned = [revenue(10, commission_minor=1, reversed_minor=4), revenue(5, status="reported")]
     found = [(n.agent_id, n.day.day, n.cost_minor, n.revenue_minor) for n in roi.nights(costs, earned, project_id=None)]
-    assert found == [("a", 5, 8, 6), ("a", 6, 2, 0)]
-    [night] = roi.nights(costs, earned, project_id="p")
-    assert (night.cost_minor, night.revenue_minor) == (3, 0)
+    assert found == [(None, 5, 9, 0), ("a", 5, 8, 6), ("a", 6, 2, 0)]
+    of_project = roi.nights(costs, earned, project_id="p")
+    assert [(night.agent_id, night.cost_minor, night.revenue_minor) for night in of_project] == [
+        (None, 9, 0),
+        ("a", 3, 0),
+    ]
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100), st.integers(-(10**15), 10**15))
