@@ -58,6 +58,7 @@ class Returns:
     title: str
     path: str
     revenue: str
+    allocations: str
     form: Shown
     choices: Mapping[str, tuple[tuple[str, str], ...]]
     failed: Failed | None
@@ -80,6 +81,7 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
         title="Returns",
         path=f"{base}/returns",
         revenue=f"{base}/returns/revenue",
+        allocations=f"{base}/allocations",
         form=form,
         choices=CHOICES,
         failed=None if unrated else unanswered("Returns", answer, f"{base}/returns"),

@@ -22,10 +22,12 @@ class ReturnsStory:
         for agent, reported, came_in in ((honest, "30.00", "30.00"), (boasting, "150.00", "3.00")):
             await self._narrator.post(agent["name"], "/credits/use", {"amount": "100", "action": "research"})
             await self._sell(agent, reported, came_in)
-        for agent, roi in ((honest, "2"), (boasting, "-0.7")):
+        for agent, came_in in ((honest, "30.00"), (boasting, "3.00")):
             [row] = (await self._narrator.get("client", f"/economics/roi?id={agent['id']}"))["data"]
-            self._narrator.expect(f"ROI of the {agent['name']}", Decimal(row["roi"]), Decimal(roi))
-            figures = f"cost {row['total_costs']} USD, {row['revenue']['confirmed']} USD are confirmed"
+            found = (row["revenue"]["confirmed"], row["costs"]["usage"])
+            self._narrator.expect(f"figures of the {agent['name']}", found, (came_in, "10.00"))
+            shared = f"{row['costs']['shared']} USD of costs that no agent made are shared to it"
+            figures = f"used 10.00 USD, {shared}, and {came_in} USD are confirmed"
             self._narrator.say(f"   the {agent['name']} {figures}: ROI {row['roi']}")
 
     async def _agent(self, name: str) -> Json:
