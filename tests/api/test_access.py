@@ -581,7 +581,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     async with database.platform() as session:
         allocation = Allocation(
             **{"id": new_id("alo"), "org_id": stranger.org_id, "project_id": project["id"], "status": "expired"},
-            **{"night": date(2026, 1, 1), "currency": "USD", "total_minor": 1, "reinvested_minor": 0, "lines": []},
+            **{"night": date(2026, 1, 1), "currency": "USD", "total_minor": 0, "reinvested_minor": 0, "lines": []},
+            versions={},
             created_at=datetime.now(UTC),
         )
         session.add(allocation)

@@ -65,7 +65,13 @@ async def allocation(database: Database, org_id: str) -> str:
         lines = divide(10_000, {each: (5_000 if at else None, terms) for at, each in enumerate(ids)})
         made = Allocation(
             **{"id": new_id("alo"), "org_id": org_id, "project_id": project_id, "status": "proposed"},
-            **{"night": now.date(), "currency": "USD", "total_minor": 10_000, "reinvested_minor": 1_000},
+            **{
+                "night": now.date(),
+                "currency": "USD",
+                "total_minor": 10_000,
+                "reinvested_minor": 1_000,
+                "versions": {},
+            },
             **{"lines": [stored(line) for line in lines], "answer_by": now + ANSWER, "created_at": now},
         )
         stages = [Stage(due_at=now + at * timedelta(days=7), share_bps=5_000, results=at) for at in range(2)]
