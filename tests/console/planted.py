@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from domain.common.ids import uuid_of
 from domain.returns.allocation import ANSWER, Terms, divide
 from domain.returns.trial import Stage
 from models.billing.billing_run import BillingRunRow
 from models.billing.project import Project
+from models.credits.spend_control import SpendControl
 from models.marketplace.agent import Agent
 from models.returns.allocation import Allocation
 from models.returns.trial import Trial
@@ -58,8 +59,10 @@ async def allocation(database: Database, org_id: str) -> str:
     now = datetime.now(UTC)
     terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
     async with database.platform() as session:
-        seen = or_(Agent.org_id == org_id, Agent.visibility == "public")
-        ids = (await session.scalars(select(Agent.id).where(seen).order_by(Agent.id).limit(3))).all()
+        own = select(Agent.id).where(Agent.org_id == org_id).order_by(Agent.id).limit(3)
+        ids = (await session.scalars(own)).all()
+        budgets = select(SpendControl.id).where(SpendControl.org_id == org_id, SpendControl.kind == "budget").limit(1)
+        budget_id = (await session.scalars(budgets)).one_or_none() or uuid_of(new_id("ctl"))
         # Plans count projects, so it is one that is there.
         project_id = (await session.scalars(select(Project.id).where(Project.org_id == org_id).limit(1))).one()
         lines = divide(10_000, {each: (5_000 if at else None, terms) for at, each in enumerate(ids)})
@@ -82,7 +85,7 @@ async def allocation(database: Database, org_id: str) -> str:
                 "paid_minor": 15_000,
                 "status": "stopped",
                 "stopped_by": "results",
-                "control_id": uuid_of(new_id("ctl")),
+                "control_id": budget_id,
             },
             **{"stages": [stage.stored() for stage in stages], "created_by": "kim", "command_id": made.id},
             created_at=now,
