@@ -59,8 +59,9 @@ async def allocation(database: Database, org_id: str) -> str:
     now = datetime.now(UTC)
     terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=1_000_000, success_e6=1_420_000)
     async with database.platform() as session:
-        own = select(Agent.id).where(Agent.org_id == org_id).order_by(Agent.id).limit(3)
-        ids = (await session.scalars(own)).all()
+        some = select(Agent.id).order_by(Agent.id).limit(3)
+        own = (await session.scalars(some.where(Agent.org_id == org_id))).all()
+        ids = own or (await session.scalars(some.where(Agent.visibility == "public"))).all()
         budgets = select(SpendControl.id).where(SpendControl.org_id == org_id, SpendControl.kind == "budget").limit(1)
         budget_id = (await session.scalars(budgets)).one_or_none() or uuid_of(new_id("ctl"))
         # Plans count projects, so it is one that is there.
