@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 
 from domain.common.errors import Invalid
 
@@ -205,3 +207,15 @@ def format_ratio(ratio_e4: int) -> str:
     """Write ten-thousandths as a decimal string with two decimals at least: 9200 is `"0.92"`."""
     whole, decimals = divmod(ratio_e4, 10_000)
     return f"{whole}.{f'{decimals:04d}'.rstrip('0').ljust(2, '0')}"
+
+
+def rounded(parts: Sequence[Fraction]) -> list[int]:
+    """Round amounts, also below zero, so that they add up to their rounded sum (largest remainder).
+
+    Of equal remainders, that of the earlier part is rounded up.
+    """
+    whole = [floor(part) for part in parts]
+    left = round(sum(parts, Fraction())) - sum(whole)
+    for at in sorted(range(len(parts)), key=lambda at: whole[at] - parts[at])[:left]:
+        whole[at] += 1
+    return whole

@@ -13,7 +13,7 @@ from math import ceil, isqrt
 from typing import Protocol
 
 from domain.common.calendar import first_moment, zone_of
-from domain.common.money import format_amount
+from domain.common.money import format_amount, rounded
 from domain.reputation.score import points
 
 ONE_E6 = 1_000_000
@@ -177,12 +177,12 @@ def divide(
     known = [each for each in had if each is not None]
     usual = Fraction(sum(known), len(known)) if any(known) else Fraction(1)
     before = _fill(total, [usual if each is None else Fraction(each) for each in had], flat, whole)
-    start = _rounded(total, before)
+    start = rounded(before)
     # A share of a few cents still moves, by one.
     low = [max(floor, min(each - 1, ceil(each * (1 - STEP)))) for each in start]
     high = [min(ceiling, max(each + 1, int(each * (1 + STEP)))) for each in start]
     weights = [Fraction(weight(agents[each][1], Fraction(total_minor, len(ids)))) for each in ids]
-    new = _rounded(total, _fill(total, weights, low, high, base=equal * EQUAL))
+    new = rounded(_fill(total, weights, low, high, base=equal * EQUAL))
 
     def held(at: int) -> LineBound:
         if low[at] < new[at] < high[at]:
@@ -229,14 +229,6 @@ def _fill(
             rest -= cut[at]
             free.remove(at)
     return parts
-
-
-def _rounded(total: int, parts: Sequence[Fraction]) -> list[int]:
-    """Round to whole units that add up (largest remainder); the earlier part wins a tie."""
-    whole = [int(each) for each in parts]
-    for at in sorted(range(len(parts)), key=lambda at: whole[at] - parts[at])[: total - sum(whole)]:
-        whole[at] += 1
-    return whole
 
 
 def reinvested_minor(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from math import floor, sqrt
+from math import sqrt
 
 from domain.common.errors import Invalid
+from domain.common.money import rounded
 from domain.insight.forecast import forecast
 from domain.returns.revenue_event import RevenueStatus
 
@@ -330,12 +331,9 @@ def _by_model(costs: Sequence[Cost], revenue: Sequence[Revenue]) -> Iterable[tup
 
 
 def _rounded(exact: Mapping[str | None, Fraction]) -> dict[str | None, int]:
-    """Round amounts, also below zero, so that they add up to their rounded sum: the largest remainders up."""
-    parts = {name: floor(value) for name, value in exact.items()}
-    left = round(sum(exact.values(), Fraction())) - sum(parts.values())
-    for name in sorted(exact, key=lambda each: (parts[each] - exact[each], each or ""))[:left]:
-        parts[name] += 1
-    return parts
+    """Round amounts by name so that they add up to their rounded sum."""
+    names = sorted(exact, key=lambda each: each or "")
+    return dict(zip(names, rounded([exact[name] for name in names]), strict=True))
 
 
 def _roi(

@@ -1,4 +1,4 @@
-"""Figures of returns: what counts, how what is nobody's is shared, when costs are paid back, and what is not known."""
+"""ROI: which revenue counts, how shared costs are divided, when costs are paid back, and which figures are null."""
 
 from datetime import date, timedelta
 from fractions import Fraction
