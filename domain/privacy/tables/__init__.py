@@ -6,6 +6,7 @@ from domain.privacy.places import Place
 from domain.privacy.tables import (
     billing,
     budgets,
+    cards,
     contracts,
     insight,
     ledger,
@@ -14,12 +15,14 @@ from domain.privacy.tables import (
     payments,
     reputation,
     returns,
+    secrets,
     usage,
 )
 
 TABLES: Mapping[str, Place] = {
     **billing.TABLES,
     **budgets.TABLES,
+    **cards.TABLES,
     **contracts.TABLES,
     **insight.TABLES,
     **ledger.TABLES,
@@ -28,5 +31,6 @@ TABLES: Mapping[str, Place] = {
     **payments.TABLES,
     **reputation.TABLES,
     **returns.TABLES,
+    **secrets.TABLES,
     **usage.TABLES,
 }

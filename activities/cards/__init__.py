@@ -1,0 +1,1 @@
+"""Cards, their authorizations and transactions: durable effects."""

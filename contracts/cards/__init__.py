@@ -1,0 +1,1 @@
+"""Messages of the workflows of cards, their authorizations and transactions."""

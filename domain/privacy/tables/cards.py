@@ -1,0 +1,7 @@
+"""The data map of the tables of cards."""
+
+from collections.abc import Mapping
+
+from domain.privacy.places import Place
+
+TABLES: Mapping[str, Place] = {}

@@ -1,0 +1,7 @@
+-- Secrets, grants, their use, their access log and rotation.
+
+-- Store
+
+-- Use
+
+-- Rotation

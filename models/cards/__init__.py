@@ -1,0 +1,1 @@
+"""Cards, their authorizations and transactions: the tables."""

@@ -1,0 +1,1 @@
+"""Secrets, grants, their use, their access log and rotation: the tables."""

@@ -1,0 +1,1 @@
+"""Cards, their authorizations and transactions: what ends in one transaction."""

@@ -1,0 +1,1 @@
+"""Workflows of cards, their authorizations and transactions."""
