@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx2
 
 from domain.common.errors import Unavailable
-from providers.secrets.base import UNAVAILABLE, Place, Stored, Wrapped
+from providers.secrets.base import UNAVAILABLE, Place, Stored, Unopened, Wrapped
 
 #: What the key ids of keys begin with that transit wrapped; ids of local keys have no colon.
 PREFIX = "vault:"
@@ -170,30 +170,27 @@ class TransitKeyWrapper:
         Raises:
             Unavailable: Vault does not answer or refuses.
         """
-        body = {"plaintext": _encoded(key), "associated_data": _encoded(place.bound)}
-        ciphertext = (await self._ask("encrypt", body)).get("ciphertext")
-        version = ciphertext.split(":")[1] if isinstance(ciphertext, str) and ciphertext.count(":") == 2 else ""
-        if not version:
-            raise _unavailable("answers without a ciphertext")
-        return Wrapped(f"{PREFIX}{self._key}:{version}", ciphertext.encode())
+        body = {"plaintext": _encoded(key), "associated_data": _encoded(place.bound())}
+        answer = await self._client.ask("POST", f"transit/encrypt/{quote(self._key, safe='')}", body)
+        ciphertext = answer.data.get("ciphertext")
+        if answer.status != 200 or not isinstance(ciphertext, str) or ciphertext.count(":") != 2:
+            # Its reasons may quote the request, and so the key.
+            raise _unavailable(f"cannot wrap with the key {self._key}. Its audit log has the reason")
+        return Wrapped(f"{PREFIX}{self._key}:{ciphertext.split(':')[1]}", ciphertext.encode())
 
     async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
         """Return a key that was wrapped for this place by any version of the key that may still decrypt.
 
         Raises:
-            Unavailable: Vault does not answer or refuses, or the key was wrapped for another place.
+            Unopened: it was wrapped for another place, or by a version that may not decrypt any more.
+            Unavailable: Vault does not answer or refuses.
         """
         name = wrapped.key_id.removeprefix(PREFIX).rpartition(":")[0]
-        body = {"ciphertext": wrapped.wrapped.decode(), "associated_data": _encoded(place.bound)}
-        return _decoded((await self._ask("decrypt", body, name)).get("plaintext"))
-
-    async def _ask(self, verb: str, body: Mapping[str, Any], name: str = "") -> Mapping[str, Any]:
-        answer = await self._client.ask("POST", f"transit/{verb}/{quote(name or self._key, safe='')}", body)
+        body = {"ciphertext": wrapped.wrapped.decode(), "associated_data": _encoded(place.bound())}
+        answer = await self._client.ask("POST", f"transit/decrypt/{quote(name, safe='')}", body)
         if answer.status != 200:
-            # A reason may quote the request, and only of this one it is no secret.
-            why = f": {answer.errors}" if verb == "decrypt" else ". Its audit log has the reason"
-            raise _unavailable(f"cannot {verb} with the key {name or self._key}{why}")
-        return answer.data
+            raise Unopened(f"Vault cannot unwrap with the key {name}: {answer.errors}.")
+        return _decoded(answer.data.get("plaintext"))
 
 
 class VaultBackend:
@@ -219,10 +216,10 @@ class VaultBackend:
         answer = await self._client.ask("POST", self._at("data", place), body)
         if answer.status == 400:
             # There is one: of a repeated request, or of one that ended before its version was recorded.
-            number, there = await self._read(place, None)
-            if number and there == value:
-                return _stored(number)
-            answer = await self._client.ask("POST", self._at("data", place), body | {"options": {"cas": number}})
+            found, there = await self._read(place, None)
+            if found and there == value:
+                return _stored(found)
+            answer = await self._client.ask("POST", self._at("data", place), body | {"options": {"cas": found}})
         number = answer.data.get("version")
         if answer.status != 200 or not isinstance(number, int):
             raise _unavailable(f"does not store the value at {self._mount}/. Its audit log has the reason")
@@ -232,11 +229,12 @@ class VaultBackend:
         """Return a value.
 
         Raises:
-            Unavailable: Vault does not answer or refuses, or has the value no longer.
+            Unopened: Vault has it no longer.
+            Unavailable: Vault does not answer or refuses.
         """
         _, value = await self._read(place, int(stored.sealed or b"0"))
         if value is None:
-            raise _unavailable("has this value no longer. It was deleted there: put a new one")
+            raise Unopened("Vault has this value no longer. It was deleted there: put a new one.")
         return value
 
     async def destroy(self, place: Place) -> None:
@@ -265,7 +263,7 @@ class VaultBackend:
 
 
 def _stored(number: int) -> Stored:
-    return Stored(sealed=str(number).encode(), wrapped_key=None, key_id=None)
+    return Stored(sealed=str(number).encode())
 
 
 def _unavailable(what: str) -> Unavailable:

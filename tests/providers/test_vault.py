@@ -16,7 +16,7 @@ import pytest
 from dev.sandbox.vault.app import KEY, ROOT, Vault, build
 from dev.stack.temporal import free_port
 from domain.common.errors import Unavailable
-from providers.secrets.base import Place
+from providers.secrets.base import Place, Unopened
 from providers.secrets.vault import TransitKeyWrapper, VaultBackend, VaultClient
 from tests.support.sandboxes import await_health, serving
 
@@ -133,7 +133,7 @@ async def test_a_wrapped_key_opens_at_its_place_alone(world: World):
         Place(org_id="org_01", path="api_keys/other", version=1),
         Place(org_id="org_01", path=PLACE.path, version=2),
     ):
-        with pytest.raises(Unavailable, match="cannot decrypt with the key bursar"):
+        with pytest.raises(Unopened, match="cannot unwrap with the key bursar"):
             await wrapper.unwrap(wrapped, other)
 
 
@@ -145,7 +145,7 @@ async def test_a_rotated_key_opens_what_it_wrapped_before_until_that_is_forbidde
     assert new.key_id == "vault:bursar:v2"
     assert await wrapper.unwrap(old, PLACE) == await wrapper.unwrap(new, PLACE) == DATA_KEY
     await world.admin("POST", "transit/keys/bursar/config", {"min_decryption_version": 2})
-    with pytest.raises(Unavailable, match="too old"):
+    with pytest.raises(Unopened, match="too old"):
         await wrapper.unwrap(old, PLACE)
     assert await wrapper.unwrap(new, PLACE) == DATA_KEY
 
@@ -168,7 +168,7 @@ async def test_a_value_is_stored_once_read_and_destroyed(world: World):
     assert await backend.read(PLACE, stored) == value
     await backend.destroy(PLACE)
     await backend.destroy(PLACE)
-    with pytest.raises(Unavailable, match="no longer"):
+    with pytest.raises(Unopened, match="no longer"):
         await backend.read(PLACE, stored)
 
 
@@ -180,7 +180,7 @@ async def test_a_value_whose_version_was_never_recorded_is_not_taken_for_the_nex
     assert await backend.read(PLACE, kept) == b"the recorded one"
     await backend.destroy(PLACE)
     for each in (lost, kept):
-        with pytest.raises(Unavailable, match="no longer"):
+        with pytest.raises(Unopened, match="no longer"):
             await backend.read(PLACE, each)
 
 
@@ -188,7 +188,7 @@ async def test_a_value_that_was_deleted_in_vault_is_gone_and_can_be_put_again(wo
     backend = world.backend
     stored = await backend.store(PLACE, b"one")
     await world.admin("DELETE", "secret/data/bursar/org_01/api_keys/open%20ai/%C3%A9/1")
-    with pytest.raises(Unavailable, match="no longer"):
+    with pytest.raises(Unopened, match="no longer"):
         await backend.read(PLACE, stored)
     assert await backend.read(PLACE, await backend.store(PLACE, b"two")) == b"two"
 
