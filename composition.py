@@ -23,6 +23,7 @@ from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.reference_rates import EcbFile
 from providers.search_index import SearchIndex
+from providers.secrets.base import KeyWrapper, SecretBackend
 from providers.secrets.registry import Secrets
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
@@ -201,15 +202,34 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
 
 
 def make_secrets(settings: Settings) -> Secrets:
-    """Build what keeps secrets; without keys that wrap theirs, none can be stored."""
+    """Build what keeps secrets: in the database, where something wraps their keys, and in Vault where one is set up."""
     from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
+    from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
     from runtime.codec import parse_keys
 
+    wrappers: dict[str, KeyWrapper] = {}
+    backends: dict[str, SecretBackend] = {}
+    closers: list[Callable[[], Awaitable[None]]] = []
     keys = settings.sealing_keys
-    if keys is None or not keys.get_secret_value().strip():
-        return Secrets()
-    backend = PostgresBackend(LocalKeyWrapper(parse_keys(keys.get_secret_value())))
-    return Secrets({backend.name: backend})
+    if keys is not None and (text := keys.get_secret_value().strip()):
+        wrappers["local"] = LocalKeyWrapper(parse_keys(text))
+    if settings.vault_url is not None and settings.vault_role_id is not None and settings.vault_secret_id is not None:
+        http = httpx2.AsyncClient(verify=trusted(), trust_env=False, follow_redirects=False)
+        closers.append(http.aclose)
+        client = VaultClient(
+            http,
+            settings.vault_url,
+            role_id=settings.vault_role_id,
+            secret_id=settings.vault_secret_id.get_secret_value(),
+            timeout=settings.provider_timeout,
+        )
+        if settings.vault_transit_key is not None:
+            wrappers["vault"] = TransitKeyWrapper(client, settings.vault_transit_key)
+        if settings.vault_kv_mount is not None:
+            backends["vault"] = VaultBackend(client, settings.vault_kv_mount)
+    if settings.secret_wrapper in wrappers:
+        backends["postgres"] = PostgresBackend(KeyWrappers(wrappers, settings.secret_wrapper))
+    return Secrets(backends, settings.secret_backend, closers)
 
 
 def make_price_book(settings: Settings) -> PriceBook:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx2
 
 from domain.common.errors import Unavailable
-from providers.secrets.base import UNAVAILABLE, Place, Stored, Unopened, Wrapped
+from providers.secrets.base import UNAVAILABLE, KeyWrapper, Place, Stored, Unopened, Wrapped
 
 #: What the key ids of keys begin with that transit wrapped; ids of local keys have no colon.
 PREFIX = "vault:"
@@ -191,6 +191,30 @@ class TransitKeyWrapper:
         if answer.status != 200:
             raise Unopened(f"Vault cannot unwrap with the key {name}: {answer.errors}.")
         return _decoded(answer.data.get("plaintext"))
+
+
+class KeyWrappers:
+    """Wraps by one of several, and unwraps by whichever wrapped: so a deployment moves from one to the other."""
+
+    def __init__(self, wrappers: Mapping[str, KeyWrapper], present: str) -> None:
+        """Take `local`, `vault` or both, and which of them wraps."""
+        self._wrappers, self.name = wrappers, present
+
+    async def wrap(self, key: bytes, place: Place) -> Wrapped:
+        """Wrap a key by the one that wraps now."""
+        return await self._wrappers[self.name].wrap(key, place)
+
+    async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
+        """Return a key that any of them wrapped.
+
+        Raises:
+            Unopened: what wrapped it is not set up, or does not unwrap it.
+        """
+        name = TransitKeyWrapper.name if wrapped.key_id.startswith(PREFIX) else "local"
+        if name not in self._wrappers:
+            needed = "BURSAR_VAULT_URL and BURSAR_VAULT_TRANSIT_KEY" if name == "vault" else "BURSAR_SECRET_KEYS"
+            raise Unopened(f"The key {wrapped.key_id} wrapped this. Set {needed} again, or rewrap first.")
+        return await self._wrappers[name].unwrap(wrapped, place)
 
 
 class VaultBackend:

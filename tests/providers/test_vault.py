@@ -1,6 +1,7 @@
 """The client of Vault: against the stand-in, and against a real server where `vault` or `bao` is on PATH."""
 
 import asyncio
+import base64
 import logging
 import shutil
 import subprocess
@@ -13,15 +14,19 @@ from typing import Any
 import httpx2
 import pytest
 
+from composition import make_secrets
 from dev.sandbox.vault.app import KEY, ROOT, Vault, build
 from dev.stack.temporal import free_port
 from domain.common.errors import Unavailable
 from providers.secrets.base import Place, Unopened
-from providers.secrets.vault import TransitKeyWrapper, VaultBackend, VaultClient
+from providers.secrets.sealing import LocalKeyWrapper
+from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
+from runtime.settings import Settings
 from tests.support.sandboxes import await_health, serving
 
 PLACE = Place(org_id="org_01", path="api_keys/open ai/é", version=1)
 DATA_KEY = bytes(range(32))
+KEYS = f"k1:{base64.b64encode(b'k' * 32).decode()}"
 BINARIES = [name for name in ("vault", "bao") if shutil.which(name)]
 POLICY = """
 path "transit/encrypt/bursar" { capabilities = ["update"] }
@@ -287,3 +292,38 @@ async def test_neither_errors_nor_logs_hold_a_credential_or_a_value(caplog: pyte
     everything = " ".join(errors) + caplog.text
     hidden = [*vault.tokens, vault.secret_id, "canary", "Y2FuYXJ5"]
     assert [each for each in hidden if each in everything] == []
+
+
+async def test_keys_of_both_wrappers_open_while_one_of_them_wraps():
+    async with standing_in() as world:
+        both = {"local": LocalKeyWrapper([("k1", b"k" * 32)]), "vault": world.wrapper}
+        local, vault = (KeyWrappers(both, name) for name in ("local", "vault"))
+        wrapped = [await each.wrap(DATA_KEY, PLACE) for each in (local, vault)]
+        assert [each.key_id for each in wrapped] == ["k1", "vault:bursar:v1"]
+        for each in (local, vault):
+            assert [await each.unwrap(key, PLACE) for key in wrapped] == [DATA_KEY] * 2
+        with pytest.raises(Unopened, match="Set BURSAR_SECRET_KEYS again"):
+            await KeyWrappers({"vault": world.wrapper}, "vault").unwrap(wrapped[0], PLACE)
+        with pytest.raises(Unopened, match="Set BURSAR_VAULT_URL and BURSAR_VAULT_TRANSIT_KEY again"):
+            await KeyWrappers({"local": both["local"]}, "local").unwrap(wrapped[1], PLACE)
+
+
+@pytest.mark.parametrize(
+    ("given", "backends", "default"),
+    [
+        ({}, set(), "postgres"),
+        ({"secret_keys": KEYS}, {"postgres"}, "postgres"),
+        ({"vault_transit_key": "bursar"}, set(), "postgres"),
+        ({"vault_transit_key": "bursar", "secret_wrapper": "vault"}, {"postgres"}, "postgres"),
+        ({"vault_kv_mount": "secret", "secret_backend": "vault"}, {"vault"}, "vault"),
+        ({"vault_kv_mount": "secret", "secret_keys": KEYS}, {"postgres", "vault"}, "postgres"),
+    ],
+)
+async def test_settings_say_what_keeps_secrets(given: dict[str, str], backends: set[str], default: str):
+    used = any(name.startswith("vault") for name in given)
+    login = {"vault_url": "https://vault.example", "vault_role_id": "r", "vault_secret_id": "s"} if used else {}
+    made = make_secrets(Settings.model_validate({**login, **given}))
+    try:
+        assert (set(made.backends), made.default) == (backends, default)
+    finally:
+        await made.aclose()
