@@ -175,6 +175,7 @@ SELECT pg_temp.append_only('secret_access_seals');
 GRANT SELECT, INSERT ON secret_access_seals TO bursar_platform;
 
 \ir ../../repositories/sql/secrets/open_secret.sql
+\ir ../../repositories/sql/secrets/wrapped_keys.sql
 
 -- Use
 

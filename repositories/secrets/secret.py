@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
@@ -18,6 +18,7 @@ _OPEN = text(
     "SELECT * FROM open_secret(:org_id, :path, :version, :verb, :principal, :agent_id, :host, :method, :purpose,"
     " :reference, :agents_read, :at)"
 )
+_WRAPPED = text("SELECT * FROM wrapped_keys(:present, :secret_id, :number, :limit)")
 
 
 class OpenedRow(NamedTuple):
@@ -39,6 +40,38 @@ class OpenedRow(NamedTuple):
 async def open_secret(session: AsyncSession, asked: dict[str, object]) -> OpenedRow:
     """Check, count, log and return, in one statement; see the function."""
     return OpenedRow(*(await session.execute(_OPEN, asked)).one())
+
+
+class WrappedRow(NamedTuple):
+    """A version's key, as it is wrapped now, and the place that it is bound to."""
+
+    secret_id: str
+    number: int
+    org_id: str
+    path: str
+    key_id: str
+    wrapped_key: bytes
+
+
+async def wrapped_keys(
+    session: AsyncSession, present: str, *, after: tuple[str, int], limit: int
+) -> Sequence[WrappedRow]:
+    """Return the keys of versions that another key than the present one wraps, behind a secret's id and a number."""
+    asked = {"present": present, "secret_id": after[0], "number": after[1], "limit": limit}
+    return [WrappedRow(*row) for row in await session.execute(_WRAPPED, asked)]
+
+
+async def rewrap(session: AsyncSession, row: WrappedRow, *, key_id: str, wrapped_key: bytes) -> bool:
+    """Keep a version's key as it was wrapped anew; False if it was destroyed or wrapped anew meanwhile."""
+    of = SecretVersion
+    query = (
+        update(of)
+        .where(of.secret_id == row.secret_id, of.number == row.number, of.key_id == row.key_id)
+        .values(wrapped_key=wrapped_key, key_id=key_id)
+        .returning(of.number)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(query)).one_or_none() is not None
 
 
 async def find(session: AsyncSession, org_id: str, path: str) -> Secret | None:
