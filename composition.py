@@ -1,5 +1,6 @@
 """What both processes are made of beside their frameworks: who takes payments, from the settings alone."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -214,7 +215,11 @@ def make_secrets(settings: Settings) -> Secrets:
     if keys is not None and (text := keys.get_secret_value().strip()):
         wrappers["local"] = LocalKeyWrapper(parse_keys(text))
     if settings.vault_url is not None and settings.vault_role_id is not None and settings.vault_secret_id is not None:
-        http = httpx2.AsyncClient(verify=trusted(), trust_env=False, follow_redirects=False)
+        roots = trusted()
+        if settings.vault_trust_roots is not None:
+            with _from("BURSAR_VAULT_TRUST_ROOTS"):
+                roots = ssl.create_default_context(cafile=settings.vault_trust_roots)
+        http = httpx2.AsyncClient(verify=roots, trust_env=False, follow_redirects=False)
         closers.append(http.aclose)
         client = VaultClient(
             http,

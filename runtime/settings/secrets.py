@@ -1,5 +1,6 @@
 """Settings of secrets."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -19,6 +20,7 @@ class SecretSettings(Part):
     vault_url: str | None = Field(default=None, repr=False)
     vault_role_id: str | None = None
     vault_secret_id: SecretStr | None = None
+    vault_trust_roots: Path | None = None
     vault_transit_key: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,100}$")
     vault_kv_mount: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,50}(?:/[A-Za-z0-9_-]{1,50}){0,3}$")
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -21,7 +22,7 @@ from domain.common.errors import Unavailable
 from providers.secrets.base import Place, Unopened
 from providers.secrets.sealing import LocalKeyWrapper
 from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
-from runtime.settings import Settings
+from runtime.settings import Settings, WrongSettings
 from tests.support.sandboxes import await_health, serving
 
 PLACE = Place(org_id="org_01", path="api_keys/open ai/é", version=1)
@@ -327,3 +328,13 @@ async def test_settings_say_what_keeps_secrets(given: dict[str, str], backends: 
         assert (set(made.backends), made.default) == (backends, default)
     finally:
         await made.aclose()
+
+
+@pytest.mark.parametrize("roots", [None, b"no certificate"])
+def test_trust_roots_that_cannot_be_read_are_refused(roots: bytes | None, tmp_path: Path):
+    file = tmp_path / "roots.pem"
+    if roots is not None:
+        file.write_bytes(roots)
+    login = {"vault_url": "https://vault.example", "vault_role_id": "r", "vault_secret_id": "s"}
+    with pytest.raises(WrongSettings, match="BURSAR_VAULT_TRUST_ROOTS: "):
+        make_secrets(Settings.model_validate({**login, "vault_kv_mount": "secret", "vault_trust_roots": file}))
