@@ -229,7 +229,7 @@ async def grant(visit: Visit) -> Response:
     if form.maybe("price"):
         body["price"] = {"amount": form.number("price")}
     answer = await visit.order("POST", _GRANTS, body, form.key)
-    names = {"price.amount": "price"}
+    names = {"price.amount": "price", "path": "paths"}
     return await visit.concluded(
         form, answer, f"{_listed(visit)}/grants", "secret.granted", show=ask_to_grant, names=names
     )

@@ -504,7 +504,7 @@ FORMS = (
         "/{org}/secrets/grants/new",
         "owner",
         whole={"agent_id": "{own_agent}", "paths": "api_keys/*", "hosts": "api.example.com", "ends_at": _END},
-        checked=each("agent_id", "principal", "paths", "hosts", "uses_per_day", "price", "ends_at"),
+        checked=each("principal", "paths", "hosts", "uses_per_day", "price", "ends_at"),
     ),
     Typed(
         "/console/{org}/people/new",
