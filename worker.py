@@ -79,9 +79,10 @@ from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
 from providers.files import Files
 from providers.front_door import FrontDoor
+from providers.judged import Receivers
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
-from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
+from providers.notify.webhook import HttpWebhookSender, WebhookSender
 from providers.payments.registry import Providers
 from providers.search_index import SearchIndex
 from repositories.tenants import organization as organizations

@@ -19,7 +19,7 @@ from domain.escrow import commands
 from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from repositories.messages import alert
 from repositories.tenants import api_key as api_keys
 from runtime.database import Database

@@ -20,13 +20,12 @@ from dev.sandbox.paypal.certificates import make_chain
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import UrlRefused
 from domain.messages.webhook.delivery import Answer, Verdict, verdict
+from providers.judged import Names, Receivers
 from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,
     HttpWebhookSender,
-    Names,
     Outgoing,
-    Receivers,
     SigningKeys,
     Unsigned,
     headers,
