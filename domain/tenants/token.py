@@ -1,4 +1,4 @@
-"""The text of API keys, sessions and links: `bsk_<26 characters of the id>_<64 hex digits>`, `bss_…` and `bsl_…`. Pure."""
+"""The text of API keys, sessions and links: `bsk_<26 characters of the id>_<64 hex digits>`, `bss_…`, `bsl_…`. Pure."""
 
 import hashlib
 import re

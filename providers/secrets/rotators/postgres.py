@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import certifi
@@ -108,12 +108,9 @@ class Postgres:
         if admin["username"] in job.target["roles"]:
             raise RotationFailed("The role that changes passwords must not be one of those that alternate.")
         async with self._connected(job, admin, "change the password of a role") as connection:
-            change = "ALTER ROLE %I PASSWORD NULL" if verifier is None else "ALTER ROLE %I PASSWORD %L"
-            given = (role,) if verifier is None else (role, verifier)
-            places = ", ".join(f"${number + 2}::text" for number in range(len(given)))
-            await connection.execute(
-                await connection.fetchval(f"SELECT pg_catalog.format($1, {places})", change, *given)
-            )
+            quoted = await connection.fetchval("SELECT pg_catalog.quote_ident($1)", role)
+            password = "NULL" if verifier is None else f"'{verifier}'"
+            await connection.execute(f"ALTER ROLE {quoted} PASSWORD {password}")
 
     @asynccontextmanager
     async def _connected(self, job: Job, login: dict[str, str], what: str) -> AsyncIterator[Any]:
@@ -147,7 +144,7 @@ class Postgres:
         except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"Bursar could not {what}: {type(error).__name__}.") from None
 
-    async def _judged(self, host: str, port: int) -> tuple[str, ssl.SSLContext | str]:
+    async def _judged(self, host: str, port: int) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
         """Return what to connect to: an address that was judged, with a certificate for the name; inside, the name."""
         if host in self._inside:
             return host, "prefer"
