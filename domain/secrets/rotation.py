@@ -48,7 +48,7 @@ class RotationStatus(StrEnum):
     FAILED = "failed"
 
 
-#: What a new value may not be asked for in, because a pending version is under way.
+#: The status in which there is a pending version.
 UNDER_WAY = frozenset(
     {RotationStatus.CREATED, RotationStatus.APPLIED, RotationStatus.TESTED, RotationStatus.FAILED},
 )
@@ -162,14 +162,19 @@ def scheduled(plan: Plan, now: datetime) -> Rotation:
 
 
 def planned(held: Rotation, plan: Plan) -> Rotation:
-    """Go on by another plan; what is under way goes on too."""
-    after = replace(held, plan=plan)
-    return replace(after, next_at=after.due_at) if held.status is RotationStatus.IDLE and not held.failures else after
+    """Go on by another plan.
+
+    Raises:
+        RotationUnderWay: the other plan's rotator could not end what this one has begun.
+    """
+    _check(held, RotationStatus.IDLE, RotationStatus.WAITING)
+    after = replace(held, plan=plan, status=RotationStatus.IDLE, reported=False)
+    return replace(after, next_at=held.next_at if held.failures else after.due_at)
 
 
 def agenda(held: Rotation, now: datetime) -> Step | Wait:
     """Return what is done next, or until when nothing is due."""
-    if not held.reported and now >= held.overdue_at and held.status is not RotationStatus.PROMOTED:
+    if not held.reported and now >= held.overdue_at:
         return Step.REPORT
     step = _STEPS.get(held.status)
     if step is not None:
@@ -179,9 +184,7 @@ def agenda(held: Rotation, now: datetime) -> Step | Wait:
     if held.status is RotationStatus.WAITING:
         # Nothing else happens by itself; a wait has an end all the same, and reads the books then.
         return Wait(until=max(held.overdue_at, now + timedelta(days=1)), why="a person has to send the new value")
-    until = held.next_at
-    if not held.reported and held.status is not RotationStatus.PROMOTED:
-        until = min(until, held.overdue_at)
+    until = held.next_at if held.reported else min(held.next_at, held.overdue_at)
     return Wait(until=until, why=_WHY[held.status])
 
 
@@ -264,28 +267,38 @@ def promoted(held: Rotation, now: datetime) -> Rotation:
 def revoked(held: Rotation) -> Rotation:
     """Have ended the version before; the next rotation is awaited."""
     _check(held, RotationStatus.PROMOTED)
-    return replace(held, status=RotationStatus.IDLE, next_at=held.due_at)
+    return replace(held, status=RotationStatus.IDLE, next_at=held.due_at, failures=0, detail=None)
 
 
 def failed(held: Rotation, detail: str, now: datetime) -> Rotation:
-    """Give up this value: the target is put back at once."""
-    _check(held, *UNDER_WAY - {RotationStatus.FAILED})
-    return replace(
-        held, status=RotationStatus.FAILED, next_at=now, failures=held.failures + 1, detail=detail[:MAX_DETAIL]
-    )
+    """Give up a step: what was begun is put back, and what has nothing to put back is tried again after a pause.
 
-
-def not_put_back(held: Rotation, detail: str, now: datetime) -> Rotation:
-    """Keep the pending version, because the target may work with nothing else, and try again later."""
-    _check(held, RotationStatus.FAILED)
-    return replace(held, next_at=now + PUT_BACK_AGAIN, detail=detail[:MAX_DETAIL])
+    A pending version that cannot be put back is kept, because the target may work with nothing else.
+    """
+    after = replace(held, failures=held.failures + 1, detail=detail[:MAX_DETAIL], asked=False)
+    if held.status in _STEPS:
+        return replace(after, status=RotationStatus.FAILED, next_at=now)
+    again = PUT_BACK_AGAIN if held.status is RotationStatus.FAILED else _pause(after)
+    return replace(after, next_at=now + again)
 
 
 def rolled_back(held: Rotation, now: datetime) -> Rotation:
     """Have put the target back and destroyed the pending version; a new value is made after a pause."""
     _check(held, RotationStatus.FAILED)
-    pause = min(FIRST_PAUSE * 2 ** min(held.failures - 1, 10), LONGEST_PAUSE)
-    return replace(held, status=RotationStatus.IDLE, next_at=now + pause, asked=False)
+    return replace(held, status=RotationStatus.IDLE, next_at=now + _pause(held), asked=False)
+
+
+def given_up(held: Rotation, now: datetime) -> Rotation:
+    """End what cannot be put back or revoked, because a person has done it.
+
+    Raises:
+        RotationUnderWay: nothing has failed.
+    """
+    if held.status is RotationStatus.FAILED:
+        return rolled_back(held, now)
+    if held.status is RotationStatus.PROMOTED and held.failures:
+        return revoked(held)
+    raise RotationUnderWay(f"The rotation is {held.status.value}, and nothing of it has failed.")
 
 
 def reported(held: Rotation) -> Rotation:
@@ -309,6 +322,10 @@ def hurried(held: Rotation, *, grace: timedelta | None) -> Rotation:
     return replace(held, asked=True, grace=held.grace if grace is None else grace)
 
 
+def _pause(held: Rotation) -> timedelta:
+    return min(FIRST_PAUSE * (1 << min(held.failures - 1, 10)), LONGEST_PAUSE)
+
+
 def _check(held: Rotation, *statuses: RotationStatus) -> None:
     if held.status not in statuses:
         raise RotationUnderWay(
@@ -317,7 +334,13 @@ def _check(held: Rotation, *statuses: RotationStatus) -> None:
         )
 
 
-def details(path: str, held: Rotation, refused: str | None = None) -> str:
+def wakes_at(held: Rotation, now: datetime) -> datetime:
+    """Return when a run has something to do next."""
+    item = agenda(held, now)
+    return item.until if isinstance(item, Wait) else now
+
+
+def details(path: str, held: Rotation) -> str:
     """Render the state for operators; values are in no message of the run."""
     lines = [f"**{held.status.value}** · {as_markdown(path)} by {held.plan.rotator.value}", ""]
     lines.append(f"- due by the schedule at {held.due_at:%Y-%m-%d %H:%M} UTC, every {held.plan.every.days} days")
@@ -327,10 +350,8 @@ def details(path: str, held: Rotation, refused: str | None = None) -> str:
         lines.append(f"- **overdue** since {held.overdue_at:%Y-%m-%d %H:%M} UTC")
     if held.failures:
         lines.append(f"- **failed** {held.failures} times in a row: {as_markdown(held.detail or '')}")
-    if refused is not None:
-        lines.append(f"- the last command was refused: {as_markdown(refused)}")
-    if held.status is RotationStatus.FAILED:
-        lines.append("- update of operators: `give_up` ends it as if the target was put back")
+    if held.status is RotationStatus.FAILED or (held.failures and held.status is RotationStatus.PROMOTED):
+        lines.append("- update of operators: `give_up` ends it, once a person has put the target right")
     elif held.status in {RotationStatus.IDLE, RotationStatus.PROMOTED}:
         lines.append("- update of operators: `rotate` begins the next rotation at once")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 The model keeps its own store and its own target: one that accepts several values, as keys and roles, or only the last.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -81,15 +82,12 @@ class RotationMachine(RuleBasedStateMachine):
                 self.held = rules.revoked(held)
 
     def give_up(self, step, crash):
-        if crash or step is Step.REVOKE:
+        if crash:
             return
-        if step is Step.ROLL_BACK:
-            self.held = rules.not_put_back(self.held, "no answer", self.now)
-        else:
-            if step is Step.APPLY:
-                # The request may have arrived although nobody has answered.
-                self.set_at_target(self.held.number)
-            self.held = rules.failed(self.held, "no answer", self.now)
+        if step is Step.APPLY:
+            # The request may have arrived although nobody has answered.
+            self.set_at_target(self.held.number)
+        self.held = rules.failed(self.held, "no answer", self.now)
 
     # What happens
 
@@ -131,7 +129,8 @@ class RotationMachine(RuleBasedStateMachine):
 
     @rule(every=st.integers(2, 90))
     def plan_anew(self, every):
-        self.held = rules.planned(self.held, replace(self.held.plan, every=timedelta(days=every)))
+        with suppress(RotationUnderWay):
+            self.held = rules.planned(self.held, replace(self.held.plan, every=timedelta(days=every)))
 
     # What always holds
 
@@ -144,7 +143,7 @@ class RotationMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_version_before_works_during_the_grace(self):
-        promoted = self.held.status is RotationStatus.PROMOTED
+        promoted = self.held.status is RotationStatus.PROMOTED and not self.held.failures
         if promoted and self.now < self.held.next_at and not self.only_last and not self.held.asked:
             assert self.store[self.held.replaced] == "previous"
             assert self.held.replaced in self.target
@@ -156,7 +155,7 @@ class RotationMachine(RuleBasedStateMachine):
 
     @invariant()
     def overdue_is_reported_before_anything_else(self):
-        late = self.now >= self.held.overdue_at and self.held.status is not RotationStatus.PROMOTED
+        late = self.now >= self.held.overdue_at
         assert (rules.agenda(self.held, self.now) is Step.REPORT) is (late and not self.held.reported)
 
     def teardown(self):
@@ -202,6 +201,16 @@ def test_pauses_between_tries_double_up_to_a_day():
         held = rules.rolled_back(held, T0)
         pauses.append((held.next_at - T0).total_seconds() / 3_600)
     assert pauses == [1, 2, 4, 8, 16, 24, 24]
+
+
+def test_what_failed_is_given_up_once_a_person_has_put_it_right():
+    failed = rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0)
+    assert rules.given_up(failed, T0).status is RotationStatus.IDLE
+    kept = rules.promoted(rules.tested(rules.applied(rules.created(idle(), number=2, replaced=1))), T0)
+    with pytest.raises(RotationUnderWay, match="nothing of it has failed"):
+        rules.given_up(kept, T0)
+    ended = rules.given_up(rules.failed(kept, "not revoked", T0), T0)
+    assert (ended.status, ended.failures, ended.next_at) == (RotationStatus.IDLE, 0, T0 + timedelta(days=30))
 
 
 def test_a_changed_schedule_counts_from_the_last_rotation():
