@@ -23,6 +23,7 @@ from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.reference_rates import EcbFile
 from providers.search_index import SearchIndex
+from providers.secrets.registry import Secrets
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxService
@@ -197,6 +198,18 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
         return_path=None if bounces is None else lambda to: bounces.address(to, datetime.now(UTC).date()),
     )
     return SuppressingNotifier(carrier, database)
+
+
+def make_secrets(settings: Settings) -> Secrets:
+    """Build what keeps secrets; without keys that wrap theirs, none can be stored."""
+    from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
+    from runtime.codec import parse_keys
+
+    keys = settings.sealing_keys
+    if keys is None or not keys.get_secret_value().strip():
+        return Secrets()
+    backend = PostgresBackend(LocalKeyWrapper(parse_keys(keys.get_secret_value())))
+    return Secrets({backend.name: backend})
 
 
 def make_price_book(settings: Settings) -> PriceBook:

@@ -1,0 +1,124 @@
+"""Secrets, their versions, and the one way to what is sealed. Writing needs the platform's role."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.secrets.secret import VersionStatus
+from ledger.invariants import Invariant
+from models.secrets.secret import Secret, SecretVersion
+
+PREFIX = "sec"
+MISSING = "There is no such secret."
+_OPEN = text(
+    "SELECT * FROM open_secret(:org_id, :path, :version, :verb, :principal, :agent_id, :host, :method, :purpose,"
+    " :reference, :agents_read, :at)"
+)
+
+
+class OpenedRow(NamedTuple):
+    """What `open_secret` returns; what is sealed is null unless the outcome is `opened`."""
+
+    outcome: str
+    secret_id: str | None
+    kind: str | None
+    backend: str | None
+    number: int | None
+    grant_id: str | None
+    price_minor: int | None
+    meter: str | None
+    sealed: bytes | None
+    wrapped_key: bytes | None
+    key_id: str | None
+
+
+async def open_secret(session: AsyncSession, asked: dict[str, object]) -> OpenedRow:
+    """Check, count, log and return, in one statement; see the function."""
+    return OpenedRow(*(await session.execute(_OPEN, asked)).one())
+
+
+async def find(session: AsyncSession, org_id: str, path: str) -> Secret | None:
+    """Return the secret at a path that the session may see."""
+    query = select(Secret).where(Secret.org_id == org_id, Secret.path == path)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def at_path(session: AsyncSession, org_id: str, path: str) -> Secret:
+    """Return the secret at a path.
+
+    Raises:
+        NotFound: there is none that the session may see.
+    """
+    found = await find(session, org_id, path)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def locked(session: AsyncSession, secret_id: str) -> Secret:
+    """Return a secret, and lock it until the transaction ends: its versions change under this lock."""
+    return await session.get_one(Secret, secret_id, populate_existing=True, with_for_update=True)
+
+
+async def count(session: AsyncSession, org_id: str) -> int:
+    """Count the secrets of an organization; the caller holds the organization's lock."""
+    return (await session.scalars(select(func.count()).where(Secret.org_id == org_id))).one()
+
+
+async def versions(session: AsyncSession, secret_ids: Sequence[str]) -> Sequence[SecretVersion]:
+    """Return the versions of secrets, without what is sealed, newest first."""
+    row = SecretVersion
+    query = select(row).where(row.secret_id.in_(secret_ids)).order_by(row.secret_id, row.number.desc())
+    return (await session.scalars(query)).all()
+
+
+async def version(session: AsyncSession, secret_id: str, number: int) -> SecretVersion | None:
+    """Return one version, without what is sealed."""
+    return await session.get(SecretVersion, (secret_id, number), populate_existing=True)
+
+
+async def in_status(session: AsyncSession, secret_id: str, status: VersionStatus) -> SecretVersion | None:
+    """Return the version of a secret that is pending, current or previous."""
+    row = SecretVersion
+    query = select(row).where(row.secret_id == secret_id, row.status == status.value)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def kept(session: AsyncSession, secret_id: str) -> int:
+    """Count the versions of a secret that are not destroyed."""
+    row = SecretVersion
+    query = select(func.count()).where(row.secret_id == secret_id, row.status != VersionStatus.DESTROYED.value)
+    return (await session.scalars(query)).one()
+
+
+async def made_by(session: AsyncSession, command_id: str) -> SecretVersion | None:
+    """Return the version that a command made."""
+    query = select(SecretVersion).where(SecretVersion.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="the current version of each secret is the one whose status says so, and no number was given later",
+        table="public.secrets",
+        unit="secrets",
+        violations="""
+        SELECT s.id || ': current ' || coalesce(s.current_version::text, 'none') || ', by its versions '
+            || coalesce(v.current::text, 'none') || '; last ' || s.last_number || ', by its versions ' || v.last
+        FROM public.secrets s CROSS JOIN LATERAL (
+            SELECT max(number) FILTER (WHERE status = 'current') AS current, coalesce(max(number), 0) AS last
+            FROM public.secret_versions WHERE secret_id = s.id
+        ) v WHERE s.current_version IS DISTINCT FROM v.current OR s.last_number < v.last
+        """,
+    ),
+)
+
+
+def usable(row: SecretVersion, now: datetime) -> bool:
+    """Return whether a version can be opened by a grant."""
+    return row.status == VersionStatus.CURRENT.value or (row.usable_until is not None and row.usable_until > now)
