@@ -7,7 +7,7 @@ connection is made to a checked address, so DNS rebinding has no effect.
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -82,9 +82,13 @@ class Names:
 class Receivers:
     """Checks where requests may go: before an address is stored, and for each connection."""
 
-    def __init__(self, *, local: bool = False, resolver: Resolver | None = None) -> None:
-        """Take whether plain HTTP to this machine is allowed, and the resolver; by default the system's."""
+    def __init__(self, *, local: bool = False, resolver: Resolver | None = None, inside: Collection[str] = ()) -> None:
+        """Take whether plain HTTP to this machine is allowed, the resolver, and hosts that may be inside the network.
+
+        The resolver is by default the system's.
+        """
         self._local = local
+        self.inside = frozenset(inside)
         self._resolve = resolver or Names()
 
     def target(self, url: str) -> Target:
@@ -99,7 +103,8 @@ class Receivers:
             socket.gaierror: it cannot be resolved now.
         """
         found = tuple(ipaddress.ip_address(each) for each in await self._resolve(target.host, target.port))
-        check_addresses(target, found)
+        if target.host not in self.inside:
+            check_addresses(target, found)
         return found
 
     async def check(self, url: str) -> Target:

@@ -51,7 +51,7 @@ def job(host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, 
 
 
 def rotator(*inside: str) -> Postgres:
-    return Postgres(Receivers(), scram_verifier, inside=inside)
+    return Postgres(Receivers(inside=inside), scram_verifier)
 
 
 def login(username: str, password: str = "first") -> bytes:

@@ -8,7 +8,7 @@ import json
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -56,16 +56,11 @@ class Postgres:
         receivers: Receivers,
         verifier: Callable[[str, bytes], str],
         *,
-        inside: Collection[str] = (),
         roots: str | None = None,
     ) -> None:
-        """Take who judges addresses, what computes a SCRAM verifier, and the hosts that may be inside the network.
-
-        `roots` is the file of trusted roots, by default certifi's.
-        """
+        """Take who judges addresses, what computes a SCRAM verifier, and a file of roots; by default certifi's."""
         self._receivers = receivers
         self._verifier = verifier
-        self._inside = frozenset(inside)
         self._roots = roots or certifi.where()
 
     async def make(self, job: Job, current: bytes) -> bytes:
@@ -146,7 +141,7 @@ class Postgres:
 
     async def _judged(self, host: str, port: int) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
         """Return what to connect to: an address that was judged, with a certificate for the name; inside, the name."""
-        if host in self._inside:
+        if host in self._receivers.inside:
             return host, "prefer"
         try:
             found = await self._receivers.addresses(Target(is_local=False, host=host, port=port, path="/"))
