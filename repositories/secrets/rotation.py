@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.secrets.rotation import Plan, Rotation, RotationStatus, wakes_at
 from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret
+from models.tenants.organization import Organization
+from repositories.tenants import organization as organizations
 
 _HOUR = timedelta(hours=1)
 
@@ -21,6 +23,15 @@ async def state(session: AsyncSession, secret: Secret) -> Rotation | None:
     """
     row = await session.get(SecretRotation, secret.id, populate_existing=True)
     return None if row is None or secret.rotation is None else state_of(row, Plan.of(secret.rotation))
+
+
+async def of(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] | None:
+    """Return a secret and where its rotation stands; None where it is not rotated, or its organization is closed."""
+    secret = await session.get(Secret, secret_id, populate_existing=True)
+    if secret is None or await organizations.is_closed(session, secret.org_id):
+        return None
+    held = await state(session, secret)
+    return None if held is None else (secret, held)
 
 
 def state_of(row: SecretRotation, plan: Plan) -> Rotation:
@@ -72,5 +83,6 @@ async def end(session: AsyncSession, secret_id: str) -> None:
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[SecretRotation]:
     """Return rotations, by secret, whose run should have done something before a time."""
     row = SecretRotation
-    query = select(row).where(row.wake_at < before, row.secret_id > after)
+    query = select(row).join(Organization, Organization.id == row.org_id)
+    query = query.where(row.wake_at < before, row.secret_id > after, Organization.status != "closed")
     return (await session.scalars(query.order_by(row.secret_id).limit(limit))).all()

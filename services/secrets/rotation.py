@@ -157,7 +157,7 @@ async def create(
     """Keep the new value as a pending version, unless the secret was changed since it was made."""
 
     def decide(secret: Secret, held: Rotation) -> Rotation:
-        _unchanged(secret, replaced)
+        check_unchanged(secret, replaced)
         return rules.created(held, number=number, replaced=replaced)
 
     if await record(session, secret_id, due, decide, now) is not None:
@@ -171,7 +171,7 @@ async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], 
     """Make the pending version the current one, and close what was reported."""
 
     def decide(secret: Secret, held: Rotation) -> Rotation:
-        _unchanged(secret, held.replaced)
+        check_unchanged(secret, held.replaced)
         return rules.promoted(held, now)
 
     done = await record(session, secret_id, due, decide, now)
@@ -272,6 +272,11 @@ async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: date
     return await service.destroy(session, ACTOR, secret_id, number, now=now)
 
 
-def _unchanged(secret: Secret, replaced: int) -> None:
+def check_unchanged(secret: Secret, replaced: int) -> None:
+    """Refuse to go on with a value that replaces one that is not in use any more.
+
+    Raises:
+        RotationFailed: somebody has put or destroyed a value meanwhile.
+    """
     if secret.current_version != replaced:
         raise RotationFailed("The secret was changed while it was rotated, so the new value was given up.")
