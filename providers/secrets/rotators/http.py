@@ -39,16 +39,16 @@ class Http:
         return json.dumps({"username": _login(current)["username"], "password": made}).encode()
 
     async def apply(self, job: Job, current: bytes, new: bytes) -> None:
-        """Make the request `apply`."""
-        await self._step(job, "apply", current, new)
+        """Make the request `apply`; refused, it may have been taken before, and then the new value works."""
+        await self._step_or_test(job, "apply", current, new, works=new)
 
     async def test(self, job: Job, new: bytes) -> None:
         """Make the request `test`, which has to be refused without the new value."""
         await self._step(job, "test", None, new)
 
     async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
-        """Make the request `put_back`, if there is one."""
-        await self._step(job, "put_back", current, new, also=_GONE)
+        """Make the request `put_back`, if there is one; refused, the current value has to work all the same."""
+        await self._step_or_test(job, "put_back", current, new, works=current)
 
     async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
         """Make the request `revoke`, if there is one."""
@@ -57,6 +57,15 @@ class Http:
     def subject(self, value: bytes) -> Hashable:
         """Return the value itself."""
         return value
+
+    async def _step_or_test(self, job: Job, name: str, current: bytes, new: bytes, *, works: bytes) -> None:
+        try:
+            await self._step(job, name, current, new, also=_GONE if name == "put_back" else frozenset())
+        except RotationFailed as refused:
+            try:
+                await self._step(job, "test", None, works)
+            except RotationFailed:
+                raise refused from None
 
     async def _step(
         self, job: Job, name: str, current: bytes | None, new: bytes, *, also: frozenset[int] = frozenset()
