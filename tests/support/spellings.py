@@ -58,4 +58,6 @@ def hidden_in(value: str, text: bytes) -> list[str]:
     plain = {name: form for name, form in spellings(value).items() if "base64" not in name}
     found = [name for name, form in plain.items() if form.lower() in lower]
     joined = lower.replace(b"\\n", b"").translate(None, b" \r\n\t")
-    return found + [name for name, core in cores.items() if core.lower() in joined.replace(b"-", b"+").replace(b"_", b"/")]
+    return found + [
+        name for name, core in cores.items() if core.lower() in joined.replace(b"-", b"+").replace(b"_", b"/")
+    ]

@@ -11,7 +11,7 @@ from tests.support.spellings import hidden_in, spellings
 
 SECRETS = [
     "sk-live_4eC39HqLyjWDarjtT1zdp7dc",
-    'p"a\\s/s\'w&o<r>d +%ü€😀',
+    "p\"a\\s/s'w&o<r>d +%ü€😀",
     r"\/\u0041\\n%25%41&amp;",
     "12345678",
     "a" * 40 + "b" * 3_000,
