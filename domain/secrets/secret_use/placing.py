@@ -11,10 +11,11 @@ from enum import StrEnum
 from urllib.parse import quote, urlencode
 
 from domain.common.errors import Invalid
-from domain.messages.webhook.address import MAX_URL
 from domain.secrets.secret_use.request import ToolRequest, check_header
 from domain.secrets.secret_use.scrubbing import SHORTEST
 
+#: The longest path with a query that servers commonly take.
+MAX_PATH = 8_000
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -102,7 +103,7 @@ def _with_query(request: ToolRequest, name: str, value: str) -> ToolRequest:
         raise _refused("Name the parameter of the query.")
     path = request.target.path
     path += ("&" if "?" in path else "?") + urlencode({name: value}, quote_via=quote)
-    if len(path) > MAX_URL + 8_192:
+    if len(path) > MAX_PATH:
         raise _refused("The secret is too long for a query.")
     return replace(request, target=replace(request.target, path=path))
 

@@ -127,8 +127,8 @@ def _text_units(value: str) -> list[bytes]:
             # Backslashes escape each other, so a run of them is one unit, and is never divided in another way:
             # otherwise a text of backslashes would take forever.
             units.append(
-                rb"(?>(?:\\(?:u005[cC]|x5[cC])?|%%(?:25){0,4}5[cC]|&(?:amp;){0,4}#(?:0{0,4}92|[xX]0{0,4}5[cC]);)"
-                rb"{%d,%d})" % (len(part), 8 * len(part))
+                rb"(?>(?:(?:\\(?:u005[cC]|x5[cC])?|%%(?:25){0,4}5[cC]|&(?:amp;){0,4}#(?:0{0,4}92|[xX]0{0,4}5[cC]);)"
+                rb"\x00{0,3}){%d,%d})" % (len(part), 8 * len(part))
             )
         else:
             follows_run = bool(units) and units[-1].startswith(b"(?>")
@@ -141,6 +141,9 @@ def _text_unit(char: str, escape: bytes = rb"\\(?:\\){0,7}") -> bytes:
     """Return a pattern of all ways to write a character; each begins with a literal, which makes the search fast."""
     cases = dict.fromkeys((char, char.lower(), char.upper())) if char.isascii() else {char: None}
     ways = [re.escape(each.encode()) for each in cases]
+    if not char.isascii():
+        encodings = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", *(("latin-1",) if ord(char) < 256 else ()))
+        ways += [re.escape(char.encode(encoding)) for encoding in encodings]
     for each in cases:
         ways.append(b"".join(rb"%(?:25){0,4}" + _either_case(f"{byte:02x}") for byte in each.encode()))
         wide, code = each.encode("utf-16-be").hex(), ord(each)
