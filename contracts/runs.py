@@ -23,7 +23,7 @@ from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
 from contracts.returns.allocation import AllocationInput
-from contracts.secrets.rotation import RotationInput
+from contracts.secrets.rotation import RotationInput, RotationNews
 from contracts.usage.usage import UsageSync
 from domain.billing.billing_run.period import month_text
 from domain.billing.invoice.collection import Collection
@@ -352,6 +352,11 @@ def rotation_run(secret_id: str, org_id: str) -> Run:
         summary=cut_summary(f"rotates {secret_id} of {org_id}"),
         attributes=search_attributes(org_id=org_id),
     )
+
+
+def rotation_news(secret_id: str, org_id: str) -> tuple[Run, str, RotationNews]:
+    """Return the signal to read a rotation again: the run, the signal's name, and the message."""
+    return rotation_run(secret_id, org_id), "news", RotationNews()
 
 
 def billing_run_run(start: BillingRun) -> Run:

@@ -14,6 +14,10 @@ class RotationInput(Message):
     secret_id: str
 
 
+class RotationNews(Message):
+    """Says that something of the rotation was changed in the books."""
+
+
 class RotationResult(Message):
     """Why the run has ended."""
 

@@ -23,9 +23,6 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 #: When it is tried again to put the target back.
 PUT_BACK_AGAIN = timedelta(minutes=15)
 
-#: The kinds of alerts; their subject is the secret.
-WAITS, FAILED, OVERDUE = "secret_rotation_waits", "secret_rotation_failed", "secret_rotation_overdue"
-
 
 class RotatorName(StrEnum):
     """What replaces the value at the target."""
@@ -103,9 +100,9 @@ class Plan:
         rotator = RotatorName(document["rotator"])
         return cls(
             rotator=rotator,
-            every=timedelta(days=document["every_days"]),
-            grace=timedelta(hours=document["grace_hours"]),
-            deadline=timedelta(hours=document["deadline_hours"]),
+            every=timedelta(seconds=document["every_seconds"]),
+            grace=timedelta(seconds=document["grace_seconds"]),
+            deadline=timedelta(seconds=document["deadline_seconds"]),
             target=document.get(rotator.value) or {},
         )
 
@@ -343,7 +340,7 @@ def wakes_at(held: Rotation, now: datetime) -> datetime:
 def details(path: str, held: Rotation) -> str:
     """Render the state for operators; values are in no message of the run."""
     lines = [f"**{held.status.value}** · {as_markdown(path)} by {held.plan.rotator.value}", ""]
-    lines.append(f"- due by the schedule at {held.due_at:%Y-%m-%d %H:%M} UTC, every {held.plan.every.days} days")
+    lines.append(f"- due by the schedule at {held.due_at:%Y-%m-%d %H:%M} UTC, every {held.plan.every}")
     if held.number:
         lines.append(f"- version {held.number} replaces version {held.replaced}")
     if held.reported:

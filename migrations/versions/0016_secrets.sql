@@ -188,7 +188,7 @@ CREATE TABLE secret_rotations (
     replaced integer NOT NULL,
     since timestamptz NOT NULL,
     next_at timestamptz NOT NULL,
-    grace_hours integer,
+    grace_seconds integer,
     asked boolean NOT NULL,
     failures integer NOT NULL,
     detail text,
@@ -201,7 +201,7 @@ CREATE TABLE secret_rotations (
     CONSTRAINT ck_secret_rotations_status
         CHECK (status IN ('idle', 'waiting', 'created', 'applied', 'tested', 'promoted', 'failed')),
     CONSTRAINT ck_secret_rotations_numbers
-        CHECK (number >= 0 AND replaced >= 0 AND failures >= 0 AND grace_hours >= 0)
+        CHECK (number >= 0 AND replaced >= 0 AND failures >= 0 AND grace_seconds >= 0)
 );
 CREATE INDEX ix_secret_rotations_org_id ON secret_rotations (org_id);
 CREATE INDEX ix_secret_rotations_wake_at ON secret_rotations (wake_at) WHERE wake_at IS NOT NULL;

@@ -12,7 +12,7 @@ class SecretRotation(Base):
     """The state of one secret's rotation: see `domain.secrets.rotation.Rotation`. Written by the platform's role.
 
     Attributes:
-        grace_hours: of this rotation; null is the plan's.
+        grace_seconds: of this rotation; null is the plan's.
         wake_at: when its run has something to do next; null where the secret is not rotated any more.
     """
 
@@ -21,7 +21,7 @@ class SecretRotation(Base):
         CheckConstraint(
             "status IN ('idle', 'waiting', 'created', 'applied', 'tested', 'promoted', 'failed')", name="status"
         ),
-        CheckConstraint("number >= 0 AND replaced >= 0 AND failures >= 0 AND grace_hours >= 0", name="numbers"),
+        CheckConstraint("number >= 0 AND replaced >= 0 AND failures >= 0 AND grace_seconds >= 0", name="numbers"),
         Index("ix_secret_rotations_org_id", "org_id"),
         Index("ix_secret_rotations_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
     )
@@ -33,7 +33,7 @@ class SecretRotation(Base):
     replaced: Mapped[int] = mapped_column(Integer)
     since: Mapped[datetime]
     next_at: Mapped[datetime]
-    grace_hours: Mapped[int | None] = mapped_column(Integer)
+    grace_seconds: Mapped[int | None] = mapped_column(Integer)
     asked: Mapped[bool]
     failures: Mapped[int] = mapped_column(Integer)
     detail: Mapped[str | None]

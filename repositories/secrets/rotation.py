@@ -13,7 +13,7 @@ from models.secrets.secret import Secret
 from models.tenants.organization import Organization
 from repositories.tenants import organization as organizations
 
-_HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)
 
 
 async def state(session: AsyncSession, secret: Secret) -> Rotation | None:
@@ -43,7 +43,7 @@ def state_of(row: SecretRotation, plan: Plan) -> Rotation:
         replaced=row.replaced,
         since=row.since,
         next_at=row.next_at,
-        grace=None if row.grace_hours is None else row.grace_hours * _HOUR,
+        grace=None if row.grace_seconds is None else row.grace_seconds * _SECOND,
         asked=row.asked,
         failures=row.failures,
         detail=row.detail,
@@ -61,7 +61,7 @@ async def write(session: AsyncSession, secret: Secret, held: Rotation, now: date
         "replaced": held.replaced,
         "since": held.since,
         "next_at": held.next_at,
-        "grace_hours": None if held.grace is None else held.grace // _HOUR,
+        "grace_seconds": None if held.grace is None else held.grace // _SECOND,
         "asked": held.asked,
         "failures": held.failures,
         "detail": held.detail,

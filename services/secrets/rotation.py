@@ -1,16 +1,16 @@
 """What is written when a rotation goes on: its state, versions of the secret, and alerts, in one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict
 from domain.common.text import rfc3339
+from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
 from domain.secrets import rotation as rules
-from domain.secrets.rotation import FAILED, OVERDUE, WAITS, Plan, Rotation, RotationFailed, RotationStatus, Step
+from domain.secrets.rotation import Rotation, RotationFailed, RotationStatus, Step
 from models.secrets.secret import Secret
 from providers.secrets.base import Place, Stored
 from repositories.messages import alert
@@ -27,32 +27,6 @@ class NotRotated(Conflict):
     """The secret has no rotation."""
 
     code = "secret.not_rotated"
-
-
-async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any] | None, now: datetime) -> None:
-    """Set how a secret is rotated, or that it is not; the caller has locked it.
-
-    Raises:
-        RotationUnderWay: a value is on its way, or the version before is not revoked yet.
-        Invalid: the grace is not shorter than the time between two rotations.
-    """
-    held = await rotations.state(session, secret)
-    if document is not None and held is not None and dict(document) == secret.rotation:
-        return
-    if document is None:
-        if held is not None:
-            rules.planned(held, held.plan)
-            await rotations.end(session, secret.id)
-            await alert.close_cases(session, secret.id, (WAITS, FAILED, OVERDUE))
-        secret.rotation = None
-        return
-    after = Plan.of(document)
-    made = rules.scheduled(after, now) if held is None else rules.planned(held, after)
-    secret.rotation = dict(document)
-    await session.flush()
-    if held is not None and made.due_at != held.due_at:
-        await alert.close_cases(session, secret.id, (WAITS, OVERDUE))
-    await rotations.write(session, secret, made, now)
 
 
 async def change(
@@ -178,7 +152,7 @@ async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], 
     if done is not None:
         secret, after = done
         await service.promote(session, secret_id, after.number, usable_until=after.next_at, now=now)
-        await alert.close_cases(session, secret_id, (WAITS, FAILED, OVERDUE))
+        await alert.close_cases(session, secret_id, (ROTATION_WAITS, ROTATION_FAILED, ROTATION_OVERDUE))
         details: dict[str, object] = {"path": secret.path, "version": after.number}
         await audit.record(session, ACTOR, "secret.rotated", secret_id, details, secret.org_id)
 
@@ -192,7 +166,7 @@ async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, in
     if done is None:
         return None
     if revoking:
-        await alert.close_cases(session, secret_id, (FAILED,))
+        await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
     number = done[1].replaced if revoking else done[1].number
     return await service.destroy(session, ACTOR, secret_id, number, now=now)
 
@@ -204,12 +178,12 @@ async def ask(session: AsyncSession, secret_id: str, due: tuple[Step, int], now:
         secret, after = done
         await alert.raise_alert(
             session,
-            kind=WAITS,
+            kind=ROTATION_WAITS,
             subject=secret_id,
             detail=f"The secret {secret.path} has to be replaced by hand until {rfc3339(after.overdue_at)}. Set a new "
             f"value at its target, and send it: POST /secrets/{secret.path}/rotate.",
             org_id=secret.org_id,
-            key=f"{WAITS}:{secret_id}:{rfc3339(after.due_at)}",
+            key=f"{ROTATION_WAITS}:{secret_id}:{rfc3339(after.due_at)}",
             shared=True,
             for_operators=False,
         )
@@ -222,12 +196,12 @@ async def report(session: AsyncSession, secret_id: str, due: tuple[Step, int], n
         secret, after = done
         await alert.raise_alert(
             session,
-            kind=OVERDUE,
+            kind=ROTATION_OVERDUE,
             subject=secret_id,
             detail=f"The secret {secret.path} should have been replaced by {rfc3339(after.due_at)}, and its "
             f"rotation is {after.status.value}." + (f" The last try failed: {after.detail}" if after.detail else ""),
             org_id=secret.org_id,
-            key=f"{OVERDUE}:{secret_id}:{rfc3339(after.overdue_at)}",
+            key=f"{ROTATION_OVERDUE}:{secret_id}:{rfc3339(after.overdue_at)}",
             shared=True,
         )
 
@@ -241,11 +215,11 @@ async def fail(session: AsyncSession, secret_id: str, due: tuple[Step, int], det
         what = "The version before could not be revoked." if old else "The current value stays in use."
         await alert.raise_alert(
             session,
-            kind=FAILED,
+            kind=ROTATION_FAILED,
             subject=secret_id,
             detail=f"The rotation of the secret {secret.path} failed at the step {due[0].value}: {after.detail} {what}",
             org_id=secret.org_id,
-            key=f"{FAILED}:{secret_id}:{rfc3339(after.since)}:{'revoke' if old else 'replace'}",
+            key=f"{ROTATION_FAILED}:{secret_id}:{rfc3339(after.since)}:{'revoke' if old else 'replace'}",
             shared=True,
         )
 
@@ -265,7 +239,7 @@ async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: date
     after = await change(session, secret_id, decide, now)
     revoking = before[0].status is RotationStatus.PROMOTED
     if revoking:
-        await alert.close_cases(session, secret_id, (FAILED,))
+        await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_given_up", secret_id, {"path": secret.path}, secret.org_id)
     number = after.replaced if revoking else after.number

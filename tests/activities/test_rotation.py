@@ -1,6 +1,6 @@
 """The steps of a rotation on real books, and at a real server, with a worker that is killed at every place."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,15 @@ import pytest
 from contracts.secrets.rotation import FailRotationStep
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
+from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import SecretKind
 from repositories.secrets import secret as rows
 from runtime.database import Database
 from services.secrets import rotation as service
+from services.secrets import rotation_plan
 from services.secrets import secret as store
 from tests.support.receivers import receiving
-from tests.support.rotations import DAY, FIRST, Killed, Rotated, Target
+from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
 from tests.support.secrets import NOW
 
 pytestmark = pytest.mark.db
@@ -167,7 +169,7 @@ async def hurry(one: Rotated) -> None:
 
 
 async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(database: Database) -> None:
-    document = {"rotator": "manual", "every_days": 30, "grace_hours": 24, "deadline_hours": 48}
+    document = {"rotator": "manual", **SCHEDULE}
     one = await Rotated.of(database, document)
     assert (await one.until_waiting(DUE)).status == "waiting"
     assert await one.alerts() == {"secret_rotation_waits": True}
@@ -211,17 +213,21 @@ async def test_the_schedule_is_not_changed_while_a_value_is_on_its_way(database:
     async with rotated(database, target) as one:
         await one.step(DUE)
 
-        async def plan(document: dict[str, Any] | None) -> None:
+        async def plan(document: Mapping[str, Any]) -> None:
             async with database.platform() as session:
-                await service.plan(session, await rows.locked(session, one.secret.id), document, DUE)
+                await rotation_plan.plan(session, await rows.locked(session, one.secret.id), document, DUE)
 
         same = (await one.held()).plan
-        document = {"rotator": "http", "every_days": 30, "grace_hours": 24, "deadline_hours": 48, "http": same.target}
+        document = {
+            "rotator": "http",
+            **SCHEDULE,
+            "http": same.target,
+        }
         await plan(document)
-        for other in (None, document | {"every_days": 60}):
+        for other in (OFF, document | {"every_seconds": 5_184_000}):
             with pytest.raises(RotationUnderWay):
                 await plan(other)
         await one.until_waiting(DUE)
         await one.until_waiting(OVER)
-        await plan(None)
+        await plan(OFF)
         assert (await one.look(OVER)).ended

@@ -19,7 +19,11 @@ from domain.secrets.rotation import Plan, RotationStatus, RotationUnderWay, Rota
 from tests.lanes import examples
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
-DOCUMENT = {"rotator": "http", "every_days": 30, "grace_hours": 24, "deadline_hours": 48, "http": {"apply": {}}}
+DOCUMENT = {
+    "rotator": "http",
+    **SCHEDULE,
+    "http": {"apply": {}},
+}
 
 
 class RotationMachine(RuleBasedStateMachine):
@@ -30,7 +34,7 @@ class RotationMachine(RuleBasedStateMachine):
         name=st.sampled_from([RotatorName.HTTP, RotatorName.MANUAL]),
     )
     def begin(self, only_last, every, grace, name):
-        document = DOCUMENT | {"rotator": name.value, "every_days": every, "grace_hours": grace}
+        document = DOCUMENT | {"rotator": name.value, "every_seconds": 86_400 * every, "grace_seconds": 3_600 * grace}
         self.now, self.only_last = T0, only_last
         self.held = rules.scheduled(Plan.of(document), T0)
         self.store = {1: "current"}
@@ -186,7 +190,7 @@ def idle():
 
 def test_the_grace_has_to_end_before_the_next_rotation():
     with pytest.raises(Invalid, match="shorter than the time between two rotations"):
-        Plan.of(DOCUMENT | {"every_days": 1})
+        Plan.of(DOCUMENT | {"every_seconds": 86_400})
 
 
 def test_a_value_that_a_person_sends_is_refused_where_the_rotator_makes_it():
@@ -214,7 +218,7 @@ def test_what_failed_is_given_up_once_a_person_has_put_it_right():
 
 
 def test_a_changed_schedule_counts_from_the_last_rotation():
-    longer = Plan.of(DOCUMENT | {"every_days": 60})
+    longer = Plan.of(DOCUMENT | {"every_seconds": 5_184_000})
     assert rules.planned(idle(), longer).next_at == T0 + timedelta(days=60)
     tried = rules.rolled_back(rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0), T0)
     assert rules.planned(tried, longer).next_at == T0 + timedelta(hours=1)

@@ -24,12 +24,14 @@ from providers.secrets.rotators.http import Http
 from repositories.secrets import rotation as rotations
 from repositories.secrets import secret as rows
 from runtime.database import Database
-from services.secrets import rotation as service
+from services.secrets import rotation_plan
 from tests.support.receivers import Receiver, answers
 from tests.support.secrets import NOW, Vaulted
 
 FIRST = b"first-value"
 DAY = timedelta(days=1)
+#: Every thirty days with a grace of one, overdue after two.
+SCHEDULE = {"every_seconds": 2_592_000, "grace_seconds": 86_400, "deadline_seconds": 172_800}
 
 
 class Killed(BaseException):
@@ -71,7 +73,14 @@ class Target:
         if self.one_only:
             del steps["revoke"]
             steps["put_back"] = {"method": "PUT", "url": url, "headers": of_new, "body": current}
-        return {"rotator": "http", "every_days": 30, "grace_hours": 24, "deadline_hours": 48, "http": steps, **more}
+        return {
+            "rotator": "http",
+            "every_seconds": 2_592_000,
+            "grace_seconds": 86_400,
+            "deadline_seconds": 172_800,
+            "http": steps,
+            **more,
+        }
 
 
 @dataclass
@@ -153,7 +162,7 @@ class Rotated:
         by_name = {RotatorName(document["rotator"]): dying, RotatorName.MANUAL: Manual()}
         made = cls(vaulted, secret, dying, RotationActivities(database, Secrets({"postgres": dying}), by_name))
         async with database.platform() as session:
-            await service.plan(session, await rows.locked(session, secret.id), document, now)
+            await rotation_plan.plan(session, await rows.locked(session, secret.id), document, now)
         return made
 
     @property
@@ -188,14 +197,14 @@ class Rotated:
 
     async def versions(self) -> dict[int, str]:
         async with self.database.platform() as session:
-            found: list[SecretVersion] = list(await rows.versions(session, [self.secret.id]))
+            found: list[SecretVersion] = list(await rows.versions(session, self.secret.id))
         return {row.number: row.status for row in reversed(found)}
 
     async def values(self, now: datetime) -> dict[str, str]:
         """Return the values that can be opened to use, by status."""
         opened = {}
         async with self.database.platform() as session:
-            kept = [row for row in await rows.versions(session, [self.secret.id]) if row.status != "destroyed"]
+            kept = [row for row in await rows.versions(session, self.secret.id) if row.status != "destroyed"]
         for row in kept:
             found = await self.vaulted.open(
                 now, path=self.secret.path, verb=Verb.ROTATE, version=row.number, agent_id=None, host=None, method=None

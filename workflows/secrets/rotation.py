@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -28,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.text import as_markdown
     from domain.secrets.rotation import Step
     from runtime.interceptors import domain_error_from
-    from workflows.common.signals import check_addressed, sender
+    from workflows.common.signals import NO_INPUT, check_addressed, sender
 
 #: The time limit of one attempt of a step, and how long a step is tried before it counts as failed.
 STEP_TIMEOUT, GIVES_UP_AFTER = timedelta(minutes=2), timedelta(minutes=15)
@@ -72,7 +73,7 @@ class RotationWorkflow:
                 await self._wait(seen)
 
     @workflow.signal(name="news")
-    def signal_news(self) -> None:
+    def signal_news(self, _given: RawValue = NO_INPUT) -> None:
         """Read the books again."""
         self._note_news()
 

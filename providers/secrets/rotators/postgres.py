@@ -18,6 +18,7 @@ import certifi
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import Target, UrlRefused
 from domain.secrets.rotation import RotationFailed
+from domain.secrets.rotation_plan import place_of
 from providers.judged import Receivers
 from providers.secrets.rotators.base import Job
 
@@ -99,7 +100,7 @@ class Postgres:
         return username if isinstance(username, str) else None
 
     async def _set(self, job: Job, role: str, verifier: str | None) -> None:
-        admin = json.loads(await job.read(job.target["admin"], job.target["host"]))
+        admin = json.loads(await job.read(job.target["admin"], place_of(job.target)))
         if admin["username"] in job.target["roles"]:
             raise RotationFailed("The role that changes passwords must not be one of those that alternate.")
         async with self._connected(job, admin, "change the password of a role") as connection:
