@@ -18,6 +18,8 @@ from domain.common.text import as_markdown
 
 #: The longest detail of a failure that is kept, in characters.
 MAX_DETAIL = 500
+#: The least time between two rotations.
+LEAST = timedelta(hours=1)
 #: When a failed rotation is tried again: the first pause, which doubles, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 #: When it is tried again to put the target back.
@@ -107,7 +109,9 @@ class Plan:
         )
 
     def __post_init__(self) -> None:
-        """Refuse a grace that would last beyond the next rotation."""
+        """Refuse a schedule that would not let a rotation end before the next one."""
+        if self.every < LEAST:
+            raise Invalid("A secret can be replaced every hour at most.", extra={"field": "rotation"})
         if self.grace >= self.every:
             raise Invalid("The grace must be shorter than the time between two rotations.", extra={"field": "rotation"})
 

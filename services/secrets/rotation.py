@@ -11,16 +11,20 @@ from domain.common.text import rfc3339
 from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
 from domain.secrets import rotation as rules
 from domain.secrets.rotation import Rotation, RotationFailed, RotationStatus, Step
+from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
 from providers.secrets.base import Place, Stored
+from providers.secrets.registry import Secrets
 from repositories.messages import alert
 from repositories.secrets import rotation as rotations
 from repositories.secrets import secret as secrets
 from repositories.tenants import audit
+from runtime.database import Database
 from services.secrets import secret as service
 
 #: Who opens, promotes and destroys versions.
 ACTOR = Actor(principal="secret-rotation", role=Role.OPERATOR)
+_NOT_ROTATED = "The secret has no rotation. Put one first."
 
 
 class NotRotated(Conflict):
@@ -41,7 +45,7 @@ async def change(
     secret = await secrets.locked(session, secret_id)
     held = await rotations.state(session, secret)
     if held is None:
-        raise NotRotated("The secret has no rotation. Put one first.")
+        raise NotRotated(_NOT_ROTATED)
     after = decide(secret, held)
     await rotations.write(session, secret, after, now)
     return after
@@ -62,33 +66,45 @@ async def hurry(
 
 
 async def supply(
-    session: AsyncSession,
+    database: Database,
+    backends: Secrets,
     actor: Actor,
-    secret_id: str,
-    number: int,
-    stored: Stored,
+    row: Secret,
+    value: bytes,
     *,
     grace: timedelta | None,
     command_id: str,
     now: datetime,
-) -> Rotation:
-    """Take the value that a person has set at the target, as a pending version.
+) -> None:
+    """Take the value that a person has set at the target, as a pending version. A repeated command changes nothing.
 
     Raises:
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
+        Conflict: `secret.limit_reached`, `secret.not_configured`. Unavailable: `secret.unavailable`.
     """
+    wanted = service.Wanted(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
+    async with database.platform() as session:
+        secret, number = await service.reserve(
+            session, actor, wanted, backend=row.backend, command_id=command_id, now=now
+        )
+        if number is None:
+            return
+        # What is refused is refused before it is sealed.
+        _supplied(secret, await rotations.state(session, secret), number, grace)
+    stored = await backends.backend(row.backend).store(Place(row.org_id, row.path, number), value)
+    async with database.platform() as session:
+        await change(session, row.id, lambda secret, held: _supplied(secret, held, number, grace), now)
+        await service.add_version(
+            session, row.id, number, stored, created_by=actor.qualified(), command_id=command_id, now=now
+        )
+        details: dict[str, object] = {"path": row.path, "version": number}
+        await audit.record(session, actor, "secret.rotate", row.id, details, row.org_id)
 
-    def decide(secret: Secret, held: Rotation) -> Rotation:
-        return rules.supplied(held, number=number, replaced=_current(secret), grace=grace)
 
-    after = await change(session, secret_id, decide, now)
-    await service.add_version(
-        session, secret_id, number, stored, created_by=actor.qualified(), command_id=command_id, now=now
-    )
-    secret = await secrets.locked(session, secret_id)
-    details: dict[str, object] = {"path": secret.path, "version": number}
-    await audit.record(session, actor, "secret.rotate", secret_id, details, secret.org_id)
-    return after
+def _supplied(secret: Secret, held: Rotation | None, number: int, grace: timedelta | None) -> Rotation:
+    if held is None:
+        raise NotRotated(_NOT_ROTATED)
+    return rules.supplied(held, number=number, replaced=_current(secret), grace=grace)
 
 
 def _current(secret: Secret) -> int:

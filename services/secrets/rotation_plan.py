@@ -1,6 +1,6 @@
 """How a secret is rotated, as its owner puts it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,16 @@ from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
 from repositories.messages import alert
 from repositories.secrets import rotation as rotations
+
+
+def check(document: Mapping[str, Any], kind: SecretKind, hosts: Collection[str]) -> None:
+    """Refuse a document that does not fit a secret.
+
+    Raises:
+        Invalid: see `domain.secrets.rotation_plan.check_plan`.
+    """
+    if document != OFF:
+        check_plan(Plan.of(document), kind, hosts)
 
 
 async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any], now: datetime) -> None:
@@ -33,8 +43,8 @@ async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any
             await alert.close_cases(session, secret.id, (ROTATION_WAITS, ROTATION_FAILED, ROTATION_OVERDUE))
         secret.rotation = None
         return
+    check(document, SecretKind(secret.kind), secret.hosts)
     after = Plan.of(document)
-    check_plan(after, SecretKind(secret.kind), secret.hosts)
     made = rules.scheduled(after, now) if held is None else rules.planned(held, after)
     secret.rotation = dict(document)
     await session.flush()

@@ -211,6 +211,10 @@ async def reserve(
     check_kind(wanted.path, wanted.kind)
     held = await organization.lock(session, wanted.org_id)
     found = await rows.find(session, wanted.org_id, wanted.path)
+    if wanted.rotation is not None:
+        # What is refused is refused before a secret is made.
+        there = () if found is None else found.hosts
+        rotation_plan.check(wanted.rotation, wanted.kind, there if wanted.hosts is None else wanted.hosts)
     made = await rows.made_by(session, command_id)
     if made is not None:
         if found is None or found.id != made.secret_id:

@@ -11,12 +11,10 @@ from contracts.secrets.rotation import FailRotationStep
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
 from domain.secrets.rotation_plan import OFF
-from domain.secrets.secret import SecretKind
 from repositories.secrets import secret as rows
 from runtime.database import Database
 from services.secrets import rotation as service
 from services.secrets import rotation_plan
-from services.secrets import secret as store
 from tests.support.receivers import receiving
 from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
 from tests.support.secrets import NOW
@@ -184,13 +182,11 @@ async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(dat
 
 
 async def supply(one: Rotated, value: bytes, now: datetime) -> None:
-    owner, secret = one.vaulted.owner, one.secret
-    wanted = store.Wanted(org_id=secret.org_id, path=secret.path, kind=SecretKind.API_KEY)
-    async with one.database.platform() as session:
-        _, number = await store.reserve(session, owner, wanted, backend="postgres", command_id="cmd_hand", now=now)
-    stored = await one.vaulted.secrets.backend("postgres").store(store.Place(secret.org_id, secret.path, number), value)
-    async with one.database.platform() as session:
-        await service.supply(session, owner, secret.id, number, stored, grace=None, command_id="cmd_hand", now=now)
+    vaulted, command = one.vaulted, f"cmd:{one.secret.id}"
+    for _ in range(2):  # a command that is repeated changes nothing
+        await service.supply(
+            one.database, vaulted.secrets, vaulted.owner, one.secret, value, grace=None, command_id=command, now=now
+        )
 
 
 async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Database) -> None:

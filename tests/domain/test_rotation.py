@@ -19,6 +19,7 @@ from domain.secrets.rotation import Plan, RotationStatus, RotationUnderWay, Rota
 from tests.lanes import examples
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
+SCHEDULE = {"every_seconds": 2_592_000, "grace_seconds": 86_400, "deadline_seconds": 172_800}
 DOCUMENT = {
     "rotator": "http",
     **SCHEDULE,
