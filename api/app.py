@@ -34,7 +34,7 @@ from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.common.credits import credit_price
 from providers.files import Files
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from providers.payments.registry import Providers
 from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing, standings

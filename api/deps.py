@@ -24,7 +24,7 @@ from api.unpaid import UnpaidBook
 from domain.common.access import Actor
 from domain.common.errors import Unavailable
 from providers.files import Files
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from providers.payments.registry import Providers
 from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing

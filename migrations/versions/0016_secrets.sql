@@ -179,3 +179,34 @@ GRANT SELECT, INSERT ON secret_access_seals TO bursar_platform;
 -- Use
 
 -- Rotation
+
+-- Where the rotation of a secret stands; how it is rotated stands in `secrets.rotation`.
+CREATE TABLE secret_rotations (
+    secret_id text NOT NULL,
+    org_id text NOT NULL,
+    status text NOT NULL,
+    number integer NOT NULL,
+    replaced integer NOT NULL,
+    since timestamptz NOT NULL,
+    next_at timestamptz NOT NULL,
+    grace_seconds integer,
+    asked boolean NOT NULL,
+    failures integer NOT NULL,
+    detail text,
+    reported boolean NOT NULL,
+    -- When its run has something to do next; null where the secret is not rotated any more.
+    wake_at timestamptz,
+    CONSTRAINT pk_secret_rotations PRIMARY KEY (secret_id),
+    CONSTRAINT fk_secret_rotations_secret_id_secrets FOREIGN KEY (secret_id) REFERENCES secrets,
+    CONSTRAINT fk_secret_rotations_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
+    CONSTRAINT ck_secret_rotations_status
+        CHECK (status IN ('idle', 'waiting', 'created', 'applied', 'tested', 'promoted', 'failed')),
+    CONSTRAINT ck_secret_rotations_numbers
+        CHECK (number >= 0 AND replaced >= 0 AND failures >= 0 AND grace_seconds >= 0)
+);
+CREATE INDEX ix_secret_rotations_org_id ON secret_rotations (org_id);
+CREATE INDEX ix_secret_rotations_wake_at ON secret_rotations (wake_at) WHERE wake_at IS NOT NULL;
+SELECT pg_temp.row_security('secret_rotations');
+SELECT pg_temp.tenant_reads_own('secret_rotations');
+SELECT pg_temp.refuse_deletes('secret_rotations');
+GRANT SELECT, INSERT, UPDATE ON secret_rotations TO bursar_platform;

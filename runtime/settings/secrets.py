@@ -14,6 +14,12 @@ class SecretSettings(Part):
 
     secret_keys: SecretStr | None = None
     agents_read_secrets: bool = False
+    rotation_hosts: str | None = None
+
+    @property
+    def rotation_targets(self) -> frozenset[str]:
+        """The hosts inside the platform's network at which secrets may be rotated."""
+        return frozenset(name for each in (self.rotation_hosts or "").split(",") if (name := each.strip().lower()))
 
     secret_wrapper: Literal["local", "vault"] = "local"
     secret_backend: Literal["postgres", "vault"] = "postgres"

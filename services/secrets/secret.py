@@ -31,7 +31,7 @@ from repositories.secrets import secret as rows
 from repositories.tenants import audit, organization
 from runtime.database import Database
 from runtime.identity import new_id
-
+from services.secrets import rotation_plan
 
 log = structlog.get_logger("bursar.secrets")
 
@@ -42,7 +42,7 @@ class Wanted:
 
     Attributes:
         hosts: as `domain.secrets.secret.check_host` returns them; None leaves those that there are.
-        rotation: how it is replaced by schedule; None leaves what there is.
+        rotation: how it is replaced by schedule, as `domain.secrets.rotation_plan`; None leaves what there is.
     """
 
     org_id: str
@@ -171,7 +171,7 @@ async def put(
                 raise Invalid("There is no secret at this path yet. Send its value.", extra={"field": "value"})
             row = await rows.locked(session, found.id)
             _same_kind(row, wanted)
-            await _change(session, actor, row, wanted, None)
+            await _change(session, actor, row, wanted, None, now)
         return
     async with database.platform() as session:
         row, number = await reserve(session, actor, wanted, backend=secrets.default, command_id=command_id, now=now)
@@ -191,7 +191,7 @@ async def put(
             command_id=command_id,
             now=now,
         )
-        await _change(session, actor, await rows.locked(session, row.id), wanted, number)
+        await _change(session, actor, await rows.locked(session, row.id), wanted, number, now)
 
 
 async def reserve(
@@ -211,6 +211,10 @@ async def reserve(
     check_kind(wanted.path, wanted.kind)
     held = await organization.lock(session, wanted.org_id)
     found = await rows.find(session, wanted.org_id, wanted.path)
+    if wanted.rotation is not None:
+        # What is refused is refused before a secret is made.
+        there = () if found is None else found.hosts
+        rotation_plan.check(wanted.rotation, wanted.kind, there if wanted.hosts is None else wanted.hosts)
     made = await rows.made_by(session, command_id)
     if made is not None:
         if found is None or found.id != made.secret_id:
@@ -226,7 +230,7 @@ async def reserve(
             kind=wanted.kind.value,
             backend=backend,
             hosts=list(wanted.hosts or ()),
-            rotation=None if wanted.rotation is None else dict(wanted.rotation),
+            rotation=None,
             current_version=None,
             last_number=1,
             created_by=actor.qualified(),
@@ -400,11 +404,13 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
     )
 
 
-async def _change(session: AsyncSession, actor: Actor, row: Secret, wanted: Wanted, version: int | None) -> None:
+async def _change(
+    session: AsyncSession, actor: Actor, row: Secret, wanted: Wanted, version: int | None, now: datetime
+) -> None:
     if wanted.hosts is not None:
         row.hosts = list(wanted.hosts)
     if wanted.rotation is not None:
-        row.rotation = dict(wanted.rotation)
+        await rotation_plan.plan(session, row, wanted.rotation, now)
     await session.flush()
     details = {"path": row.path, "version": version, "hosts": row.hosts}
     await audit.record(session, actor, "secret.put", row.id, details, row.org_id)

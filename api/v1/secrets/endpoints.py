@@ -5,6 +5,7 @@ The paths of operations come first: no path of a secret has a segment named afte
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,14 +27,18 @@ from api.v1.secrets.schemas import (
     SecretGrantView,
     SecretOpen,
     SecretPut,
+    SecretRotate,
+    SecretRotationView,
     SecretValueView,
     SecretVersionView,
     SecretView,
 )
+from contracts.runs import rotation_news
 from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, NotFound, Unavailable
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
+from domain.secrets.rotation import RotationUnderWay
 from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, check_path
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
@@ -41,8 +46,11 @@ from providers.secrets import wallets
 from providers.secrets.base import UNAVAILABLE
 from repositories.secrets import access
 from repositories.secrets import grant as grants
+from repositories.secrets import rotation as rotations
 from repositories.secrets import secret as secrets
+from runtime import reach
 from services.secrets import grant as granting
+from services.secrets import rotation
 from services.secrets import secret as service
 
 router = Resource(tags=["secrets"])
@@ -269,6 +277,7 @@ async def put_secret(
         path=path,
         kind=body.kind,
         hosts=None if body.hosts is None else service.checked_hosts(body.hosts),
+        rotation=None if body.rotation is None else body.rotation.document(),
     )
 
     async def act() -> SecretView:
@@ -282,9 +291,71 @@ async def put_secret(
             command_id=once.command_id,
             now=datetime.now(UTC),
         )
-        return await _shown(deps, actor, path)
+        shown = await _shown(deps, actor, path)
+        if wanted.rotation is not None:
+            _signal_run(deps, shown)
+        return shown
 
     return await once.run(act)
+
+
+@router.post(
+    "/secrets/{path:path}/rotate",
+    status_code=202,
+    response_model=SecretView,
+    responses=errors(
+        NotFound,
+        TooLarge,
+        SecretRefused,
+        rotation.NotRotated,
+        RotationUnderWay,
+        (Forbidden, "session.by_link"),
+        _LIMIT,
+        *_BACKEND,
+    ),
+)
+@takes_secret
+async def rotate_secret(
+    path: str, body: SecretRotate, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> Response:
+    """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+
+    With the rotator `manual`, send the value that you have set at the target.
+    """
+    org_id = acting_organization(actor, None)
+    value = None if body.value is None else body.value.get_secret_value()
+
+    async def act() -> SecretView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            row = await secrets.at_path(session, org_id, path)
+        if value is None:
+            async with deps.database.platform() as session:
+                await rotation.hurry(session, actor, row.id, grace=body.grace, now=now)
+        else:
+            _check_value(path, SecretKind(row.kind), value)
+            await rotation.supply(
+                deps.database,
+                deps.secrets,
+                actor,
+                row,
+                value.encode(),
+                grace=body.grace,
+                command_id=once.command_id,
+                now=now,
+            )
+        shown = await _shown(deps, actor, path)
+        _signal_run(deps, shown)
+        return shown
+
+    return await once.run(act, status_code=202)
+
+
+def _signal_run(deps: Deps, secret: SecretView) -> None:
+    """Have the run of a secret read the books, after the answer; a sweep starts it where this is lost."""
+    if deps.temporal is not None:
+        run, name, message = rotation_news(secret.id, secret.organization_id)
+        deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
 
 
 def _check_value(path: str, kind: SecretKind, value: str) -> None:
@@ -320,8 +391,9 @@ async def _shown(deps: Deps, actor: Actor, path: str) -> SecretView:
             if not own:
                 raise NotFound(secrets.MISSING)
             return SecretView.of(row, own)
-        versions = await secrets.versions(session, row.id)
-        return SecretView.of(row, own, [SecretVersionView.of(each) for each in versions])
+        versions = [SecretVersionView.of(each) for each in await secrets.versions(session, row.id)]
+        held = await rotations.state(session, row)
+        return SecretView.of(row, own, versions, None if held is None else SecretRotationView.of(held, now))
 
 
 def _naming(path: str, shown: Sequence[SecretGrantView]) -> list[SecretGrantView]:
