@@ -127,6 +127,12 @@ SCHEDULES = [
     ),
     _job("spend-alerts", _every(minutes=1), None, "Raises alerts about spending"),
     _job(
+        "secret-rotation-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Starts the runs of rotations of secrets that have none",
+    ),
+    _job(
         "spend-days",
         ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
         timedelta(minutes=55),

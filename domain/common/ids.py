@@ -306,6 +306,11 @@ def allocation_workflow_id(project_id: str, night: date) -> str:
     return bounded(f"allocation/{project_id}/{night.isoformat()}")
 
 
+def rotation_workflow_id(secret_id: str) -> str:
+    """Name the one run that rotates a secret."""
+    return bounded(f"secret-rotation/{secret_id}")
+
+
 def allocation_key(allocation_id: str, subject_id: str) -> str:
     """Name the change of one budget by an allocation."""
     return bounded(f"allocation:{allocation_id}:{subject_id}")

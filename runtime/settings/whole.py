@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from pydantic import model_validator
+from pydantic import SecretStr, model_validator
 
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
@@ -25,6 +25,7 @@ from runtime.settings.part import PREFIX
 from runtime.settings.payments import PaymentSettings
 from runtime.settings.process import ProcessSettings
 from runtime.settings.sales import SalesSettings
+from runtime.settings.secrets import SecretSettings
 
 _STRANGERS = (
     "organizations that pay with the same card, bank account or PayPal account are taken for strangers, and can earn "
@@ -32,12 +33,25 @@ _STRANGERS = (
 )
 
 
-class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ConsoleSettings, ProcessSettings):
+class Settings(
+    PaymentSettings,
+    BillingSettings,
+    SalesSettings,
+    EscrowSettings,
+    SecretSettings,
+    ConsoleSettings,
+    ProcessSettings,
+):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
 
     Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
     that may hold a password or a key.
     """
+
+    @property
+    def sealing_keys(self) -> SecretStr | None:
+        """What wraps the keys of secrets."""
+        return self.secret_keys or self.encryption_keys
 
     @property
     def invoice_rules(self) -> InvoiceRules:

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.keyring import split_token
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id

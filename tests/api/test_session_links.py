@@ -14,12 +14,12 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.deps import Deps
-from api.keyring import split_token
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from domain.escrow import commands
+from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from repositories.messages import alert
 from repositories.tenants import api_key as api_keys
 from runtime.database import Database

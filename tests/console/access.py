@@ -62,6 +62,8 @@ OBJECTS = {
     "exports": "export",
     "rules": "alert_rule",
     "sessions": "session",
+    "secrets": "secret",
+    "grants": "secret_grant",
 }
 #: Who with the role may sign, dispute or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
 OF_RUNS = tuple(f"/{{org}}/escrows/{{id}}/{act}" for act in ("approve", "dispute", "submit-evidence"))
@@ -188,6 +190,16 @@ class Making:
         body = {"source": "ads", "reference": new_key(), "amount": "1", "currency": "USD"}
         return str(good(await self.tenant.owner.post("/revenue", body, key=new_key()), 201)["id"])
 
+    async def secret(self) -> str:
+        name = new_key().lower()
+        path = f"/secrets/access_credentials/{name}"
+        good(await self.tenant.owner.ask("PUT", path, json=limiting.SECRET | {"kind": "other"}, key=new_key()))
+        return f"access_credentials~{name}"
+
+    async def secret_grant(self) -> str:
+        grant = limiting.secret_grant(agent_id=self.tenant.agent_id)
+        return str(good(await self.tenant.owner.post("/secrets/grants", grant, key=new_key()), 201)["id"])
+
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
@@ -222,6 +234,8 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/payment-policies/methods/{id}/remove": Making.method,
     "/{org}/purchases/{id}/refuse": Making.purchase_order,
     **{f"/{{org}}/returns/revenue/{{id}}/{act}": Making.revenue for act in ("confirm", "reject", "reverse", "share")},
+    "/{org}/secrets/{id}/destroy": Making.secret,
+    "/{org}/secrets/grants/{id}/revoke": Making.secret_grant,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,
