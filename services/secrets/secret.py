@@ -32,7 +32,6 @@ from repositories.tenants import audit, organization
 from runtime.database import Database
 from runtime.identity import new_id
 
-
 log = structlog.get_logger("bursar.secrets")
 
 
