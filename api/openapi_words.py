@@ -34,6 +34,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
+    **{"secret": "sec", "secretgrant": "sgr", "grant": "sgr"},
     **{"allocation": "alo", "allocationdetail": "alo", "trial": "trl"},
     **{"revenue": "rvn", "roi": "agt"},
     **{

@@ -151,8 +151,7 @@ CREATE TABLE secret_access (
     CONSTRAINT ck_secret_access_outcome CHECK (outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host',
         'method', 'uses'))
 );
-CREATE INDEX ix_secret_access_org_id_number ON secret_access (org_id, number);
-CREATE INDEX ix_secret_access_secret_id_number ON secret_access (secret_id, number) WHERE secret_id IS NOT NULL;
+CREATE INDEX ix_secret_access_org_id_path_number ON secret_access (org_id, path, number);
 CREATE INDEX ix_secret_access_written_in_number ON secret_access (written_in, number);
 SELECT pg_temp.row_security('secret_access');
 SELECT pg_temp.tenant_reads_own('secret_access');

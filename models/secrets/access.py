@@ -25,13 +25,7 @@ class SecretAccess(Base):
         CheckConstraint(
             "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'uses')", name="outcome"
         ),
-        Index("ix_secret_access_org_id_number", "org_id", "number"),
-        Index(
-            "ix_secret_access_secret_id_number",
-            "secret_id",
-            "number",
-            postgresql_where=text("secret_id IS NOT NULL"),
-        ),
+        Index("ix_secret_access_org_id_path_number", "org_id", "path", "number"),
         Index("ix_secret_access_written_in_number", "written_in", "number"),
     )
 

@@ -1,16 +1,16 @@
 """Secrets, their versions, and the one way to what is sealed. Writing needs the platform's role."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, false, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.secrets.secret import VersionStatus
 from ledger.invariants import Invariant
 from models.secrets.secret import Secret, SecretVersion
+from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
 
 PREFIX = "sec"
 MISSING = "There is no such secret."
@@ -69,10 +69,34 @@ async def count(session: AsyncSession, org_id: str) -> int:
     return (await session.scalars(select(func.count()).where(Secret.org_id == org_id))).one()
 
 
-async def versions(session: AsyncSession, secret_ids: Sequence[str]) -> Sequence[SecretVersion]:
-    """Return the versions of secrets, without what is sealed, newest first."""
-    row = SecretVersion
-    query = select(row).where(row.secret_id.in_(secret_ids)).order_by(row.secret_id, row.number.desc())
+_LIST = Listing(of=Secret, order=[Secret.id], prefix=PREFIX, searched=("path",))
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, within: Sequence[str] | None, after: Position | None, limit: int
+) -> Found[Secret]:
+    """Return a page of the secrets that the session may see, newest first; `within` narrows it to paths of grants."""
+
+    def named(row: type[Secret]) -> ColumnElement[bool]:
+        return or_(
+            false(),
+            *(
+                row.path.startswith(pattern.removesuffix("*"), autoescape=True)
+                if pattern.endswith("/*")
+                else row.path == pattern
+                for pattern in within or ()
+            ),
+        )
+
+    part = of_owner(Secret.org_id, wanted)
+    return await _LIST.page(
+        session, wanted, [part], after=after, limit=limit, besides=None if within is None else named
+    )
+
+
+async def versions(session: AsyncSession, secret_id: str) -> Sequence[SecretVersion]:
+    """Return the versions of a secret, without what is sealed, newest first."""
+    query = select(SecretVersion).where(SecretVersion.secret_id == secret_id).order_by(SecretVersion.number.desc())
     return (await session.scalars(query)).all()
 
 
@@ -117,8 +141,3 @@ INVARIANTS = (
         """,
     ),
 )
-
-
-def usable(row: SecretVersion, now: datetime) -> bool:
-    """Return whether a version can be opened by a grant."""
-    return row.status == VersionStatus.CURRENT.value or (row.usable_until is not None and row.usable_until > now)

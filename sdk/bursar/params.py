@@ -46,6 +46,7 @@ ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
+HttpMethod: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
@@ -55,51 +56,7 @@ OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
-Permission: TypeAlias = (
-    Literal[
-        "read",
-        "read_billing",
-        "read_audit",
-        "manage_organizations",
-        "change_organization",
-        "manage_keys",
-        "manage_agents",
-        "manage_projects",
-        "manage_spending",
-        "manage_contacts",
-        "manage_webhooks",
-        "read_webhooks",
-        "sell",
-        "grant_credits",
-        "award",
-        "accept",
-        "fund",
-        "approve",
-        "deliver",
-        "refund",
-        "dispute",
-        "cancel",
-        "validate",
-        "arbitrate",
-        "pay",
-        "refund_payment",
-        "convert_earnings",
-        "pay_out",
-        "manage_billing",
-        "contest",
-        "meter",
-        "use_credits",
-        "manage_meters",
-        "acknowledge",
-        "manage_alert_rules",
-        "manage_reports",
-        "be_notified",
-        "read_books",
-        "inspect",
-        "operate",
-    ]
-    | str
-)
+Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
@@ -126,6 +83,7 @@ Role: TypeAlias = (
     ]
     | str
 )
+SecretKind: TypeAlias = Literal["reference", "api_key", "password", "login", "other"] | str
 ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
@@ -435,6 +393,13 @@ class RuleWrite(TypedDict, total=False):
     ceiling: AmountLike | None
     valid_from: datetime | str | None
     valid_until: datetime | str | None
+
+
+class SecretPrice(TypedDict, total=False):
+    """What one use costs."""
+
+    amount: Required[AmountLike]
+    currency: Literal["CREDIT"] | str
 
 
 class ShareBounds(TypedDict, total=False):

@@ -4,23 +4,36 @@ A new value takes two transactions: `reserve` gives it a number, the backend sea
 keeps it. A number is given once, so a value that was sealed and not kept is never taken for another one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.secrets.access import Outcome, Verb, refusal
-from domain.secrets.secret import MAX_SECRETS, MAX_VERSIONS, SecretKind, VersionStatus, check_kind, check_path
+from domain.secrets.secret import (
+    MAX_SECRETS,
+    MAX_VERSIONS,
+    SecretKind,
+    VersionStatus,
+    check_host,
+    check_kind,
+    check_path,
+)
 from models.secrets.secret import Secret, SecretVersion
-from providers.secrets.base import Place, Stored
+from providers.secrets.base import Place, Stored, Unopened
 from providers.secrets.registry import Secrets
 from repositories.secrets import secret as rows
 from repositories.tenants import audit, organization
+from runtime.database import Database
 from runtime.identity import new_id
+
+
+log = structlog.get_logger("bursar.secrets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +121,77 @@ class Opened:
 
         Raises:
             DomainError: the refusal that the outcome is.
-            Unopened: it cannot be opened here.
+            Conflict: `secret.unopened`, it cannot be opened here; `secret.not_configured`.
             Unavailable: `secret.unavailable`.
         """
-        return await secrets.backend(self.backend).read(self.require(), self.stored)
+        place = self.require()
+        try:
+            return await secrets.backend(self.backend).read(place, self.stored)
+        except Unopened as error:
+            log.error("secret.unopened", path=place.path, version=place.version, error=str(error))
+            raise Conflict(
+                "The value cannot be opened here. The operator finds the reason in the log.", code="secret.unopened"
+            ) from None
+
+
+def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return hosts as they are compared, each once.
+
+    Raises:
+        Invalid: one of them is none.
+    """
+    return tuple(dict.fromkeys(map(check_host, hosts)))
+
+
+async def put(
+    database: Database,
+    secrets: Secrets,
+    actor: Actor,
+    wanted: Wanted,
+    value: str | None,
+    *,
+    grace: timedelta,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Store a value as the current one of a secret, which is made if there is none; or change the rest of a secret.
+
+    A repeated command changes nothing. No transaction is open while the value is sealed.
+
+    Raises:
+        Invalid: the path or the kind is wrong, or there is no value of a secret that is new.
+        Conflict: `secret.limit_reached`, `secret.not_configured`.
+        Unavailable: `secret.unavailable`.
+        IdempotencyConflict: the command made a version of another secret.
+    """
+    if value is None:
+        async with database.platform() as session:
+            found = await rows.find(session, wanted.org_id, wanted.path)
+            if found is None:
+                raise Invalid("There is no secret at this path yet. Send its value.", extra={"field": "value"})
+            row = await rows.locked(session, found.id)
+            _same_kind(row, wanted)
+            await _change(session, actor, row, wanted, None)
+        return
+    async with database.platform() as session:
+        row, number = await reserve(session, actor, wanted, backend=secrets.default, command_id=command_id, now=now)
+        backend = secrets.backend(row.backend)
+    if number is None:
+        return
+    stored = await backend.store(Place(wanted.org_id, wanted.path, number), value.encode())
+    async with database.platform() as session:
+        await add_version(
+            session,
+            row.id,
+            number,
+            stored,
+            status=VersionStatus.CURRENT,
+            usable_until=now + grace,
+            created_by=actor.qualified(),
+            command_id=command_id,
+            now=now,
+        )
+        await _change(session, actor, await rows.locked(session, row.id), wanted, number)
 
 
 async def reserve(
@@ -171,13 +251,15 @@ async def add_version(
     stored: Stored,
     *,
     status: VersionStatus = VersionStatus.PENDING,
+    usable_until: datetime | None = None,
     created_by: str,
     command_id: str,
     now: datetime,
 ) -> SecretVersion:
     """Keep what was sealed for a number. What was kept first for a number stays; repeating it returns that version.
 
-    As `current` it takes the place of the one before, which can no longer be opened; see `promote` for a grace.
+    As `current` it takes the place of the one before, which can be opened until `usable_until`; as `pending` it takes
+    the place of another pending one.
     """
     secret = await rows.locked(session, secret_id)
     made = await rows.version(session, secret_id, number)
@@ -187,7 +269,7 @@ async def add_version(
         secret_id=secret_id,
         number=number,
         org_id=secret.org_id,
-        status=VersionStatus.PENDING.value,
+        status=status.value,
         sealed=stored.sealed,
         wrapped_key=stored.wrapped_key,
         key_id=stored.key_id,
@@ -197,15 +279,28 @@ async def add_version(
         created_at=now,
         destroyed_at=None,
     )
-    other = await rows.in_status(session, secret_id, VersionStatus.PENDING)
-    if other is not None:
+    if status is VersionStatus.CURRENT:
+        await _make_room(session, secret, number, max(now, usable_until or now))
+        secret.current_version = number
+    elif (other := await rows.in_status(session, secret_id, VersionStatus.PENDING)) is not None:
         other.status = VersionStatus.RETIRED.value
         await session.flush()
     session.add(row)
     await session.flush()
-    if status is VersionStatus.CURRENT:
-        await promote(session, secret_id, number, usable_until=now, now=now)
     return row
+
+
+async def _make_room(session: AsyncSession, secret: Secret, number: int, usable_until: datetime) -> None:
+    """End the version before the one before, and keep the one before until a time."""
+    for status, then in (
+        (VersionStatus.PREVIOUS, VersionStatus.RETIRED),
+        (VersionStatus.CURRENT, VersionStatus.PREVIOUS),
+    ):
+        other = await rows.in_status(session, secret.id, status)
+        if other is not None and other.number != number:
+            other.status = then.value
+            other.usable_until = usable_until if then is VersionStatus.PREVIOUS else None
+            await session.flush()
 
 
 async def promote(
@@ -222,15 +317,7 @@ async def promote(
         raise refusal(Outcome.NO_VERSION)
     if row.status == VersionStatus.CURRENT.value:
         return secret
-    for status, then in (
-        (VersionStatus.PREVIOUS, VersionStatus.RETIRED),
-        (VersionStatus.CURRENT, VersionStatus.PREVIOUS),
-    ):
-        other = await rows.in_status(session, secret_id, status)
-        if other is not None and other.number != number:
-            other.status = then.value
-            other.usable_until = max(usable_until, now) if then is VersionStatus.PREVIOUS else None
-            await session.flush()
+    await _make_room(session, secret, number, max(now, usable_until))
     row.status, row.usable_until = VersionStatus.CURRENT.value, None
     secret.current_version = number
     await session.flush()
@@ -311,6 +398,16 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
         grant=None if row.grant_id is None else Grant(id=row.grant_id, price_minor=row.price_minor, meter=row.meter),
         stored=Stored(row.sealed, row.wrapped_key, row.key_id),
     )
+
+
+async def _change(session: AsyncSession, actor: Actor, row: Secret, wanted: Wanted, version: int | None) -> None:
+    if wanted.hosts is not None:
+        row.hosts = list(wanted.hosts)
+    if wanted.rotation is not None:
+        row.rotation = dict(wanted.rotation)
+    await session.flush()
+    details = {"path": row.path, "version": version, "hosts": row.hosts}
+    await audit.record(session, actor, "secret.put", row.id, details, row.org_id)
 
 
 def _same_kind(row: Secret, wanted: Wanted) -> None:

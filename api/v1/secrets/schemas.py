@@ -1,0 +1,244 @@
+"""What secrets, their grants and their access log look like over HTTP."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from api.fields import (
+    AgentId,
+    Amount,
+    Exact,
+    Moment,
+    Period,
+    Principal,
+    RequestModel,
+    ResponseModel,
+    SearchText,
+    Storable,
+    Whole,
+    example,
+)
+from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.secrets.access import Outcome, Verb
+from domain.secrets.grant import MAX_HOSTS, MAX_PATHS, MAX_USES_PER_DAY, HttpMethod, NewGrant
+from domain.secrets.secret import MAX_BYTES, SecretKind, VersionStatus
+from models.secrets.access import SecretAccess
+from models.secrets.grant import SecretGrant
+from models.secrets.secret import Secret, SecretVersion
+
+_Host = Annotated[str, StringConstraints(min_length=1, max_length=261)]
+_Path = Annotated[str, StringConstraints(min_length=1, max_length=202)]
+_HOSTS = "Names of hosts, such as `api.example.com`, with a port where it is not 443. No patterns."
+
+
+class SecretPut(RequestModel):
+    """A secret, or a new value of it."""
+
+    model_config = example(kind="api_key", value="…", hosts=["api.example.com"])
+
+    kind: SecretKind = Field(
+        description="`reference` below `payments/`, and only there; a `login` is JSON with `username` and `password`."
+    )
+    value: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description=f"Up to {MAX_BYTES // 1024} KiB. Leave it out to change the rest of a secret that is there.",
+    )
+    hosts: list[_Host] | None = Field(
+        default=None, max_length=MAX_HOSTS, description=f"The only hosts that it may be used for. {_HOSTS}"
+    )
+    grace: Period | None = Field(
+        default=None, description="How long the value before can still be opened by its version. By default not at all."
+    )
+
+    @property
+    def usable_for(self) -> timedelta:
+        """How long the value before can be opened."""
+        return self.grace or timedelta(0)
+
+
+class SecretVersionView(ResponseModel):
+    """One value of a secret."""
+
+    number: int
+    status: VersionStatus
+    key_id: str | None = Field(description="The key that wraps its key. Null where Vault keeps it.")
+    usable_until: datetime | None
+    created_by: str
+    created_at: datetime
+    destroyed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: SecretVersion) -> Self:
+        """Show a row."""
+        names = set(cls.model_fields) - {"status"}
+        return cls(status=VersionStatus(row.status), **{name: getattr(row, name) for name in names})
+
+
+class SecretPrice(RequestModel):
+    """What one use costs."""
+
+    amount: Amount
+    currency: Literal["CREDIT"] = "CREDIT"
+
+
+class SecretGrantCreate(RequestModel):
+    """Leave to use or read secrets, for a principal or an agent of the organization."""
+
+    model_config = example(
+        agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+        paths=["api_keys/models/*"],
+        verbs=["use"],
+        hosts=["api.example.com"],
+        methods=["POST"],
+        uses_per_day=1000,
+        ends_at="2027-01-01T00:00:00Z",
+    )
+
+    principal: Principal | None = Field(default=None, description="A person or a service. Send this or `agent_id`.")
+    agent_id: AgentId | None = None
+    paths: list[_Path] = Field(
+        min_length=1, max_length=MAX_PATHS, description="Paths, and `prefix/*` for all below a prefix."
+    )
+    verbs: list[Literal[Verb.USE, Verb.READ]] = Field(
+        min_length=1,
+        max_length=2,
+        description="`use`: a request is made with the value, which is not shown. `read`: the value is shown.",
+    )
+    hosts: list[_Host] = Field(default=[], max_length=MAX_HOSTS, description=f"Where `use` may go. {_HOSTS}")
+    methods: list[HttpMethod] = Field(default=[], max_length=len(HttpMethod))
+    uses_per_day: Whole | None = Field(
+        default=None, ge=1, le=MAX_USES_PER_DAY, description="How often on a UTC day. By default without a limit."
+    )
+    price: SecretPrice | None = Field(
+        default=None, description="What one use costs the organization of its user, within budgets and limits."
+    )
+    meter: SearchText | None = Field(
+        default=None, description="The provider by whose model prices the usage in each answer is charged instead."
+    )
+    ends_at: Moment = Field(description="At most 366 days from now.")
+
+    def new(self) -> NewGrant:
+        """Return what is asked for.
+
+        Raises:
+            Invalid: the price is no amount.
+        """
+        price = None if self.price is None else parse_amount(self.price.amount, CREDIT)
+        return NewGrant(
+            principal=self.principal,
+            agent_id=self.agent_id,
+            paths=tuple(self.paths),
+            verbs=tuple(self.verbs),
+            hosts=tuple(self.hosts),
+            methods=tuple(self.methods),
+            uses_per_day=self.uses_per_day,
+            price_minor=price,
+            meter=self.meter,
+            ends_at=self.ends_at,
+        )
+
+
+class SecretGrantView(ResponseModel):
+    """Leave to use or read secrets."""
+
+    id: str
+    principal: str | None
+    agent_id: str | None
+    paths: list[str]
+    verbs: list[Verb]
+    hosts: list[str]
+    methods: list[str]
+    uses_per_day: int | None
+    uses_today: int = Field(description="On this UTC day so far.")
+    price: Exact | None = Field(description="What one use costs, in credits.")
+    meter: str | None
+    ends_at: datetime
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+    @classmethod
+    def of(cls, row: SecretGrant, uses_today: int) -> Self:
+        """Show a row."""
+        names = set(cls.model_fields) - {"verbs", "price", "uses_today"}
+        return cls(
+            verbs=[Verb(verb) for verb in row.verbs],
+            price=None if row.price_minor is None else format_amount(row.price_minor, CREDIT),
+            uses_today=uses_today,
+            **{name: getattr(row, name) for name in names},
+        )
+
+
+class SecretView(ResponseModel):
+    """A secret without its value."""
+
+    id: str
+    organization_id: str
+    path: str
+    kind: SecretKind
+    backend: str = Field(description="Where its values are kept: `postgres` or `vault`.")
+    hosts: list[str] = Field(description="The only hosts that it may be used for. Empty: the grants decide.")
+    current_version: int | None = Field(description="Null while no value is in use.")
+    created_by: str
+    created_at: datetime
+    versions: list[SecretVersionView] | None = Field(
+        description="Newest first; null in lists, and for who does not manage or audit secrets."
+    )
+    grants: list[SecretGrantView] = Field(description="Your own grants in force that name it.")
+
+    @classmethod
+    def of(cls, row: Secret, grants: list[SecretGrantView], versions: list[SecretVersionView] | None = None) -> Self:
+        """Show a row, with the grants of who asks."""
+        names = {"id", "path", "backend", "hosts", "current_version", "created_by", "created_at"}
+        return cls(
+            organization_id=row.org_id,
+            kind=SecretKind(row.kind),
+            versions=versions,
+            grants=grants,
+            **{name: getattr(row, name) for name in names},
+        )
+
+
+class SecretOpen(RequestModel):
+    """A request for a value."""
+
+    model_config = example(purpose="Set up the new server")
+
+    purpose: SearchText = Field(description="What it is for. The access log keeps it.")
+    version: Storable | None = Field(default=None, description="By default the current one.")
+
+
+class SecretValueView(ResponseModel):
+    """The value of a secret. The access log has who read it."""
+
+    path: str
+    kind: SecretKind
+    version: int
+    value: str
+
+
+class SecretAccessView(ResponseModel):
+    """A request for a secret, also one that was refused."""
+
+    number: int
+    at: datetime
+    path: str
+    version: int | None
+    verb: Verb
+    outcome: Outcome
+    grant_id: str | None
+    principal: str
+    agent_id: str | None
+    host: str | None
+    method: str | None
+    purpose: str | None
+    reference: str | None = Field(description="What it was for, such as the id of a use.")
+
+    @classmethod
+    def of(cls, row: SecretAccess) -> Self:
+        """Show a row."""
+        names = set(cls.model_fields) - {"verb", "outcome"}
+        return cls(verb=Verb(row.verb), outcome=Outcome(row.outcome), **{name: getattr(row, name) for name in names})
