@@ -104,7 +104,7 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
     """Refuse a command that has used a secret before.
 
     Raises:
-        Used: it has; `status`, `status_code` and `cost` say what is known.
+        Used: it has; `state`, `status_code` and `cost` say what is known.
     """
     row = await uses.of_command(session, command_id)
     if row is not None:
@@ -113,7 +113,7 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
             "kept. Use a new key if it is to be made once more.",
             extra={
                 "id": row.id,
-                "status": row.status,
+                "state": row.status,
                 "status_code": row.status_code,
                 "cost": None if row.cost_minor is None else format_amount(row.cost_minor, CREDIT),
             },

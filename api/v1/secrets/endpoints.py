@@ -41,7 +41,6 @@ from domain.common.errors import (
     NotFound,
     RateLimited,
     SpendLimitExceeded,
-    Unavailable,
 )
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
@@ -50,7 +49,7 @@ from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
-from providers.secrets.base import UNAVAILABLE
+from providers.secrets.base import BackendUnavailable
 from repositories.secrets import access
 from repositories.secrets import grant as grants
 from repositories.secrets import secret as secrets
@@ -62,7 +61,7 @@ router = Resource(tags=["secrets"])
 
 Once = Annotated[Command, idempotency(required=True)]
 _LIMIT = (Conflict, "secret.limit_reached")
-_BACKEND = ((Conflict, "secret.not_configured"), (Unavailable, UNAVAILABLE))
+_BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
 _OPENED = tuple((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted"))
 
 
