@@ -77,4 +77,12 @@ TABLES: Mapping[str, Place] = {
     ),
     # Use
     # Rotation
+    "secret_rotations": Place(
+        "where the rotation of a secret stands",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "secret_id org_id",
+            TECHNICAL: "status number replaced since next_at grace_seconds asked failures detail reported wake_at",
+        },
+    ),
 }
