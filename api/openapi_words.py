@@ -102,6 +102,19 @@ WORDS: dict[str, str | None] = {
         "payee_agent_name": "Summariser",
         "title": "Summarise the report",
     },
+    **{
+        **dict.fromkeys(
+            ("SecretView.path", "SecretValueView.path", "SecretAccessView.path"), "api_keys/models/example"
+        ),
+        **dict.fromkeys(("SecretView.hosts", "SecretGrantView.hosts"), "api.example.com"),
+        **{"SecretGrantView.paths": "api_keys/models/*", "SecretGrantView.methods": "POST"},
+        **{"SecretGrantView.meter": "openai", "SecretView.backend": "postgres"},
+        "SecretVersionView.key_id": "k1",
+        "SecretAccessView.host": "api.example.com",
+        "SecretAccessView.method": "POST",
+        "SecretAccessView.purpose": "Summarise the report",
+        "SecretValueView.value": "sk-example",
+    },
     **{"external_id": "order-17", "payee_org_id": PAYEE, "payer_org_id": PAYER, "tier": "starter", "plan": "starter"},
     **{"description": "Summarise the report", "summary": "Summarises long reports.", "detail": "It is 50.00 short."},
     **{"account": f"org/{PAYER}/credits", "counterparties": "platform/usage", "account_id": "acct_1Q0PsIJvEtkwdCNY"},

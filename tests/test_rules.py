@@ -141,8 +141,8 @@ SORTED = ["activities", "contracts", "domain", "models", "repositories", "servic
 AT_THE_ROOT = {"domain/privacy", "repositories/sql"}
 #: Packages of the domain that are an area themselves: their modules are no nouns.
 WHOLE_AREAS = {"escrow", "marketplace", "reputation", "usage"}
-#: Nouns of the domain that more areas need than their own.
-SHARED = {"mail"}
+#: Nouns of the domain that more areas need than their own; `access` is to secrets, beside that of roles.
+SHARED = {"access", "mail"}
 
 
 def areas(*layers: str) -> list[Path]:

@@ -6,8 +6,13 @@ Both are calls to the outside: none is made while a transaction is open.
 from dataclasses import dataclass, field
 from typing import Protocol
 
-#: The code of `Unavailable` where a backend or a key wrapper does not answer.
-UNAVAILABLE = "secret.unavailable"
+from domain.common.errors import Unavailable
+
+
+class BackendUnavailable(Unavailable):
+    """A backend or a key wrapper does not answer."""
+
+    code = "secret.unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class KeyWrapper(Protocol):
         """Wrap 32 bytes for a place under the key that is current.
 
         Raises:
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """
 
     async def unwrap(self, wrapped: Wrapped, place: Place) -> bytes:
@@ -63,7 +68,7 @@ class KeyWrapper(Protocol):
 
         Raises:
             Unopened: the key is not there, or it was wrapped for another place.
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """
 
 
@@ -78,7 +83,7 @@ class SecretBackend(Protocol):
         """Seal or keep a value. Repeating it for a place keeps the first value.
 
         Raises:
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """
 
     async def read(self, place: Place, stored: Stored) -> bytes:
@@ -86,12 +91,12 @@ class SecretBackend(Protocol):
 
         Raises:
             Unopened: it cannot be opened here.
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """
 
     async def destroy(self, place: Place) -> None:
         """Forget a value that the backend itself keeps, for good. Repeating it does no harm.
 
         Raises:
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """

@@ -122,13 +122,13 @@ class Opened:
         Raises:
             DomainError: the refusal that the outcome is.
             Conflict: `secret.unopened`, it cannot be opened here; `secret.not_configured`.
-            Unavailable: `secret.unavailable`.
+            BackendUnavailable: `secret.unavailable`.
         """
         place = self.require()
         try:
             return await secrets.backend(self.backend).read(place, self.stored)
         except Unopened as error:
-            log.error("secret.unopened", path=place.path, version=place.version, error=str(error))
+            log.error("secret.unopened", path=place.path, error=str(error))
             raise Conflict(
                 "The value cannot be opened here. The operator finds the reason in the log.", code="secret.unopened"
             ) from None
@@ -161,7 +161,7 @@ async def put(
     Raises:
         Invalid: the path or the kind is wrong, or there is no value of a secret that is new.
         Conflict: `secret.limit_reached`, `secret.not_configured`.
-        Unavailable: `secret.unavailable`.
+        BackendUnavailable: `secret.unavailable`.
         IdempotencyConflict: the command made a version of another secret.
     """
     if value is None:

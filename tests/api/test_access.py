@@ -267,6 +267,15 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/analytics/insights/unused-x/dismiss"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/analytics/insights/unused-x/take"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/analytics/insights/unused-x/approve"): (Permission.MANAGE_SPENDING, None),
+    ("GET", "/secrets/some_secret"): (Permission.READ, None),
+    ("PUT", "/secrets/some_secret"): (Permission.MANAGE_SECRETS, {"kind": "api_key", "value": "a"}),
+    ("GET", "/secrets/some_secret/access"): (Permission.READ_AUDIT, None),
+    ("DELETE", "/secrets/some_secret/versions/1"): (Permission.MANAGE_SECRETS, None),
+    ("POST", "/secrets/grants"): (
+        Permission.MANAGE_SECRETS,
+        {"principal": "nobody", "paths": ["api_keys/*"], "verbs": ["read"], "ends_at": TOMORROW},
+    ),
+    ("DELETE", f"/secrets/grants/sgr_{NOBODY}"): (Permission.MANAGE_SECRETS, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
@@ -295,6 +304,8 @@ STAND_INS = {
     "deploys": "{entitlement}",
     "1": "{number}",
     "unused-x": "{insight_id}",
+    "some_secret": "{path:path}",
+    f"sgr_{NOBODY}": "{grant_id}",
 }
 
 
@@ -481,6 +492,8 @@ OWN_DATA = {
             "/allocations",
             "/trials",
             "/routing/decisions",
+            "/secrets",
+            "/secrets/grants",
             "/revenue",
             "/budgets",
             "/budgets/prompt-template",
@@ -499,6 +512,8 @@ EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
     ("POST", "/sessions"),
 }
+#: What takes a grant, whatever the role: `tests/api/test_secrets.py` says what they answer.
+GRANTED = {("POST", "/secrets/{path:path}/open")}
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
@@ -513,7 +528,7 @@ OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | 
 
 def test_every_endpoint_is_in_a_table() -> None:
     tabled = {(method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))) for method, path in ASKED}
-    assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | OPEN
+    assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | GRANTED | OPEN
 
 
 @for_each("method, path", sorted(endpoints() - OPEN))
@@ -627,6 +642,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "decision_id": decision["id"],
         "revenue_id": revenue["id"],
         "number": "1",
+        "path": "api_keys/hidden",
         "policy_id": policy["id"],
         "option_id": option["id"],
         "purchase_method_id": purchase_method["id"],
@@ -680,6 +696,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if path == "/secrets/{path}":
+        return {"kind": "api_key", "value": "a"}
     if method == "PUT" and path.endswith("/contacts"):
         return {"contacts": []}
     if method == "PUT" and path.endswith("/billing-terms"):
@@ -874,7 +892,7 @@ READ_BY_AGENTS = {
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
     "/revenue",
-    *("/budgets", "/budgets/prompt-template"),
+    *("/budgets", "/budgets/prompt-template", "/secrets", "/secrets/grants"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
     *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),

@@ -35,7 +35,7 @@ from api.v1.secrets.schemas import (
 )
 from contracts.runs import rotation_news
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound, Unavailable
+from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
 from domain.secrets.rotation import RotationUnderWay
@@ -43,7 +43,7 @@ from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, c
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
-from providers.secrets.base import UNAVAILABLE
+from providers.secrets.base import BackendUnavailable
 from repositories.secrets import access
 from repositories.secrets import grant as grants
 from repositories.secrets import rotation as rotations
@@ -57,7 +57,7 @@ router = Resource(tags=["secrets"])
 
 Once = Annotated[Command, idempotency(required=True)]
 _LIMIT = (Conflict, "secret.limit_reached")
-_BACKEND = ((Conflict, "secret.not_configured"), (Unavailable, UNAVAILABLE))
+_BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
 _OPENED = tuple((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted"))
 
 
