@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from composition import make_secrets
-from domain.common.errors import Unavailable
-from providers.secrets.base import KeyWrapper, Place, Unopened, Wrapped
+from providers.secrets.base import BackendUnavailable, KeyWrapper, Place, Unopened, Wrapped
 from providers.secrets.registry import Secrets
 from providers.secrets.sealing import PostgresBackend
 from repositories.secrets import secret
 from runtime.database import Database
 from runtime.settings import Settings, read_settings
+from services.secrets import access
 
 #: How many keys one transaction changes.
 PAGE = 100
@@ -35,7 +35,7 @@ async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -
     """Wrap every key of a version that is not under the present key anew, page by page.
 
     Raises:
-        Unavailable: the wrapper does not answer. What was done stays; the next run goes on.
+        BackendUnavailable: the wrapper does not answer. What was done stays; the next run goes on.
     """
     # What a throw-away key is wrapped by is the present key, whichever wrapper it is.
     present = (await wrapper.wrap(bytes(32), Place("", "", 0))).key_id
@@ -69,20 +69,39 @@ def run(given: argparse.Namespace) -> int:
     """Do what was asked for."""
     settings = read_settings()
     with asking_the_database():
-        return asyncio.run(_rewrap(settings))
+        return asyncio.run(_act(settings, given.action))
 
 
-async def _rewrap(settings: Settings) -> int:
+async def _act(settings: Settings, action: str) -> int:
     database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
+    try:
+        return await (_verify(database) if action == "verify" else _rewrap(database, settings))
+    finally:
+        await database.close()
+
+
+async def _verify(database: Database) -> int:
+    async with database.at_one_moment(None) as session:
+        found = await access.verify(session)
+    sys.stdout.writelines(f"{problem}\n" for problem in found.problems)
+    if found.problems:
+        return 1
+    sys.stdout.write(
+        f"Sealed entries of the access log, all unchanged: {found.entries}; not sealed yet: {found.unsealed}.\n"
+        f"Seal {found.seals}: {found.hash.hex()}\n"
+    )
+    return 0
+
+
+async def _rewrap(database: Database, settings: Settings) -> int:
     secrets = make_secrets(settings)
     try:
         result = await rewrap(database, _wrapper(secrets))
-    except Unavailable as error:
+    except BackendUnavailable as error:
         raise CommandFailed(f"{error.detail} What was rewrapped stays. Run it again.") from error
     finally:
         await secrets.aclose()
-        await database.close()
-    sys.stdout.write(f"{result.done} keys were rewrapped. {result.passed} were changed meanwhile.\n")
+    sys.stdout.write(f"Keys rewrapped: {result.done}; changed meanwhile: {result.passed}.\n")
     for line in result.unopened[:SHOWN]:
         sys.stdout.write(f"not unwrapped: {line}\n")
     if len(result.unopened) > SHOWN:

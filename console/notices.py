@@ -52,6 +52,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "key.revoked": ("good", "The key is revoked. It is refused everywhere from now on."),
     "secret.stored": ("good", "The secret is stored."),
     "secret.replaced": ("good", "The new value is in use."),
+    "secret.rotated": ("busy", "The value is being replaced."),
     "secret.destroyed": ("good", "The version is destroyed."),
     "secret.granted": ("good", "The grant is in force."),
     "secret.revoked": ("good", "The grant is revoked. It is refused from now on."),

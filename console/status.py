@@ -35,6 +35,7 @@ from domain.returns.allocation import AllocationStatus
 from domain.returns.revenue_event import RevenueStatus
 from domain.returns.trial import TrialStatus
 from domain.secrets.access import Outcome
+from domain.secrets.rotation import RotationStatus
 from domain.secrets.secret import VersionStatus
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import BilledStatus
@@ -431,9 +432,19 @@ _LINK: Mapping[str, Status] = {
 _SECRET_VERSION: Mapping[str, Status] = {
     VersionStatus.PENDING: _busy("Pending", "A rotation has made it. It is not in use yet."),
     VersionStatus.CURRENT: _good("In use", "Whoever is granted the secret uses this version."),
-    VersionStatus.PREVIOUS: _warn("Before", "It was replaced, and can be opened until its end."),
+    VersionStatus.PREVIOUS: _warn("Previous", "It was replaced, and can be opened until its end."),
     VersionStatus.RETIRED: _idle("Retired", "It was replaced, and cannot be opened any more."),
     VersionStatus.DESTROYED: _idle("Destroyed", "The value and its key are deleted."),
+}
+
+_SECRET_ROTATION: Mapping[str, Status] = {
+    RotationStatus.IDLE: _good("On schedule", "The value is replaced when it is due."),
+    RotationStatus.WAITING: _warn("Needs a value", "Set a new value at the target, and enter it here."),
+    RotationStatus.CREATED: _busy("Made", "A new value is made. It is about to be set at the target."),
+    RotationStatus.APPLIED: _busy("Set", "The new value is set at the target. It is about to be tested."),
+    RotationStatus.TESTED: _busy("Tested", "The new value works. It is about to come into use."),
+    RotationStatus.PROMOTED: _good("Replaced", "The new value is in use. The one before can be used until its end."),
+    RotationStatus.FAILED: _bad("Failed", "The target did not take the new value. The one before stays in use."),
 }
 
 _SECRET_GRANT: Mapping[str, Status] = {
@@ -533,6 +544,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "reversal": _REVERSAL,
     "secret_access": _SECRET_ACCESS,
     "secret_grant": _SECRET_GRANT,
+    "secret_rotation": _SECRET_ROTATION,
     "secret_version": _SECRET_VERSION,
     "session": _SESSION,
     "severity": _SEVERITY,

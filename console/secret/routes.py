@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Form, FormRefused, Shown, again, blank, corrected, read_form, with_summary
-from console.gateway import Refused, Wanted
+from console.gateway import Answer, Refused, Wanted
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
@@ -146,13 +146,20 @@ async def _stored(
     visit: Visit, form: Form, path: str, body: dict[str, Any], notice: str, show_form: ShowAgain
 ) -> Response:
     answer = await visit.order("PUT", f"/secrets/{path}", body, form.key)
+    return await _without_value(visit, form, answer, f"{_listed(visit)}/{view.name_of(path)}", notice, show_form)
+
+
+async def _without_value(
+    visit: Visit, form: Form, answer: Answer, path: str, notice: str, show_form: ShowAgain
+) -> Response:
+    """Make a page of the answer to a command that had a value."""
     # Whatever comes of it, the value is on no page.
     form = Form(values={**form.values, _VALUE: ""}, key=form.key, prefs=form.prefs)
     problem = answer.problem
     if problem is not None and reaction_to(problem) is Reaction.UNKNOWN:
         shown = again(form, answer, same_key=True)
         return await show_form(visit, with_summary(shown, view.NOT_KNOWN), 503)
-    return await visit.concluded(form, answer, f"{_listed(visit)}/{view.name_of(path)}", notice, show=show_form)
+    return await visit.concluded(form, answer, path, notice, show=show_form)
 
 
 async def _found(visit: Visit) -> Any:
@@ -199,6 +206,25 @@ def _version(visit: Visit) -> int:
     if not isinstance(number, int):
         raise FormRefused("The address names no version.")
     return number
+
+
+async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a value is replaced, and for the new one where somebody has set it at the target."""
+    visit.need(Permission.MANAGE_SECRETS)
+    found = await _found(visit)
+    if found["rotation"] is None:
+        raise Refused(not_found(visit.request))
+    return await visit.render("secret/rotate.html", view.rotating(found, form or blank(), _listed(visit)), status)
+
+
+async def rotate(visit: Visit) -> Response:
+    """Replace a value now."""
+    form = await read_form(visit.request, _VALUE, "grace")
+    body = {_VALUE: form.values[_VALUE]} if _VALUE in form.values else {}
+    if form.maybe("grace"):
+        body["grace"] = view.grace(form.text("grace"))
+    answer = await visit.order("POST", f"{_own(visit)}/rotate", body, form.key)
+    return await _without_value(visit, form, answer, _here(visit), "secret.rotated", ask_to_rotate)
 
 
 async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -267,6 +293,8 @@ ROUTES = (
     tenant("/secrets/{id}/replace", replace, COMMAND),
     tenant("/secrets/{id}/open", ask_to_open),
     tenant("/secrets/{id}/open", open_it, COMMAND),
+    tenant("/secrets/{id}/rotate", ask_to_rotate),
+    tenant("/secrets/{id}/rotate", rotate, COMMAND),
     tenant("/secrets/{id}/destroy", ask_to_destroy),
     tenant("/secrets/{id}/destroy", destroy, COMMAND),
 )

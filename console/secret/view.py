@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, count, ident, moment, money
+from console.format import Ident, Moment, Prefs, count, duration, ident, moment, money
 from console.forms import Shown, period
 from console.gateway import Answer
 from console.lists import Choice, Found, Listed
@@ -26,6 +26,12 @@ KINDS: Mapping[str, str] = {
     "login": "Login",
     "reference": "Reference",
     "other": "Other",
+}
+ROTATORS: Mapping[str, str] = {
+    "bursar": "Bursar's own API key",
+    "postgres": "Password of a PostgreSQL role",
+    "http": "Requests to the target",
+    "manual": "By hand",
 }
 VERBS: Mapping[str, str] = {"use": "Use", "read": "Read", "rotate": "Rotation", "check": "Check"}
 
@@ -108,6 +114,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """How a value is replaced by schedule; `overdue` is since when it is late, None if it is not."""
+
+    how: str
+    status: Status
+    due: Moment
+    next: Moment | None
+    overdue: Moment | None
+    failures: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class One:
     """One secret. Addresses are empty for who may not; `log` is whether the reader may see who asked for it."""
 
@@ -122,7 +141,9 @@ class One:
     by: str
     replace: str
     open: str
+    rotate: str
     grant: str
+    rotation: Rotation | None
     versions: tuple[Version, ...]
     grants: tuple[Grant, ...]
     grants_failed: Failed | None
@@ -165,6 +186,18 @@ class Opened:
     version: int
     value: str
     back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate:
+    """The form that replaces a value; `takes_value` is whether somebody has set a new one at the target."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    back: str
+    form: Shown
+    takes_value: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,7 +343,9 @@ def one(
         by=actor_named(secret["created_by"]),
         replace=f"{here}/replace" if manages else "",
         open=f"{here}/open" if reads and secret["current_version"] is not None else "",
+        rotate=f"{here}/rotate" if manages and secret["rotation"] else "",
         grant=address(f"{listed}/grants/new", [("paths", path)]) if manages else "",
+        rotation=_rotation(secret["rotation"], prefs, now) if secret["rotation"] else None,
         versions=tuple(_version(each, prefs, here, manages=manages) for each in secret["versions"] or ()),
         grants=tuple(_grant(each, naming, listed, now, manages=manages) for each in around.named),
         grants_failed=unanswered("Grants", around.grants, here),
@@ -319,6 +354,20 @@ def one(
         entries_failed=failed,
         older=address(here, [("cursor", cursor or "")]) if cursor else "",
         newest=here,
+    )
+
+
+def _rotation(rotation: Mapping[str, Any], prefs: Prefs, now: datetime) -> Rotation:
+    failures = rotation["failures"]
+    late = datetime.fromisoformat(rotation["overdue_at"]) <= now
+    return Rotation(
+        how=f"{ROTATORS[rotation['rotator']]}, every {duration(rotation['every'], prefs)}",
+        status=status_of("secret_rotation", rotation["status"]),
+        due=moment(rotation["due_at"], prefs),
+        next=moment(rotation["next_at"], prefs) if rotation["next_at"] else None,
+        overdue=moment(rotation["overdue_at"], prefs) if late else None,
+        failures=count(failures, prefs) if failures else "",
+        detail=rotation["detail"] or "",
     )
 
 
@@ -409,6 +458,19 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     )
 
 
+def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
+    """Return the page that asks before a value is replaced, or for the value that was set by hand."""
+    here = f"{listed}/{name_of(secret['path'])}"
+    return Rotate(
+        title="Replace the value now?",
+        crumbs=_crumbs(secret, listed),
+        action=f"{here}/rotate",
+        back=here,
+        form=form,
+        takes_value=secret["rotation"]["rotator"] == "manual",
+    )
+
+
 def granting(form: Shown, agents: Choice, listed: str) -> Granting:
     """Return the form of a grant."""
     return Granting(
@@ -420,7 +482,7 @@ def granting(form: Shown, agents: Choice, listed: str) -> Granting:
         more_agents=agents.more,
         verbs=(
             ("use", "Use", "Requests are sent with the value. Nobody sees it."),
-            ("read", "Read", "The value is shown. For people and services; agents use."),
+            ("read", "Read", "The value is shown. For people and services, not for agents."),
         ),
         methods=tuple((each.value, each.value, "") for each in HttpMethod),
     )
@@ -438,7 +500,7 @@ def revoking(grant: Mapping[str, Any], form: Shown, naming: Naming, listed: str)
         facts=(
             ("For", who),
             ("Secrets", ", ".join(grant["paths"])),
-            ("May", " and ".join(VERBS[each].lower() for each in grant["verbs"])),
+            ("Permission", " and ".join(VERBS[each].lower() for each in grant["verbs"])),
         ),
         effect=("It is refused from now on. What was used before stays in the log.",),
     )

@@ -20,8 +20,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from domain.common.errors import Unavailable
-from providers.secrets.base import UNAVAILABLE, KeyWrapper, Place, Stored, Unopened, Wrapped
+from providers.secrets.base import BackendUnavailable, KeyWrapper, Place, Stored, Unopened, Wrapped
 
 #: What the key ids of keys begin with that transit wrapped; ids of local keys have no colon.
 PREFIX = "vault:"
@@ -37,8 +36,8 @@ class VaultClient:
     """Sends requests to one server, signed in by AppRole. All callers share one token; a lost one is replaced once.
 
     Errors:
-        Unavailable: it cannot be reached, is sealed or busy, or refuses the role; `secret.unavailable`. The message
-            holds no token, secret id or value, and neither does a log.
+        BackendUnavailable: it cannot be reached, is sealed or busy, or refuses the role. Neither the message nor a log
+            holds a token, a secret id or a value.
     """
 
     def __init__(
@@ -168,7 +167,7 @@ class TransitKeyWrapper:
         """Return a key encrypted by the latest version of transit's, bound to its place.
 
         Raises:
-            Unavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not answer or refuses.
         """
         body = {"plaintext": _encoded(key), "associated_data": _encoded(place.bound())}
         answer = await self._client.ask("POST", f"transit/encrypt/{quote(self._key, safe='')}", body)
@@ -183,7 +182,7 @@ class TransitKeyWrapper:
 
         Raises:
             Unopened: it was wrapped for another place, or by a version that may not decrypt any more.
-            Unavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not answer or refuses.
         """
         name = wrapped.key_id.removeprefix(PREFIX).rpartition(":")[0]
         body = {"ciphertext": wrapped.wrapped.decode(), "associated_data": _encoded(place.bound())}
@@ -234,7 +233,7 @@ class VaultBackend:
         """Write a value. Writing the same one again changes nothing.
 
         Raises:
-            Unavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not answer or refuses.
         """
         body = {"data": {"value": _encoded(value)}, "options": {"cas": 0}}
         answer = await self._client.ask("POST", self._at("data", place), body)
@@ -254,7 +253,7 @@ class VaultBackend:
 
         Raises:
             Unopened: Vault has it no longer.
-            Unavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not answer or refuses.
         """
         _, value = await self._read(place, int(stored.sealed or b"0"))
         if value is None:
@@ -265,7 +264,7 @@ class VaultBackend:
         """Delete a value with its history; one that is gone already is no error.
 
         Raises:
-            Unavailable: Vault does not answer or refuses.
+            BackendUnavailable: Vault does not answer or refuses.
         """
         answer = await self._client.ask("DELETE", self._at("metadata", place))
         if answer.status == 400:
@@ -290,8 +289,8 @@ def _stored(number: int) -> Stored:
     return Stored(sealed=str(number).encode())
 
 
-def _unavailable(what: str) -> Unavailable:
-    return Unavailable(f"Vault {what}.", code=UNAVAILABLE)
+def _unavailable(what: str) -> BackendUnavailable:
+    return BackendUnavailable(f"Vault {what}.")
 
 
 async def _content(response: httpx2.Response) -> bytes:

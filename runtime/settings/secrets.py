@@ -16,11 +16,6 @@ class SecretSettings(Part):
     agents_read_secrets: bool = False
     rotation_hosts: str | None = None
 
-    @property
-    def rotation_targets(self) -> frozenset[str]:
-        """The hosts inside the platform's network at which secrets may be rotated."""
-        return frozenset(name for each in (self.rotation_hosts or "").split(",") if (name := each.strip().lower()))
-
     secret_wrapper: Literal["local", "vault"] = "local"
     secret_backend: Literal["postgres", "vault"] = "postgres"
     vault_url: str | None = Field(default=None, repr=False)
@@ -29,6 +24,11 @@ class SecretSettings(Part):
     vault_trust_roots: Path | None = None
     vault_transit_key: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,100}$")
     vault_kv_mount: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,50}(?:/[A-Za-z0-9_-]{1,50}){0,3}$")
+
+    @property
+    def rotation_targets(self) -> frozenset[str]:
+        """The hosts inside the platform's network at which secrets may be rotated."""
+        return frozenset(name for each in (self.rotation_hosts or "").split(",") if (name := each.strip().lower()))
 
     @field_validator("secret_keys")
     @classmethod

@@ -1,25 +1,25 @@
-"""`manage secrets rewrap`: keys move to the present key in pages, and what changed meanwhile stays as it is."""
+"""`manage secrets`: keys move to the present key in pages, and a changed log of access is found."""
 
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+import asyncpg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.pool import QueuePool
 
 from commands.secrets import rewrap
 from dev.sandbox.vault.app import KEY, Vault, build
-from domain.common.errors import Unavailable
 from domain.secrets.access import Verb
 from manage import main
 from models.secrets.access import SecretAccess
 from models.secrets.secret import SecretVersion
-from providers.secrets.base import Place, Wrapped
+from providers.secrets.base import BackendUnavailable, Place, Wrapped
 from providers.secrets.registry import Secrets
 from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
 from runtime.database import Database
-from services.secrets import secret
+from services.secrets import access, secret
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import serving
 from tests.support.secrets import NOW, Vaulted
@@ -85,10 +85,10 @@ async def test_every_key_moves_and_values_open_by_the_new_key_alone(org: Vaulted
 
 async def test_interrupted_run_keeps_its_pages_and_the_next_one_does_the_rest(org: Vaulted):
     async def away() -> None:
-        raise Unavailable("Away.", code="secret.unavailable")
+        raise BackendUnavailable("Away.")
 
     # The first one is thrown away; then a page of two, and one of the next.
-    with pytest.raises(Unavailable):
+    with pytest.raises(BackendUnavailable):
         await rewrap(org.database, Watched(org.database, then={5: away}), page=2)
     assert await key_ids(org) == [NEW[0]] * 2 + [OLD[0]] * 3
     assert (await rewrap(org.database, Watched(org.database), page=2)).done == 3
@@ -134,10 +134,36 @@ async def test_moving_to_vault_moves_keys_and_says_which_it_cannot_unwrap(
             monkeypatch.setenv(f"BURSAR_{name}", value)
         assert await asyncio.to_thread(main, ["secrets", "rewrap"]) == 1
         printed = capsys.readouterr().out
-        assert "1 keys were rewrapped. 0 were changed meanwhile." in printed
+        assert "Keys rewrapped: 1; changed meanwhile: 0." in printed
         assert f"version 1, by the key {NEW[0]}: The key {NEW[0]} is missing." in printed
         assert sorted(str(each) for each in await key_ids(org)) == [NEW[0], "vault:bursar:v1"]
         vault.is_sealed = True
         assert await asyncio.to_thread(main, ["secrets", "rewrap"]) == 2
         assert "Vault is sealed" in capsys.readouterr().err
     await database.close()
+
+
+async def test_changed_entry_of_the_access_log_ends_verify_with_one(
+    fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("BURSAR_DATABASE_URL", fresh_database_urls.tenant)
+    monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", fresh_database_urls.platform)
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
+    org = await Vaulted.of(database)
+    await org.put()
+    await org.open(verb=Verb.CHECK)
+    sealed = 0
+    while not sealed:
+        # A transaction of another test, that is open just now, holds the entry back.
+        async with database.platform() as session:
+            sealed = (await access.seal(session, limit=10, now=NOW)).count
+    await database.close()
+    assert await asyncio.to_thread(main, ["secrets", "verify"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Sealed entries of the access log, all unchanged: 1; not sealed yet: 0.\nSeal 1: ")
+    owner = await asyncpg.connect(fresh_database_urls.owner.replace("+asyncpg", ""))
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("UPDATE secret_access SET purpose = 'Another'")
+    await owner.close()
+    assert await asyncio.to_thread(main, ["secrets", "verify"]) == 1
+    assert capsys.readouterr().out.startswith("Seal 1 does not follow from its entries")

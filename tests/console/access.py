@@ -234,7 +234,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/payment-policies/methods/{id}/remove": Making.method,
     "/{org}/purchases/{id}/refuse": Making.purchase_order,
     **{f"/{{org}}/returns/revenue/{{id}}/{act}": Making.revenue for act in ("confirm", "reject", "reverse", "share")},
-    "/{org}/secrets/{id}/destroy": Making.secret,
+    **{f"/{{org}}/secrets/{{id}}/{act}": Making.secret for act in ("destroy", "rotate")},
     "/{org}/secrets/grants/{id}/revoke": Making.secret_grant,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,

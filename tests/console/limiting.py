@@ -77,7 +77,12 @@ ORDER: dict[str, object] = {
 #: Many of these fit into the limit above, and each needs an approval.
 SMALL_ORDER = ORDER | {"amount": "0.50"}
 #: At `SECRET_PATH`, which the address of its page writes with `~`.
-SECRET: dict[str, object] = {"kind": "api_key", "value": "sk-of-a-model", "hosts": ["api.example.com"]}
+SECRET: dict[str, object] = {
+    "kind": "api_key",
+    "value": "sk-of-a-model",
+    "hosts": ["api.example.com"],
+    "rotation": {"rotator": "manual"},
+}
 SECRET_PATH, SECRET_NAME = "api_keys/model", "api_keys~model"
 
 

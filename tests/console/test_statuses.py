@@ -49,6 +49,7 @@ NOUNS = {
     "refund": "RefundState",
     "reversal": "ReversalStatus",
     "secret_access": "Outcome",
+    "secret_rotation": "RotationStatus",
     "secret_version": "VersionStatus",
     "severity": "Severity",
     "subscription": "SubscriptionStatus",

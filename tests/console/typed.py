@@ -48,6 +48,11 @@ class Made:
         made = good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)
         return {"purchase_order": made["id"]}
 
+    async def secret(self) -> dict[str, str]:
+        name = new_key().lower()
+        made = await self.tenant.owner.ask("PUT", f"/secrets/api_keys/{name}", json=limiting.SECRET, key=new_key())
+        return {"secret": good(made)["path"].replace("/", "~")}
+
     async def organization(self) -> dict[str, str]:
         name = {"name": f"Suspended {new_key()}"}
         return {"organization": good(await self.operator.post("/organizations", name), 201)["id"]}
@@ -490,6 +495,15 @@ FORMS = (
         whole={"value": "s3cret"},
         shown={"value": None},
         checked=each("grace"),
+    ),
+    Typed(
+        "/console/{org}/secrets/{secret}/rotate",
+        "/{org}/secrets/{id}/rotate",
+        "owner",
+        whole={"value": "s3cret"},
+        shown={"value": None},
+        checked=each("grace"),
+        make=Made.secret,
     ),
     Typed(
         "/console/{org}/secrets/{secret}/open",

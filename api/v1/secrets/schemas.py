@@ -134,6 +134,9 @@ class SecretRotationView(ResponseModel):
     status: RotationStatus
     version: int | None = Field(description="The version that is made, or was made last.")
     due_at: datetime
+    overdue_at: datetime = Field(
+        description="When an alert says that it is late."
+    )
     next_at: datetime | None = Field(description="When something happens next; null while a person is awaited.")
     failures: int = Field(description="How often it has failed since the last success.")
     detail: str | None = Field(description="Why it failed last.")
@@ -152,6 +155,7 @@ class SecretRotationView(ResponseModel):
             status=held.status,
             version=held.number or None,
             due_at=held.due_at,
+            overdue_at=held.overdue_at,
             next_at=None if waits else wakes_at(held, now),
             failures=held.failures,
             detail=held.detail,
