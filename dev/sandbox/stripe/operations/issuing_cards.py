@@ -174,10 +174,11 @@ async def create_ephemeral_key(ctx: Context, params: JSON) -> JSON:
 @page("POST", "/elements/issuing/nonce")
 async def create_nonce(request: Request) -> Response:
     """Make what a browser has its key made with, as `createEphemeralKeyNonce` asks for."""
-    body = await request.json()
+    card, nonce = (await request.json()).get("card"), "ephkn_" + random_text(24)
     async with request.app.state.sandbox.transaction() as ctx:
-        nonce = "ephkn_" + random_text(24)
-        ctx.store.keep(f"issuing/nonce/{nonce}", issuing.get(ctx, "card", str(body.get("card")))["id"])
+        if ctx.store.get("issuing.card", str(card)) is None:
+            return JSONResponse({"error": "There is no such card."}, 404)
+        ctx.store.keep(f"issuing/nonce/{nonce}", card)
     return JSONResponse({"nonce": nonce})
 
 
