@@ -141,7 +141,6 @@ class Question:
             it names the request, in each repeat of the question and in `AuthorizationSnapshot.requests`.
         amount_minor: what is to be held in addition; 0 when a merchant only checks the card.
         authorized_minor: what the authorization holds already; 0 for the first request.
-        merchant_amount_minor, merchant_currency: `amount_minor` in the currency of the merchant.
     """
 
     event_id: str
@@ -151,8 +150,6 @@ class Question:
     amount_minor: int
     authorized_minor: int
     currency: str
-    merchant_amount_minor: int
-    merchant_currency: str
     merchant: Merchant
     livemode: bool
     created_at: datetime
@@ -188,7 +185,8 @@ class TransactionSnapshot:
 
     Attributes:
         authorization_ref: None for one without an authorization: a forced capture, a refund that fits none.
-        merchant_amount_minor, merchant_currency: the amount in the currency of the merchant.
+        merchant_amount_minor, merchant_currency: the amount in the currency of the merchant; no amount where the
+            currency is none of `domain.common.money`.
         movement: what it did to the platform's balance at the issuer, its key the transaction's `ref`; None until the
             issuer shows it.
     """
@@ -199,7 +197,7 @@ class TransactionSnapshot:
     card_ref: str
     amount_minor: int
     currency: str
-    merchant_amount_minor: int
+    merchant_amount_minor: int | None
     merchant_currency: str
     merchant: Merchant
     dispute_ref: str | None
@@ -214,7 +212,8 @@ class AuthorizationSnapshot:
     Attributes:
         approved: whether a request was approved; one that was is open, captured, reversed or expired.
         amount_minor: what it holds, captures included: increments are added, and partial reversals taken away. Of one
-            that was declined, what was asked.
+            that was declined, what was asked. Of one that was reversed or expired it is no amount to rely on.
+        merchant_amount_minor, merchant_currency: as in `TransactionSnapshot`.
         requests: what was decided, oldest first; the position is `Question.number`.
         transactions: its captures and refunds, oldest first.
     """
@@ -225,7 +224,7 @@ class AuthorizationSnapshot:
     approved: bool
     amount_minor: int
     currency: str
-    merchant_amount_minor: int
+    merchant_amount_minor: int | None
     merchant_currency: str
     merchant: Merchant
     requests: tuple[AuthorizationRequest, ...]
