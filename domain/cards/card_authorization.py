@@ -7,8 +7,11 @@ spender, and telescopes: the parts of a spend add up to the whole, in whatever p
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import NamedTuple
 from uuid import UUID
+
+from domain.common.credits import CreditPrice
 
 
 class CardAnswer(StrEnum):
@@ -26,6 +29,26 @@ class CardAnswer(StrEnum):
     STOPPED = "organization_stopped"
     #: The hold was released: the issuer declined, or did not wait for the answer.
     NOT_TAKEN = "not_taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPrices:
+    """What credits are worth on a card: less than the list price as far as they are sold for less.
+
+    A card pays merchants with the platform's money, so a credit pays no more than the least that was paid for one.
+
+    Attributes:
+        usual: the list price of a credit.
+        paid: how much of a cost in money one credit pays, in the same currency.
+    """
+
+    usual: CreditPrice
+    paid: CreditPrice
+
+    def credits(self, worth: int | None) -> int | None:
+        """Return the credits that pay what is worth so many credits by the list price, rounded up; None for None."""
+        factor = max(Fraction(1), Fraction(self.usual.price) / Fraction(self.paid.price))
+        return None if worth is None else -(-worth * factor.numerator // factor.denominator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,8 @@ class CardTransaction(Base):
     __tablename__ = "card_transactions"
     __table_args__ = (
         CheckConstraint(
-            "amount_minor > 0 AND beyond_minor BETWEEN 0 AND amount_minor AND returned_minor BETWEEN 0 AND amount_minor",
+            "amount_minor > 0 AND beyond_minor BETWEEN 0 AND amount_minor"
+            " AND returned_minor BETWEEN 0 AND amount_minor",
             name="amounts",
         ),
         Index("ix_card_transactions_authorization_id", "authorization_id"),

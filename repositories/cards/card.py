@@ -36,6 +36,12 @@ async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:
     return (await session.scalars(query)).one_or_none()
 
 
+async def has_other(session: AsyncSession, order_id: str, command_id: str) -> bool:
+    """Return whether another command made a card for a purchase that is not closed; the caller has locked its order."""
+    query = select(Card.id).where(Card.order_id == order_id, Card.status != "closed", Card.command_id != command_id)
+    return await session.scalar(query) is not None
+
+
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Card]:
     """Return a page of the cards that the session may see, newest first."""
     part: Part = of_owner(Card.org_id, wanted)

@@ -83,7 +83,7 @@ INVARIANTS = (
         FROM public.card_spends c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
         WHERE s.amount IS DISTINCT FROM c.credits
            OR s.captured <> ceil(c.credits::numeric * c.captured_minor / c.amount_minor)
-           OR (s.refunded > 0) <> (c.refunded_minor > 0) OR s.refunded = s.captured AND c.refunded_minor < c.captured_minor
+           OR s.refunded > 0 AND c.refunded_minor = 0 OR s.refunded < s.captured AND c.refunded_minor = c.captured_minor
         """,
     ),
     Invariant(
