@@ -11,11 +11,14 @@ import uvicorn
 
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
+from dev.sandbox.stripe.issuing import set_endpoint
 from dev.sandbox.stripe.operations.webhook_endpoints import named_at_start
 from dev.sandbox.stripe.store import Store
 
 #: The variable with what the endpoint's events are signed with; made up where it is not set.
 WEBHOOK_SECRET = "STRIPE_SANDBOX_WEBHOOK_SECRET"
+#: The variable with what questions about authorizations are signed with.
+ISSUING_WEBHOOK_SECRET = "STRIPE_SANDBOX_ISSUING_WEBHOOK_SECRET"
 
 
 def main() -> None:
@@ -24,6 +27,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")
     parser.add_argument("--webhook", metavar="URL", help="an endpoint that gets every event")
+    parser.add_argument("--issuing-webhook", metavar="URL", help="the endpoint that is asked about authorizations")
     parser.add_argument(
         "--rate-limit", metavar="N/s", type=rate, help="requests a second; 25/s as Stripe, default none"
     )
@@ -33,20 +37,25 @@ def main() -> None:
     webhook_secret = os.environ.get(WEBHOOK_SECRET)
     if webhook_secret and not options.webhook:
         parser.error(f"{WEBHOOK_SECRET} is the secret of a --webhook")
+    issuing_secret = os.environ.get(ISSUING_WEBHOOK_SECRET)
+    if bool(issuing_secret) != bool(options.issuing_webhook):
+        parser.error(f"{ISSUING_WEBHOOK_SECRET} and --issuing-webhook belong together")
     sandbox = Sandbox(Store(options.data / "stripe.sqlite"), check_answers=options.check_answers)
     sandbox.base_url = f"http://127.0.0.1:{options.port}"
     app = build(sandbox, rate_limit=options.rate_limit)
     if options.webhook:
-        sandbox.on_reset = lambda ctx: named_at_start(ctx, options.webhook, webhook_secret)
-        asyncio.run(prepare(sandbox))
+        sandbox.on_reset.append(lambda ctx: named_at_start(ctx, options.webhook, webhook_secret))
+    if options.issuing_webhook:
+        sandbox.on_reset.append(lambda ctx: set_endpoint(ctx, options.issuing_webhook, issuing_secret or ""))
+    asyncio.run(prepare(sandbox))
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
 
 
 async def prepare(sandbox: Sandbox) -> None:
     """Makes what there is from the start."""
     async with sandbox.transaction() as ctx:
-        if sandbox.on_reset is not None:
-            sandbox.on_reset(ctx)
+        for prepared in sandbox.on_reset:
+            prepared(ctx)
 
 
 def rate(text: str) -> int:
