@@ -40,6 +40,8 @@ IDS = {
         "export": "exp",
         "result": "res",
         "routingdecision": "rtd",
+        "card": "crd",
+        "cardpayment": "cau",
         "purchaseorder": "por",
         "purchase_order": "por",
         "budget": "ctl",
