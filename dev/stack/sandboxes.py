@@ -179,6 +179,7 @@ class Sandboxes:
             "BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
             "BURSAR_STRIPE_ELEMENTS": "true",
             "BURSAR_STRIPE_WEBHOOK_SECRETS": part.webhook_secret,
+            "BURSAR_ISSUING": self._environment.get("BURSAR_ISSUING") or "all",
         }
         self.dev |= {
             "stripe_api_base": url,
