@@ -78,6 +78,19 @@ class TestCards:
         assert (card.card_id, card.cardholder_ref, card.status) == (wanted.card_id, made.ref, CardStatus.ACTIVE)
         assert (card.currency, len(card.last4)) == ("USD", 4)
 
+    @pytest.mark.parametrize(
+        ("name", "printed"),
+        [
+            ("Acme", "Acme"),
+            ("Café Zoë 24/7 & Söhne GmbH", "Cafe Zoe Sohne GmbH"),
+            ("A" * 23 + " B", "A" * 23),
+            ("株式会社 42", "Cardholder"),
+        ],
+    )
+    async def test_of_any_name_is_printed_what_can_be(self, sandbox, issuer, name, printed):
+        made = await sandbox.client.v1.issuing.cardholders.retrieve_async(await holder(issuer, name=name))
+        assert made.name == printed
+
     async def test_what_a_stored_failure_hides_is_found(self, sandbox, issuer):
         wanted = await wanted_by(issuer)
         for path, make in (
