@@ -105,12 +105,16 @@ async def release(session: AsyncSession, row: CardAuthorization, spend_ids: set[
             await spending.release(key=card_hold_key(row.ref, "release", str(spend_id)), spend_id=spend_id, at=now)
 
 
-async def open_spends(session: AsyncSession, spending: Spending, org_id: str, spend_ids: Sequence[UUID]) -> set[UUID]:
-    """Lock spends and return those that still hold something, by their ids."""
+async def open_spends(
+    session: AsyncSession, spending: Spending, org_id: str, spend_ids: Sequence[UUID], *, after: datetime | None = None
+) -> set[UUID]:
+    """Lock spends and return the ids of those that still hold something, with `after` of those that do so beyond it."""
     for spend_id in spend_ids:
         await spending.lock_reservation(spend_id)
     found = await authorizations.in_ledger(session, org_id, spend_ids)
-    return {each.id for each in found.values() if each.status == "reserved"}
+    return {
+        each.id for each in found.values() if each.status == "reserved" and (after is None or each.held_until > after)
+    }
 
 
 def new_authorization(

@@ -76,9 +76,8 @@ class _Books:
 
     async def lock(self, spends: Sequence[CardSpend], movements: Sequence[BalanceTransaction]) -> set[UUID]:
         """Lock the holds and then all balances that may change, and return the spends that hold something."""
-        open_spends = await answers.open_spends(
-            self.session, self.spending, self.card.org_id, [each.spend_id for each in spends]
-        )
+        ids = [each.spend_id for each in spends]
+        open_spends = await answers.open_spends(self.session, self.spending, self.card.org_id, ids, after=self.now)
         of_money = [
             account
             for currency in {each.currency for each in movements}

@@ -173,7 +173,7 @@ async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once,
 async def show_card_number(
     card_id: str, body: CardDisplayCreate, deps: DepsDep, issuer: IssuerDep, actor: ActorDep
 ) -> CardDisplayView:
-    """Return the key by which Stripe's script shows the card's number in one browser; the audit trail names who asked."""
+    """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
     await _changeable(deps, actor, card_id)
     row, key = await service.display(deps.database, issuer, actor, card_id, body.nonce)
     return CardDisplayView(card_ref=row.ref or "", ephemeral_key=key)
