@@ -184,7 +184,7 @@ def make_worker(
             ),
             ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
-            ReconciliationActivities(database, providers, client),
+            ReconciliationActivities(database, providers, client, settings.card_prices),
             ContractActivities(database),
             CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
             CardActivities(database, providers.cards, settings.card_prices),
