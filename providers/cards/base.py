@@ -62,7 +62,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCardholder:
-    """An organization as the holder of cards. `name` has at most 24 characters; the issuer prints it."""
+    """An organization as the holder of cards. The issuer prints of `name` what it can print."""
 
     org_id: str
     name: str

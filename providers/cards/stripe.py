@@ -6,6 +6,8 @@ only where they are expanded, and nothing here expands them.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -47,6 +49,8 @@ QUESTION = "issuing_authorization.request"
 _CARD_STATUSES = {"active": CardStatus.ACTIVE, "inactive": CardStatus.FROZEN, "canceled": CardStatus.CANCELLED}
 _SET: Mapping[CardStatus, Any] = {status: word for word, status in _CARD_STATUSES.items()}
 _LINE = ["balance_transaction"]
+#: How many characters of a cardholder's name are printed.
+_PRINTED = 24
 
 
 class StripeIssuing:
@@ -81,7 +85,7 @@ class StripeIssuing:
             billing["state"] = address.state
         params: stripe.params.issuing.CardholderCreateParams = {
             "type": "company",
-            "name": cardholder.name,
+            "name": _printed(cardholder.name),
             "billing": {"address": billing},
             "metadata": {"org_id": cardholder.org_id},
         }
@@ -235,6 +239,12 @@ async def _after_change(read: Callable[[], Awaitable[T]]) -> T:
         return await read()
     except ProviderError as error:
         raise OutcomeUnknown(error.detail, code=error.code) from error
+
+
+def _printed(name: str) -> str:
+    """Return what can be printed of a name: at most 24 Latin letters, spaces and some signs, without accents."""
+    plain = re.sub(r"[^A-Za-z .,'-]", "", unicodedata.normalize("NFKD", name))
+    return " ".join(plain.split())[:_PRINTED].strip(" .,'-") or "Cardholder"
 
 
 def _cardholder(cardholder: stripe.issuing.Cardholder) -> CardholderSnapshot:

@@ -15,10 +15,8 @@ from dev.sandbox.stripe.issuing import set_endpoint
 from dev.sandbox.stripe.operations.webhook_endpoints import named_at_start
 from dev.sandbox.stripe.store import Store
 
-#: The variable with what the endpoint's events are signed with; made up where it is not set.
+#: The variable with what the endpoints' events are signed with; made up where it is not set.
 WEBHOOK_SECRET = "STRIPE_SANDBOX_WEBHOOK_SECRET"
-#: The variable with what questions about authorizations are signed with.
-ISSUING_WEBHOOK_SECRET = "STRIPE_SANDBOX_ISSUING_WEBHOOK_SECRET"
 
 
 def main() -> None:
@@ -37,16 +35,15 @@ def main() -> None:
     webhook_secret = os.environ.get(WEBHOOK_SECRET)
     if webhook_secret and not options.webhook:
         parser.error(f"{WEBHOOK_SECRET} is the secret of a --webhook")
-    issuing_secret = os.environ.get(ISSUING_WEBHOOK_SECRET)
-    if bool(issuing_secret) != bool(options.issuing_webhook):
-        parser.error(f"{ISSUING_WEBHOOK_SECRET} and --issuing-webhook belong together")
+    if options.issuing_webhook and not webhook_secret:
+        parser.error(f"An --issuing-webhook needs {WEBHOOK_SECRET}")
     sandbox = Sandbox(Store(options.data / "stripe.sqlite"), check_answers=options.check_answers)
     sandbox.base_url = f"http://127.0.0.1:{options.port}"
     app = build(sandbox, rate_limit=options.rate_limit)
     if options.webhook:
         sandbox.on_reset.append(lambda ctx: named_at_start(ctx, options.webhook, webhook_secret))
     if options.issuing_webhook:
-        sandbox.on_reset.append(lambda ctx: set_endpoint(ctx, options.issuing_webhook, issuing_secret or ""))
+        sandbox.on_reset.append(lambda ctx: set_endpoint(ctx, options.issuing_webhook, webhook_secret or ""))
     asyncio.run(prepare(sandbox))
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
 

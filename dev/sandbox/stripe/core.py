@@ -31,7 +31,8 @@ from dev.sandbox.stripe.store import Store
 
 __all__ = ["Context", "Refusal", "Sandbox", "Suspended", "control", "expansion", "operation", "page", "task"]
 
-Operation = Callable[..., Awaitable["dict[str, Any] | Suspended"]]
+# What it answers, or `Suspended`.
+Operation = Callable[..., Awaitable[Any]]
 Registered = TypeVar("Registered", bound=Operation)
 Task = Callable[..., Awaitable[None]]
 Control = Callable[["Context", dict[str, Any]], Awaitable[dict[str, Any]]]

@@ -163,7 +163,7 @@ def _amounts(card: JSON, params: JSON) -> tuple[int, int, str]:
     merchant_currency: str = params.get("merchant_currency", currency)
     if merchant_currency != currency and not {"amount", "merchant_amount"} <= params.keys():
         raise invalid("This sandbox converts nothing: name both amounts.", param="merchant_amount")
-    merchant_amount: int = params.get("merchant_amount", params.get("amount", 0))
-    amount: int = params["amount"] if "amount" in params else merchant_amount
+    sent = {"amount": params.get("merchant_amount", 0), **params}
+    amount = sent["amount"]
     issuing.demand_amount(amount)
-    return amount, merchant_amount, merchant_currency
+    return amount, sent.get("merchant_amount", amount), merchant_currency

@@ -3,6 +3,7 @@
 The number and the security code are kept apart from the card, and no operation of the API answers them.
 """
 
+import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -33,8 +34,8 @@ async def create_cardholder(ctx: Context, params: JSON) -> JSON:
     if params.get("type") != "company":
         raise invalid("This sandbox has cardholders that are companies only.", param="type")
     demand_only(params, "cardholders", "type", "name", "email", "phone_number", "billing", "metadata", "status")
-    if len(params["name"]) > 24 or not params["name"].strip():
-        raise invalid("The name of a cardholder has 1 to 24 characters.", param="name")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z .,'-]{0,23}", params["name"]):
+        raise invalid("The name of a cardholder has at most 24 letters, without special characters.", param="name")
     holder: JSON = {
         "id": ctx.new_id("ich"),
         "object": "issuing.cardholder",
@@ -174,10 +175,11 @@ async def create_ephemeral_key(ctx: Context, params: JSON) -> JSON:
 @page("POST", "/elements/issuing/nonce")
 async def create_nonce(request: Request) -> Response:
     """Make what a browser has its key made with, as `createEphemeralKeyNonce` asks for."""
-    body = await request.json()
+    card, nonce = (await request.json()).get("card"), "ephkn_" + random_text(24)
     async with request.app.state.sandbox.transaction() as ctx:
-        nonce = "ephkn_" + random_text(24)
-        ctx.store.keep(f"issuing/nonce/{nonce}", issuing.get(ctx, "card", str(body.get("card")))["id"])
+        if ctx.store.get("issuing.card", str(card)) is None:
+            return JSONResponse({"error": "There is no such card."}, 404)
+        ctx.store.keep(f"issuing/nonce/{nonce}", card)
     return JSONResponse({"nonce": nonce})
 
 
