@@ -95,6 +95,10 @@ WORDS: dict[str, str | None] = {
     **dict.fromkeys(("url", "uri"), "https://example.com/"),
     **dict.fromkeys(("severity", "WebhookDeliveryView.error"), "warning"),
     **{"currency": "CREDIT", "asset": "CREDIT", "currencies": "USD", "country": "DE", "base": "EUR", "quote": "USD"},
+    **{"CardView.categories": "taxicabs_limousines", "CardMerchantView.category": "taxicabs_limousines"},
+    **{"CardMerchantView.name": "Corner Taxi", "city": "Vienna", "card_ref": "ic_1MvSieLkdIwHu7ixn6uuO0Xu"},
+    **{"ephemeral_key": "ek_test_YWNjdF8xTTJ", "dispute_status": None, "CardPaymentView.status": "closed"},
+    **{"CardView.name": "Travel", "CardView.agent_name": "Summariser"},
     **{"language": "en", "zone": "Europe/Berlin", "email": "billing@acme.example", "cursor": "WyJlc2MiXQ"},
     **{
         "name": "Acme",

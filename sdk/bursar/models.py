@@ -1120,7 +1120,7 @@ class CardPaymentPage(Model):
 
 
 class CardPaymentView(Model):
-    """A payment of a card: what was authorized, taken and given back, in the card's currency."""
+    """A payment of a card: what was authorized, captured and refunded, in the card's currency."""
 
     id: str
     card_id: str = NOT_SENT
@@ -1147,7 +1147,7 @@ class CardRequestView(Model):
 
 
 class CardTransactionView(Model):
-    """Money that the merchant has taken or given back."""
+    """A capture or a refund."""
 
     kind: CardTransactionKind = NOT_SENT
     amount: Amount = NOT_SENT

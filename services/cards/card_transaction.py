@@ -371,8 +371,8 @@ async def _alert_unmatched(books: _Books, snapshot: TransactionSnapshot, left_mi
         books.session,
         kind=UNMATCHED,
         subject=books.card.id,
-        detail=f"{snapshot.merchant.name} has given back {amount} more than it has taken on the card {books.card.id}. "
-        "The money is on the platform's balance, and no credits were given back for it. Grant them by hand if they are "
+        detail=f"{snapshot.merchant.name} has refunded {amount} more than it has captured on the card {books.card.id}. "
+        "The money is on the platform's balance, and no credits were returned for it. Grant them by hand if they are "
         "the organization's.",
         org_id=books.card.org_id,
         key=f"{UNMATCHED}:{snapshot.ref}",

@@ -36,6 +36,8 @@ from services.cards import card as service
 
 router = Resource(tags=["cards"])
 
+# Who asks is judged first, so it stands first among the parameters.
+Payer = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 Once = Annotated[Command, idempotency(required=True)]
 _FOUND = (NotFound, Forbidden)
 _ISSUER = ((Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
@@ -66,9 +68,7 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
         *STOPPED,
     ),
 )
-async def create_card(
-    body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: Once, actor: Actor = require(Permission.MANAGE_BILLING)
-) -> Response:
+async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: Once) -> Response:
     """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
 
     Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
@@ -126,7 +126,7 @@ _PAYMENTS = ListOf("card-transactions", CardPaymentView, *CREATED, order=[author
 async def list_card_transactions(
     card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _PAYMENTS.asked]
 ) -> Response:
-    """List what merchants have asked of a card, newest first, with the answers and what they took and gave back.
+    """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

@@ -150,7 +150,7 @@ class CardRequestView(ResponseModel):
 
 
 class CardTransactionView(ResponseModel):
-    """Money that the merchant has taken or given back."""
+    """A capture or a refund."""
 
     kind: CardTransactionKind
     amount: Exact
@@ -159,12 +159,12 @@ class CardTransactionView(ResponseModel):
         "capture was left for."
     )
     dispute_status: str | None
-    returned: Exact = Field(description="What a dispute that was won has given back.")
+    returned: Exact = Field(description="What a dispute that was won has returned.")
     occurred_at: datetime
 
 
 class CardPaymentView(ResponseModel):
-    """A payment of a card: what was authorized, taken and given back, in the card's currency."""
+    """A payment of a card: what was authorized, captured and refunded, in the card's currency."""
 
     id: str
     card_id: str

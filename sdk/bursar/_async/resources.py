@@ -6084,7 +6084,7 @@ class AsyncCards:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CardPaymentView]:
-        """List what merchants have asked of a card, newest first, with the answers and what they took and gave back.
+        """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """

@@ -6067,7 +6067,7 @@ class Cards:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.CardPaymentView]:
-        """List what merchants have asked of a card, newest first, with the answers and what they took and gave back.
+        """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
