@@ -24,7 +24,7 @@ from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFou
 from runtime.identity import new_id
 from tests.providers.harness import key
 from tests.providers.stripe_harness import SECRETS, SandboxHarness, signed
-from tests.sandbox.stripe.test_issuing import Asked
+from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, Asked
 from tests.support.sandboxes import serving
 
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "city": "Graz", "country": "AT"}
@@ -173,7 +173,7 @@ TERMS = NewCardholder(org_id="org_2", name="Bolt", address=ADDRESS)
 
 
 async def browser(sandbox: SandboxHarness, path: str, **sent: str) -> Any:
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=60) as http:
         return (await http.post(f"{sandbox.url}/elements/issuing/{path}", json=sent)).json()
 
 
@@ -242,7 +242,8 @@ class TestQuestions:
         asked.status, asked.headers, asked.answer = answer.status, dict(answer.headers), json.loads(answer.body)
         card = await carded(sandbox, issuer)
         with serving(asked.app) as url:
-            await sandbox.control("issuing/endpoint", url=f"{url}/", secret="whsec_issuing")
+            await sandbox.control("issuing/endpoint", url=f"{url}/", secret=SECRET)
+            await sandbox.control("issuing/asking", patience_ms=PATIENCE_MS)
             found = await issuer.retrieve_authorization(await authorize(sandbox, card))
         assert (found.approved, found.requests[0].reason) == (
             approved,

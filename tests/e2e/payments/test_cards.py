@@ -25,16 +25,20 @@ async def test_coffee_is_authorized_captured_with_a_tip_and_refunded(payer: Paye
     card = good(await payer.caller.post("/cards", body), 201)
     [at_stripe] = await sandboxes.at_stripe("issuing/cards", last4=card["last4"], limit="1")
 
-    async def payments() -> list[Json]:
-        return list(good(await payer.caller.get(f"/cards/{card['id']}/transactions"))["data"])
+    async def authorize(amount: str) -> Json:
+        return await sandboxes.merchant("authorizations", card=at_stripe["id"], amount=amount, **COFFEE)
 
-    asked = await sandboxes.merchant("authorizations", card=at_stripe["id"], amount="400", **COFFEE)
-    [payment] = await payments()
-    assert payment["requests"][0]["reason"] == "approved"
-    assert (asked["approved"], asked["request_history"][0]["reason"]) == (True, "webhook_approved")
-    assert await payer.balance() != ("1000.00", "0.00")
-    [payment] = await payments()
+    async def payments() -> list[Json]:
+        found = good(await payer.caller.get(f"/cards/{card['id']}/transactions"))["data"]
+        # A busy machine may not have decided within the second that it has.
+        return [each for each in found if each["requests"][0]["reason"] != "not_taken"]
+
+    asked = await until(lambda: authorize("400"), lambda found: found["approved"])
+    assert asked["request_history"][0]["reason"] == "webhook_approved"
+    [payment] = await until(payments, lambda found: len(found) == 1)
     assert (payment["status"], payment["amount"], payment["merchant"]["name"]) == ("pending", "4.00", "Corner Coffee")
+    assert payment["requests"][0]["reason"] == "approved"
+    assert await payer.balance() != ("1000.00", "0.00")
 
     captured = await sandboxes.merchant(f"authorizations/{asked['id']}/capture", capture_amount="450")
     [payment] = await until(payments, lambda found: found[0]["captured"] == "4.50")
@@ -43,10 +47,10 @@ async def test_coffee_is_authorized_captured_with_a_tip_and_refunded(payer: Paye
     [payment] = await until(payments, lambda found: found[0]["refunded"] == "4.50")
     assert await payer.balance() == ("1000.00", "0.00")
 
-    over = await sandboxes.merchant("authorizations", card=at_stripe["id"], amount="501", **COFFEE)
+    over = await authorize("501")
     assert (over["approved"], over["request_history"][0]["reason"]) == (False, "spending_controls")
     good(await payer.caller.post(f"/cards/{card['id']}/freeze"))
-    frozen = await sandboxes.merchant("authorizations", card=at_stripe["id"], amount="100", **COFFEE)
+    frozen = await authorize("100")
     assert (frozen["approved"], frozen["request_history"][0]["reason"]) == (False, "card_inactive")
 
 
