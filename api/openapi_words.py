@@ -97,7 +97,7 @@ WORDS: dict[str, str | None] = {
     **{"currency": "CREDIT", "asset": "CREDIT", "currencies": "USD", "country": "DE", "base": "EUR", "quote": "USD"},
     **{"CardView.categories": "taxicabs_limousines", "CardMerchantView.category": "taxicabs_limousines"},
     **{"CardMerchantView.name": "Corner Taxi", "city": "Vienna", "card_ref": "ic_1MvSieLkdIwHu7ixn6uuO0Xu"},
-    **{"ephemeral_key": "ek_test_YWNjdF8xTTJ", "dispute_status": None, "CardPaymentView.status": "closed"},
+    **{"ephemeral_key": "ek_test_YWNjdF8xTTJ", "dispute_status": None},
     **{"CardView.name": "Travel", "CardView.agent_name": "Summariser"},
     **{"language": "en", "zone": "Europe/Berlin", "email": "billing@acme.example", "cursor": "WyJlc2MiXQ"},
     **{

@@ -14,6 +14,17 @@ from uuid import UUID
 from domain.common.credits import CreditPrice
 
 
+class CardPaymentStatus(StrEnum):
+    """The status of a payment of a card."""
+
+    PENDING = "pending"  # authorized, and not captured whole
+    DECLINED = "declined"
+    CLOSED = "closed"  # captured
+    REVERSED = "reversed"  # given up by the merchant
+    EXPIRED = "expired"
+    NONE = "none"  # it had no authorization
+
+
 class CardAnswer(StrEnum):
     """Why a request was approved or declined."""
 

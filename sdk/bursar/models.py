@@ -53,6 +53,7 @@ CardAnswer: TypeAlias = (
     ]
     | str
 )
+CardPaymentStatus: TypeAlias = Literal["pending", "declined", "closed", "reversed", "expired", "none"] | str
 CardStatus: TypeAlias = Literal["pending", "active", "frozen", "closed"] | str
 CardTransactionKind: TypeAlias = Literal["capture", "refund"] | str
 Category: TypeAlias = (
@@ -1092,7 +1093,6 @@ class BulkTerms(Model):
 class CardDisplayView(Model):
     """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
 
-    card_ref: str = NOT_SENT
     ephemeral_key: str = NOT_SENT
 
 
@@ -1124,7 +1124,7 @@ class CardPaymentView(Model):
 
     id: str
     card_id: str = NOT_SENT
-    status: str = NOT_SENT
+    status: CardPaymentStatus = NOT_SENT
     merchant: CardMerchantView = NOT_SENT
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -1172,6 +1172,7 @@ class CardView(Model):
     per_month: Amount | None = NOT_SENT
     categories: list[str] = NOT_SENT
     brand: str | None = NOT_SENT
+    card_ref: str | None = NOT_SENT
     last4: str | None = NOT_SENT
     exp_month: int | None = NOT_SENT
     exp_year: int | None = NOT_SENT

@@ -148,7 +148,7 @@ async def change(
     return row
 
 
-async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> tuple[Card, str]:
+async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
     """Return a key by which the issuer shows the card's number in the browser that made the nonce, and write it down.
 
     Raises:
@@ -162,7 +162,7 @@ async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id:
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)
     assert row.ref is not None
     with provider_errors():
-        return row, await issuer.display_key(row.ref, nonce)
+        return await issuer.display_key(row.ref, nonce)
 
 
 async def _of_order(session: AsyncSession, card: Card) -> PurchaseOrder | None:

@@ -175,8 +175,8 @@ async def show_card_number(
 ) -> CardDisplayView:
     """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
     await _changeable(deps, actor, card_id)
-    row, key = await service.display(deps.database, issuer, actor, card_id, body.nonce)
-    return CardDisplayView(card_ref=row.ref or "", ephemeral_key=key)
+    key = await service.display(deps.database, issuer, actor, card_id, body.nonce)
+    return CardDisplayView(ephemeral_key=key)
 
 
 async def _change(

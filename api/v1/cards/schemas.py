@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.fields import AgentId, Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.cards.card import MAX_CATEGORIES, CardStatus
-from domain.cards.card_authorization import CardAnswer
+from domain.cards.card_authorization import CardAnswer, CardPaymentStatus
 from domain.common.money import CREDIT, format_amount, parse_amount
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
@@ -83,7 +83,6 @@ class CardDisplayCreate(RequestModel):
 class CardDisplayView(ResponseModel):
     """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
 
-    card_ref: str = Field(description="The card's id at the issuer.")
     ephemeral_key: str = Field(description="Good for minutes, for this card and for this browser.")
 
 
@@ -102,6 +101,7 @@ class CardView(ResponseModel):
     per_month: Exact | None
     categories: list[str]
     brand: str | None
+    card_ref: str | None = Field(description="Its id at the issuer.")
     last4: str | None = Field(description="The last four digits of its number.")
     exp_month: int | None
     exp_year: int | None
@@ -123,6 +123,7 @@ class CardView(ResponseModel):
             per_month=_exact(row.per_month_minor, row.currency),
             categories=row.categories,
             brand=row.brand,
+            card_ref=row.ref,
             last4=row.last4,
             exp_month=row.expires_month,
             exp_year=row.expires_year,
@@ -168,9 +169,7 @@ class CardPaymentView(ResponseModel):
 
     id: str
     card_id: str
-    status: str = Field(
-        description="`pending`, `declined`, `closed`, `reversed`, `expired`, or `none`: it had no authorization."
-    )
+    status: CardPaymentStatus = Field(description="`none` if it had no authorization.")
     merchant: CardMerchantView
     currency: str
     amount: Exact = Field(description="What is authorized, captures included.")
@@ -189,7 +188,7 @@ class CardPaymentView(ResponseModel):
         return cls(
             id=row.id,
             card_id=row.card_id,
-            status=row.status,
+            status=CardPaymentStatus(row.status),
             merchant=CardMerchantView(**row.merchant),
             currency=currency,
             amount=format_amount(row.amount_minor, currency),
