@@ -56,9 +56,10 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     credit = CreditsProvider(lambda: _connection(database), refuse_limited=refuse_limited)
     payments: dict[str, PaymentProvider] = {"credits": credit}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
-    customers, payouts, subscriptions = None, None, None
+    customers, payouts, subscriptions, cards = None, None, None, None
     if settings.stripe_api_key is not None:
         # Imported where it is used: a process without Stripe starts without its SDK.
+        from providers.cards.stripe import StripeIssuing
         from providers.payments.stripe import StripeCustomers, StripeProvider, make_client
         from providers.payouts.stripe import StripeConnect
         from providers.subscriptions.stripe import StripeSubscriptions
@@ -72,6 +73,8 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode=stripe_is_live(key))
         customers, payouts = StripeCustomers(client), StripeConnect(client)
         subscriptions = StripeSubscriptions(client)
+        if settings.issuing:
+            cards = StripeIssuing(client, webhook_secrets=secrets)
         closers.append(client.aclose)
     if settings.paypal_client_id is not None and settings.paypal_client_secret is not None:
         payments["paypal"] = _paypal(settings, closers)
@@ -83,6 +86,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         customers=customers,
         payouts=payouts,
         subscriptions=subscriptions,
+        cards=cards,
         rates=_rates(settings, http),
         reference_rates=_reference_rates(settings, http),
         assets=assets,

@@ -32,6 +32,7 @@ from activities.books.reconciliation import ReconciliationActivities
 from activities.books.reference_rates import ReferenceRateActivities
 from activities.books.revenue import RevenueActivities
 from activities.budgets.purchase_order import PurchaseOrderActivities
+from activities.cards.card import CardActivities
 from activities.common.sweeps import Sweeps
 from activities.credits.holds import HoldActivities
 from activities.credits.lots import LotActivities
@@ -191,9 +192,10 @@ def make_worker(
             ),
             ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
-            ReconciliationActivities(database, providers, client),
+            ReconciliationActivities(database, providers, client, settings.card_prices),
             ContractActivities(database),
             CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
+            CardActivities(database, providers.cards, settings.card_prices),
             CustomerActivities(database, providers.customers),
             EscrowActivities(
                 database,

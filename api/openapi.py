@@ -27,6 +27,7 @@ TAGS: dict[str, str] = {
     "sessions": "Signing in: sessions that stand in for keys, and who is asking.",
     "principals": "Who can act for an organization; people are invited by mail, and sign in by mail.",
     "session_links": "Links that open a session for another person.",
+    "cards": "Cards that agents pay with, and what merchants have taken.",
     "departments": "Parts of an organization whose spending is counted and limited by itself.",
     "projects": "Projects, their deployments, and the slots that deployments take.",
     "agents": "Agents that work for pay, and the organizations that own them.",

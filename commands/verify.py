@@ -11,6 +11,7 @@ from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
 from repositories.billing import billing_run, invoice_proof, project, subscription_bill, tax_receipt
 from repositories.books import accounting, clearing, debt, revenue
+from repositories.cards import card_authorization, card_transaction
 from repositories.credits import credit_day, credit_lot, lot, spend, spend_day, spend_place
 from repositories.escrow import escrow
 from repositories.insight import book_measures, engagement, event_measures
@@ -60,6 +61,8 @@ INVARIANTS = (
     *secret.INVARIANTS,
     *secret_use.INVARIANTS,
     *grant.INVARIANTS,
+    *card_authorization.INVARIANTS,
+    *card_transaction.INVARIANTS,
 )
 
 

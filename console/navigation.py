@@ -86,7 +86,7 @@ TENANT: Groups = (
             Entry("Usage", "/usage", "usage", letter="u", beside=("/economics",)),
             Entry("Budgets", "/budgets", "scale"),
             Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Purchases", "/purchases", "card", beside=("/payment-policies",)),
+            Entry("Purchases", "/purchases", "card", beside=("/payment-policies", "/cards")),
             Entry("Returns", "/returns", "earnings", Permission.READ_BILLING, beside=("/allocations",)),
             Entry("Analytics", "/analytics", "report", Permission.READ_BILLING, beside=("/reports", "/exports")),
         ),

@@ -8,6 +8,7 @@ from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.billing_details.routes import ROUTES as BILLING_DETAILS
 from console.budget.routes import ROUTES as BUDGET
+from console.card.routes import ROUTES as CARD
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
 from console.economics.routes import ROUTES as ECONOMICS
@@ -73,6 +74,7 @@ _ALL = (
     *INVOICE,
     *LIBRARY,
     *PURCHASE_ORDER,
+    *CARD,
     *LIVE,
     *MARKETPLACE,
     *NOTIFICATION,

@@ -13,6 +13,8 @@ from domain.billing.subscription.state import SubscriptionStatus
 from domain.books.reconciliation import MatchStatus
 from domain.budgets.economics import EntryStatus
 from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
+from domain.cards.card import CardStatus
+from domain.cards.card_authorization import CardPaymentStatus
 from domain.common.approval import ApprovalStatus
 from domain.common.mail import MailStatus
 from domain.credits.spend.control import ControlStatus
@@ -248,6 +250,22 @@ _ORDER: Mapping[str, Status] = {
     PurchaseOrderStatus.ABANDONED: _idle("Abandoned", "The agent gave it up. Nothing is held."),
     PurchaseOrderStatus.EXPIRED: _idle("Expired", "It was not bought in time. Nothing is held."),
     PurchaseOrderStatus.CANCELLED: _idle("Cancelled", "It was paid, and does not renew."),
+}
+
+_CARD: Mapping[str, Status] = {
+    CardStatus.PENDING: _busy("Being made", "The issuer has not made it yet."),
+    CardStatus.ACTIVE: _good("Active", "Each payment is decided by the budgets of its agent."),
+    CardStatus.FROZEN: _warn("Frozen", "Every payment is declined until the card is unfrozen."),
+    CardStatus.CLOSED: _idle("Closed", "The card cannot be used again."),
+}
+
+_CARD_PAYMENT: Mapping[str, Status] = {
+    CardPaymentStatus.PENDING: _busy("Authorized", "The credits are held until the merchant captures."),
+    CardPaymentStatus.DECLINED: _bad("Declined", "Nothing was paid."),
+    CardPaymentStatus.CLOSED: _good("Captured", "The merchant has captured the payment."),
+    CardPaymentStatus.REVERSED: _idle("Reversed", "The merchant gave it up. Nothing is held."),
+    CardPaymentStatus.EXPIRED: _idle("Expired", "It was not captured in time. Nothing is held."),
+    CardPaymentStatus.NONE: _warn("Not asked", "The merchant captured or refunded without asking before."),
 }
 
 _ATTEMPT: Mapping[str, Status] = {
@@ -508,6 +526,8 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "alert": _ALERT,
     "approval": _APPROVAL,
     "attempt": _ATTEMPT,
+    "card": _CARD,
+    "card_payment": _CARD_PAYMENT,
     "chargeback": _CHARGEBACK,
     "channel": _CHANNEL,
     "collection": _COLLECTION,

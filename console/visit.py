@@ -30,6 +30,7 @@ from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
 from console.refusals import forbidden, not_found
 from console.who import Me, Organization, organization_of
+from domain.cards.card import issues_to
 from domain.common.access import Permission
 from domain.common.ids import is_id
 from domain.messages.mentions import ids_in
@@ -121,6 +122,11 @@ class Visit:
         """The script of Stripe's own form and the publishable key; None where pages have no such form."""
         script, key = self._console.settings.stripe_js, self._console.settings.stripe_publishable_key
         return (script, key) if script and key else None
+
+    @property
+    def issues_cards(self) -> bool:
+        """Whether cards are issued to the organization."""
+        return issues_to(self._console.settings.issuing, self.org_id or "")
 
     def may(self, permission: Permission) -> bool:
         """Return whether the role has a permission: for what is offered. What is allowed is the API's to say."""

@@ -45,8 +45,8 @@ class InboxActivities:
         Effect: a signal to the payment's run, which is started when it has ended; and the event's status. `handled_at`
             of an event that went to a payment is set by the payment's own transaction. One about a customer's cash is
             left to `look_at_cash`, one about a payment method to `look_at_methods`, one about a creator's account to
-            `refresh_creator`. One that says that the provider's balance has grown is a signal to the oldest payouts
-            that wait for it.
+            `refresh_creator`, one about a card to `book_card_event`. One that says that the provider's balance has
+            grown is a signal to the oldest payouts that wait for it.
         Idempotent by: the event's `handled_at`. A second signal only refreshes the payment again.
         Fails with: nothing that is final.
         """
@@ -58,6 +58,8 @@ class InboxActivities:
             handling = handling_of(row.provider, row.type)
             if handling in {Handling.METHOD, Handling.CASH}:
                 return await _of_a_customer(session, row, handling)
+            if handling is Handling.CARD:
+                return ProviderEventResult(outcome=handling.value)
             if handling is Handling.CREATOR:
                 return await _of_a_creator(session, row, last_try=message.last_try)
             handler = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)

@@ -26,6 +26,7 @@ from api.v1.billing_runs.endpoints import router as billing_runs
 from api.v1.billing_terms.endpoints import router as billing_terms
 from api.v1.budgets.endpoints import router as budgets
 from api.v1.budgets.prompts import router as budget_prompts
+from api.v1.cards.endpoints import router as cards
 from api.v1.changes.endpoints import router as changes
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
@@ -101,6 +102,7 @@ from api.v1.usage.reports import router as usage_reports
 from api.v1.webhook_endpoints.endpoints import router as webhook_endpoints
 from api.v1.webhook_inbox.endpoints import router as webhook_inbox
 from api.v1.webhooks.endpoints import router as webhooks
+from api.v1.webhooks.issuing import router as issuing_webhooks
 
 ROUTERS: tuple[Resource, ...] = (
     billing,
@@ -112,6 +114,7 @@ ROUTERS: tuple[Resource, ...] = (
     escrow_actions,
     tasks,
     webhooks,
+    issuing_webhooks,
     topups,
     prices,
     payment_receipts,
@@ -164,6 +167,7 @@ ROUTERS: tuple[Resource, ...] = (
     routing,
     exchange_rates,
     purchase_orders,
+    cards,
     customers,
     creators,
     payouts,

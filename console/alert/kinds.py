@@ -23,6 +23,7 @@ _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Charge
 TOP_UP = "top-up"
 _TOP_UP, _ESCROWS, _KEYS = (TOP_UP, "Add credits"), ("escrows", "Escrows"), ("settings/keys", "Keys")
 _PURCHASES, _BUDGETS = ("purchases", "Purchases"), ("budgets", "Budgets")
+_CARDS = ("cards", "Cards")
 _FREE = ("payment-policies/free-options", "Free options")
 _ENDPOINTS = ("alerts/settings", "Webhook endpoints")
 _EVIDENCE = "Send evidence before the deadline, or the money stays with the payer."
@@ -37,6 +38,8 @@ ADVICE: Mapping[str, Advice] = {
     "billing.other_currency": Advice(_PLATFORM),
     "budget_80_percent": Advice("Raise the limit, or let it refuse what is beyond.", *_LIMITS),
     "cost_spike": Advice("See what was used today, and limit it if it is not wanted.", *_USAGE),
+    "card_overspent": Advice("See what the card has paid, and freeze it if that is not yours.", *_CARDS),
+    "card_refund_unmatched": Advice(_PLATFORM),
     "credits.auto_topup_cap": Advice(
         "It buys no more this month. Add credits yourself if you need them.",
         *_TOP_UP,

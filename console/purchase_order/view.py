@@ -54,6 +54,7 @@ class Purchases:
 
     title: str
     policies: str
+    cards: str
     listed: Listed
     statuses: tuple[tuple[str, str], ...]
     waiting: tuple[PurchaseRow, ...]
@@ -146,6 +147,7 @@ def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
     return Purchases(
         title="Purchases",
         policies=policies,
+        cards=f"{listed.removesuffix('/purchases')}/cards",
         listed=found.listed("Purchases", LABELS, words={"status": _WORDS}),
         statuses=(("", "Any"), *_WORDS.items()),
         waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),

@@ -101,7 +101,9 @@ class StripeSandboxPart(SandboxPart):
             kept = {"api_key": f"sk_test_{secrets.token_hex(16)}", "webhook_secret": f"whsec_{secrets.token_hex(16)}"}
         self.api_key, self.webhook_secret = kept["api_key"], kept["webhook_secret"]
         env = {**env, "STRIPE_SANDBOX_WEBHOOK_SECRET": self.webhook_secret}
-        super().__init__("stripe", port, data_dir, env, "--webhook", f"{api_url}/api/v1/webhooks/stripe")
+        webhook = f"{api_url}/api/v1/webhooks/stripe"
+        arguments = ("--webhook", webhook, "--issuing-webhook", f"{webhook}/issuing")
+        super().__init__("stripe", port, data_dir, env, *arguments)
 
     def prepare(self) -> None:
         """Keep the secrets for the next start."""
@@ -177,6 +179,7 @@ class Sandboxes:
             "BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
             "BURSAR_STRIPE_ELEMENTS": "true",
             "BURSAR_STRIPE_WEBHOOK_SECRETS": part.webhook_secret,
+            "BURSAR_ISSUING": self._environment.get("BURSAR_ISSUING") or "all",
         }
         self.dev |= {
             "stripe_api_base": url,

@@ -151,6 +151,7 @@ _PLATFORM_KINDS = {
     "corrections": AccountKind.EXPENSE,
     "bad_debt": AccountKind.EXPENSE,
     "rounding": AccountKind.EXPENSE,
+    "card_purchases": AccountKind.EXPENSE,
 }
 _PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILITY, "fees": AccountKind.EXPENSE}
 
@@ -161,7 +162,7 @@ def platform(stream: str, asset: str) -> Account:
     Args:
         stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`,
             `deferred_subscriptions`, `payable`, `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`,
-            `rounding`, or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+            `rounding`, `card_purchases`, or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

@@ -343,6 +343,21 @@ def auto_topup_command_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
+def card_key(card_id: str, step: str, command: str | None = None) -> str:
+    """Key of a call to the issuer for a card or for an organization as their holder: its scope, the step, a command."""
+    return bounded(f"card:{card_id}:{step}" + (f":{command}" if command else ""))
+
+
+def card_hold_key(ref: str, step: str, part: str) -> str:
+    """Key of a spend for a card, or of a change of one: the issuer's id of what causes it, the step, and a part."""
+    return bounded(f"card:{ref}:{step}:{part}")
+
+
+def card_transfer_key(movement: str) -> str:
+    """Key of the one transfer of a movement of the platform's balance at the issuer of cards."""
+    return bounded(f"card-movement:{movement}")
+
+
 def probe_command_id(what: str) -> str:
     """Name a command of the probe by what it does: once for all of them, or once for a run that is named in it."""
     return bounded(f"probe:{what}")

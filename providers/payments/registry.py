@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from domain.common.errors import Invalid
+from providers.cards.base import CardIssuer
 from providers.payments.base import PaymentProvider
 from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
@@ -27,6 +28,7 @@ class Providers:
         customers: customers and their stored methods at Stripe; None without Stripe.
         payouts: pays creators; None without Stripe.
         subscriptions: collects subscriptions; None without Stripe.
+        cards: issues cards; None without Stripe, or unless `BURSAR_ISSUING` says for whom.
         rates: exchange rates of coins; None if not configured.
         reference_rates: exchange rates of currencies; None if not configured.
         assets: the coins that `crypto` accepts.
@@ -38,6 +40,7 @@ class Providers:
     customers: "StripeCustomers | None" = None
     payouts: PayoutProvider | None = None
     subscriptions: SubscriptionProvider | None = None
+    cards: CardIssuer | None = None
     rates: Rates | None = None
     reference_rates: EcbFile | None = None
     assets: frozenset[str] = frozenset()

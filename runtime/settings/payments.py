@@ -45,6 +45,7 @@ class PaymentSettings(Part):
     stripe_publishable_key: str | None = None
     stripe_elements: bool = False
     stripe_webhook_secrets: SecretStr | None = None
+    issuing: str = ""
 
     paypal_client_id: str | None = None
     paypal_client_secret: SecretStr | None = None

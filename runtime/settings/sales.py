@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
+from domain.cards.card_authorization import CardPrices
 from domain.common.credits import CreditPrice, credit_price
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, amounts_from, format_amount, parse_amount
@@ -120,6 +121,11 @@ class SalesSettings(Part):
     def _price_of_cost(self, markup: str) -> CreditPrice:
         lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
         return cost_price(self.cost_credit_price, markup, self.price_of_credits, lowest)
+
+    @property
+    def card_prices(self) -> CardPrices:
+        """What credits are worth on cards."""
+        return CardPrices(usual=self.price_of_credits, paid=self.price_of_marked_cost)
 
     @property
     def cost_markup_e6(self) -> int:

@@ -8,6 +8,7 @@ from pydantic import SecretStr, model_validator
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
 from domain.billing.plan import FREE, PREMIUM
+from domain.cards.card import issues_to
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
 from domain.messages.slack import HOOKS
@@ -231,6 +232,7 @@ class Settings(
             "LEGAL_ENTITY": lambda: series_of(DocumentType.INVOICE, self.legal_entity),
             "LEGAL_ENTITIES": lambda: self.entities,
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
+            "ISSUING": lambda: issues_to(self.issuing, ""),
             "PROBE_PAYMENT": lambda: self.probe_credits_minor,
             "PLANS": lambda: self.plan_book,
             "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,

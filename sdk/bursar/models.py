@@ -37,6 +37,25 @@ BalanceChangeKind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] 
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
+CardAnswer: TypeAlias = (
+    Literal[
+        "approved",
+        "card_inactive",
+        "agent_retired",
+        "other_currency",
+        "no_rate",
+        "card_limit",
+        "order_ended",
+        "spend_limit",
+        "funds",
+        "organization_stopped",
+        "not_taken",
+    ]
+    | str
+)
+CardPaymentStatus: TypeAlias = Literal["pending", "declined", "closed", "reversed", "expired", "none"] | str
+CardStatus: TypeAlias = Literal["pending", "active", "frozen", "closed"] | str
+CardTransactionKind: TypeAlias = Literal["capture", "refund"] | str
 Category: TypeAlias = (
     Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"] | str
 )
@@ -1029,6 +1048,95 @@ class BulkTerms(Model):
 
     type: Literal["bulk"] | str = NOT_SENT
     steps: list[BulkStep] = NOT_SENT
+
+
+class CardDisplayView(Model):
+    """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
+
+    ephemeral_key: str = NOT_SENT
+
+
+class CardMerchantView(Model):
+    """Who takes the money."""
+
+    name: str = NOT_SENT
+    category: str = NOT_SENT
+    country: str | None = NOT_SENT
+    city: str | None = NOT_SENT
+
+
+class CardPage(Model):
+    """CardPage."""
+
+    data: list[CardView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class CardPaymentPage(Model):
+    """CardPaymentPage."""
+
+    data: list[CardPaymentView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class CardPaymentView(Model):
+    """A payment of a card: what was authorized, captured and refunded, in the card's currency."""
+
+    id: str
+    card_id: str = NOT_SENT
+    status: CardPaymentStatus = NOT_SENT
+    merchant: CardMerchantView = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
+    credits: Amount = NOT_SENT
+    requests: list[CardRequestView] = NOT_SENT
+    transactions: list[CardTransactionView] = NOT_SENT
+    created_at: datetime = NOT_SENT
+
+
+class CardRequestView(Model):
+    """What was asked of a card once, and the answer. A later request of a payment adds to it."""
+
+    amount: Amount = NOT_SENT
+    approved: bool = NOT_SENT
+    reason: CardAnswer = NOT_SENT
+    spend_id: str | None = NOT_SENT
+    at: datetime = NOT_SENT
+
+
+class CardTransactionView(Model):
+    """A capture or a refund."""
+
+    kind: CardTransactionKind = NOT_SENT
+    amount: Amount = NOT_SENT
+    beyond: Amount = NOT_SENT
+    dispute_status: str | None = NOT_SENT
+    returned: Amount = NOT_SENT
+    occurred_at: datetime = NOT_SENT
+
+
+class CardView(Model):
+    """A card, without its number."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
+    purchase_order_id: str | None = NOT_SENT
+    name: str = NOT_SENT
+    status: CardStatus = NOT_SENT
+    currency: str = NOT_SENT
+    per_authorization: Amount | None = NOT_SENT
+    per_month: Amount | None = NOT_SENT
+    categories: list[str] = NOT_SENT
+    brand: str | None = NOT_SENT
+    card_ref: str | None = NOT_SENT
+    last4: str | None = NOT_SENT
+    exp_month: int | None = NOT_SENT
+    exp_year: int | None = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class CatalogueView(Model):

@@ -215,6 +215,16 @@ async def abandon(
     return order
 
 
+async def paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: datetime) -> None:
+    """End an approved order whose card pays for it: its hold ends, because the card's own spends count from then on.
+
+    The caller holds the order's lock.
+    """
+    await _end(session, order, PurchaseOrderStatus.PURCHASED, now)
+    await records.note(session, order, PurchaseFact.ENDED, at=now, method="card")
+    await records.tell(session, order, at=now)
+
+
 async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
     """End an approved order whose hold has ended; returns whether it did. An unknown attempt keeps the hold."""
     order = await orders.get(session, order_id, lock=True)

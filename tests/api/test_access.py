@@ -22,6 +22,7 @@ from tests.api.paying import Written
 from tests.api.purchasing import proposed
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
+from tests.support.cards import new_card
 from tests.support.cases import for_each
 from tests.support.openapi import operations, resolved, served
 from tests.support.routes import ROUTES
@@ -138,6 +139,10 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.USE_CREDITS,
         {"agent_id": f"agt_{NOBODY}", "currency": "USD", **dict.fromkeys(("item", "vendor", "category", "why"), "a")}
         | {"amount": "1"},
+    ),
+    ("POST", "/cards"): (
+        Permission.MANAGE_BILLING,
+        {"agent_id": f"agt_{NOBODY}", "name": "a", "currency": "USD", "organization_id": f"org_{NOBODY}"},
     ),
     ("POST", "/trials"): (
         Permission.MANAGE_SPENDING,
@@ -410,6 +415,8 @@ OBJECTS = {
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
         for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
     ),
+    *(("GET", f"/cards/{{card_id}}{path}") for path in ("", "/transactions")),
+    *(("POST", f"/cards/{{card_id}}/{path}") for path in ("freeze", "unfreeze", "close", "display")),
     ("GET", "/routing/decisions/{decision_id}"),
     ("POST", "/routing/decisions/{decision_id}/outcome"),
     ("GET", "/revenue/{revenue_id}"),
@@ -489,6 +496,7 @@ OWN_DATA = {
             "/departments",
             "/spend-controls",
             "/purchase-orders",
+            "/cards",
             "/allocations",
             "/trials",
             "/routing/decisions",
@@ -517,7 +525,7 @@ GRANTED = {("POST", "/secrets/{path:path}/open")}
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
-    "/webhooks/mail-bounces",
+    *("/webhooks/mail-bounces", "/webhooks/stripe/issuing"),
 }
 #: They take the token of a link, or the address that it is mailed to, instead of a key.
 BY_LINK = {"/sessions/links/preview", "/sessions/redeem", "/sessions/mail"}
@@ -601,6 +609,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
             created_at=datetime.now(UTC),
         )
         session.add(allocation)
+        card = new_card(new_id("crd"), stranger.org_id, stranger.agent_id, new_id("ic"))
+        session.add(card)
     invoice = await issue(operator, stranger)
     charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
     item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
@@ -639,6 +649,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "department_id": department["id"],
         "control_id": control["id"],
         "purchase_order_id": order["id"],
+        "card_id": card.id,
         "decision_id": decision["id"],
         "revenue_id": revenue["id"],
         "number": "1",
@@ -722,6 +733,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return None
     bodies: dict[str, dict[str, Any]] = {
         "evidence": {"text": "x"},
+        "display": {"nonce": "x"},
         "outcome": {"score": "1"},
         "runs": {"period": "2026-W02"},
         "move": {"from": "reserve", "to": "operating", "amount": "1", "reason": "x"},
@@ -773,6 +785,8 @@ SPENDS = {
 LOOK_FIRST = {
     *(("POST", f"/billing/{path}") for path in ("connect", "customer", "payouts/{payout_id}/give-up", "portal")),
     ("POST", "/billing/setup-intent"),
+    ("POST", "/cards"),
+    *(("POST", f"/cards/{{card_id}}/{path}") for path in ("freeze", "unfreeze", "close")),
     ("PUT", "/billing/payment-methods/{method_id}/default"),
     ("POST", "/marketplace/agents/{agent_id}/purchase"),
     *(("POST", f"/marketplace/purchases/{{purchase_id}}/{path}") for path in ("cancel", "refund")),
@@ -890,6 +904,7 @@ READ_BY_AGENTS = {
     *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
     *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
     *("/purchase-orders", "/purchase-orders/{purchase_order_id}"),
+    *("/cards", "/cards/{card_id}", "/cards/{card_id}/transactions"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
     "/revenue",
     *("/budgets", "/budgets/prompt-template", "/secrets", "/secrets/grants"),

@@ -326,7 +326,7 @@ async def test_metrics_count_routes_by_template(tenant: Tenant) -> None:
 
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
-    "/webhooks/mail-bounces",
+    *("/webhooks/mail-bounces", "/webhooks/stripe/issuing"),
 }
 #: They take the token of a link instead of a key.
 BY_LINK = {"/sessions/links/preview", "/sessions/redeem", "/sessions/mail"}

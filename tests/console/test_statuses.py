@@ -23,6 +23,8 @@ NOUNS = {
     "alert": "AlertStatus",
     "approval": "ApprovalStatus",
     "attempt": "AttemptStatus",
+    "card": "CardStatus",
+    "card_payment": "CardPaymentStatus",
     "chargeback": "DisputeStatus",
     "channel": "ChannelStatus",
     "collection": "CollectionStatus",

@@ -26,6 +26,7 @@ STREAMS = (
         "corrections",
         "bad_debt",
         "rounding",
+        "card_purchases",
         "slot_issuance",
     ),
 )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.cards.card import CardActivities
     from activities.payments.customer import CustomerActivities
     from activities.payments.inbox import TOO_EARLY, InboxActivities
     from activities.payouts.creator import CreatorActivities
@@ -45,6 +46,10 @@ class ProviderEventWorkflow:
             if result.outcome == Handling.CREATOR:
                 return await workflow.execute_activity_method(
                     CreatorActivities.refresh_creator, event, **regular_activity("read the creator's account again")
+                )
+            if result.outcome == Handling.CARD:
+                return await workflow.execute_activity_method(
+                    CardActivities.book_card_event, event, **regular_activity("book what the issuer says of the card")
                 )
             if result.outcome != TOO_EARLY:
                 return result

@@ -134,9 +134,7 @@ class SecretRotationView(ResponseModel):
     status: RotationStatus
     version: int | None = Field(description="The version that is made, or was made last.")
     due_at: datetime
-    overdue_at: datetime = Field(
-        description="When an alert says that it is late."
-    )
+    overdue_at: datetime = Field(description="When an alert says that it is late.")
     next_at: datetime | None = Field(description="When something happens next; null while a person is awaited.")
     failures: int = Field(description="How often it has failed since the last success.")
     detail: str | None = Field(description="Why it failed last.")

@@ -28,8 +28,8 @@ from services.common.provider_errors import provider_errors
 
 router = Resource(tags=["webhooks"])
 
-_ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
-_BODY = {
+ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
+BODY = {
     "requestBody": {
         "description": "The event as the provider signed it.",
         "required": True,
@@ -47,26 +47,27 @@ class WebhookReceipt(ResponseModel):
 
 
 @router.post(
-    "/billing/stripe/webhook", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY, deprecated=True
+    "/billing/stripe/webhook", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY, deprecated=True
 )
 @router.post(
-    "/billing/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY, deprecated=True
+    "/billing/webhooks/stripe", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY, deprecated=True
 )
-@router.post("/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@router.post("/webhooks/stripe", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY)
 @raw_body
 async def receive_stripe_webhook(request: Request, deps: DepsDep) -> Response:
     """Receive an event from Stripe, signed in `Stripe-Signature`."""
-    return await _receive(request, deps, "stripe")
+    return await receive(request, deps, "stripe")
 
 
-@router.post("/webhooks/paypal", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@router.post("/webhooks/paypal", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY)
 @raw_body
 async def receive_paypal_webhook(request: Request, deps: DepsDep) -> Response:
     """Receive an event from PayPal, signed in its `Paypal-…` headers."""
-    return await _receive(request, deps, "paypal")
+    return await receive(request, deps, "paypal")
 
 
-async def _receive(request: Request, deps: Deps, name: str) -> Response:
+async def receive(request: Request, deps: Deps, name: str) -> Response:
+    """Store an event of a provider once, and begin what it is for after the answer."""
     event, of_this_account = await _verified(request, deps, name)
     handling = handling_of(name, event.type) if of_this_account else Handling.IGNORED
     for_a_run = handling in FOR_A_RUN

@@ -233,16 +233,24 @@ class Api:
                     if refusal.keep:
                         answer = remember(refused(refusal))
                     raise
-                if call.expand:
-                    body = expanded(ctx, json.loads(json.dumps(body)), call.expand)
-                if self.sandbox.check_answers:
-                    schemas.validate_answer(call.operation.method, call.operation.path, body)
-                return remember(Answer(200, body))
+                if not isinstance(body, core.Suspended):
+                    return remember(self.finished(call, ctx, body))
+            result = await body.wait()
+            async with self.sandbox.transaction(**call.request) as ctx:
+                return remember(self.finished(call, ctx, await body.then(ctx, result)))
         except Refusal as refusal:
             if answer is None:
                 async with self.sandbox.transaction():
                     answer = remember(refused(refusal))
             return answer
+
+    def finished(self, call: Call, ctx: core.Context, body: JSON) -> Answer:
+        """Returns the answer of an operation that was carried out."""
+        if call.expand:
+            body = expanded(ctx, json.loads(json.dumps(body)), call.expand)
+        if self.sandbox.check_answers:
+            schemas.validate_answer(call.operation.method, call.operation.path, body)
+        return Answer(200, body)
 
     def limit_rate(self) -> None:
         """Refuses a request beyond the rate of this second."""

@@ -93,6 +93,26 @@ class Conditions(Settable):
 
 
 @dataclass
+class Asking(Settable):
+    """How an answer to a question about an authorization is waited for.
+
+    Attributes:
+        patience_ms: How long.
+        lose: The answers to the next so many, or to this share of all, never arrive.
+        repeat: Each question is sent so many times more at once; answers that differ are an error.
+        seed: Of what is random here.
+    """
+
+    patience_ms: int = 2000
+    lose: Any = 0
+    repeat: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.losing = Chance(self.lose, self.seed)
+
+
+@dataclass
 class Fault(Settable):
     """What goes wrong with requests.
 

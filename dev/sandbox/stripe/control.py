@@ -5,7 +5,7 @@ All are POST with a JSON object, but for `health` and `state`, which are GET as 
     /_control/health            {"status": "ok", "now": unix seconds of the sandbox's clock}
     /_control/state             counts of objects, deliveries and tasks
     /_control/due               when the first task of each name is due, in Unix seconds
-    /_control/reset             forgets everything but the endpoint named at the start, and all conditions
+    /_control/reset             forgets everything but the endpoints named at the start, and all conditions
     /_control/clock             {"advance": seconds}: moves the clock, and runs what comes due on the way at its time
     /_control/webhooks          the conditions of `Conditions`; a call replaces them all, `{}` is fair weather
     /_control/webhooks/flush    sends all that waits, now, and answers when each has been tried
@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dev.sandbox.stripe import core, schemas
-from dev.sandbox.stripe.conditions import Conditions, Fault
+from dev.sandbox.stripe.conditions import Asking, Conditions, Fault
 from dev.sandbox.stripe.core import Context, Refusal, Sandbox, control
 from dev.sandbox.stripe.delivery import Deliverer
 from dev.sandbox.stripe.errors import invalid, missing
@@ -97,8 +97,9 @@ async def reset(ctx: Context, _: JSON) -> JSON:
     for table in ("objects", "tasks", "deliveries", "answers", "settings"):
         ctx.store.sql.execute(f"DELETE FROM {table}")
     ctx.sandbox.weather, ctx.sandbox.faults, ctx.sandbox.offset = Conditions(), [], 0
-    if ctx.sandbox.on_reset is not None:
-        ctx.sandbox.on_reset(ctx)
+    ctx.sandbox.asking = Asking()
+    for prepare in ctx.sandbox.on_reset:
+        prepare(ctx)
     return {}
 
 

@@ -18,20 +18,22 @@ import string
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dev.sandbox.stripe import schemas
-from dev.sandbox.stripe.conditions import Conditions, Fault
+from dev.sandbox.stripe.conditions import Asking, Conditions, Fault
 from dev.sandbox.stripe.errors import Refusal
 from dev.sandbox.stripe.store import Store
 
-__all__ = ["Context", "Refusal", "Sandbox", "control", "expansion", "operation", "page", "task"]
+__all__ = ["Context", "Refusal", "Sandbox", "Suspended", "control", "expansion", "operation", "page", "task"]
 
-Operation = Callable[..., Awaitable[dict[str, Any]]]
+# What it answers, or `Suspended`.
+Operation = Callable[..., Awaitable[Any]]
+Registered = TypeVar("Registered", bound=Operation)
 Task = Callable[..., Awaitable[None]]
 Control = Callable[["Context", dict[str, Any]], Awaitable[dict[str, Any]]]
 Page = Callable[[Request], Awaitable[Response]]
@@ -49,13 +51,13 @@ HEARD_OF = ("platform", "accounts")
 ALPHABET = string.ascii_letters + string.digits
 
 
-def operation(method: str, path: str) -> Callable[[Operation], Operation]:
+def operation(method: str, path: str) -> Callable[[Registered], Registered]:
     """Registers what answers a method and a path such as `/v1/customers/{customer}`.
 
     The function is called with the context, the parsed and validated parameters, and the path's parts by name.
     """
 
-    def register(function: Operation) -> Operation:
+    def register(function: Registered) -> Registered:
         OPERATIONS[method.lower(), path] = function
         return function
 
@@ -106,6 +108,19 @@ def random_text(length: int) -> str:
     """Returns so many random letters and digits."""
     # Slightly biased, which does not matter here, and quicker than choosing one by one.
     return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
+
+
+@dataclass
+class Suspended:
+    """What an operation returns that has to ask somebody outside before it can answer.
+
+    Attributes:
+        wait: Asks, while nothing is locked; what was done until then is committed.
+        then: Goes on with what `wait` has returned, in a transaction of its own, and returns the answer.
+    """
+
+    wait: Callable[[], Awaitable[Any]]
+    then: Callable[[Context, Any], Awaitable[dict[str, Any]]]
 
 
 @dataclass
@@ -169,6 +184,14 @@ class Context:
                 if {"*", type} & set(endpoint["enabled_events"])
                 and (self.store.setting(f"hears/{endpoint['id']}") or "platform") in (HEARD_OF[account != ""], "both")
             ]
+        event = self.record(type, obj, previous, receivers=len(endpoints))
+        for endpoint in reversed(endpoints):
+            self.queue(event["id"], endpoint["id"])
+
+    def record(
+        self, type: str, obj: dict[str, Any], previous: dict[str, Any] | None = None, *, receivers: int = 1
+    ) -> dict[str, Any]:
+        """Stores an event about an object as it is now and returns it; nothing is sent."""
         data: dict[str, Any] = {"object": obj}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -179,16 +202,15 @@ class Context:
             "created": self.now(),
             "data": data,
             "livemode": False,
-            "pending_webhooks": len(endpoints),
+            "pending_webhooks": receivers,
             "request": {"id": self.request_id or None, "idempotency_key": self.idempotency_key},
             "type": type,
         }
-        if account:
-            event["account"] = account
+        if self.store.account:
+            event["account"] = self.store.account
         self.store.put(event)
-        self.events.append((account, event["id"]))
-        for endpoint in reversed(endpoints):
-            self.queue(event["id"], endpoint["id"])
+        self.events.append((self.store.account, event["id"]))
+        return event
 
     def queue(self, event: str, endpoint: str) -> None:
         """Queues an event for an endpoint, under the conditions that webhooks have now."""
@@ -236,8 +258,9 @@ class Sandbox:
         self.lock = asyncio.Lock()
         self.offset: int = store.setting("clock_offset") or 0
         self.weather = Conditions()
+        self.asking = Asking()
         self.faults: list[Fault] = []
-        self.on_reset: Callable[[Context], None] | None = None
+        self.on_reset: list[Callable[[Context], None]] = []
         self.emitted = asyncio.Event()
         self.scheduled = asyncio.Event()
 

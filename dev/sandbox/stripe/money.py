@@ -133,8 +133,9 @@ def record(
     fee: int = 0,
     fee_description: str = "Processing fee",
     description: str | None = None,
+    balance_type: str = "payments",
 ) -> JSON:
-    """Store one change of the balance and return it. `amount` is signed and before `fee`, which is never negative."""
+    """Store one change of a balance and return it. `amount` is signed and before `fee`, which is never negative."""
     details = [
         {"amount": fee, "application": None, "currency": currency, "description": fee_description, "type": "stripe_fee"}
     ]
@@ -143,7 +144,7 @@ def record(
         "object": "balance_transaction",
         "amount": amount,
         "available_on": available_on,
-        "balance_type": "payments",
+        "balance_type": balance_type,
         "created": ctx.now(),
         "currency": currency,
         "description": description,
@@ -159,7 +160,7 @@ def record(
     ctx.store.put(line)
     if line["status"] == "pending":
         ctx.after(available_on - ctx.now(), "money.available", {})
-    elif amount > 0:
+    elif amount > 0 and balance_type == "payments":
         ctx.emit("balance.available", balance(ctx))
     return line
 
@@ -185,21 +186,24 @@ def balance(ctx: Context) -> JSON:
         found = [(currency, sums[status].get(currency, 0)) for currency in currencies]
         return [{"amount": net, "currency": currency, "source_types": {"card": net}} for currency, net in found]
 
+    issuing = [{"amount": net, "currency": currency} for currency, net in totals(ctx, "issuing")["available"].items()]
     return {
         "object": "balance",
         "available": amounts("available"),
+        **({"issuing": {"available": issuing}} if issuing else {}),
         "livemode": False,
         "pending": amounts("pending"),
         "refund_and_dispute_prefunding": {"available": [], "pending": []},
     }
 
 
-def totals(ctx: Context) -> dict[str, dict[str, int]]:
-    """Return the sum of all lines by status and currency."""
+def totals(ctx: Context, balance_type: str = "payments") -> dict[str, dict[str, int]]:
+    """Return the sum of all lines of a balance by status and currency."""
     rows = ctx.store.sql.execute(
         "SELECT json_extract(body, '$.status'), json_extract(body, '$.currency'), sum(json_extract(body, '$.net'))"
-        " FROM objects WHERE kind = 'balance_transaction' AND account = ? GROUP BY 1, 2 ORDER BY 1, 2",
-        (ctx.store.account,),
+        " FROM objects WHERE kind = 'balance_transaction' AND account = ?"
+        " AND json_extract(body, '$.balance_type') = ? GROUP BY 1, 2 ORDER BY 1, 2",
+        (ctx.store.account, balance_type),
     ).fetchall()
     sums: dict[str, dict[str, int]] = {"available": {}, "pending": {}}
     for status, currency, net in rows:

@@ -74,6 +74,8 @@ KINDS: Mapping[str, Kind] = {
     "billing.invoice_failed": Kind(closed_by=OPERATOR),
     "billing.other_currency": Kind(closed_by=OPERATOR),
     "budget_80_percent": Kind(closed_by=_WINDOW),
+    "card_overspent": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    "card_refund_unmatched": Kind(closed_by=OPERATOR),
     "credits.auto_topup_cap": Kind(closed_by=OPERATOR),
     "credits.auto_topup_failed": Kind(closed_by="the automatic top-up, when it succeeds, is set anew or is off"),
     "credits.auto_topup_off": Kind(closed_by="the automatic top-up, when it is set anew"),

@@ -13,6 +13,8 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "billing.invoice_failed": ("Invoice not made", "Rechnung nicht erstellt"),
     "billing.other_currency": ("Usage in another currency", "Verbrauch in einer anderen Währung"),
     "budget_80_percent": ("80% of a limit is used", "80 % eines Limits verbraucht"),
+    "card_overspent": ("A card paid more than was authorized", "Eine Karte hat mehr bezahlt als genehmigt"),
+    "card_refund_unmatched": ("Refund to a card not matched", "Erstattung auf eine Karte nicht zugeordnet"),
     "cost_spike": ("Costs went up", "Kosten gestiegen"),
     "high_roi": ("An agent earns far more than it costs", "Ein Agent bringt weit mehr ein, als er kostet"),
     "credits.auto_topup_cap": (

@@ -20,15 +20,17 @@ class Handling(StrEnum):
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
     CREATOR = "creator"  # the account of the organization that is paid out is read again, or its payout
     SUBSCRIPTION = "subscription"  # its subscription looks at the provider
+    CARD = "card"  # the card's authorization, transaction or dispute is read again
     FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
 _P, _M, _C = Handling.PAYMENT, Handling.METHOD, Handling.CASH
 _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
+_CARD = Handling.CARD
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F})
+FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
 
 #: The one event about a transfer that matters: operators can reverse one at the provider, past Bursar.
 TRANSFER_REVERSED = "transfer.reversed"
@@ -69,6 +71,12 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "invoice.payment_failed": _S,
         "invoice.payment_succeeded": _S,
         "invoice.voided": _S,
+        # Not `.request`: that is the question, which is answered and changes nothing by itself.
+        "issuing_authorization.created": _CARD,
+        "issuing_authorization.updated": _CARD,
+        "issuing_card.updated": _CARD,
+        "issuing_dispute.": _CARD,
+        "issuing_transaction.": _CARD,
     },
     "paypal": {
         "CHECKOUT.ORDER.": _P,

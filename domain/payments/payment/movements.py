@@ -40,7 +40,7 @@ def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) ->
             return _dispute_reversal(payment, movement)
         case BalanceTransactionKind.REVERSAL:
             return _reversal(payment, movement, entitlement)
-        case BalanceTransactionKind.PAYOUT | BalanceTransactionKind.PAYOUT_REVERSAL | BalanceTransactionKind.OTHER:
+        case _:  # no payment's
             return None
 
 

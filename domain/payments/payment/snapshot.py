@@ -37,6 +37,9 @@ class BalanceTransactionKind(StrEnum):
     REVERSAL = "reversal"  # a receipt that turned out void: a reorganised block, a reversed capture
     PAYOUT = "payout"  # sent to a creator
     PAYOUT_REVERSAL = "payout_reversal"  # taken back from a creator
+    CARD_CAPTURE = "card_capture"  # paid to a merchant by a card that the platform issued
+    CARD_REFUND = "card_refund"  # given back by a merchant
+    CARD_DISPUTE = "card_dispute"  # returned, or taken again, in a dispute with a merchant
     OTHER = "other"  # neither a payment's nor a refund's; reconciliation shows it
 
 
@@ -46,7 +49,7 @@ class BalanceTransaction:
 
     Attributes:
         key: unique within the provider and the same wherever the movement is reported: the id of the object that moved
-            the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `btc:{txid}:{output}`.
+            the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `ipi_…`, `btc:{txid}:{output}`.
         kind: the reason.
         amount_minor: signed and before fees, in minor units of `currency`; positive raises the balance.
         fee_minor: the provider's fee; negative only if a fee was refunded; None while unknown.

@@ -8,7 +8,11 @@ the object that moved the money, by the place in which that object holds the tra
     dispute.balance_transactions         the first that takes: dp_…; the first that returns: dp_…:reversal;
                                          any further one: dp_…:txn_…
     transfer.balance_transaction         tr_…              transfer_reversal.balance_transaction  trr_…
+    issuing.transaction.balance_transaction  ipi_…         issuing.dispute.balance_transactions   idp_…:txn_…
     anything else                        txn_…
+
+What the issuing balance holds for an authorization is no movement: the money is still the platform's, and a capture
+releases the hold before it takes its own.
 
 Stripe may book a bank debit as pending before it has arrived. Such money is nobody's yet: a charge counts once it has
 succeeded, here and in the snapshot, and the lines of one that failed before it did cancel each other out.
@@ -95,13 +99,30 @@ def reversal_movement(reversal: stripe.TransferReversal) -> BalanceTransaction |
     return next((_movement(line, role) for line, role in _reversal_roles(reversal)), None)
 
 
+def card_movement(transaction: stripe.issuing.Transaction) -> BalanceTransaction | None:
+    """Return what a transaction of an issued card did to the balance, its balance transaction expanded."""
+    return next((_movement(line, role) for line, role in _card_roles(transaction)), None)
+
+
+def card_dispute_movements(dispute: stripe.issuing.Dispute) -> list[BalanceTransaction]:
+    """List what a dispute with a merchant did to the balance, its balance transactions expanded."""
+    lines = sorted(field(dispute, "balance_transactions") or [], key=lambda line: (line.created, line.id))
+    return [_converted(line, _card_dispute_role(dispute, line)) for line in lines]
+
+
 def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
-    """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded.
+    """Name one line of the statement, whose source has to be expanded.
+
+    None for a charge that has not succeeded, and for what is held for an authorization of an issued card.
 
     A refund refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
     """
     if isinstance(line.source, stripe.Charge) and line.source.status != "succeeded":
         return None
+    if isinstance(line.source, stripe.issuing.Authorization):
+        return None
+    if isinstance(line.source, stripe.issuing.Dispute):
+        return _converted(line, _card_dispute_role(line.source, line))
     for transaction, role in _roles(line.source):
         if id_of(transaction) == line.id:
             return _converted(line, replace(role, ref=id_of(field(line.source, "charge")) or role.ref))
@@ -131,6 +152,20 @@ def _roles(source: object) -> Iterator[tuple[Expandable, Role]]:
             yield from _transfer_roles(source)
         case stripe.TransferReversal():
             yield from _reversal_roles(source)
+        case stripe.issuing.Transaction():
+            yield from _card_roles(source)
+
+
+def _card_roles(transaction: stripe.issuing.Transaction) -> Iterator[tuple[Expandable, Role]]:
+    refund = transaction.type == "refund"
+    kind = BalanceTransactionKind.CARD_REFUND if refund else BalanceTransactionKind.CARD_CAPTURE
+    role = Role(transaction.id, kind, transaction.id, None, transaction.amount, transaction.currency)
+    yield transaction.balance_transaction, role
+
+
+def _card_dispute_role(dispute: stripe.issuing.Dispute, line: stripe.BalanceTransaction) -> Role:
+    key, kind = f"{dispute.id}:{line.id}", BalanceTransactionKind.CARD_DISPUTE
+    return Role(key, kind, dispute.id, None, line.amount, line.currency)
 
 
 def _transfer_roles(transfer: stripe.Transfer) -> Iterator[tuple[Expandable, Role]]:

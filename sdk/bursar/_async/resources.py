@@ -6182,6 +6182,151 @@ class AsyncPurchaseOrders:
         )
 
 
+class AsyncCards:
+    """Operations on cards."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def create(
+        self,
+        *,
+        name: str,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        purchase_order_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        per_authorization: AmountLike | None | Omitted = OMITTED,
+        per_month: AmountLike | None | Omitted = OMITTED,
+        categories: Sequence[str] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.CardView:
+        """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
+
+        Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
+        """
+        return await self._caller.ask(
+            models.CardView,
+            "cards.create",
+            "POST",
+            "/api/v1/cards",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "purchase_order_id": purchase_order_id,
+                "name": name,
+                "currency": currency,
+                "per_authorization": per_authorization,
+                "per_month": per_month,
+                "categories": categories,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["pending", "active", "frozen", "closed"] | str] | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.CardView]:
+        """List cards, newest first. An agent's key sees those of its agent.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.CardView,
+            "cards.list",
+            "/api/v1/cards",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "q": q,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    async def get(self, card_id: str) -> models.CardView:
+        """Read one card, without its number."""
+        return await self._caller.ask(models.CardView, "cards.get", "GET", f"/api/v1/cards/{segment(card_id)}")
+
+    def list_transactions(
+        self,
+        card_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> AsyncList[models.CardPaymentView]:
+        """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return AsyncList(
+            self._caller,
+            models.CardPaymentView,
+            "cards.list_transactions",
+            f"/api/v1/cards/{segment(card_id)}/transactions",
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+        )
+
+    async def freeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
+        return await self._caller.ask(
+            models.CardView,
+            "cards.freeze",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/freeze",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def unfreeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Unfreeze a card: payments are decided again."""
+        return await self._caller.ask(
+            models.CardView,
+            "cards.unfreeze",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/unfreeze",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def close(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
+        return await self._caller.ask(
+            models.CardView,
+            "cards.close",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    async def show_number(self, card_id: str, *, nonce: str) -> models.CardDisplayView:
+        """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
+        return await self._caller.ask(
+            models.CardDisplayView,
+            "cards.show_number",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/display",
+            repeatable=False,
+            body={"nonce": nonce},
+        )
+
+
 class AsyncCustomers:
     """Operations on customers."""
 
@@ -9094,6 +9239,7 @@ class AsyncResources(AsyncCaller):
         self.routing = AsyncRouting(self)
         self.exchange_rates = AsyncExchangeRates(self)
         self.purchase_orders = AsyncPurchaseOrders(self)
+        self.cards = AsyncCards(self)
         self.customers = AsyncCustomers(self)
         self.payment_methods = AsyncPaymentMethods(self)
         self.connected_accounts = AsyncConnectedAccounts(self)

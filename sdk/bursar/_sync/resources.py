@@ -6165,6 +6165,151 @@ class PurchaseOrders:
         )
 
 
+class Cards:
+    """Operations on cards."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        name: str,
+        organization_id: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        purchase_order_id: str | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
+        per_authorization: AmountLike | None | Omitted = OMITTED,
+        per_month: AmountLike | None | Omitted = OMITTED,
+        categories: Sequence[str] | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.CardView:
+        """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
+
+        Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
+        """
+        return self._caller.ask(
+            models.CardView,
+            "cards.create",
+            "POST",
+            "/api/v1/cards",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "purchase_order_id": purchase_order_id,
+                "name": name,
+                "currency": currency,
+                "per_authorization": per_authorization,
+                "per_month": per_month,
+                "categories": categories,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        status: Sequence[Literal["pending", "active", "frozen", "closed"] | str] | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.CardView]:
+        """List cards, newest first. An agent's key sees those of its agent.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.CardView,
+            "cards.list",
+            "/api/v1/cards",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "q": q,
+                "status": status,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def get(self, card_id: str) -> models.CardView:
+        """Read one card, without its number."""
+        return self._caller.ask(models.CardView, "cards.get", "GET", f"/api/v1/cards/{segment(card_id)}")
+
+    def list_transactions(
+        self,
+        card_id: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.CardPaymentView]:
+        """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.CardPaymentView,
+            "cards.list_transactions",
+            f"/api/v1/cards/{segment(card_id)}/transactions",
+            {"from": from_, "to": to, "limit": limit, "cursor": cursor},
+        )
+
+    def freeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
+        return self._caller.ask(
+            models.CardView,
+            "cards.freeze",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/freeze",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    def unfreeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Unfreeze a card: payments are decided again."""
+        return self._caller.ask(
+            models.CardView,
+            "cards.unfreeze",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/unfreeze",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    def close(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
+        """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
+        return self._caller.ask(
+            models.CardView,
+            "cards.close",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/close",
+            keyed=True,
+            key=idempotency_key,
+        )
+
+    def show_number(self, card_id: str, *, nonce: str) -> models.CardDisplayView:
+        """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
+        return self._caller.ask(
+            models.CardDisplayView,
+            "cards.show_number",
+            "POST",
+            f"/api/v1/cards/{segment(card_id)}/display",
+            repeatable=False,
+            body={"nonce": nonce},
+        )
+
+
 class Customers:
     """Operations on customers."""
 
@@ -9067,6 +9212,7 @@ class Resources(Caller):
         self.routing = Routing(self)
         self.exchange_rates = ExchangeRates(self)
         self.purchase_orders = PurchaseOrders(self)
+        self.cards = Cards(self)
         self.customers = Customers(self)
         self.payment_methods = PaymentMethods(self)
         self.connected_accounts = ConnectedAccounts(self)

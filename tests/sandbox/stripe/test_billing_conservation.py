@@ -39,7 +39,8 @@ class Driver:
 
     async def api(self, method: str, path: str, params: dict[str, Any], **named: str) -> dict[str, Any]:
         async with self.sandbox.transaction() as ctx:
-            return await core.OPERATIONS[method, path](ctx, params, **named)
+            answer: dict[str, Any] = await core.OPERATIONS[method, path](ctx, params, **named)
+            return answer
 
     async def price(self, amount: int) -> str:
         made = {"currency": "usd", "unit_amount": amount, "recurring": {"interval": "month"}}

@@ -10,6 +10,7 @@ import pytest
 from dev.stack.migrate import ROOT
 from providers.payments.stripe.client import HttpClient
 from tests.sandbox.stripe.receiver import Receiver
+from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, Asked
 from tests.support.sandboxes import running_stripe, serving
 
 
@@ -128,3 +129,24 @@ async def test_secret_without_an_endpoint_is_refused(data_dir):
     )
     assert ended.returncode == 2
     assert "--webhook" in ended.stderr
+
+
+async def test_endpoint_of_the_command_line_is_asked_about_authorizations_after_a_reset_too(data_dir):
+    asked = Asked()
+    with serving(asked.app) as url:
+        arguments = ("--check-answers", "--webhook", f"{url}/", "--issuing-webhook", f"{url}/")
+        with running_stripe(data_dir, *arguments, webhook_secret=SECRET) as running:
+            await control(running, "reset")
+            await control(running, "webhooks", pause=True)
+            await control(running, "issuing/fund", amount=1000)
+            await control(running, "issuing/asking", patience_ms=PATIENCE_MS)
+            async with client_of(running) as client:
+                address = {"line1": "1 Main St", "city": "Springfield", "postal_code": "62701", "country": "US"}
+                holder = await client.v1.issuing.cardholders.create_async(
+                    {"type": "company", "name": "Acme", "billing": {"address": address}}
+                )
+                card = await client.v1.issuing.cards.create_async(
+                    {"type": "virtual", "cardholder": holder.id, "currency": "usd", "status": "active"}
+                )
+                made = await client.v1.test_helpers.issuing.authorizations.create_async({"card": card.id, "amount": 1})
+    assert (made.approved, [each.type for each in asked.questions]) == (True, ["issuing_authorization.request"])

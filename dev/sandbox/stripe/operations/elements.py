@@ -1,8 +1,9 @@
-"""A stand-in for Stripe.js, as far as its Payment Element stores a payment method.
+"""A stand-in for Stripe.js, as far as its Payment Element stores a payment method and Issuing Elements show a card.
 
 Not Stripe's script: a small one of our own with the same functions, `Stripe(key).elements(…).create("payment")` and
-`confirmSetup`. Like Stripe's it loads a second script, by an address of its own, and asks for the card in a frame of
-its own origin, so that the page around it never has the number.
+`confirmSetup`, `createEphemeralKeyNonce` and `create("issuingCardNumberDisplay")`. Like Stripe's it loads a second
+script, by an address of its own, and asks for the card, or shows it, in a frame of its own origin, so that the page
+around it never has the number.
 """
 
 from starlette.requests import Request
@@ -19,12 +20,38 @@ const more = new Promise((done, failed) => {
   script.src = `${home}/elements/frame.js`;
   document.head.append(script);
 });
+const shown = { issuingCardNumberDisplay: "number", issuingCardExpiryDisplay: "expiry", issuingCardCvcDisplay: "cvc" };
+const issuing = (place, what) => new Promise((answered, failed) => {
+  const frame = document.createElement("iframe"), channel = new MessageChannel();
+  channel.port1.onmessage = ({ data }) => data.error ? failed(new Error(data.error)) : answered(data);
+  frame.title = "Card at Stripe's sandbox";
+  frame.src = `${home}/elements/issuing`;
+  frame.style.cssText = "display: block; border: 0; inline-size: 100%; block-size: 1.5rem";
+  frame.hidden = !what.show;
+  frame.onload = () => frame.contentWindow.postMessage(what, home, [channel.port2]);
+  if (what.show) place.replaceChildren(frame); else place.append(frame);
+});
 globalThis.Stripe = (key) => ({
-  elements: ({ clientSecret, appearance = {} }) => {
+  createEphemeralKeyNonce: async ({ issuingCard }) => {
+    try {
+      return await issuing(document.body, { card: issuingCard });
+    } catch (error) {
+      return { error };
+    }
+  },
+  elements: ({ clientSecret, appearance = {} } = {}) => {
     const heard = {};
     const elements = {
       clientSecret,
-      create: (kind) => {
+      create: (kind, { issuingCard, nonce, ephemeralKeySecret, style } = {}) => {
+        if (kind in shown) {
+          const what = { show: shown[kind], card: issuingCard, nonce, key: ephemeralKeySecret, style: style?.base };
+          return {
+            on: (event, does) => { heard[event] = does; },
+            mount: (selector) => issuing(document.querySelector(selector), what).then(
+              () => heard.ready?.({ elementType: kind }), (error) => heard.loaderror?.({ error })),
+          };
+        }
         if (kind !== "payment") throw new Error(`This sandbox does not have the element ${kind}.`);
         return {
           on: (event, does) => { heard[event] = does; },
@@ -69,6 +96,33 @@ _FRAME_SCRIPT = """globalThis.StripeSandboxFrame = (home, place, theme) => new P
   frame.onload = () => done({ ask });
   place.replaceChildren(frame);
 });
+"""
+_ISSUING = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Card</title>
+<style>body { margin: 0; font: 16px/1.5 system-ui, sans-serif; } p { margin: 0; white-space: nowrap; }</style>
+</head>
+<body>
+<p></p>
+<script>
+addEventListener("message", async (event) => {
+  const { show, style, ...sent } = event.data;
+  const answer = await fetch(`/elements/issuing/${show ? "card" : "nonce"}`, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent),
+  });
+  const found = await answer.json();
+  if (!answer.ok || !show) return event.ports[0].postMessage(answer.ok ? found : { error: "This card is not shown." });
+  const place = document.querySelector("p");
+  place.textContent = found[show].replace(/(.{4})(?=.{4})/g, "$1 ");
+  place.style.color = style?.color ?? "";
+  place.style.fontSize = style?.fontSize ?? "";
+  event.ports[0].postMessage({});
+});
+</script>
+</body>
+</html>
 """
 _FRAME = """<!doctype html>
 <html lang="en">
@@ -134,6 +188,12 @@ async def serve_script(_: Request) -> Response:
 async def serve_second_script(_: Request) -> Response:
     """Serve what the script loads as it goes."""
     return Response(_FRAME_SCRIPT, media_type="text/javascript")
+
+
+@page("GET", "/elements/issuing")
+async def show_card(_: Request) -> Response:
+    """Show what a page asks for of a card, where its key allows it."""
+    return HTMLResponse(_ISSUING)
 
 
 @page("GET", "/elements/frame")

@@ -1,0 +1,1 @@
+"""Cards that agents pay with."""

@@ -1,0 +1,228 @@
+"""What cards look like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from api.fields import AgentId, Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, example
+from domain.cards.card import MAX_CATEGORIES, CardStatus
+from domain.cards.card_authorization import CardAnswer, CardPaymentStatus
+from domain.common.money import CREDIT, format_amount, parse_amount
+from models.cards.card import Card
+from models.cards.card_authorization import CardAuthorization, CardSpend
+from models.cards.card_transaction import CardTransaction
+from providers.cards.base import CardTransactionKind
+
+_Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,100}$")]
+
+
+class CardCreate(RequestModel):
+    """A virtual card for an agent, or for one purchase of it."""
+
+    model_config = example(
+        agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+        name="Travel",
+        currency="USD",
+        per_authorization="50",
+        per_month="500",
+    )
+
+    organization_id: OrganizationId | None = Field(default=None, description="Your own by default.")
+    agent_id: AgentId | None = Field(default=None, description="The agent that pays; leave it out with an order.")
+    purchase_order_id: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        default=None, description="An approved purchase order: the card pays for it once, up to its amount."
+    )
+    name: Name = Field(description="What people call the card.")
+    currency: Currency | None = Field(default=None, description="Of the card; leave it out with an order.")
+    per_authorization: Amount | None = Field(default=None, description="The most that one payment may have.")
+    per_month: Amount | None = Field(
+        default=None, description="The most in a calendar month in UTC, which the issuer counts."
+    )
+    categories: list[_Category] = Field(
+        default=[],
+        max_length=MAX_CATEGORIES,
+        description="The categories of merchants that are allowed, as the issuer names them; empty allows all.",
+    )
+
+    @model_validator(mode="after")
+    def _is_for_one(self) -> Self:
+        if (self.agent_id is None) == (self.purchase_order_id is None):
+            raise ValueError("Name either agent_id or purchase_order_id.")
+        if (self.agent_id is None) != (self.currency is None):
+            raise ValueError("Name a currency for a card of an agent; that of a purchase order is the order's.")
+        if self.purchase_order_id is not None and self.per_authorization is not None:
+            raise ValueError("The card of a purchase order is limited to its amount: leave per_authorization out.")
+        return self
+
+    def card(self, **own: str) -> Card:
+        """Return the row of the card; what an order determines is left empty."""
+        currency = self.currency or ""
+        return Card(
+            agent_id=self.agent_id or "",
+            order_id=self.purchase_order_id,
+            name=self.name,
+            currency=currency,
+            per_authorization_minor=_minor(self.per_authorization, currency),
+            per_month_minor=_minor(self.per_month, currency),
+            categories=self.categories,
+            status=CardStatus.PENDING.value,
+            **own,
+        )
+
+
+class CardDisplayCreate(RequestModel):
+    """The nonce that Stripe's script has made in the browser that is to show the card's number."""
+
+    model_config = example(nonce="ephkn_1MtdFdLkdIwHu7ix")
+
+    nonce: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,500}$")]
+
+
+class CardDisplayView(ResponseModel):
+    """What the browser shows the number with, by Stripe's script. Bursar never has the number."""
+
+    ephemeral_key: str = Field(description="Good for minutes, for this card and for this browser.")
+
+
+class CardView(ResponseModel):
+    """A card, without its number."""
+
+    id: str
+    organization_id: str
+    agent_id: str
+    agent_name: str
+    purchase_order_id: str | None
+    name: str
+    status: CardStatus
+    currency: str
+    per_authorization: Exact | None
+    per_month: Exact | None
+    categories: list[str]
+    brand: str | None
+    card_ref: str | None = Field(description="Its id at the issuer.")
+    last4: str | None = Field(description="The last four digits of its number.")
+    exp_month: int | None
+    exp_year: int | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Card, agent_name: str) -> Self:
+        """Show a row."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            agent_id=row.agent_id,
+            agent_name=agent_name,
+            purchase_order_id=row.order_id,
+            name=row.name,
+            status=CardStatus(row.status),
+            currency=row.currency,
+            per_authorization=_exact(row.per_authorization_minor, row.currency),
+            per_month=_exact(row.per_month_minor, row.currency),
+            categories=row.categories,
+            brand=row.brand,
+            card_ref=row.ref,
+            last4=row.last4,
+            exp_month=row.expires_month,
+            exp_year=row.expires_year,
+            created_at=row.created_at,
+        )
+
+
+class CardMerchantView(ResponseModel):
+    """Who takes the money."""
+
+    name: str
+    category: str
+    country: str | None
+    city: str | None
+
+
+class CardRequestView(ResponseModel):
+    """What was asked of a card once, and the answer. A later request of a payment adds to it."""
+
+    amount: Exact
+    approved: bool
+    reason: CardAnswer
+    spend_id: str | None = Field(description="The spend whose credits it holds; null without one.")
+    at: datetime
+
+
+class CardTransactionView(ResponseModel):
+    """A capture or a refund."""
+
+    kind: CardTransactionKind
+    amount: Exact
+    beyond: Exact = Field(
+        description="Of a capture, what no authorization had held and was charged all the same; of a refund, what no "
+        "capture was left for."
+    )
+    dispute_status: str | None
+    returned: Exact = Field(description="What a dispute that was won has returned.")
+    occurred_at: datetime
+
+
+class CardPaymentView(ResponseModel):
+    """A payment of a card: what was authorized, captured and refunded, in the card's currency."""
+
+    id: str
+    card_id: str
+    status: CardPaymentStatus = Field(description="`none` if it had no authorization.")
+    merchant: CardMerchantView
+    currency: str
+    amount: Exact = Field(description="What is authorized, captures included.")
+    captured: Exact
+    refunded: Exact
+    credits: Exact = Field(description="What was captured, in credits, before refunds.")
+    requests: list[CardRequestView]
+    transactions: list[CardTransactionView]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: CardAuthorization, spends: Sequence[CardSpend], transactions: Sequence[CardTransaction]) -> Self:
+        """Show a row with what belongs to it."""
+        currency = row.currency
+        credits = sum(-(-each.credits * each.captured_minor // each.amount_minor) for each in spends)
+        return cls(
+            id=row.id,
+            card_id=row.card_id,
+            status=CardPaymentStatus(row.status),
+            merchant=CardMerchantView(**row.merchant),
+            currency=currency,
+            amount=format_amount(row.amount_minor, currency),
+            captured=format_amount(sum(each.captured_minor for each in spends), currency),
+            refunded=format_amount(sum(each.refunded_minor for each in spends), currency),
+            credits=format_amount(credits, CREDIT),
+            requests=[
+                CardRequestView(
+                    amount=format_amount(each["amount_minor"], currency),
+                    approved=each["approved"],
+                    reason=each["reason"],
+                    spend_id=each["spend_id"],
+                    at=each["at"],
+                )
+                for each in row.requests
+            ],
+            transactions=[
+                CardTransactionView(
+                    kind=CardTransactionKind(each.kind),
+                    amount=format_amount(each.amount_minor, currency),
+                    beyond=format_amount(each.beyond_minor, currency),
+                    dispute_status=each.dispute_status,
+                    returned=format_amount(each.returned_minor, currency),
+                    occurred_at=each.occurred_at,
+                )
+                for each in transactions
+            ],
+            created_at=row.created_at,
+        )
+
+
+def _minor(amount: str | None, currency: str) -> int | None:
+    return None if amount is None else parse_amount(amount, currency)
+
+
+def _exact(amount_minor: int | None, currency: str) -> str | None:
+    return None if amount_minor is None else format_amount(amount_minor, currency)

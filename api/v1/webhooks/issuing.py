@@ -1,0 +1,79 @@
+"""The issuer's question whether an authorization of a card is approved, which is answered at once.
+
+Stripe waits two seconds, and then declines by itself. The answer is a decision of the database, so there is none
+without it: after one second the request is declined, and what is held later all the same is released.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.body import raw_body
+from api.deps import Deps, DepsDep
+from api.routing import Resource
+from api.v1.webhooks.endpoints import BODY, ERRORS, WebhookReceipt, receive
+from domain.common.errors import NotFound
+from providers.cards.base import Question
+from providers.payments.base import BadSignature
+from services.cards import card_authorization
+
+router = Resource(tags=["webhooks"])
+log = structlog.get_logger("bursar.api")
+
+#: How long a decision may take.
+DECIDED_WITHIN_SECONDS = 1.0
+
+
+@router.post("/webhooks/stripe/issuing", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY)
+@raw_body
+async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Response:
+    """Answer Stripe's question whether an authorization of a card is approved, signed in `Stripe-Signature`.
+
+    The answer to `issuing_authorization.request` is `{"approved": …}`, the same to a repeat. Other events are received
+    as at `/webhooks/stripe`.
+    """
+    issuer = deps.providers.cards
+    if issuer is None:
+        raise NotFound("No cards are issued here.")
+    body = await request.body()
+    try:
+        question = issuer.verify_question(body, request.headers)
+    except BadSignature:
+        # Another event, or none that is signed, which this refuses.
+        return await receive(request, deps, "stripe")
+    is_of_account = getattr(deps.providers.payments.get("stripe"), "livemode", None) in (None, question.livemode)
+    is_approved = is_of_account and await _decided(deps, question)
+    deps.metrics.count_webhook("stripe", "new")
+    answer = issuer.answer(approved=is_approved)
+    return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+
+async def _decided(deps: Deps, question: Question) -> bool:
+    """Return the decision; no if there is none in time, and then a late hold is released."""
+    deciding = asyncio.create_task(_decide(deps, question))
+    await asyncio.wait({deciding}, timeout=DECIDED_WITHIN_SECONDS)
+    if deciding.done():
+        error = deciding.exception()
+        if error is None:
+            return deciding.result()
+        log.warning("card.not_decided", work=question.authorization_ref, error=f"{type(error).__name__}: {error}"[:300])
+    # Also after an error: whether a commit that was cut off has been made is not known.
+    deps.background.begin(f"card/{question.authorization_ref}", partial(_void, deps, question, deciding))
+    return False
+
+
+async def _decide(deps: Deps, question: Question) -> bool:
+    async with deps.database.platform() as session:
+        return await card_authorization.decide(session, question, deps.settings.card_prices, now=datetime.now(UTC))
+
+
+async def _void(deps: Deps, question: Question, deciding: "asyncio.Task[bool]") -> None:
+    await asyncio.gather(deciding, return_exceptions=True)
+    async with deps.database.platform() as session:
+        await card_authorization.void(
+            session, question.authorization_ref, question.number, question.card_ref, now=datetime.now(UTC)
+        )

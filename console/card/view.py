@@ -1,0 +1,267 @@
+"""What the pages of cards show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, titled
+from console.forms import Shown
+from console.lists import Choice, Found, Listed
+from console.status import STATUSES, Status, status_of
+from console.widgets import Asking, Link
+
+FILTERS = ("status", "agent_id", "q")
+LABELS = {"status": "Status", "agent_id": "Agent", "q": "Contains"}
+_STATUSES = {status: shown.word for status, shown in STATUSES["card"].items()}
+#: Why a payment was declined, in words.
+_REASONS = {
+    "card_inactive": "The card was not active",
+    "agent_retired": "The agent is retired",
+    "other_currency": "Not in the card's currency",
+    "no_rate": "No recent exchange rate",
+    "card_limit": "Above the limit of one payment",
+    "order_ended": "Its purchase is paid or ended",
+    "spend_limit": "A budget or limit refused it",
+    "funds": "Too few paid credits",
+    "organization_stopped": "The organization is suspended or closed",
+    "not_taken": "The answer came too late",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRow:
+    """One card in the list."""
+
+    name: str
+    number: str
+    agent: str
+    href: str
+    status: Status
+    limit: str
+    made: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cards:
+    """The list. `create` is empty if the reader may not, or none are issued to the organization."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    create: str
+    listed: Listed
+    statuses: tuple[tuple[str, str], ...]
+    rows: tuple[CardRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRow:
+    """One payment of a card. `why` says why it was declined, or what was captured without being held."""
+
+    merchant: str
+    place: str
+    status: Status
+    at: Moment
+    why: str
+    authorized: Amount
+    captured: Amount
+    refunded: str
+    credits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One card; addresses are empty for what the reader may not do, or what cannot be done now."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    status: Status
+    id: Ident
+    agent: str
+    agent_href: str
+    order: str
+    facts: tuple[tuple[str, str], ...]
+    made: Moment
+    freeze: str
+    unfreeze: str
+    close: str
+    number: str
+    listed: Listed
+    payments: tuple[PaymentRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """The form that issues a card; `agents` are pairs of an id and a name."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    form: Shown
+    agents: tuple[tuple[str, str], ...]
+    more_agents: bool
+    currencies: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """The page on which Stripe shows the number: its script, the publishable key, and the card's id there."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    form: Shown
+    action: str
+    ref: str
+    script: str
+    key: str
+
+
+def page(found: Found, prefs: Prefs, listed: str, create: str) -> Cards:
+    """Return the list for what the API answered."""
+    return Cards(
+        title="Cards",
+        crumbs=(Link(label="Purchases", href=f"{listed.removesuffix('/cards')}/purchases"),),
+        create=create,
+        listed=found.listed("Cards", LABELS, words={"status": _STATUSES}),
+        statuses=(("", "Any"), *_STATUSES.items()),
+        rows=tuple(_row(each, prefs, listed) for each in found.rows),
+    )
+
+
+def _row(card: Mapping[str, Any], prefs: Prefs, listed: str) -> CardRow:
+    return CardRow(
+        name=card["name"],
+        number=_number(card),
+        agent=card["agent_name"],
+        href=f"{listed}/{card['id']}",
+        status=status_of("card", card["status"]),
+        limit="; ".join(text for _, text in _limits(card, prefs)),
+        made=moment(card["created_at"], prefs),
+    )
+
+
+def _number(card: Mapping[str, Any]) -> str:
+    return "" if card["last4"] is None else f"{titled(card['brand'])} ending in {card['last4']}"
+
+
+def _limits(card: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
+    named = (("per_authorization", "a payment"), ("per_month", "a month"))
+    return [
+        (f"Most of {what}", f"{money(card[name], card['currency'], prefs)} {what}")
+        for name, what in named
+        if card[name] is not None
+    ]
+
+
+def one(
+    card: Mapping[str, Any],
+    payments: Found,
+    form: Shown,
+    prefs: Prefs,
+    listed: str,
+    *,
+    may_change: bool,
+    has_form: bool,
+) -> Card:
+    """Return one card with its payments.
+
+    Args:
+        card: of the API.
+        payments: a page of them.
+        form: of a command that was refused; a blank one otherwise.
+        prefs: how the reader reads.
+        listed: the address of the list.
+        may_change: whether the reader may freeze, close and show it.
+        has_form: whether Stripe's script may be used here.
+    """
+    here, status, base = f"{listed}/{card['id']}", card["status"], listed.removesuffix("/cards")
+    is_there = may_change and status in {"active", "frozen"}
+    expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Not known yet"
+    facts = [("Number", _number(card) or "Not made yet"), ("Expires", expires), ("Currency", card["currency"])]
+    if card["categories"]:
+        facts.append(("Merchants", ", ".join(each.replace("_", " ") for each in card["categories"])))
+    order = card["purchase_order_id"]
+    return Card(
+        title=card["name"],
+        crumbs=(Link(label="Cards", href=listed),),
+        form=form,
+        status=status_of("card", status),
+        id=ident(card["id"]),
+        agent=card["agent_name"],
+        agent_href=f"{base}/agents/{card['agent_id']}",
+        order=f"{base}/purchases/{order}" if order else "",
+        facts=(*facts, *_limits(card, prefs)),
+        made=moment(card["created_at"], prefs),
+        freeze=f"{here}/freeze" if is_there and status == "active" else "",
+        unfreeze=f"{here}/unfreeze" if is_there and status == "frozen" else "",
+        close=f"{here}/close" if may_change and status != "closed" else "",
+        number=f"{here}/number" if is_there and has_form else "",
+        listed=_without_file(payments.listed("Payments", {})),
+        payments=tuple(_payment(each, prefs) for each in payments.rows),
+    )
+
+
+def _without_file(listed: Listed) -> Listed:
+    return replace(listed, pager=replace(listed.pager, csv=""))
+
+
+def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
+    currency, merchant = payment["currency"], payment["merchant"]
+    declined = [each["reason"] for each in payment["requests"] if not each["approved"]]
+    beyond = sum(1 for each in payment["transactions"] if each["kind"] == "capture" and each["beyond"].strip("0."))
+    why = _REASONS.get(declined[-1], "") if declined else "Captured beyond what was authorized" if beyond else ""
+    refunded = payment["refunded"]
+    return PaymentRow(
+        merchant=merchant["name"],
+        place=", ".join(each for each in (merchant["city"], merchant["country"]) if each),
+        status=status_of("card_payment", payment["status"]),
+        at=moment(payment["created_at"], prefs),
+        why=why,
+        authorized=amount(payment["amount"], currency, prefs),
+        captured=amount(payment["captured"], currency, prefs),
+        refunded=f"{money(refunded, currency, prefs)} refunded" if refunded.strip("0.") else "",
+        credits=money(payment["credits"], "CREDIT", prefs),
+    )
+
+
+def create(form: Shown, agents: Choice, listed: str) -> Create:
+    """Return the form that issues a card."""
+    return Create(
+        title="New card",
+        crumbs=(Link(label="Cards", href=listed),),
+        action=f"{listed}/new",
+        form=form,
+        agents=tuple((each["id"], each["name"]) for each in agents.rows),
+        more_agents=agents.more,
+        currencies=tuple((each, each) for each in ("USD", "EUR", "GBP")),
+    )
+
+
+def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a card is closed."""
+    here = f"{listed}/{card['id']}"
+    return Asking(
+        title=f"Close {card['name']}?",
+        back=here,
+        action=f"{here}/close",
+        label="Close the card",
+        form=form,
+        effect=(
+            "Every later payment is declined. This cannot be undone.",
+            "What is authorized already can still be captured, and refunds still arrive.",
+        ),
+    )
+
+
+def number(card: Mapping[str, Any], script: str, key: str, form: Shown, listed: str) -> Number:
+    """Return the page on which Stripe shows the number of a card."""
+    here = f"{listed}/{card['id']}"
+    return Number(
+        title="Card number",
+        crumbs=(Link(label="Cards", href=listed), Link(label=card["name"], href=here)),
+        form=form,
+        action=f"{here}/number",
+        ref=card["card_ref"] or "",
+        script=script,
+        key=key,
+    )

@@ -1,0 +1,61 @@
+"""Statements about cards and their holders."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from models.cards.card import Card
+from models.cards.cardholder import Cardholder
+from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+
+PREFIX = "crd"
+MISSING = "There is no such card."
+
+_LIST = Listing(of=Card, order=[Card.id], prefix=PREFIX, searched=("name", "last4"))
+
+
+async def get(session: AsyncSession, card_id: str, *, lock: bool = False) -> Card:
+    """Return a card as it is now; with `lock` it is locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none, or it is not the session's to see.
+    """
+    found = None
+    if is_id(card_id, PREFIX):
+        found = await session.get(Card, card_id, populate_existing=True, with_for_update=lock or None)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:
+    """Return the card of an issuer's id, locked until the transaction ends; None if none is ours."""
+    query = select(Card).where(Card.ref == ref).with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def has_other(session: AsyncSession, order_id: str, command_id: str) -> bool:
+    """Return whether another command made a card for a purchase that is not closed; the caller has locked its order."""
+    query = select(Card.id).where(Card.order_id == order_id, Card.status != "closed", Card.command_id != command_id)
+    return await session.scalar(query) is not None
+
+
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Card]:
+    """Return a page of the cards that the session may see, newest first."""
+    part: Part = of_owner(Card.org_id, wanted)
+    if "agent_id" in wanted.equal:
+        part = (*part, Card.agent_id == wanted.equal["agent_id"])
+    parts = [(*part, *state) for state in each(Card.status, wanted.statuses)]
+    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=("agent_id",))
+
+
+async def cardholder(session: AsyncSession, org_id: str) -> str | None:
+    """Return the issuer's id of an organization; None if it has none yet."""
+    return (await session.scalars(select(Cardholder.ref).where(Cardholder.org_id == org_id))).one_or_none()
+
+
+async def add_cardholder(session: AsyncSession, org_id: str, ref: str) -> None:
+    """Note the issuer's id of an organization, once."""
+    await session.execute(insert(Cardholder).values(org_id=org_id, ref=ref).on_conflict_do_nothing())

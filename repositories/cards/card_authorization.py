@@ -1,0 +1,120 @@
+"""Statements about authorizations of cards and the spends that pay for them. Writing needs the platform's role."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.cards.card_authorization import Part
+from ledger.invariants import Invariant
+from models.cards.card_authorization import CardAuthorization, CardSpend
+from models.credits.spend import Spend
+from repositories.common.listing import Found, Listing, Position, Wanted
+
+PREFIX = "cau"
+
+_LIST = Listing(of=CardAuthorization, order=[CardAuthorization.id], prefix=PREFIX)
+_WORTH = text("SELECT ledger.worth_in(:amount, :currency, 'CREDIT', :at, :any)")
+
+
+async def find(session: AsyncSession, ref: str) -> CardAuthorization | None:
+    """Return the authorization of an issuer's id; the caller holds the lock of its card."""
+    query = select(CardAuthorization).where(CardAuthorization.ref == ref)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, card_id: str, after: Position | None, limit: int
+) -> Found[CardAuthorization]:
+    """Return a page of a card's authorizations, newest first."""
+    part = (CardAuthorization.card_id == card_id,)
+    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+
+
+async def worth(
+    session: AsyncSession, amount_minor: int, currency: str, *, at: datetime, any_rate: bool = False
+) -> int | None:
+    """Return an amount in credits, rounded up; None without a rate that is new enough, or with `any_rate` any."""
+    values = {"amount": amount_minor, "currency": currency, "at": at, "any": any_rate}
+    found: int | None = await session.scalar(_WORTH, values)
+    return found
+
+
+async def spends(session: AsyncSession, authorization_ids: Sequence[str]) -> Sequence[CardSpend]:
+    """Return the spends of authorizations, in the order in which they were made."""
+    query = select(CardSpend).where(CardSpend.authorization_id.in_(authorization_ids)).order_by(CardSpend.spend_id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def refundable(session: AsyncSession, card_id: str, *, limit: int) -> Sequence[CardSpend]:
+    """Return the latest spends of a card of which something captured is left, latest first."""
+    query = select(CardSpend).where(CardSpend.card_id == card_id, CardSpend.refunded_minor < CardSpend.captured_minor)
+    return (await session.scalars(query.order_by(CardSpend.spend_id.desc()).limit(limit))).all()
+
+
+async def in_ledger(session: AsyncSession, org_id: str, spend_ids: Sequence[UUID]) -> dict[UUID, Spend]:
+    """Return spends as the ledger has them; the caller has locked what may change them."""
+    query = select(Spend).where(Spend.org_id == org_id, Spend.id.in_(spend_ids))
+    return {row.id: row for row in await session.scalars(query.execution_options(populate_existing=True))}
+
+
+def part_of(row: CardSpend) -> Part:
+    """Return a spend as the rules read it."""
+    return Part(
+        spend_id=row.spend_id,
+        amount_minor=row.amount_minor,
+        credits=row.credits,
+        captured_minor=row.captured_minor,
+        refunded_minor=row.refunded_minor,
+    )
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="each spend for a card has taken the credits of what was captured",
+        table="public.card_spends",
+        unit="spends",
+        violations="""
+        SELECT c.spend_id || ': credits ' || c.credits || ' of ' || c.amount_minor || ', captured ' || c.captured_minor
+            || '; the spend has ' || coalesce(s.amount, 0) || ', captured ' || coalesce(s.captured, 0)
+        FROM public.card_spends c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+        WHERE s.amount IS DISTINCT FROM c.credits
+           OR s.captured <> ceil(c.credits::numeric * c.captured_minor / c.amount_minor)
+           OR s.refunded > 0 AND c.refunded_minor = 0 OR s.refunded < s.captured AND c.refunded_minor = c.captured_minor
+        """,
+    ),
+    Invariant(
+        name="what was captured and refunded of each card's spends is what its merchants took and gave back",
+        table="public.card_transactions",
+        unit="transactions",
+        violations="""
+        SELECT card_id || ': captured ' || coalesce(s.captured, 0) || ', refunded ' || coalesce(s.refunded, 0) ||
+            '; merchants took ' || coalesce(t.taken, 0) || ', gave back ' || coalesce(t.returned, 0)
+        FROM (
+            SELECT card_id, sum(captured_minor) AS captured, sum(refunded_minor) AS refunded
+            FROM public.card_spends GROUP BY card_id
+        ) s
+        FULL JOIN (
+            SELECT card_id, sum(amount_minor) FILTER (WHERE kind = 'capture') AS taken,
+                coalesce(sum(amount_minor - beyond_minor) FILTER (WHERE kind = 'refund'), 0) + sum(returned_minor)
+                AS returned
+            FROM public.card_transactions GROUP BY card_id
+        ) t USING (card_id)
+        WHERE coalesce(s.captured, 0) <> coalesce(t.taken, 0) OR coalesce(s.refunded, 0) <> coalesce(t.returned, 0)
+        """,
+    ),
+    Invariant(
+        name="no authorization that is over holds credits",
+        table="public.card_authorizations",
+        unit="authorizations",
+        violations="""
+        SELECT a.id || ' is ' || a.status || ', and its spend ' || s.id || ' holds credits'
+        FROM public.card_authorizations a JOIN public.card_spends c ON c.authorization_id = a.id
+        JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+        WHERE a.status <> 'pending' AND s.status = 'reserved'
+        """,
+    ),
+)

@@ -1,0 +1,72 @@
+"""Statements about captures and refunds of cards. Writing needs the platform's role."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.payments.payment.snapshot import BalanceTransaction
+from ledger.invariants import Invariant
+from models.cards.card_transaction import CardTransaction
+from models.payments.payment import PaymentBalanceTransaction
+
+
+async def find(session: AsyncSession, ref: str) -> CardTransaction | None:
+    """Return the transaction of an issuer's id; the caller holds the lock of its card."""
+    query = select(CardTransaction).where(CardTransaction.ref == ref)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def of(session: AsyncSession, authorization_ids: Sequence[str]) -> Sequence[CardTransaction]:
+    """Return the transactions of authorizations, oldest first."""
+    row = CardTransaction
+    query = select(row).where(row.authorization_id.in_(authorization_ids)).order_by(row.occurred_at, row.ref)
+    return (await session.scalars(query)).all()
+
+
+async def is_moved(session: AsyncSession, provider: str, key: str) -> bool:
+    """Return whether a movement of the provider's balance is in the books."""
+    row = PaymentBalanceTransaction
+    query = select(row.key).where(row.provider == provider, row.key == key)
+    return await session.scalar(query) is not None
+
+
+async def write_movement(
+    session: AsyncSession, provider: str, org_id: str, movement: BalanceTransaction, transfer_id: UUID
+) -> None:
+    """Write a movement of the provider's balance that was booked with this transfer.
+
+    Raises:
+        IntegrityError: it is booked already.
+    """
+    await session.execute(
+        insert(PaymentBalanceTransaction).values(
+            provider=provider,
+            key=movement.key,
+            kind=movement.kind.value,
+            amount_minor=movement.amount_minor,
+            fee_minor=movement.fee_minor,
+            currency=movement.currency,
+            payment_id=None,
+            org_id=org_id,
+            transfer_id=transfer_id,
+            occurred_at=movement.occurred_at,
+            recorded_at=func.clock_timestamp(),
+        )
+    )
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="each booked transaction of a card is one movement at the issuer",
+        table="public.card_transactions",
+        unit="transactions",
+        violations="""
+        SELECT t.ref || ': no movement' FROM public.card_transactions t
+        WHERE t.is_booked AND NOT EXISTS (SELECT FROM public.payment_movements m WHERE m.key = t.ref)
+        """,
+    ),
+)

@@ -1,0 +1,216 @@
+"""Cards of agents: made, frozen and closed, here and at the issuer, which is asked between transactions."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.purchase_order import PurchaseOrderStatus
+from domain.cards.card import AFTER, CardChange, CardStatus
+from domain.common.access import Actor
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict, Invalid
+from domain.common.ids import card_key
+from models.billing.billing_profile import BillingProfile
+from models.budgets.purchase_order import PurchaseOrder
+from models.cards.card import Card
+from providers.cards.base import Address, CardIssuer, CardSnapshot, NewCard, NewCardholder, SpendingControls
+from providers.cards.base import CardStatus as IssuerStatus
+from repositories.billing import billing_profile
+from repositories.budgets import purchase_order as orders
+from repositories.cards import card as cards
+from repositories.cards import card_authorization as authorizations
+from repositories.common.command import add_once
+from repositories.marketplace import agent as agents
+from repositories.tenants import audit
+from repositories.tenants import organization as organizations
+from runtime.database import Database
+from services.books import exchange_rate
+from services.common.provider_errors import provider_errors
+
+_ASKED = (
+    *("org_id", "agent_id", "order_id", "name", "currency", "per_authorization_minor", "per_month_minor"),
+    "categories",
+)
+#: What an issuer prints of a holder's name.
+_PRINTED = 24
+_AT_ISSUER = {
+    CardChange.FREEZE: IssuerStatus.FROZEN,
+    CardChange.UNFREEZE: IssuerStatus.ACTIVE,
+    CardChange.CLOSE: IssuerStatus.CANCELLED,
+}
+
+
+async def create(
+    database: Database, issuer: CardIssuer, actor: Actor, card: Card, price: CreditPrice, *, now: datetime
+) -> Card:
+    """Make a card, or go on with the one that the command has begun.
+
+    A card of a purchase takes its agent and currency, and its amount as the limit of one authorization.
+
+    Raises:
+        NotFound: there is no such agent or purchase.
+        Conflict: `card.no_address`, the billing profile has none; `card.no_rate`, credits have no price in the
+            currency; `card.order`, the purchase is not approved, renews, or has a card.
+        AgentRetired, OrganizationSuspended, OrganizationClosed: it cannot pay.
+        IdempotencyConflict: the command made another card.
+        Unavailable, Invalid: the issuer did not answer, or refused; the command may be repeated.
+    """
+    async with database.platform() as session:
+        order = await _of_order(session, card)
+        if order is not None and await cards.has_other(session, order.id, card.command_id):
+            raise Conflict("The purchase order has a card already. Close it first.", code="card.order")
+        row, is_new = await add_once(session, card, _ASKED)
+        if is_new:
+            await organizations.refuse_stopped(session, row.org_id)
+            agent = await agents.get(session, row.agent_id)
+            if agent.org_id != row.org_id:
+                raise Invalid("The agent must be the organization's own.", extra={"field": "agent_id"})
+            await agents.refuse_retired(session, row.agent_id)
+            await exchange_rate.note_price(session, price, now)
+            if await authorizations.worth(session, 1, row.currency, at=now) is None:
+                raise Conflict(
+                    f"Credits have no recent price in {row.currency}, so nothing could be paid with this card. Choose "
+                    "another currency, or ask an operator for an exchange rate.",
+                    code="card.no_rate",
+                )
+            _refuse_order(order, now)
+            details = {"agent_id": row.agent_id, "currency": row.currency, "order_id": row.order_id}
+            await audit.record(session, actor, "card.create", row.id, details, row.org_id)
+        holder = await cards.cardholder(session, row.org_id)
+        profile = await billing_profile.find(session, row.org_id)
+        name = (await organizations.get(session, row.org_id)).name
+        address = None if holder else _address(profile)
+    if row.status != CardStatus.PENDING:
+        return row
+    with provider_errors():
+        if holder is None:
+            assert address is not None
+            email = None if profile is None else profile.email
+            made = await issuer.create_cardholder(
+                NewCardholder(org_id=row.org_id, name=name[:_PRINTED].strip(), address=address, email=email),
+                idempotency_key=card_key(row.org_id, "holder"),
+            )
+            holder = made.ref
+        snapshot = await issuer.create_card(
+            NewCard(
+                card_id=row.id,
+                cardholder_ref=holder,
+                currency=row.currency,
+                controls=SpendingControls(
+                    per_authorization_minor=row.per_authorization_minor,
+                    per_month_minor=row.per_month_minor,
+                    categories=tuple(row.categories),
+                ),
+                single_use=row.order_id is not None,
+            ),
+            idempotency_key=card_key(row.id, "create"),
+        )
+    async with database.platform() as session:
+        await cards.add_cardholder(session, row.org_id, holder)
+        row = await cards.get(session, row.id, lock=True)
+        _made(row, snapshot)
+    return row
+
+
+async def change(
+    database: Database, issuer: CardIssuer, actor: Actor, card_id: str, what: CardChange, *, command_id: str
+) -> Card:
+    """Freeze, unfreeze or close a card. Repeating it changes nothing.
+
+    A freeze and a close decline from their commit here on, whether the issuer answers or not; a card is used again only
+    after the issuer has said so.
+
+    Raises:
+        NotFound: there is no such card.
+        Conflict: `card.closed`, or `card.pending`: the issuer has not made it yet.
+        Unavailable: the issuer did not answer; the command may be repeated.
+    """
+    after, is_safe = AFTER[what], what is not CardChange.UNFREEZE
+    async with database.platform() as session:
+        row = await cards.get(session, card_id, lock=True)
+        _refuse(row, what)
+        if is_safe and row.status != after:
+            row.status = after.value
+            await audit.record(session, actor, f"card.{what.value}", row.id, {}, row.org_id)
+    if row.ref is None:
+        return row
+    with provider_errors():
+        key = card_key(row.id, what.value, command_id)
+        await issuer.set_status(row.ref, _AT_ISSUER[what], idempotency_key=key)
+    if is_safe:
+        return row
+    async with database.platform() as session:
+        row = await cards.get(session, card_id, lock=True)
+        _refuse(row, what)
+        if row.status != after:
+            row.status = after.value
+            await audit.record(session, actor, f"card.{what.value}", row.id, {}, row.org_id)
+    return row
+
+
+async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
+    """Return a key by which the issuer shows the card's number in the browser that made the nonce, and write it down.
+
+    Raises:
+        NotFound: there is no such card.
+        Conflict: `card.closed` or `card.pending`.
+        Unavailable: the issuer did not answer.
+    """
+    async with database.platform() as session:
+        row = await cards.get(session, card_id)
+        _refuse(row, None)
+        await audit.record(session, actor, "card.show", row.id, {}, row.org_id)
+    assert row.ref is not None
+    with provider_errors():
+        return await issuer.display_key(row.ref, nonce)
+
+
+async def _of_order(session: AsyncSession, card: Card) -> PurchaseOrder | None:
+    if card.order_id is None:
+        return None
+    order = await orders.get(session, card.order_id, lock=True)
+    if order.org_id != card.org_id:
+        raise Invalid("The purchase order must be the organization's own.", extra={"field": "purchase_order_id"})
+    card.agent_id, card.currency, card.per_authorization_minor = order.agent_id, order.currency, order.amount_minor
+    return order
+
+
+def _refuse_order(order: PurchaseOrder | None, now: datetime) -> None:
+    if order is None:
+        return
+    is_held = order.held_until is not None and order.held_until > now
+    if order.status != PurchaseOrderStatus.APPROVED or not is_held or order.term is not None:
+        raise Conflict(
+            "A card is made for a purchase order that is approved and does not renew. Make a card of the agent for "
+            "what renews.",
+            code="card.order",
+        )
+
+
+def _address(profile: BillingProfile | None) -> Address:
+    if profile is None or not (profile.line1 and profile.city and profile.postal_code and profile.country):
+        raise Conflict(
+            "The issuer of cards needs the organization's address. Complete the billing profile first.",
+            code="card.no_address",
+        )
+    return Address(
+        line1=profile.line1,
+        city=profile.city,
+        postal_code=profile.postal_code,
+        country=profile.country,
+        state=profile.region,
+    )
+
+
+def _made(row: Card, snapshot: CardSnapshot) -> None:
+    row.ref, row.brand, row.last4 = snapshot.ref, snapshot.brand, snapshot.last4
+    row.expires_year, row.expires_month = snapshot.expires_year, snapshot.expires_month
+    if row.status == CardStatus.PENDING:
+        row.status = CardStatus.ACTIVE.value
+
+
+def _refuse(row: Card, what: CardChange | None) -> None:
+    if row.status == CardStatus.CLOSED and what is not CardChange.CLOSE:
+        raise Conflict("The card is closed. Make another one.", code="card.closed")
+    if row.status == CardStatus.PENDING and what is not CardChange.CLOSE:
+        raise Conflict("The issuer has not made the card yet. Try again in a moment.", code="card.pending")

@@ -1,0 +1,219 @@
+"""The answer to an issuer's question: one transaction that holds the credits, or says why not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.purchase_order import PurchaseOrderStatus
+from domain.cards.card import CardStatus
+from domain.cards.card_authorization import CardAnswer, CardPrices
+from domain.common.ids import card_hold_key, uuid_id
+from ledger.spending import RESERVATION_TERM, Spending
+from ledger.spends import NewSpend, Outcome, Spender, Spent
+from models.cards.card import Card
+from models.cards.card_authorization import CardAuthorization, CardSpend
+from models.marketplace.agent import Agent
+from providers.cards.base import Merchant, Question
+from repositories.budgets import purchase_order as orders
+from repositories.cards import card as cards
+from repositories.cards import card_authorization as authorizations
+from repositories.marketplace import agent as agents
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.budgets import purchase_payment
+
+#: The action of spends for cards, and who makes them.
+ACTION, PRINCIPAL = "card.payment", "cards"
+_OUTCOMES = {
+    Outcome.RESERVED: CardAnswer.APPROVED,
+    Outcome.REFUSED: CardAnswer.SPEND_LIMIT,
+    Outcome.INSUFFICIENT: CardAnswer.FUNDS,
+}
+
+
+async def decide(session: AsyncSession, question: Question, prices: CardPrices, *, now: datetime) -> bool:
+    """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
+
+    An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.
+    """
+    card = await cards.lock_by_ref(session, question.card_ref)
+    if card is None:
+        return False
+    row = await authorizations.find(session, question.authorization_ref)
+    if row is None:
+        row = new_authorization(card, question.authorization_ref, question.merchant, at=question.created_at)
+        session.add(row)
+    number = question.number
+    if number < len(row.requests):
+        return bool(row.requests[number]["approved"])
+    answer, spent = await _judge(session, card, row, question, prices, now)
+    spend_id = None if spent is None else spent.spend_id
+    missed = [_request(0, CardAnswer.NOT_TAKEN, None, now) for _ in range(number - len(row.requests))]
+    row.requests = [*row.requests, *missed, _request(question.amount_minor, answer, spend_id, now)]
+    if answer is CardAnswer.APPROVED:
+        row.amount_minor += question.amount_minor
+        row.status = "pending"
+    await session.flush()
+    if spent is not None and spent.spend_id is not None:
+        session.add(
+            CardSpend(
+                spend_id=spent.spend_id,
+                org_id=card.org_id,
+                card_id=card.id,
+                authorization_id=row.id,
+                is_forced=False,
+                amount_minor=question.amount_minor,
+                credits=spent.amount_minor,
+            )
+        )
+    return answer is CardAnswer.APPROVED
+
+
+async def void(session: AsyncSession, authorization_ref: str, number: int, card_ref: str, *, now: datetime) -> None:
+    """Release the hold of a request whose approval the issuer was not given. A repetition changes nothing."""
+    if await cards.lock_by_ref(session, card_ref) is None:
+        return
+    row = await authorizations.find(session, authorization_ref)
+    if row is not None:
+        await give_up(session, row, [number], now=now)
+
+
+async def give_up(session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime) -> None:
+    """Release what was held for requests that the issuer has not taken; the caller holds the lock of the card."""
+    requests = [dict(each) for each in row.requests]
+    chosen = [requests[number] for number in numbers if number < len(requests) and requests[number]["approved"]]
+    for each in chosen:
+        each |= {"approved": False, "reason": CardAnswer.NOT_TAKEN.value}
+        row.amount_minor -= each["amount_minor"]
+    if chosen:
+        row.requests = requests
+        if not any(each["approved"] for each in requests):
+            row.status = "declined"
+        await session.flush()
+        await release(session, row, {each["spend_id"] for each in chosen}, now=now)
+
+
+async def release(session: AsyncSession, row: CardAuthorization, spend_ids: set[str] | None, *, now: datetime) -> None:
+    """Release what an authorization still holds, or some of its spends; the caller holds the lock of the card."""
+    spends = [each.spend_id for each in await authorizations.spends(session, [row.id])]
+    spending = Spending(await driver_connection(session), row.org_id)
+    open_ones = await open_spends(session, spending, row.org_id, spends)
+    for spend_id in spends:
+        if spend_id in open_ones and (spend_ids is None or uuid_id("spd", spend_id) in spend_ids):
+            await spending.release(key=card_hold_key(row.ref, "release", str(spend_id)), spend_id=spend_id, at=now)
+
+
+async def open_spends(
+    session: AsyncSession, spending: Spending, org_id: str, spend_ids: Sequence[UUID], *, after: datetime | None = None
+) -> set[UUID]:
+    """Lock spends and return the ids of those that still hold something, with `after` of those that do so beyond it."""
+    for spend_id in spend_ids:
+        await spending.lock_reservation(spend_id)
+    found = await authorizations.in_ledger(session, org_id, spend_ids)
+    return {
+        each.id for each in found.values() if each.status == "reserved" and (after is None or each.held_until > after)
+    }
+
+
+def new_authorization(
+    card: Card, ref: str, merchant: Merchant, *, at: datetime, status: str = "declined"
+) -> CardAuthorization:
+    """Return the row of an authorization without requests; it is declined until one is approved."""
+    return CardAuthorization(
+        id=new_id(authorizations.PREFIX),
+        org_id=card.org_id,
+        card_id=card.id,
+        ref=ref,
+        status=status,
+        amount_minor=0,
+        currency=card.currency,
+        merchant=merchant_of(merchant),
+        requests=[],
+        created_at=at,
+    )
+
+
+def merchant_of(merchant: Merchant) -> dict[str, str | None]:
+    """Return a merchant as it is kept."""
+    return {
+        "name": merchant.name,
+        "category": merchant.category,
+        "country": merchant.country,
+        "city": merchant.city,
+    }
+
+
+def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, credits: int) -> NewSpend:
+    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid."""
+    return NewSpend(
+        key=key,
+        action=ACTION,
+        amount_minor=credits,
+        spender=Spender(
+            agent_id=agent.id, department_id=agent.department_id, project_id=agent.project_id, principal=PRINCIPAL
+        ),
+        metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
+        # What was granted cost nobody anything; a card pays merchants with the platform's money.
+        paid_only=True,
+    )
+
+
+async def _judge(
+    session: AsyncSession,
+    card: Card,
+    row: CardAuthorization,
+    question: Question,
+    prices: CardPrices,
+    now: datetime,
+) -> tuple[CardAnswer, Spent | None]:
+    agent = await agents.get(session, card.agent_id)
+    refused = _refused(card, agent, question)
+    if refused is not None:
+        return refused, None
+    order = None if card.order_id is None else await orders.get(session, card.order_id, lock=True)
+    is_new_order = order is not None and order.status == PurchaseOrderStatus.APPROVED
+    if order is not None and not is_new_order and not (question.is_incremental and row.status == "pending"):
+        return CardAnswer.ORDER_ENDED, None
+    if question.amount_minor == 0:
+        return CardAnswer.APPROVED, None
+    credits = prices.credits(await authorizations.worth(session, question.amount_minor, question.currency, at=now))
+    if not credits:
+        return CardAnswer.NO_RATE, None
+    async with session.begin_nested() as savepoint:
+        if order is not None and is_new_order:
+            # Its amount counts in the budgets from now on as what the card holds.
+            await purchase_payment.paid_by_card(session, order, now=now)
+        spent = await Spending(await driver_connection(session), card.org_id).authorize(
+            spend_of(card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), credits),
+            expires_at=now + RESERVATION_TERM,
+            at=now,
+        )
+        answer = _OUTCOMES.get(spent.outcome, CardAnswer.STOPPED)
+        if answer is not CardAnswer.APPROVED and is_new_order:
+            await savepoint.rollback()
+    return answer, spent if answer is CardAnswer.APPROVED else None
+
+
+def _refused(card: Card, agent: Agent, question: Question) -> CardAnswer | None:
+    if card.status != CardStatus.ACTIVE:
+        return CardAnswer.CARD_INACTIVE
+    if agent.retired_at is not None:
+        return CardAnswer.AGENT_RETIRED
+    if question.currency != card.currency:
+        return CardAnswer.OTHER_CURRENCY
+    limit = card.per_authorization_minor
+    if limit is not None and question.authorized_minor + question.amount_minor > limit:
+        return CardAnswer.CARD_LIMIT
+    return None
+
+
+def _request(amount_minor: int, answer: CardAnswer, spend_id: UUID | None, now: datetime) -> dict[str, object]:
+    return {
+        "amount_minor": amount_minor,
+        "approved": answer is CardAnswer.APPROVED,
+        "reason": answer.value,
+        "spend_id": None if spend_id is None else uuid_id("spd", spend_id),
+        "at": now.isoformat(),
+    }

@@ -1,0 +1,379 @@
+"""What the issuer says of a card is booked: captures, reversals, refunds and disputes, each once, from snapshots.
+
+Whoever books holds the lock of the card, then that of its organization's debts, then the holds, and then the balances.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.cards.card import CardStatus
+from domain.cards.card_authorization import CardPrices, Taken, capture, refund
+from domain.common import accounts
+from domain.common.ids import card_hold_key, card_transfer_key
+from domain.common.money import CREDIT, format_amount
+from domain.payments.payment.snapshot import BalanceTransaction
+from ledger.gateway import Ledger, Posting
+from ledger.spending import Spending
+from models.cards.card import Card
+from models.cards.card_authorization import CardAuthorization, CardSpend
+from models.cards.card_transaction import CardTransaction
+from providers.cards.base import (
+    AuthorizationSnapshot,
+    AuthorizationStatus,
+    CardDisputeSnapshot,
+    CardDisputeStatus,
+    CardIssuer,
+    CardSnapshot,
+    CardTransactionKind,
+    TransactionSnapshot,
+)
+from providers.cards.base import CardStatus as IssuerStatus
+from repositories.books import debt
+from repositories.cards import card as cards
+from repositories.cards import card_authorization as authorizations
+from repositories.cards import card_transaction as transactions
+from repositories.marketplace import agent as agents
+from repositories.messages import alert
+from runtime.database import Database, driver_connection
+from services.books.debt import close_paid_debts
+from services.cards import card_authorization as answers
+
+#: The kinds of the alerts about what was captured beyond an authorization, and about refunds of nothing that is known.
+OVERSPENT, UNMATCHED = "card_overspent", "card_refund_unmatched"
+#: How many spends of a card a refund is shared over at most.
+MAX_REFUNDED = 1_000
+_OVER = {AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED, AuthorizationStatus.EXPIRED}
+
+
+class _Books:
+    """The books of one card in one transaction."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        card: Card,
+        provider: str,
+        prices: CardPrices,
+        driver: asyncpg.Connection,
+        now: datetime,
+    ) -> None:
+        self.session, self.card, self.provider, self.prices, self.now = session, card, provider, prices, now
+        self.ledger = Ledger(driver)
+        self.spending = Spending(driver, card.org_id)
+
+    @classmethod
+    async def of(
+        cls, session: AsyncSession, card_ref: str, provider: str, prices: CardPrices, now: datetime
+    ) -> "_Books | None":
+        card = await cards.lock_by_ref(session, card_ref)
+        if card is None:
+            return None
+        await debt.lock(session, card.org_id)
+        return cls(session, card, provider, prices, await driver_connection(session), now)
+
+    async def lock(self, spends: Sequence[CardSpend], movements: Sequence[BalanceTransaction]) -> set[UUID]:
+        """Lock the holds and then all balances that may change, and return the spends that hold something."""
+        ids = [each.spend_id for each in spends]
+        open_spends = await answers.open_spends(self.session, self.spending, self.card.org_id, ids, after=self.now)
+        of_money = [
+            account
+            for currency in {each.currency for each in movements}
+            for account in (
+                accounts.platform("card_purchases", currency),
+                accounts.platform(f"fees/{self.provider}", currency),
+                accounts.provider_clearing(self.provider, currency),
+            )
+        ]
+        credits = [accounts.org_credits(self.card.org_id), accounts.platform("credit_redemption", CREDIT)]
+        await self.ledger.lock_balances([*credits, *of_money], if_open=[accounts.org_debt(self.card.org_id, CREDIT)])
+        return open_spends
+
+    async def move(self, movement: BalanceTransaction, reference: str) -> None:
+        """Book a movement of the platform's balance at the issuer, once."""
+        if await transactions.is_moved(self.session, self.provider, movement.key):
+            return
+        clearing = accounts.provider_clearing(self.provider, movement.currency)
+        postings = [
+            Posting(*((other, clearing, -minor) if minor < 0 else (clearing, other, minor)))
+            for other, minor in (
+                (accounts.platform("card_purchases", movement.currency), movement.amount_minor),
+                (accounts.platform(f"fees/{self.provider}", movement.currency), -(movement.fee_minor or 0)),
+            )
+            if minor
+        ]
+        posted = await self.ledger.post_compound(
+            key=card_transfer_key(movement.key),
+            kind="card.movement",
+            postings=postings,
+            effective_at=movement.occurred_at,
+            reference=reference,
+            org_id=self.card.org_id,
+        )
+        await transactions.write_movement(self.session, self.provider, self.card.org_id, movement, posted.transfer_id)
+
+    async def give_back(self, key: str, amount_minor: int, spends: Sequence[CardSpend]) -> int:
+        """Refund an amount to the spends that paid, in the order given, and return what none is left for."""
+        rows = {each.spend_id: each for each in spends}
+        taken, rest = refund([authorizations.part_of(each) for each in spends], amount_minor)
+        in_ledger = await authorizations.in_ledger(self.session, self.card.org_id, list(rows))
+        for each in taken:
+            row, spent = rows[each.spend_id], in_ledger[each.spend_id]
+            row.refunded_minor += each.amount_minor
+            left = spent.captured - spent.refunded
+            is_all = row.refunded_minor == row.captured_minor
+            credits = left if is_all else min(each.credits, left)
+            if credits:
+                await self.spending.refund(
+                    key=card_hold_key(key, "refund", str(each.spend_id)),
+                    spend_id=each.spend_id,
+                    amount_minor=credits,
+                    at=self.now,
+                )
+        await self.session.flush()
+        await close_paid_debts(self.session, self.ledger, self.card.org_id, CREDIT)
+        return rest
+
+
+async def read_again(database: Database, issuer: CardIssuer, prices: CardPrices, ref: str, *, now: datetime) -> bool:
+    """Read what the issuer has under an id, and book what is not booked yet; False if it is of no card of ours.
+
+    Args:
+        database: what is booked, in transactions between which the issuer is asked.
+        issuer: asked.
+        prices: what credits are worth on cards.
+        ref: the id of a card, an authorization, a transaction or a dispute.
+        now: the time.
+
+    Raises:
+        ProviderError: the issuer was not read.
+    """
+    disputed, alone, authorized = None, None, ref if ref.startswith("iauth_") else None
+    if ref.startswith("ic_"):
+        card = await issuer.retrieve_card(ref)
+        async with database.platform() as session:
+            return await book_card(session, card)
+    if ref.startswith("idp_"):
+        disputed = await issuer.retrieve_dispute(ref)
+    if authorized is None:
+        alone = await issuer.retrieve_transaction(disputed.transaction_ref if disputed else ref)
+        authorized = alone.authorization_ref
+    snapshot = await issuer.retrieve_authorization(authorized) if authorized is not None else None
+    async with database.platform() as session:
+        if snapshot is not None:
+            is_ours = await book(session, snapshot, issuer.name, prices, now=now)
+        else:
+            assert alone is not None
+            is_ours = await book_alone(session, alone, issuer.name, prices, now=now)
+        if disputed is not None and alone is not None:
+            await book_dispute(session, disputed, alone.card_ref, issuer.name, prices, now=now)
+    return is_ours
+
+
+async def book(
+    session: AsyncSession, snapshot: AuthorizationSnapshot, provider: str, prices: CardPrices, *, now: datetime
+) -> bool:
+    """Book what has happened to an authorization; False if its card is not ours. Needs the platform's session.
+
+    Its captures come before its end, which releases what is still held. A snapshot that is older than what is booked
+    changes nothing.
+    """
+    books = await _Books.of(session, snapshot.card_ref, provider, prices, now)
+    if books is None:
+        return False
+    row = await authorizations.find(session, snapshot.ref)
+    if row is None:
+        row = answers.new_authorization(books.card, snapshot.ref, snapshot.merchant, at=snapshot.created_at)
+        session.add(row)
+        await session.flush()
+    declined = [number for number, each in enumerate(snapshot.requests) if not each.approved]
+    await answers.give_up(session, row, declined, now=now)
+    await _book_all(books, row, snapshot.transactions)
+    if snapshot.status in _OVER:
+        await answers.release(session, row, None, now=now)
+    if snapshot.approved:
+        if row.status in {"declined", "pending"} or snapshot.status in _OVER:
+            row.status = snapshot.status.value
+        row.amount_minor = snapshot.amount_minor
+    elif snapshot.status in _OVER:
+        row.status = "declined"
+    return True
+
+
+async def book_alone(
+    session: AsyncSession, snapshot: TransactionSnapshot, provider: str, prices: CardPrices, *, now: datetime
+) -> bool:
+    """Book a capture or refund that has no authorization; False if its card is not ours."""
+    books = await _Books.of(session, snapshot.card_ref, provider, prices, now)
+    if books is None:
+        return False
+    row = await authorizations.find(session, snapshot.ref)
+    if row is None:
+        row = answers.new_authorization(
+            books.card, snapshot.ref, snapshot.merchant, at=snapshot.created_at, status="none"
+        )
+        session.add(row)
+        await session.flush()
+    await _book_all(books, row, [snapshot])
+    return True
+
+
+async def book_dispute(
+    session: AsyncSession,
+    snapshot: CardDisputeSnapshot,
+    card_ref: str,
+    provider: str,
+    prices: CardPrices,
+    *,
+    now: datetime,
+) -> bool:
+    """Book what a dispute has moved at the issuer; once it is won, its amount is given back in credits.
+
+    The transaction must be booked before; False if it is not ours.
+    """
+    books = await _Books.of(session, card_ref, provider, prices, now)
+    row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
+    if books is None or row is None:
+        return False
+    row.dispute_ref, row.dispute_status = snapshot.ref, snapshot.status.value
+    spends = await authorizations.spends(session, [row.authorization_id])
+    await books.lock(spends, snapshot.movements)
+    if snapshot.status is CardDisputeStatus.WON and not row.returned_minor:
+        wanted = min(snapshot.amount_minor, row.amount_minor)
+        row.returned_minor = wanted - await books.give_back(snapshot.ref, wanted, spends)
+    for movement in snapshot.movements:
+        await books.move(movement, row.authorization_id)
+    return True
+
+
+async def book_card(session: AsyncSession, snapshot: CardSnapshot) -> bool:
+    """Take over the status that the issuer has given a card past Bursar: one that is ended there is closed."""
+    card = await cards.lock_by_ref(session, snapshot.ref)
+    if card is None:
+        return False
+    if snapshot.status is IssuerStatus.CANCELLED:
+        card.status = CardStatus.CLOSED.value
+    elif snapshot.status is IssuerStatus.FROZEN and card.status == CardStatus.ACTIVE:
+        card.status = CardStatus.FROZEN.value
+    return True
+
+
+async def _book_all(books: _Books, row: CardAuthorization, found: Sequence[TransactionSnapshot]) -> None:
+    """Book the transactions of an authorization that are not in the books, or whose movement is not."""
+    known = {each.ref: each for each in await transactions.of(books.session, [row.id])}
+    new = [each for each in found if each.ref not in known]
+    spends = list(await authorizations.spends(books.session, [row.id]))
+    others = []
+    if any(each.kind is CardTransactionKind.REFUND for each in new):
+        others = list(await authorizations.refundable(books.session, books.card.id, limit=MAX_REFUNDED))
+    moved = [each for each in found if each.movement and not (each.ref in known and known[each.ref].is_booked)]
+    open_spends = await books.lock([*spends], [each.movement for each in moved if each.movement])
+    for each in new:
+        if each.kind is CardTransactionKind.CAPTURE:
+            beyond = await _capture(books, row, each, [spend for spend in spends if spend.spend_id in open_spends])
+        else:
+            own = {spend.spend_id for spend in spends}
+            payers = [*reversed(spends), *(spend for spend in others if spend.spend_id not in own)]
+            beyond = await books.give_back(each.ref, each.amount_minor, payers)
+            await _alert_unmatched(books, each, beyond)
+        known[each.ref] = CardTransaction(
+            ref=each.ref,
+            org_id=row.org_id,
+            card_id=row.card_id,
+            authorization_id=row.id,
+            kind=each.kind.value,
+            amount_minor=each.amount_minor,
+            beyond_minor=beyond,
+            currency=each.currency,
+            merchant=answers.merchant_of(each.merchant),
+            returned_minor=0,
+            occurred_at=each.created_at,
+        )
+        books.session.add(known[each.ref])
+    for each in moved:
+        assert each.movement is not None
+        await books.move(each.movement, row.id)
+        known[each.ref].is_booked = True
+    await books.session.flush()
+
+
+async def _capture(
+    books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
+) -> int:
+    """Capture from the holds, and force what is beyond them, which it returns."""
+    rows = {each.spend_id: each for each in holds}
+    taken, beyond = capture(
+        [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor
+    )
+    for each in taken:
+        await _settle(books, snapshot.ref, each)
+        rows[each.spend_id].captured_minor += each.amount_minor
+    if beyond:
+        await _force(books, row, snapshot, beyond)
+    return beyond
+
+
+async def _settle(books: _Books, ref: str, taken: Taken) -> None:
+    if taken.credits:
+        await books.spending.settle(
+            key=card_hold_key(ref, "capture", str(taken.spend_id)),
+            spend_id=taken.spend_id,
+            amount_minor=taken.credits,
+            more=True,
+            at=books.now,
+        )
+
+
+async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> None:
+    """Charge what no hold covers. It has happened, so nothing refuses it, and the last known rate counts."""
+    worth = await authorizations.worth(books.session, beyond_minor, snapshot.currency, at=books.now, any_rate=True)
+    credits = books.prices.credits(worth)
+    assert credits, "a card has a currency that had a rate when it was made"
+    agent = await agents.get(books.session, books.card.agent_id)
+    spent = await books.spending.force(
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), credits), at=books.now
+    )
+    assert spent.spend_id is not None
+    books.session.add(
+        CardSpend(
+            spend_id=spent.spend_id,
+            org_id=row.org_id,
+            card_id=row.card_id,
+            authorization_id=row.id,
+            is_forced=True,
+            amount_minor=beyond_minor,
+            credits=credits,
+            captured_minor=beyond_minor,
+        )
+    )
+    amount = f"{format_amount(beyond_minor, snapshot.currency)} {snapshot.currency}"
+    await alert.raise_alert(
+        books.session,
+        kind=OVERSPENT,
+        subject=books.card.id,
+        detail=f"{snapshot.merchant.name} has taken {amount} beyond what was authorized on the card {books.card.name} "
+        f"({books.card.last4}). The amount was charged, and what the credits do not cover is owed. Freeze the card if "
+        "the payment is not yours.",
+        org_id=row.org_id,
+        key=f"{OVERSPENT}:{snapshot.ref}",
+        shared=True,
+    )
+
+
+async def _alert_unmatched(books: _Books, snapshot: TransactionSnapshot, left_minor: int) -> None:
+    if not left_minor:
+        return
+    amount = f"{format_amount(left_minor, snapshot.currency)} {snapshot.currency}"
+    await alert.raise_alert(
+        books.session,
+        kind=UNMATCHED,
+        subject=books.card.id,
+        detail=f"{snapshot.merchant.name} has refunded {amount} more than it has captured on the card {books.card.id}. "
+        "The money is on the platform's balance, and no credits were returned for it. Grant them by hand if they are "
+        "the organization's.",
+        org_id=books.card.org_id,
+        key=f"{UNMATCHED}:{snapshot.ref}",
+    )

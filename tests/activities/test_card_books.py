@@ -1,0 +1,348 @@
+"""What the issuer of cards asks and reports, in the books: holds, captures, refunds and disputes."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from domain.common.calendar import Window
+from domain.common.ids import uuid_id
+from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
+from domain.payments.payment.snapshot import BalanceTransactionKind
+from ledger.controls import Controls
+from models.cards.card_authorization import CardAuthorization, CardSpend
+from models.messages.alert import Alert
+from providers.cards.base import (
+    AuthorizationStatus,
+    CardDisputeSnapshot,
+    CardDisputeStatus,
+    CardTransactionKind,
+    Question,
+)
+from repositories.books import clearing
+from repositories.cards import card_authorization as authorizations
+from repositories.cards import card_transaction as transactions
+from runtime.database import Database, driver_connection
+from services.cards import card_authorization, card_transaction
+from tests.conftest import DatabaseUrls
+from tests.support.cards import NOW, PRICES, World, authorization, fresh, moved, question, transaction
+from tests.support.proving import prove
+
+pytestmark = pytest.mark.db
+CAPTURE, REFUND = CardTransactionKind.CAPTURE, CardTransactionKind.REFUND
+CLOSED, REVERSED = AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED
+
+
+@pytest.fixture(scope="module")
+async def database(module_database_urls: DatabaseUrls):
+    made = Database(module_database_urls.tenant, module_database_urls.platform, pool_size=4)
+    yield made
+    await made.close()
+    await prove(module_database_urls, authorizations.INVARIANTS, transactions.INVARIANTS, clearing.INVARIANTS)
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await World(database).begin()
+
+
+async def ask(world: World, asked: Question, now: datetime = NOW) -> bool:
+    async with world.database.platform() as session:
+        return await card_authorization.decide(session, asked, PRICES, now=now)
+
+
+async def told(world: World, snapshot, now: datetime = NOW) -> bool:
+    async with world.database.platform() as session:
+        book = card_transaction.book if hasattr(snapshot, "requests") else card_transaction.book_alone
+        return await book(session, snapshot, "stripe", PRICES, now=now)
+
+
+async def row_of(world: World, ref: str) -> CardAuthorization:
+    async with world.database.platform() as session:
+        found = await authorizations.find(session, ref)
+    assert found is not None
+    return found
+
+
+async def reason(world: World, ref: str, number: int = 0) -> str:
+    return str((await row_of(world, ref)).requests[number]["reason"])
+
+
+async def alerts(world: World) -> list[str]:
+    async with world.database.platform() as session:
+        return list(await session.scalars(select(Alert.kind).where(Alert.subject == world.card).order_by(Alert.id)))
+
+
+async def change(world: World, statement: str, **values: object) -> None:
+    async with world.database.platform() as session:
+        await session.execute(text(statement), values)
+
+
+async def test_an_approved_request_holds_the_credits_that_it_is_worth(world: World) -> None:
+    asked = question(world, 400)
+    assert await ask(world, asked)
+    assert await world.balance() == (1000, 40)
+    # The same answer to a repeat, and one hold.
+    assert await ask(world, asked)
+    assert await world.balance() == (1000, 40)
+    row = await row_of(world, asked.authorization_ref)
+    assert (row.status, row.amount_minor, row.requests[0]["reason"]) == ("pending", 400, "approved")
+
+
+async def test_a_declined_request_is_declined_again_after_its_reason_is_gone(world: World) -> None:
+    asked = question(world, 20_000)
+    assert not await ask(world, asked)
+    assert await reason(world, asked.authorization_ref) == "funds"
+    await world.give(5_000)
+    assert not await ask(world, asked)
+    assert await world.balance() == (6000, 0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("UPDATE cards SET status = 'frozen' WHERE id = :card", "card_inactive"),
+        ("UPDATE cards SET status = 'closed' WHERE id = :card", "card_inactive"),
+        ("UPDATE agents SET retired_at = now(), retired_by = 'x' WHERE id = :agent", "agent_retired"),
+        ("UPDATE organizations SET status = 'suspended' WHERE id = :org", "organization_stopped"),
+    ],
+)
+async def test_who_cannot_pay_is_declined(world: World, statement: str, expected: str) -> None:
+    values = {"card": world.card, "agent": world.agent, "org": world.org}
+    await change(world, statement, **{name: values[name] for name in values if f":{name}" in statement})
+    asked = question(world, 400)
+    assert not await ask(world, asked)
+    assert await reason(world, asked.authorization_ref) == expected
+    assert await world.balance() == (1000, 0)
+
+
+async def test_granted_credits_pay_no_merchant(database: Database) -> None:
+    world = await World(database).begin(0)
+    await world.give(1_000, paid=False)
+    asked = question(world, 400)
+    assert not await ask(world, asked)
+    assert await reason(world, asked.authorization_ref) == "funds"
+
+
+async def test_a_currency_without_a_rate_is_declined(database: Database) -> None:
+    world = await World(database).begin(currency="CHF")
+    asked = question(world, 400, currency="CHF")
+    assert not await ask(world, asked)
+    assert await reason(world, asked.authorization_ref) == "no_rate"
+    other = question(world, 400)
+    assert not await ask(world, other)
+    assert await reason(world, other.authorization_ref) == "other_currency"
+
+
+async def test_an_unknown_card_is_declined_without_a_trace(world: World) -> None:
+    asked = question(world, 400, card_ref="ic_unknown")
+    assert not await ask(world, asked)
+    async with world.database.platform() as session:
+        assert await authorizations.find(session, asked.authorization_ref) is None
+
+
+async def test_a_limit_of_the_agent_decides(world: World) -> None:
+    new = NewControl(subject_kind=SubjectKind.AGENT, subject_id=world.agent, asset="USD")
+    limits = (Limit(window=Window.DAY, amount_minor=500),)
+    async with world.database.platform() as session:
+        await Controls(await driver_connection(session)).write(
+            org_id=world.org,
+            control_id=None,
+            expected_version=None,
+            wanted={**new.columns(), **Allowance(limits=limits).columns(), "kind": "budget"},
+            by="owner",
+            reason=None,
+            command_id=fresh("cmd"),
+            at=NOW,
+        )
+    assert await ask(world, question(world, 400))
+    asked = question(world, 200)
+    assert not await ask(world, asked)
+    assert await reason(world, asked.authorization_ref) == "spend_limit"
+
+
+async def test_a_request_that_adds_to_an_authorization_holds_for_itself(world: World) -> None:
+    first = question(world, 400)
+    more = question(world, 100, ref=first.authorization_ref, number=1, authorized_minor=400)
+    assert await ask(world, first)
+    assert await ask(world, more)
+    assert await world.balance() == (1000, 50)
+    assert (await row_of(world, first.authorization_ref)).amount_minor == 500
+    captured = transaction(world, 450, first.authorization_ref)
+    snapshot = authorization(
+        world, first.authorization_ref, (400, True), (100, True), status=CLOSED, transactions=(captured,)
+    )
+    assert await told(world, snapshot)
+    assert await world.balance() == (955, 0)
+    assert await alerts(world) == []
+
+
+async def test_a_card_declines_more_than_its_limit_in_whatever_parts(database: Database) -> None:
+    world = await World(database).begin(per_authorization_minor=500)
+    first = question(world, 400)
+    more = question(world, 101, ref=first.authorization_ref, number=1, authorized_minor=400)
+    assert await ask(world, first)
+    assert not await ask(world, more)
+    assert await reason(world, first.authorization_ref, 1) == "card_limit"
+
+
+async def test_a_capture_settles_once_and_its_end_releases_the_rest(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 300, asked.authorization_ref)
+    snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    assert await told(world, snapshot)
+    assert await told(world, snapshot)
+    assert await world.balance() == (970, 0)
+    assert (await row_of(world, asked.authorization_ref)).status == "closed"
+    # An older snapshot changes nothing.
+    assert await told(world, authorization(world, asked.authorization_ref, (400, True)))
+    assert (await row_of(world, asked.authorization_ref)).status == "closed"
+
+
+async def test_captures_in_parts_settle_what_they_take(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    parts = tuple(transaction(world, cents, asked.authorization_ref) for cents in (100, 300))
+    await told(world, authorization(world, asked.authorization_ref, (400, True), transactions=parts[:1]))
+    assert await world.balance() == (990, 30)
+    await told(world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=parts))
+    assert await world.balance() == (960, 0)
+
+
+@pytest.mark.parametrize("status", [REVERSED, AuthorizationStatus.EXPIRED])
+async def test_what_is_given_up_is_released(world: World, status: AuthorizationStatus) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    await told(world, authorization(world, asked.authorization_ref, (400, True), status=status))
+    assert await world.balance() == (1000, 0)
+    assert (await row_of(world, asked.authorization_ref)).status == status.value
+
+
+async def test_what_is_captured_beyond_an_authorization_is_forced_and_alerts(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 500, asked.authorization_ref)
+    snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    for _ in range(2):
+        await told(world, snapshot)
+    assert await world.balance() == (950, 0)
+    assert await alerts(world) == ["card_overspent"]
+
+
+async def test_a_capture_without_an_authorization_is_forced_into_debt(database: Database) -> None:
+    world = await World(database).begin(10)
+    captured = transaction(world, 300, None)
+    for _ in range(2):
+        assert await told(world, captured)
+    assert await world.balance() == (0, 0)
+    assert await alerts(world) == ["card_overspent"]
+    assert (await row_of(world, captured.ref)).status == "none"
+
+
+async def test_a_capture_after_the_hold_has_expired_is_forced(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    await told(world, authorization(world, asked.authorization_ref, (400, True), status=AuthorizationStatus.EXPIRED))
+    captured = transaction(world, 400, asked.authorization_ref)
+    await told(
+        world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    )
+    assert await world.balance() == (960, 0)
+    assert await alerts(world) == ["card_overspent"]
+
+
+async def test_a_hold_that_nobody_has_swept_yet_is_not_captured_after_its_time(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 400, asked.authorization_ref)
+    snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    await told(world, snapshot, now=NOW + timedelta(days=31))
+    assert await world.balance() == (960, 0)
+
+
+async def test_a_refund_gives_back_what_was_captured_and_no_more(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 400, asked.authorization_ref)
+    refunded = transaction(world, 150, asked.authorization_ref, REFUND)
+    snapshot = authorization(
+        world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured, refunded)
+    )
+    for _ in range(2):
+        await told(world, snapshot)
+    assert await world.balance() == (975, 0)
+    # One that fits no authorization goes to what the card has paid last; what is too much alerts operators.
+    alone = transaction(world, 300, None, REFUND)
+    for _ in range(2):
+        await told(world, alone)
+    assert await world.balance() == (1000, 0)
+    assert await alerts(world) == ["card_refund_unmatched"]
+
+
+async def test_a_request_that_the_issuer_has_declined_after_all_holds_nothing(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    for _ in range(2):
+        await told(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
+    assert await world.balance() == (1000, 0)
+    row = await row_of(world, asked.authorization_ref)
+    assert (row.status, row.amount_minor, row.requests[0]["reason"]) == ("declined", 0, "not_taken")
+    assert not await ask(world, asked)
+
+
+async def test_a_dispute_gives_the_credits_back_once_it_is_won(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 400, asked.authorization_ref)
+    await told(
+        world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    )
+    ref = fresh("idp")
+    for status, movements, balance in (
+        (CardDisputeStatus.SUBMITTED, (), 960),
+        (CardDisputeStatus.WON, (moved(ref, 400, BalanceTransactionKind.CARD_DISPUTE),), 1000),
+        (CardDisputeStatus.WON, (moved(ref, 400, BalanceTransactionKind.CARD_DISPUTE),), 1000),
+    ):
+        snapshot = CardDisputeSnapshot(
+            ref=ref,
+            transaction_ref=captured.ref,
+            status=status,
+            amount_minor=400,
+            currency="USD",
+            created_at=NOW,
+            movements=movements,
+        )
+        async with world.database.platform() as session:
+            assert await card_transaction.book_dispute(session, snapshot, world.ref, "stripe", PRICES, now=NOW)
+        assert await world.balance() == (balance, 0)
+
+
+async def test_what_a_card_pays_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 300, asked.authorization_ref)
+    await told(
+        world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    )
+    query = text(
+        "SELECT a.path, sum(e.amount) FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id"
+        " JOIN ledger.accounts a ON a.id = e.account_id WHERE t.idempotency_key = :key GROUP BY 1 ORDER BY 1"
+    )
+    async with world.database.platform() as session:
+        found = (await session.execute(query, {"key": f"card-movement:{captured.ref}"})).all()
+    assert [tuple(each) for each in found] == [("platform/card_purchases", -300), ("provider/stripe/clearing", 300)]
+
+
+async def test_the_spender_of_a_card_is_its_agent(world: World) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    query = text("SELECT agent_id, action, metadata ->> 'card_id' FROM ledger.spends WHERE org_id = :org")
+    async with world.database.platform() as session:
+        assert tuple((await session.execute(query, {"org": world.org})).one()) == (
+            world.agent,
+            "card.payment",
+            world.card,
+        )
+        spend = (await session.scalars(select(CardSpend).where(CardSpend.card_id == world.card))).one()
+    assert (await row_of(world, asked.authorization_ref)).requests[0]["spend_id"] == uuid_id("spd", spend.spend_id)

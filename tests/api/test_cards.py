@@ -1,0 +1,283 @@
+"""Cards over HTTP: who may issue one, and Stripe's question, which is answered from the books within its time."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx2
+import pytest
+import stripe
+from sqlalchemy import select
+
+from api.app import create_app
+from api.deps import Deps
+from models.cards.card import Card
+from models.tenants.audit import AuditEntry
+from providers.cards.base import Question, QuestionAnswer
+from providers.cards.stripe import StripeIssuing
+from providers.payments.registry import Providers
+from providers.payments.stripe import StripeProvider, make_client
+from repositories.cards import card_authorization as authorizations
+from runtime.database import Database
+from tests.api.conftest import V1, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.purchasing import budget, proposed
+from tests.conftest import DatabaseUrls
+from tests.support.cards import FakeIssuer, World, fresh
+from tests.support.serving import client_of
+from tests.support.starts import Starts
+
+pytestmark = pytest.mark.db
+SECRET = "whsec_issuing"
+ROLES = ("owner", "admin", "finance", "member", "auditor", "agent")
+ADDRESS = {"legal_name": "Studio", "line1": "Ring 1", "city": "Vienna", "postal_code": "1010", "country": "AT"}
+
+
+class Issuer(FakeIssuer):
+    """Reads and answers questions as Stripe's adapter does; all else is a stand-in."""
+
+    def __init__(self, stripe_issuing: StripeIssuing) -> None:
+        super().__init__()
+        self._stripe = stripe_issuing
+
+    def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
+        return self._stripe.verify_question(body, headers)
+
+    def answer(self, *, approved: bool) -> QuestionAnswer:
+        return self._stripe.answer(approved=approved)
+
+
+class Issuing:
+    """An app that issues cards, and Stripe, which asks it."""
+
+    def __init__(self, http: httpx2.AsyncClient, deps: Deps, issuer: Issuer, starts: Starts) -> None:
+        self.http, self.deps, self.issuer, self.starts = http, deps, issuer, starts
+
+    async def ask(self, body: bytes, *, secret: str = SECRET) -> httpx2.Response:
+        signature = stripe.WebhookSignature.generate_signature_header(body.decode(), secret, int(time.time()))
+        return await self.http.post(
+            f"{V1}/webhooks/stripe/issuing", content=body, headers={"Stripe-Signature": signature}
+        )
+
+    def of(self, caller: Caller) -> Caller:
+        return Caller(self.http, caller.token, caller.org_id)
+
+
+@pytest.fixture(scope="module")
+async def issuing(database_urls: DatabaseUrls) -> AsyncIterator[Issuing]:
+    client = make_client("sk_test_x", api_base="http://127.0.0.1:1", timeout_seconds=60)
+    issuer = Issuer(StripeIssuing(client, webhook_secrets=[SECRET]))
+    payments: Any = {"stripe": StripeProvider(client, webhook_secrets=[SECRET], livemode=False)}
+    starts = Starts()
+    temporal: Any = starts
+    app = create_app(
+        settings_for(database_urls, issuing="all", cost_credit_price="0.08"),
+        temporal=temporal,
+        providers=Providers(payments, cards=issuer),
+    )
+    async with client_of(app) as http:
+        yield Issuing(http, app.state.deps, issuer, starts)
+    await client.aclose()
+
+
+@pytest.fixture
+async def world(issuing: Issuing) -> World:
+    return await World(issuing.deps.database).begin()
+
+
+@pytest.fixture
+async def studio(new_tenant: Callable[..., Awaitable[Tenant]], issuing: Issuing) -> Tenant:
+    made = await new_tenant(*ROLES)
+    made.callers = {role: issuing.of(caller) for role, caller in made.callers.items()}
+    good(await made.owner.ask("PUT", "/billing/profile", json=ADDRESS))
+    return made
+
+
+def asked(card_ref: str, cents: int, *, ref: str | None = None, livemode: bool = False, currency: str = "usd") -> bytes:
+    thing = {
+        "id": ref or fresh("iauth"),
+        "object": "issuing.authorization",
+        "amount": 0,
+        "currency": currency,
+        "approved": False,
+        "card": card_ref,
+        "created": int(time.time()),
+        "request_history": [],
+        "pending_request": {"amount": cents, "currency": currency},
+        "merchant_data": {
+            "name": "Corner Shop",
+            "category": "fast_food_restaurants",
+            "country": "AT",
+            "city": "Vienna",
+        },
+    }
+    event = {
+        "id": fresh("evt"),
+        "object": "event",
+        "type": "issuing_authorization.request",
+        "created": int(time.time()),
+        "livemode": livemode,
+        "data": {"object": thing},
+    }
+    return json.dumps(event).encode()
+
+
+def approved(answer: httpx2.Response) -> bool:
+    assert answer.headers["stripe-version"] == stripe.api_version
+    return bool(good(answer)["approved"])
+
+
+async def test_a_question_is_answered_from_the_books_and_a_repeat_the_same(issuing: Issuing, world: World) -> None:
+    body = asked(world.ref, 400)
+    assert approved(await issuing.ask(body))
+    assert approved(await issuing.ask(body))
+    # 40 credits by the list price, of which each pays 0.08 USD of a cost.
+    assert await world.balance() == (1000, 50)
+    assert not approved(await issuing.ask(asked(world.ref, 100_000)))
+
+
+async def test_questions_that_are_not_stripes_are_refused(issuing: Issuing, world: World) -> None:
+    body = asked(world.ref, 400)
+    refused(await issuing.ask(body, secret="whsec_other"), 400, "webhook.bad_signature")
+    unsigned = await issuing.http.post(f"{V1}/webhooks/stripe/issuing", content=body)
+    refused(unsigned, 400, "webhook.bad_signature")
+    assert await world.balance() == (1000, 0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"card_ref": "ic_unknown"}, {"livemode": True}, {"currency": "chf"}], ids=["card", "mode", "currency"]
+)
+async def test_what_cannot_be_paid_is_declined(issuing: Issuing, world: World, changes: dict[str, Any]) -> None:
+    given = {"card_ref": world.ref, **changes}
+    assert not approved(await issuing.ask(asked(given.pop("card_ref"), 400, **given)))
+    assert await world.balance() == (1000, 0)
+
+
+async def test_a_slow_database_declines_in_time_and_a_late_hold_is_released(issuing: Issuing, world: World) -> None:
+    ref = fresh("iauth")
+    async with issuing.deps.database.platform() as session:
+        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+        # The lock is let go only after the answer, so the answer cannot have waited for it.
+        assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
+    await issuing.deps.background.idle()
+    assert await world.balance() == (1000, 0)
+    async with issuing.deps.database.platform() as session:
+        row = await authorizations.find(session, ref)
+    assert row is not None
+    assert (row.status, row.requests[0]["reason"]) == ("declined", "not_taken")
+    assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
+
+
+async def test_other_events_go_to_the_inbox(issuing: Issuing) -> None:
+    body = json.loads(asked("ic_1", 400)) | {"type": "issuing_authorization.created"}
+    assert good(await issuing.ask(json.dumps(body).encode())) == {"received": True, "duplicate": False}
+    await issuing.deps.background.idle()
+    assert f"event/stripe/{body['id']}" in issuing.starts.ids
+
+
+async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studio: Tenant) -> None:
+    body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD", "per_authorization": "50"}
+    key = new_key()
+    for role in ("member", "auditor", "agent"):
+        refused(await studio.callers[role].post("/cards", body, key=new_key()), 403, "auth.forbidden")
+    made = good(await studio.finance.post("/cards", body, key=key), 201)
+    assert good(await studio.finance.post("/cards", body, key=key), 201) == made
+    assert (made["status"], made["last4"], made["per_authorization"]) == ("active", "4242", "50.00")
+    assert [each.controls.per_authorization_minor for each in issuing.issuer.made if each.card_id == made["id"]] == [
+        5000
+    ]
+    path = f"/cards/{made['id']}"
+    assert good(await studio.agent.get("/cards"))["data"] == [made]
+    assert good(await studio.agent.get(path)) == made
+    for act in ("freeze", "unfreeze", "close"):
+        refused(await studio.agent.post(f"{path}/{act}", key=new_key()), 403, "auth.forbidden")
+    nonce = {"nonce": "ephkn_1"}
+    refused(await studio.agent.post(f"{path}/display", nonce), 403, "auth.forbidden")
+    shown = good(await studio.owner.post(f"{path}/display", nonce))
+    assert shown == {"ephemeral_key": f"ek_ic_{made['id']}_ephkn_1"}
+    async with issuing.deps.database.platform() as session:
+        query = select(AuditEntry.action).where(AuditEntry.target == made["id"]).order_by(AuditEntry.id)
+        assert list(await session.scalars(query)) == ["card.create", "card.show"]
+
+
+async def test_cards_of_others_do_not_exist(studio: Tenant, stranger: Tenant, issuing: Issuing) -> None:
+    body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD"}
+    made = good(await studio.owner.post("/cards", body, key=new_key()), 201)
+    other = issuing.of(stranger.owner)
+    refused(await other.get(f"/cards/{made['id']}"), 404, "not_found")
+    refused(await other.get(f"/cards/{made['id']}/transactions"), 404, "not_found")
+    refused(await other.post(f"/cards/{made['id']}/freeze", key=new_key()), 404, "not_found")
+    assert good(await other.get("/cards"))["data"] == []
+    refused(await other.post("/cards", body, key=new_key()), 422, "request.invalid")
+
+
+async def test_a_frozen_card_pays_nothing_until_it_is_unfrozen_and_a_closed_one_never(
+    issuing: Issuing, world: World, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    owner = issuing.of(await issue_key("owner", world.org))
+    snapshot = await issuing.issuer.create_card(_new(world), idempotency_key="k")
+    issuing.issuer.cards[world.ref] = snapshot
+    path = f"/cards/{world.card}"
+    for act, status, pays in (("freeze", "frozen", False), ("unfreeze", "active", True), ("close", "closed", False)):
+        assert good(await owner.post(f"{path}/{act}", key=new_key()))["status"] == status
+        assert approved(await issuing.ask(asked(world.ref, 100))) is pays
+    refused(await owner.post(f"{path}/unfreeze", key=new_key()), 409, "card.closed")
+    assert issuing.issuer.cards[world.ref].status == "cancelled"
+    listed = good(await owner.get(f"{path}/transactions"))["data"]
+    assert [(each["status"], each["requests"][0]["reason"], each["amount"]) for each in listed] == [
+        ("declined", "card_inactive", "0.00"),
+        ("pending", "approved", "1.00"),
+        ("declined", "card_inactive", "0.00"),
+    ]
+    assert listed[1]["merchant"]["name"] == "Corner Shop"
+
+
+def _new(world: World) -> Any:
+    from providers.cards.base import NewCard, SpendingControls
+
+    return NewCard(card_id=world.card, cardholder_ref="ich_1", currency="USD", controls=SpendingControls())
+
+
+async def test_the_card_of_a_purchase_pays_for_it_once_up_to_its_amount(issuing: Issuing, studio: Tenant) -> None:
+    await _give(issuing.deps.database, studio.org_id)
+    await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=15)
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    body = {"purchase_order_id": order["id"], "name": "Copilot"}
+    made = good(await studio.owner.post("/cards", body, key=new_key()), 201)
+    assert (made["agent_id"], made["currency"], made["per_authorization"]) == (studio.agent_id, "USD", "10.00")
+    refused(await studio.owner.post("/cards", body, key=new_key()), 409, "card.order")
+    ref = f"ic_{made['id']}"
+    assert not approved(await issuing.ask(asked(ref, 1001)))
+    assert good(await studio.agent.get(f"/purchase-orders/{order['id']}"))["status"] == "approved"
+    assert approved(await issuing.ask(asked(ref, 1000)))
+    assert good(await studio.agent.get(f"/purchase-orders/{order['id']}"))["status"] == "purchased"
+    assert not approved(await issuing.ask(asked(ref, 100)))
+
+
+async def test_a_purchase_stays_held_if_its_card_is_declined(issuing: Issuing, studio: Tenant) -> None:
+    await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=15)
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
+    # The organization has no credits that it has paid for.
+    assert not approved(await issuing.ask(asked(f"ic_{made['id']}", 1000)))
+    found = good(await studio.agent.get(f"/purchase-orders/{order['id']}"))
+    assert (found["status"], found["held_until"]) == ("approved", order["held_until"])
+
+
+async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
+    issuing: Issuing, new_tenant: Callable[..., Awaitable[Tenant]], studio: Tenant, operator: Caller
+) -> None:
+    made = await new_tenant("owner")
+    owner = issuing.of(made.owner)
+    body = {"agent_id": made.agent_id, "name": "Travel", "currency": "USD"}
+    refused(await owner.post("/cards", body, key=new_key()), 409, "card.no_address")
+    strange = {"agent_id": studio.agent_id, "name": "Travel", "currency": "CHF"}
+    refused(await studio.owner.post("/cards", strange, key=new_key()), 409, "card.no_rate")
+    # The app of the other tests issues none.
+    refused(await made.owner.post("/cards", body, key=new_key()), 404, "not_found")
+
+
+async def _give(database: Database, org_id: str) -> None:
+    world = World(database)
+    world.org = org_id
+    await world.give(1_000)
