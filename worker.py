@@ -65,6 +65,7 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
+from activities.secrets.access import SecretAccessActivities
 from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
 from composition import (
@@ -162,6 +163,7 @@ def make_worker(
         activities=activities_of(
             AccountingActivities(database),
             MetricSumActivities(database),
+            SecretAccessActivities(database),
             AlertRuleActivities(database, settings.plan_book),
             ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
             BillingRunActivities(

@@ -43,9 +43,11 @@ FLOORS = tuple(
         *("EVIDENCE_PERIOD", "DECISION_PERIOD", "DEFAULT_GRACE"),
     )
 )
-#: Webhooks may go to receivers on this machine, and their secrets are sealed with what is no secret here.
+#: Webhooks may go to receivers on this machine; their secrets, and those of organizations, are sealed with what is no
+#: secret here.
 WEBHOOKS = {
     "BURSAR_ALLOW_INSECURE_WEBHOOKS": "true",
+    "BURSAR_SECRET_KEYS": "dev:" + base64.b64encode(b"secrets of a developer, not one".ljust(32)[:32]).decode(),
     "BURSAR_WEBHOOK_KEYS": "dev:" + base64.b64encode(b"webhooks of a developer, not one".ljust(32)[:32]).decode(),
 }
 #: Who sells here, so that documents can be made.

@@ -129,7 +129,7 @@ LOGS = Place(
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",
         Category.TECHNICAL: (
-            "activity attempt code command count decode level logger ms names namespace part payloads schedule "
+            "activity attempt code command count decode hash level logger ms names namespace number part payloads schedule "
             "signal started status task_queue time update workflow"
         ),
     },
