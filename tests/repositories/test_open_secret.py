@@ -1,21 +1,27 @@
 """The one way to a sealed value: grants, uses a day, entries, and what no role may select."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from domain.secrets.access import Outcome, Verb
+from domain.secrets.grant import matches
+from ledger.invariants import Invariant
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrantDay
 from models.secrets.secret import Secret
 from providers.secrets.base import Place
+from repositories.secrets import grant as grants
+from repositories.secrets import secret as secrets
 from runtime.database import Database, driver_connection
 from services.secrets import secret
 from tests.conftest import DatabaseUrls
+from tests.support.rows import rows_of
 from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
@@ -93,6 +99,17 @@ async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a
     assert (opened.stored.sealed is not None) == (outcome is Outcome.OPENED)
     assert [entry.outcome for entry in await entries(org)] == [outcome.value]
     assert sum((await uses(org)).values()) == (outcome is Outcome.OPENED and grant is not None)
+
+
+async def test_the_function_and_the_lists_name_the_same_paths(db: Database):
+    names = ["a", "ab", "a/b", "a/b/c", "ab/c", "a_b/c", "a%/b", "a.b", "a*", "a/*b"]
+    paths = [f"api_keys/{name}" for name in names]
+    patterns = [*paths, *(f"{path}/*" for path in paths), "api_keys/*", "payments/*"]
+    async with db.platform() as session:
+        for path in paths:
+            for pattern in patterns:
+                found = await session.scalar(select(func.secret_path_in(path, [pattern, "payments/x"])))
+                assert found is matches(path, [pattern, "payments/x"]), (path, pattern)
 
 
 async def test_a_secret_that_names_hosts_is_used_for_these_only(org: Vaulted):
@@ -175,3 +192,31 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
             driver = await driver_connection(session)
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await driver.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("rules", "damage"),
+    [
+        (grants.INVARIANTS, "UPDATE secret_grant_days SET uses = uses + 1"),
+        (grants.INVARIANTS, "DELETE FROM secret_grant_days"),
+        (grants.INVARIANTS, "DELETE FROM secret_access"),
+        (secrets.INVARIANTS, "UPDATE secrets SET current_version = NULL"),
+        (secrets.INVARIANTS, "UPDATE secrets SET last_number = 1, current_version = 1"),
+        (secrets.INVARIANTS, "UPDATE secret_versions SET status = 'retired' WHERE status = 'current'"),
+    ],
+)
+async def test_verify_finds_uses_without_entries_and_versions_that_are_not_current(
+    fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
+):
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = await Vaulted.of(database)
+    await org.put()
+    await org.put()
+    await org.grant()
+    assert (await org.open()).outcome is Outcome.OPENED
+    await database.close()
+    [rule] = rules
+    async with rows_of(fresh_database_urls) as rows:
+        assert await rows.fetch(rule.violations) == []
+        await rows.change(damage)
+        assert len(await rows.fetch(rule.violations)) == 1
