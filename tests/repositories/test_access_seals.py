@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from runtime.database import Database
-from services.secrets import access
+from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
 from tests.support.rows import Rows, rows_of
@@ -59,23 +60,12 @@ async def test_each_entry_is_sealed_once_and_the_chain_holds(org: Vaulted):
     assert again.hash != found.hash
 
 
-async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(
-    org: Vaulted, fresh_database_urls: DatabaseUrls
-):
-    slow = await asyncpg.connect(fresh_database_urls.platform)
-    try:
-        transaction = slow.transaction()
-        await transaction.start()
-        await slow.execute("SELECT pg_current_xact_id()")
+async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(org: Vaulted):
+    async with org.database.platform() as slow:
+        await slow.execute(text("SELECT pg_current_xact_id()"))
         await org.open()
         assert (await seal(org)).count == 0
-        await slow.execute(
-            "SELECT open_secret($1, 'api_keys/model', NULL, 'check', 'x', NULL, NULL, NULL, NULL, NULL, false, now())",
-            org.org_id,
-        )
-        await transaction.commit()
-    finally:
-        await slow.close()
+        await secret.open(slow, org.opening(), now=NOW)
     await seal_all(org, 2)
     assert (await verify(org)).problems == []
 
