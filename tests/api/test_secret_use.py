@@ -227,7 +227,9 @@ async def test_the_value_stands_where_the_grant_says_and_never_in_an_address(org
     wrong |= {"methods": ["POST"], "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
     for wrong_place in ("host", "path:x", "header:", "header:Host", "header:Range", "basic:x"):
         refused(
-            await org.owner.post("/secrets/grants", {**wrong, "places": [wrong_place]}, key=new_key()), 422, "request.invalid"
+            await org.owner.post("/secrets/grants", {**wrong, "places": [wrong_place]}, key=new_key()),
+            422,
+            "request.invalid",
         )
     refused(
         await org.owner.post("/secrets/grants", {**wrong, "meter": "openai"}, key=new_key()), 422, "request.invalid"
