@@ -139,7 +139,7 @@ Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
-Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "uses"] | str
+Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -2385,6 +2385,13 @@ class FundedView(Model):
     payment: PaymentView | None = None
 
 
+class HeaderView(Model):
+    """A header of an answer."""
+
+    name: str = NOT_SENT
+    value: str = NOT_SENT
+
+
 class HistoryPage(Model):
     """HistoryPage."""
 
@@ -4624,6 +4631,7 @@ class SecretGrantView(Model):
     verbs: list[Verb] = NOT_SENT
     hosts: list[str] = NOT_SENT
     methods: list[str] = NOT_SENT
+    places: list[str] = NOT_SENT
     uses_per_day: int | None = NOT_SENT
     uses_today: int = NOT_SENT
     price: Amount | None = NOT_SENT
@@ -4640,6 +4648,20 @@ class SecretPage(Model):
 
     data: list[SecretView] = NOT_SENT
     next_cursor: str | None = None
+
+
+class SecretUseView(Model):
+    """The answer to a request that was made with a secret. It is not kept."""
+
+    id: str
+    version: int = NOT_SENT
+    status: int = NOT_SENT
+    headers: list[HeaderView] = NOT_SENT
+    body: str | None = NOT_SENT
+    body_base64: str | None = NOT_SENT
+    is_scrubbed: bool = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    spend_id: str | None = NOT_SENT
 
 
 class SecretValueView(Model):

@@ -55,6 +55,7 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
+Part: TypeAlias = Literal["header", "query", "body", "basic"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
@@ -395,6 +396,25 @@ class RuleWrite(TypedDict, total=False):
     valid_until: datetime | str | None
 
 
+class SecretChargeCreate(TypedDict, total=False):
+    """What the cost is for, as with `POST /credits/use`."""
+
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+
+
+SecretPlaceCreate = TypedDict(
+    "SecretPlaceCreate",
+    {
+        "in": "Required[Part]",
+        "name": "str",
+        "prefix": "str",
+    },
+    total=False,
+)
+
+
 class SecretPrice(TypedDict, total=False):
     """What one use costs."""
 
@@ -462,6 +482,15 @@ class TimeOfDayTerms(TypedDict, total=False):
     weekdays: Sequence[int]
     begins: str
     ends: str
+
+
+class ToolRequestCreate(TypedDict, total=False):
+    """The request to be made, without the secret."""
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: str | None
 
 
 class TrialStageSet(TypedDict, total=False):

@@ -3280,6 +3280,7 @@ class SecretGrants:
         agent_id: str | None | Omitted = OMITTED,
         hosts: Sequence[str] | Omitted = OMITTED,
         methods: Sequence[params.HttpMethod] | Omitted = OMITTED,
+        places: Sequence[str] | Omitted = OMITTED,
         uses_per_day: int | None | Omitted = OMITTED,
         price: params.SecretPrice | None | Omitted = OMITTED,
         meter: str | None | Omitted = OMITTED,
@@ -3303,6 +3304,7 @@ class SecretGrants:
                 "verbs": verbs,
                 "hosts": hosts,
                 "methods": methods,
+                "places": places,
                 "uses_per_day": uses_per_day,
                 "price": price,
                 "meter": meter,
@@ -3410,6 +3412,30 @@ class Secrets:
             f"/api/v1/secrets/{segment(path)}/open",
             repeatable=False,
             body={"purpose": purpose, "version": version},
+        )
+
+    def use(
+        self,
+        path: str,
+        *,
+        request: params.ToolRequestCreate,
+        place: params.SecretPlaceCreate,
+        purpose: str,
+        charge: params.SecretChargeCreate | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretUseView:
+        """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+
+        The price of the grant is held before and settled after. The request is made once for its key, redirects are returned, and neither the request nor the answer is kept.
+        """
+        return self._caller.ask(
+            models.SecretUseView,
+            "secrets.use",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/use",
+            keyed=True,
+            key=idempotency_key,
+            body={"request": request, "place": place, "purpose": purpose, "charge": charge},
         )
 
     def destroy_version(self, path: str, number: str) -> models.SecretView:
