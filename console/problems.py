@@ -95,7 +95,7 @@ REACTIONS = _table(
     organization.closed organization.not_empty reconciliation.resolved reconciliation.not_bookable session.link_gone
     session.no_public_url session.no_mail
     secret.not_configured secret.unopened secret.limit_reached secret.no_version secret.current
-    secret.used spend.secret_use
+    secret.used spend.secret_use secret.not_rotated secret.rotating secret.rotation_failed
     """,
     funds="ledger.insufficient_funds payment.declined spend.limit_exceeded",
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
@@ -131,7 +131,8 @@ REACTIONS = _table(
     alert.operator_unnamed alert.signal_not_sealed webhook_endpoint.signal_for_another
     purchase_order.signal_for_another purchase_order.signal_unaddressed purchase_order.operator_unnamed
     purchase_order.signal_not_sealed allocation.signal_for_another allocation.signal_unaddressed
-    allocation.operator_unnamed allocation.signal_not_sealed
+    allocation.operator_unnamed allocation.signal_not_sealed secret.signal_for_another secret.signal_unaddressed
+    secret.operator_unnamed secret.signal_not_sealed
     webhook_endpoint.signal_unaddressed webhook_endpoint.operator_unnamed webhook_endpoint.signal_not_sealed
     """,
 )

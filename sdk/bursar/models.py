@@ -234,6 +234,8 @@ Role: TypeAlias = (
     ]
     | str
 )
+RotationStatus: TypeAlias = Literal["idle", "waiting", "created", "applied", "tested", "promoted", "failed"] | str
+RotatorName: TypeAlias = Literal["bursar", "postgres", "http", "manual"] | str
 RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
@@ -4758,6 +4760,23 @@ class SecretPage(Model):
     next_cursor: str | None = None
 
 
+class SecretRotationView(Model):
+    """How a secret is replaced by schedule, and where that stands."""
+
+    rotator: RotatorName = NOT_SENT
+    every: str = NOT_SENT
+    grace: str = NOT_SENT
+    deadline: str = NOT_SENT
+    postgres: dict[str, Any] | None = NOT_SENT
+    http: dict[str, Any] | None = NOT_SENT
+    status: RotationStatus = NOT_SENT
+    version: int | None = NOT_SENT
+    due_at: datetime = NOT_SENT
+    next_at: datetime | None = NOT_SENT
+    failures: int = NOT_SENT
+    detail: str | None = NOT_SENT
+
+
 class SecretUseView(Model):
     """The answer to a request that was made with a secret. It is not kept."""
 
@@ -4806,6 +4825,7 @@ class SecretView(Model):
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     versions: list[SecretVersionView] | None = NOT_SENT
+    rotation: SecretRotationView | None = NOT_SENT
     grants: list[SecretGrantView] = NOT_SENT
 
 

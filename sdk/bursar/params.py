@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from bursar._wire import AmountLike
 
@@ -371,6 +371,37 @@ class ReputationTerms(TypedDict, total=False):
     least_evidence: int
 
 
+class RotationDatabase(TypedDict, total=False):
+    """The target of the rotator `postgres`: two roles that exist, have the same rights and alternate."""
+
+    host: Required[str]
+    port: int
+    database: Required[str]
+    roles: Required[Sequence[str]]
+    admin: Required[str]
+
+
+class RotationRequests(TypedDict, total=False):
+    """The steps of the rotator `http`."""
+
+    apply: Required[RotationStep]
+    test: Required[RotationStep]
+    put_back: RotationStep | None
+    revoke: RotationStep | None
+
+
+class RotationStep(TypedDict, total=False):
+    """A request of a rotation. Texts of headers and of the body may hold `{{new}}`, `{{current}}` and `{{version}}`.
+
+    These are the value that is made, the one that it replaces, and the number of the new one; an address holds `{{version}}` only. The step has succeeded when the answer is 2xx.
+    """
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: Any
+
+
 class RuleWrite(TypedDict, total=False):
     """A pricing rule."""
 
@@ -420,6 +451,17 @@ class SecretPrice(TypedDict, total=False):
 
     amount: Required[AmountLike]
     currency: Literal["CREDIT"] | str
+
+
+class SecretRotationPut(TypedDict, total=False):
+    """How a secret is replaced by schedule; with the rotator `off` it is not."""
+
+    rotator: Required[Literal["bursar", "postgres", "http", "manual", "off"] | str]
+    every: timedelta | str
+    grace: timedelta | str
+    deadline: timedelta | str
+    postgres: RotationDatabase | None
+    http: RotationRequests | None
 
 
 class ShareBounds(TypedDict, total=False):

@@ -15,7 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.common.sweeps import Sweeps
 from contracts.common.sweeps import SweepPage, SweepProgress
 from contracts.runs import rotation_news, rotation_run
-from contracts.secrets.rotation import GiveUpSignal, RotateSignal
+from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
 from domain.secrets.rotation import RotationStatus
 from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
@@ -166,7 +166,7 @@ async def test_operators_are_refused_what_is_not_theirs_to_order(
         for name, given, code in (
             ("rotate", RotateSignal(rotate="sec_other", operator="kim"), "secret.signal_for_another"),
             ("rotate", RotateSignal(rotate=own), "secret.operator_unnamed"),
-            ("give_up", GiveUpSignal(give_up=own, operator="kim"), "secret.rotating"),
+            ("give_up", GiveUpRotationSignal(give_up=own, operator="kim"), "secret.rotating"),
         ):
             answer = await run.handle.execute_update(name, given)
             assert answer["declined"]["code"] == code

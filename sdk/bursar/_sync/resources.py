@@ -3459,6 +3459,7 @@ class Secrets:
         value: str | None | Omitted = OMITTED,
         hosts: Sequence[str] | None | Omitted = OMITTED,
         grace: timedelta | str | None | Omitted = OMITTED,
+        rotation: params.SecretRotationPut | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretView:
         """Store a secret, or a new value of it, which is the current one from then on.
@@ -3472,7 +3473,29 @@ class Secrets:
             f"/api/v1/secrets/{segment(path)}",
             keyed=True,
             key=idempotency_key,
-            body={"kind": kind, "value": value, "hosts": hosts, "grace": grace},
+            body={"kind": kind, "value": value, "hosts": hosts, "grace": grace, "rotation": rotation},
+        )
+
+    def rotate(
+        self,
+        path: str,
+        *,
+        value: str | None | Omitted = OMITTED,
+        grace: timedelta | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretView:
+        """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+
+        With the rotator `manual`, send the value that you have set at the target.
+        """
+        return self._caller.ask(
+            models.SecretView,
+            "secrets.rotate",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/rotate",
+            keyed=True,
+            key=idempotency_key,
+            body={"value": value, "grace": grace},
         )
 
 
