@@ -44,7 +44,12 @@ async def download(visit: Visit) -> Response:
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one card and what merchants have asked of it."""
     found = await lists.find(
-        visit, f"{_own(visit)}/transactions", days=False, at=_here(visit), beside={"card": (_own(visit), {})}
+        visit,
+        f"{_own(visit)}/transactions",
+        days=False,
+        at=_here(visit),
+        fixed={"organization_id": None},
+        beside={"card": (_own(visit), {})},
     )
     card = visit.theirs(found.beside["card"].need())
     page = view.one(

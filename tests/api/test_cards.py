@@ -215,8 +215,6 @@ async def test_a_frozen_card_pays_nothing_until_it_is_unfrozen_and_a_closed_one_
     issuing: Issuing, world: World, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     owner = issuing.of(await issue_key("owner", world.org))
-    snapshot = await issuing.issuer.create_card(_new(world), idempotency_key="k")
-    issuing.issuer.cards[world.ref] = snapshot
     path = f"/cards/{world.card}"
     for act, status, pays in (("freeze", "frozen", False), ("unfreeze", "active", True), ("close", "closed", False)):
         assert good(await owner.post(f"{path}/{act}", key=new_key()))["status"] == status
@@ -230,12 +228,6 @@ async def test_a_frozen_card_pays_nothing_until_it_is_unfrozen_and_a_closed_one_
         ("declined", "card_inactive", "0.00"),
     ]
     assert listed[1]["merchant"]["name"] == "Corner Shop"
-
-
-def _new(world: World) -> Any:
-    from providers.cards.base import NewCard, SpendingControls
-
-    return NewCard(card_id=world.card, cardholder_ref="ich_1", currency="USD", controls=SpendingControls())
 
 
 async def test_the_card_of_a_purchase_pays_for_it_once_up_to_its_amount(issuing: Issuing, studio: Tenant) -> None:

@@ -35,6 +35,7 @@ OF_THE_CASE = {"/{org}/alerts/{id}/resolve": 409, "/{org}/analytics/peers/consen
 OBJECTS = {
     "agents": "own_agent",
     "allocations": "allocation",
+    "cards": "card",
     "contracts": "contract",
     "differences": "difference",
     "disputes": "chargeback",
@@ -205,6 +206,9 @@ class Making:
     async def organization(self) -> str:
         return str(good(await self.operator.post("/organizations", {"name": new_key()}), 201)["id"])
 
+    async def card(self) -> str:
+        return await planted.card(self.database, self.tenant.org_id, self.tenant.agent_id)
+
 
 _ENDPOINTS, _RULES = "/{org}/alerts/settings/endpoints/{id}", "/{org}/alerts/settings/rules/{id}"
 FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
@@ -217,6 +221,7 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/platform/pricing/{id}/end": Making.price,
     "/platform/keys/{id}/revoke": Making.key,
     "/{org}/departments/{id}/close": Making.department,
+    **{f"/{{org}}/cards/{{id}}/{act}": Making.card for act in ("freeze", "unfreeze", "close")},
     "/{org}/payment-policies/{id}/delete": Making.policy,
     "/{org}/payment-policies/free-options/{id}/remove": Making.option,
     "/{org}/payment-policies/methods/{id}/remove": Making.method,

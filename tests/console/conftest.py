@@ -17,6 +17,7 @@ from api.app import create_app
 from console.app import create_console
 from domain.common.access import Actor, Role
 from domain.escrow import commands
+from providers.payments.registry import Providers
 from runtime.database import Database
 from tests.api.conftest import (  # noqa: F401 - fixtures
     TENANT_ROLES,
@@ -42,6 +43,7 @@ from tests.conftest import DatabaseUrls
 from tests.console import limiting, planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
+from tests.support.cards import FakeIssuer
 from tests.support.webhooks import WEBHOOK_KEYS
 
 
@@ -75,10 +77,11 @@ async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
         reputation_registrars="*",
         webhook_keys=WEBHOOK_KEYS,
         mail_host="127.0.0.1",
+        issuing="all",
         mail_sender="hello@bursar.example",
         console_read_timeout=timedelta(minutes=1),
     )
-    application = create_app(settings)
+    application = create_app(settings, providers=Providers({}, cards=FakeIssuer()))
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
     application.state.counting = counting
@@ -177,6 +180,9 @@ async def objects(
     routed = {"task_kind": "<summary>", "candidates": [ids["own_agent"], "gpt-4o"], "agent_id": tenant.agent_id}
     good(await tenant.owner.post("/routing/decisions", routed), 201)
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
+    address = {"legal_name": "Tenant", "line1": "Ring 1", "city": "Vienna", "postal_code": "1010", "country": "AT"}
+    good(await tenant.owner.ask("PUT", "/billing/profile", json=address))
+    ids["card"] = await planted.card(database, tenant.org_id, tenant.agent_id)
     ids["allocation"] = await planted.allocation(database, tenant.org_id)
     ids["report"] = good(await tenant.owner.post("/reports", limiting.REPORT), 201)["id"]
     ids["export"] = good(await tenant.owner.post("/exports", limiting.EXPORT, key=new_key()), 202)["id"]

@@ -1,5 +1,6 @@
 """Plants what pages of the platform show: a difference, as a run of reconciliation would find one, a price rule."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import select
@@ -13,11 +14,14 @@ from models.credits.spend_control import SpendControl
 from models.marketplace.agent import Agent
 from models.returns.allocation import Allocation
 from models.returns.trial import Trial
+from providers.cards.base import AuthorizationStatus
 from repositories.books import discrepancy
 from repositories.common.listing import Wanted
 from runtime.database import Database
 from runtime.identity import new_id
+from services.cards import card_authorization, card_transaction
 from services.returns.allocation import stored
+from tests.support.cards import PRICES, World, authorization, new_card, question, transaction
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 
 #: A rule of prices that nobody reaches.
@@ -52,6 +56,30 @@ async def difference(database: Database) -> dict[str, str]:
         wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
         (row,) = (await discrepancy.page(session, wanted, after=None, limit=2)).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}
+
+
+async def card(database: Database, org_id: str, agent_id: str) -> str:
+    """Return the id of a card with a payment that was captured as far as it was approved, and one that was declined."""
+    world = World(database)
+    world.org, world.agent = org_id, agent_id
+    async with database.platform() as session:
+        session.add(new_card(world.card, org_id, agent_id, world.ref, per_authorization_minor=50_00))
+    now = datetime.now(UTC)
+    asked, refused = question(world, 12_50), question(world, 99_00)
+    async with database.platform() as session:
+        approved = await card_authorization.decide(session, asked, PRICES, now=now)
+        await card_authorization.decide(session, refused, PRICES, now=now)
+    captured = replace(transaction(world, 12_50, asked.authorization_ref), movement=None)
+    over = authorization(
+        world,
+        asked.authorization_ref,
+        (12_50, approved),
+        status=AuthorizationStatus.CLOSED,
+        transactions=(captured,) if approved else (),
+    )
+    async with database.platform() as session:
+        await card_transaction.book(session, over, "stripe", PRICES, now=now)
+    return world.card
 
 
 async def allocation(database: Database, org_id: str) -> str:

@@ -22,6 +22,8 @@ OPERATORS = ("operator",)
 READERS = ("operator", "platform_auditor")
 #: Who can be told anything: machines and auditors of the platform are not.
 NOTIFIED = ("owner", "admin", "finance", "member", "auditor", "operator", "arbiter", "accountant")
+#: Who decides on billing, and issues cards.
+FUNDERS = ("owner", "admin", "finance")
 #: Who makes reports and ends them.
 MANAGERS_OF_REPORTS = ("owner", "admin", "finance", "operator")
 #: Who reads webhook endpoints.
@@ -267,6 +269,13 @@ PAGES = (
     Page("/console/{org}/purchases", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases?status=purchased&q=x", (*TENANTS, *READERS)),
     Page("/console/{org}/purchases/{purchase_order}", (*TENANTS, *READERS)),
+    Page("/console/{org}/cards", (*TENANTS, *READERS)),
+    Page("/console/{org}/cards?status=active&q=x", (*TENANTS, *READERS)),
+    Page("/console/{org}/cards/{card}", (*TENANTS, *READERS)),
+    Page("/console/{org}/cards/new", FUNDERS),
+    Page("/console/{org}/cards/{card}/close", FUNDERS),
+    # Where Stripe's form is not set up, its number cannot be shown.
+    Page("/console/{org}/cards/{card}/number", ()),
     Page("/console/{org}/returns/revenue/{revenue}", BILLED),
     Page("/console/{org}/returns", BILLED),
     Page("/console/{org}/returns?scope=project&period=30&currency=CREDIT", BILLED),

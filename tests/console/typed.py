@@ -431,6 +431,14 @@ FORMS = (
         checked=each(*_FEE),
     ),
     Typed(
+        "/console/{org}/cards/new",
+        "/{org}/cards/new",
+        "owner",
+        whole={"agent_id": "{own_agent}", "name": "Card #", "currency": "USD"},
+        shown={"name": ""},
+        checked=each("per_authorization", "per_month"),
+    ),
+    Typed(
         "/console/{org}/projects/new",
         "/{org}/projects/new",
         "owner",

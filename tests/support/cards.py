@@ -28,6 +28,7 @@ from providers.cards.base import (
     NewCardholder,
     Question,
     QuestionAnswer,
+    SpendingControls,
     TransactionSnapshot,
 )
 from providers.cards.base import CardholderSnapshot as Holder
@@ -167,6 +168,10 @@ def moved(key: str, cents: int, kind: BalanceTransactionKind) -> BalanceTransact
     )
 
 
+def _bare(ref: str) -> NewCard:
+    return NewCard(card_id=ref, cardholder_ref="ich_1", currency="USD", controls=SpendingControls())
+
+
 @dataclass
 class FakeIssuer:
     """Makes cards, and reports what a test has put here."""
@@ -200,7 +205,8 @@ class FakeIssuer:
         return self.cards.setdefault(made.ref, made)
 
     async def set_status(self, ref: str, status: CardStatus, *, idempotency_key: str) -> CardSnapshot:
-        self.cards[ref] = replace(self.cards[ref], status=status)
+        known = self.cards.get(ref) or await self.create_card(_bare(ref), idempotency_key=idempotency_key)
+        self.cards[ref] = replace(known, ref=ref, status=status)
         return self.cards[ref]
 
     async def retrieve_card(self, ref: str) -> CardSnapshot:

@@ -271,6 +271,15 @@ async def allocation(world: World) -> str:
         await database.close()
 
 
+async def card(world: World) -> str:
+    agent_id = await own_agent(world)
+    database = Database(world.running.database_url, world.running.database_url)
+    try:
+        return await planted.card(database, world.running.ids["client_org"], agent_id)
+    finally:
+        await database.close()
+
+
 async def planted_difference(world: World) -> dict[str, str]:
     database = Database(world.running.database_url, world.running.database_url)
     try:
@@ -313,6 +322,7 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "alert_rule": alert_rule,
     "report": report,
     "allocation": allocation,
+    "card": card,
     "export": export,
     **{name: _put(name, path, body) for name, path, body in limiting.PUT},
     "endpoint": endpoint,
