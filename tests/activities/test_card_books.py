@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 
+from activities.cards.card import CardActivities
+from contracts.payments.payment import ProviderEventInput
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
 from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
@@ -12,20 +15,23 @@ from domain.payments.payment.snapshot import BalanceTransactionKind
 from ledger.controls import Controls
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.messages.alert import Alert
+from models.payments.provider_event import ProviderEventRow
 from providers.cards.base import (
     AuthorizationStatus,
     CardDisputeSnapshot,
     CardDisputeStatus,
+    CardStatus,
     CardTransactionKind,
     Question,
 )
 from repositories.books import clearing
+from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
 from repositories.cards import card_transaction as transactions
 from runtime.database import Database, driver_connection
 from services.cards import card_authorization, card_transaction
 from tests.conftest import DatabaseUrls
-from tests.support.cards import NOW, PRICES, World, authorization, fresh, moved, question, transaction
+from tests.support.cards import NOW, PRICES, FakeIssuer, World, authorization, fresh, moved, question, transaction
 from tests.support.proving import prove
 
 pytestmark = pytest.mark.db
@@ -346,3 +352,48 @@ async def test_the_spender_of_a_card_is_its_agent(world: World) -> None:
         )
         spend = (await session.scalars(select(CardSpend).where(CardSpend.card_id == world.card))).one()
     assert (await row_of(world, asked.authorization_ref)).requests[0]["spend_id"] == uuid_id("spd", spend.spend_id)
+
+
+@pytest.mark.parametrize("event_type", ["issuing_authorization.updated", "issuing_transaction.created"])
+async def test_an_event_of_the_issuer_is_read_again_booked_and_marked(world: World, event_type: str) -> None:
+    asked, issuer, event_id = question(world, 400), FakeIssuer(), fresh("evt")
+    await ask(world, asked)
+    captured = transaction(world, 400, asked.authorization_ref)
+    issuer.transactions[captured.ref] = captured
+    issuer.authorizations[asked.authorization_ref] = authorization(
+        world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,)
+    )
+    ref = captured.ref if "transaction" in event_type else asked.authorization_ref
+    outcome = await _take(world, issuer, event_id, event_type, ref)
+    assert outcome == "handled"
+    assert await world.balance() == (960, 0)
+    assert await _take(world, issuer, event_id, event_type, ref) == "handled"
+
+
+async def test_a_card_that_is_cancelled_at_the_issuer_is_closed_here(world: World) -> None:
+    issuer = FakeIssuer()
+    await issuer.set_status(world.ref, CardStatus.CANCELLED, idempotency_key="k")
+    assert await _take(world, issuer, fresh("evt"), "issuing_card.updated", world.ref) == "handled"
+    async with world.database.platform() as session:
+        assert (await cards.get(session, world.card)).status == "closed"
+
+
+async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World) -> None:
+    issuer, other = FakeIssuer(), World(world.database)
+    ref = fresh("iauth")
+    issuer.authorizations[ref] = authorization(other, ref, (400, True))
+    assert await _take(world, issuer, fresh("evt"), "issuing_authorization.created", ref) == "unmatched"
+
+
+async def _take(world: World, issuer: FakeIssuer, event_id: str, event_type: str, ref: str) -> str:
+    async with world.database.platform() as session:
+        await session.execute(
+            insert(ProviderEventRow)
+            .values(
+                **{"provider": "stripe", "event_id": event_id, "type": event_type, "status": "received"},
+                **{"refs": [ref], "livemode": False, "payload": {}, "occurred_at": NOW},
+            )
+            .on_conflict_do_nothing()
+        )
+    activities = CardActivities(world.database, issuer, PRICES)
+    return (await activities.book_card_event(ProviderEventInput(provider="stripe", event_id=event_id))).outcome

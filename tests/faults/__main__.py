@@ -15,6 +15,8 @@ from pathlib import Path
 from dev.stack.process import StackError
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
+from tests.faults.cards import CardSetup, run_cards
+from tests.faults.cards import described as described_cards
 from tests.faults.collecting import CollectingSetup, run_collecting
 from tests.faults.collecting import described as described_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
@@ -46,7 +48,7 @@ from tests.support.bonus import NO_BONUS
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
 RUNS = (
     *("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases"),
-    *("purchase_orders", "webhooks", "notifications", "nights"),
+    *("purchase_orders", "webhooks", "notifications", "nights", "cards"),
 )
 
 
@@ -69,6 +71,7 @@ def main() -> int:
     parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
     parser.add_argument("--facts", type=int, default=120, help="how many facts people are told of (120)")
     parser.add_argument("--agents", type=int, default=10_000, help="how many scores a night is taken of (10000)")
+    parser.add_argument("--authorizations", type=int, default=120, help="how many merchants ask a card (120)")
     parser.add_argument("--late", type=float, default=60, help="for how many seconds a transaction stays open (60)")
     parser.add_argument("--one-in", type=int, default=50, help="one webhook in so many is not taken at first (50)")
     parser.add_argument(
@@ -104,6 +107,7 @@ def main() -> int:
         patience=options.patience,
     )
     notifications = NotificationSetup(seed, options.facts, kills=options.kills)
+    cards = CardSetup(seed, options.authorizations, options.kills)
     nights = NightSetup(seed, options.agents, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
@@ -119,6 +123,7 @@ def main() -> int:
         "webhooks": (described_webhooks(webhooks), partial(run_webhooks, webhooks)),
         "notifications": (described_notifications(notifications), partial(run_notifications, notifications)),
         "nights": (described_nights(nights), partial(run_nights, nights)),
+        "cards": (described_cards(cards), partial(run_cards, cards)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 
