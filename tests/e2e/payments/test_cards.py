@@ -47,6 +47,12 @@ async def test_coffee_is_authorized_captured_with_a_tip_and_refunded(payer: Paye
     [payment] = await until(payments, lambda found: found[0]["refunded"] == "4.50")
     await until(payer.balance, lambda found: found == ("1000.00", "0.00"))
 
+    # Bursar approves and holds, and Stripe never gets the answer: its event says so.
+    await sandboxes.stripe("issuing/asking", lose=1)
+    lost = await authorize("400")
+    assert (lost["approved"], lost["request_history"][0]["reason"]) == (False, "webhook_timeout")
+    await until(payer.balance, lambda found: found == ("1000.00", "0.00"))
+
     over = await authorize("501")
     assert (over["approved"], over["request_history"][0]["reason"]) == (False, "spending_controls")
     good(await payer.caller.post(f"/cards/{card['id']}/freeze"))
@@ -63,5 +69,10 @@ async def test_card_that_bursar_has_not_made_is_declined(sandboxes: Sandboxes) -
     holder = (await sandboxes.http.post(f"{base}/cardholders", headers=headers, data=form)).json()
     form = {"type": "virtual", "currency": "usd", "status": "active", "cardholder": holder["id"]}
     card = (await sandboxes.http.post(f"{base}/cards", headers=headers, data=form)).json()
-    asked = await sandboxes.merchant("authorizations", card=card["id"], amount="400", **COFFEE)
-    assert (asked["approved"], asked["request_history"][0]["reason"]) == (False, "webhook_declined")
+
+    async def decided() -> str:
+        asked = await sandboxes.merchant("authorizations", card=card["id"], amount="1", **COFFEE)
+        assert not asked["approved"]
+        return str(asked["request_history"][0]["reason"])
+
+    assert await until(decided, lambda reason: reason != "webhook_timeout") == "webhook_declined"
