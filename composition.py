@@ -226,7 +226,8 @@ def make_secrets(settings: Settings) -> Secrets:
         if settings.vault_trust_roots is not None:
             with _from("BURSAR_VAULT_TRUST_ROOTS"):
                 roots = ssl.create_default_context(cafile=settings.vault_trust_roots)
-        http = httpx2.AsyncClient(verify=roots, trust_env=False, follow_redirects=False)
+        timeout = settings.provider_timeout.total_seconds()
+        http = httpx2.AsyncClient(timeout=timeout, verify=roots, trust_env=False, follow_redirects=False)
         closers.append(http.aclose)
         client = VaultClient(
             http,
@@ -234,6 +235,7 @@ def make_secrets(settings: Settings) -> Secrets:
             role_id=settings.vault_role_id,
             secret_id=settings.vault_secret_id.get_secret_value(),
             timeout=settings.provider_timeout,
+            clock=_now,
         )
         if settings.vault_transit_key is not None:
             wrappers["vault"] = TransitKeyWrapper(client, settings.vault_transit_key)

@@ -11,10 +11,9 @@ import asyncio
 import base64
 import binascii
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -26,10 +25,8 @@ from providers.secrets.base import BackendUnavailable, KeyWrapper, Place, Stored
 PREFIX = "vault:"
 #: The largest answer that is read: a value of 64 KiB in base64, with room around it.
 MAX_BYTES = 256 * 1024
-#: A token is used for this part of its lease.
-_USED = 0.8
 #: A token that is refused so soon after its login has not ended: the policy lacks something, and no login helps.
-_FRESH = 10.0
+_FRESH = timedelta(seconds=10)
 
 
 class VaultClient:
@@ -48,7 +45,7 @@ class VaultClient:
         role_id: str,
         secret_id: str,
         timeout: timedelta,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime],
     ) -> None:
         """Take the client, which the caller closes.
 
@@ -58,7 +55,7 @@ class VaultClient:
             role_id: of the AppRole.
             secret_id: of the AppRole; good for any number of uses.
             timeout: of a request, from its first byte to the last one of its answer.
-            clock: seconds that only grow.
+            clock: by which leases end.
         """
         self._client, self._base, self._timeout, self._clock = client, f"{url.rstrip('/')}/v1", timeout, clock
         self._credentials = {"role_id": role_id, "secret_id": secret_id}
@@ -82,15 +79,17 @@ class VaultClient:
         """Return a token that is good by its lease and is not the one that was lost."""
         async with self._lock:
             token = self._token
-            if token is None or token is lost or token.until <= self._clock():
+            if token is None or token is lost or (token.until is not None and token.until <= self._clock()):
                 since = self._clock()
                 answer = await self._send("POST", "auth/approle/login", self._credentials)
                 auth = answer.body.get("auth")
                 if answer.status != 200 or not isinstance(auth, dict) or not auth.get("client_token"):
                     raise _unavailable("refuses the role. Check BURSAR_VAULT_ROLE_ID and BURSAR_VAULT_SECRET_ID")
-                lease = int(auth.get("lease_duration") or 0)
-                until = since + lease * _USED if lease else float("inf")
-                token = self._token = _Token(str(auth["client_token"]), since, until)
+                lease = timedelta(seconds=int(auth.get("lease_duration") or 0))
+                # Before its end, so that no request meets it.
+                token = self._token = _Token(
+                    str(auth["client_token"]), since, since + lease * 4 // 5 if lease else None
+                )
             return token
 
     async def _send(
@@ -124,11 +123,11 @@ class VaultClient:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token: what it is, and by the client's clock since when and until when it is used."""
+    """A token: what it is, and by the client's clock since when and until when it is used; None is for good."""
 
     text: str
-    since: float
-    until: float
+    since: datetime
+    until: datetime | None
 
     def __repr__(self) -> str:
         return "<token>"

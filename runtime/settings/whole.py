@@ -182,6 +182,17 @@ class Settings(
         return self
 
     @model_validator(mode="after")
+    def _vault_has_keys_beside_it(self) -> "Settings":
+        """Refuse Vault without keys of our own, because repeats of requests with a value could not be told."""
+        keys = self.sealing_keys
+        if "vault" in (self.secret_wrapper, self.secret_backend) and not (keys and keys.get_secret_value().strip()):
+            raise ValueError(
+                "Vault for secrets needs BURSAR_SECRET_KEYS or BURSAR_ENCRYPTION_KEYS beside it: repeats of requests "
+                "with a value are recognised by a digest under these."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bounces_are_signed(self) -> "Settings":
         """Refuse unsigned bounce addresses, which anyone could make up."""
         if self.mail_bounces is not None and self.signing_keys is None:

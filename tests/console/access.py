@@ -16,8 +16,9 @@ from tests.console.table import PLATFORM
 from tests.console.typed import FORMS
 from tests.console.walking import FoundForm, route_of
 
-#: What a request leaves, whatever becomes of it: when a session was last used, and the answer under its key.
-NOT_WRITTEN = ("sessions", "idempotency_keys")
+#: What a request leaves, whatever becomes of it: when a session was last used, the answer under its key, and the entry
+#: of a request for a secret that was refused.
+NOT_WRITTEN = ("sessions", "idempotency_keys", "secret_access")
 #: Whoever asks leaves the time at which a key was used last, whatever becomes of it.
 _CONTENT = {"public.api_keys": "(to_jsonb(t) - 'last_used_at')::text"}
 #: What else makes a form whole: a text that has to have a shape, and that everything was read again.

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ path "secret/metadata/bursar/*" { capabilities = ["delete"] }
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Time that passes when a test says so."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now = datetime(2026, 11, 1, tzinfo=UTC)
 
-    def __call__(self) -> float:
+    def __call__(self) -> datetime:
         return self.now
 
 
@@ -213,7 +213,7 @@ async def test_a_revoked_token_is_replaced_once_by_all_callers():
         wrapper = world.wrapper
         await wrapper.wrap(DATA_KEY, PLACE)
         await world.order("revoke")
-        world.clock.now += 60
+        world.clock.now += timedelta(minutes=1)
         await asyncio.gather(*(wrapper.wrap(DATA_KEY, PLACE) for _ in range(20)))
     assert vault.logins == 2
 
@@ -223,10 +223,10 @@ async def test_a_token_is_replaced_before_its_lease_ends():
     async with standing_in(vault) as world:
         wrapper = world.wrapper
         await wrapper.wrap(DATA_KEY, PLACE)
-        world.clock.now += timedelta(minutes=15).total_seconds()
+        world.clock.now += timedelta(minutes=15)
         await wrapper.wrap(DATA_KEY, PLACE)
         assert vault.logins == 1
-        world.clock.now += timedelta(minutes=2).total_seconds()
+        world.clock.now += timedelta(minutes=2)
         await wrapper.wrap(DATA_KEY, PLACE)
     assert vault.logins == 2
 
@@ -254,7 +254,7 @@ async def test_a_policy_that_lacks_something_does_not_make_a_login_of_each_reque
 )
 async def test_a_vault_in_trouble_is_unavailable_and_is_asked_again_later(fault: str, said: str):
     async with standing_in() as world:
-        client = world.client(timeout=timedelta(seconds=0.5)) if fault == "hang" else world.client()
+        client = world.client(timeout=timedelta(milliseconds=500)) if fault == "hang" else world.client()
         wrapper = TransitKeyWrapper(client, KEY)
         await TransitKeyWrapper(world.client(), KEY).wrap(DATA_KEY, PLACE)
         await world.order(fault)
@@ -266,7 +266,7 @@ async def test_a_vault_in_trouble_is_unavailable_and_is_asked_again_later(fault:
 
 
 async def test_nobody_there_is_unavailable():
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
         nobody = World(f"http://127.0.0.1:{free_port()}", http, "r", "s")
         with pytest.raises(Unavailable, match="could not be reached: ConnectError"):
             await nobody.wrapper.wrap(DATA_KEY, PLACE)
@@ -315,8 +315,9 @@ async def test_keys_of_both_wrappers_open_while_one_of_them_wraps():
         ({}, set(), "postgres"),
         ({"secret_keys": KEYS}, {"postgres"}, "postgres"),
         ({"vault_transit_key": "bursar"}, set(), "postgres"),
-        ({"vault_transit_key": "bursar", "secret_wrapper": "vault"}, {"postgres"}, "postgres"),
-        ({"vault_kv_mount": "secret", "secret_backend": "vault"}, {"vault"}, "vault"),
+        ({"vault_transit_key": "bursar", "secret_wrapper": "vault", "secret_keys": KEYS}, {"postgres"}, "postgres"),
+        ({"vault_kv_mount": "secret"}, {"vault"}, "postgres"),
+        ({"vault_kv_mount": "secret", "secret_backend": "vault", "secret_keys": KEYS}, {"postgres", "vault"}, "vault"),
         ({"vault_kv_mount": "secret", "secret_keys": KEYS}, {"postgres", "vault"}, "postgres"),
     ],
 )
