@@ -43,8 +43,8 @@ from tests.conftest import DatabaseUrls
 from tests.console import limiting, planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
-from tests.support.secrets import local_secrets
 from tests.support.cards import FakeIssuer
+from tests.support.secrets import local_secrets
 from tests.support.webhooks import WEBHOOK_KEYS
 
 
