@@ -102,7 +102,7 @@ def question(world: World, cents: int, *, ref: str | None = None, number: int = 
         **{"card_ref": world.ref, "amount_minor": cents, "authorized_minor": 0, "currency": "USD"},
         **{"merchant": SHOP, "livemode": False, "created_at": NOW},
     }
-    return Question(**values | more)  # type: ignore[arg-type]
+    return Question(**values | more)
 
 
 def fresh(kind: str) -> str:
