@@ -113,7 +113,9 @@ async def open_spends(
         await spending.lock_reservation(spend_id)
     found = await authorizations.in_ledger(session, org_id, spend_ids)
     return {
-        each.id for each in found.values() if each.status == "reserved" and (after is None or (each.held_until or after) > after)
+        each.id
+        for each in found.values()
+        if each.status == "reserved" and (after is None or (each.held_until or after) > after)
     }
 
 
