@@ -87,7 +87,7 @@ REACTIONS = _table(
     payment_policy.version free_option.limit_reached purchase_method.limit_reached
     spend_control.has_children budget.pool_closed budget.pool_too_small allocation.no_budget allocation.expired
     allocation.stale
-    card.closed card.pending card.no_address card.no_rate card.order
+    spend.card card.closed card.pending card.no_address card.no_rate card.order
     routing.run_decided routing.outcome_exists routing.no_choice
     spend.purchase spend.refunded alert.operators_case alert.resolved
     notification.keys_missing notification.limit_reached notification.verified notification.only_recipient

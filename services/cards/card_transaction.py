@@ -45,7 +45,7 @@ from services.cards import card_authorization as answers
 #: The kinds of the alerts about what was captured beyond an authorization, and about refunds of nothing that is known.
 OVERSPENT, UNMATCHED = "card_overspent", "card_refund_unmatched"
 #: How many spends of a card a refund is shared over at most.
-MAX_REFUNDED = 1_000
+MAX_REFUNDED = 100
 _OVER = {AuthorizationStatus.CLOSED, AuthorizationStatus.REVERSED, AuthorizationStatus.EXPIRED}
 
 
@@ -270,7 +270,7 @@ async def _book_all(books: _Books, row: CardAuthorization, found: Sequence[Trans
     if any(each.kind is CardTransactionKind.REFUND for each in new):
         others = list(await authorizations.refundable(books.session, books.card.id, limit=MAX_REFUNDED))
     moved = [each for each in found if each.movement and not (each.ref in known and known[each.ref].is_booked)]
-    open_spends = await books.lock([*spends], [each.movement for each in moved if each.movement])
+    open_spends = await books.lock([*spends, *others], [each.movement for each in moved if each.movement])
     for each in new:
         if each.kind is CardTransactionKind.CAPTURE:
             beyond = await _capture(books, row, each, [spend for spend in spends if spend.spend_id in open_spends])

@@ -17,6 +17,7 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
 from models.credits.spend import Spend, SpendChange
+from repositories.cards import card_authorization
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
 from repositories.tenants import api_key, audit, organization
@@ -224,13 +225,14 @@ async def refund(
     Raises:
         NotFound: there is no such spend.
         Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
-            on the marketplace, and can be refunded with the purchase only.
+            on the marketplace, and can be refunded with the purchase only; `spend.card`, it pays for a card.
         IdempotencyConflict: the command made another refund.
         OrganizationClosed: the organization is closed and cannot be refunded.
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):
         raise Conflict("This spend paid for an agent. Refund the purchase instead.", code="spend.purchase")
+    await card_authorization.refuse_spend(session, spend.id)
     connection = await driver_connection(session)
     changed = await Spending(connection, spend.org_id).refund(
         key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now

@@ -273,3 +273,20 @@ async def _give(database: Database, org_id: str) -> None:
     world = World(database)
     world.org = org_id
     await world.give(1_000)
+
+
+async def test_nobody_releases_captures_or_refunds_what_a_card_holds(
+    issuing: Issuing, world: World, issue_key: Callable[..., Awaitable[Caller]], operator: Caller
+) -> None:
+    assert approved(await issuing.ask(asked(world.ref, 400)))
+    owner = issuing.of(await issue_key("owner", world.org))
+    agent = issuing.of(await issue_key("agent", world.org, world.agent))
+    listed = good(await owner.get(f"/cards/{world.card}/transactions"))["data"]
+    hold = listed[0]["requests"][0]["spend_id"]
+    for caller in (owner, agent):
+        refused(await caller.post("/credits/release", {"reservation_id": hold}, key=new_key()), 409, "spend.card")
+        path = f"/credits/reservations/{hold}"
+        refused(await caller.post(f"{path}/capture", {"amount": "1"}, key=new_key()), 409, "spend.card")
+        refused(await caller.post(f"{path}/extend", {"expires_in": "P30D"}, key=new_key()), 409, "spend.card")
+    refused(await operator.post(f"/credits/spends/{hold}/refunds", {}, key=new_key()), 409, "spend.card")
+    assert await world.balance() == (1000, 50)
