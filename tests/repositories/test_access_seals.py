@@ -1,11 +1,14 @@
 """The log of access to secrets is sealed behind the oldest open transaction, and what was done to it since is found."""
 
+import re
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
+from models.secrets.access import SecretAccess
+from repositories.secrets import access as repository
 from runtime.database import Database
 from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
@@ -118,3 +121,8 @@ async def test_nobody_changes_the_log(fresh_database_urls: DatabaseUrls, org: Va
                 await owner.execute(statement)
     finally:
         await owner.close()
+
+
+def test_every_column_of_an_entry_is_sealed():
+    sealed = set(re.findall(r"\w+", str(repository.CANONICAL)))
+    assert {column.key for column in SecretAccess.__table__.columns} <= sealed
