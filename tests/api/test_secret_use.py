@@ -248,6 +248,23 @@ async def test_others_and_other_methods_are_refused_with_an_entry(org: Tenant, h
     assert [entry["outcome"] for entry in entries] == ["method", "no_grant"]
 
 
+async def test_requests_under_way_hold_their_price_and_no_connection_to_the_database(org: Tenant, host: Receiver):
+    await granted(org, host)
+    go_on = asyncio.Event()
+
+    async def waits(request: Received, writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        await answers(200)(request, writer)
+
+    host.reply = waits
+    # More than the pools have, so they would never all arrive if each kept one.
+    using = [asyncio.create_task(use(org.agent, host)) for _ in range(12)]
+    await host.has(12)
+    assert await balance(org.owner) == ("76.00", "24.00")
+    go_on.set()
+    assert {good(await each)["cost"] for each in using} == {"2.00"}
+
+
 async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant, host: Receiver):
     await granted(org, host)
     asked, go_on = asyncio.Event(), asyncio.Event()
