@@ -274,6 +274,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/analytics/insights/unused-x/approve"): (Permission.MANAGE_SPENDING, None),
     ("GET", "/secrets/some_secret"): (Permission.READ, None),
     ("PUT", "/secrets/some_secret"): (Permission.MANAGE_SECRETS, {"kind": "api_key", "value": "a"}),
+    ("POST", "/secrets/some_secret/rotate"): (Permission.MANAGE_SECRETS, {}),
     ("GET", "/secrets/some_secret/access"): (Permission.READ_AUDIT, None),
     ("DELETE", "/secrets/some_secret/versions/1"): (Permission.MANAGE_SECRETS, None),
     ("POST", "/secrets/grants"): (

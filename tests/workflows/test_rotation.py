@@ -179,9 +179,10 @@ async def test_the_sweep_starts_a_run_that_was_lost(idle_server: WorkflowEnviron
         due = (await run.one.held()).due_at
         for before, found in ((due, 0), (due + timedelta(minutes=1), 1)):
             begin = SweepProgress(page=SweepPage(before=before, after="", limit=50))
-            done = await run.client.execute_workflow(
+            sweep = await run.client.start_workflow(
                 "secret-rotation-sweep", begin, id=f"sweep-{found}", task_queue="bursar", result_type=SweepProgress
             )
-            assert done.started >= found
+            assert (await sweep.result()).started >= found
+        await replay_and_keep(await sweep.fetch_history(), "secret-rotation-sweep/started")
         await run.shown("**idle**")
         await run.end()
