@@ -36,6 +36,7 @@ from domain.common.credits import credit_price
 from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
+from providers.secrets.caller import SecretCaller
 from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing, standings
 from repositories.usage.model_price import PriceBook
@@ -175,6 +176,7 @@ def _dependencies(
     receivers: Receivers | None,
     secrets: Secrets,
 ) -> Deps:
+    judge = receivers or Receivers(local=settings.allow_insecure_webhooks)
     engines = database or Database(
         settings.database_url,
         settings.platform_database_url,
@@ -203,11 +205,12 @@ def _dependencies(
         metrics=ApiMetrics(),
         providers=providers,
         secrets=secrets,
+        secret_caller=SecretCaller(judge),
         sealer=Sealer(settings.encryption_keys),
         webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
         link_sealer=Sealer(settings.signing_keys, bound=OF_LINKS),
-        receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
+        receivers=judge,
         charges=Charges(pool),
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),

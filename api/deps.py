@@ -26,6 +26,7 @@ from domain.common.errors import Unavailable
 from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
+from providers.secrets.caller import SecretCaller
 from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing
 from repositories.tenants import audit
@@ -60,6 +61,7 @@ class Deps:
     metrics: ApiMetrics
     providers: Providers
     secrets: Secrets
+    secret_caller: SecretCaller
     sealer: Sealer
     webhook_sealer: Sealer
     notification_sealer: Sealer

@@ -34,7 +34,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
-    **{"secret": "sec", "secretgrant": "sgr", "grant": "sgr"},
+    **{"secret": "sec", "secretgrant": "sgr", "grant": "sgr", "secretuse": "scu"},
     **{"allocation": "alo", "allocationdetail": "alo", "trial": "trl"},
     **{"revenue": "rvn", "roi": "agt"},
     **{
@@ -108,6 +108,7 @@ WORDS: dict[str, str | None] = {
         ),
         **dict.fromkeys(("SecretView.hosts", "SecretGrantView.hosts"), "api.example.com"),
         **{"SecretGrantView.paths": "api_keys/models/*", "SecretGrantView.methods": "POST"},
+        **{"SecretGrantView.places": "header:authorization", "HeaderView.value": "application/json"},
         **{"SecretGrantView.meter": "openai", "SecretView.backend": "postgres"},
         "SecretVersionView.key_id": "k1",
         "SecretAccessView.host": "api.example.com",

@@ -141,6 +141,7 @@ class JudgedConnections(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        """Resolve the name, and connect to one of its addresses if all of them are allowed."""
         target = Target(is_local=self._is_local, host=host.strip("[]"), port=port, path="/")
         error: Exception = httpcore2.ConnectError("no address")
         try:
@@ -155,4 +156,5 @@ class JudgedConnections(httpcore2.AsyncNetworkBackend):
         raise error
 
     async def sleep(self, seconds: Any) -> None:
+        """Wait."""
         await asyncio.sleep(seconds)

@@ -73,7 +73,7 @@ class RotateSignal(OperatorSignal):
     rotate: object = None
 
 
-class GiveUpSignal(OperatorSignal):
+class GiveUpRotationSignal(OperatorSignal):
     """What operators send once a person has put the target right: the secret's id."""
 
     give_up: object = None

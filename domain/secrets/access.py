@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     NO_VERSION = "no_version"
     HOST = "host"
     METHOD = "method"
+    PLACE = "place"
     USES = "uses"
 
 
@@ -40,6 +41,11 @@ def refusal(outcome: Outcome) -> DomainError:
             return Forbidden("The host is not on the list of the grant and of the secret.", code="secret.host")
         case Outcome.METHOD:
             return Forbidden("The method is not on the list of the grant.", code="secret.method")
+        case Outcome.PLACE:
+            return Forbidden(
+                "The grant does not let the value stand in this part of a request. Its places name the parts.",
+                code="secret.place",
+            )
         case Outcome.USES:
             return Forbidden(
                 "The grant has no use left today. Days are UTC; an owner or an admin can grant more.",

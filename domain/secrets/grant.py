@@ -8,6 +8,7 @@ from enum import StrEnum
 from domain.common.errors import Invalid
 from domain.secrets.access import Verb
 from domain.secrets.secret import check_host, check_path
+from domain.secrets.secret_use.placing import check_place
 
 MAX_PATHS, MAX_HOSTS = 20, 20
 MAX_USES_PER_DAY = 1_000_000
@@ -38,6 +39,7 @@ class NewGrant:
     verbs: tuple[Verb, ...]
     hosts: tuple[str, ...]
     methods: tuple[HttpMethod, ...]
+    places: tuple[str, ...]
     uses_per_day: int | None
     price_minor: int | None
     meter: str | None
@@ -61,7 +63,8 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
 
     Raises:
         Invalid: it is for nobody or for two, names a wrong path or host, lacks where `use` may go, grants an agent to
-            read, has a price without a use or two of them, or ends too late or not in the future; it names the field.
+            read, has a wrong place, a price without a use or a meter without a price, or ends too late or not in the
+            future; it names the field.
     """
     if (grant.principal is None) == (grant.agent_id is None):
         raise _wrong("Send either principal or agent_id.", "principal")
@@ -74,8 +77,8 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         raise _wrong("Agents use secrets and do not read them. Grant use.", "verbs")
     if (grant.price_minor is not None or grant.meter is not None) and not uses:
         raise _wrong("Only use has a price.", "price")
-    if grant.price_minor is not None and grant.meter is not None:
-        raise _wrong("Send either price or meter.", "price")
+    if grant.meter is not None and grant.price_minor is None:
+        raise _wrong("Send price with meter: it is held for each use until the answer says what it costs.", "price")
     if not now < grant.ends_at <= now + LONGEST:
         raise _wrong(f"ends_at must be in the future, at most {LONGEST.days} days from now.", "ends_at")
     return NewGrant(
@@ -85,6 +88,7 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         verbs=tuple(dict.fromkeys(grant.verbs)),
         hosts=_once([check_host(host) for host in grant.hosts]),
         methods=tuple(dict.fromkeys(grant.methods)),
+        places=_once([check_place(place) for place in grant.places]),
         uses_per_day=grant.uses_per_day,
         price_minor=grant.price_minor,
         meter=grant.meter,

@@ -83,8 +83,12 @@ CREATE TABLE secret_grants (
     verbs text[] NOT NULL,
     hosts text[] NOT NULL,
     methods text[] NOT NULL,
+    -- Where in a request the value may stand, see `domain.secrets.secret_use.placing`: the user does not choose, or it
+    -- could have a host keep the value as a content of its own and read it there.
+    places text[] DEFAULT '{basic,header:authorization}' NOT NULL,
     uses_per_day integer,
-    -- What one use costs, in minor units of credits; or the provider by whose prices the answer's usage is charged.
+    -- What one use costs, in minor units of credits; with a meter, what is held for it, and what it costs if its answer
+    -- has no usage that the prices of this provider's models tell the cost of.
     price_minor bigint,
     meter text,
     ends_at timestamptz NOT NULL,
@@ -100,7 +104,7 @@ CREATE TABLE secret_grants (
     CONSTRAINT ck_secret_grants_who CHECK (num_nonnulls(principal, agent_id) = 1),
     CONSTRAINT ck_secret_grants_verbs CHECK (verbs <@ '{use,read}' AND verbs <> '{}' AND paths <> '{}'
         AND (NOT 'use' = ANY (verbs) OR (hosts <> '{}' AND methods <> '{}'))),
-    CONSTRAINT ck_secret_grants_price CHECK (num_nonnulls(price_minor, meter) <= 1 AND price_minor > 0),
+    CONSTRAINT ck_secret_grants_price CHECK (price_minor > 0 AND (meter IS NULL OR price_minor IS NOT NULL)),
     CONSTRAINT ck_secret_grants_uses_per_day CHECK (uses_per_day > 0),
     CONSTRAINT ck_secret_grants_revoked CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 );
@@ -149,7 +153,7 @@ CREATE TABLE secret_access (
     CONSTRAINT pk_secret_access PRIMARY KEY (number),
     CONSTRAINT ck_secret_access_verb CHECK (verb IN ('use', 'read', 'rotate', 'check')),
     CONSTRAINT ck_secret_access_outcome CHECK (outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host',
-        'method', 'uses'))
+        'method', 'place', 'uses'))
 );
 CREATE INDEX ix_secret_access_org_id_path_number ON secret_access (org_id, path, number);
 CREATE INDEX ix_secret_access_written_in_number ON secret_access (written_in, number);
@@ -177,6 +181,43 @@ GRANT SELECT, INSERT ON secret_access_seals TO bursar_platform;
 \ir ../../repositories/sql/secrets/wrapped_keys.sql
 
 -- Use
+
+-- Requests made with secrets: their outcome and cost. Neither the request nor its answer is kept.
+CREATE TABLE secret_uses (
+    id text NOT NULL,
+    org_id text NOT NULL,
+    secret_id text NOT NULL,
+    version integer NOT NULL,
+    grant_id text NOT NULL,
+    agent_id text,
+    host text NOT NULL,
+    method text NOT NULL,
+    meter text,
+    price_minor bigint,
+    cost_minor bigint,
+    status text NOT NULL,
+    reason text,
+    status_code integer,
+    command_id text NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT pk_secret_uses PRIMARY KEY (id),
+    CONSTRAINT uq_secret_uses_command_id UNIQUE (command_id),
+    CONSTRAINT fk_secret_uses_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations,
+    CONSTRAINT fk_secret_uses_secret_id_secrets FOREIGN KEY (secret_id) REFERENCES secrets,
+    CONSTRAINT fk_secret_uses_grant_id_secret_grants FOREIGN KEY (grant_id) REFERENCES secret_grants,
+    CONSTRAINT ck_secret_uses_status CHECK (status IN ('requested', 'answered', 'failed', 'unknown')
+        AND (status = 'requested') = (ended_at IS NULL) AND (status = 'answered') = (status_code IS NOT NULL)
+        AND (status IN ('failed', 'unknown')) = (reason IS NOT NULL)),
+    CONSTRAINT ck_secret_uses_cost CHECK (price_minor > 0 AND cost_minor >= 0
+        AND (cost_minor IS NOT NULL) = (status <> 'requested' AND price_minor IS NOT NULL))
+);
+CREATE INDEX ix_secret_uses_org_id ON secret_uses (org_id);
+CREATE INDEX ix_secret_uses_requested ON secret_uses (created_at) WHERE status = 'requested';
+SELECT pg_temp.row_security('secret_uses');
+SELECT pg_temp.tenant_reads_own('secret_uses');
+SELECT pg_temp.refuse_deletes('secret_uses');
+GRANT SELECT, INSERT, UPDATE (cost_minor, status, reason, status_code, ended_at) ON secret_uses TO bursar_platform;
 
 -- Rotation
 

@@ -17,9 +17,10 @@ class SecretGrant(Base):
         verbs: `use`, `read`.
         hosts: where `use` may send requests: names, with a port where it is not 443.
         methods: by which HTTP methods.
+        places: where in a request the value may stand, as `domain.secrets.secret_use.placing` names it.
         uses_per_day: how often on a UTC day; null is no limit.
-        price_minor: what one use costs, in minor units of credits.
-        meter: the provider by whose model prices the answer's usage is charged instead.
+        price_minor: what one use costs, in minor units of credits; with a meter, what is held for it.
+        meter: the provider by whose model prices the answer's usage is charged.
     """
 
     __tablename__ = "secret_grants"
@@ -30,7 +31,7 @@ class SecretGrant(Base):
             " AND (NOT 'use' = ANY (verbs) OR (hosts <> '{}' AND methods <> '{}'))",
             name="verbs",
         ),
-        CheckConstraint("num_nonnulls(price_minor, meter) <= 1 AND price_minor > 0", name="price"),
+        CheckConstraint("price_minor > 0 AND (meter IS NULL OR price_minor IS NOT NULL)", name="price"),
         CheckConstraint("uses_per_day > 0", name="uses_per_day"),
         CheckConstraint("(revoked_at IS NULL) = (revoked_by IS NULL)", name="revoked"),
         Index("ix_secret_grants_org_id_id", "org_id", "id"),
@@ -51,6 +52,7 @@ class SecretGrant(Base):
     verbs: Mapped[list[str]] = mapped_column(ARRAY(Text))
     hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{basic,header:authorization}'"))
     uses_per_day: Mapped[int | None] = mapped_column(Integer)
     price_minor: Mapped[int | None]
     meter: Mapped[str | None]

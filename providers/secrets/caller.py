@@ -6,13 +6,16 @@ redirects are not followed. The answer is read whole, within a limit of size and
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpcore2
 
+from domain.common.errors import RateLimited
 from domain.messages.webhook.address import HTTPS_PORT, UrlRefused
 from domain.secrets.secret_use.placing import Placed
 from domain.secrets.secret_use.scrubbing import Scrubber
@@ -22,6 +25,8 @@ from providers.tls import trusted
 #: The timeout of a request, including DNS, connection and answer.
 TIMEOUT = timedelta(seconds=60)
 MAX_ANSWER_BYTES = 10 * 1_048_576
+#: Of one organization, in one process.
+MAX_AT_ONCE = 16
 USER_AGENT = "Bursar-Secrets/1"
 #: Headers that are about the connection or the form of the body as it was sent.
 _HOP_BY_HOP = frozenset(
@@ -72,7 +77,7 @@ class Reply:
 
 
 class SecretCaller:
-    """Makes requests with secrets."""
+    """Makes requests with secrets. One organization has `MAX_AT_ONCE` of them under way in a process."""
 
     def __init__(
         self,
@@ -89,6 +94,24 @@ class SecretCaller:
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
         self._max_answer_bytes = max_answer_bytes
+        self._under_way = Counter[str]()
+
+    @contextmanager
+    def slot(self, org_id: str) -> Iterator[None]:
+        """Count a request of an organization while it is made, so that its slow hosts keep nobody else waiting.
+
+        Raises:
+            RateLimited: too many of its requests are under way.
+        """
+        if self._under_way[org_id] >= MAX_AT_ONCE:
+            raise RateLimited("Too many uses of secrets are under way. Repeat this one soon.", extra={"retry_after": 1})
+        self._under_way[org_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[org_id] -= 1
+            if not self._under_way[org_id]:
+                del self._under_way[org_id]
 
     async def call(self, placed: Placed) -> Reply:
         """Make a request, and return the answer without the values that were placed in it.

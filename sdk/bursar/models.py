@@ -139,7 +139,7 @@ Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
-Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "uses"] | str
+Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -215,6 +215,8 @@ Role: TypeAlias = (
     ]
     | str
 )
+RotationStatus: TypeAlias = Literal["idle", "waiting", "created", "applied", "tested", "promoted", "failed"] | str
+RotatorName: TypeAlias = Literal["bursar", "postgres", "http", "manual"] | str
 RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
@@ -2383,6 +2385,13 @@ class FundedView(Model):
     created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
     payment: PaymentView | None = None
+
+
+class HeaderView(Model):
+    """A header of an answer."""
+
+    name: str = NOT_SENT
+    value: str = NOT_SENT
 
 
 class HistoryPage(Model):
@@ -4624,6 +4633,7 @@ class SecretGrantView(Model):
     verbs: list[Verb] = NOT_SENT
     hosts: list[str] = NOT_SENT
     methods: list[str] = NOT_SENT
+    places: list[str] = NOT_SENT
     uses_per_day: int | None = NOT_SENT
     uses_today: int = NOT_SENT
     price: Amount | None = NOT_SENT
@@ -4640,6 +4650,37 @@ class SecretPage(Model):
 
     data: list[SecretView] = NOT_SENT
     next_cursor: str | None = None
+
+
+class SecretRotationView(Model):
+    """How a secret is replaced by schedule, and where that stands."""
+
+    rotator: RotatorName = NOT_SENT
+    every: str = NOT_SENT
+    grace: str = NOT_SENT
+    deadline: str = NOT_SENT
+    postgres: dict[str, Any] | None = NOT_SENT
+    http: dict[str, Any] | None = NOT_SENT
+    status: RotationStatus = NOT_SENT
+    version: int | None = NOT_SENT
+    due_at: datetime = NOT_SENT
+    next_at: datetime | None = NOT_SENT
+    failures: int = NOT_SENT
+    detail: str | None = NOT_SENT
+
+
+class SecretUseView(Model):
+    """The answer to a request that was made with a secret. It is not kept."""
+
+    id: str
+    version: int = NOT_SENT
+    status: int = NOT_SENT
+    headers: list[HeaderView] = NOT_SENT
+    body: str | None = NOT_SENT
+    body_base64: str | None = NOT_SENT
+    is_scrubbed: bool = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    spend_id: str | None = NOT_SENT
 
 
 class SecretValueView(Model):
@@ -4676,6 +4717,7 @@ class SecretView(Model):
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     versions: list[SecretVersionView] | None = NOT_SENT
+    rotation: SecretRotationView | None = NOT_SENT
     grants: list[SecretGrantView] = NOT_SENT
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from bursar._wire import AmountLike
 
@@ -55,6 +55,7 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
+Part: TypeAlias = Literal["header", "query", "body", "basic"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
@@ -370,6 +371,37 @@ class ReputationTerms(TypedDict, total=False):
     least_evidence: int
 
 
+class RotationDatabase(TypedDict, total=False):
+    """The target of the rotator `postgres`: two roles that exist, have the same rights and alternate."""
+
+    host: Required[str]
+    port: int
+    database: Required[str]
+    roles: Required[Sequence[str]]
+    admin: Required[str]
+
+
+class RotationRequests(TypedDict, total=False):
+    """The steps of the rotator `http`."""
+
+    apply: Required[RotationStep]
+    test: Required[RotationStep]
+    put_back: RotationStep | None
+    revoke: RotationStep | None
+
+
+class RotationStep(TypedDict, total=False):
+    """A request of a rotation. Texts of headers and of the body may hold `{{new}}`, `{{current}}` and `{{version}}`.
+
+    These are the value that is made, the one that it replaces, and the number of the new one; an address holds `{{version}}` only. The step has succeeded when the answer is 2xx.
+    """
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: Any
+
+
 class RuleWrite(TypedDict, total=False):
     """A pricing rule."""
 
@@ -395,11 +427,41 @@ class RuleWrite(TypedDict, total=False):
     valid_until: datetime | str | None
 
 
+class SecretChargeCreate(TypedDict, total=False):
+    """What the cost is for, as with `POST /credits/use`."""
+
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+
+
+SecretPlaceCreate = TypedDict(
+    "SecretPlaceCreate",
+    {
+        "in": "Required[Part]",
+        "name": "str",
+        "prefix": "str",
+    },
+    total=False,
+)
+
+
 class SecretPrice(TypedDict, total=False):
     """What one use costs."""
 
     amount: Required[AmountLike]
     currency: Literal["CREDIT"] | str
+
+
+class SecretRotationPut(TypedDict, total=False):
+    """How a secret is replaced by schedule; with the rotator `off` it is not."""
+
+    rotator: Required[Literal["bursar", "postgres", "http", "manual", "off"] | str]
+    every: timedelta | str
+    grace: timedelta | str
+    deadline: timedelta | str
+    postgres: RotationDatabase | None
+    http: RotationRequests | None
 
 
 class ShareBounds(TypedDict, total=False):
@@ -462,6 +524,15 @@ class TimeOfDayTerms(TypedDict, total=False):
     weekdays: Sequence[int]
     begins: str
     ends: str
+
+
+class ToolRequestCreate(TypedDict, total=False):
+    """The request to be made, without the secret."""
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: str | None
 
 
 class TrialStageSet(TypedDict, total=False):

@@ -14,7 +14,18 @@ from repositories.secrets import grant as grants
 from repositories.tenants import api_key, audit, organization
 from runtime.identity import new_id
 
-_ASKED = ("org_id", "principal", "agent_id", "paths", "verbs", "hosts", "methods", "uses_per_day", "price_minor")
+_ASKED = (
+    "org_id",
+    "principal",
+    "agent_id",
+    "paths",
+    "verbs",
+    "hosts",
+    "methods",
+    "places",
+    "uses_per_day",
+    "price_minor",
+)
 
 
 async def create(
@@ -45,6 +56,7 @@ async def create(
         verbs=[verb.value for verb in new.verbs],
         hosts=list(new.hosts),
         methods=[method.value for method in new.methods],
+        places=list(new.places),
         uses_per_day=new.uses_per_day,
         price_minor=new.price_minor,
         meter=new.meter,

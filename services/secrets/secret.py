@@ -60,6 +60,7 @@ class Opening:
         principal: who asks, as the organization knows them.
         agent_id: of an agent's key; then only grants to this agent count.
         host: where `use` sends its request, as `check_host` returns it.
+        place: where in the request the value stands, as grants name it.
         version: None for the current one.
         reference: what it is for, such as the id of a use.
         agents_read: whether agents may `read` at all.
@@ -72,6 +73,7 @@ class Opening:
     agent_id: str | None = None
     host: str | None = None
     method: str | None = None
+    place: str | None = None
     purpose: str | None = None
     version: int | None = None
     reference: str | None = None
@@ -382,6 +384,7 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
             "agent_id": asked.agent_id,
             "host": asked.host,
             "method": asked.method,
+            "place": asked.place,
             "purpose": asked.purpose,
             "reference": asked.reference,
             "agents_read": asked.agents_read,

@@ -269,6 +269,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/analytics/insights/unused-x/approve"): (Permission.MANAGE_SPENDING, None),
     ("GET", "/secrets/some_secret"): (Permission.READ, None),
     ("PUT", "/secrets/some_secret"): (Permission.MANAGE_SECRETS, {"kind": "api_key", "value": "a"}),
+    ("POST", "/secrets/some_secret/rotate"): (Permission.MANAGE_SECRETS, {}),
     ("GET", "/secrets/some_secret/access"): (Permission.READ_AUDIT, None),
     ("DELETE", "/secrets/some_secret/versions/1"): (Permission.MANAGE_SECRETS, None),
     ("POST", "/secrets/grants"): (
@@ -513,7 +514,7 @@ EVERYBODY = {
     ("POST", "/sessions"),
 }
 #: What takes a grant, whatever the role: `tests/api/test_secrets.py` says what they answer.
-GRANTED = {("POST", "/secrets/{path:path}/open")}
+GRANTED = {("POST", f"/secrets/{{path:path}}/{verb}") for verb in ("open", "use")}
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
@@ -762,8 +763,9 @@ def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
     return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
 
 
-#: Spends keep their keys in the books, beside those of other requests.
+#: Spends keep their keys in the books, and uses of secrets theirs with the uses, beside those of other requests.
 SPENDS = {
+    ("POST", "/secrets/{path}/use"),
     ("POST", "/credits/use"),
     ("POST", "/credits/release"),
     ("POST", "/credits/reservations/{reservation_id}/capture"),

@@ -43,8 +43,14 @@ async def works(caller: Caller, token: bytes) -> bool:
     return answer.status_code == 200
 
 
+def id_of(token: bytes) -> str:
+    found = split_token(token.decode())
+    assert found is not None
+    return found[0]
+
+
 async def view(tenant: Tenant, token: bytes) -> dict[str, object]:
-    key_id = split_token(token.decode())[0]
+    key_id = id_of(token)
     found = good(await tenant.owner.get("/api-keys"))["data"]
     return next(each for each in found if each["id"] == key_id)
 
@@ -125,8 +131,7 @@ async def test_a_principal_with_two_keys_and_one_under_a_spend_control_get_no_ot
         await rotator.apply(at, old, await rotator.make(at, old))
     assert caught.value.error_code == "principal.exists"
     limited = value(tenant.agent)
-    key_id = split_token(limited.decode())[0]
-    body = {"subject": {"type": "key", "id": key_id}, "limits": [{"window": "day", "amount": "5"}]}
+    body = {"subject": {"type": "key", "id": id_of(limited)}, "limits": [{"window": "day", "amount": "5"}]}
     good(await tenant.owner.post("/spend-controls", body), 201)
     with pytest.raises(Forbidden, match="has a spend control"):
         await rotator.apply(job(tenant.org_id), limited, await rotator.make(job(tenant.org_id), limited))

@@ -1,6 +1,7 @@
 """The one way to a sealed value: grants, uses a day, entries, and what no role may select."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,13 +10,17 @@ import pytest
 from sqlalchemy import select
 
 from domain.secrets.access import Outcome, Verb
+from ledger.invariants import Invariant
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrantDay
 from models.secrets.secret import Secret
 from providers.secrets.base import Place
+from repositories.secrets import grant as grants
+from repositories.secrets import secret as secrets
 from runtime.database import Database, driver_connection
 from services.secrets import secret
 from tests.conftest import DatabaseUrls
+from tests.support.rows import rows_of
 from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
@@ -166,7 +171,7 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
     async with org.database.tenant(other.org_id) as session:
         assert await session.scalar(select(Secret.id).where(Secret.id == made.id)) is None
     for statement in (
-        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, true, now())",
+        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, NULL, true, now())",
         "INSERT INTO secret_access DEFAULT VALUES",
         "UPDATE secret_grant_days SET uses = 1",
         "UPDATE secret_grants SET ends_at = now()",
@@ -175,3 +180,31 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
             driver = await driver_connection(session)
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await driver.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("rules", "damage"),
+    [
+        (grants.INVARIANTS, "UPDATE secret_grant_days SET uses = uses + 1"),
+        (grants.INVARIANTS, "DELETE FROM secret_grant_days"),
+        (grants.INVARIANTS, "DELETE FROM secret_access"),
+        (secrets.INVARIANTS, "UPDATE secrets SET current_version = NULL"),
+        (secrets.INVARIANTS, "UPDATE secrets SET last_number = 1, current_version = 1"),
+        (secrets.INVARIANTS, "UPDATE secret_versions SET status = 'retired' WHERE status = 'current'"),
+    ],
+)
+async def test_verify_finds_uses_without_entries_and_versions_that_are_not_current(
+    fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
+):
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = await Vaulted.of(database)
+    await org.put()
+    await org.put()
+    await org.grant()
+    assert (await org.open()).outcome is Outcome.OPENED
+    await database.close()
+    [rule] = rules
+    async with rows_of(fresh_database_urls) as rows:
+        assert await rows.fetch(rule.violations) == []
+        await rows.change(damage)
+        assert len(await rows.fetch(rule.violations)) == 1

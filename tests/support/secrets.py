@@ -97,7 +97,7 @@ class Vaulted:
     def opening(self, **more: Any) -> Opening:
         asked = Opening(
             org_id=self.org_id, path="api_keys/model", verb=Verb.USE, principal="ada", agent_id=self.agent_id,
-            host=HOST, method="POST", purpose="Ask a model",
+            host=HOST, method="POST", place="header:authorization", purpose="Ask a model",
         )  # fmt: skip
         return replace(asked, **more)
 

@@ -1,6 +1,5 @@
 """SecretAccessSealWorkflow: seals the log of access to secrets, every minute."""
 
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
         CommandedRotation,
         CommandRotation,
         FailRotationStep,
-        GiveUpSignal,
+        GiveUpRotationSignal,
         LookAtRotation,
         RotateSignal,
         RotationInput,
@@ -83,7 +83,7 @@ class RotationWorkflow:
         return await self._command("rotate", given, given.rotate)
 
     @workflow.update(name="give_up")
-    async def give_up(self, given: GiveUpSignal) -> CommandedRotation:
+    async def give_up(self, given: GiveUpRotationSignal) -> CommandedRotation:
         """End what has failed, because a person has put the target right."""
         return await self._command("give_up", given, given.give_up)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.body import takes_secret
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
@@ -29,17 +29,28 @@ from api.v1.secrets.schemas import (
     SecretPut,
     SecretRotate,
     SecretRotationView,
+    SecretUseCreate,
+    SecretUseView,
     SecretValueView,
     SecretVersionView,
     SecretView,
 )
+from api.v1.secrets.using import use
 from contracts.runs import rotation_news
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientFunds,
+    NotFound,
+    RateLimited,
+    SpendLimitExceeded,
+)
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
 from domain.secrets.rotation import RotationUnderWay
 from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, check_path
+from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
@@ -52,6 +63,7 @@ from runtime import reach
 from services.secrets import grant as granting
 from services.secrets import rotation
 from services.secrets import secret as service
+from services.secrets.secret_use import Used
 
 router = Resource(tags=["secrets"])
 
@@ -225,6 +237,41 @@ async def open_secret(
     assert opened.kind is not None
     response.headers["Cache-Control"] = "no-store"
     return SecretValueView(path=path, kind=opened.kind, version=opened.require().version, value=value.decode())
+
+
+@router.post(
+    "/secrets/{path:path}/use",
+    response_model=SecretUseView,
+    responses=errors(
+        NotFound,
+        InsufficientFunds,
+        SpendLimitExceeded,
+        RateLimited,
+        (Forbidden, "session.by_link"),
+        *_OPENED,
+        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place")),
+        (Conflict, "secret.no_version"),
+        Used,
+        Unreachable,
+        NoAnswer,
+        *_BACKEND,
+    ),
+)
+async def use_secret(
+    path: str,
+    body: SecretUseCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: Once,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+
+    The price of the grant is held before and settled after. The request is made once for its key, redirects are
+    returned, and neither the request nor the answer is kept.
+    """
+    refuse_by_link(actor, "use secrets")
+    return await use(deps, actor, key, _tenant(actor), path, body, once.command_id)
 
 
 @router.delete(

@@ -9,10 +9,12 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from api.fields import (
     AgentId,
     Amount,
+    DepartmentId,
     Exact,
     Moment,
     Period,
     Principal,
+    ProjectId,
     RequestModel,
     ResponseModel,
     SearchText,
@@ -21,12 +23,16 @@ from api.fields import (
     example,
     period_text,
 )
+from api.v1.spends.schemas import RunId
 from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.messages.webhook.address import MAX_URL
 from domain.secrets.access import Outcome, Verb
 from domain.secrets.grant import MAX_HOSTS, MAX_PATHS, MAX_USES_PER_DAY, HttpMethod, NewGrant
 from domain.secrets.rotation import Rotation, RotationStatus, RotatorName, wakes_at
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import MAX_BYTES, SecretKind, VersionStatus
+from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, Part, Placement
+from domain.secrets.secret_use.request import MAX_HEADER, MAX_HEADERS
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrant
 from models.secrets.secret import Secret, SecretVersion
@@ -35,6 +41,7 @@ _Host = Annotated[str, StringConstraints(min_length=1, max_length=261)]
 _Path = Annotated[str, StringConstraints(min_length=1, max_length=202)]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
 _SECOND = timedelta(seconds=1)
+_Place = Annotated[str, StringConstraints(min_length=1, max_length=107)]
 _HOSTS = "Names of hosts, such as `api.example.com`, with a port where it is not 443. No patterns."
 
 
@@ -250,14 +257,24 @@ class SecretGrantCreate(RequestModel):
     )
     hosts: list[_Host] = Field(default=[], max_length=MAX_HOSTS, description=f"Where `use` may go. {_HOSTS}")
     methods: list[HttpMethod] = Field(default=[], max_length=len(HttpMethod))
+    places: list[_Place] = Field(
+        default=list(PLACES),
+        min_length=1,
+        max_length=MAX_PLACES,
+        description="Where in a request `use` may place the value: `basic`, `header:<name>`, `query:<name>` or "
+        "`body:<name>`. Name only those that authenticate: what stands elsewhere may be kept and shown by the host.",
+    )
     uses_per_day: Whole | None = Field(
         default=None, ge=1, le=MAX_USES_PER_DAY, description="How often on a UTC day. By default without a limit."
     )
     price: SecretPrice | None = Field(
-        default=None, description="What one use costs the organization of its user, within budgets and limits."
+        default=None,
+        description="What one use costs the organization of its user, within budgets and limits; with `meter`, what "
+        "is held for it, and what it costs if its answer does not say.",
     )
     meter: SearchText | None = Field(
-        default=None, description="The provider by whose model prices the usage in each answer is charged instead."
+        default=None,
+        description="The provider by whose model prices the usage in each answer is charged, such as `openai`.",
     )
     ends_at: Moment = Field(description="At most 366 days from now.")
 
@@ -275,6 +292,7 @@ class SecretGrantCreate(RequestModel):
             verbs=tuple(self.verbs),
             hosts=tuple(self.hosts),
             methods=tuple(self.methods),
+            places=tuple(self.places),
             uses_per_day=self.uses_per_day,
             price_minor=price,
             meter=self.meter,
@@ -292,6 +310,7 @@ class SecretGrantView(ResponseModel):
     verbs: list[Verb]
     hosts: list[str]
     methods: list[str]
+    places: list[str]
     uses_per_day: int | None
     uses_today: int = Field(description="On this UTC day so far.")
     price: Exact | None = Field(description="What one use costs, in credits.")
@@ -394,3 +413,87 @@ class SecretAccessView(ResponseModel):
         """Show a row."""
         names = set(cls.model_fields) - {"verb", "outcome"}
         return cls(verb=Verb(row.verb), outcome=Outcome(row.outcome), **{name: getattr(row, name) for name in names})
+
+
+class ToolRequestCreate(RequestModel):
+    """The request to be made, without the secret."""
+
+    model_config = example(method="POST", url="https://api.example.com/v1/answers", body='{"model": "small"}')
+
+    method: HttpMethod
+    url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)] = Field(
+        description="With `https://`, without a user or a fragment."
+    )
+    headers: dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)],
+        Annotated[str, StringConstraints(max_length=MAX_HEADER)],
+    ] = Field(default={}, max_length=MAX_HEADERS, description="Without those of the connection, ranges and encodings.")
+    body: str | None = Field(
+        default=None, description="As it is sent. It is JSON unless `content-type` says otherwise."
+    )
+
+
+class SecretPlaceCreate(RequestModel):
+    """Where in the request the value goes; one of the places of the grant."""
+
+    model_config = example(**{"in": "header", "name": "Authorization", "prefix": "Bearer "})
+
+    part: Part = Field(
+        alias="in",
+        description="`body`: a member of its JSON object or a field of its form. `basic`: the password of the user "
+        "`name`; without a name the value is the user; a login has both.",
+    )
+    name: Annotated[str, StringConstraints(max_length=MAX_NAME)] = Field(
+        default="", description="Of the header, the parameter of the query, or the member or field of the body."
+    )
+    prefix: Annotated[str, StringConstraints(max_length=MAX_NAME)] = Field(
+        default="", description="What stands before the value, such as `Bearer `."
+    )
+
+    def placement(self) -> Placement:
+        """Return what is asked for."""
+        return Placement(part=self.part, name=self.name, prefix=self.prefix)
+
+
+class SecretChargeCreate(RequestModel):
+    """What the cost is for, as with `POST /credits/use`."""
+
+    department_id: DepartmentId | None = None
+    project_id: ProjectId | None = None
+    run_id: RunId | None = None
+
+
+class SecretUseCreate(RequestModel):
+    """A request to be made with a secret."""
+
+    model_config = example(
+        request={"method": "POST", "url": "https://api.example.com/v1/answers", "body": '{"model": "small"}'},
+        place={"in": "header", "name": "Authorization", "prefix": "Bearer "},
+        purpose="Answer the customer",
+    )
+
+    request: ToolRequestCreate
+    place: SecretPlaceCreate
+    purpose: SearchText = Field(description="What it is for. The access log keeps it.")
+    charge: SecretChargeCreate = SecretChargeCreate()
+
+
+class HeaderView(ResponseModel):
+    """A header of an answer."""
+
+    name: str
+    value: str
+
+
+class SecretUseView(ResponseModel):
+    """The answer to a request that was made with a secret. It is not kept."""
+
+    id: str
+    version: int = Field(description="Of the secret.")
+    status: int = Field(description="The status code of the answer. Redirects are not followed.")
+    headers: list[HeaderView]
+    body: str | None = Field(description="Null if it is not text in UTF-8.")
+    body_base64: str | None = Field(description="A body that is not text.")
+    is_scrubbed: bool = Field(description="Whether the secret was in the answer. It is replaced by `[secret]`.")
+    cost: Exact | None = Field(description="What was charged, in credits. Null if the use is free.")
+    spend_id: str | None

@@ -48,7 +48,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "principal created_by revoked_by",
             FREE_TEXT: "paths",
             FINANCIAL: "price_minor",
-            TECHNICAL: "verbs hosts methods uses_per_day meter ends_at created_at revoked_at",
+            TECHNICAL: "verbs hosts methods places uses_per_day meter ends_at created_at revoked_at",
         },
         WHO_DECIDED,
     ),
@@ -76,5 +76,24 @@ TABLES: Mapping[str, Place] = {
         {TECHNICAL: "number last_written_in last_number entries hash sealed_at"},
     ),
     # Use
+    "secret_uses": Place(
+        "requests that were made with secrets, without their content and their answers",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id secret_id grant_id agent_id command_id",
+            NETWORK: "host method",
+            FINANCIAL: "price_minor cost_minor",
+            TECHNICAL: "version meter status reason status_code created_at ended_at",
+        },
+        dict.fromkeys((NETWORK,), EVIDENCE),
+    ),
     # Rotation
+    "secret_rotations": Place(
+        "where the rotation of a secret stands",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "secret_id org_id",
+            TECHNICAL: "status number replaced since next_at grace_seconds asked failures detail reported wake_at",
+        },
+    ),
 }

@@ -14,8 +14,12 @@ from domain.common.errors import Invalid
 from domain.secrets.secret_use.request import ToolRequest, check_header
 from domain.secrets.secret_use.scrubbing import SHORTEST
 
+#: The longest name of a header, parameter or member.
+MAX_NAME = 100
 #: The longest path with a query that servers commonly take.
 MAX_PATH = 8_000
+#: Where a value stands unless a grant says otherwise, and how many places one names.
+PLACES, MAX_PLACES = ("basic", "header:authorization"), 20
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -44,6 +48,13 @@ class Placement:
     name: str = ""
     prefix: str = ""
 
+    @property
+    def place(self) -> str:
+        """The place as grants name it."""
+        if self.part is Part.BASIC:
+            return Part.BASIC.value
+        return f"{self.part.value}:{self.name.lower() if self.part is Part.HEADER else self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -51,6 +62,21 @@ class Placed:
 
     request: ToolRequest
     values: tuple[str, ...]
+
+
+def check_place(place: str) -> str:
+    """Return a place as it is compared.
+
+    Raises:
+        Invalid: it is none.
+    """
+    kind, _, name = place.partition(":")
+    is_named = kind in {Part.HEADER, Part.QUERY, Part.BODY} and 0 < len(name) <= MAX_NAME
+    if place != Part.BASIC and not is_named:
+        raise Invalid("A place is basic, header:<name>, query:<name> or body:<name>.", extra={"field": "places"})
+    if kind == Part.HEADER:
+        check_header(name.lower(), "")
+    return Placement(part=Part(kind), name=name).place
 
 
 def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: bool = False) -> Placed:
@@ -72,13 +98,14 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
         user, secret = login["username"], login["password"]
     if len(secret) < SHORTEST:
         raise Invalid(f"The secret is shorter than {SHORTEST} characters, and cannot be told from other text.")
+    more: tuple[str, ...] = ()
     match placement.part:
         case Part.HEADER:
-            done, more = _with_header(request, placement.name.lower(), placement.prefix + secret), ()
+            done = _with_header(request, placement.name.lower(), placement.prefix + secret)
         case Part.QUERY:
-            done, more = _with_query(request, placement.name, placement.prefix + secret), ()
+            done = _with_query(request, placement.name, placement.prefix + secret)
         case Part.BODY:
-            done, more = _with_field(request, placement.name, placement.prefix + secret), ()
+            done = _with_field(request, placement.name, placement.prefix + secret)
         case Part.BASIC:
             if user is None:
                 pair = f"{placement.name}:{secret}" if placement.name else f"{secret}:"

@@ -8,7 +8,6 @@ from domain.common.errors import Invalid
 from domain.messages.webhook.address import HTTPS_PORT, Target, UrlRefused, target_of
 
 MAX_HEADERS, MAX_HEADER = 50, 8_192
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
 #: Headers that belong to the connection; that have the server take the request for another one than was judged; or
@@ -71,7 +70,7 @@ def read_request(
     """Check the request of an agent.
 
     Args:
-        method: one of `METHODS`.
+        method: one that grants can name.
         url: without a user, and with `https://`.
         headers: by name.
         body: as it is sent; its type is JSON unless a header says otherwise.
@@ -80,8 +79,6 @@ def read_request(
     Raises:
         Invalid: a part of it is refused; `field` names it.
     """
-    if method not in METHODS:
-        raise Invalid(f"The method must be one of {', '.join(METHODS)}.", extra={"field": "request.method"})
     try:
         target = target_of(url, local=local)
     except UrlRefused as refused:

@@ -10,7 +10,7 @@ GRANT EXECUTE ON FUNCTION secret_path_in(text, text[]) TO bursar_api, bursar_pla
 -- they alone reach versions that are not in use. An agent reads values only where the operator lets agents do so.
 CREATE OR REPLACE FUNCTION open_secret(
     p_org_id text, p_path text, p_version integer, p_verb text, p_principal text, p_agent_id text, p_host text,
-    p_method text, p_purpose text, p_reference text, p_agents_read boolean, p_at timestamptz
+    p_method text, p_place text, p_purpose text, p_reference text, p_agents_read boolean, p_at timestamptz
 ) RETURNS TABLE (
     outcome text, secret_id text, kind text, backend text, number integer, grant_id text, price_minor bigint, meter text,
     sealed bytea, wrapped_key bytea, key_id text
@@ -44,6 +44,7 @@ BEGIN
             WHEN (p_host = ANY (v_grant.hosts)) IS NOT TRUE
                 OR v_secret.hosts <> '{}' AND p_host <> ALL (v_secret.hosts) THEN 'host'
             WHEN (p_method = ANY (v_grant.methods)) IS NOT TRUE THEN 'method'
+            WHEN (p_place = ANY (v_grant.places)) IS NOT TRUE THEN 'place'
             ELSE 'uses'
         END;
         IF v_outcome = 'uses' THEN
@@ -69,7 +70,7 @@ BEGIN
         FROM (SELECT) one LEFT JOIN LATERAL (SELECT v_version.sealed, v_version.wrapped_key, v_version.key_id
             WHERE v_outcome = 'opened') o ON true;
 END $$;
-REVOKE ALL ON FUNCTION open_secret(text, text, integer, text, text, text, text, text, text, text, boolean, timestamptz)
-    FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION open_secret(text, text, integer, text, text, text, text, text, text, text, boolean, timestamptz)
-    TO bursar_platform;
+REVOKE ALL ON FUNCTION open_secret(text, text, integer, text, text, text, text, text, text, text, text, boolean,
+    timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_secret(text, text, integer, text, text, text, text, text, text, text, text, boolean,
+    timestamptz) TO bursar_platform;

@@ -3291,6 +3291,7 @@ class AsyncSecretGrants:
         agent_id: str | None | Omitted = OMITTED,
         hosts: Sequence[str] | Omitted = OMITTED,
         methods: Sequence[params.HttpMethod] | Omitted = OMITTED,
+        places: Sequence[str] | Omitted = OMITTED,
         uses_per_day: int | None | Omitted = OMITTED,
         price: params.SecretPrice | None | Omitted = OMITTED,
         meter: str | None | Omitted = OMITTED,
@@ -3314,6 +3315,7 @@ class AsyncSecretGrants:
                 "verbs": verbs,
                 "hosts": hosts,
                 "methods": methods,
+                "places": places,
                 "uses_per_day": uses_per_day,
                 "price": price,
                 "meter": meter,
@@ -3423,6 +3425,30 @@ class AsyncSecrets:
             body={"purpose": purpose, "version": version},
         )
 
+    async def use(
+        self,
+        path: str,
+        *,
+        request: params.ToolRequestCreate,
+        place: params.SecretPlaceCreate,
+        purpose: str,
+        charge: params.SecretChargeCreate | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretUseView:
+        """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+
+        The price of the grant is held before and settled after. The request is made once for its key, redirects are returned, and neither the request nor the answer is kept.
+        """
+        return await self._caller.ask(
+            models.SecretUseView,
+            "secrets.use",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/use",
+            keyed=True,
+            key=idempotency_key,
+            body={"request": request, "place": place, "purpose": purpose, "charge": charge},
+        )
+
     async def destroy_version(self, path: str, number: str) -> models.SecretView:
         """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
         return await self._caller.ask(
@@ -3444,6 +3470,7 @@ class AsyncSecrets:
         value: str | None | Omitted = OMITTED,
         hosts: Sequence[str] | None | Omitted = OMITTED,
         grace: timedelta | str | None | Omitted = OMITTED,
+        rotation: params.SecretRotationPut | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretView:
         """Store a secret, or a new value of it, which is the current one from then on.
@@ -3457,7 +3484,29 @@ class AsyncSecrets:
             f"/api/v1/secrets/{segment(path)}",
             keyed=True,
             key=idempotency_key,
-            body={"kind": kind, "value": value, "hosts": hosts, "grace": grace},
+            body={"kind": kind, "value": value, "hosts": hosts, "grace": grace, "rotation": rotation},
+        )
+
+    async def rotate(
+        self,
+        path: str,
+        *,
+        value: str | None | Omitted = OMITTED,
+        grace: timedelta | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretView:
+        """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+
+        With the rotator `manual`, send the value that you have set at the target.
+        """
+        return await self._caller.ask(
+            models.SecretView,
+            "secrets.rotate",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/rotate",
+            keyed=True,
+            key=idempotency_key,
+            body={"value": value, "grace": grace},
         )
 
 
