@@ -327,6 +327,8 @@ def one(
     prefs, path = naming.prefs, secret["path"]
     here = f"{listed}/{name_of(path)}"
     reads = any("read" in grant["verbs"] for grant in secret["grants"])
+    # Who replaces it by hand does so in the rotation, which counts it.
+    by_hand = bool(secret["rotation"]) and secret["rotation"]["rotator"] == "manual"
     access = around.access
     failed = None if access is None else unanswered("Access", access, here)
     rows = access.body["data"] if access is not None and access.ok else ()
@@ -341,7 +343,7 @@ def one(
         kept="In Vault" if secret["backend"] == "vault" else "Sealed in the database",
         made=moment(secret["created_at"], prefs),
         by=actor_named(secret["created_by"]),
-        replace=f"{here}/replace" if manages else "",
+        replace=f"{here}/replace" if manages and not by_hand else "",
         open=f"{here}/open" if reads and secret["current_version"] is not None else "",
         rotate=f"{here}/rotate" if manages and secret["rotation"] else "",
         grant=address(f"{listed}/grants/new", [("paths", path)]) if manages else "",
@@ -427,7 +429,9 @@ def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
 def opening(secret: Mapping[str, Any], form: Shown, listed: str) -> Open:
     """Return the page that asks before a value is shown."""
     here = f"{listed}/{name_of(secret['path'])}"
-    return Open(title="Show the value?", crumbs=_crumbs(secret, listed), action=f"{here}/open", back=here, form=form)
+    return Open(
+        title=f"Show {secret['path']}?", crumbs=_crumbs(secret, listed), action=f"{here}/open", back=here, form=form
+    )
 
 
 def opened(value: Mapping[str, Any], listed: str) -> Opened:
@@ -462,7 +466,7 @@ def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
     """Return the page that asks before a value is replaced, or for the value that was set by hand."""
     here = f"{listed}/{name_of(secret['path'])}"
     return Rotate(
-        title="Replace the value now?",
+        title=f"Replace {secret['path']} now?",
         crumbs=_crumbs(secret, listed),
         action=f"{here}/rotate",
         back=here,
