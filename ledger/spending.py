@@ -62,6 +62,7 @@ def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]
 _CHARGE = _statements("charge", 13)
 _CHARGE_MANY = _statements("charge_many", 11, "text[]")
 _AUTHORIZE = _statements("authorize", 15)
+_AUTHORIZE_PRICED = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 20))}) AS a"
 _SETTLE = _statements("settle", 4)
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
@@ -124,6 +125,9 @@ class Spending:
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
+        if spend.price_minor is not None:
+            given = (*arguments_of(spend), *more, at, spend.price_minor, spend.price_in)
+            return spent_of(await self._only(_AUTHORIZE_PRICED, self._org_id, *given))
         return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 
     async def settle(
