@@ -12,7 +12,7 @@ from repositories.common.listing import Found, Listing, Position, Wanted
 _LIST = Listing(of=SecretAccess, order=[SecretAccess.number], created="at", searched=("principal", "purpose"))
 _LOCK = "secret_access_seals"
 #: All of an entry, in one text: the same entry always gives the same, whatever the zone of the session.
-_CANONICAL = literal_column(
+CANONICAL = literal_column(
     "jsonb_build_array(number, written_in, org_id, secret_id, path, version, verb, outcome, grant_id, principal,"
     " agent_id, host, method, purpose, reference, (extract(epoch FROM at) * 1000000)::bigint)::text",
     Text,
@@ -68,7 +68,7 @@ async def entries(
         end = row.written_in < cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
     else:
         end = place <= tuple_(*upto)
-    query = select(row.written_in, row.number, _CANONICAL).where(place > tuple_(*after), end)
+    query = select(row.written_in, row.number, CANONICAL).where(place > tuple_(*after), end)
     found = await session.execute(query.order_by(row.written_in, row.number).limit(limit))
     return [Entry(*each) for each in found]
 

@@ -690,6 +690,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "{report_id}": {"name": "x", "template": "weekly_projects"},
     "allocation": {"currency": "USD", "daily_amount": "1"},
     "shares": {"rule": "direct"},
+    "{path}": {"kind": "api_key", "value": "a"},
 }
 
 
@@ -697,8 +698,6 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
-    if path == "/secrets/{path}":
-        return {"kind": "api_key", "value": "a"}
     if method == "PUT" and path.endswith("/contacts"):
         return {"contacts": []}
     if method == "PUT" and path.endswith("/billing-terms"):

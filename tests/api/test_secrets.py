@@ -15,9 +15,16 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.body import canonical
+from domain.common.access import Actor, Role
+from domain.secrets.secret import SecretKind
+from runtime.database import Database
+from runtime.identity import new_id
 from runtime.signing import Signer
+from services.secrets import secret
+from services.secrets.secret import Wanted
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.rows import rows_of
 from tests.support.secrets import local_secrets
 from tests.support.serving import client_of
 
@@ -271,3 +278,60 @@ async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tena
     assert len(kept) == 32
     assert kept != hashlib.sha256(canonical(content)).digest()
     assert kept == Signer(SecretStr(KEYS), purpose="idempotency").digest(canonical(content))
+
+
+async def test_a_put_that_died_before_its_value_was_kept_is_made_by_its_repeat(org: Tenant, database: Database):
+    actor = Actor(principal="olga", role=Role.OWNER, org_id=org.org_id)
+    wanted = Wanted(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
+    asked: dict[str, Any] = {"grace": timedelta(0), "command_id": new_id("cmd"), "now": datetime.now(UTC)}
+    async with database.platform() as session:
+        _, number = await secret.reserve(
+            session, actor, wanted, backend="postgres", command_id=asked["command_id"], now=asked["now"]
+        )
+    assert number == 1
+    assert good(await org.owner.get("/secrets/api_keys/model"))["current_version"] is None
+    for _ in range(2):
+        await secret.put(database, local_secrets(), actor, wanted, "value", **asked)
+    shown = good(await org.owner.get("/secrets/api_keys/model"))
+    assert (shown["current_version"], [each["number"] for each in shown["versions"]]) == (2, [2])
+
+
+async def test_a_secret_has_a_hundred_versions_and_an_organization_a_thousand_secrets(
+    org: Tenant, database_urls: DatabaseUrls
+):
+    good(await put(org.owner))
+    made = good(await org.owner.get("/secrets/api_keys/model"))["id"]
+    async with rows_of(database_urls) as rows:
+        for number in range(2, 101):
+            await rows.add("secret_versions", secret_id=made, number=number, org_id=org.org_id, status="retired",
+                           command_id=new_id("cmd"))  # fmt: skip
+        await rows.change("UPDATE secrets SET last_number = 100 WHERE id = $1", made)
+        assert refused(await put(org.owner), 409, "secret.limit_reached")["limit"] == 100
+        good(await org.owner.delete("/secrets/api_keys/model/versions/50"))
+        assert good(await put(org.owner))["current_version"] == 101
+        for number in range(2, 1_001):
+            await rows.add("secrets", id=new_id("sec"), org_id=org.org_id, path=f"api_keys/{number}", kind="api_key",
+                           backend="postgres", last_number=0)  # fmt: skip
+    assert refused(await put(org.owner, "api_keys/more"), 409, "secret.limit_reached")["limit"] == 1_000
+
+
+async def test_a_value_whose_key_is_gone_is_refused_and_the_log_says_which(org: Tenant, database_urls: DatabaseUrls):
+    good(await put(org.owner))
+    await grant(org.owner, principal=await principal(org.owner))
+    others = create_app(settings_for(database_urls, secret_keys=KEYS), secrets=local_secrets(("k2", b"o" * 32)))
+    async with client_of(others) as http:
+        with structlog.testing.capture_logs() as logs:
+            answer = await asking(org, http).owner.post("/secrets/api_keys/model/open", {"purpose": "x"})
+    refused(answer, 409, "secret.unopened")
+    assert ["k1" in each["error"] for each in logs if each["event"] == "secret.unopened"] == [True]
+
+
+async def test_lists_are_given_as_csv_too(org: Tenant):
+    good(await put(org.owner))
+    await grant(org.owner, principal=await principal(org.owner))
+    good(await org.owner.post("/secrets/api_keys/model/open", {"purpose": "x"}))
+    for path in ("/secrets", "/secrets/grants", "/secrets/api_keys/model/access"):
+        answer = await org.owner.get(path, headers={"Accept": "text/csv"})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.text.splitlines()) == 2
+        assert CANARY not in answer.text

@@ -1,12 +1,16 @@
 """The log of access to secrets is sealed behind the oldest open transaction, and what was done to it since is found."""
 
+import re
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
+from models.secrets.access import SecretAccess
+from repositories.secrets import access as repository
 from runtime.database import Database
-from services.secrets import access
+from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
 from tests.support.rows import Rows, rows_of
@@ -59,23 +63,12 @@ async def test_each_entry_is_sealed_once_and_the_chain_holds(org: Vaulted):
     assert again.hash != found.hash
 
 
-async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(
-    org: Vaulted, fresh_database_urls: DatabaseUrls
-):
-    slow = await asyncpg.connect(fresh_database_urls.platform)
-    try:
-        transaction = slow.transaction()
-        await transaction.start()
-        await slow.execute("SELECT pg_current_xact_id()")
+async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(org: Vaulted):
+    async with org.database.platform() as slow:
+        await slow.execute(text("SELECT pg_current_xact_id()"))
         await org.open()
         assert (await seal(org)).count == 0
-        await slow.execute(
-            "SELECT open_secret($1, 'api_keys/model', NULL, 'check', 'x', NULL, NULL, NULL, NULL, NULL, false, now())",
-            org.org_id,
-        )
-        await transaction.commit()
-    finally:
-        await slow.close()
+        await secret.open(slow, org.opening(), now=NOW)
     await seal_all(org, 2)
     assert (await verify(org)).problems == []
 
@@ -128,3 +121,8 @@ async def test_nobody_changes_the_log(fresh_database_urls: DatabaseUrls, org: Va
                 await owner.execute(statement)
     finally:
         await owner.close()
+
+
+def test_every_column_of_an_entry_is_sealed():
+    sealed = set(re.findall(r"\w+", str(repository.CANONICAL)))
+    assert {column.key for column in SecretAccess.__table__.columns} <= sealed

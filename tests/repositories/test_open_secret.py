@@ -7,9 +7,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from domain.secrets.access import Outcome, Verb
+from domain.secrets.grant import matches
 from ledger.invariants import Invariant
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrantDay
@@ -98,6 +99,17 @@ async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a
     assert (opened.stored.sealed is not None) == (outcome is Outcome.OPENED)
     assert [entry.outcome for entry in await entries(org)] == [outcome.value]
     assert sum((await uses(org)).values()) == (outcome is Outcome.OPENED and grant is not None)
+
+
+async def test_the_function_and_the_lists_name_the_same_paths(db: Database):
+    names = ["a", "ab", "a/b", "a/b/c", "ab/c", "a_b/c", "a%/b", "a.b", "a*", "a/*b"]
+    paths = [f"api_keys/{name}" for name in names]
+    patterns = [*paths, *(f"{path}/*" for path in paths), "api_keys/*", "payments/*"]
+    async with db.platform() as session:
+        for path in paths:
+            for pattern in patterns:
+                found = await session.scalar(select(func.secret_path_in(path, [pattern, "payments/x"])))
+                assert found is matches(path, [pattern, "payments/x"]), (path, pattern)
 
 
 async def test_a_secret_that_names_hosts_is_used_for_these_only(org: Vaulted):

@@ -29,7 +29,7 @@ async def test_entries_are_sealed_page_by_page_and_the_result_names_the_last_sea
         handle = await stage.client.start_workflow(
             SecretAccessSealWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )
-        done = await handle.result()
+        done: AccessSeals = await handle.result()
         await replay_and_keep(await handle.fetch_history(), "secret-access-seal/completed")
         return done
 
