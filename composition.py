@@ -1,6 +1,7 @@
 """What both processes are made of beside their frameworks: who takes payments, from the settings alone."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from activities.usage.usage import Metering
 from domain.billing.plan import Plans
 from domain.common.credits import credit_price
 from domain.payments.payment.livemode import stripe_is_live
+from domain.secrets.rotation import RotatorName
 from domain.usage.price_map import default_price
 from providers.notify.base import Notifier
 from providers.notify.mail import SmtpMailer, SmtpServer
@@ -23,6 +25,9 @@ from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.reference_rates import EcbFile
 from providers.search_index import SearchIndex
+from providers.secrets.base import KeyWrapper, SecretBackend
+from providers.secrets.registry import Secrets
+from providers.secrets.rotators.base import Rotator
 from providers.tax.base import VatNumbers
 from providers.tax.http import HttpTaxService
 from providers.tax.service import TaxService
@@ -35,6 +40,7 @@ from runtime.settings import Settings, WrongSettings
 from services.credits.spend import refuse_limited
 from services.messages.mail_suppression import Bounces, SuppressingNotifier
 from services.payments.crypto_deposit import PostgresDepositBook
+from services.tenants.api_key import Rules as KeyRules
 from services.usage.rating import Rates as UsageRates
 
 
@@ -201,6 +207,72 @@ def make_mailer(settings: Settings, database: Database) -> Notifier | None:
         return_path=None if bounces is None else lambda to: bounces.address(to, datetime.now(UTC).date()),
     )
     return SuppressingNotifier(carrier, database)
+
+
+def make_secrets(settings: Settings) -> Secrets:
+    """Build what keeps secrets: in the database, where something wraps their keys, and in Vault where one is set up."""
+    from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
+    from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
+    from runtime.codec import parse_keys
+
+    wrappers: dict[str, KeyWrapper] = {}
+    backends: dict[str, SecretBackend] = {}
+    closers: list[Callable[[], Awaitable[None]]] = []
+    keys = settings.sealing_keys
+    if keys is not None and (text := keys.get_secret_value().strip()):
+        wrappers["local"] = LocalKeyWrapper(parse_keys(text))
+    if settings.vault_url is not None and settings.vault_role_id is not None and settings.vault_secret_id is not None:
+        roots = trusted()
+        if settings.vault_trust_roots is not None:
+            with _from("BURSAR_VAULT_TRUST_ROOTS"):
+                roots = ssl.create_default_context(cafile=settings.vault_trust_roots)
+        timeout = settings.provider_timeout.total_seconds()
+        http = httpx2.AsyncClient(timeout=timeout, verify=roots, trust_env=False, follow_redirects=False)
+        closers.append(http.aclose)
+        client = VaultClient(
+            http,
+            settings.vault_url,
+            role_id=settings.vault_role_id,
+            secret_id=settings.vault_secret_id.get_secret_value(),
+            timeout=settings.provider_timeout,
+            clock=_now,
+        )
+        if settings.vault_transit_key is not None:
+            wrappers["vault"] = TransitKeyWrapper(client, settings.vault_transit_key)
+        if settings.vault_kv_mount is not None:
+            backends["vault"] = VaultBackend(client, settings.vault_kv_mount)
+    if settings.secret_wrapper in wrappers:
+        backends["postgres"] = PostgresBackend(KeyWrappers(wrappers, settings.secret_wrapper))
+    return Secrets(backends, settings.secret_backend, closers)
+
+
+def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName, Rotator]:
+    """Build what replaces secrets at their targets."""
+    from providers.judged import Receivers
+    from providers.secrets.caller import SecretCaller
+    from providers.secrets.rotators.base import Manual
+    from providers.secrets.rotators.http import Http
+    from providers.secrets.rotators.postgres import Postgres
+    from runtime.roles import scram_verifier
+    from services.secrets.own_keys import OwnKeys
+
+    local = settings.allow_insecure_webhooks
+    receivers = Receivers(local=local, inside=settings.rotation_targets)
+    return {
+        RotatorName.BURSAR: OwnKeys(database, key_rules(settings)),
+        RotatorName.POSTGRES: Postgres(receivers, scram_verifier),
+        RotatorName.HTTP: Http(SecretCaller(receivers), local=local),
+        RotatorName.MANUAL: Manual(),
+    }
+
+
+def key_rules(settings: Settings) -> KeyRules:
+    """Return what the platform sets for API keys."""
+    return KeyRules(
+        quota=settings.api_keys_per_organization,
+        plans=settings.plan_book if settings.limit_seats else None,
+        refunds_take_two=settings.two_operators_above is not None,
+    )
 
 
 def make_price_book(settings: Settings) -> PriceBook:

@@ -123,6 +123,12 @@ def _resume(parser: Parser) -> None:
     parser.add_argument("--look", action="store_true", help="with --apply: have what awaits a provider look there too")
 
 
+def _secrets(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("rewrap", help="wrap the keys of versions anew that are not under the present key")
+    actions.add_parser("verify", help="prove that no entry of the access log was changed, removed or inserted")
+
+
 def _search_index(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("rebuild", help="delete its indices, and have the worker send all events again")
@@ -155,6 +161,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
         Command("rollout", "give the work to a build of the worker", _rollout),
+        Command("secrets", "rewrap the keys of secrets, or prove their access log", _secrets),
         Command("search-index", "build the search index anew, or print what it refused", _search_index),
         Command("probe", "succeed when an address responds with 200", _probe),
     ),

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from api.app import create_app, create_private_app
 from api.changes import Changes
 from api.presence import Presence
-from composition import make_price_book, make_providers
+from composition import make_price_book, make_providers, make_secrets
 from console.app import mount
 from runtime import collector, logs
 from runtime.database import Database
@@ -122,7 +122,12 @@ def main() -> None:
     )
     providers = make_providers(settings, database)
     app = create_app(
-        settings, database=database, telemetry=telemetry, providers=providers, prices=make_price_book(settings)
+        settings,
+        database=database,
+        telemetry=telemetry,
+        providers=providers,
+        prices=make_price_book(settings),
+        secrets=make_secrets(settings),
     )
     mount(app, settings)
     collector.settle()

@@ -66,13 +66,17 @@ from activities.payouts.recovery import RecoveryActivities
 from activities.payouts.statement import StatementActivities
 from activities.reputation.reputation import ReputationActivities
 from activities.returns.allocation import AllocationActivities
+from activities.secrets.access import SecretAccessActivities
+from activities.secrets.rotation import RotationActivities
 from activities.usage.usage import Metering, UsageActivities
 from activities.usage.usage_charges import UsageChargeActivities
 from composition import (
     make_mailer,
     make_metering,
     make_providers,
+    make_rotators,
     make_search_index,
+    make_secrets,
     search_index_client,
     spend_log_client,
 )
@@ -80,11 +84,13 @@ from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
 from providers.files import Files
 from providers.front_door import FrontDoor
+from providers.judged import Receivers
 from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
-from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
+from providers.notify.webhook import HttpWebhookSender, WebhookSender
 from providers.payments.registry import Providers
 from providers.search_index import SearchIndex
+from providers.secrets.registry import Secrets
 from repositories.tenants import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
@@ -128,6 +134,7 @@ def make_worker(
     slack: Notifier | None = None,
     door: FrontDoor | None = None,
     search_index: SearchIndex | None = None,
+    secrets: Secrets | None = None,
 ) -> Workers:
     """Put together the workers of a process; the tests use the same ones.
 
@@ -162,6 +169,7 @@ def make_worker(
         activities=activities_of(
             AccountingActivities(database),
             MetricSumActivities(database),
+            SecretAccessActivities(database),
             AlertRuleActivities(database, settings.plan_book),
             ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
             BillingRunActivities(
@@ -184,7 +192,7 @@ def make_worker(
             ),
             ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
-            ReconciliationActivities(database, providers, client),
+            ReconciliationActivities(database, providers, client, settings.card_prices),
             ContractActivities(database),
             CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
             CardActivities(database, providers.cards, settings.card_prices),
@@ -248,6 +256,12 @@ def make_worker(
             ),
             ReportActivities(database, client, ask, late=settings.report_late, templates=settings.document_templates),
             RevenueActivities(database),
+            RotationActivities(
+                database,
+                secrets or make_secrets(settings),
+                make_rotators(settings, database),
+                sealed_signals=sealed_signals,
+            ),
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
             ),
@@ -379,6 +393,7 @@ async def main() -> None:
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
     plain = UnsandboxedWorkflowRunner()
     http, searching = spend_log_client(settings), search_index_client(settings)
+    secrets = make_secrets(settings)
     receivers = Receivers(local=settings.allow_insecure_webhooks)
     sender = HttpWebhookSender(receivers)
     async with make_worker(
@@ -394,6 +409,7 @@ async def main() -> None:
         slack=SlackNotifier(sender, receivers, SharedTurns(database), hooks=settings.slack_url),
         door=None if settings.probe_url is None else FrontDoor(http, settings.probe_url),
         search_index=make_search_index(settings, searching),
+        secrets=secrets,
     ):
         collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)
@@ -402,6 +418,7 @@ async def main() -> None:
     await http.aclose()
     await searching.aclose()
     await sender.aclose()
+    await secrets.aclose()
     await providers.aclose()
     await database.close()
     telemetry.close()

@@ -34,8 +34,10 @@ from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.common.credits import credit_price
 from providers.files import Files
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from providers.payments.registry import Providers
+from providers.secrets.caller import SecretCaller
+from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing, standings
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
@@ -69,6 +71,7 @@ def create_app(
     providers: Providers | None = None,
     prices: PriceBook | None = None,
     receivers: Receivers | None = None,
+    secrets: Secrets | None = None,
 ) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
@@ -80,8 +83,17 @@ def create_app(
         providers: who takes payments; closed at the end. Without them there are none.
         prices: what usage is rated by; without it, what was imported, and no default price.
         receivers: judges where webhooks may go; made from the settings when left out.
+        secrets: what keeps secrets; closed at the end. Without it none can be stored or opened.
     """
-    deps = _dependencies(settings, database, temporal, providers or Providers({}), prices or PriceBook(), receivers)
+    deps = _dependencies(
+        settings,
+        database,
+        temporal,
+        providers or Providers({}),
+        prices or PriceBook(),
+        receivers,
+        secrets or Secrets(),
+    )
     app = FastAPI(
         title="Bursar",
         version=VERSION,
@@ -137,6 +149,7 @@ async def _running(deps: Deps, telemetry: Telemetry | None, *, owns_database: bo
         await deps.pool.close()
         await deps.platform_pool.close()
         await deps.providers.aclose()
+        await deps.secrets.aclose()
         if owns_database:
             await deps.database.close()
         if telemetry is not None:
@@ -161,7 +174,9 @@ def _dependencies(
     providers: Providers,
     prices: PriceBook,
     receivers: Receivers | None,
+    secrets: Secrets,
 ) -> Deps:
+    judge = receivers or Receivers(local=settings.allow_insecure_webhooks)
     engines = database or Database(
         settings.database_url,
         settings.platform_database_url,
@@ -189,11 +204,13 @@ def _dependencies(
         temporal=temporal,
         metrics=ApiMetrics(),
         providers=providers,
+        secrets=secrets,
+        secret_caller=SecretCaller(judge),
         sealer=Sealer(settings.encryption_keys),
         webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
         link_sealer=Sealer(settings.signing_keys, bound=OF_LINKS),
-        receivers=receivers or Receivers(local=settings.allow_insecure_webhooks),
+        receivers=judge,
         charges=Charges(pool),
         unpaid=UnpaidBook(engines, settings.arrears_rules),
         costs=CostBook(engines, settings.default_costs, announcements),

@@ -23,8 +23,9 @@ from api.deps import get_deps
 from api.errors import Malformed, UnsupportedMediaType
 from api.fields import ResponseModel
 from api.parameters import check_path, check_query, query_names
-from domain.common.errors import Invalid
+from domain.common.errors import CardNumber, Invalid
 from domain.common.text import is_holdable
+from domain.secrets.secret_value import refused
 
 #: The longest number in a body, and its largest power of ten. `Decimal("1e999999999")` is cheap to read and takes a
 #: gigabyte to write out.
@@ -210,6 +211,15 @@ def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return endpoint
 
 
+def takes_secret(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Say that an endpoint's requests hold a secret: what is kept of them to compare repeats by is keyed.
+
+    A card number in them is refused as a secret is.
+    """
+    endpoint.__dict__["takes_secret"] = True
+    return endpoint
+
+
 def takes_lines(most: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let an endpoint's requests send so many JSON documents line by line as well."""
 
@@ -251,6 +261,7 @@ class StrictRoute(APIRoute):
         if getattr(self.endpoint, "raw_body", False):
             return handler
         asks_for_key = _asks_for_key(self.dependant)
+        takes_a_secret = getattr(self.endpoint, "takes_secret", False)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
         lines = getattr(self.endpoint, "takes_lines", 0)
         known = dict(query_names(self.dependant))
@@ -276,7 +287,12 @@ class StrictRoute(APIRoute):
             if not takes_body:
                 return await directly(request)
             strict = StrictRequest(request.scope, request.receive)
-            await strict.checked_json(lines=lines)
+            try:
+                await strict.checked_json(lines=lines)
+            except CardNumber:
+                if not takes_a_secret:
+                    raise
+                raise refused("a card number") from None
             if plainly is not None and not asked:
                 answer = await plainly(strict)
                 if answer is not None:

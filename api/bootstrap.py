@@ -4,9 +4,10 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.fields import Principal
-from api.keyring import hash_of, new_secret, split_token, token_of
+from api.keyring import new_secret
 from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, Invalid
+from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import audit

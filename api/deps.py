@@ -24,8 +24,10 @@ from api.unpaid import UnpaidBook
 from domain.common.access import Actor
 from domain.common.errors import Unavailable
 from providers.files import Files
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from providers.payments.registry import Providers
+from providers.secrets.caller import SecretCaller
+from providers.secrets.registry import Secrets
 from repositories.reputation.reputation import Standing
 from repositories.tenants import audit
 from repositories.usage.model_price import PriceBook
@@ -58,6 +60,8 @@ class Deps:
     temporal: Client | None
     metrics: ApiMetrics
     providers: Providers
+    secrets: Secrets
+    secret_caller: SecretCaller
     sealer: Sealer
     webhook_sealer: Sealer
     notification_sealer: Sealer

@@ -207,7 +207,8 @@ def failed(request: Request, exc: BaseException) -> ProblemResponse:
     error, path = as_domain_error(exc), logged_path(request.scope)
     if isinstance(error, Unavailable):
         log.warning("request.unavailable", path=path, error=f"{type(exc).__name__}: {exc}"[:500])
-    if error is not None and error.status < 500:
+    # What is outside fails by itself, and is no fault here.
+    if error is not None and (error.status < 500 or error.status == 502):
         return problem(request, error)
     if isinstance(error, Unavailable):
         return problem(request, error)

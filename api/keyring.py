@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import re
 import secrets
 import time
 from collections import OrderedDict
@@ -30,9 +29,9 @@ from api.pool import StatementPool
 from api.recurring import Recurring
 from domain.common.access import Permission, Role
 from domain.common.errors import Unauthenticated
-from domain.common.ids import SUFFIX
 from domain.credits.spend.scope import Attribution, SpendingKey
 from domain.tenants.session import SessionEnded, Span, is_over
+from domain.tenants.token import hash_of, split_token
 from repositories.tenants import api_key as keys
 from repositories.tenants import session as sessions
 from runtime.database import Database
@@ -45,31 +44,10 @@ CACHE_SIZE = 10_000
 TOUCH_SECONDS = 60.0
 FLUSH_SECONDS = 2.0
 
-_TOKEN = re.compile(rf"(bsk|bss|bsl)_({SUFFIX})_([0-9a-f]{{64}})")
-#: What the id begins with of what a token belongs to.
-_KINDS = {"bsk": "key", "bss": "ses", "bsl": "lnk"}
-
 
 def new_secret() -> str:
     """Return 256 random bits, encoded as in a key."""
     return secrets.token_hex(32)
-
-
-def token_of(of: str, secret: str) -> str:
-    """Write the text that a client sends, of the key, the session or the link of that id."""
-    kind, _, suffix = of.partition("_")
-    return f"{next(mark for mark, prefix in _KINDS.items() if prefix == kind)}_{suffix}_{secret}"
-
-
-def hash_of(secret: str) -> bytes:
-    """Return what is stored of a secret. It has 256 random bits, so a slow hash would protect nothing more."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def split_token(token: str, kind: str = "key") -> tuple[str, str] | None:
-    """Return the id and the secret of a key, or of another kind; None when the text is none of ours."""
-    match = _TOKEN.fullmatch(token)
-    return (f"{kind}_{match[2]}", match[3]) if match and _KINDS[match[1]] == kind else None
 
 
 def is_secret(secret: str, stored: bytes | None) -> bool:

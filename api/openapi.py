@@ -47,6 +47,8 @@ TAGS: dict[str, str] = {
     "payment_policies": "Rules by which agents buy outside: free first, methods, vendors, caps, approval.",
     "free_options": "The catalogue of free options that agents look at before they buy.",
     "purchase_methods": "What an organization pays with outside, as it declares it.",
+    "secrets": "Values that are used and not seen: stored, opened, destroyed, and who asked for them.",
+    "secret_grants": "Who may use or read secrets, where, and how often.",
     "usage": "Metered usage: events that are sent, rated and summed up.",
     "meters": "Meters: usage of agents that is agreed first and charged as it is reported.",
     "routing": "Which model or agent takes a call, by which odds, and what came of it.",

@@ -21,6 +21,7 @@ _SHARED: dict[tuple[str, frozenset[str]], str] = {
     ("403", frozenset({"auth.forbidden"})): "Forbidden",
     ("403", frozenset({"auth.forbidden", "approval.required"})): "ForbiddenOrToApprove",
     ("403", frozenset({"auth.forbidden", "organization.suspended"})): "ForbiddenOrSuspended",
+    ("403", frozenset({"auth.forbidden", "session.by_link"})): "ForbiddenOrByLink",
     ("404", frozenset({"not_found"})): "NotFound",
     ("409", frozenset({"idempotency.in_flight"})): "InFlight",
     ("409", frozenset({"idempotency.in_flight", "escrow.wrong_state"})): "EscrowInWrongState",

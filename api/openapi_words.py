@@ -34,6 +34,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
+    **{"secret": "sec", "secretgrant": "sgr", "grant": "sgr", "secretuse": "scu"},
     **{"allocation": "alo", "allocationdetail": "alo", "trial": "trl"},
     **{"revenue": "rvn", "roi": "agt"},
     **{
@@ -106,6 +107,20 @@ WORDS: dict[str, str | None] = {
         "agent_name": "Summariser",
         "payee_agent_name": "Summariser",
         "title": "Summarise the report",
+    },
+    **{
+        **dict.fromkeys(
+            ("SecretView.path", "SecretValueView.path", "SecretAccessView.path"), "api_keys/models/example"
+        ),
+        **dict.fromkeys(("SecretView.hosts", "SecretGrantView.hosts"), "api.example.com"),
+        **{"SecretGrantView.paths": "api_keys/models/*", "SecretGrantView.methods": "POST"},
+        **{"SecretGrantView.places": "header:authorization", "HeaderView.value": "application/json"},
+        **{"SecretGrantView.meter": "openai", "SecretView.backend": "postgres"},
+        "SecretVersionView.key_id": "k1",
+        "SecretAccessView.host": "api.example.com",
+        "SecretAccessView.method": "POST",
+        "SecretAccessView.purpose": "Summarise the report",
+        "SecretValueView.value": "sk-example",
     },
     **{"external_id": "order-17", "payee_org_id": PAYEE, "payer_org_id": PAYER, "tier": "starter", "plan": "starter"},
     **{"description": "Summarise the report", "summary": "Summarises long reports.", "detail": "It is 50.00 short."},

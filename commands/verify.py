@@ -18,6 +18,7 @@ from repositories.insight import book_measures, engagement, event_measures
 from repositories.marketplace import marketplace_proof, referral
 from repositories.payouts import payout, recovery, statement, summary, transfer_reversal
 from repositories.returns import allocation, revenue_event, route, trial
+from repositories.secrets import grant, secret, secret_use
 from repositories.usage import meter, usage, usage_bill, usage_charge
 from runtime.settings import read_settings
 
@@ -57,6 +58,9 @@ INVARIANTS = (
     *allocation.INVARIANTS,
     *trial.INVARIANTS,
     *route.INVARIANTS,
+    *secret.INVARIANTS,
+    *secret_use.INVARIANTS,
+    *grant.INVARIANTS,
     *card_authorization.INVARIANTS,
     *card_transaction.INVARIANTS,
 )

@@ -94,6 +94,7 @@ TENANT: Groups = (
     (
         "Account",
         (
+            Entry("Secrets", "/secrets", "lock"),
             Entry("People", "/people", "user", Permission.READ_AUDIT),
             Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ),
         ),

@@ -54,7 +54,7 @@ REACTIONS = _table(
     alert_rule.never_fires alert_rule.exists spend_control.exists project.exists notification.channel_exists
     notification.code_refused webhook.url_refused provider.refused statement.not_over invoice.amount_mismatch
     contract.above_limit earnings.not_waivable analytics.unknown analytics.too_much analytics.no_rate
-    forecast.too_short
+    forecast.too_short secret.refused
     """,
     changed="""
     conflict precondition.failed ledger.hold_ended ledger.hold_expired api_key.limit_reached api_key.revoked
@@ -94,12 +94,14 @@ REACTIONS = _table(
     webhook.secret_missing webhook.limit_reached webhook.wrong_state webhook.delivered webhook.too_many_waiting
     organization.closed organization.not_empty reconciliation.resolved reconciliation.not_bookable session.link_gone
     session.no_public_url session.no_mail
+    secret.not_configured secret.unopened secret.limit_reached secret.no_version secret.current
+    secret.used spend.secret_use secret.not_rotated secret.rotating secret.rotation_failed
     """,
     funds="ledger.insufficient_funds payment.declined spend.limit_exceeded",
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
-    payment.fee_not_known rate.unavailable rates.bad_file
+    payment.fee_not_known secret.unavailable secret.no_answer rate.unavailable rates.bad_file
     tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
     wait="""
@@ -112,12 +114,14 @@ REACTIONS = _table(
     forbidden="""
     auth.forbidden approval.own organization.suspended session.by_link session.needs_key escrow.not_a_signatory
     marketplace.own_agent marketplace.related marketplace.not_in_library
+    secret.not_granted secret.uses_exhausted secret.host secret.method secret.place
     """,
     not_found="not_found",
     fault="""
     request.content_type request.too_large request.method_not_allowed precondition.missing idempotency.missing
     """,
     elsewhere="""
+    secret.unreachable
     changes.too_many_streams usage.foreign_place webhook.bad_signature escrow.operator_approvals_excluded
     escrow.signal_not_sealed escrow.start_refused escrow.signal_unaddressed escrow.operator_unnamed
     escrow.signal_for_another payout.operator_unnamed payout.signal_for_another payout.signal_unaddressed
@@ -127,7 +131,8 @@ REACTIONS = _table(
     alert.operator_unnamed alert.signal_not_sealed webhook_endpoint.signal_for_another
     purchase_order.signal_for_another purchase_order.signal_unaddressed purchase_order.operator_unnamed
     purchase_order.signal_not_sealed allocation.signal_for_another allocation.signal_unaddressed
-    allocation.operator_unnamed allocation.signal_not_sealed
+    allocation.operator_unnamed allocation.signal_not_sealed secret.signal_for_another secret.signal_unaddressed
+    secret.operator_unnamed secret.signal_not_sealed
     webhook_endpoint.signal_unaddressed webhook_endpoint.operator_unnamed webhook_endpoint.signal_not_sealed
     """,
 )

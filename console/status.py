@@ -36,6 +36,9 @@ from domain.payouts.recovery import ReversalStatus
 from domain.returns.allocation import AllocationStatus
 from domain.returns.revenue_event import RevenueStatus
 from domain.returns.trial import TrialStatus
+from domain.secrets.access import Outcome
+from domain.secrets.rotation import RotationStatus
+from domain.secrets.secret import VersionStatus
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import BilledStatus
 
@@ -444,6 +447,40 @@ _LINK: Mapping[str, Status] = {
     "expired": _idle("Expired", "The link has expired."),
 }
 
+_SECRET_VERSION: Mapping[str, Status] = {
+    VersionStatus.PENDING: _busy("Pending", "A rotation has made it. It is not in use yet."),
+    VersionStatus.CURRENT: _good("In use", "Whoever is granted the secret uses this version."),
+    VersionStatus.PREVIOUS: _warn("Previous", "It was replaced, and can be opened until its end."),
+    VersionStatus.RETIRED: _idle("Retired", "It was replaced, and cannot be opened any more."),
+    VersionStatus.DESTROYED: _idle("Destroyed", "The value and its key are deleted."),
+}
+
+_SECRET_ROTATION: Mapping[str, Status] = {
+    RotationStatus.IDLE: _good("On schedule", "The value is replaced when it is due."),
+    RotationStatus.WAITING: _warn("Needs a value", "Set a new value at the target, and enter it here."),
+    RotationStatus.CREATED: _busy("Made", "A new value is made. It is about to be set at the target."),
+    RotationStatus.APPLIED: _busy("Set", "The new value is set at the target. It is about to be tested."),
+    RotationStatus.TESTED: _busy("Tested", "The new value works. It is about to come into use."),
+    RotationStatus.PROMOTED: _good("Replaced", "The new value is in use. The one before can be used until its end."),
+    RotationStatus.FAILED: _bad("Failed", "The target did not take the new value. The one before stays in use."),
+}
+
+_SECRET_GRANT: Mapping[str, Status] = {
+    "active": _good("Active", "The grant is in force."),
+    "ended": _idle("Ended", "The end of the grant has passed."),
+    "revoked": _bad("Revoked", "Somebody ended the grant."),
+}
+
+_SECRET_ACCESS: Mapping[str, Status] = {
+    Outcome.OPENED: _good("Opened", "The value was used or shown."),
+    Outcome.NOT_FOUND: _idle("Not found", "There is no secret at this path."),
+    Outcome.NO_GRANT: _bad("No grant", "No grant in force names the secret for who asked."),
+    Outcome.NO_VERSION: _idle("No version", "The secret has no such version that can be opened."),
+    Outcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
+    Outcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
+    Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
+}
+
 _PROJECT: Mapping[str, Status] = {
     "deployed": _good("Deployed", "The project runs, and takes one of the plan's places or a slot."),
     "idle": _idle("Not deployed", "The project uses no deployment slot."),
@@ -525,6 +562,10 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
     "refund": _REFUND,
     "revenue": _REVENUE,
     "reversal": _REVERSAL,
+    "secret_access": _SECRET_ACCESS,
+    "secret_grant": _SECRET_GRANT,
+    "secret_rotation": _SECRET_ROTATION,
+    "secret_version": _SECRET_VERSION,
     "session": _SESSION,
     "severity": _SEVERITY,
     "spend": _SPEND,

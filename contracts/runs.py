@@ -23,6 +23,7 @@ from contracts.payments.customer import CustomerInput
 from contracts.payments.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payouts.payout import FundsAvailable, PayoutInput
 from contracts.returns.allocation import AllocationInput
+from contracts.secrets.rotation import RotationInput, RotationNews
 from contracts.usage.usage import UsageSync
 from domain.billing.billing_run.period import month_text
 from domain.billing.invoice.collection import Collection
@@ -46,6 +47,7 @@ from domain.common.ids import (
     purchase_order_workflow_id,
     reconciliation_workflow_id,
     report_workflow_id,
+    rotation_workflow_id,
     subscription_workflow_id,
     usage_sync_workflow_id,
     webhook_endpoint_workflow_id,
@@ -338,6 +340,23 @@ def allocation_run(start: AllocationInput, org_id: str) -> Run:
         summary=cut_summary(f"divides the budget of {start.project_id} for {start.night}"),
         attributes=search_attributes(org_id=org_id, state="proposed"),
     )
+
+
+def rotation_run(secret_id: str, org_id: str) -> Run:
+    """Return the run that rotates a secret; a new one may follow while the secret has a schedule."""
+    return Run(
+        workflow="secret-rotation",
+        workflow_id=rotation_workflow_id(secret_id),
+        start=RotationInput(secret_id=secret_id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"rotates {secret_id} of {org_id}"),
+        attributes=search_attributes(org_id=org_id),
+    )
+
+
+def rotation_news(secret_id: str, org_id: str) -> tuple[Run, str, RotationNews]:
+    """Return the signal to read a rotation again: the run, the signal's name, and the message."""
+    return rotation_run(secret_id, org_id), "news", RotationNews()
 
 
 def billing_run_run(start: BillingRun) -> Run:

@@ -76,6 +76,7 @@ SCHEDULES = [
         "Totals the books by day and line of the chart of accounts",
     ),
     _job("metric-sums", _every(minutes=5), timedelta(minutes=30), "Adds up events by day for metrics"),
+    _job("secret-access-seal", _every(minutes=1), timedelta(minutes=10), "Seals the log of access to secrets"),
     _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
     _job(
         "export-sweep",
@@ -126,6 +127,12 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
     ),
     _job("spend-alerts", _every(minutes=1), None, "Raises alerts about spending"),
+    _job(
+        "secret-rotation-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Starts the runs of rotations of secrets that have none",
+    ),
     _job(
         "spend-days",
         ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),

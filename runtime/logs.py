@@ -36,6 +36,8 @@ QUIET: dict[str, int] = {
     "sqlalchemy.engine": logging.WARNING,
     "asyncio": logging.WARNING,
     "httpx2": logging.WARNING,
+    # It logs whole heads of answers, with what a server repeats of a secret.
+    "httpcore2": logging.WARNING,
     "stripe": logging.WARNING,
     "urllib3": logging.WARNING,
     "opentelemetry": logging.WARNING,

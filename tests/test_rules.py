@@ -141,8 +141,8 @@ SORTED = ["activities", "contracts", "domain", "models", "repositories", "servic
 AT_THE_ROOT = {"domain/privacy", "repositories/sql"}
 #: Packages of the domain that are an area themselves: their modules are no nouns.
 WHOLE_AREAS = {"escrow", "marketplace", "reputation", "usage"}
-#: Nouns of the domain that more areas need than their own.
-SHARED = {"mail"}
+#: Nouns of the domain that more areas need than their own; `access` is to secrets, beside that of roles.
+SHARED = {"access", "mail"}
 
 
 def areas(*layers: str) -> list[Path]:
@@ -544,6 +544,7 @@ SHORT_LIMITS = {
     "tests/ledger/test_gateway.py: asyncio.wait_for(post(books.clients[1]), 0.05)": "the account is locked",
     "tests/providers/test_chains_hostile.py: timeout=timedelta(milliseconds=10)": "the answer never comes",
     "tests/providers/test_tax_service.py: timeout=timedelta(milliseconds=20)": "the service hangs",
+    "tests/providers/test_vault.py: timeout=timedelta(milliseconds=500)": "the server hangs",
     "tests/runtime/test_interceptors.py: heartbeat_timeout=timedelta(milliseconds=40)": "no server counts it",
     "tests/runtime/test_temporal.py: wait=timedelta(milliseconds=150)": "there is no server",
     "tests/support/paypal.py: timeout_graceful_shutdown=1": "nobody waits for an answer any more",

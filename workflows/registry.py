@@ -50,6 +50,9 @@ from workflows.payouts.scheduled_payouts import ScheduledPayoutsWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
 from workflows.returns.allocation_sweep import AllocationSweepWorkflow
+from workflows.secrets.access_seal import SecretAccessSealWorkflow
+from workflows.secrets.rotation import RotationWorkflow
+from workflows.secrets.rotation_sweep import RotationSweepWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
 from workflows.usage.usage_months import UsageMonthsWorkflow
 from workflows.usage.usage_sync import UsageSyncWorkflow
@@ -97,9 +100,12 @@ WORKFLOWS = (
     ReportWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    RotationSweepWorkflow,
+    RotationWorkflow,
     AccountingDaysWorkflow,
     MetricSumsWorkflow,
     SearchIndexWorkflow,
+    SecretAccessSealWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,

@@ -1,7 +1,8 @@
 """Compares providers' statements with the books, and records discrepancies."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -32,6 +33,7 @@ from domain.books.reconciliation import (
     listed_until,
     nightly_window,
 )
+from domain.cards.card_authorization import CardPrices
 from domain.common.errors import Invalid
 from domain.common.ids import reconciliation_run_id
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
@@ -47,6 +49,7 @@ from repositories.payments import payment
 from runtime import reach
 from runtime.database import Database
 from services.books.reconciliation import alert_key
+from services.cards.card_transaction import read_again
 
 #: How many balance transactions are held in memory, and written or compared in one transaction.
 PAGE = 500
@@ -54,6 +57,14 @@ PAGE = 500
 UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 #: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
+#: What a card that was issued does to the balance.
+OF_CARDS = frozenset(
+    {
+        BalanceTransactionKind.CARD_CAPTURE,
+        BalanceTransactionKind.CARD_REFUND,
+        BalanceTransactionKind.CARD_DISPUTE,
+    }
+)
 PRINCIPAL = "reconciliation"
 #: How often a statement is read before its unread parts count as unreadable.
 READ_AT_MOST = 3
@@ -66,11 +77,14 @@ MAX_UNREAD, MAX_NAMED = 100, 10
 class ReconciliationActivities:
     """The effects of `ReconciliationWorkflow`; `manage reconcile` calls the same, without Temporal."""
 
-    def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
-        """Take the database, as the platform, the providers, and the Temporal client, to refresh payments."""
+    def __init__(
+        self, database: Database, providers: Providers, client: Client | None, card_prices: CardPrices
+    ) -> None:
+        """Take the database, as the platform, the providers, and what payments and cards are refreshed with."""
         self._database = database
         self._providers = providers
         self._client = client
+        self._card_prices = card_prices
 
     @activity.defn(name="plan_reconciliations")
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
@@ -148,13 +162,14 @@ class ReconciliationActivities:
 
     @activity.defn(name="tell_unsettled_payments")
     async def tell_payments(self, message: ReconciliationStep) -> UnsettledMovements:
-        """Have payments refresh where that may settle a discrepancy.
+        """Have payments refresh where that may settle a discrepancy, and book what the issuer of cards has done.
 
-        Effect: a signal to each such payment's run, which is started if it has ended.
-        Idempotent by: its nature: a payment that refreshes twice books once.
-        Fails with: errors of Temporal, which are retried.
+        Effect: a signal to each such payment's run, which is started if it has ended; what a card has missed.
+        Idempotent by: its nature: a payment that refreshes twice books once, and so does a card.
+        Fails with: errors of Temporal and outages of the issuer, which are retried.
         """
         run, count, signalled = await self._run(message.run_id), 0, set[str]()
+        await self._refresh_cards(run, message.at)
         async for terms in self._unsettled(run, message.at):
             count += 1
             if self._client is not None and terms.payment_id not in signalled:
@@ -267,6 +282,19 @@ class ReconciliationActivities:
             if len(keys) < PAGE:
                 break
             after = keys[-1]
+
+    async def _refresh_cards(self, run: ReconciliationRun, at: datetime) -> None:
+        """Book what a card's merchants have taken and given while its webhooks were lost."""
+        issuer = self._providers.cards
+        if issuer is None or issuer.name != run.provider:
+            return
+        async for page in self._compared(run, at):
+            for compared in page:
+                ref = compared.one.ref
+                if compared.match_status is MatchStatus.MISSING_HERE and compared.one.kind in OF_CARDS and ref:
+                    # What is not there any more stays a discrepancy.
+                    with suppress(ProviderRefused):
+                        await read_again(self._database, issuer, self._card_prices, ref, now=datetime.now(UTC))
 
     async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
         """Yield the payment of each balance transaction that it may still book."""

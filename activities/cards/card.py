@@ -6,7 +6,6 @@ from temporalio import activity
 
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.cards.card_authorization import CardPrices
-from models.payments.provider_event import ProviderEventRow
 from providers.cards.base import CardIssuer
 from repositories.messages import alert
 from repositories.payments import provider_event
@@ -38,7 +37,9 @@ class CardActivities:
             row = await provider_event.get(session, message.provider, message.event_id)
         if row is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-        is_ours = await self._book(self._issuer, row)
+        is_ours = await card_transaction.read_again(
+            self._database, self._issuer, self._prices, row.refs[0], now=datetime.now(UTC)
+        )
         outcome = "handled" if is_ours else "unmatched"
         async with self._database.platform() as session:
             await provider_event.mark(
@@ -55,39 +56,3 @@ class CardActivities:
                     key=f"webhook.unmatched:{row.provider}:{row.type}:{row.received_at:%Y-%m}",
                 )
         return ProviderEventResult(outcome=outcome)
-
-    async def _book(self, issuer: CardIssuer, row: ProviderEventRow) -> bool:
-        ref, name, prices = row.refs[0], issuer.name, self._prices
-        match row.type.partition(".")[0]:
-            case "issuing_card":
-                card = await issuer.retrieve_card(ref)
-                async with self._database.platform() as session:
-                    return await card_transaction.book_card(session, card)
-            case "issuing_authorization":
-                return await self._book_authorization(issuer, ref)
-            case "issuing_transaction":
-                alone = await issuer.retrieve_transaction(ref)
-                if alone.authorization_ref is not None:
-                    return await self._book_authorization(issuer, alone.authorization_ref)
-                async with self._database.platform() as session:
-                    return await card_transaction.book_alone(session, alone, name, prices, now=_now())
-            case _:
-                dispute = await issuer.retrieve_dispute(ref)
-                disputed = await issuer.retrieve_transaction(dispute.transaction_ref)
-                if disputed.authorization_ref is not None:
-                    await self._book_authorization(issuer, disputed.authorization_ref)
-                async with self._database.platform() as session:
-                    if disputed.authorization_ref is None:
-                        await card_transaction.book_alone(session, disputed, name, prices, now=_now())
-                    return await card_transaction.book_dispute(
-                        session, dispute, disputed.card_ref, name, prices, now=_now()
-                    )
-
-    async def _book_authorization(self, issuer: CardIssuer, ref: str) -> bool:
-        snapshot = await issuer.retrieve_authorization(ref)
-        async with self._database.platform() as session:
-            return await card_transaction.book(session, snapshot, issuer.name, self._prices, now=_now())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -25,6 +25,7 @@ from contracts.runs import (
     payment_run,
     payout_run,
     provider_event_run,
+    rotation_run,
     subscription_run,
 )
 from domain.common.access import Actor, Role
@@ -41,6 +42,7 @@ from repositories.insight import export as exports
 from repositories.messages import alert
 from repositories.payments import payment, provider_event
 from repositories.payouts import payout
+from repositories.secrets import rotation
 from runtime import reach
 from runtime.database import Database
 from services.insight import export
@@ -124,6 +126,19 @@ class Sweeps:
             held[-1][0].invoice_id if held else message.after,
         )
         return swept.model_copy(update={"found": len(held)})
+
+    @activity.defn(name="start_missing_rotations")
+    async def rotations(self, message: SweepPage) -> Swept:
+        """Start the runs of rotations with an overdue step.
+
+        Effect: a run for each on the page that has none.
+        Idempotent by: the run's id.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await rotation.stranded(session, before=message.before, after=message.after, limit=message.limit)
+        last = rows[-1].secret_id if rows else message.after
+        return await self._start([rotation_run(row.secret_id, row.org_id) for row in rows], last)
 
     @activity.defn(name="start_missing_subscriptions")
     async def subscriptions(self, message: SweepPage) -> Swept:

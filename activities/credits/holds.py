@@ -5,6 +5,7 @@ from temporalio import activity
 from contracts.credits.holds import ExpiredHolds, ExpireHolds
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
+from services.secrets import secret_use
 
 
 class HoldActivities:
@@ -18,10 +19,16 @@ class HoldActivities:
     async def expire_holds(self, message: ExpireHolds) -> ExpiredHolds:
         """Release what expired holds reserve.
 
-        Effect: each hold is `expired` and its amount available again.
-        Idempotent by: the hold's state; an ended hold is not changed.
+        Effect: each hold is `expired` and its amount available again. One of the use of a secret whose process died is
+            captured instead, because its request may have taken effect.
+        Idempotent by: the hold's state, and the use's; an ended one is not changed.
         Fails with: nothing that is final.
         """
+        async with self._database.platform() as session:
+            lost = await secret_use.lost(session, now=message.now, limit=message.limit)
+        for use_id in lost:
+            async with self._database.platform() as session:
+                await secret_use.end_lost(session, use_id, now=message.now)
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
         return ExpiredHolds(count=ended)

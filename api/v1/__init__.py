@@ -82,6 +82,7 @@ from api.v1.results.endpoints import router as results
 from api.v1.revenue.endpoints import router as revenue
 from api.v1.routing.endpoints import router as routing
 from api.v1.search.endpoints import router as search
+from api.v1.secrets.endpoints import router as secrets
 from api.v1.series.endpoints import router as series
 from api.v1.sessions.endpoints import router as sessions
 from api.v1.sessions.links import router as session_links
@@ -144,6 +145,7 @@ ROUTERS: tuple[Resource, ...] = (
     reports,
     quotes,
     search,
+    secrets,
     names,
     contracts,
     agents,

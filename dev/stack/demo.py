@@ -27,6 +27,7 @@ from dev.stack import (
     reputation_story,
     returns_story,
     search_story,
+    secret_story,
     webhook_story,
 )
 from dev.stack.migrate import ROOT
@@ -257,6 +258,7 @@ async def _tell_with_payments(narrator: Narrator, first_number: int) -> None:
         (alert_story.TITLE, alerts.begin),
         (webhook_story.TITLE, webhooks.tell),
         (search_story.TITLE, search_story.SearchStory(narrator).tell),
+        (secret_story.TITLE, secret_story.SecretStory(narrator).tell),
     )
     for number, (title, tell) in enumerate(parts, first_number):
         narrator.say(f"\n{number}. {title}")

@@ -33,7 +33,7 @@ STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
 PARTS = tuple(part for stage in STAGES for part in stage)
 DATABASE = "bursar"
 SEED = "seed.json"
-TRAIT_KEY = "trait-key.json"
+KEPT_KEYS = "keys.json"
 #: Periods may be this short here, so that a deadline can be watched; a platform has higher floors.
 SHORT = "PT10S"
 FLOORS = tuple(
@@ -43,9 +43,11 @@ FLOORS = tuple(
         *("EVIDENCE_PERIOD", "DECISION_PERIOD", "DEFAULT_GRACE"),
     )
 )
-#: Webhooks may go to receivers on this machine, and their secrets are sealed with what is no secret here.
+#: Webhooks may go to receivers on this machine; their secrets, and those of organizations, are sealed with what is no
+#: secret here.
 WEBHOOKS = {
     "BURSAR_ALLOW_INSECURE_WEBHOOKS": "true",
+    "BURSAR_SECRET_KEYS": "dev:" + base64.b64encode(b"secrets of a developer, not one".ljust(32)[:32]).decode(),
     "BURSAR_WEBHOOK_KEYS": "dev:" + base64.b64encode(b"webhooks of a developer, not one".ljust(32)[:32]).decode(),
 }
 #: Who sells here, so that documents can be made.
@@ -137,7 +139,7 @@ class Stack:
         self.say = say
         logs = self.data_dir / "logs"
         self._extra_env = env or {}
-        self._trait_key = self._kept_trait_key()
+        self._keys = self._kept_keys()
         self.postgres = Postgres(self.data_dir / "postgres", logs / "postgres.log", backups=backup_folder())
         self.temporal = Temporal(
             self.ports.temporal,
@@ -201,20 +203,24 @@ class Stack:
             **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
             **{name: value for name, value in WEBHOOKS.items() if not os.environ.get(name)},
             "BURSAR_PUBLIC_URL": os.environ.get("BURSAR_PUBLIC_URL") or self.api_url,
-            "BURSAR_TRAIT_KEY": os.environ.get("BURSAR_TRAIT_KEY") or self._trait_key,
+            **{name: os.environ.get(name) or key for name, key in self._keys.items()},
             **self._console_seed(),
             **({"BURSAR_MAIL_BOUNCES": "bounce@bursar.example"} if "mail" in self.sandboxes.parts else {}),
             **self._extra_env,
             **self.sandboxes.settings,
         }
 
-    def _kept_trait_key(self) -> str:
-        """Return what an earlier start relates organizations with that pay with one card, or make it up."""
+    def _kept_keys(self) -> dict[str, str]:
+        """Return the keys that an earlier start made up, or make them up.
+
+        Organizations that pay with one card are related by one, and the keys of secrets are wrapped by the other.
+        """
         try:
-            kept: dict[str, str] = json.loads((self.data_dir / TRAIT_KEY).read_text())
+            kept: dict[str, str] = json.loads((self.data_dir / KEPT_KEYS).read_text())
         except FileNotFoundError:
-            return secrets.token_hex(16)
-        return kept["trait_key"]
+            sealing = base64.b64encode(secrets.token_bytes(32)).decode()
+            return {"BURSAR_TRAIT_KEY": secrets.token_hex(16), "BURSAR_SECRET_KEYS": f"stack:{sealing}"}
+        return kept
 
     def _console_seed(self) -> dict[str, str]:
         """Return whose keys the console offers: none if it could be reached from elsewhere or money is real."""
@@ -235,7 +241,7 @@ class Stack:
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = await asyncio.to_thread(Claim, self.data_dir)
         try:
-            write_private(self.data_dir / TRAIT_KEY, {"trait_key": self._trait_key})
+            write_private(self.data_dir / KEPT_KEYS, self._keys)
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
             if "temporal" in self._tended:

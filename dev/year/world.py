@@ -51,13 +51,17 @@ RENEWAL, DRAFT = "subscriptions.renew", timedelta(minutes=30)
 #: The tasks with which the sandbox asks for payment, at first and again.
 PAYING = ("invoices.finalize", "invoices.retry")
 #: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, alert rules,
-#: reports, meters, allocations, automatic top-ups or endpoints of webhooks, no run is ever lost, and scores are not
-#: part of the books. A run that looks for webhooks, or for whom to notify, lasts a minute of everybody's time.
+#: reports, meters, allocations, secrets, automatic top-ups or endpoints of webhooks, no run is ever lost, and scores
+#: are not part of the books. A run that looks for webhooks, or for whom to notify, lasts a minute of everybody's time.
 IDLE_JOBS = frozenset(
     {
         *("usage-sync", "usage-sync-nightly", "usage-charges", "auto-topup-sweep", "hold-expiry"),
         *("alert-rules", "spend-alerts", "spend-days", "reputation-decay", "report-sweep"),
-        "allocation-sweep",
+<<<<<<< HEAD
+        *("allocation-sweep", "secret-rotation-sweep", "secret-access-seal"),
+=======
+        *("allocation-sweep", "secret-access-seal", "secret-rotation-sweep"),
+>>>>>>> secrets-vault
         *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep", "webhook-dispatch", "notifications"),
     }
 )

@@ -65,6 +65,8 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     MANAGE_ALERT_RULES = "manage_alert_rules"
     MANAGE_REPORTS = "manage_reports"
+    #: Permission to store secrets, grant their use, and see all of them; their values take a grant.
+    MANAGE_SECRETS = "manage_secrets"
     BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
     #: Permissions to read what operators see, of every organization and of the installation.
@@ -114,6 +116,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.ACKNOWLEDGE,
     Permission.MANAGE_ALERT_RULES,
     Permission.MANAGE_REPORTS,
+    Permission.MANAGE_SECRETS,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
@@ -235,7 +238,13 @@ REVOCABLE: dict[Role, frozenset[Role]] = {**GRANTABLE, Role.ADMIN: _TENANT_ROLES
 #: Permissions that a session opened by a link never has. With them, the maker of the link could act under another name,
 #: suppress notifications, or receive events after the session has ended.
 NOT_BY_LINK = frozenset(
-    {Permission.MANAGE_KEYS, Permission.BE_NOTIFIED, Permission.ACKNOWLEDGE, Permission.MANAGE_WEBHOOKS}
+    {
+        Permission.MANAGE_KEYS,
+        Permission.BE_NOTIFIED,
+        Permission.ACKNOWLEDGE,
+        Permission.MANAGE_WEBHOOKS,
+        Permission.MANAGE_SECRETS,
+    }
 )
 
 

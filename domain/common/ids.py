@@ -21,6 +21,8 @@ SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 ID = rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}"
 _ID = re.compile(ID)
 
+_SECRET_USE = "secret-use:"
+
 #: The longest idempotency key that a client may send.
 MAX_CLIENT_KEY_LENGTH = 255
 #: The longest key or workflow id that this module returns. Temporal's own limit is 1,000 bytes.
@@ -281,6 +283,16 @@ def spend_key(principal: str, client_key: str) -> str:
     return bounded(f"{principal.casefold()}/{client_key}")
 
 
+def secret_use_key(use_id: str) -> str:
+    """Key of the reservation that pays for the use of a secret. Clients cannot choose it: theirs all have a slash."""
+    return bounded(f"{_SECRET_USE}{use_id}")
+
+
+def is_of_secret_use(key: str) -> bool:
+    """Return whether a key within an organization is one of `secret_use_key`."""
+    return key.startswith(_SECRET_USE)
+
+
 def signup_command_id(org_id: str) -> str:
     """Name the command that grants an organization its signup bonus, so that it is granted once."""
     return bounded(f"signup:{org_id}")
@@ -304,6 +316,11 @@ def escalation_workflow_id(alert_id: str) -> str:
 def allocation_workflow_id(project_id: str, night: date) -> str:
     """Name the one run of a project's night."""
     return bounded(f"allocation/{project_id}/{night.isoformat()}")
+
+
+def rotation_workflow_id(secret_id: str) -> str:
+    """Name the one run that rotates a secret."""
+    return bounded(f"secret-rotation/{secret_id}")
 
 
 def allocation_key(allocation_id: str, subject_id: str) -> str:

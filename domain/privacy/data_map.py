@@ -45,10 +45,11 @@ MESSAGES = Place(
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
-            "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
+            "falls key key_id rotate secret_id look memo method_ref methods org_id payee_org_id payer_org_id "
+            "payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id session_id sha256 "
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
-            "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
+            "hash bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
             "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
             "order_id grant refuse export_id report_id accept allocation_id project_id"
         ),
@@ -110,7 +111,7 @@ MESSAGES = Place(
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
             "answer_by persons expired reported granted changes left_out "
-            "settle_until rows files read waits created night"
+            "settle_until rows files read waits created night ended"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
@@ -129,8 +130,8 @@ LOGS = Place(
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",
         Category.TECHNICAL: (
-            "activity attempt code command count decode level logger ms names namespace part payloads schedule "
-            "signal started status task_queue time update workflow"
+            "activity attempt code command count decode hash level logger ms names namespace number part payloads "
+            "schedule signal started status step task_queue time update workflow"
         ),
     },
     dict.fromkeys(Category, DELETE),

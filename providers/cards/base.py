@@ -6,7 +6,7 @@ issuer shows it in the browser of whoever needs it. Amounts are minor units in t
 negative, in the currency of the card unless a field says otherwise. The errors are those of `providers.payments.base`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -274,9 +274,6 @@ class CardIssuer(Protocol):
 
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
         """Return a dispute as it stands there now."""
-
-    def list_transactions(self, *, since: datetime) -> AsyncIterator[TransactionSnapshot]:
-        """List all transactions since a time, newest first."""
 
     def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
         """Read the question of a webhook. Headers have lower-case names.

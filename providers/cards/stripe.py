@@ -8,7 +8,7 @@ only where they are expanded, and nothing here expands them.
 import json
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -199,15 +199,6 @@ class StripeIssuing:
         with translated(changes=False):
             found = await self._api.issuing.disputes.retrieve_async(ref, {"expand": ["balance_transactions"]})
         return _dispute(found)
-
-    async def list_transactions(self, *, since: datetime) -> AsyncIterator[TransactionSnapshot]:
-        """List the account's transactions."""
-        with translated(changes=False):
-            listed = await self._api.issuing.transactions.list_async(
-                {"created": {"gte": int(since.timestamp())}, "limit": 100, "expand": ["data.balance_transaction"]}
-            )
-            async for each in listed.auto_paging_iter():
-                yield _transaction(each)
 
     def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
         """Check the signature against each secret in use, and read what is asked."""

@@ -15,8 +15,9 @@ import httpcore2
 from domain.messages.slack import HOOKS, checked_hook, payload
 from domain.messages.webhook.address import Target, UrlRefused
 from domain.messages.webhook.delivery import Answer, retry_after
+from providers.judged import Receivers
 from providers.notify.base import Delivery, Message, Throttled
-from providers.notify.webhook import HttpWebhookSender, Receivers
+from providers.notify.webhook import HttpWebhookSender
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 
 TIMEOUT = timedelta(seconds=15)

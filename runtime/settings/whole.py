@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from pydantic import model_validator
+from pydantic import SecretStr, model_validator
 
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
@@ -26,6 +26,7 @@ from runtime.settings.part import PREFIX
 from runtime.settings.payments import PaymentSettings
 from runtime.settings.process import ProcessSettings
 from runtime.settings.sales import SalesSettings
+from runtime.settings.secrets import SecretSettings
 
 _STRANGERS = (
     "organizations that pay with the same card, bank account or PayPal account are taken for strangers, and can earn "
@@ -33,12 +34,25 @@ _STRANGERS = (
 )
 
 
-class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, ConsoleSettings, ProcessSettings):
+class Settings(
+    PaymentSettings,
+    BillingSettings,
+    SalesSettings,
+    EscrowSettings,
+    SecretSettings,
+    ConsoleSettings,
+    ProcessSettings,
+):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
 
     Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
     that may hold a password or a key.
     """
+
+    @property
+    def sealing_keys(self) -> SecretStr | None:
+        """What wraps the keys of secrets."""
+        return self.secret_keys or self.encryption_keys
 
     @property
     def invoice_rules(self) -> InvoiceRules:
@@ -164,6 +178,17 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         if self._live_names and self.trait_key is None:
             raise ValueError(
                 f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: {_STRANGERS}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vault_has_keys_beside_it(self) -> "Settings":
+        """Refuse Vault without keys of our own, because repeats of requests with a value could not be told."""
+        keys = self.sealing_keys
+        if "vault" in (self.secret_wrapper, self.secret_backend) and not (keys and keys.get_secret_value().strip()):
+            raise ValueError(
+                "Vault for secrets needs BURSAR_SECRET_KEYS or BURSAR_ENCRYPTION_KEYS beside it: repeats of requests "
+                "with a value are recognised by a digest under these."
             )
         return self
 

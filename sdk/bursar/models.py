@@ -158,6 +158,7 @@ Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
+Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses"] | str
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -183,51 +184,7 @@ PeerMetric: TypeAlias = (
     Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"] | str
 )
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
-Permission: TypeAlias = (
-    Literal[
-        "read",
-        "read_billing",
-        "read_audit",
-        "manage_organizations",
-        "change_organization",
-        "manage_keys",
-        "manage_agents",
-        "manage_projects",
-        "manage_spending",
-        "manage_contacts",
-        "manage_webhooks",
-        "read_webhooks",
-        "sell",
-        "grant_credits",
-        "award",
-        "accept",
-        "fund",
-        "approve",
-        "deliver",
-        "refund",
-        "dispute",
-        "cancel",
-        "validate",
-        "arbitrate",
-        "pay",
-        "refund_payment",
-        "convert_earnings",
-        "pay_out",
-        "manage_billing",
-        "contest",
-        "meter",
-        "use_credits",
-        "manage_meters",
-        "acknowledge",
-        "manage_alert_rules",
-        "manage_reports",
-        "be_notified",
-        "read_books",
-        "inspect",
-        "operate",
-    ]
-    | str
-)
+Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PolicySource: TypeAlias = Literal["organization", "project", "agent", "default"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
@@ -277,11 +234,14 @@ Role: TypeAlias = (
     ]
     | str
 )
+RotationStatus: TypeAlias = Literal["idle", "waiting", "created", "applied", "tested", "promoted", "failed"] | str
+RotatorName: TypeAlias = Literal["bursar", "postgres", "http", "manual"] | str
 RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
 Scope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
+SecretKind: TypeAlias = Literal["reference", "api_key", "password", "login", "other"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
 ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Size: TypeAlias = Literal["small", "medium", "large"] | str
@@ -339,7 +299,9 @@ Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 TrialStatus: TypeAlias = Literal["running", "finished", "stopped"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
+Verb: TypeAlias = Literal["use", "read", "rotate", "check"] | str
 Verdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
+VersionStatus: TypeAlias = Literal["pending", "current", "previous", "retired", "destroyed"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
 WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
 Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
@@ -2531,6 +2493,13 @@ class FundedView(Model):
     created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
     payment: PaymentView | None = None
+
+
+class HeaderView(Model):
+    """A header of an answer."""
+
+    name: str = NOT_SENT
+    value: str = NOT_SENT
 
 
 class HistoryPage(Model):
@@ -4728,6 +4697,137 @@ class SearchView(Model):
 
     data: list[SearchHitView] = NOT_SENT
     shortened: bool = NOT_SENT
+
+
+class SecretAccessPage(Model):
+    """SecretAccessPage."""
+
+    data: list[SecretAccessView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class SecretAccessView(Model):
+    """A request for a secret, also one that was refused."""
+
+    number: int = NOT_SENT
+    at: datetime = NOT_SENT
+    path: str = NOT_SENT
+    version: int | None = NOT_SENT
+    verb: Verb = NOT_SENT
+    outcome: Outcome = NOT_SENT
+    grant_id: str | None = NOT_SENT
+    principal: str = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    host: str | None = NOT_SENT
+    method: str | None = NOT_SENT
+    purpose: str | None = NOT_SENT
+    reference: str | None = NOT_SENT
+
+
+class SecretGrantPage(Model):
+    """SecretGrantPage."""
+
+    data: list[SecretGrantView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class SecretGrantView(Model):
+    """Leave to use or read secrets."""
+
+    id: str
+    principal: str | None = NOT_SENT
+    agent_id: str | None = NOT_SENT
+    paths: list[str] = NOT_SENT
+    verbs: list[Verb] = NOT_SENT
+    hosts: list[str] = NOT_SENT
+    methods: list[str] = NOT_SENT
+    places: list[str] = NOT_SENT
+    uses_per_day: int | None = NOT_SENT
+    uses_today: int = NOT_SENT
+    price: Amount | None = NOT_SENT
+    meter: str | None = NOT_SENT
+    ends_at: datetime = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    revoked_at: datetime | None = NOT_SENT
+    revoked_by: str | None = NOT_SENT
+
+
+class SecretPage(Model):
+    """SecretPage."""
+
+    data: list[SecretView] = NOT_SENT
+    next_cursor: str | None = None
+
+
+class SecretRotationView(Model):
+    """How a secret is replaced by schedule, and where that stands."""
+
+    rotator: RotatorName = NOT_SENT
+    every: str = NOT_SENT
+    grace: str = NOT_SENT
+    deadline: str = NOT_SENT
+    postgres: dict[str, Any] | None = NOT_SENT
+    http: dict[str, Any] | None = NOT_SENT
+    status: RotationStatus = NOT_SENT
+    version: int | None = NOT_SENT
+    due_at: datetime = NOT_SENT
+    overdue_at: datetime = NOT_SENT
+    next_at: datetime | None = NOT_SENT
+    failures: int = NOT_SENT
+    detail: str | None = NOT_SENT
+
+
+class SecretUseView(Model):
+    """The answer to a request that was made with a secret. It is not kept."""
+
+    id: str
+    version: int = NOT_SENT
+    status: int = NOT_SENT
+    headers: list[HeaderView] = NOT_SENT
+    body: str | None = NOT_SENT
+    body_base64: str | None = NOT_SENT
+    is_scrubbed: bool = NOT_SENT
+    cost: Amount | None = NOT_SENT
+    spend_id: str | None = NOT_SENT
+
+
+class SecretValueView(Model):
+    """The value of a secret. The access log has who read it."""
+
+    path: str = NOT_SENT
+    kind: SecretKind = NOT_SENT
+    version: int = NOT_SENT
+    value: str = NOT_SENT
+
+
+class SecretVersionView(Model):
+    """One value of a secret."""
+
+    number: int = NOT_SENT
+    status: VersionStatus = NOT_SENT
+    key_id: str | None = NOT_SENT
+    usable_until: datetime | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    destroyed_at: datetime | None = NOT_SENT
+
+
+class SecretView(Model):
+    """A secret without its value."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    path: str = NOT_SENT
+    kind: SecretKind = NOT_SENT
+    backend: str = NOT_SENT
+    hosts: list[str] = NOT_SENT
+    current_version: int | None = NOT_SENT
+    created_by: str = NOT_SENT
+    created_at: datetime = NOT_SENT
+    versions: list[SecretVersionView] | None = NOT_SENT
+    rotation: SecretRotationView | None = NOT_SENT
+    grants: list[SecretGrantView] = NOT_SENT
 
 
 class SectionView(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, Required, TypeAlias, TypedDict
+from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from bursar._wire import AmountLike
 
@@ -46,6 +46,7 @@ ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
+HttpMethod: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | str
 Interval: TypeAlias = Literal["month", "year"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
@@ -54,52 +55,9 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
+Part: TypeAlias = Literal["header", "query", "body", "basic"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
-Permission: TypeAlias = (
-    Literal[
-        "read",
-        "read_billing",
-        "read_audit",
-        "manage_organizations",
-        "change_organization",
-        "manage_keys",
-        "manage_agents",
-        "manage_projects",
-        "manage_spending",
-        "manage_contacts",
-        "manage_webhooks",
-        "read_webhooks",
-        "sell",
-        "grant_credits",
-        "award",
-        "accept",
-        "fund",
-        "approve",
-        "deliver",
-        "refund",
-        "dispute",
-        "cancel",
-        "validate",
-        "arbitrate",
-        "pay",
-        "refund_payment",
-        "convert_earnings",
-        "pay_out",
-        "manage_billing",
-        "contest",
-        "meter",
-        "use_credits",
-        "manage_meters",
-        "acknowledge",
-        "manage_alert_rules",
-        "manage_reports",
-        "be_notified",
-        "read_books",
-        "inspect",
-        "operate",
-    ]
-    | str
-)
+Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
@@ -126,6 +84,7 @@ Role: TypeAlias = (
     ]
     | str
 )
+SecretKind: TypeAlias = Literal["reference", "api_key", "password", "login", "other"] | str
 ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
@@ -412,6 +371,37 @@ class ReputationTerms(TypedDict, total=False):
     least_evidence: int
 
 
+class RotationDatabase(TypedDict, total=False):
+    """The target of the rotator `postgres`: two roles that exist, have the same rights and alternate."""
+
+    host: Required[str]
+    port: int
+    database: Required[str]
+    roles: Required[Sequence[str]]
+    admin: Required[str]
+
+
+class RotationRequests(TypedDict, total=False):
+    """The steps of the rotator `http`."""
+
+    apply: Required[RotationStep]
+    test: Required[RotationStep]
+    put_back: RotationStep | None
+    revoke: RotationStep | None
+
+
+class RotationStep(TypedDict, total=False):
+    """A request of a rotation. Texts of headers and of the body may hold `{{new}}`, `{{current}}` and `{{version}}`.
+
+    These are the value that is made, the one that it replaces, and the number of the new one; an address holds `{{version}}` only. The step has succeeded when the answer is 2xx.
+    """
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: Any
+
+
 class RuleWrite(TypedDict, total=False):
     """A pricing rule."""
 
@@ -435,6 +425,43 @@ class RuleWrite(TypedDict, total=False):
     ceiling: AmountLike | None
     valid_from: datetime | str | None
     valid_until: datetime | str | None
+
+
+class SecretChargeCreate(TypedDict, total=False):
+    """What the cost is for, as with `POST /credits/use`."""
+
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+
+
+SecretPlaceCreate = TypedDict(
+    "SecretPlaceCreate",
+    {
+        "in": "Required[Part]",
+        "name": "str",
+        "prefix": "str",
+    },
+    total=False,
+)
+
+
+class SecretPrice(TypedDict, total=False):
+    """What one use costs."""
+
+    amount: Required[AmountLike]
+    currency: Literal["CREDIT"] | str
+
+
+class SecretRotationPut(TypedDict, total=False):
+    """How a secret is replaced by schedule; with the rotator `off` it is not."""
+
+    rotator: Required[Literal["bursar", "postgres", "http", "manual", "off"] | str]
+    every: timedelta | str
+    grace: timedelta | str
+    deadline: timedelta | str
+    postgres: RotationDatabase | None
+    http: RotationRequests | None
 
 
 class ShareBounds(TypedDict, total=False):
@@ -497,6 +524,15 @@ class TimeOfDayTerms(TypedDict, total=False):
     weekdays: Sequence[int]
     begins: str
     ends: str
+
+
+class ToolRequestCreate(TypedDict, total=False):
+    """The request to be made, without the secret."""
+
+    method: Required[HttpMethod]
+    url: Required[str]
+    headers: Mapping[str, str]
+    body: str | None
 
 
 class TrialStageSet(TypedDict, total=False):

@@ -26,6 +26,7 @@ from providers.cards.base import (
     AuthorizationStatus,
     CardDisputeSnapshot,
     CardDisputeStatus,
+    CardIssuer,
     CardSnapshot,
     CardTransactionKind,
     TransactionSnapshot,
@@ -37,7 +38,7 @@ from repositories.cards import card_authorization as authorizations
 from repositories.cards import card_transaction as transactions
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
-from runtime.database import driver_connection
+from runtime.database import Database, driver_connection
 from services.books.debt import close_paid_debts
 from services.cards import card_authorization as answers
 
@@ -135,6 +136,41 @@ class _Books:
         await self.session.flush()
         await close_paid_debts(self.session, self.ledger, self.card.org_id, CREDIT)
         return rest
+
+
+async def read_again(database: Database, issuer: CardIssuer, prices: CardPrices, ref: str, *, now: datetime) -> bool:
+    """Read what the issuer has under an id, and book what is not booked yet; False if it is of no card of ours.
+
+    Args:
+        database: what is booked, in transactions between which the issuer is asked.
+        issuer: asked.
+        prices: what credits are worth on cards.
+        ref: the id of a card, an authorization, a transaction or a dispute.
+        now: the time.
+
+    Raises:
+        ProviderError: the issuer was not read.
+    """
+    disputed, alone, authorized = None, None, ref if ref.startswith("iauth_") else None
+    if ref.startswith("ic_"):
+        card = await issuer.retrieve_card(ref)
+        async with database.platform() as session:
+            return await book_card(session, card)
+    if ref.startswith("idp_"):
+        disputed = await issuer.retrieve_dispute(ref)
+    if authorized is None:
+        alone = await issuer.retrieve_transaction(disputed.transaction_ref if disputed else ref)
+        authorized = alone.authorization_ref
+    snapshot = await issuer.retrieve_authorization(authorized) if authorized is not None else None
+    async with database.platform() as session:
+        if snapshot is not None:
+            is_ours = await book(session, snapshot, issuer.name, prices, now=now)
+        else:
+            assert alone is not None
+            is_ours = await book_alone(session, alone, issuer.name, prices, now=now)
+        if disputed is not None and alone is not None:
+            await book_dispute(session, disputed, alone.card_ref, issuer.name, prices, now=now)
+    return is_ours
 
 
 async def book(

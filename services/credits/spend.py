@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
-from domain.common.ids import uuid_id
+from domain.common.ids import is_of_secret_use, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
 from domain.tenants.organization import OrganizationStatus, stopped
@@ -191,6 +191,20 @@ async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> N
             project_id=asked.spender.project_id or first.project_id,
         ),
     )
+
+
+def changeable(spend: Spend) -> Spend:
+    """Return a reservation that its holder may capture, release or extend.
+
+    Raises:
+        Conflict: `spend.secret_use`, it pays for the use of a secret that is under way, and settles by its outcome. Its
+            user could otherwise take the money back before the answer is there.
+    """
+    if is_of_secret_use(spend.idempotency_key.removeprefix(f"use:{spend.org_id}:")):
+        raise Conflict(
+            "This reservation pays for the use of a secret, and settles by its outcome.", code="spend.secret_use"
+        )
+    return spend
 
 
 async def refund(

@@ -14,7 +14,8 @@ from sqlalchemy import insert, text
 from api.app import create_app
 from api.bootstrap import operator_key
 from api.deps import Deps
-from api.keyring import hash_of, new_secret, token_of
+from api.keyring import new_secret
+from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from runtime.database import Database
 from runtime.identity import new_id

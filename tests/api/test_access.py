@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.keyring import split_token
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id
@@ -272,6 +272,16 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/analytics/insights/unused-x/dismiss"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/analytics/insights/unused-x/take"): (Permission.ACKNOWLEDGE, None),
     ("POST", "/analytics/insights/unused-x/approve"): (Permission.MANAGE_SPENDING, None),
+    ("GET", "/secrets/some_secret"): (Permission.READ, None),
+    ("PUT", "/secrets/some_secret"): (Permission.MANAGE_SECRETS, {"kind": "api_key", "value": "a"}),
+    ("POST", "/secrets/some_secret/rotate"): (Permission.MANAGE_SECRETS, {}),
+    ("GET", "/secrets/some_secret/access"): (Permission.READ_AUDIT, None),
+    ("DELETE", "/secrets/some_secret/versions/1"): (Permission.MANAGE_SECRETS, None),
+    ("POST", "/secrets/grants"): (
+        Permission.MANAGE_SECRETS,
+        {"principal": "nobody", "paths": ["api_keys/*"], "verbs": ["read"], "ends_at": TOMORROW},
+    ),
+    ("DELETE", f"/secrets/grants/sgr_{NOBODY}"): (Permission.MANAGE_SECRETS, None),
     ("POST", "/webhook-endpoints"): (
         Permission.MANAGE_WEBHOOKS,
         {"url": "https://example.com:1/", "types": ["*"], "organization_id": f"org_{NOBODY}"},
@@ -300,6 +310,8 @@ STAND_INS = {
     "deploys": "{entitlement}",
     "1": "{number}",
     "unused-x": "{insight_id}",
+    "some_secret": "{path:path}",
+    f"sgr_{NOBODY}": "{grant_id}",
 }
 
 
@@ -489,6 +501,8 @@ OWN_DATA = {
             "/allocations",
             "/trials",
             "/routing/decisions",
+            "/secrets",
+            "/secrets/grants",
             "/revenue",
             "/budgets",
             "/budgets/prompt-template",
@@ -507,6 +521,8 @@ EVERYBODY = {
     *(("GET", path) for path in ("/me", "/sessions")),
     ("POST", "/sessions"),
 }
+#: What takes a grant, whatever the role: `tests/api/test_secrets.py` says what they answer.
+GRANTED = {("POST", f"/secrets/{{path:path}}/{verb}") for verb in ("open", "use")}
 #: Signed by their senders.
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
@@ -521,7 +537,7 @@ OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | 
 
 def test_every_endpoint_is_in_a_table() -> None:
     tabled = {(method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))) for method, path in ASKED}
-    assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | OPEN
+    assert endpoints() == tabled | OBJECTS | OWN_DATA | EVERYBODY | GRANTED | OPEN
 
 
 @for_each("method, path", sorted(endpoints() - OPEN))
@@ -638,6 +654,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "decision_id": decision["id"],
         "revenue_id": revenue["id"],
         "number": "1",
+        "path": "api_keys/hidden",
         "policy_id": policy["id"],
         "option_id": option["id"],
         "purchase_method_id": purchase_method["id"],
@@ -684,6 +701,7 @@ _PUT: dict[str, dict[str, Any]] = {
     "{report_id}": {"name": "x", "template": "weekly_projects"},
     "allocation": {"currency": "USD", "daily_amount": "1"},
     "shares": {"rule": "direct"},
+    "{path}": {"kind": "api_key", "value": "a"},
 }
 
 
@@ -756,8 +774,9 @@ def keyed() -> dict[tuple[str, str], tuple[str, Any]]:
     return {each: asked.get(each) or (each[1], body_for(*each)) for each in found}
 
 
-#: Spends keep their keys in the books, beside those of other requests.
+#: Spends keep their keys in the books, and uses of secrets theirs with the uses, beside those of other requests.
 SPENDS = {
+    ("POST", "/secrets/{path}/use"),
     ("POST", "/credits/use"),
     ("POST", "/credits/release"),
     ("POST", "/credits/reservations/{reservation_id}/capture"),
@@ -889,7 +908,7 @@ READ_BY_AGENTS = {
     *("/cards", "/cards/{card_id}", "/cards/{card_id}/transactions"),
     *("/routing/decisions", "/routing/decisions/{decision_id}"),
     "/revenue",
-    *("/budgets", "/budgets/prompt-template"),
+    *("/budgets", "/budgets/prompt-template", "/secrets", "/secrets/grants"),
     *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
     *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
     *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),

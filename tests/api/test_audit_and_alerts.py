@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from activities.messages.escalation import EscalationActivities
 from api.deps import Deps
-from api.keyring import split_token
 from contracts.messages.escalation import TakeStep
 from domain.common.access import Actor, Role
 from domain.messages.alert.kinds import OWNERS
 from domain.messages.alert.life import AlertStatus
+from domain.tenants.token import split_token
 from repositories.messages import alert as alerts
 from repositories.tenants import audit
 from runtime.identity import new_id

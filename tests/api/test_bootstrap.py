@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from api.keyring import split_token
+from domain.tenants.token import split_token
 from manage import main
 from tests.api.conftest import Caller, good, new_key
 from tests.conftest import DatabaseUrls

@@ -14,10 +14,10 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.changes import Listener, lines_of
-from api.keyring import split_token
 from domain.messages.changes import BALANCE, TOPICS, TOPICS_OF
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
+from domain.tenants.token import split_token
 from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id

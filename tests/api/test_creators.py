@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments.inbox import InboxActivities
 from activities.payouts.creator import CreatorActivities
 from api.app import create_app
-from api.keyring import hash_of, new_secret, split_token, token_of
+from api.keyring import new_secret
 from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
@@ -23,6 +23,7 @@ from domain.messages.notification.preferences import recipient_of
 from domain.payments.payment.snapshot import ProviderEvent
 from domain.payouts import creator as rules
 from domain.payouts.creator import CreatorAccount
+from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.session import Session, SessionLink
 from providers.payments.base import OutcomeUnknown
 from providers.payments.registry import Providers

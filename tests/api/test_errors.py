@@ -257,7 +257,17 @@ def test_unavailability_is_told_from_faults(error: BaseException, expected: bool
 
 
 #: The kinds of runs that operators send commands to.
-KINDS = ("alert", "allocation", "escrow", "invoice", "payment", "payout", "purchase_order", "webhook_endpoint")
+KINDS = (
+    "alert",
+    "allocation",
+    "escrow",
+    "invoice",
+    "payment",
+    "payout",
+    "purchase_order",
+    "secret",
+    "webhook_endpoint",
+)
 SOURCES = ("api", "domain", "ledger", "repositories", "services", "activities", "workflows", "runtime", "providers")
 
 

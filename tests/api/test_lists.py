@@ -65,7 +65,7 @@ def names(route: APIRoute) -> set[str]:
     return {name for name, _ in query_names(route.dependant)}
 
 
-GETS = {route.path: route for route in ROUTES if "GET" in (route.methods or ())}
+GETS = {route.path_format: route for route in ROUTES if "GET" in (route.methods or ())}
 LISTS = {path: route for path, route in GETS.items() if "cursor" in names(route)}
 #: Reports that take a range, and what else they need.
 RANGES = {

@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 
 from api.app import create_app
 from api.deps import Deps
-from api.keyring import split_token
 from domain.common.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.keyring import split_token
+from domain.tenants.token import split_token
 from repositories.messages import alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -14,18 +14,18 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.deps import Deps
-from api.keyring import split_token
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from domain.escrow import commands
+from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from repositories.messages import alert
 from repositories.tenants import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
 from services.tenants import session as links
-from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
@@ -455,6 +455,20 @@ async def test_key_is_no_link_and_a_link_is_no_key(company: Tenant) -> None:
     refused(await Caller(company.owner.http, token).get("/me"), 401, "auth.invalid")
     key = {"token": company.owner.token}
     refused(await Caller(company.owner.http, None).post("/sessions/redeem", key), 401, "auth.invalid")
+
+
+async def test_session_by_link_reads_grants_and_stores_no_secrets(company: Tenant) -> None:
+    browser = await redeemed(company.owner, await linked(company.owner, "other-owner", "owner"))
+    ends_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    granted = {"principal": "other-owner", "paths": ["api_keys/*"], "verbs": ["read"], "ends_at": ends_at}
+    for method, path, body in (
+        ("POST", "/secrets/api_keys/x/open", {"purpose": "x"}),
+        ("POST", "/secrets/grants", granted),
+        ("PUT", "/secrets/api_keys/x", {"kind": "api_key", "value": "x"}),
+        ("DELETE", "/secrets/api_keys/x/versions/1", None),
+        ("DELETE", "/secrets/grants/x", None),
+    ):
+        refused(await browser.ask(method, path, key=new_key(), json=body), 403, "session.by_link")
 
 
 async def test_session_by_link_changes_no_keys_links_or_payout_destinations(company: Tenant) -> None:

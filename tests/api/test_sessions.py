@@ -12,9 +12,9 @@ from sqlalchemy import select, text, update
 
 from api.app import create_app
 from api.deps import Deps
-from api.keyring import split_token
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Role
 from domain.tenants.session import MOST
+from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
 from repositories.tenants import session as sessions

@@ -20,7 +20,7 @@ from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
 from domain.messages.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
-from providers.notify.webhook import Receivers
+from providers.judged import Receivers
 from repositories.messages import alert, event
 from repositories.messages import webhook_delivery as deliveries
 from repositories.messages import webhook_endpoint as endpoints

@@ -16,8 +16,9 @@ from tests.console.table import PLATFORM
 from tests.console.typed import FORMS
 from tests.console.walking import FoundForm, route_of
 
-#: What a request leaves, whatever becomes of it: when a session was last used, and the answer under its key.
-NOT_WRITTEN = ("sessions", "idempotency_keys")
+#: What a request leaves, whatever becomes of it: when a session was last used, the answer under its key, and the entry
+#: of a request for a secret that was refused.
+NOT_WRITTEN = ("sessions", "idempotency_keys", "secret_access")
 #: Whoever asks leaves the time at which a key was used last, whatever becomes of it.
 _CONTENT = {"public.api_keys": "(to_jsonb(t) - 'last_used_at')::text"}
 #: What else makes a form whole: a text that has to have a shape, and that everything was read again.
@@ -63,6 +64,8 @@ OBJECTS = {
     "exports": "export",
     "rules": "alert_rule",
     "sessions": "session",
+    "secrets": "secret",
+    "grants": "secret_grant",
 }
 #: Who with the role may sign, dispute or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
 OF_RUNS = tuple(f"/{{org}}/escrows/{{id}}/{act}" for act in ("approve", "dispute", "submit-evidence"))
@@ -189,6 +192,16 @@ class Making:
         body = {"source": "ads", "reference": new_key(), "amount": "1", "currency": "USD"}
         return str(good(await self.tenant.owner.post("/revenue", body, key=new_key()), 201)["id"])
 
+    async def secret(self) -> str:
+        name = new_key().lower()
+        path = f"/secrets/access_credentials/{name}"
+        good(await self.tenant.owner.ask("PUT", path, json=limiting.SECRET | {"kind": "other"}, key=new_key()))
+        return f"access_credentials~{name}"
+
+    async def secret_grant(self) -> str:
+        grant = limiting.secret_grant(agent_id=self.tenant.agent_id)
+        return str(good(await self.tenant.owner.post("/secrets/grants", grant, key=new_key()), 201)["id"])
+
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
@@ -227,6 +240,8 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     "/{org}/payment-policies/methods/{id}/remove": Making.method,
     "/{org}/purchases/{id}/refuse": Making.purchase_order,
     **{f"/{{org}}/returns/revenue/{{id}}/{act}": Making.revenue for act in ("confirm", "reject", "reverse", "share")},
+    **{f"/{{org}}/secrets/{{id}}/{act}": Making.secret for act in ("destroy", "rotate")},
+    "/{org}/secrets/grants/{id}/revoke": Making.secret_grant,
     "/{org}/people/{id}/revoke": Making.person,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -44,6 +44,7 @@ from tests.console import limiting, planted
 from tests.console.fake import HERE, OWN
 from tests.console.table import PLATFORM
 from tests.support.cards import FakeIssuer
+from tests.support.secrets import local_secrets
 from tests.support.webhooks import WEBHOOK_KEYS
 
 
@@ -76,12 +77,13 @@ async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
         public_url=HERE,
         reputation_registrars="*",
         webhook_keys=WEBHOOK_KEYS,
+        secret_keys=WEBHOOK_KEYS,
         mail_host="127.0.0.1",
         issuing="all",
         mail_sender="hello@bursar.example",
         console_read_timeout=timedelta(minutes=1),
     )
-    application = create_app(settings, providers=Providers({}, cards=FakeIssuer()))
+    application = create_app(settings, providers=Providers({}, cards=FakeIssuer()), secrets=local_secrets())
     counting = Counting(application)
     application.router.routes.append(Mount("/console", create_console(settings, counting)))
     application.state.counting = counting
@@ -179,6 +181,7 @@ async def objects(
     ids["purchase_order"] = good(await tenant.agent.post("/purchase-orders", order, key=new_key()), 201)["id"]
     routed = {"task_kind": "<summary>", "candidates": [ids["own_agent"], "gpt-4o"], "agent_id": tenant.agent_id}
     good(await tenant.owner.post("/routing/decisions", routed), 201)
+    ids |= await _secrets(tenant)
     ids["alert_rule"] = good(await tenant.owner.post("/alert-rules", limiting.RULE), 201)["id"]
     address = {"legal_name": "Tenant", "line1": "Ring 1", "city": "Vienna", "postal_code": "1010", "country": "AT"}
     good(await tenant.owner.ask("PUT", "/billing/profile", json=address))
@@ -197,6 +200,17 @@ async def objects(
     ids["rule"] = good(await operator.post("/pricing/rules", planted.PRICE_RULE), 201)["id"]
     ids["invoice"] = (await issue(operator, tenant))["id"]
     return {"org": tenant.org_id, "seller": tenant.org_id, "organization": tenant.org_id, **ids}
+
+
+async def _secrets(tenant: Tenant) -> dict[str, str]:  # noqa: F811
+    """Store a secret that the agent may use and the owner may read, as it has done once."""
+    path = f"/secrets/{limiting.SECRET_PATH}"
+    good(await tenant.owner.ask("PUT", path, json=limiting.SECRET, key=new_key()))
+    owner = good(await tenant.owner.get("/me"))["principal"]
+    for grant in (limiting.secret_grant(principal=owner), limiting.secret_grant(agent_id=tenant.agent_id)):
+        made = good(await tenant.owner.post("/secrets/grants", grant, key=new_key()), 201)["id"]
+    good(await tenant.owner.post(f"{path}/open", {"purpose": "A <test>"}))
+    return {"secret": limiting.SECRET_NAME, "secret_grant": made}
 
 
 async def _bought(tenant: Tenant, seller: Tenant) -> dict[str, str]:  # noqa: F811

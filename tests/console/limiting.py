@@ -1,6 +1,6 @@
 """Makes what the pages of limits, payment policies, alert rules and webhook endpoints show: one of each."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.common.access import Actor, Role
 from domain.messages.webhook.endpoint import Ordering
@@ -76,6 +76,26 @@ ORDER: dict[str, object] = {
 }
 #: Many of these fit into the limit above, and each needs an approval.
 SMALL_ORDER = ORDER | {"amount": "0.50"}
+#: At `SECRET_PATH`, which the address of its page writes with `~`.
+SECRET: dict[str, object] = {
+    "kind": "api_key",
+    "value": "sk-of-a-model",
+    "hosts": ["api.example.com"],
+    "rotation": {"rotator": "manual"},
+}
+SECRET_PATH, SECRET_NAME = "api_keys/model", "api_keys~model"
+
+
+def secret_grant(**who: object) -> dict[str, object]:
+    """Return a grant of the secret's use for an agent, or of reading it for a person."""
+    ends_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    how: dict[str, object] = {"verbs": ["read"]}
+    if "agent_id" in who:
+        how = {"verbs": ["use"], "hosts": ["api.example.com"], "methods": ["POST"], "uses_per_day": 100}
+        how["price"] = {"amount": "0.5"}
+    return {"paths": ["api_keys/*"], "ends_at": ends_at, **how, **who}
+
+
 #: A purchase counts in the limit above, which is in credits.
 RATE: dict[str, object] = {"base": "USD", "quote": "CAD", "rate": "1.37", "valid_for": "P31D"}
 #: Each with its name in `table.py`, and its path.

@@ -169,6 +169,18 @@ PAGES = (
     Page("/console/{org}/departments/new", MANAGERS),
     Page("/console/{org}/departments/{department}/close", MANAGERS),
     Page("/console/{org}/settings/keys/{key}/spends-for", MANAGERS),
+    Page("/console/{org}/secrets/new", ("owner", "admin")),
+    Page("/console/{org}/secrets/grants", (*TENANTS, *READERS)),
+    Page("/console/{org}/secrets/grants/new", ("owner", "admin")),
+    Page("/console/{org}/secrets/grants/new?paths=api_keys/model", ("owner", "admin")),
+    Page("/console/{org}/secrets/grants/{secret_grant}/revoke", ("owner", "admin")),
+    Page("/console/{org}/secrets/{secret}", ("owner", "admin", "finance", "auditor", "agent")),
+    Page("/console/{org}/secrets/{secret}/replace", ("owner", "admin")),
+    Page("/console/{org}/secrets/{secret}/open", ("owner", "admin", "finance", "auditor", "agent")),
+    Page("/console/{org}/secrets/{secret}/destroy?number=1", ("owner", "admin")),
+    Page("/console/{org}/secrets/{secret}/rotate", ("owner", "admin")),
+    Page("/console/{org}/secrets", (*TENANTS, *READERS)),
+    Page("/console/{org}/secrets?q=model", (*TENANTS, *READERS)),
     Page("/console/{org}/people", TRUSTED),
     Page("/console/{org}/people?q=own&role=owner", TRUSTED),
     Page("/console/{org}/people/new", MANAGERS),
@@ -336,7 +348,7 @@ ALIKE = (
     # The platform's page of what an organization's page shows.
     r"/console/platform/(escrows|disputes|payments|reports|exports)\b.*|/console/platform/invoices(?!/new).*",
     # One question and its button.
-    r".*/(end|remove|retire|cancel|undeploy|revoke|delete|rotate|close)|.*library/.*/refund",
+    r".*/(end|remove|retire|cancel|undeploy|revoke|delete|close)|.*endpoints/.*/rotate|.*library/.*/refund",
     r".*escrows/.*/(validate|approve|dispute|refund)|.*invoices/.*/void|.*payments/.*/capture",
 )
 #: What a browser shows: of pages that are alike one, and of every template one, as test_pages.py makes sure.

@@ -256,6 +256,8 @@ FOLLOW_NOTHING = {
         # Policies are set by a few people, seldom.
         "payment_policy/list.html",
         "economics/decisions.html",
+        # Secrets and grants are set by a few people, seldom.
+        *("secret/list.html", "secret/grants.html"),
     ),
     *("platform/api_key/list.html", "platform/audit/list.html", "platform/pricing/list.html"),
 }

@@ -117,7 +117,9 @@ def refused(filling: Filling, answer: httpx2.Response, whole: Mapping[str, str],
     form = filling.refusal(answer)
     said = [each.name for each in form.controls if each.wrong]
     wrong = [] if said and set(said) <= set(names) else [f"{payload} in {[*names]}: said at {said}"]
-    fields = {each.name for each in form.controls} - {COMMAND}
+    hidden = {each.name for each in form.controls if each.kind == "password"}
+    wrong += [f"{payload}: {name} is on the page" for name in hidden if form.sent[name]]
+    fields = {each.name for each in form.controls} - {COMMAND, *hidden}
     lost = {
         name: (whole[name], form.sent.get(name)) for name in fields & {*whole} if form.sent.get(name) != whole[name]
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runtime.database import Database
@@ -46,6 +47,11 @@ class Made:
         body = {"agent_id": self.tenant.agent_id, **limiting.SMALL_ORDER}
         made = good(await self.tenant.agent.post("/purchase-orders", body, key=new_key()), 201)
         return {"purchase_order": made["id"]}
+
+    async def secret(self) -> dict[str, str]:
+        name = new_key().lower()
+        made = await self.tenant.owner.ask("PUT", f"/secrets/api_keys/{name}", json=limiting.SECRET, key=new_key())
+        return {"secret": good(made)["path"].replace("/", "~")}
 
     async def organization(self) -> dict[str, str]:
         name = {"name": f"Suspended {new_key()}"}
@@ -93,6 +99,7 @@ _POOLS = ("reserve", "emergency", "may_draw_reserve", "carry_over")
 _POLICY = "/console/{org}/payment-policies/{policy}/change"
 _NAMES = ("vendors", "categories")
 _POLICY_AMOUNTS = ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
+_END = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 _FEE = ("fee_share", "fee_fixed", "fee_currency")
 _RULE: dict[str, Any] = {
     **each("threshold", "cool_down", "ladder_0_after", ladder_0_role="owner"),
@@ -480,6 +487,46 @@ FORMS = (
         "owner",
         whole={"name": "Department #"},
         shown={"name": ""},
+    ),
+    Typed(
+        "/console/{org}/secrets/new",
+        "/{org}/secrets/new",
+        "owner",
+        whole={"path": "api_keys/typed-#", "kind": "api_key", "value": "s3cret"},
+        shown={"value": None},
+        checked=each("path", "hosts"),
+    ),
+    Typed(
+        "/console/{org}/secrets/{secret}/replace",
+        "/{org}/secrets/{id}/replace",
+        "owner",
+        whole={"value": "s3cret"},
+        shown={"value": None},
+        checked=each("grace"),
+    ),
+    Typed(
+        "/console/{org}/secrets/{secret}/rotate",
+        "/{org}/secrets/{id}/rotate",
+        "owner",
+        whole={"value": "s3cret"},
+        shown={"value": None},
+        checked=each("grace"),
+        make=Made.secret,
+    ),
+    Typed(
+        "/console/{org}/secrets/{secret}/open",
+        "/{org}/secrets/{id}/open",
+        "owner",
+        whole={"purpose": "To #"},
+        shown={"purpose": "/console/{org}/secrets/{secret}"},
+        checked=each("version"),
+    ),
+    Typed(
+        "/console/{org}/secrets/grants/new",
+        "/{org}/secrets/grants/new",
+        "owner",
+        whole={"agent_id": "{own_agent}", "paths": "api_keys/*", "hosts": "api.example.com", "ends_at": _END},
+        checked=each("principal", "paths", "hosts", "uses_per_day", "price", "ends_at"),
     ),
     Typed(
         "/console/{org}/people/new",

@@ -19,6 +19,7 @@ from services.messages import webhook_endpoint as service
 from services.messages.webhook_endpoint import NewEndpoint
 from tests.docs.pages import ROOT
 from tests.support.notifications import an_organization
+from tests.support.secrets import Vaulted, local_secrets
 
 PAGE = (ROOT / "docs/runbooks/rotating-encryption-keys.md").read_text("utf-8")
 
@@ -48,6 +49,11 @@ async def test_query_of_the_page_counts_what_is_sealed_under_each_key(db: Databa
     async with db.platform() as session:
         await service.rotate(session, actor, row.id, sealer(new, old), command_id=new_id("cmd"), now=datetime.now(UTC))
     assert await counted() == [(new, "webhook endpoint", 2)]
+
+    vaulted = Vaulted(db, org_id=org, secrets=local_secrets((old, bytes(32))))
+    await vaulted.put()
+    await vaulted.put()
+    assert await counted() == sorted([(old, "secret", 2), (new, "webhook endpoint", 2)])
 
 
 def sealer(*key_ids: str) -> Sealer:

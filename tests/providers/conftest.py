@@ -1,13 +1,16 @@
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from dev.sandbox.paypal.certificates import make_chain
 from providers.payments.paypal import PayPalProvider
 from runtime.database import Database
 from tests.providers.crypto_world import World
 from tests.providers.stripe_harness import SandboxHarness, in_sandbox
 from tests.support.paypal import RunningPayPal, running_paypal
+from tests.support.receivers import NAME
 
 
 @pytest.fixture
@@ -32,3 +35,12 @@ async def paypal(tmp_path: Path) -> AsyncIterator[RunningPayPal]:
 @pytest.fixture
 async def provider(paypal: RunningPayPal) -> PayPalProvider:
     return await paypal.provider()
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for the name, and what trusts it."""
+    folder = tmp_path_factory.mktemp("certificates")
+    root, leaf, key = make_chain(NAME)
+    (folder / "leaf.pem").write_bytes(leaf + key)
+    return folder / "leaf.pem", ssl.create_default_context(cadata=root.decode())

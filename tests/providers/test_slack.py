@@ -12,9 +12,10 @@ import pytest
 from dev.sandbox.paypal.certificates import make_chain
 from domain.common.errors import Invalid
 from domain.common.mail import Written
+from providers.judged import Receivers
 from providers.notify.base import Delivery, Message, Throttled
 from providers.notify.slack import LONGEST_WAIT, SlackNotifier
-from providers.notify.webhook import HttpWebhookSender, Receivers
+from providers.notify.webhook import HttpWebhookSender
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from tests.support.receivers import Detour, Receiver, Reply, answers, drops, hangs, receiving
 

@@ -16,17 +16,15 @@ from typing import Any
 
 import pytest
 
-from dev.sandbox.paypal.certificates import make_chain
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import UrlRefused
 from domain.messages.webhook.delivery import Answer, Verdict, verdict
+from providers.judged import Names, Receivers
 from providers.notify.webhook import (
     KEPT_BYTES,
     READ_BYTES,
     HttpWebhookSender,
-    Names,
     Outgoing,
-    Receivers,
     SigningKeys,
     Unsigned,
     headers,
@@ -36,6 +34,8 @@ from providers.notify.webhook import (
 )
 from tests.support.looking import again
 from tests.support.receivers import (
+    NAME,
+    PUBLIC,
     Detour,
     Receiver,
     Reply,
@@ -45,26 +45,17 @@ from tests.support.receivers import (
     drops,
     floods,
     hangs,
+    names,
     receiving,
+    serving,
 )
 
-NAME, PUBLIC = "hooks.example.com", "93.184.215.14"
 BODY = json.dumps({"type": "escrow.released", "data": {"amount": "9.50", "name": "Zoë"}}, ensure_ascii=False).encode()
 KEYS = SigningKeys(secret=new_secret())
 
 
 def outgoing(url: str, *keys: SigningKeys) -> Outgoing:
     return Outgoing(url=url, message_id="evt_1", body=BODY, keys=keys or (KEYS,))
-
-
-def names(*addresses: Sequence[str]):
-    """Resolve names to one list of addresses after the other; the last one stays."""
-    left = [list(each) for each in addresses]
-
-    async def resolve(_host: str, _port: int) -> Sequence[str]:
-        return left.pop(0) if len(left) > 1 else left[0]
-
-    return resolve
 
 
 @asynccontextmanager
@@ -216,21 +207,6 @@ async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.Monke
 
 
 # Where to -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for the name, and what trusts it."""
-    folder = tmp_path_factory.mktemp("certificates")
-    root, leaf, key = make_chain(NAME)
-    (folder / "leaf.pem").write_bytes(leaf + key)
-    return folder / "leaf.pem", ssl.create_default_context(cadata=root.decode())
-
-
-def serving(certified: tuple[Path, ssl.SSLContext]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certified[0])
-    return context
 
 
 async def test_a_name_is_resolved_once_and_its_address_is_connected_to_with_the_name_in_tls(

@@ -32,6 +32,12 @@ SECRETS = {
     "BURSAR_TON_API_KEY": "SECRETSECRET",
     "BURSAR_TRAIT_KEY": "SECRETSECRETSECRET",
 }
+VAULT = {
+    "BURSAR_VAULT_URL": "https://vault.example",
+    "BURSAR_VAULT_ROLE_ID": "role",
+    "BURSAR_VAULT_SECRET_ID": "SECRETSECRET",
+    "BURSAR_VAULT_KV_MOUNT": "secret",
+}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,19 @@ SECRETS = {
         ({"BURSAR_REFERENCE_RATES_URL": "file:///etc/SECRET"}, "reference_rates_url"),
         ({"BURSAR_REFERENCE_RATES_MAX_AGE": "P32D"}, "reference_rates_max_age"),
         ({"BURSAR_STRIPE_API_BASE": "http://127.0.0.1:8002"}, "BURSAR_STRIPE_API_BASE"),
+        ({"BURSAR_SECRET_WRAPPER": "vault"}, "needs BURSAR_VAULT_TRANSIT_KEY"),
+        ({"BURSAR_SECRET_BACKEND": "vault"}, "needs BURSAR_VAULT_KV_MOUNT"),
+        ({"BURSAR_SECRET_BACKEND": "file"}, "secret_backend"),
+        ({"BURSAR_VAULT_TRANSIT_KEY": "bursar"}, "BURSAR_VAULT_URL and BURSAR_VAULT_ROLE_ID and"),
+        ({"BURSAR_VAULT_KV_MOUNT": "../sys"}, "vault_kv_mount"),
+        (VAULT | {"BURSAR_VAULT_URL": "http://SECRET@vault.example"}, "must begin with https://"),
+        (VAULT | {"BURSAR_VAULT_SECRET_ID": ""}, "BURSAR_VAULT_SECRET_ID must be set as well"),
+        (VAULT | {"BURSAR_VAULT_KV_MOUNT": ""}, "is for nothing"),
+        (
+            VAULT
+            | {"BURSAR_SECRET_BACKEND": "vault", "BURSAR_ENCRYPTION_KEYS": " ", "BURSAR_PLAIN_PAYLOADS": "accept"},
+            "Vault for secrets needs",
+        ),
     ],
 )
 def test_wrong_setting_is_reported_and_no_secret_with_it(
@@ -63,7 +82,7 @@ def test_wrong_setting_is_reported_and_no_secret_with_it(
     with pytest.raises(ValidationError) as refusal:
         Settings()
     assert told in str(refusal.value)
-    assert "SECRET" not in str(refusal.value).replace("WEBHOOK_SECRETS", "")
+    assert "SECRET" not in re.sub(r"WEBHOOK_SECRETS|BURSAR_SECRET_[A-Z]+|VAULT_SECRET_ID", "", str(refusal.value))
 
 
 @pytest.mark.parametrize(

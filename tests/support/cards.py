@@ -1,6 +1,6 @@
 """An organization whose agent pays with a card, and an issuer of which tests say what it reports."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -102,7 +102,7 @@ def question(world: World, cents: int, *, ref: str | None = None, number: int = 
         **{"card_ref": world.ref, "amount_minor": cents, "authorized_minor": 0, "currency": "USD"},
         **{"merchant": SHOP, "livemode": False, "created_at": NOW},
     }
-    return Question(**values | more)  # type: ignore[arg-type]
+    return Question(**values | more)
 
 
 def fresh(kind: str) -> str:
@@ -223,10 +223,6 @@ class FakeIssuer:
 
     async def retrieve_dispute(self, ref: str) -> CardDisputeSnapshot:
         return self.disputes[ref]
-
-    async def list_transactions(self, *, since: datetime) -> AsyncIterator[TransactionSnapshot]:
-        for each in self.transactions.values():
-            yield each
 
     def verify_question(self, body: bytes, headers: Mapping[str, str]) -> Question:
         assert self.asked is not None

@@ -2,12 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpcore2
+
+#: A name that `names` resolves to the address, and that a certificate of the tests is for.
+NAME, PUBLIC = "hooks.example.com", "93.184.215.14"
 
 Reply = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
 
@@ -155,3 +159,19 @@ class Detour(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         self.dialed.append(host)
         return await self._plain.connect_tcp("127.0.0.1", self._port, timeout, local_address, socket_options)
+
+
+def names(*addresses: Sequence[str]):
+    """Resolve names to one list of addresses after the other; the last one stays."""
+    left = [list(each) for each in addresses]
+
+    async def resolve(_host: str, _port: int) -> Sequence[str]:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return resolve
+
+
+def serving(certified: tuple[Path, ssl.SSLContext]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certified[0])
+    return context

@@ -57,6 +57,10 @@ class Rows:
             await self.add("metric_sums", org_id=org_id, measure=f"payments.{name}", seconds=86_400, starts_at=day,
                            asset=asset, labels=labels, value=value)  # fmt: skip
 
+    async def fetch(self, query: str) -> list[asyncpg.Record]:
+        found: list[asyncpg.Record] = await self._owner.fetch(query)
+        return found
+
     async def change(self, statement: str, *values: Any) -> None:
         await self._owner.execute(statement, *values)
 

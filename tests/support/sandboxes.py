@@ -84,14 +84,14 @@ def running_stripe(
         process.wait()
 
 
-def await_health(url: str, process: "subprocess.Popen[bytes]") -> None:
+def await_health(url: str, process: "subprocess.Popen[bytes]", path: str = "/_control/health") -> None:
     """Returns when a sandbox answers, and raises when it has ended instead or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the sandbox ended with {process.returncode}")
         with contextlib.suppress(httpx2.TransportError):
-            if httpx2.get(f"{url}/_control/health", timeout=60).status_code == httpx2.codes.OK:
+            if httpx2.get(f"{url}{path}", timeout=60).status_code == httpx2.codes.OK:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"no sandbox at {url}")

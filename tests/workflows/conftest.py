@@ -22,7 +22,6 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.books.reconciliation import ReconciliationActivities
 from api.pool import StatementPool
 from api.v1.escrows import commands
 from contracts.common import search_attributes
@@ -506,7 +505,7 @@ async def reconciler(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
 async def office(reconciler: Reconciler, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Reconciler, str]]:
     """A reconciler whose work is done by a worker on a task queue of its own."""
     reconciler.client, queue = with_plugin(timeskip_env.client), new_id("queue")
-    work = ReconciliationActivities(reconciler.database, reconciler.provider.registry(), reconciler.client)
+    work = reconciler.work
     async with Worker(
         reconciler.client,
         task_queue=queue,

@@ -13,7 +13,7 @@ BATCH = 500
 
 @workflow.defn(name="hold-expiry")
 class HoldExpiryWorkflow:
-    """Releases amounts that a crashed request left reserved.
+    """Releases amounts that a crashed request left reserved, and charges the uses of secrets that one left under way.
 
     Messages: none; a schedule starts it.
     Ends when: no hold is left that had expired when it started.

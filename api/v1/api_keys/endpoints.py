@@ -12,7 +12,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.keyring import hash_of, new_secret, token_of
+from api.keyring import new_secret
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
@@ -21,6 +21,7 @@ from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addabl
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
+from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
 from repositories.tenants import organization as organizations

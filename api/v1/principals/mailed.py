@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from temporalio.service import RPCError
 
 from api.deps import Deps
-from api.keyring import hash_of, new_secret, token_of
+from api.keyring import new_secret
 from domain.common.errors import Conflict
 from domain.tenants.session import CONSOLE
+from domain.tenants.token import hash_of, token_of
 from models.tenants.session import SessionLink
 from runtime.identity import new_id
 from services.tenants.person import Mailed

@@ -13,7 +13,7 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.keyring import hash_of, new_secret, token_of
+from api.keyring import new_secret
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import visible_organization
@@ -31,6 +31,7 @@ from domain.common.access import Actor, Permission, Role
 from domain.common.errors import Forbidden, NotFound
 from domain.messages.changes import topics_for
 from domain.tenants.session import browser_of, idle_at, span_of
+from domain.tenants.token import hash_of, token_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
 from repositories.messages import change as changes

@@ -12,7 +12,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors, request_id_of
 from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.keyring import hash_of, is_secret, new_secret, split_token, token_of
+from api.keyring import is_secret, new_secret
 from api.limits import share_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
@@ -32,6 +32,7 @@ from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthe
 from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import OrganizationClosed
 from domain.tenants.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
+from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.session import SessionLink
 from repositories.tenants import session as sessions
 from runtime.identity import new_id

@@ -59,6 +59,7 @@ from repositories.credits import spend_day
 from repositories.credits.spend import Holder
 from repositories.marketplace import marketplace
 from repositories.usage import usage_bill, usage_charge
+from services.credits import spend as spending
 
 router = Resource(tags=["credits"])
 
@@ -66,7 +67,10 @@ router = Resource(tags=["credits"])
 MAX_TERM = timedelta(days=92)
 TERM = timedelta(days=30)
 
-_OVER = (NotFound, (Conflict, "spend.card"), (Conflict, "ledger.hold_ended"), (Conflict, "ledger.hold_expired"))
+_OVER = (
+    NotFound,
+    *((Conflict, code) for code in ("ledger.hold_ended", "ledger.hold_expired", "spend.secret_use", "spend.card")),
+)
 _ENDING = errors(*_OVER)
 _CAPTURING = errors(*_OVER, OrganizationClosed)
 
@@ -319,7 +323,7 @@ async def _event_of(session: AsyncSession, row: Spend) -> UsageEventView | None:
 async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
     """Return the reservation that a request names, if it is the key's own; see `domain.credits.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
-        found = await spends.get_own(session, reservation_id, Holder(key, actor.principal))
+        found = spending.changeable(await spends.get_own(session, reservation_id, Holder(key, actor.principal)))
         await card_authorization.refuse_spend(session, found.id)
         return found.id
 
@@ -329,7 +333,7 @@ async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id
     if not actor.may(Permission.MANAGE_SPENDING):
         return await _own(deps, actor, key, reservation_id)
     async with deps.session_for(actor) as session:
-        found = await spends.get(session, reservation_id)
+        found = spending.changeable(await spends.get(session, reservation_id))
         await card_authorization.refuse_spend(session, found.id)
         return found.id
 

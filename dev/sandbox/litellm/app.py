@@ -1,4 +1,6 @@
-"""The spend log of a LiteLLM proxy as one ASGI application, in the shape of LiteLLM 1.109.1.
+"""A LiteLLM proxy as one ASGI application, in the shape of LiteLLM 1.109.1: its spend log, and a model.
+
+POST `/v1/chat/completions`: `model`, `messages` → a completion whose `usage` has a token a word. It is not logged.
 
 GET `/spend/logs/v2`: `start_date`, `end_date` (`YYYY-MM-DD HH:MM:SS` in UTC, both included), `page`, `page_size`,
     `sort_order` → `{"data", "total", "page", "page_size", "total_pages", "total_is_capped"}`.
@@ -14,6 +16,8 @@ POST `/_control/faults`: `{"kind": "500" | "garbage" | "capped", "times"?}`: so 
 """
 
 import json
+import secrets
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -111,6 +115,16 @@ class _Proxy:
             return JSONResponse({"error": "the sandbox does not summarise: send summarize=false"}, status_code=400)
         return JSONResponse(self._within(query["start_date"], query["end_date"])[::-1][:MOST])
 
+    async def complete(self, request: Request) -> Response:
+        body = await request.json()
+        prompt = sum(len(str(message["content"]).split()) for message in body["messages"])
+        content = f"You sent {prompt} words."
+        completion = len(content.split())
+        choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        answer = {"object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage}
+        return JSONResponse({"id": f"chatcmpl-{secrets.token_hex(8)}", "created": int(time.time()), **answer})
+
     async def add(self, request: Request) -> Response:
         body = await request.json()
         return JSONResponse([self._log.add(call) for call in (body if isinstance(body, list) else [body])])
@@ -141,6 +155,7 @@ def build(log: SpendLogFile) -> Starlette:
     ]
     return Starlette(
         routes=[
+            Route("/v1/chat/completions", _with_key(proxy.complete), methods=["POST"]),
             Route("/spend/logs/v2", _with_key(proxy.pages)),
             Route("/spend/logs", _with_key(proxy.rows)),
             Mount("/_control", routes=control),

@@ -83,11 +83,10 @@ def save(ctx: Context, authorization: JSON) -> None:
     ctx.store.put(authorization)
 
 
-def line(ctx: Context, type: str, amount: int, currency: str, source: str) -> JSON:
+def line(ctx: Context, type: str, amount: int, currency: str, source: str, *, created: int | None = None) -> JSON:
     """Change the issuing balance, which money leaves and enters at once."""
-    return money.record(
-        ctx, type, amount, currency, source=source, category=type, available_on=ctx.now(), balance_type="issuing"
-    )
+    more: JSON = {"category": type, "available_on": ctx.now(), "balance_type": "issuing", "created": created}
+    return money.record(ctx, type, amount, currency, source=source, **more)
 
 
 def held(authorization: JSON) -> int:

@@ -134,6 +134,7 @@ def record(
     fee_description: str = "Processing fee",
     description: str | None = None,
     balance_type: str = "payments",
+    created: int | None = None,
 ) -> JSON:
     """Store one change of a balance and return it. `amount` is signed and before `fee`, which is never negative."""
     details = [
@@ -145,7 +146,7 @@ def record(
         "amount": amount,
         "available_on": available_on,
         "balance_type": balance_type,
-        "created": ctx.now(),
+        "created": ctx.now() if created is None else created,
         "currency": currency,
         "description": description,
         "exchange_rate": None,

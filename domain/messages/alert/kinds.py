@@ -50,6 +50,9 @@ SIGNED_BY_LINK = "escrow.signed_by_link"
 FREE_QUOTA = "free_quota"
 #: Of a payment policy whose change was proposed; its subject is the policy, or the organization that has none.
 POLICY_WAITING = "policy_waiting"
+#: Of the rotation of a secret; their subject is the secret.
+ROTATION_FAILED, ROTATION_OVERDUE = "secret_rotation_failed", "secret_rotation_overdue"
+ROTATION_WAITS = "secret_rotation_waits"
 _WINDOW = "the end of its window"
 _TAKEN = "its next event that the books take"
 _DECIDED = "the decision of the chargeback"
@@ -139,6 +142,9 @@ KINDS: Mapping[str, Kind] = {
     "referral.taken_back": _TOLD,
     "reserve_low": Kind(closed_by=ORGANIZATION),
     "search_index.refused": Kind(closed_by=OPERATOR),
+    ROTATION_FAILED: Kind(closed_by="the rotation, when it succeeds"),
+    ROTATION_OVERDUE: Kind(closed_by="the rotation, when it succeeds", severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
+    ROTATION_WAITS: Kind(closed_by="the new value", severity=Severity.INFO),
     "spend.burst": Kind(closed_by=_WINDOW),
     "spend.no_rate": Kind(closed_by=OPERATOR),
     "spend.refused": Kind(closed_by=_WINDOW),

@@ -1,6 +1,6 @@
 """The check of webhook URLs: hosts on the public internet only, never inside the platform's network. Pure.
 
-`providers/notify/webhook.py` resolves names to addresses; this module decides which addresses are allowed.
+`providers/judged.py` resolves names to addresses; this module decides which addresses are allowed.
 """
 
 import re

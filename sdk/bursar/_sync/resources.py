@@ -3264,6 +3264,241 @@ class Search:
         )
 
 
+class SecretGrants:
+    """Operations on secret grants."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(
+        self,
+        *,
+        paths: Sequence[str],
+        verbs: Sequence[Literal["use", "read"] | str],
+        ends_at: datetime | str,
+        principal: str | None | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
+        hosts: Sequence[str] | Omitted = OMITTED,
+        methods: Sequence[params.HttpMethod] | Omitted = OMITTED,
+        places: Sequence[str] | Omitted = OMITTED,
+        uses_per_day: int | None | Omitted = OMITTED,
+        price: params.SecretPrice | None | Omitted = OMITTED,
+        meter: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretGrantView:
+        """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
+
+        Reading a value takes a grant too, also for who has stored it.
+        """
+        return self._caller.ask(
+            models.SecretGrantView,
+            "secret_grants.create",
+            "POST",
+            "/api/v1/secrets/grants",
+            keyed=True,
+            key=idempotency_key,
+            body={
+                "principal": principal,
+                "agent_id": agent_id,
+                "paths": paths,
+                "verbs": verbs,
+                "hosts": hosts,
+                "methods": methods,
+                "places": places,
+                "uses_per_day": uses_per_day,
+                "price": price,
+                "meter": meter,
+                "ends_at": ends_at,
+            },
+        )
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SecretGrantView]:
+        """List grants, newest first: all for who manages or audits secrets, and their own for everybody else.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SecretGrantView,
+            "secret_grants.list",
+            "/api/v1/secrets/grants",
+            {
+                "from": from_,
+                "to": to,
+                "organization_id": organization_id,
+                "agent_id": agent_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
+    def revoke(self, grant_id: str) -> models.SecretGrantView:
+        """End a grant now. Revoking it again changes nothing."""
+        return self._caller.ask(
+            models.SecretGrantView, "secret_grants.revoke", "DELETE", f"/api/v1/secrets/grants/{segment(grant_id)}"
+        )
+
+
+class Secrets:
+    """Operations on secrets."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        organization_id: str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SecretView]:
+        """List secrets without their values, newest first.
+
+        Who manages or audits secrets sees all, everybody else those that a grant in force names.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SecretView,
+            "secrets.list",
+            "/api/v1/secrets",
+            {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
+        )
+
+    def access(
+        self,
+        path: str,
+        *,
+        from_: datetime | str | Omitted = OMITTED,
+        to: datetime | str | Omitted = OMITTED,
+        q: str | Omitted = OMITTED,
+        limit: int | Omitted = OMITTED,
+        cursor: str | Omitted = OMITTED,
+    ) -> List[models.SecretAccessView]:
+        """List who asked for a secret, newest first, and what they were answered.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        """
+        return List(
+            self._caller,
+            models.SecretAccessView,
+            "secrets.access",
+            f"/api/v1/secrets/{segment(path)}/access",
+            {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor},
+        )
+
+    def open(self, path: str, *, purpose: str, version: int | None | Omitted = OMITTED) -> models.SecretValueView:
+        """Read a value. It takes a grant of `read`, and each request has its entry in the access log.
+
+        Agents read nothing, unless the operator lets them (`BURSAR_AGENTS_READ_SECRETS`): they use secrets.
+        """
+        return self._caller.ask(
+            models.SecretValueView,
+            "secrets.open",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/open",
+            repeatable=False,
+            body={"purpose": purpose, "version": version},
+        )
+
+    def use(
+        self,
+        path: str,
+        *,
+        request: params.ToolRequestCreate,
+        place: params.SecretPlaceCreate,
+        purpose: str,
+        charge: params.SecretChargeCreate | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretUseView:
+        """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+
+        The price of the grant is held before and settled after. The request is made once for its key, redirects are returned, and neither the request nor the answer is kept.
+        """
+        return self._caller.ask(
+            models.SecretUseView,
+            "secrets.use",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/use",
+            keyed=True,
+            key=idempotency_key,
+            body={"request": request, "place": place, "purpose": purpose, "charge": charge},
+        )
+
+    def destroy_version(self, path: str, number: str) -> models.SecretView:
+        """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
+        return self._caller.ask(
+            models.SecretView,
+            "secrets.destroy_version",
+            "DELETE",
+            f"/api/v1/secrets/{segment(path)}/versions/{segment(number)}",
+        )
+
+    def get(self, path: str) -> models.SecretView:
+        """Read a secret without its value."""
+        return self._caller.ask(models.SecretView, "secrets.get", "GET", f"/api/v1/secrets/{segment(path)}")
+
+    def put(
+        self,
+        path: str,
+        *,
+        kind: params.SecretKind,
+        value: str | None | Omitted = OMITTED,
+        hosts: Sequence[str] | None | Omitted = OMITTED,
+        grace: timedelta | str | None | Omitted = OMITTED,
+        rotation: params.SecretRotationPut | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretView:
+        """Store a secret, or a new value of it, which is the current one from then on.
+
+        Below `payments/` stand references, never numbers or private keys.
+        """
+        return self._caller.ask(
+            models.SecretView,
+            "secrets.put",
+            "PUT",
+            f"/api/v1/secrets/{segment(path)}",
+            keyed=True,
+            key=idempotency_key,
+            body={"kind": kind, "value": value, "hosts": hosts, "grace": grace, "rotation": rotation},
+        )
+
+    def rotate(
+        self,
+        path: str,
+        *,
+        value: str | None | Omitted = OMITTED,
+        grace: timedelta | str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.SecretView:
+        """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+
+        With the rotator `manual`, send the value that you have set at the target.
+        """
+        return self._caller.ask(
+            models.SecretView,
+            "secrets.rotate",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/rotate",
+            keyed=True,
+            key=idempotency_key,
+            body={"value": value, "grace": grace},
+        )
+
+
 class Names:
     """Operations on names."""
 
@@ -9004,6 +9239,8 @@ class Resources(Caller):
         self.analytics = Analytics(self)
         self.reports = Reports(self)
         self.search = Search(self)
+        self.secret_grants = SecretGrants(self)
+        self.secrets = Secrets(self)
         self.names = Names(self)
         self.contracts = Contracts(self)
         self.agents = Agents(self)

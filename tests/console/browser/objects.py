@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from runtime.database import Database
 from tests.console import limiting, planted
 from tests.console.planted import PRICE_RULE
-from tests.e2e.conftest import Caller, World, good
+from tests.e2e.conftest import Caller, World, good, new_key
 from tests.e2e.payments.paying import until
 
 
@@ -76,6 +76,23 @@ async def revenue(world: World) -> str:
     good(await world.client.post(f"/revenue/{id}/confirm", {}))
     good(await world.client.post("/credits/use", {"amount": "2.50", "action": "generate", "agent_id": agent_id}), 201)
     return waiting
+
+
+async def secret(world: World) -> str:
+    """Return a secret with two versions that an agent may use and its owner may read, as it has done once."""
+    path = f"/secrets/{limiting.SECRET_PATH}"
+    for value in ("first", "second"):
+        good(await world.client.put(path, limiting.SECRET | {"value": value, "grace": "P7D"}, key=new_key()))
+    owner = good(await world.client.get("/me"))["principal"]
+    good(await world.client.post("/secrets/grants", limiting.secret_grant(principal=owner)), 201)
+    good(await world.client.post(f"{path}/open", {"purpose": "Set up the new server"}))
+    await secret_grant(world)
+    return limiting.SECRET_NAME
+
+
+async def secret_grant(world: World) -> str:
+    wanted = limiting.secret_grant(agent_id=await own_agent(world))
+    return str(good(await world.client.post("/secrets/grants", wanted), 201)["id"])
 
 
 async def own_agent(world: World) -> str:
@@ -300,6 +317,8 @@ MAKERS: dict[str, Callable[[World], Awaitable[str]]] = {
     "own_agent": own_agent,
     "purchase_order": purchase_order,
     "revenue": revenue,
+    "secret": secret,
+    "secret_grant": secret_grant,
     "project": project,
     "transfer": transfer,
     "use": use,

@@ -86,6 +86,15 @@ class Sandboxes:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
+    async def merchant(self, step: str, **form: str) -> Json:
+        """Do what a merchant does with an issued card, by Stripe's test helper of this path."""
+        headers = {"Authorization": f"Bearer {self.running.stripe_api_key}"}
+        url = f"{self.running.stripe_api_base}/v1/test_helpers/issuing/{step}"
+        answer = await self.http.post(url, headers=headers, data=form)
+        assert answer.status_code == 200, answer.text
+        done: Json = answer.json()
+        return done
+
     async def captures_of(self, order_id: str) -> list[Json]:
         """List what PayPal has captured of an order."""
         answer = await self.http.get(f"{self.running.paypal_api_base}/_control/orders")

@@ -10,7 +10,7 @@ import pytest
 from dev.stack.migrate import ROOT
 from providers.payments.stripe.client import HttpClient
 from tests.sandbox.stripe.receiver import Receiver
-from tests.sandbox.stripe.test_issuing import SECRET, Asked
+from tests.sandbox.stripe.test_issuing import PATIENCE_MS, SECRET, Asked
 from tests.support.sandboxes import running_stripe, serving
 
 
@@ -139,6 +139,7 @@ async def test_endpoint_of_the_command_line_is_asked_about_authorizations_after_
             await control(running, "reset")
             await control(running, "webhooks", pause=True)
             await control(running, "issuing/fund", amount=1000)
+            await control(running, "issuing/asking", patience_ms=PATIENCE_MS)
             async with client_of(running) as client:
                 address = {"line1": "1 Main St", "city": "Springfield", "postal_code": "62701", "country": "US"}
                 holder = await client.v1.issuing.cardholders.create_async(

@@ -19,6 +19,8 @@ from tests.sandbox.stripe.test_money_payments import refused
 from tests.support.sandboxes import STRIPE_KEY, serving
 
 SECRET = "whsec_issuing"
+#: Longer than Stripe's two seconds, because a busy machine takes longer.
+PATIENCE_MS = 60_000
 VERSIONED = {"stripe-version": stripe.api_version}
 COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "country": "US"}
 
@@ -45,6 +47,7 @@ async def asking(sandbox: Any) -> AsyncIterator[Asked]:
     asked = Asked()
     with serving(asked.app) as url:
         await sandbox.control("issuing/endpoint", url=f"{url}/", secret=SECRET)
+        await sandbox.control("issuing/asking", patience_ms=PATIENCE_MS)
         yield asked
 
 
@@ -127,7 +130,7 @@ class TestQuestion:
     async def test_answer_that_is_lost_and_receiver_that_is_down_decline(self, stripe_sandbox):
         card = await card_of(stripe_sandbox)
         async with asking(stripe_sandbox) as asked:
-            await stripe_sandbox.control("issuing/asking", lose=1)
+            await stripe_sandbox.control("issuing/asking", lose=1, patience_ms=PATIENCE_MS)
             lost = await authorize(stripe_sandbox, card)
             assert (len(asked.questions), reason(lost)) == (1, "webhook_timeout")
             assert reason(await authorize(stripe_sandbox, card)) == "webhook_approved"
@@ -136,7 +139,7 @@ class TestQuestion:
     async def test_repeat_is_the_same_event_and_counts_once(self, stripe_sandbox):
         card = await card_of(stripe_sandbox)
         async with asking(stripe_sandbox) as asked:
-            await stripe_sandbox.control("issuing/asking", repeat=2)
+            await stripe_sandbox.control("issuing/asking", repeat=2, patience_ms=PATIENCE_MS)
             await authorize(stripe_sandbox, card)
         assert len(asked.questions) == 3
         assert len({question.id for question in asked.questions}) == 1
@@ -149,7 +152,7 @@ class TestQuestion:
             async def meets(request: Request) -> Response:
                 body = json.loads(await request.body())
                 path = f"/v1/issuing/authorizations/{body['data']['object']['id']}"
-                async with httpx2.AsyncClient() as http:
+                async with httpx2.AsyncClient(timeout=60) as http:
                     found = await http.get(stripe_sandbox.url + path, headers={"authorization": f"Bearer {STRIPE_KEY}"})
                 read.append((found.json()["status"], found.json()["approved"]))
                 await both.wait()

@@ -1,0 +1,272 @@
+"""Steps of the rotation of secrets. Values are read and made here; none leaves an activity, not even in an error."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from temporalio import activity
+
+from activities.common.seals import Seals
+from contracts.escrow.escrow import Declined
+from contracts.secrets.rotation import (
+    CommandedRotation,
+    CommandRotation,
+    FailRotationStep,
+    LookAtRotation,
+    SeenRotation,
+    TakeRotationStep,
+)
+from domain.common.agenda import Wait
+from domain.common.errors import DomainError, Unavailable
+from domain.secrets import rotation as rules
+from domain.secrets.access import Verb
+from domain.secrets.rotation import Rotation, RotationFailed, RotatorName, Step
+from domain.secrets.secret import SecretKind
+from models.secrets.secret import Secret
+from providers.secrets.base import Place
+from providers.secrets.registry import Secrets
+from providers.secrets.rotators.base import Job, Rotator
+from repositories.secrets import rotation as rotations
+from repositories.secrets import secret as rows
+from runtime.database import Database
+from services.secrets import rotation as service
+from services.secrets import secret as store
+
+log = structlog.get_logger("bursar.secrets")
+
+Due = tuple[Step, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A secret, where its rotation stands, and the step that is due."""
+
+    secret: Secret
+    held: Rotation
+    due: Due
+    now: datetime
+
+
+class RotationActivities:
+    """The activities of `RotationWorkflow`."""
+
+    def __init__(
+        self,
+        database: Database,
+        secrets: Secrets,
+        rotators: Mapping[RotatorName, Rotator],
+        *,
+        sealed_signals: bool = False,
+    ) -> None:
+        """Take the database, as the platform, what keeps values, and what replaces them at their targets."""
+        self._database = database
+        self._secrets = secrets
+        self._rotators = rotators
+        self._seals = Seals("secret", required=sealed_signals)
+        self._steps: Mapping[Step, Callable[[_Found], Awaitable[None]]] = {
+            Step.ASK: self._ask,
+            Step.CREATE: self._create,
+            Step.APPLY: self._apply,
+            Step.TEST: self._test,
+            Step.PROMOTE: self._promote,
+            Step.REVOKE: self._end_version,
+            Step.ROLL_BACK: self._end_version,
+            Step.REPORT: self._report,
+        }
+
+    @activity.defn(name="look_at_rotation")
+    async def look(self, message: LookAtRotation) -> SeenRotation:
+        """Read where a rotation stands.
+
+        Effect: none.
+        Idempotent by: changing nothing.
+        Fails with: nothing that is final.
+        """
+        found = await self._find(message.secret_id)
+        if found is None:
+            return SeenRotation(ended=True)
+        secret, held = found
+        item = rules.agenda(held, message.now)
+        seen = SeenRotation(status=held.status.value, number=held.number, details=rules.details(secret.path, held))
+        due = {"until": item.until, "why": item.why} if isinstance(item, Wait) else {"step": item}
+        return seen.model_copy(update=due)
+
+    @activity.defn(name="take_rotation_step")
+    async def take(self, message: TakeRotationStep) -> None:
+        """Take one step, if it is still due.
+
+        Effect: what the step says at the target; then, in one transaction, what it says in the books. A final refusal
+        is written as the step's failure.
+        Idempotent by: the status of the rotation and the number of the version; before that is written, the step is
+        taken again with the same value.
+        Fails with: an outage of the target, the store or the database, which is retried.
+        """
+        found = await self._find(message.secret_id)
+        due = (message.step, message.number)
+        if found is None or not service.is_due(found[1], due, message.now):
+            return
+        at = _Found(*found, due, message.now)
+        try:
+            await self._steps[message.step](at)
+        except DomainError as refusal:
+            if refusal.retryable:
+                raise
+            async with self._database.platform() as session:
+                await service.fail(session, message.secret_id, due, refusal.detail, message.now)
+        except Exception as error:
+            # Its text may repeat what was sent, and would be kept in the history.
+            log.error("rotation.step_failed", step=message.step.value, error=type(error).__name__)
+            raise Unavailable(f"The step {message.step.value} met {type(error).__name__}.") from None
+
+    @activity.defn(name="fail_rotation_step")
+    async def fail(self, message: FailRotationStep) -> None:
+        """Give up a step that had no success in time.
+
+        Effect: the rotation goes back, or tries again later; an alert.
+        Idempotent by: the status of the rotation and the number of the version.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            due = (message.step, message.number)
+            await service.fail(session, message.secret_id, due, message.detail, message.now)
+
+    @activity.defn(name="command_rotation")
+    async def command(self, message: CommandRotation) -> CommandedRotation:
+        """Do what an operator orders.
+
+        Effect: `rotate` begins the next rotation at once; `give_up` ends what failed, and destroys its version.
+        Idempotent by: the status of the rotation.
+        Fails with: nothing that is final; a refusal is a result.
+        """
+        declined = self._seals.declined(message.actor)
+        if declined is not None:
+            return CommandedRotation(declined=declined)
+        place = None
+        try:
+            async with self._database.platform() as session:
+                if message.command == "rotate":
+                    await service.hurry(session, message.actor, message.secret_id, grace=None, now=message.now)
+                else:
+                    place = await service.give_up(session, message.actor, message.secret_id, message.now)
+        except DomainError as refusal:
+            if refusal.retryable:
+                raise
+            return CommandedRotation(declined=Declined.of(refusal))
+        found = await self._find(message.secret_id)
+        if place is not None and found is not None:
+            await self._secrets.backend(found[0].backend).destroy(place)
+        return CommandedRotation()
+
+    # The steps --------------------------------------------------------------------------------------------------------
+
+    async def _ask(self, at: _Found) -> None:
+        async with self._database.platform() as session:
+            await service.ask(session, at.secret.id, at.due, at.now)
+
+    async def _report(self, at: _Found) -> None:
+        async with self._database.platform() as session:
+            await service.report(session, at.secret.id, at.due, at.now)
+
+    async def _promote(self, at: _Found) -> None:
+        async with self._database.platform() as session:
+            await service.promote(session, at.secret.id, at.due, at.now)
+
+    async def _create(self, at: _Found) -> None:
+        secret, replaced = at.secret, at.secret.current_version
+        if replaced is None:
+            raise RotationFailed("The secret has no value that could be replaced. Put one.")
+        value = await self._rotator(at).make(self._job(at), await self._open(at, replaced))
+        wanted = store.Wanted(org_id=secret.org_id, path=secret.path, kind=SecretKind(secret.kind))
+        async with self._database.platform() as session:
+            # A number that is not kept is not given again: a try that is killed here leaves a gap.
+            command_id = f"rotation:{secret.id}:{secret.last_number + 1}"
+            _, number = await store.reserve(
+                session, service.ACTOR, wanted, backend=secret.backend, command_id=command_id, now=at.now
+            )
+        if number is None:
+            raise Unavailable("The secret was changed at this moment.")
+        place = Place(secret.org_id, secret.path, number)
+        stored = await self._secrets.backend(secret.backend).store(place, value)
+        async with self._database.platform() as session:
+            await service.create(session, secret.id, at.due, number, replaced, stored, at.now)
+
+    async def _apply(self, at: _Found) -> None:
+        service.check_unchanged(at.secret, at.held.replaced)
+        current, new = await self._open(at, at.held.replaced), await self._open(at, at.held.number)
+        await self._rotator(at).apply(self._job(at), current, new)
+        await self._record(at, rules.applied)
+
+    async def _test(self, at: _Found) -> None:
+        service.check_unchanged(at.secret, at.held.replaced)
+        await self._rotator(at).test(self._job(at), await self._open(at, at.held.number))
+        await self._record(at, rules.tested)
+
+    async def _end_version(self, at: _Found) -> None:
+        """Revoke the version before, or put back what was begun; then destroy that version."""
+        rotator, revoking = self._rotator(at), at.due[0] is Step.REVOKE
+        used = at.secret.current_version
+        if used is None and not revoking:
+            used = at.held.replaced
+        current = await self._open(at, used)
+        ended = await self._open(at, at.held.replaced if revoking else at.held.number)
+        # Somebody may have stored a value meanwhile that opens the same, such as the login of the same role.
+        if rotator.subject(current) != rotator.subject(ended):
+            act = rotator.revoke if revoking else rotator.put_back
+            await act(self._job(at), current, ended)
+        async with self._database.platform() as session:
+            place = await service.end_version(session, at.secret.id, at.due, at.now)
+        if place is not None:
+            await self._secrets.backend(at.secret.backend).destroy(place)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _find(self, secret_id: str) -> tuple[Secret, Rotation] | None:
+        async with self._database.platform() as session:
+            return await rotations.of(session, secret_id)
+
+    async def _record(self, at: _Found, decide: Callable[[Rotation], Rotation]) -> None:
+        async with self._database.platform() as session:
+            await service.record(session, at.secret.id, at.due, lambda _, held: decide(held), at.now)
+
+    def _rotator(self, at: _Found) -> Rotator:
+        return self._rotators[at.held.plan.rotator]
+
+    def _job(self, at: _Found) -> Job:
+        secret = at.secret
+
+        async def read(path: str, host: str) -> bytes:
+            async with self._database.platform() as session:
+                other = await rows.at_path(session, secret.org_id, path)
+                opened = await store.open(session, self._opening(at, path, None, host), now=at.now)
+            if other.hosts and host not in other.hosts:
+                raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
+            return await opened.value(self._secrets)
+
+        return Job(
+            org_id=secret.org_id,
+            secret_id=secret.id,
+            path=secret.path,
+            kind=secret.kind,
+            hosts=tuple(secret.hosts),
+            number=at.held.number,
+            target=at.held.plan.target,
+            read=read,
+        )
+
+    async def _open(self, at: _Found, version: int | None) -> bytes:
+        async with self._database.platform() as session:
+            opened = await store.open(session, self._opening(at, at.secret.path, version), now=at.now)
+        return await opened.value(self._secrets)
+
+    def _opening(self, at: _Found, path: str, version: int | None, host: str | None = None) -> store.Opening:
+        return store.Opening(
+            org_id=at.secret.org_id,
+            path=path,
+            verb=Verb.ROTATE,
+            principal=service.ACTOR.principal,
+            version=version,
+            host=host,
+            purpose=f"rotation of {at.secret.path}: {at.due[0].value}",
+            reference=at.secret.id,
+        )

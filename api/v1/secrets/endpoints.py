@@ -1,0 +1,452 @@
+"""Secrets: stored, listed, opened for who is granted it, destroyed; and the log of who asked for them.
+
+The paths of operations come first: no path of a secret has a segment named after one.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import SpendingKeyDep, require
+from api.body import takes_secret
+from api.csv_files import CSV
+from api.deps import Deps, DepsDep
+from api.errors import TooLarge, errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.routing import Resource
+from api.tenancy import acting_organization, listed_organization
+from api.v1.secrets.schemas import (
+    SecretAccessView,
+    SecretGrantCreate,
+    SecretGrantView,
+    SecretOpen,
+    SecretPut,
+    SecretRotate,
+    SecretRotationView,
+    SecretUseCreate,
+    SecretUseView,
+    SecretValueView,
+    SecretVersionView,
+    SecretView,
+)
+from api.v1.secrets.using import use
+from contracts.runs import rotation_news
+from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientFunds,
+    NotFound,
+    RateLimited,
+    SpendLimitExceeded,
+)
+from domain.secrets.access import Verb
+from domain.secrets.grant import matches
+from domain.secrets.rotation import RotationUnderWay
+from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, check_path
+from domain.secrets.secret_use.failure import NoAnswer, Unreachable
+from domain.secrets.secret_value import SecretRefused, check_value, refused
+from models.secrets.grant import SecretGrant
+from providers.secrets import wallets
+from providers.secrets.base import BackendUnavailable
+from repositories.secrets import access
+from repositories.secrets import grant as grants
+from repositories.secrets import rotation as rotations
+from repositories.secrets import secret as secrets
+from runtime import reach
+from services.secrets import grant as granting
+from services.secrets import rotation
+from services.secrets import secret as service
+from services.secrets.secret_use import Used
+
+router = Resource(tags=["secrets"])
+
+Once = Annotated[Command, idempotency(required=True)]
+_LIMIT = (Conflict, "secret.limit_reached")
+_BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
+_OPENED = tuple((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted"))
+
+
+@router.post(
+    "/secrets/grants",
+    status_code=201,
+    response_model=SecretGrantView,
+    responses=errors(NotFound, (Forbidden, "session.by_link"), _LIMIT),
+    tags=["secret_grants"],
+)
+async def create_secret_grant(
+    body: SecretGrantCreate, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> Response:
+    """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
+
+    Reading a value takes a grant too, also for who has stored it.
+    """
+    org_id = acting_organization(actor, None)
+    new = body.new()
+
+    async def act() -> SecretGrantView:
+        now = datetime.now(UTC)
+        async with deps.database.platform() as session:
+            row = await granting.create(
+                session,
+                actor,
+                org_id,
+                new,
+                agents_read=deps.settings.agents_read_secrets,
+                command_id=once.command_id,
+                now=now,
+            )
+            return (await _grants_shown(session, [row], now))[0]
+
+    return await once.run(act, status_code=201)
+
+
+_GRANTS = ListOf("secret-grants", SecretGrantView, *(*CREATED, "organization_id", "agent_id"), order=[grants.PREFIX])
+
+
+@router.get(
+    "/secrets/grants",
+    response_model=Page[SecretGrantView],
+    responses=errors(NotFound) | CSV,
+    tags=["secret_grants"],
+)
+async def list_secret_grants(
+    deps: DepsDep, asked: Annotated[Asked, _GRANTS.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            to = None if _sees_all(actor) else actor
+            found = await grants.page(session, wanted, to=to, after=after, limit=limit)
+            return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
+
+    return await asked.answer(read)
+
+
+@router.delete(
+    "/secrets/grants/{grant_id}",
+    response_model=SecretGrantView,
+    responses=errors(NotFound, (Forbidden, "session.by_link")),
+    tags=["secret_grants"],
+)
+async def revoke_secret_grant(
+    grant_id: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> SecretGrantView:
+    """End a grant now. Revoking it again changes nothing."""
+    now = datetime.now(UTC)
+    async with deps.database.platform() as session:
+        row = await granting.revoke(session, actor, acting_organization(actor, None), grant_id, now=now)
+        return (await _grants_shown(session, [row], now))[0]
+
+
+_LIST = ListOf("secrets", SecretView, *(*CREATED, "organization_id", "q"), order=[secrets.PREFIX])
+
+
+@router.get("/secrets", response_model=Page[SecretView], responses=errors(NotFound) | CSV)
+async def list_secrets(
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+) -> Response:
+    """List secrets without their values, newest first.
+
+    Who manages or audits secrets sees all, everybody else those that a grant in force names.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+
+    async def read(after: After, limit: int) -> Items:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            own = await grants.of_actor(session, actor, now)
+            within = None if _sees_all(actor) else [path for grant in own for path in grant.paths]
+            found = await secrets.page(session, wanted, within=within, after=after, limit=limit)
+            shown = await _grants_shown(session, own, now)
+            return items_of(found, lambda row: SecretView.of(row, _naming(row.path, shown)))
+
+    return await asked.answer(read)
+
+
+_ACCESS = ListOf("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int])
+
+
+@router.get(
+    "/secrets/{path:path}/access",
+    response_model=Page[SecretAccessView],
+    responses=errors(NotFound) | CSV,
+    operation_id="secrets.access",
+)
+async def list_secret_access(
+    path: str,
+    deps: DepsDep,
+    asked: Annotated[Asked, _ACCESS.asked],
+    actor: Actor = require(Permission.READ_AUDIT),
+) -> Response:
+    """List who asked for a secret, newest first, and what they were answered.
+
+    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    """
+    org_id = _tenant(actor)
+    async with deps.session_for(actor) as session:
+        await secrets.at_path(session, org_id, path)
+
+    async def read(after: After, limit: int) -> Items:
+        async with deps.session_for(actor) as session:
+            found = await access.page(session, asked.wanted(org_id), org_id, path, after=after, limit=limit)
+            return items_of(found, SecretAccessView.of)
+
+    return await asked.answer(read)
+
+
+@router.post(
+    "/secrets/{path:path}/open",
+    response_model=SecretValueView,
+    responses=errors(NotFound, (Forbidden, "session.by_link"), *_OPENED, (Conflict, "secret.no_version"), *_BACKEND),
+)
+async def open_secret(
+    path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
+) -> SecretValueView:
+    """Read a value. It takes a grant of `read`, and each request has its entry in the access log.
+
+    Agents read nothing, unless the operator lets them (`BURSAR_AGENTS_READ_SECRETS`): they use secrets.
+    """
+    refuse_by_link(actor, "read secrets")
+    asked = service.Opening(
+        org_id=_tenant(actor),
+        path=path[:MAX_PATH],
+        verb=Verb.READ,
+        principal=actor.principal,
+        agent_id=actor.agent_id,
+        purpose=body.purpose,
+        version=body.version,
+        agents_read=deps.settings.agents_read_secrets,
+    )
+    async with deps.database.platform() as session:
+        opened = await service.open(session, asked, now=datetime.now(UTC))
+    value = await opened.value(deps.secrets)
+    assert opened.kind is not None
+    response.headers["Cache-Control"] = "no-store"
+    return SecretValueView(path=path, kind=opened.kind, version=opened.require().version, value=value.decode())
+
+
+@router.post(
+    "/secrets/{path:path}/use",
+    response_model=SecretUseView,
+    responses=errors(
+        NotFound,
+        InsufficientFunds,
+        SpendLimitExceeded,
+        RateLimited,
+        (Forbidden, "session.by_link"),
+        *_OPENED,
+        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place")),
+        (Conflict, "secret.no_version"),
+        Used,
+        Unreachable,
+        NoAnswer,
+        *_BACKEND,
+    ),
+)
+async def use_secret(
+    path: str,
+    body: SecretUseCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: Once,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
+
+    The price of the grant is held before and settled after. The request is made once for its key, redirects are
+    returned, and neither the request nor the answer is kept.
+    """
+    refuse_by_link(actor, "use secrets")
+    return await use(deps, actor, key, _tenant(actor), path, body, once.command_id)
+
+
+@router.delete(
+    "/secrets/{path:path}/versions/{number}",
+    response_model=SecretView,
+    responses=errors(NotFound, (Forbidden, "session.by_link"), *_BACKEND),
+    operation_id="secrets.destroy_version",
+)
+async def destroy_secret_version(
+    path: str, number: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> SecretView:
+    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
+    if not (number.isascii() and number.isdecimal() and len(number) < 10):
+        raise NotFound("The secret has no such version.")
+    async with deps.session_for(actor) as session:
+        row = await secrets.at_path(session, _tenant(actor), path)
+    async with deps.database.platform() as session:
+        place = await service.destroy(session, actor, row.id, int(number), now=datetime.now(UTC))
+    await deps.secrets.backend(row.backend).destroy(place)
+    return await _shown(deps, actor, path)
+
+
+@router.get("/secrets/{path:path}", response_model=SecretView, responses=errors(NotFound))
+async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SecretView:
+    """Read a secret without its value."""
+    return await _shown(deps, actor, path)
+
+
+@router.put(
+    "/secrets/{path:path}",
+    response_model=SecretView,
+    responses=errors(NotFound, TooLarge, SecretRefused, (Forbidden, "session.by_link"), _LIMIT, *_BACKEND),
+)
+@takes_secret
+async def put_secret(
+    path: str, body: SecretPut, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> Response:
+    """Store a secret, or a new value of it, which is the current one from then on.
+
+    Below `payments/` stand references, never numbers or private keys.
+    """
+    org_id = acting_organization(actor, None)
+    check_path(path)
+    check_kind(path, body.kind)
+    value = None if body.value is None else body.value.get_secret_value()
+    if value is not None:
+        _check_value(path, body.kind, value)
+    wanted = service.Wanted(
+        org_id=org_id,
+        path=path,
+        kind=body.kind,
+        hosts=None if body.hosts is None else service.checked_hosts(body.hosts),
+        rotation=None if body.rotation is None else body.rotation.document(),
+    )
+
+    async def act() -> SecretView:
+        await service.put(
+            deps.database,
+            deps.secrets,
+            actor,
+            wanted,
+            value,
+            grace=body.usable_for,
+            command_id=once.command_id,
+            now=datetime.now(UTC),
+        )
+        shown = await _shown(deps, actor, path)
+        if wanted.rotation is not None:
+            _signal_run(deps, shown)
+        return shown
+
+    return await once.run(act)
+
+
+@router.post(
+    "/secrets/{path:path}/rotate",
+    status_code=202,
+    response_model=SecretView,
+    responses=errors(
+        NotFound,
+        TooLarge,
+        SecretRefused,
+        rotation.NotRotated,
+        RotationUnderWay,
+        (Forbidden, "session.by_link"),
+        _LIMIT,
+        *_BACKEND,
+    ),
+)
+@takes_secret
+async def rotate_secret(
+    path: str, body: SecretRotate, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+) -> Response:
+    """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
+
+    With the rotator `manual`, send the value that you have set at the target.
+    """
+    org_id = acting_organization(actor, None)
+    value = None if body.value is None else body.value.get_secret_value()
+
+    async def act() -> SecretView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            row = await secrets.at_path(session, org_id, path)
+        if value is None:
+            async with deps.database.platform() as session:
+                await rotation.hurry(session, actor, row.id, grace=body.grace, now=now)
+        else:
+            _check_value(path, SecretKind(row.kind), value)
+            await rotation.supply(
+                deps.database,
+                deps.secrets,
+                actor,
+                row,
+                value.encode(),
+                grace=body.grace,
+                command_id=once.command_id,
+                now=now,
+            )
+        shown = await _shown(deps, actor, path)
+        _signal_run(deps, shown)
+        return shown
+
+    return await once.run(act, status_code=202)
+
+
+def _signal_run(deps: Deps, secret: SecretView) -> None:
+    """Have the run of a secret read the books, after the answer; a sweep starts it where this is lost."""
+    if deps.temporal is not None:
+        run, name, message = rotation_news(secret.id, secret.organization_id)
+        deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
+
+
+def _check_value(path: str, kind: SecretKind, value: str) -> None:
+    if len(value.encode()) > MAX_BYTES:
+        raise TooLarge(f"A value has at most {MAX_BYTES // 1024} KiB.", extra={"field": "value"})
+    check_value(path, kind, value)
+    if (what := wallets.found(value)) is not None:
+        raise refused(what)
+
+
+def _tenant(actor: Actor) -> str:
+    """Return the actor's organization: the platform's keys see no secret of others by its path."""
+    if actor.org_id is None:
+        raise NotFound(secrets.MISSING)
+    return actor.org_id
+
+
+def _sees_all(actor: Actor) -> bool:
+    return actor.may(Permission.MANAGE_SECRETS) or actor.may(Permission.READ_AUDIT)
+
+
+async def _shown(deps: Deps, actor: Actor, path: str) -> SecretView:
+    """Return a secret as the actor may see it.
+
+    Raises:
+        NotFound: there is none, or no grant in force names it and the actor does not see all.
+    """
+    now = datetime.now(UTC)
+    async with deps.session_for(actor) as session:
+        row = await secrets.at_path(session, _tenant(actor), path)
+        own = _naming(path, await _grants_shown(session, await grants.of_actor(session, actor, now), now))
+        if not _sees_all(actor):
+            if not own:
+                raise NotFound(secrets.MISSING)
+            return SecretView.of(row, own)
+        versions = [SecretVersionView.of(each) for each in await secrets.versions(session, row.id)]
+        held = await rotations.state(session, row)
+        return SecretView.of(row, own, versions, None if held is None else SecretRotationView.of(held, now))
+
+
+def _naming(path: str, shown: Sequence[SecretGrantView]) -> list[SecretGrantView]:
+    return [each for each in shown if matches(path, each.paths)]
+
+
+async def _grants_shown(session: AsyncSession, rows: Sequence[SecretGrant], now: datetime) -> list[SecretGrantView]:
+    uses = await grants.uses_on(session, [row.id for row in rows], now.astimezone(UTC).date())
+    return [SecretGrantView.of(row, uses.get(row.id, 0)) for row in rows]

@@ -1,0 +1,206 @@
+"""Using a secret: a request is made with it for somebody who does not see it, and is paid for."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from starlette.responses import Response
+
+from api.deps import Deps
+from api.v1.secrets.schemas import HeaderView, SecretUseCreate, SecretUseView
+from api.v1.spends.asking import answered
+from domain.common.access import Actor
+from domain.common.errors import DomainError, Forbidden
+from domain.common.ids import secret_use_key
+from domain.common.money import CREDIT, format_amount
+from domain.credits.spend.scope import SpendingKey
+from domain.secrets.access import Verb
+from domain.secrets.secret import MAX_PATH, SecretKind
+from domain.secrets.secret_use.failure import NoAnswer, Unreachable
+from domain.secrets.secret_use.placing import Placed, Placement, placed
+from domain.secrets.secret_use.request import ToolRequest, read_request
+from ledger.spends import NewSpend, Spender, Spent
+from providers.secrets.caller import CallFailed, Reply
+from repositories.credits.spend import Asked, shown_id
+from repositories.secrets.secret_use import PREFIX
+from runtime.identity import new_id
+from services.secrets import secret_use as service
+from services.secrets.secret import Opened, Opening
+from services.secrets.secret_use import Ended, Used
+
+T = TypeVar("T")
+
+
+async def use(
+    deps: Deps, actor: Actor, key: SpendingKey, org_id: str, path: str, body: SecretUseCreate, command_id: str
+) -> Response:
+    """Open, hold the price, make the request outside of any transaction, settle, and return the answer."""
+    asked = body.request
+    request = read_request(
+        asked.method.value, asked.url, asked.headers, asked.body, local=deps.settings.allow_insecure_webhooks
+    )
+    placement = body.place.placement()
+    opening = Opening(
+        org_id=org_id,
+        path=path[:MAX_PATH],
+        verb=Verb.USE,
+        principal=actor.principal,
+        agent_id=actor.agent_id,
+        host=request.host,
+        method=request.method,
+        place=placement.place,
+        purpose=body.purpose,
+        reference=new_id(PREFIX),
+    )
+    with deps.secret_caller.slot(org_id):
+        opened = await _opened(deps, opening, command_id)
+        making = _Making(deps, opening, opened)
+        spent = await making.or_fail(lambda: _hold(deps, actor, key, body, opening, opened))
+        ready = await making.or_fail(lambda: _placed(deps, opened, request, placement))
+        reply, cost = await making.reply(ready)
+    view = SecretUseView(
+        id=making.use_id,
+        version=opened.require().version,
+        status=reply.status,
+        headers=[HeaderView(name=name, value=value) for name, value in reply.headers],
+        is_scrubbed=reply.is_scrubbed,
+        cost=None if cost is None else format_amount(cost, CREDIT),
+        spend_id=None if spent is None or spent.spend_id is None else shown_id(spent.spend_id),
+        body=None,
+        body_base64=None,
+    )
+    content = await asyncio.to_thread(_written, view, reply.body)
+    return Response(content, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+async def _opened(deps: Deps, opening: Opening, command_id: str) -> Opened:
+    async with deps.database.platform() as session:
+        await service.refuse_used(session, command_id)
+    try:
+        async with deps.database.platform() as session:
+            opened = await service.begin(session, opening, command_id=command_id, now=datetime.now(UTC))
+    except Used:
+        # Another request with the key has come between.
+        async with deps.database.platform() as session:
+            await service.refuse_used(session, command_id)
+        raise
+    opened.require()
+    return opened
+
+
+async def _hold(
+    deps: Deps, actor: Actor, key: SpendingKey, body: SecretUseCreate, opening: Opening, opened: Opened
+) -> Spent | None:
+    """Hold the price within the limits and budgets that apply; None if the use is free."""
+    assert opened.grant is not None
+    assert opening.reference is not None
+    if opened.grant.price_minor is None:
+        return None
+    asked = Asked(
+        key=secret_use_key(opening.reference),
+        action=service.ACTION,
+        amount_minor=opened.grant.price_minor,
+        spender=Spender(
+            department_id=body.charge.department_id,
+            project_id=body.charge.project_id,
+            run_id=body.charge.run_id,
+            key_id=key.key_id,
+            principal=actor.principal,
+        ),
+        metadata={"secret_use": opening.reference, "secret": opening.path},
+    )
+    expires_at = datetime.now(UTC) + service.HELD_FOR
+
+    async def reserve(org_id: str, spend: NewSpend) -> Spent:
+        return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
+
+    return (await answered(deps, actor, key, asked, reserve)).spent
+
+
+async def _placed(deps: Deps, opened: Opened, request: ToolRequest, placement: Placement) -> Placed:
+    value = (await opened.value(deps.secrets)).decode(errors="replace")
+    return placed(request, placement, value, is_login=opened.kind is SecretKind.LOGIN)
+
+
+class _Making:
+    """The request of one use, and the end that it comes to."""
+
+    def __init__(self, deps: Deps, opening: Opening, opened: Opened) -> None:
+        assert opened.grant is not None
+        assert opening.reference is not None
+        self.use_id = opening.reference
+        self._deps = deps
+        self._price_minor = opened.grant.price_minor or 0
+        self._meter = opened.grant.meter
+
+    async def or_fail(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what comes before the request; where it fails, nothing is charged."""
+        try:
+            return await act()
+        except Exception as error:
+            reason = error.error_code if isinstance(error, DomainError) else "internal"
+            await self._end(Ended(status="failed", cost_minor=0, reason=reason))
+            raise
+
+    async def reply(self, ready: Placed) -> tuple[Reply, int | None]:
+        """Make the request, and settle its cost."""
+        try:
+            reply = await self._deps.secret_caller.call(ready)
+        except CallFailed as failed:
+            await self._end(
+                Ended(status="unknown", cost_minor=self._price_minor, reason=failed.reason)
+                if failed.was_sent
+                else Ended(status="failed", cost_minor=0, reason=failed.reason)
+            )
+            raise _problem(failed, self.use_id) from None
+        ended = Ended(status="answered", cost_minor=await self._cost(reply), status_code=reply.status)
+        return reply, await self._end(ended)
+
+    async def _cost(self, reply: Reply) -> int:
+        if self._meter is None:
+            return self._price_minor
+        if reply.status >= 400:
+            # Providers charge nothing for what they refuse.
+            return 0
+        settings = self._deps.settings
+        async with self._deps.database.platform() as session:
+            cost = await service.cost_of(
+                session,
+                reply.body,
+                self._meter,
+                self._deps.prices,
+                price=settings.price_of_credits,
+                cost_price=settings.price_of_cost,
+                at=datetime.now(UTC),
+            )
+        # What does not say what it costs is not free: otherwise it would be asked for without its usage.
+        return self._price_minor if cost is None else cost
+
+    async def _end(self, ended: Ended) -> int | None:
+        async with self._deps.database.platform() as session:
+            return await service.end(session, self.use_id, ended, now=datetime.now(UTC))
+
+
+def _problem(failed: CallFailed, use_id: str) -> DomainError:
+    extra = {"id": use_id, "reason": failed.reason}
+    if failed.reason == "address":
+        return Forbidden("The host has an address that is not on the public internet.", code="secret.host", extra=extra)
+    if not failed.was_sent:
+        return Unreachable(
+            "The host could not be reached, or has no valid certificate. Nothing was sent or charged.", extra=extra
+        )
+    return NoAnswer(
+        "The request was sent, and there is no answer that can be returned. It may have taken effect, and is charged "
+        "in full.",
+        extra=extra,
+    )
+
+
+def _written(view: SecretUseView, body: bytes) -> bytes:
+    try:
+        shown = {"body": body.decode()}
+    except UnicodeDecodeError:
+        shown = {"body_base64": b64encode(body).decode()}
+    return view.model_copy(update=shown).model_dump_json().encode()

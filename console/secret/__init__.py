@@ -1,0 +1,1 @@
+"""Secrets of an organization, who may use them, and who did."""

@@ -1,0 +1,34 @@
+"""Messages of the batch that seals the log of access to secrets."""
+
+from datetime import datetime
+from typing import Self
+
+from contracts.common.base import Message
+from contracts.common.batch import Counted, Counting
+
+
+class SealAccess(Message):
+    """Seals up to `limit` entries of the log."""
+
+    limit: int
+    now: datetime
+
+
+class SealedAccess(Counted):
+    """How many entries were sealed, and the last seal there is; `hash` is hexadecimal."""
+
+    number: int
+    hash: str
+
+
+class AccessSeals(Counting):
+    """Progress of the batch, and its result: the last seal, which so stands outside of the database too."""
+
+    now: datetime
+    number: int = 0
+    hash: str = ""
+
+    def plus(self, done: Counted) -> Self:
+        """Return the progress after a page."""
+        assert isinstance(done, SealedAccess)
+        return super().plus(done).model_copy(update={"number": done.number, "hash": done.hash})

@@ -1,0 +1,94 @@
+"""Messages of the run that rotates a secret. No value is in any of them."""
+
+from datetime import datetime
+
+from contracts.common.base import Message
+from contracts.escrow.escrow import Declined, OperatorSignal
+from domain.common.access import Actor
+from domain.secrets.rotation import Step
+
+
+class RotationInput(Message):
+    """Starts or continues the run of a secret; the books have all of it."""
+
+    secret_id: str
+
+
+class RotationNews(Message):
+    """Says that something of the rotation was changed in the books."""
+
+
+class RotationResult(Message):
+    """Why the run has ended."""
+
+    outcome: str
+
+
+class LookAtRotation(Message):
+    """Reads where a rotation stands at `now`."""
+
+    secret_id: str
+    now: datetime
+
+
+class SeenRotation(Message):
+    """What is due, or until when nothing is; `ended` says that the secret is not rotated any more.
+
+    Attributes:
+        number: of the version that the step is about.
+        details: for operators.
+    """
+
+    ended: bool = False
+    status: str = ""
+    number: int = 0
+    step: Step | None = None
+    until: datetime | None = None
+    why: str = ""
+    details: str = ""
+
+
+class TakeRotationStep(Message):
+    """Takes a step, if it is still due."""
+
+    secret_id: str
+    number: int
+    step: Step
+    now: datetime
+
+
+class FailRotationStep(Message):
+    """Gives up a step that had no success in time, if it is still due."""
+
+    secret_id: str
+    number: int
+    step: Step
+    detail: str
+    now: datetime
+
+
+class RotateSignal(OperatorSignal):
+    """What operators send to begin the next rotation at once: the secret's id."""
+
+    rotate: object = None
+
+
+class GiveUpRotationSignal(OperatorSignal):
+    """What operators send once a person has put the target right: the secret's id."""
+
+    give_up: object = None
+
+
+class CommandRotation(Message):
+    """Does for an operator what an update asks for: `rotate` or `give_up`."""
+
+    secret_id: str
+    command: str
+    actor: Actor
+    now: datetime
+
+
+class CommandedRotation(Message):
+    """The outcome of an operator's command."""
+
+    declined: Declined | None = None

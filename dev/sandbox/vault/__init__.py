@@ -1,0 +1,1 @@
+"""A stand-in for HashiCorp Vault and OpenBao: AppRole, transit and KV version 2."""

@@ -1,0 +1,57 @@
+"""Access to secrets: what an opening answers. Pure."""
+
+from enum import StrEnum
+
+from domain.common.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+class Verb(StrEnum):
+    """What a secret is opened for."""
+
+    #: A request is made with it; its caller does not see it.
+    USE = "use"
+    #: Its caller sees it.
+    READ = "read"
+    #: The platform's own: a rotation, and a check that it opens. They need no grant.
+    ROTATE = "rotate"
+    CHECK = "check"
+
+
+class Outcome(StrEnum):
+    """What came of a request to open a secret; each has its entry in the access log."""
+
+    OPENED = "opened"
+    NOT_FOUND = "not_found"
+    NO_GRANT = "no_grant"
+    NO_VERSION = "no_version"
+    HOST = "host"
+    METHOD = "method"
+    PLACE = "place"
+    USES = "uses"
+
+
+def refusal(outcome: Outcome) -> DomainError:
+    """Return the refusal that an outcome other than `opened` is."""
+    match outcome:
+        case Outcome.NOT_FOUND:
+            return NotFound("There is no such secret.")
+        case Outcome.NO_VERSION:
+            return Conflict("The secret has no such version that can be opened.", code="secret.no_version")
+        case Outcome.HOST:
+            return Forbidden("The host is not on the list of the grant and of the secret.", code="secret.host")
+        case Outcome.METHOD:
+            return Forbidden("The method is not on the list of the grant.", code="secret.method")
+        case Outcome.PLACE:
+            return Forbidden(
+                "The grant does not let the value stand in this part of a request. Its places name the parts.",
+                code="secret.place",
+            )
+        case Outcome.USES:
+            return Forbidden(
+                "The grant has no use left today. Days are UTC; an owner or an admin can grant more.",
+                code="secret.uses_exhausted",
+            )
+    return Forbidden(
+        "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it.",
+        code="secret.not_granted",
+    )

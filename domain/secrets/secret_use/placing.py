@@ -1,0 +1,164 @@
+"""Where the value of a secret goes in a request: a header, the query, the body or basic authentication. Pure.
+
+Never into the scheme, the host or the path: the host decides who gets the value.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from urllib.parse import quote, urlencode
+
+from domain.common.errors import Invalid
+from domain.secrets.secret_use.request import ToolRequest, check_header
+from domain.secrets.secret_use.scrubbing import SHORTEST
+
+#: The longest name of a header, parameter or member.
+MAX_NAME = 100
+#: The longest path with a query that servers commonly take.
+MAX_PATH = 8_000
+#: Where a value stands unless a grant says otherwise, and how many places one names.
+PLACES, MAX_PLACES = ("basic", "header:authorization"), 20
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Part(StrEnum):
+    """The part of a request that a value is placed in."""
+
+    HEADER = "header"
+    QUERY = "query"
+    #: A member of a JSON object, or a field of a form, by the content type of the request.
+    BODY = "body"
+    #: The password of basic authentication, `name` being the user; without a name the value is the user.
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a value goes.
+
+    Attributes:
+        part: which part of the request.
+        name: of the header, parameter, member or field; of the user for `basic`.
+        prefix: what stands before the value, such as `Bearer `.
+    """
+
+    part: Part
+    name: str = ""
+    prefix: str = ""
+
+    @property
+    def place(self) -> str:
+        """The place as grants name it."""
+        if self.part is Part.BASIC:
+            return Part.BASIC.value
+        return f"{self.part.value}:{self.name.lower() if self.part is Part.HEADER else self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A request with values in it, and all texts that must not come back."""
+
+    request: ToolRequest
+    values: tuple[str, ...]
+
+
+def check_place(place: str) -> str:
+    """Return a place as it is compared.
+
+    Raises:
+        Invalid: it is none.
+    """
+    kind, _, name = place.partition(":")
+    is_named = kind in {Part.HEADER, Part.QUERY, Part.BODY} and 0 < len(name) <= MAX_NAME
+    if place != Part.BASIC and not is_named:
+        raise Invalid("A place is basic, header:<name>, query:<name> or body:<name>.", extra={"field": "places"})
+    if kind == Part.HEADER:
+        check_header(name.lower(), "")
+    return Placement(part=Part(kind), name=name).place
+
+
+def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: bool = False) -> Placed:
+    """Return a request with a value in it.
+
+    Args:
+        request: without the value.
+        placement: where it goes.
+        value: the secret; of a login, a JSON object of `username` and `password`.
+        is_login: whether it is a login. Its user and password are used for `basic`, its password elsewhere.
+
+    Raises:
+        Invalid: it cannot be placed there. No message has the value.
+    """
+    user = None
+    secret = value
+    if is_login:
+        login = json.loads(value)
+        user, secret = login["username"], login["password"]
+    if len(secret) < SHORTEST:
+        raise Invalid(f"The secret is shorter than {SHORTEST} characters, too short to be removed from answers.")
+    more: tuple[str, ...] = ()
+    match placement.part:
+        case Part.HEADER:
+            done = _with_header(request, placement.name.lower(), placement.prefix + secret)
+        case Part.QUERY:
+            done = _with_query(request, placement.name, placement.prefix + secret)
+        case Part.BODY:
+            done = _with_field(request, placement.name, placement.prefix + secret)
+        case Part.BASIC:
+            if user is None:
+                pair = f"{placement.name}:{secret}" if placement.name else f"{secret}:"
+            else:
+                pair = f"{user}:{secret}"
+            if ":" in (user or placement.name) or not pair.isprintable():
+                raise _refused("The user and the password must be printable, and the user without a colon.")
+            encoded = b64encode(pair.encode()).decode()
+            done, more = _with_header(request, "authorization", f"Basic {encoded}"), (encoded,)
+    return Placed(done, (secret, *more))
+
+
+def _with_header(request: ToolRequest, name: str, value: str) -> ToolRequest:
+    if name in request.headers:
+        raise _refused(f"The request has the header {name} already. Leave it out.")
+    check_header(name, value)
+    return replace(request, headers={**request.headers, name: value})
+
+
+def _with_query(request: ToolRequest, name: str, value: str) -> ToolRequest:
+    if not name:
+        raise _refused("Name the parameter of the query.")
+    path = request.target.path
+    path += ("&" if "?" in path else "?") + urlencode({name: value}, quote_via=quote)
+    if len(path) > MAX_PATH:
+        raise _refused("The secret is too long for a query.")
+    return replace(request, target=replace(request.target, path=path))
+
+
+def _with_field(request: ToolRequest, name: str, value: str) -> ToolRequest:
+    if not name:
+        raise _refused("Name the member or the field of the body.")
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    headers = {"content-type": media_type, **request.headers}
+    if media_type == _FORM:
+        field = urlencode({name: value}).encode()
+        return replace(request, headers=headers, body=request.body + b"&" + field if request.body else field)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise _refused(f"The value can be placed in a body of application/json or {_FORM} only.")
+    text = request.body.decode().strip() or "{}"
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, Mapping):
+        raise _refused("The body must be a JSON object for the value to be placed in it.")
+    if name in document:
+        raise _refused(f"The body has the member {name[:100]!r} already. Leave it out.")
+    # The rest of the document is sent as it was written.
+    member, rest = f"{json.dumps(name)}:{json.dumps(value)}", text[1:].lstrip()
+    body = "{" + member + (rest if rest.startswith("}") else "," + rest)
+    return replace(request, headers=headers, body=body.encode())
+
+
+def _refused(detail: str) -> Invalid:
+    return Invalid(detail, extra={"field": "place"})

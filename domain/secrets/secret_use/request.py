@@ -1,0 +1,124 @@
+"""The request that is made with a secret: its address, method, headers and body as the agent gives them. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.common.errors import Invalid
+from domain.messages.webhook.address import HTTPS_PORT, Target, UrlRefused, target_of
+
+MAX_HEADERS, MAX_HEADER = 50, 8_192
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_VALUE = re.compile(r"[\x20-\x7e\t]*")
+#: Headers that belong to the connection; that have the server take the request for another one than was judged; or
+#: that have it encode or divide its answer, in which the secret is then not found.
+REFUSED = frozenset(
+    {
+        "accept-charset",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "forwarded",
+        "host",
+        "http2-settings",
+        "if-range",
+        "keep-alive",
+        "range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+    }
+)
+_REFUSED_BEGINNINGS = ("proxy-", "x-forwarded-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRequest:
+    """A request that may be made as far as its form goes.
+
+    Attributes:
+        method: in capitals.
+        target: where to; its host is in lower case.
+        headers: names in lower case.
+        body: empty if there is none.
+    """
+
+    method: str
+    target: Target
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def host(self) -> str:
+        """The host as grants name it: in lower case, with the port if that is not 443."""
+        return self.target.authority.removesuffix(f":{HTTPS_PORT}")
+
+
+def read_request(
+    method: str, url: str, headers: Mapping[str, str], body: str | None, *, local: bool = False
+) -> ToolRequest:
+    """Check the request of an agent.
+
+    Args:
+        method: one that grants can name.
+        url: without a user, and with `https://`.
+        headers: by name.
+        body: as it is sent; its type is JSON unless a header says otherwise.
+        local: whether plain HTTP to this machine is allowed, as in development.
+
+    Raises:
+        Invalid: a part of it is refused; `field` names it.
+    """
+    try:
+        target = target_of(url, local=local)
+    except UrlRefused as refused:
+        raise Invalid(refused.detail, extra={"field": "request.url"}) from None
+    given = checked_headers(headers)
+    if body is not None:
+        given.setdefault("content-type", "application/json")
+    target = Target(is_local=target.is_local, host=target.host.lower(), port=target.port, path=target.path)
+    return ToolRequest(method=method, target=target, headers=given, body=(body or "").encode())
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names in lower case.
+
+    Raises:
+        Invalid: there are too many, one comes twice, is malformed, or is not the caller's to set.
+    """
+    given: dict[str, str] = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in given or len(given) == MAX_HEADERS:
+            raise _refused(f"Send at most {MAX_HEADERS} headers, each once.")
+        check_header(lower, value)
+        given[lower] = value.strip()
+    return given
+
+
+def check_header(name: str, value: str) -> None:
+    """Refuse a header that cannot be sent, or that is not the caller's to set.
+
+    Raises:
+        Invalid: the reason, without the value.
+    """
+    if _TOKEN.fullmatch(name) is None:
+        raise _refused("The name of a header must be letters, digits and hyphens.")
+    if name in REFUSED or name.startswith(_REFUSED_BEGINNINGS):
+        raise _refused(f"The header {name} cannot be set. Leave it out.")
+    if len(value) > MAX_HEADER or _VALUE.fullmatch(value) is None:
+        raise _refused(f"The header {name} must be at most {MAX_HEADER} printable ASCII characters.")
+
+
+def _refused(detail: str) -> Invalid:
+    return Invalid(detail, extra={"field": "request.headers"})

@@ -1,0 +1,198 @@
+"""Makes a request with a secret in it: to a judged address, over a verified connection, once.
+
+Connections are made by `providers/judged.py` and are used for one request. Proxies of the environment are not used and
+redirects are not followed. The answer is read whole, within a limit of size and time, and scrubbed of the secret.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpcore2
+
+from domain.common.errors import RateLimited
+from domain.messages.webhook.address import HTTPS_PORT, UrlRefused
+from domain.secrets.secret_use.placing import Placed
+from domain.secrets.secret_use.scrubbing import Scrubber
+from providers.judged import JudgedConnections, Receivers
+from providers.tls import trusted
+
+#: The timeout of a request, including DNS, connection and answer.
+TIMEOUT = timedelta(seconds=60)
+MAX_ANSWER_BYTES = 10 * 1_048_576
+#: Of one organization, in one process.
+MAX_AT_ONCE = 16
+USER_AGENT = "Bursar-Secrets/1"
+#: Headers that are about the connection or the form of the body as it was sent.
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"content-length",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+
+
+class CallFailed(Exception):
+    """There is no answer that can be returned.
+
+    Attributes:
+        reason: `address`, `unreachable`, `timeout`, `broken`, `too_large` or `encoded`.
+        was_sent: whether the server may have acted on the request.
+    """
+
+    def __init__(self, reason: str, *, was_sent: bool) -> None:
+        """Say why; nothing of the exchange is kept."""
+        super().__init__(reason)
+        self.reason = reason
+        self.was_sent = was_sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer without the secret.
+
+    Attributes:
+        status: the status code, of a redirect too.
+        headers: names in lower case, in their order, without those of the connection.
+        body: whole.
+        is_scrubbed: whether the secret was in it.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    is_scrubbed: bool
+
+
+class SecretCaller:
+    """Makes requests with secrets. One organization has `MAX_AT_ONCE` of them under way in a process."""
+
+    def __init__(
+        self,
+        receivers: Receivers,
+        *,
+        roots: ssl.SSLContext | None = None,
+        dial: httpcore2.AsyncNetworkBackend | None = None,
+        timeout: timedelta = TIMEOUT,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        """Take who judges addresses, what checks certificates, who connects, and what a request may take."""
+        self._receivers = receivers
+        self._roots = roots
+        self._dial = dial or httpcore2.AnyIOBackend()
+        self._timeout = timeout.total_seconds()
+        self._max_answer_bytes = max_answer_bytes
+        self._under_way = Counter[str]()
+
+    @contextmanager
+    def slot(self, org_id: str) -> Iterator[None]:
+        """Count a request of an organization while it is made, so that its slow hosts keep nobody else waiting.
+
+        Raises:
+            RateLimited: too many of its requests are under way.
+        """
+        if self._under_way[org_id] >= MAX_AT_ONCE:
+            raise RateLimited("Too many uses of secrets are under way. Repeat this one soon.", extra={"retry_after": 1})
+        self._under_way[org_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[org_id] -= 1
+            if not self._under_way[org_id]:
+                del self._under_way[org_id]
+
+    async def call(self, placed: Placed) -> Reply:
+        """Make a request, and return the answer without the values that were placed in it.
+
+        Raises:
+            CallFailed: there is no answer that can be returned. Neither it nor its cause has a value.
+        """
+        sent = _Sent()
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, headers, body = await self._exchange(placed, sent)
+        except CallFailed:
+            raise
+        except UrlRefused:
+            raise CallFailed("address", was_sent=False) from None
+        except (TimeoutError, httpcore2.TimeoutException):
+            raise CallFailed("timeout", was_sent=sent.was_sent) from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+            raise CallFailed("broken" if sent.was_sent else "unreachable", was_sent=sent.was_sent) from None
+        # In a thread, because an answer can be made to take seconds.
+        return await asyncio.to_thread(_scrubbed, placed.values, status, headers, body)
+
+    async def _exchange(self, placed: Placed, sent: "_Sent") -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        request, target = placed.request, placed.request.target
+        headers: dict[str, str] = {
+            **request.headers,
+            "host": target.authority.removesuffix(f":{HTTPS_PORT}"),
+            "accept-encoding": "identity",
+            "user-agent": USER_AGENT,
+        }
+        if request.body or request.method in {"POST", "PUT", "PATCH"}:
+            headers["content-length"] = str(len(request.body))
+        url = httpcore2.URL(
+            scheme="http" if target.is_local else "https", host=target.host, port=target.port, target=target.path
+        )
+        backend = JudgedConnections(self._receivers, self._dial, is_local=target.is_local)
+        async with (
+            httpcore2.AsyncConnectionPool(
+                ssl_context=self._roots or trusted(), max_connections=1, network_backend=backend
+            ) as pool,
+            pool.stream(
+                request.method,
+                url,
+                headers=list(headers.items()),
+                content=request.body or None,
+                extensions={"trace": sent.note},
+            ) as response,
+        ):
+            if any(
+                name.lower() == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}
+                for name, value in response.headers
+            ):
+                # What is packed is not searched.
+                raise CallFailed("encoded", was_sent=True)
+            body = bytearray()
+            async for part in response.aiter_stream():
+                body += part
+                if len(body) > self._max_answer_bytes:
+                    raise CallFailed("too_large", was_sent=True)
+            return response.status, response.headers, bytes(body)
+
+
+class _Sent:
+    """Whether a request has begun to be sent."""
+
+    def __init__(self) -> None:
+        self.was_sent = False
+
+    async def note(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.was_sent = True
+
+
+def _scrubbed(values: tuple[str, ...], status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Reply:
+    scrubber = Scrubber(values)
+    given = [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    kept = [(scrubber.scrub(name), scrubber.scrub(value)) for name, value in given]
+    clean = scrubber.scrub(body)
+    return Reply(
+        status=status,
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in kept),
+        body=clean,
+        is_scrubbed=(kept, clean) != (given, body),
+    )

@@ -1,0 +1,1 @@
+"""What replaces a secret's value at its target."""

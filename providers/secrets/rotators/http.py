@@ -1,0 +1,137 @@
+"""Rotates a secret by requests that its owner describes: `apply` and `test`, and where wanted `put_back` and `revoke`.
+
+The texts of headers and of the body hold `{{new}}`, `{{current}}` and `{{version}}`, which stand for the same values in
+every step: the one that is made, the one that it replaces, and the number of the new one. `test` has no `{{current}}`,
+and addresses hold `{{version}}` only. A step has succeeded when the answer is 2xx.
+"""
+
+import json
+import secrets
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from domain.common.errors import Unavailable
+from domain.secrets.rotation import RotationFailed
+from domain.secrets.secret_use.placing import Placed
+from domain.secrets.secret_use.request import read_request
+from providers.secrets.caller import CallFailed, SecretCaller
+from providers.secrets.rotators.base import Job
+
+#: Answers after which the same request may succeed.
+_PASSING = frozenset({408, 425, 429})
+#: Answers that say that there is nothing left to revoke.
+_GONE = frozenset({404, 410})
+
+
+class Http:
+    """Rotates a secret by described requests, to hosts of the secret only."""
+
+    def __init__(self, caller: SecretCaller, *, local: bool = False) -> None:
+        """Take what makes the requests, and whether plain HTTP to this machine is allowed, as in development."""
+        self._caller = caller
+        self._local = local
+
+    async def make(self, job: Job, current: bytes) -> bytes:
+        """Return 256 random bits as text; of a login, as its password."""
+        made = secrets.token_urlsafe(32)
+        if job.kind != "login":
+            return made.encode()
+        return json.dumps({"username": _login(current)["username"], "password": made}).encode()
+
+    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+        """Make the request `apply`; refused, it may have been taken before, and then the new value works."""
+        await self._step_or_test(job, "apply", current, new, works=new)
+
+    async def test(self, job: Job, new: bytes) -> None:
+        """Make the request `test`, which has to be refused without the new value."""
+        await self._step(job, "test", None, new)
+
+    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+        """Make the request `put_back`, if there is one; refused, the current value has to work all the same."""
+        await self._step_or_test(job, "put_back", current, new, works=current)
+
+    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+        """Make the request `revoke`, if there is one."""
+        await self._step(job, "revoke", old, current, also=_GONE)
+
+    def subject(self, value: bytes) -> Hashable:
+        """Return the value itself."""
+        return value
+
+    async def _step_or_test(self, job: Job, name: str, current: bytes, new: bytes, *, works: bytes) -> None:
+        try:
+            await self._step(job, name, current, new, also=_GONE if name == "put_back" else frozenset())
+        except RotationFailed as refused:
+            try:
+                await self._step(job, "test", None, works)
+            except RotationFailed:
+                raise refused from None
+
+    async def _step(
+        self, job: Job, name: str, current: bytes | None, new: bytes, *, also: frozenset[int] = frozenset()
+    ) -> None:
+        step = job.target.get(name)
+        if step is None:
+            return
+        texts = {"new": _text(job, new), "version": str(job.number)}
+        if current is not None:
+            texts["current"] = _text(job, current)
+        body = step.get("body")
+        request = read_request(
+            step["method"],
+            _filled(step["url"], {"version": texts["version"]}),
+            {key: _filled(text, texts) for key, text in (step.get("headers") or {}).items()},
+            None if body is None else body_of(body, texts),
+            local=self._local,
+        )
+        if request.host not in job.hosts:
+            raise RotationFailed(f"{name}: the host {request.host} is none of the secret's hosts. Add it to hosts.")
+        try:
+            # Nothing but the status is kept of the answer.
+            reply = await self._caller.call(Placed(request, ()))
+        except CallFailed as failed:
+            if failed.reason == "address":
+                raise RotationFailed(f"{name}: {request.host} does not lead to the public internet.") from None
+            raise Unavailable(f"{name}: no answer of {request.host} ({failed.reason}).") from None
+        if 200 <= reply.status < 300 or reply.status in also:
+            return
+        detail = f"{name}: {request.host} answered {reply.status}."
+        raise Unavailable(detail) if reply.status >= 500 or reply.status in _PASSING else RotationFailed(detail)
+
+
+def body_of(body: Any, texts: Mapping[str, str]) -> str:
+    """Return the body as it is sent: a text as it is, anything else as JSON; placeholders are filled in texts."""
+    return _filled(body, texts) if isinstance(body, str) else json.dumps(_filled_in(body, texts), ensure_ascii=False)
+
+
+def _filled_in(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _filled(value, texts)
+    if isinstance(value, Mapping):
+        return {key: _filled_in(each, texts) for key, each in value.items()}
+    return [_filled_in(each, texts) for each in value] if isinstance(value, list) else value
+
+
+def _filled(text: str, texts: Mapping[str, str]) -> str:
+    """Fill placeholders in one pass, so that a value that has one in it is not filled again."""
+    parts = text.split("{{")
+    filled = [parts[0]]
+    for part in parts[1:]:
+        name, end, rest = part.partition("}}")
+        filled.append(texts[name] + rest if end and name in texts else "{{" + part)
+    return "".join(filled)
+
+
+def _text(job: Job, value: bytes) -> str:
+    try:
+        return str(_login(value)["password"]) if job.kind == "login" else value.decode()
+    except UnicodeDecodeError:
+        raise RotationFailed("The value is no text, so it cannot be sent in a request.") from None
+
+
+def _login(value: bytes) -> Mapping[str, Any]:
+    try:
+        login: Mapping[str, Any] = json.loads(value)
+        return {"username": login["username"], "password": login["password"]}
+    except (ValueError, KeyError, TypeError):
+        raise RotationFailed("The value is no login. Store JSON with username and password.") from None

@@ -1,0 +1,83 @@
+"""Finds what opens a wallet in a text: a mnemonic (BIP-39), an extended private key (BIP-32), a private key in WIF."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+
+import wallycore
+
+_WORD = re.compile(r"[\u3400-\u9fff]|[^\W\d_]+")
+_BASE58 = re.compile(r"(?<![1-9A-HJ-NP-Za-km-z])[1-9A-HJ-NP-Za-km-z]{51,112}(?![1-9A-HJ-NP-Za-km-z])")
+#: How many words a mnemonic has.
+_LENGTHS = (24, 21, 18, 15, 12)
+_EXTENDED_BYTES, _KEY_AT = 78, 45
+_WIF = (wallycore.WALLY_ADDRESS_VERSION_WIF_MAINNET, wallycore.WALLY_ADDRESS_VERSION_WIF_TESTNET)
+
+
+def found(text: str) -> str | None:
+    """Return what opens a wallet and is in the text, in words; None if there is nothing."""
+    for match in _BASE58.finditer(text):
+        if (what := _key(match.group())) is not None:
+            return what
+    words = [_plain(word) for word in _WORD.findall(unicodedata.normalize("NFC", text))]
+    if len(words) >= _LENGTHS[-1] and any(_holds_mnemonic(each, words) for each in _lists()):
+        return "a wallet's mnemonic"
+    return None
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKD", word.lower())
+
+
+def _key(text: str) -> str | None:
+    try:
+        content = bytes(wallycore.base58check_to_bytes(text))
+    except ValueError:
+        return None
+    if len(content) == _EXTENDED_BYTES and content[_KEY_AT] == 0:
+        return "an extended private key"
+    return "a private key of a wallet" if len(content) in (33, 34) and content[0] in _WIF else None
+
+
+def _holds_mnemonic(known: tuple[object, frozenset[str]], words: list[str]) -> bool:
+    of, of_list = known
+    for run in _runs(words, of_list):
+        # Twelve words of the list in a row may be the mnemonic of another standard, which has another checksum. Signs
+        # of Chinese are words of its list by chance.
+        if len(run[0]) > 1:
+            return True
+        for length in _LENGTHS:
+            for start in range(len(run) - length + 1):
+                if _is_valid(of, run[start : start + length]):
+                    return True
+    return False
+
+
+def _runs(words: list[str], of_list: frozenset[str]) -> Iterator[list[str]]:
+    run: list[str] = []
+    for word in [*words, ""]:
+        if word in of_list:
+            run.append(word)
+        else:
+            if len(run) >= _LENGTHS[-1]:
+                yield run
+            run = []
+
+
+def _is_valid(of: object, words: list[str]) -> bool:
+    try:
+        wallycore.bip39_mnemonic_validate(of, " ".join(words))
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _lists() -> tuple[tuple[object, frozenset[str]], ...]:
+    """Return each list of words, as the library has it and as the words that texts are compared with."""
+    lists = [wallycore.bip39_get_wordlist(language) for language in wallycore.bip39_get_languages().split()]
+    size = wallycore.BIP39_WORDLIST_LEN
+    return tuple(
+        (each, frozenset(_plain(wallycore.bip39_get_word(each, number)) for number in range(size))) for each in lists
+    )

@@ -1,0 +1,52 @@
+"""Uses of secrets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ledger.invariants import Invariant
+from models.secrets.secret_use import SecretUse
+
+PREFIX = "scu"
+REQUESTED = "requested"
+
+
+async def add(session: AsyncSession, values: dict[str, object]) -> bool:
+    """Write a use, or return whether its command has one already."""
+    query = insert(SecretUse).values(values).on_conflict_do_nothing(index_elements=["command_id"])
+    return (await session.scalars(query.returning(SecretUse.id))).one_or_none() is not None
+
+
+async def of_command(session: AsyncSession, command_id: str) -> SecretUse | None:
+    """Return the use that a command made."""
+    return (await session.scalars(select(SecretUse).where(SecretUse.command_id == command_id))).one_or_none()
+
+
+async def under_way(session: AsyncSession, use_id: str) -> SecretUse | None:
+    """Return a use and lock it until the transaction ends; None if it has ended."""
+    query = select(SecretUse).where(SecretUse.id == use_id, SecretUse.status == REQUESTED)
+    return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+async def lost(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:
+    """Return the ids of uses under way that began before a time, the first ones first."""
+    query = select(SecretUse.id).where(SecretUse.status == REQUESTED, SecretUse.created_at < before)
+    return (await session.scalars(query.order_by(SecretUse.created_at).limit(limit))).all()
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="each use of a secret has its entry in the access log, which opened it",
+        table="public.secret_uses",
+        unit="uses",
+        violations="""
+        SELECT u.id || ' has no entry' FROM public.secret_uses u
+        WHERE NOT EXISTS (SELECT FROM public.secret_access a WHERE a.secret_id = u.secret_id AND a.reference = u.id
+            AND a.verb = 'use' AND a.outcome = 'opened' AND a.grant_id = u.grant_id)
+        """,
+    ),
+)

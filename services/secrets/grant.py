@@ -1,0 +1,111 @@
+"""Grants the use of secrets, and revokes it."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.access import Actor
+from domain.common.errors import Conflict, Invalid
+from domain.secrets.grant import MAX_GRANTS, NewGrant, checked
+from models.secrets.grant import SecretGrant
+from repositories.common.command import lock_command, made_before
+from repositories.marketplace import agent as agents
+from repositories.secrets import grant as grants
+from repositories.tenants import api_key, audit, organization
+from runtime.identity import new_id
+
+_ASKED = (
+    "org_id",
+    "principal",
+    "agent_id",
+    "paths",
+    "verbs",
+    "hosts",
+    "methods",
+    "places",
+    "uses_per_day",
+    "price_minor",
+)
+
+
+async def create(
+    session: AsyncSession,
+    actor: Actor,
+    org_id: str,
+    wanted: NewGrant,
+    *,
+    agents_read: bool,
+    command_id: str,
+    now: datetime,
+) -> SecretGrant:
+    """Grant a principal or an agent of the organization the use of secrets; a repeated command returns its grant.
+
+    Raises:
+        Invalid: what is asked for is wrong, or nobody in the organization is called so; it names the field.
+        Conflict: `secret.limit_reached`.
+        IdempotencyConflict: the command made another one.
+    """
+    await lock_command(session, command_id)
+    new = checked(wanted, agents_read=agents_read, now=now)
+    row = SecretGrant(
+        id=new_id(grants.PREFIX),
+        org_id=org_id,
+        principal=new.principal,
+        agent_id=new.agent_id,
+        paths=list(new.paths),
+        verbs=[verb.value for verb in new.verbs],
+        hosts=list(new.hosts),
+        methods=[method.value for method in new.methods],
+        places=list(new.places),
+        uses_per_day=new.uses_per_day,
+        price_minor=new.price_minor,
+        meter=new.meter,
+        ends_at=new.ends_at,
+        created_by=actor.qualified(),
+        command_id=command_id,
+        created_at=now,
+        revoked_at=None,
+        revoked_by=None,
+    )
+    made = await made_before(session, row, (*_ASKED, "meter", "ends_at"))
+    if made is not None:
+        return made
+    await organization.lock(session, org_id)
+    if new.agent_id is not None:
+        agent = await agents.get(session, new.agent_id)
+        if agent.org_id != org_id or agent.retired_at is not None:
+            raise Invalid("There is no such agent in your organization.", extra={"field": "agent_id"})
+    elif new.principal is not None and not await _may_hold(session, org_id, new.principal):
+        raise Invalid(
+            "Nobody in your organization has an active key of this name, or only an agent. Grant an agent by agent_id.",
+            extra={"field": "principal"},
+        )
+    if await grants.count(session, org_id, now) >= MAX_GRANTS:
+        raise Conflict(
+            f"The organization has {MAX_GRANTS} grants in force. Revoke some first.",
+            code="secret.limit_reached",
+            extra={"limit": MAX_GRANTS},
+        )
+    session.add(row)
+    await session.flush()
+    details = {"to": new.principal or new.agent_id, "paths": row.paths, "verbs": row.verbs, "hosts": row.hosts}
+    await audit.record(session, actor, "secret.grant", row.id, details, org_id)
+    return row
+
+
+async def revoke(session: AsyncSession, actor: Actor, org_id: str, grant_id: str, *, now: datetime) -> SecretGrant:
+    """End a grant now. Repeating it changes nothing.
+
+    Raises:
+        NotFound: the organization has no such grant.
+    """
+    row = await grants.locked(session, org_id, grant_id)
+    if row.revoked_at is None:
+        row.revoked_at, row.revoked_by = now, actor.qualified()
+        await session.flush()
+        await audit.record(session, actor, "secret.revoke_grant", row.id, {}, org_id)
+    return row
+
+
+async def _may_hold(session: AsyncSession, org_id: str, principal: str) -> bool:
+    return any(key.agent_id is None for key in await api_key.active_of(session, org_id, principal))

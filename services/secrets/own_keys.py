@@ -1,0 +1,107 @@
+"""The rotator of Bursar's own API keys: the key makes its principal's second one, and that one revokes it.
+
+It does no more than the holder of the key can do over the API: the value must be the key itself, and not only name it.
+A principal has two active keys at most, so a second one that somebody else uses has to be revoked first.
+"""
+
+import hmac
+import secrets
+from collections.abc import Hashable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.access import Actor, Role
+from domain.secrets.rotation import RotationFailed
+from domain.tenants.token import hash_of, split_token, token_of
+from models.tenants.api_key import ApiKey
+from providers.secrets.rotators.base import Job
+from repositories.tenants import api_key as keys
+from runtime.database import Database
+from runtime.identity import new_id
+from services.tenants import api_key as service
+
+
+class OwnKeys:
+    """Rotates an API key of Bursar. It needs no target."""
+
+    def __init__(self, database: Database, rules: service.Rules) -> None:
+        """Take the database, as the platform, and what the platform sets for keys."""
+        self._database = database
+        self._rules = rules
+
+    async def make(self, job: Job, current: bytes) -> bytes:
+        """Return a new key; it is not in the books yet."""
+        async with self._database.platform() as session:
+            await _held(session, job, current)
+        return token_of(new_id("key"), secrets.token_hex(32)).encode()
+
+    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+        """Issue the new key as the second one of its principal: same role, agent and permissions, and no later end."""
+        key_id, secret = _split(new)
+        async with self._database.platform() as session:
+            if await keys.find(session, key_id) is not None:
+                return
+            held = await _held(session, job, current)
+            actor = _actor(held)
+            key = ApiKey(
+                id=key_id,
+                org_id=held.org_id,
+                principal=held.principal,
+                role=held.role,
+                agent_id=held.agent_id,
+                permissions=held.permissions,
+                secret_hash=hash_of(secret),
+                created_by=actor.qualified(),
+                issued_by=held.id,
+                command_id=f"rotation:{job.secret_id}:{job.number}",
+                expires_at=held.expires_at,
+            )
+            await service.issue(session, actor, key, self._rules, own=True)
+
+    async def test(self, job: Job, new: bytes) -> None:
+        """Have found the new key active."""
+        async with self._database.platform() as session:
+            found = await _held(session, job, new)
+            if not await keys.is_active(session, found.id):
+                raise RotationFailed("The new key was revoked before it was used.")
+
+    async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
+        """Revoke the new key, if it was issued."""
+        async with self._database.platform() as session:
+            if await keys.find(session, _split(new)[0]) is not None:
+                await service.revoke(
+                    session,
+                    _actor(await _held(session, job, current)),
+                    await _held(session, job, new),
+                    with_issued=False,
+                )
+
+    async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
+        """Revoke the old key, and leave those that it has issued."""
+        async with self._database.platform() as session:
+            actor = _actor(await _held(session, job, current))
+            await service.revoke(session, actor, await _held(session, job, old), with_issued=False)
+
+    def subject(self, value: bytes) -> Hashable:
+        """Return the id of the key."""
+        return _split(value)[0]
+
+
+def _split(value: bytes) -> tuple[str, str]:
+    found = split_token(value.decode(errors="replace").strip())
+    if found is None:
+        raise RotationFailed("The value is no API key of Bursar. Store one that begins with bsk_.")
+    return found
+
+
+async def _held(session: AsyncSession, job: Job, value: bytes) -> ApiKey:
+    """Return the key that a value is: who only names another's key must not get one in its place."""
+    key_id, secret = _split(value)
+    row = await keys.find(session, key_id)
+    if row is None or row.org_id != job.org_id or not hmac.compare_digest(row.secret_hash or b"", hash_of(secret)):
+        raise RotationFailed("The value is no API key of this organization.")
+    return row
+
+
+def _actor(key: ApiKey) -> Actor:
+    return Actor(principal=key.principal, role=Role(key.role), org_id=key.org_id, agent_id=key.agent_id, key_id=key.id)

@@ -1,0 +1,272 @@
+"""What is written when a rotation goes on: its state, versions of the secret, and alerts, in one transaction."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.access import Actor, Role
+from domain.common.errors import Conflict
+from domain.common.text import rfc3339
+from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
+from domain.secrets import rotation as rules
+from domain.secrets.rotation import Rotation, RotationFailed, RotationStatus, Step
+from domain.secrets.secret import SecretKind
+from models.secrets.secret import Secret
+from providers.secrets.base import Place, Stored
+from providers.secrets.registry import Secrets
+from repositories.messages import alert
+from repositories.secrets import rotation as rotations
+from repositories.secrets import secret as secrets
+from repositories.tenants import audit
+from runtime.database import Database
+from services.secrets import secret as service
+
+#: Who opens, promotes and destroys versions.
+ACTOR = Actor(principal="secret-rotation", role=Role.OPERATOR)
+_NOT_ROTATED = "The secret has no rotation. Put one first."
+
+
+class NotRotated(Conflict):
+    """The secret has no rotation."""
+
+    code = "secret.not_rotated"
+
+
+async def change(
+    session: AsyncSession, secret_id: str, decide: Callable[[Secret, Rotation], Rotation], now: datetime
+) -> Rotation:
+    """Decide under the secret's lock, and write what was decided.
+
+    Raises:
+        NotRotated: the secret has no rotation.
+        DomainError: what `decide` refuses.
+    """
+    secret = await secrets.locked(session, secret_id)
+    held = await rotations.state(session, secret)
+    if held is None:
+        raise NotRotated(_NOT_ROTATED)
+    after = decide(secret, held)
+    await rotations.write(session, secret, after, now)
+    return after
+
+
+async def hurry(
+    session: AsyncSession, actor: Actor, secret_id: str, *, grace: timedelta | None, now: datetime
+) -> Rotation:
+    """Begin the next rotation at once.
+
+    Raises:
+        RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.hurried`.
+    """
+    after = await change(session, secret_id, lambda _, held: rules.hurried(held, grace=grace), now)
+    secret = await secrets.locked(session, secret_id)
+    await audit.record(session, actor, "secret.rotate", secret_id, {"path": secret.path}, secret.org_id)
+    return after
+
+
+async def supply(
+    database: Database,
+    backends: Secrets,
+    actor: Actor,
+    row: Secret,
+    value: bytes,
+    *,
+    grace: timedelta | None,
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Take the value that a person has set at the target, as a pending version. A repeated command changes nothing.
+
+    Raises:
+        RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
+        Conflict: `secret.limit_reached`, `secret.not_configured`. Unavailable: `secret.unavailable`.
+    """
+    wanted = service.Wanted(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
+    async with database.platform() as session:
+        secret, number = await service.reserve(
+            session, actor, wanted, backend=row.backend, command_id=command_id, now=now
+        )
+        if number is None:
+            return
+        # What is refused is refused before it is sealed.
+        _supplied(secret, await rotations.state(session, secret), number, grace)
+    stored = await backends.backend(row.backend).store(Place(row.org_id, row.path, number), value)
+    async with database.platform() as session:
+        await change(session, row.id, lambda secret, held: _supplied(secret, held, number, grace), now)
+        await service.add_version(
+            session, row.id, number, stored, created_by=actor.qualified(), command_id=command_id, now=now
+        )
+        details: dict[str, object] = {"path": row.path, "version": number}
+        await audit.record(session, actor, "secret.rotate", row.id, details, row.org_id)
+
+
+def _supplied(secret: Secret, held: Rotation | None, number: int, grace: timedelta | None) -> Rotation:
+    if held is None:
+        raise NotRotated(_NOT_ROTATED)
+    return rules.supplied(held, number=number, replaced=_current(secret), grace=grace)
+
+
+def _current(secret: Secret) -> int:
+    if secret.current_version is None:
+        raise RotationFailed("The secret has no value that could be replaced. Put one.")
+    return secret.current_version
+
+
+async def record(
+    session: AsyncSession,
+    secret_id: str,
+    due: tuple[Step, int],
+    decide: Callable[[Secret, Rotation], Rotation],
+    now: datetime,
+) -> tuple[Secret, Rotation] | None:
+    """Write that a step was taken; None if it is not due any more, because it was written before."""
+    secret = await secrets.locked(session, secret_id)
+    held = await rotations.state(session, secret)
+    if held is None or not is_due(held, due, now):
+        return None
+    after = decide(secret, held)
+    await rotations.write(session, secret, after, now)
+    return secret, after
+
+
+def is_due(held: Rotation, due: tuple[Step, int], now: datetime) -> bool:
+    """Return whether a step about a version is what is due."""
+    return (rules.agenda(held, now), held.number) == due
+
+
+async def create(
+    session: AsyncSession,
+    secret_id: str,
+    due: tuple[Step, int],
+    number: int,
+    replaced: int,
+    stored: Stored,
+    now: datetime,
+) -> None:
+    """Keep the new value as a pending version, unless the secret was changed since it was made."""
+
+    def decide(secret: Secret, held: Rotation) -> Rotation:
+        check_unchanged(secret, replaced)
+        return rules.created(held, number=number, replaced=replaced)
+
+    if await record(session, secret_id, due, decide, now) is not None:
+        command_id = f"rotation:{secret_id}:{number}"
+        await service.add_version(
+            session, secret_id, number, stored, created_by=ACTOR.qualified(), command_id=command_id, now=now
+        )
+
+
+async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+    """Make the pending version the current one, and close what was reported."""
+
+    def decide(secret: Secret, held: Rotation) -> Rotation:
+        check_unchanged(secret, held.replaced)
+        return rules.promoted(held, now)
+
+    done = await record(session, secret_id, due, decide, now)
+    if done is not None:
+        secret, after = done
+        await service.promote(session, secret_id, after.number, usable_until=after.next_at, now=now)
+        await alert.close_cases(session, secret_id, (ROTATION_WAITS, ROTATION_FAILED, ROTATION_OVERDUE))
+        details: dict[str, object] = {"path": secret.path, "version": after.number}
+        await audit.record(session, ACTOR, "secret.rotated", secret_id, details, secret.org_id)
+
+
+async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> Place | None:
+    """Destroy what was revoked or rolled back; the caller has the backend destroy the returned place too."""
+    revoking = due[0] is Step.REVOKE
+    done = await record(
+        session, secret_id, due, lambda _, held: rules.revoked(held) if revoking else rules.rolled_back(held, now), now
+    )
+    if done is None:
+        return None
+    if revoking:
+        await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
+    number = done[1].replaced if revoking else done[1].number
+    return await service.destroy(session, ACTOR, secret_id, number, now=now)
+
+
+async def ask(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+    """Ask people for the new value."""
+    done = await record(session, secret_id, due, lambda _, held: rules.asked(held), now)
+    if done is not None:
+        secret, after = done
+        await alert.raise_alert(
+            session,
+            kind=ROTATION_WAITS,
+            subject=secret_id,
+            detail=f"The secret {secret.path} has to be replaced by hand until {rfc3339(after.overdue_at)}. Set a new "
+            f"value at its target, and send it: POST /secrets/{secret.path}/rotate.",
+            org_id=secret.org_id,
+            key=f"{ROTATION_WAITS}:{secret_id}:{rfc3339(after.due_at)}",
+            shared=True,
+            for_operators=False,
+        )
+
+
+async def report(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+    """Report that a rotation is overdue."""
+    done = await record(session, secret_id, due, lambda _, held: rules.reported(held), now)
+    if done is not None:
+        secret, after = done
+        await alert.raise_alert(
+            session,
+            kind=ROTATION_OVERDUE,
+            subject=secret_id,
+            detail=f"The secret {secret.path} should have been replaced by {rfc3339(after.due_at)}, and its "
+            f"rotation is {after.status.value}." + (f" The last try failed: {after.detail}" if after.detail else ""),
+            org_id=secret.org_id,
+            key=f"{ROTATION_OVERDUE}:{secret_id}:{rfc3339(after.overdue_at)}",
+            shared=True,
+        )
+
+
+async def fail(session: AsyncSession, secret_id: str, due: tuple[Step, int], detail: str, now: datetime) -> None:
+    """Give up a step, and report it; further failures before the next success are not reported again."""
+    done = await record(session, secret_id, due, lambda _, held: rules.failed(held, detail, now), now)
+    if done is not None:
+        secret, after = done
+        old = after.status is RotationStatus.PROMOTED
+        what = "The version before could not be revoked." if old else "The current value stays in use."
+        await alert.raise_alert(
+            session,
+            kind=ROTATION_FAILED,
+            subject=secret_id,
+            detail=f"The rotation of the secret {secret.path} failed at the step {due[0].value}: {after.detail} {what}",
+            org_id=secret.org_id,
+            key=f"{ROTATION_FAILED}:{secret_id}:{rfc3339(after.since)}:{'revoke' if old else 'replace'}",
+            shared=True,
+        )
+
+
+async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> Place:
+    """End what cannot be put back or revoked, because a person has done it; the backend destroys the place too.
+
+    Raises:
+        RotationUnderWay: nothing has failed.
+    """
+    before: list[Rotation] = []
+
+    def decide(_: Secret, held: Rotation) -> Rotation:
+        before.append(held)
+        return rules.given_up(held, now)
+
+    after = await change(session, secret_id, decide, now)
+    revoking = before[0].status is RotationStatus.PROMOTED
+    if revoking:
+        await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
+    secret = await secrets.locked(session, secret_id)
+    await audit.record(session, actor, "secret.rotation_given_up", secret_id, {"path": secret.path}, secret.org_id)
+    number = after.replaced if revoking else after.number
+    return await service.destroy(session, ACTOR, secret_id, number, now=now)
+
+
+def check_unchanged(secret: Secret, replaced: int) -> None:
+    """Refuse to go on with a value that replaces one that is not in use any more.
+
+    Raises:
+        RotationFailed: somebody has put or destroyed a value meanwhile.
+    """
+    if secret.current_version != replaced:
+        raise RotationFailed("The secret was changed while it was rotated, so the new value was given up.")

@@ -1,0 +1,212 @@
+"""The use of a secret: opened and paid for before its request is made, and settled by what came of it.
+
+    begin → (the price is held) → the request is made, outside of any transaction → end
+
+If a process dies in between, or cannot write the end, `end_lost` charges the use in full later: nobody knows whether
+the request took effect, and a way not to pay for one that did would be found.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.credits import CreditPrice
+from domain.common.errors import Conflict, Invalid
+from domain.common.ids import secret_use_key
+from domain.common.money import CREDIT, format_amount
+from domain.secrets.access import Outcome
+from domain.usage.adapters import ModelCall, read_call
+from domain.usage.charge import Part, Waits, credits_of
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
+from models.credits.spend import Spend
+from models.secrets.secret_use import SecretUse
+from repositories.books.spend_rate import in_force, rate_of
+from repositories.credits import spend as spends
+from repositories.secrets import secret_use as uses
+from repositories.usage.model_price import PriceBook
+from runtime.database import driver_connection
+from services.secrets import secret
+from services.secrets.secret import Opened, Opening
+from services.usage.rating import Rates, Use, rate_uses
+
+#: The action of the spends that pay for uses.
+ACTION = "secret.use"
+#: How long a request that is under way is waited for. It takes a minute at most.
+LOST_AFTER = timedelta(minutes=5)
+#: How long its price stays held, for `end_lost` to find it, however long no worker runs.
+HELD_FOR = timedelta(days=7)
+
+#: The forms of the answers of providers that have one of their own; all others answer as OpenAI does.
+_SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mistral": "mistral.chat"} | dict.fromkeys(
+    ("gemini", "vertex_ai"), "gemini.generate"
+)
+
+
+class Used(Conflict):
+    """The key has used a secret before. The request is not made again, and its answer is kept nowhere."""
+
+    code = "secret.used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What came of a request.
+
+    Attributes:
+        status: `answered`, `failed` or `unknown`; see `SecretUse`.
+        cost_minor: what it costs, in minor units of credits; ignored if it has no price.
+    """
+
+    status: str
+    cost_minor: int
+    reason: str | None = None
+    status_code: int | None = None
+
+
+async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: datetime) -> Opened:
+    """Open a secret for a use, whose id is `asked.reference`, and write the use.
+
+    A refusal is a result, which has its entry once the transaction commits. The session is the platform's.
+
+    Raises:
+        Used: the command has used a secret before. The caller rolls back, so that nothing is counted twice.
+    """
+    opened = await secret.open(session, asked, now=now)
+    if opened.outcome is not Outcome.OPENED:
+        return opened
+    assert opened.grant is not None
+    values: dict[str, object] = {
+        "id": asked.reference,
+        "org_id": asked.org_id,
+        "secret_id": opened.secret_id,
+        "version": opened.require().version,
+        "grant_id": opened.grant.id,
+        "agent_id": asked.agent_id,
+        "host": asked.host,
+        "method": asked.method,
+        "meter": opened.grant.meter,
+        "price_minor": opened.grant.price_minor,
+        "status": uses.REQUESTED,
+        "command_id": command_id,
+        "created_at": now,
+    }
+    if not await uses.add(session, values):
+        raise Used("This Idempotency-Key has used a secret before.")
+    return opened
+
+
+async def refuse_used(session: AsyncSession, command_id: str) -> None:
+    """Refuse a command that has used a secret before.
+
+    Raises:
+        Used: it has; `state`, `status_code` and `cost` say what is known.
+    """
+    row = await uses.of_command(session, command_id)
+    if row is not None:
+        raise Used(
+            "This Idempotency-Key has used a secret before. The request is not made again, and its answer was not "
+            "kept. Use a new key if it is to be made once more.",
+            extra={
+                "id": row.id,
+                "state": row.status,
+                "status_code": row.status_code,
+                "cost": None if row.cost_minor is None else format_amount(row.cost_minor, CREDIT),
+            },
+        )
+
+
+async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime) -> int | None:
+    """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
+
+    What it costs beyond its price is charged all the same, as it has happened. The session is the platform's.
+    """
+    row = await uses.under_way(session, use_id)
+    if row is None:
+        return None
+    cost = None if row.price_minor is None else ended.cost_minor
+    row.status, row.reason, row.status_code = ended.status, ended.reason, ended.status_code
+    row.cost_minor, row.ended_at = cost, now
+    await session.flush()
+    if cost is not None:
+        spend = await spends.of_key(session, row.org_id, secret_use_key(row.id))
+        assert spend is not None or cost == 0
+        if spend is not None:
+            await _settle(session, row, spend, cost, now)
+    return cost
+
+
+async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
+    books, key = Spending(await driver_connection(session), row.org_id), secret_use_key(row.id)
+    held = min(cost, spend.amount)
+    if held:
+        await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+    else:
+        await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+    if cost > held:
+        spender = Spender(
+            agent_id=spend.agent_id,
+            department_id=spend.department_id,
+            project_id=spend.project_id,
+            run_id=spend.run_id,
+            key_id=spend.key_id,
+            principal=spend.principal,
+        )
+        beyond = NewSpend(
+            key=f"{key}:beyond", action=ACTION, amount_minor=cost - held, spender=spender, metadata=spend.details
+        )
+        await books.force(beyond, at=now)
+
+
+async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
+    """Return the ids of uses whose process did not write what came of them, at most so many."""
+    return list(await uses.lost(session, now - LOST_AFTER, limit))
+
+
+async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None:
+    """End a lost use: charged in full, or as failed if its price was never held, because then nothing was sent."""
+    row = await uses.under_way(session, use_id)
+    if row is None:
+        return
+    held = row.price_minor is None or await spends.of_key(session, row.org_id, secret_use_key(use_id)) is not None
+    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason="lost")
+    await end(session, use_id, ended if held else replace(ended, status="failed", cost_minor=0), now=now)
+
+
+async def cost_of(
+    session: AsyncSession,
+    body: bytes,
+    meter: str,
+    prices: PriceBook,
+    *,
+    price: CreditPrice,
+    cost_price: CreditPrice,
+    at: datetime,
+) -> int | None:
+    """Return what an answer's usage costs at a provider's prices, in minor units of credits; None if it is unknown."""
+    call = _call_in(body, meter)
+    if call is None:
+        return None
+    [cost] = await rate_uses(session, Rates(prices=prices), [Use(call, at)])
+    if cost is None or isinstance(cost, Invalid):
+        return None
+    rates = {row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)}
+    own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
+    minor = credits_of([own], (cost.cost_pico, cost.currency), price, rates, cost_price=cost_price)
+    return None if isinstance(minor, Waits) else minor
+
+
+def _call_in(body: bytes, meter: str) -> ModelCall | None:
+    try:
+        answer = json.loads(body, parse_float=Decimal)
+        return read_call(_SHAPES.get(meter, "openai.chat"), answer, provider=meter) if _is_object(answer) else None
+    except (ValueError, RecursionError, Invalid):
+        return None
+
+
+def _is_object(answer: object) -> bool:
+    return isinstance(answer, Mapping)

@@ -1,0 +1,229 @@
+"""The steps of a rotation on real books, and at a real server, with a worker that is killed at every place."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from contracts.secrets.rotation import FailRotationStep
+from domain.common.errors import Unavailable
+from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
+from domain.secrets.rotation_plan import OFF
+from repositories.secrets import secret as rows
+from runtime.database import Database
+from services.secrets import rotation as service
+from services.secrets import rotation_plan
+from tests.support.receivers import receiving
+from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
+from tests.support.secrets import NOW
+
+pytestmark = pytest.mark.db
+
+DUE = NOW + 30 * DAY
+OVER = DUE + DAY
+
+
+@pytest.fixture
+async def database(database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(database_urls.tenant, database_urls.platform)
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def rotated(database: Database, target: Target, **more: Any) -> AsyncIterator[Rotated]:
+    async with receiving(target.reply) as receiver:
+        yield await Rotated.of(database, target.document(receiver, **more), hosts=(receiver.url.split("/")[2],))
+
+
+async def usable(one: Rotated, target: Target, now: datetime) -> None:
+    """Check that the target works with a value that is kept; with the current one where it takes several."""
+    values = await one.values(now)
+    assert target.keys & {values.get("current"), values.get("pending")}
+    if not target.one_only:
+        assert values["current"] in target.keys
+
+
+async def test_a_value_is_replaced_when_it_is_due_and_the_one_before_ends_with_its_grace(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        assert (await one.until_waiting(NOW)).until == DUE
+        assert (await one.until_waiting(DUE)).until == OVER
+        assert await one.versions() == {1: "previous", 2: "current"}
+        values = await one.values(DUE)
+        assert values["previous"] == FIRST.decode()
+        assert target.keys == set(values.values())
+        seen = await one.until_waiting(OVER)
+        assert (seen.status, seen.until) == ("idle", DUE + 30 * DAY)
+        assert await one.versions() == {1: "destroyed", 2: "current"}
+        assert target.keys == {values["current"]}
+        assert await one.alerts() == {}
+
+
+PLACES = [
+    f"{when} {name}" for name in ("make", "store", "apply", "test", "revoke", "destroy") for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize("one_only", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_worker_killed_at_any_place_leaves_a_usable_version_and_the_next_one_goes_on(
+    database: Database, place: str, one_only: bool
+) -> None:
+    target = Target(one_only=one_only)
+    async with rotated(database, target) as one:
+        one.dying.at = place
+        for now in (DUE, OVER):
+            while True:
+                try:
+                    seen = await one.step(now)
+                except Killed:
+                    await usable(one, target, now)
+                    continue
+                await usable(one, target, now)
+                if seen.step is None:
+                    break
+        assert one.dying.at is None
+        values = await one.values(OVER)
+        assert target.keys == {values["current"]}
+        assert values["current"] != FIRST.decode()
+        assert await one.alerts() == {}
+        # One value was made, or one more where it was lost before it was kept.
+        assert one.dying.places.count("after apply") == 1 + (place == "after apply")
+        assert sorted((await one.versions()).values()) == ["current", "destroyed"]
+
+
+PUTTING_BACK = [f"{when} {name}" for name in ("put_back", "destroy") for when in ("before", "after")]
+
+
+@pytest.mark.parametrize("one_only", [False, True])
+@pytest.mark.parametrize("place", [None, *PUTTING_BACK])
+async def test_a_failed_test_puts_the_target_back_and_the_next_try_makes_a_new_value(
+    database: Database, place: str | None, one_only: bool
+) -> None:
+    target = Target(one_only=one_only, check=403)
+    async with rotated(database, target) as one:
+        one.dying.at = place
+        seen = await one.until_waiting(DUE)
+        assert one.dying.at is None
+        assert target.keys == {FIRST.decode()}
+        assert await one.versions() == {1: "current", 2: "destroyed"}
+        assert await one.alerts() == {"secret_rotation_failed": True}
+        assert seen.until is not None
+        assert "answered 403" in seen.details
+        target.check = None
+        assert (await one.until_waiting(seen.until)).status == "promoted"
+        assert await one.versions() == {1: "previous", 2: "destroyed", 3: "current"}
+        assert await one.alerts() == {"secret_rotation_failed": False}
+
+
+async def test_what_cannot_be_put_back_keeps_its_value_until_it_can_or_somebody_gives_up(database: Database) -> None:
+    target = Target(one_only=True, check=403)
+    async with rotated(database, target) as one:
+        while (await one.held()).status is not RotationStatus.FAILED:
+            await one.step(DUE)
+        target.keys = {"somebody's"}
+        seen = await one.until_waiting(DUE)
+        assert (await one.versions())[2] == "pending"
+        with pytest.raises(RotationUnderWay, match="The rotation is failed"):
+            await hurry(one)
+        async with database.platform() as session:
+            await service.give_up(session, service.ACTOR, one.secret.id, DUE)
+        assert (await one.versions())[2] == "destroyed"
+        assert (await one.until_waiting(DUE)).status == "idle"
+        assert "`give_up`" in seen.details
+
+
+async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_given_up(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        while (await one.held()).status is not RotationStatus.APPLIED:
+            await one.step(DUE)
+        target.keys.add("by hand")
+        await one.vaulted.put(one.secret.path, b"by hand")
+        await one.until_waiting(DUE)
+        assert (await one.values(DUE))["current"] == "by hand"
+        assert target.keys == {FIRST.decode(), "by hand"}
+        assert await one.alerts() == {"secret_rotation_failed": True}
+
+
+async def test_what_is_asked_for_at_once_ends_a_grace_that_runs(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        await hurry(one)
+        await one.until_waiting(NOW)
+        first = (await one.values(NOW))["current"]
+        await hurry(one)
+        await one.until_waiting(NOW)
+        assert await one.versions() == {1: "destroyed", 2: "previous", 3: "current"}
+        assert target.keys == {first, (await one.values(NOW))["current"]}
+
+
+async def hurry(one: Rotated) -> None:
+    async with one.database.platform() as session:
+        await service.hurry(session, one.vaulted.owner, one.secret.id, grace=None, now=NOW)
+
+
+async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(database: Database) -> None:
+    document = {"rotator": "manual", **SCHEDULE}
+    one = await Rotated.of(database, document)
+    assert (await one.until_waiting(DUE)).status == "waiting"
+    assert await one.alerts() == {"secret_rotation_waits": True}
+    late = DUE + 2 * DAY
+    await one.until_waiting(late)
+    assert await one.alerts() == {"secret_rotation_waits": True, "secret_rotation_overdue": True}
+    await supply(one, b"by hand", late)
+    assert (await one.until_waiting(late)).status == "promoted"
+    assert await one.values(late) == {"current": "by hand", "previous": FIRST.decode()}
+    assert await one.alerts() == {"secret_rotation_waits": False, "secret_rotation_overdue": False}
+    assert (await one.until_waiting(late + DAY)).until == late + 30 * DAY
+
+
+async def supply(one: Rotated, value: bytes, now: datetime) -> None:
+    vaulted, command = one.vaulted, f"cmd:{one.secret.id}"
+    for _ in range(2):  # a command that is repeated changes nothing
+        await service.supply(
+            one.database, vaulted.secrets, vaulted.owner, one.secret, value, grace=None, command_id=command, now=now
+        )
+
+
+async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Database) -> None:
+    target = Target(check=503)
+    async with rotated(database, target) as one:
+        with pytest.raises(Unavailable, match="answered 503"):
+            await one.until_waiting(DUE)
+        target.check = None
+        for _ in range(2):
+            await one.work.fail(
+                FailRotationStep(secret_id=one.secret.id, number=2, step=Step.TEST, detail="No answer.", now=DUE)
+            )
+        await one.until_waiting(DUE)
+        assert target.keys == {FIRST.decode()}
+        assert (await one.held()).failures == 1
+
+
+async def test_the_schedule_is_not_changed_while_a_value_is_on_its_way(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        await one.step(DUE)
+
+        async def plan(document: Mapping[str, Any]) -> None:
+            async with database.platform() as session:
+                await rotation_plan.plan(session, await rows.locked(session, one.secret.id), document, DUE)
+
+        same = (await one.held()).plan
+        document = {
+            "rotator": "http",
+            **SCHEDULE,
+            "http": same.target,
+        }
+        await plan(document)
+        for other in (OFF, document | {"every_seconds": 5_184_000}):
+            with pytest.raises(RotationUnderWay):
+                await plan(other)
+        await one.until_waiting(DUE)
+        await one.until_waiting(OVER)
+        await plan(OFF)
+        assert (await one.look(OVER)).ended

@@ -1,0 +1,316 @@
+"""A secret is used over HTTP: for an agent that never sees it, within its budget, once for each key."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+
+from activities.credits.holds import HoldActivities
+from api.app import create_app
+from contracts.credits.holds import ExpireHolds
+from domain.usage.prices import make_price
+from providers.judged import Receivers
+from repositories.credits import spend
+from repositories.secrets import secret_use
+from repositories.usage.model_price import PriceBook
+from runtime.database import Database
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.spending import balance, limit
+from tests.api.spending import grant as credit
+from tests.api.test_secrets import KEYS, asking, grant, put
+from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
+from tests.support.receivers import Received, Receiver, answers, drops, receiving
+from tests.support.secrets import local_secrets
+from tests.support.serving import client_of
+
+pytestmark = pytest.mark.db
+
+SECRET = "sk-live_4eC39/Hqly+WDarjtT1zdp7dc"
+#: A dollar for a thousand tokens, which is ten credits.
+MODEL = make_price(
+    model="any",
+    provider="any",
+    currency="USD",
+    version="default",
+    valid_from=datetime(2020, 1, 1, tzinfo=UTC),
+    tiers={"standard": [(0, {"input_tokens": Decimal("0.001"), "output_tokens": Decimal("0.001")})]},
+)
+
+
+@pytest.fixture(scope="module")
+async def calling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    settings = settings_for(database_urls, secret_keys=KEYS, allow_insecure_webhooks=True, cost_credit_price="0.1")
+    app = create_app(settings, secrets=local_secrets(), prices=PriceBook(MODEL), receivers=Receivers(local=True))
+    async with client_of(app) as found:
+        yield found
+
+
+@pytest.fixture
+async def org(new_tenant: Callable[..., Awaitable[Tenant]], calling: httpx2.AsyncClient, operator: Caller) -> Tenant:
+    made = asking(await new_tenant(*TENANT_ROLES), calling)
+    await credit(operator, made.org_id, "100")
+    good(await put(made.owner, value=SECRET))
+    return made
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Receiver]:
+    async with receiving(answers(200, b'{"ok": true}')) as receiver:
+        yield receiver
+
+
+async def granted(org: Tenant, host: Receiver, price: str | None = "2", **more: Any) -> dict[str, Any]:
+    more.setdefault("hosts", [f"127.0.0.1:{host.port}"])
+    if price is not None:
+        more["price"] = {"amount": price}
+    return await grant(org.owner, agent_id=org.agent_id, verbs=["use"], methods=["POST"], **more)
+
+
+async def use(
+    caller: Caller, host: Receiver | str, *, key: str | None = None, path: str = "api_keys/model", **more: Any
+) -> httpx2.Response:
+    url = host if isinstance(host, str) else host.url
+    asked = {"method": "POST", "url": url, "body": '{"model": "any"}', **more.pop("request", {})}
+    body = {
+        "request": asked,
+        "place": {"in": "header", "name": "Authorization", "prefix": "Bearer "},
+        "purpose": "Answer the customer",
+        **more,
+    }
+    return await caller.post(f"/secrets/{path}/use", body, key=key or new_key())
+
+
+async def echoes(request: Received, writer: asyncio.StreamWriter) -> None:
+    body = json.dumps({"headers": request.headers}).encode()
+    await answers(200, body, X_Echo=request.headers["authorization"])(request, writer)
+
+
+async def test_an_agent_calls_with_a_key_that_it_never_sees_and_pays_within_its_budget(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    await granted(org, host)
+    await limit(database, org.org_id, ("agent", org.agent_id), day=3_000_000)
+    host.reply = echoes
+    key = new_key()
+    answer = await use(org.agent, host, key=key)
+    done = good(answer)
+    assert (done["status"], done["is_scrubbed"], done["cost"]) == (200, True, "2.00")
+    assert host.received[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert SECRET not in answer.text
+    assert {"name": "x-echo", "value": "Bearer [secret]"} in done["headers"]
+    assert json.loads(done["body"])["headers"]["authorization"] == "Bearer [secret]"
+    assert answer.headers["cache-control"] == "no-store"
+    assert await balance(org.owner) == ("98.00", "0.00")
+    paid = good(await org.agent.get(f"/credits/spends/{done['spend_id']}"))
+    assert (paid["action"], paid["captured"], paid["agent_id"]) == ("secret.use", "2.00", org.agent_id)
+    [entry] = good(await org.auditor.get("/secrets/api_keys/model/access"))["data"]
+    assert (entry["reference"], entry["outcome"], entry["purpose"]) == (done["id"], "opened", "Answer the customer")
+
+    used = refused(await use(org.agent, host, key=key), 409, "secret.used")
+    assert (used["id"], used["status_code"], used["cost"]) == (done["id"], 200, "2.00")
+    over = refused(await use(org.agent, host), 402, "spend.limit_exceeded")
+    assert over["remaining"] == "1.00"
+    assert len(host.received) == 1
+    await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)
+
+
+async def test_requests_of_one_key_at_once_make_one_call(org: Tenant, host: Receiver):
+    grant_id = (await granted(org, host))["id"]
+    key = new_key()
+    found = await asyncio.gather(*(use(org.agent, host, key=key) for _ in range(5)))
+    assert sorted(answer.status_code for answer in found) == [200, 409, 409, 409, 409]
+    assert len(host.received) == 1
+    [seen] = good(await org.agent.get("/secrets/grants"))["data"]
+    assert (seen["id"], seen["uses_today"]) == (grant_id, 1)
+
+
+async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: Tenant, host: Receiver):
+    await granted(org, host, price="5", meter="openai")
+    usage = {"prompt_tokens": 100, "completion_tokens": 100, "total_tokens": 200}
+    for answer, cost in (
+        ({"model": "any", "usage": usage}, "2.00"),
+        # More than was held is charged all the same.
+        ({"model": "any", "usage": {**usage, "prompt_tokens": 900, "total_tokens": 1000}}, "10.00"),
+        # What does not say is not free.
+        ({"model": "any"}, "5.00"),
+        ({"model": "any", "usage": {"prompt_tokens": "many"}}, "5.00"),
+        ([], "5.00"),
+    ):
+        host.reply = answers(200, json.dumps(answer).encode())
+        assert good(await use(org.agent, host))["cost"] == cost
+    host.reply = answers(429, json.dumps({"usage": usage}).encode())
+    assert good(await use(org.agent, host))["cost"] == "0.00"
+    assert await balance(org.owner) == ("73.00", "0.00")
+
+
+async def test_a_use_without_a_price_is_free(org: Tenant, host: Receiver):
+    await granted(org, host, price=None)
+    done = good(await use(org.agent, host))
+    assert (done["cost"], done["spend_id"]) == (None, None)
+    assert await balance(org.owner) == ("100.00", "0.00")
+
+
+async def test_nothing_is_charged_where_nothing_was_sent_and_all_where_nobody_knows(org: Tenant, host: Receiver):
+    await granted(org, host, hosts=[f"127.0.0.1:{host.port}", "localhost:1024"])
+    refused(await use(org.agent, "http://localhost:1024/"), 502, "secret.unreachable")
+    assert await balance(org.owner) == ("100.00", "0.00")
+    host.reply = drops
+    key = new_key()
+    assert refused(await use(org.agent, host, key=key), 502, "secret.no_answer")["reason"] == "broken"
+    assert await balance(org.owner) == ("98.00", "0.00")
+    assert refused(await use(org.agent, host, key=key), 409, "secret.used")["state"] == "unknown"
+    host.reply = answers(200, b"x", content_encoding="gzip")
+    assert refused(await use(org.agent, host), 502, "secret.no_answer")["reason"] == "encoded"
+
+
+async def test_a_redirect_and_what_is_not_text_are_returned(org: Tenant, host: Receiver):
+    await granted(org, host)
+    host.reply = answers(302, b"\xff\x00", location="http://127.0.0.1:1/inside")
+    done = good(await use(org.agent, host))
+    assert (done["status"], done["body"], done["body_base64"]) == (302, None, "/wA=")
+    assert {"name": "location", "value": "http://127.0.0.1:1/inside"} in done["headers"]
+    assert len(host.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "code"),
+    [
+        ("http://localhost:{port}/in", 403, "secret.host"),
+        # The host is on the list, and its address is this machine's.
+        ("https://127.0.0.1:{port}/in", 403, "secret.host"),
+        ("https://api.example.com/", 403, "secret.host"),
+        ("https://10.0.0.7/", 403, "secret.host"),
+        ("https://169.254.169.254/latest/meta-data", 403, "secret.host"),
+        ("http://10.0.0.7:8080/", 403, "secret.host"),
+        ("http://127.0.0.1.:{port}/in", 422, "request.invalid"),
+        ("http://x@127.0.0.1:{port}/in", 422, "request.invalid"),
+        ("http://127.0.0.1:{port}/in#x", 422, "request.invalid"),
+        ("ftp://127.0.0.1:{port}/in", 422, "request.invalid"),
+    ],
+)
+async def test_a_request_goes_to_hosts_of_the_grant_alone(
+    org: Tenant, host: Receiver, url: str, status: int, code: str
+):
+    await granted(org, host, hosts=[f"127.0.0.1:{host.port}", "169.254.169.254", "10.0.0.7"])
+    refused(await use(org.agent, url.format(port=host.port)), status, code)
+    assert host.received == []
+    assert await balance(org.owner) == ("100.00", "0.00")
+
+
+async def test_the_value_stands_where_the_grant_says_and_never_in_an_address(org: Tenant, host: Receiver):
+    await granted(org, host, places=["header:X-Api-Key", "query:key", "body:token"])
+    for place in (
+        {"in": "header", "name": "Authorization"},
+        {"in": "basic"},
+        {"in": "header", "name": "X-Note"},
+        {"in": "query", "name": "Key"},
+        {"in": "body", "name": "text"},
+    ):
+        refused(await use(org.agent, host, place=place), 403, "secret.place")
+    for part in ("host", "path", "url", "scheme"):
+        refused(await use(org.agent, host, place={"in": part, "name": "x"}), 422, "request.invalid")
+    assert host.received == []
+    good(await use(org.agent, host, place={"in": "header", "name": "x-api-key"}))
+    good(await use(org.agent, host, place={"in": "query", "name": "key"}))
+    good(await use(org.agent, host, place={"in": "body", "name": "token"}))
+    header, query, body = host.received
+    assert header.headers["x-api-key"] == SECRET
+    assert query.line == "POST /in?key=sk-live_4eC39%2FHqly%2BWDarjtT1zdp7dc HTTP/1.1"
+    assert json.loads(body.body) == {"token": SECRET, "model": "any"}
+    wrong = {"agent_id": org.agent_id, "paths": ["api_keys/*"], "verbs": ["use"], "hosts": ["a.example"]}
+    wrong |= {"methods": ["POST"], "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    for wrong_place in ("host", "path:x", "header:", "header:Host", "header:Range", "basic:x"):
+        refused(
+            await org.owner.post("/secrets/grants", {**wrong, "places": [wrong_place]}, key=new_key()),
+            422,
+            "request.invalid",
+        )
+    refused(
+        await org.owner.post("/secrets/grants", {**wrong, "meter": "openai"}, key=new_key()), 422, "request.invalid"
+    )
+
+
+async def test_others_and_other_methods_are_refused_with_an_entry(org: Tenant, host: Receiver):
+    await granted(org, host)
+    refused(await use(org.member, host), 403, "secret.not_granted")
+    refused(await use(org.auditor, host), 403, "auth.forbidden")
+    refused(await use(org.agent, host, request={"method": "DELETE"}), 403, "secret.method")
+    refused(await use(org.agent, host, path="api_keys/none"), 404, "not_found")
+    refused(await use(org.agent, host, request={"headers": {"Host": "x"}}), 422, "request.invalid")
+    assert host.received == []
+    entries = good(await org.auditor.get("/secrets/api_keys/model/access"))["data"]
+    assert [entry["outcome"] for entry in entries] == ["method", "no_grant"]
+
+
+async def test_requests_under_way_hold_their_price_and_no_connection_to_the_database(org: Tenant, host: Receiver):
+    await granted(org, host)
+    go_on = asyncio.Event()
+
+    async def waits(request: Received, writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        await answers(200)(request, writer)
+
+    host.reply = waits
+    # More than the pools have, so they would never all arrive if each kept one.
+    using = [asyncio.create_task(use(org.agent, host)) for _ in range(12)]
+    await host.has(12)
+    assert await balance(org.owner) == ("76.00", "24.00")
+    go_on.set()
+    assert {good(await each)["cost"] for each in using} == {"2.00"}
+
+
+async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant, host: Receiver):
+    await granted(org, host)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def waits(request: Received, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await go_on.wait()
+        await answers(200)(request, writer)
+
+    host.reply = waits
+    using = asyncio.create_task(use(org.agent, host))
+    await asked.wait()
+    [held] = good(await org.agent.get("/credits/usage"))["data"]
+    for caller in (org.agent, org.owner):
+        released = await caller.post("/credits/release", {"reservation_id": held["id"]}, key=new_key())
+        refused(released, 409, "spend.secret_use")
+    captured = await org.agent.post(f"/credits/reservations/{held['id']}/capture", {"amount": "0.01"}, key=new_key())
+    refused(captured, 409, "spend.secret_use")
+    go_on.set()
+    assert good(await using)["cost"] == "2.00"
+
+
+async def test_a_use_whose_process_died_is_charged_in_full_later(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    await granted(org, host)
+    asked = asyncio.Event()
+
+    async def hangs(_: Received, __: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    host.reply = hangs
+    key = new_key()
+    using = asyncio.create_task(use(org.agent, host, key=key))
+    await asked.wait()
+    using.cancel()
+    await asyncio.gather(using, return_exceptions=True)
+    assert refused(await use(org.agent, host, key=key), 409, "secret.used")["state"] == "requested"
+    now = datetime.now(UTC)
+    holds = HoldActivities(database)
+    await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=4), limit=100))
+    assert await balance(org.owner) == ("98.00", "2.00")
+    for _ in range(2):
+        await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    assert await balance(org.owner) == ("98.00", "0.00")
+    used = refused(await use(org.agent, host, key=key), 409, "secret.used")
+    assert (used["state"], used["cost"]) == ("unknown", "2.00")
+    await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)

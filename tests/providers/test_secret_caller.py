@@ -1,0 +1,194 @@
+"""Requests with a secret go to judged addresses over verified connections, and bring nothing of it back."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.common.errors import RateLimited
+from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
+from domain.secrets.secret_use.request import read_request
+from providers.judged import Receivers
+from providers.secrets.caller import MAX_AT_ONCE, CallFailed, Reply, SecretCaller
+from tests.support.receivers import (
+    NAME,
+    PUBLIC,
+    Detour,
+    Received,
+    answers,
+    babbles,
+    drips,
+    drops,
+    floods,
+    hangs,
+    names,
+    receiving,
+    serving,
+)
+from tests.support.receivers import Reply as Answering
+from tests.support.spellings import hidden_in, spellings
+
+SECRET = "sk-live_4eC39/Hqly+WDarjtT1zdp7dc"
+
+
+def with_secret(url: str, method: str = "POST", body: str | None = '{"model": "m"}') -> Placed:
+    request = read_request(method, url, {"x-a": "1"}, body, local=True)
+    return placed(request, Placement(part=Part.HEADER, name="Authorization", prefix="Bearer "), SECRET)
+
+
+async def called(reply: Answering, *, seconds: float = 60, **more: Any) -> Reply:
+    async with receiving(reply) as receiver:
+        return await SecretCaller(Receivers(local=True), timeout=timedelta(seconds=seconds), **more).call(
+            with_secret(receiver.url)
+        )
+
+
+async def failed(reply: Answering, **more: Any) -> tuple[str, bool]:
+    with pytest.raises(CallFailed) as refused:
+        await called(reply, **more)
+    assert refused.value.__cause__ is None
+    assert SECRET not in repr(refused.value)
+    return refused.value.reason, refused.value.was_sent
+
+
+async def echoes(request: Received, writer: asyncio.StreamWriter) -> None:
+    """Repeat the secret in every form, in headers and in a chunked body whose chunks divide each form."""
+    secret = request.headers["authorization"].removeprefix("Bearer ")
+    body = b"\n\n".join(spellings(secret).values())
+    basic = base64.b64encode(f"user:{secret}".encode()).decode()
+    writer.write(
+        f"HTTP/1.1 200 {secret}\r\nx-echo: {secret}\r\nx-basic: {basic}\r\n"
+        "connection: close\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    )
+    for at in range(0, len(body), 7):
+        part = body[at : at + 7]
+        writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+
+
+async def test_a_request_is_sent_once_as_it_was_placed():
+    async with receiving(answers(201, b'{"ok": true}', x_request="7")) as receiver:
+        reply = await SecretCaller(Receivers(local=True)).call(with_secret(receiver.url + "?q=1"))
+        [request] = receiver.received
+    assert request.line == "POST /in?q=1 HTTP/1.1"
+    assert request.body == b'{"model": "m"}'
+    assert request.headers["authorization"] == f"Bearer {SECRET}"
+    assert (request.headers["x-a"], request.headers["accept-encoding"]) == ("1", "identity")
+    assert reply == Reply(status=201, headers=(("x-request", "7"),), body=b'{"ok": true}', is_scrubbed=False)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+async def test_a_request_without_a_body_sends_none(method: str):
+    async with receiving(answers(204)) as receiver:
+        await SecretCaller(Receivers(local=True)).call(with_secret(receiver.url, method, None))
+        assert "content-length" not in receiver.received[0].headers
+
+
+async def test_an_answer_repeats_nothing_of_the_secret_in_any_form():
+    reply = await called(echoes)
+    assert reply.is_scrubbed
+    shown = b"\n".join((repr(reply.headers).encode(), reply.body))
+    assert hidden_in(SECRET, shown) == []
+    assert dict(reply.headers)["x-echo"] == "[secret]"
+
+
+async def test_a_redirect_is_returned_and_not_followed():
+    async with receiving() as inside:
+        reply = await called(answers(302, location=inside.url))
+        assert (reply.status, dict(reply.headers)["location"], inside.connections) == (302, inside.url, 0)
+
+
+async def test_an_answer_that_is_packed_is_not_returned():
+    assert await failed(answers(200, b"\x1f\x8b", content_encoding="gzip")) == ("encoded", True)
+
+
+async def test_an_answer_beyond_the_limit_is_not_returned():
+    assert await failed(floods) == ("too_large", True)
+    assert await failed(answers(200, b"x" * 101), max_answer_bytes=100) == ("too_large", True)
+    assert len((await called(answers(200, b"x" * 100), max_answer_bytes=100)).body) == 100
+
+
+@pytest.mark.parametrize("reply", [hangs, drips])
+async def test_an_answer_that_does_not_end_in_time_is_not_known(reply: Answering):
+    assert await failed(reply, seconds=0.3) == ("timeout", True)
+
+
+@pytest.mark.parametrize("reply", [drops, babbles])
+async def test_an_answer_that_breaks_off_is_not_known(reply: Answering):
+    assert await failed(reply) == ("broken", True)
+
+
+def test_one_organization_does_not_take_all_places():
+    caller = SecretCaller(Receivers())
+    with ExitStack() as held:
+        for _ in range(MAX_AT_ONCE):
+            held.enter_context(caller.slot("org_1"))
+        with pytest.raises(RateLimited), caller.slot("org_1"):
+            pass
+        with caller.slot("org_2"):
+            pass
+    with caller.slot("org_1"):
+        pass
+
+
+async def test_nothing_is_sent_where_nobody_listens():
+    async with receiving() as receiver:
+        pass
+    with pytest.raises(CallFailed) as refused:
+        await SecretCaller(Receivers(local=True)).call(with_secret(receiver.url))
+    assert (refused.value.reason, refused.value.was_sent) == ("unreachable", False)
+
+
+async def to_name(
+    url: str, resolver: Any, certified: tuple[Path, ssl.SSLContext]
+) -> tuple[Reply | CallFailed, list[str], list[Received]]:
+    async with receiving(answers(200), tls=serving(certified)) as receiver:
+        detour = Detour(receiver.port)
+        caller = SecretCaller(Receivers(resolver=resolver), roots=certified[1], dial=detour)
+        try:
+            done: Reply | CallFailed = await caller.call(with_secret(url))
+        except CallFailed as failure:
+            done = failure
+        return done, detour.dialed, receiver.received
+
+
+async def test_a_name_that_changes_is_connected_to_at_the_address_that_was_judged(certified: Any):
+    done, dialed, received = await to_name(f"https://{NAME}/x", names([PUBLIC], ["127.0.0.1"]), certified)
+    assert isinstance(done, Reply)
+    assert (dialed, received[0].headers["host"]) == ([PUBLIC], NAME)
+
+
+async def test_a_wrong_certificate_gets_nothing(certified: Any):
+    done, dialed, received = await to_name("https://other.example.com/", names([PUBLIC]), certified)
+    assert isinstance(done, CallFailed)
+    assert (done.reason, done.was_sent, dialed, received) == ("unreachable", False, [PUBLIC], [])
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        *("127.0.0.1", "10.0.0.7", "169.254.169.254", "168.63.129.16", "0.0.0.0", "100.64.0.1", "::1", "fc00::1"),
+        *("::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::"),
+    ],
+)
+async def test_a_name_inside_the_network_is_not_connected_to(inside: str, certified: Any):
+    for addresses in ([inside], [PUBLIC, inside]):
+        done, dialed, received = await to_name(f"https://{NAME}/", names(addresses), certified)
+        assert isinstance(done, CallFailed)
+        assert (done.reason, done.was_sent, dialed, received) == ("address", False, [], [])
+
+
+@pytest.fixture(autouse=True)
+async def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    async with receiving() as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        yield
+        assert proxy.connections == 0

@@ -1,0 +1,112 @@
+"""Values are sealed for one place under a key of their own, and keys of wallets are found in any layout."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import wallycore
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.secrets import wallets
+from providers.secrets.base import Place, Stored, Unopened
+from providers.secrets.sealing import LocalKeyWrapper, PostgresBackend
+from tests.support.cases import for_each
+
+PLACE = Place("org_1", "api_keys/model", 1)
+K1, K2 = ("k1", b"1" * 32), ("k2", b"2" * 32)
+
+
+def backend(*keys: tuple[str, bytes]) -> PostgresBackend:
+    return PostgresBackend(LocalKeyWrapper(keys or (K1,)))
+
+
+@for_each("value", [b"", b"s", b"x" * 65_536, bytes(range(256))])
+async def test_a_value_opens_where_it_was_sealed_and_is_not_in_what_is_stored(value: bytes):
+    stored = await backend().store(PLACE, value)
+    assert await backend().read(PLACE, stored) == value
+    assert stored.key_id == "k1"
+    assert len(value) < 8 or value not in (stored.sealed or b"") + (stored.wrapped_key or b"")
+    assert value == b"" or repr(value) not in repr(stored)
+
+
+async def test_each_version_has_a_key_of_its_own():
+    first, second = [await backend().store(PLACE, b"same") for _ in range(2)]
+    assert first.sealed != second.sealed
+    with pytest.raises(Unopened):
+        await backend().read(PLACE, replace(first, wrapped_key=second.wrapped_key))
+
+
+@for_each(
+    "place",
+    [Place("org_2", "api_keys/model", 1), Place("org_1", "api_keys/other", 1), Place("org_1", "api_keys/model", 2)],
+)
+async def test_a_value_that_is_moved_does_not_open(place: Place):
+    stored = await backend().store(PLACE, b"value")
+    with pytest.raises(Unopened):
+        await backend().read(place, stored)
+    # Neither by the key of the other place.
+    other = await backend().store(place, b"other")
+    with pytest.raises(Unopened):
+        await backend().read(place, Stored(stored.sealed, other.wrapped_key, other.key_id))
+
+
+@given(st.data())
+async def test_a_value_of_which_one_bit_is_changed_does_not_open(data: st.DataObject):
+    stored = await backend().store(PLACE, b"value")
+    name = data.draw(st.sampled_from(["sealed", "wrapped_key"]))
+    content = bytearray(getattr(stored, name))
+    at = data.draw(st.integers(0, len(content) * 8 - 1))
+    content[at // 8] ^= 1 << at % 8
+    with pytest.raises(Unopened):
+        await backend().read(PLACE, replace(stored, **{name: bytes(content)}))
+
+
+async def test_the_first_key_wraps_and_each_unwraps_until_it_is_gone():
+    old = await backend(K1).store(PLACE, b"value")
+    both = backend(K2, K1)
+    assert await both.read(PLACE, old) == b"value"
+    assert (await both.store(PLACE, b"new")).key_id == "k2"
+    with pytest.raises(Unopened, match="k1"):
+        await backend(K2).read(PLACE, old)
+    with pytest.raises(Unopened):
+        await backend(("k1", b"3" * 32)).read(PLACE, old)
+
+
+@for_each("language", wallycore.bip39_get_languages().split())
+@for_each("size", [16, 20, 24, 28, 32])
+def test_a_mnemonic_is_found_in_each_language_length_and_layout(language: str, size: int):
+    words = wallycore.bip39_mnemonic_from_bytes(wallycore.bip39_get_wordlist(language), os.urandom(size))
+    for text in (
+        words,
+        words.upper(),
+        words.replace(" ", "\n1. "),
+        f'{{"seed": "{words.replace(" ", ", ")}"}} and more',
+    ):
+        assert wallets.found(text) == "a wallet's mnemonic", text
+
+
+def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
+    for version in (wallycore.BIP32_VER_MAIN_PRIVATE, wallycore.BIP32_VER_TEST_PRIVATE):
+        key = wallycore.bip32_key_from_seed(os.urandom(32), version, 0)
+        assert wallets.found(f"key={wallycore.bip32_key_to_base58(key, 0)}\n") == "an extended private key"
+        assert wallets.found(wallycore.bip32_key_to_base58(key, wallycore.BIP32_FLAG_KEY_PUBLIC)) is None
+    for prefix in (0x80, 0xEF):
+        for flags in (wallycore.WALLY_WIF_FLAG_COMPRESSED, wallycore.WALLY_WIF_FLAG_UNCOMPRESSED):
+            key = wallycore.wif_from_bytes(os.urandom(32), prefix, flags)
+            assert wallets.found(f"x {key}") == "a private key of a wallet"
+
+
+@for_each(
+    "text",
+    [
+        "",
+        "legal winner thank year wave sausage worth useful legal winner thank",
+        "sk-" + "A" * 51,
+        "的" * 3_000,
+        "2" * 60_000,
+        "The quick brown fox jumps over the lazy dog and runs away. " * 50,
+    ],
+)
+def test_what_is_no_key_is_passed(text: str):
+    assert wallets.found(text) is None

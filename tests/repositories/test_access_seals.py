@@ -1,0 +1,128 @@
+"""The log of access to secrets is sealed behind the oldest open transaction, and what was done to it since is found."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from models.secrets.access import SecretAccess
+from repositories.secrets import access as repository
+from runtime.database import Database
+from services.secrets import access, secret
+from services.secrets.access import Sealed, Verified
+from tests.conftest import DatabaseUrls
+from tests.support.rows import Rows, rows_of
+from tests.support.secrets import NOW, Vaulted
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def org(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Vaulted]:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    made = await Vaulted.of(database)
+    await made.put()
+    await made.grant()
+    yield made
+    await database.close()
+
+
+async def seal(org: Vaulted, limit: int = 100) -> Sealed:
+    async with org.database.platform() as session:
+        return await access.seal(session, limit=limit, now=NOW)
+
+
+async def seal_all(org: Vaulted, entries: int) -> None:
+    """Seal so many entries, whatever transaction of the server is open just now and holds some back."""
+    sealed = 0
+    while sealed < entries:
+        sealed += (await seal(org, limit=2)).count
+
+
+async def verify(org: Vaulted) -> Verified:
+    async with org.database.at_one_moment(None) as session:
+        return await access.verify(session)
+
+
+async def test_each_entry_is_sealed_once_and_the_chain_holds(org: Vaulted):
+    assert (await verify(org)).seals == 0
+    for _ in range(5):
+        await org.open()
+    await seal_all(org, 5)
+    found = await verify(org)
+    assert (found.entries, found.unsealed, found.problems) == (5, 0, [])
+    assert await seal(org) == Sealed(count=0, number=found.seals, hash=found.hash)
+
+    await org.open()
+    assert (await verify(org)).unsealed == 1
+    await seal_all(org, 1)
+    again = await verify(org)
+    assert (again.seals, again.entries, again.problems) == (found.seals + 1, 6, [])
+    assert again.hash != found.hash
+
+
+async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it(org: Vaulted):
+    async with org.database.platform() as slow:
+        await slow.execute(text("SELECT pg_current_xact_id()"))
+        await org.open()
+        assert (await seal(org)).count == 0
+        await secret.open(slow, org.opening(), now=NOW)
+    await seal_all(org, 2)
+    assert (await verify(org)).problems == []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE secret_access SET purpose = 'Other' WHERE number = 2", "does not follow"),
+        ("UPDATE secret_access SET at = at + interval '1 microsecond' WHERE number = 2", "does not follow"),
+        ("UPDATE secret_access SET outcome = 'uses', grant_id = NULL WHERE number = 2", "does not follow"),
+        ("DELETE FROM secret_access WHERE number = 2", "covers"),
+        ("DELETE FROM secret_access WHERE number <= 2", "covers"),
+        (
+            "INSERT INTO secret_access (number, written_in, org_id, path, verb, outcome, principal, at)"
+            " OVERRIDING SYSTEM VALUE SELECT 0, written_in, org_id, path, verb, outcome, principal, at"
+            " FROM secret_access WHERE number = 2",
+            "covers",
+        ),
+        ("UPDATE secret_access SET number = CASE number WHEN 1 THEN -2 ELSE -1 END WHERE number IN (1, 2)", "Seal 1"),
+        ("UPDATE secret_access_seals SET hash = sha256('x') WHERE number = 1", "does not follow"),
+        ("DELETE FROM secret_access_seals WHERE number = 2", "missing"),
+        ("DELETE FROM secret_access_seals WHERE number = 1", "missing"),
+    ],
+)
+async def test_a_changed_removed_or_inserted_entry_is_found(
+    org: Vaulted, fresh_database_urls: DatabaseUrls, change: str, found: str
+):
+    for _ in range(6):
+        await org.open()
+    await seal_all(org, 6)
+    assert (await verify(org)).problems == []
+    async with rows_of(fresh_database_urls) as rows:
+        await check(org, rows, change, found)
+
+
+async def check(org: Vaulted, rows: Rows, change: str, found: str) -> None:
+    await rows.change("ALTER TABLE secret_access ALTER number DROP IDENTITY IF EXISTS")
+    await rows.change(change)
+    assert any(found in problem for problem in (await verify(org)).problems), (await verify(org)).problems
+
+
+@pytest.mark.parametrize("table", ["secret_access", "secret_access_seals"])
+async def test_nobody_changes_the_log(fresh_database_urls: DatabaseUrls, org: Vaulted, table: str):
+    await org.open()
+    await seal_all(org, 1)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        for statement in (f"UPDATE {table} SET number = number", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
+                await owner.execute(statement)
+    finally:
+        await owner.close()
+
+
+def test_every_column_of_an_entry_is_sealed():
+    sealed = set(re.findall(r"\w+", str(repository.CANONICAL)))
+    assert {column.key for column in SecretAccess.__table__.columns} <= sealed

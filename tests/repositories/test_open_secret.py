@@ -1,0 +1,222 @@
+"""The one way to a sealed value: grants, uses a day, entries, and what no role may select."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import func, select
+
+from domain.secrets.access import Outcome, Verb
+from domain.secrets.grant import matches
+from ledger.invariants import Invariant
+from models.secrets.access import SecretAccess
+from models.secrets.grant import SecretGrantDay
+from models.secrets.secret import Secret
+from providers.secrets.base import Place
+from repositories.secrets import grant as grants
+from repositories.secrets import secret as secrets
+from runtime.database import Database, driver_connection
+from services.secrets import secret
+from tests.conftest import DatabaseUrls
+from tests.support.rows import rows_of
+from tests.support.secrets import NOW, Vaulted
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def org(db: Database) -> Vaulted:
+    return await Vaulted.of(db)
+
+
+async def entries(org: Vaulted) -> list[SecretAccess]:
+    async with org.database.platform() as session:
+        query = select(SecretAccess).where(SecretAccess.org_id == org.org_id).order_by(SecretAccess.number)
+        return list(await session.scalars(query))
+
+
+async def uses(org: Vaulted) -> dict[str, int]:
+    async with org.database.platform() as session:
+        found = await session.scalars(select(SecretGrantDay).where(SecretGrantDay.org_id == org.org_id))
+        return {row.grant_id: row.uses for row in found}
+
+
+async def test_a_grant_opens_a_secret_counts_the_use_and_leaves_an_entry(org: Vaulted):
+    made = await org.put(value=b"first")
+    grant_id = await org.grant(price_minor=250)
+
+    opened = await org.open(reference="use_1")
+    assert await opened.value(org.secrets) == b"first"
+    assert (opened.secret_id, opened.grant.id, opened.grant.price_minor) == (made.id, grant_id, 250)
+
+    [entry] = await entries(org)
+    assert (entry.secret_id, entry.path, entry.version, entry.verb) == (made.id, "api_keys/model", 1, "use")
+    assert (entry.outcome, entry.grant_id, entry.agent_id) == ("opened", grant_id, org.agent_id)
+    assert (entry.host, entry.method, entry.reference, entry.at) == ("api.example.com", "POST", "use_1", NOW)
+    assert await uses(org) == {grant_id: 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "grant", "outcome"),
+    [
+        ({}, None, Outcome.NO_GRANT),
+        ({}, {"ends_at": NOW}, Outcome.NO_GRANT),
+        ({}, {"revoked_at": NOW, "revoked_by": "olga"}, Outcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/models/*"]}, Outcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/mod"]}, Outcome.NO_GRANT),
+        ({}, {"paths": ["access_credentials/*"]}, Outcome.NO_GRANT),
+        ({}, {"paths": ["api_keys/%/*"]}, Outcome.NO_GRANT),
+        ({}, {"principal": "ada"}, Outcome.NO_GRANT),
+        ({"agent_id": None}, {}, Outcome.NO_GRANT),
+        ({"agent_id": None, "principal": "ADA"}, {"principal": "ada"}, Outcome.OPENED),
+        ({"agent_id": "agt_other"}, {}, Outcome.NO_GRANT),
+        ({"path": "api_keys/other"}, None, Outcome.NO_GRANT),
+        ({"path": "api_keys/other"}, {}, Outcome.NOT_FOUND),
+        ({"host": "evil.example.com"}, {}, Outcome.HOST),
+        ({"host": None}, {}, Outcome.HOST),
+        ({"method": "GET"}, {}, Outcome.METHOD),
+        ({"version": 2}, {}, Outcome.NO_VERSION),
+        ({"verb": Verb.READ}, {}, Outcome.NO_GRANT),
+        ({"verb": Verb.READ}, {"verbs": ["read"]}, Outcome.NO_GRANT),
+        ({"verb": Verb.READ, "agents_read": True}, {"verbs": ["read"]}, Outcome.OPENED),
+        ({"verb": Verb.READ, "agent_id": None}, {"verbs": ["read"], "principal": "ada"}, Outcome.OPENED),
+        ({"verb": Verb.CHECK}, None, Outcome.OPENED),
+        ({"verb": Verb.ROTATE, "version": 9}, None, Outcome.NO_VERSION),
+    ],
+)
+async def test_what_a_grant_does_not_name_is_refused_with_an_entry_and_without_a_use(
+    org: Vaulted, asked: dict[str, Any], grant: dict[str, Any] | None, outcome: Outcome
+):
+    await org.put()
+    if grant is not None:
+        paths = grant.pop("paths", ())
+        await org.grant(*paths, **grant)
+    opened = await org.open(**asked)
+    assert opened.outcome is outcome
+    assert (opened.stored.sealed is not None) == (outcome is Outcome.OPENED)
+    assert [entry.outcome for entry in await entries(org)] == [outcome.value]
+    assert sum((await uses(org)).values()) == (outcome is Outcome.OPENED and grant is not None)
+
+
+async def test_the_function_and_the_lists_name_the_same_paths(db: Database):
+    names = ["a", "ab", "a/b", "a/b/c", "ab/c", "a_b/c", "a%/b", "a.b", "a*", "a/*b"]
+    paths = [f"api_keys/{name}" for name in names]
+    patterns = [*paths, *(f"{path}/*" for path in paths), "api_keys/*", "payments/*"]
+    async with db.platform() as session:
+        for path in paths:
+            for pattern in patterns:
+                found = await session.scalar(select(func.secret_path_in(path, [pattern, "payments/x"])))
+                assert found is matches(path, [pattern, "payments/x"]), (path, pattern)
+
+
+async def test_a_secret_that_names_hosts_is_used_for_these_only(org: Vaulted):
+    await org.put(hosts=("other.example.com",))
+    await org.grant()
+    assert (await org.open()).outcome is Outcome.HOST
+
+
+async def test_a_second_grant_serves_where_the_first_one_does_not(org: Vaulted):
+    await org.put()
+    first = await org.grant(uses_per_day=1)
+    second = await org.grant()
+    await org.grant(hosts=["other.example.com"])
+    assert [(await org.open()).grant.id for _ in range(3)] == [first, second, second]
+
+
+async def test_concurrent_callers_use_a_grant_exactly_as_often_as_its_day_allows(org: Vaulted):
+    await org.put()
+    grant_id = await org.grant(uses_per_day=7)
+    opened = await asyncio.gather(*(org.open() for _ in range(20)))
+    found = [each.outcome for each in opened]
+    assert (found.count(Outcome.OPENED), found.count(Outcome.USES)) == (7, 13)
+    assert await uses(org) == {grant_id: 7}
+    assert len(await entries(org)) == 20
+    assert (await org.open(NOW + timedelta(hours=15, minutes=59))).outcome is Outcome.USES
+    assert (await org.open(NOW + timedelta(hours=16))).outcome is Outcome.OPENED
+
+
+async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_for_the_platform_alone(org: Vaulted):
+    made = await org.put(value=b"old")
+    await org.grant()
+    stored = await org.secrets.backend("postgres").store(Place(org.org_id, "api_keys/model", 2), b"new")
+    async with org.database.platform() as session:
+        await secret.add_version(session, made.id, 2, stored, created_by="r", command_id=f"{made.id}/2", now=NOW)
+    assert (await org.open(version=2)).outcome is Outcome.NO_VERSION
+    assert await (await org.open(version=2, verb=Verb.ROTATE)).value(org.secrets) == b"new"
+
+    async with org.database.platform() as session:
+        (await session.get_one(Secret, made.id)).last_number = 2
+        await secret.promote(session, made.id, 2, usable_until=NOW + timedelta(hours=1), now=NOW)
+    assert await (await org.open()).value(org.secrets) == b"new"
+    assert await (await org.open(version=1)).value(org.secrets) == b"old"
+    assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is Outcome.NO_VERSION
+
+
+async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
+    made = await org.put()
+    await org.grant()
+    async with org.database.platform() as session:
+        await secret.destroy(session, org.owner, made.id, 1, now=NOW)
+    assert (await org.open()).outcome is Outcome.NO_VERSION
+    assert (await org.open(version=1, verb=Verb.CHECK)).outcome is Outcome.NO_VERSION
+
+
+@pytest.mark.parametrize("role", ["tenant", "platform"])
+@pytest.mark.parametrize("column", ["sealed", "wrapped_key"])
+async def test_no_role_selects_what_is_sealed(database_urls: DatabaseUrls, role: str, column: str):
+    connection = await asyncpg.connect(getattr(database_urls, role))
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(f"SELECT {column} FROM secret_versions")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(f"UPDATE secret_versions SET status = status RETURNING {column}")
+    finally:
+        await connection.close()
+
+
+async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulted):
+    made = await org.put()
+    other = await Vaulted.of(org.database)
+    async with org.database.tenant(other.org_id) as session:
+        assert await session.scalar(select(Secret.id).where(Secret.id == made.id)) is None
+    for statement in (
+        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, NULL, true, now())",
+        "INSERT INTO secret_access DEFAULT VALUES",
+        "UPDATE secret_grant_days SET uses = 1",
+        "UPDATE secret_grants SET ends_at = now()",
+    ):
+        async with org.database.tenant(org.org_id) as session:
+            driver = await driver_connection(session)
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await driver.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("rules", "damage"),
+    [
+        (grants.INVARIANTS, "UPDATE secret_grant_days SET uses = uses + 1"),
+        (grants.INVARIANTS, "DELETE FROM secret_grant_days"),
+        (grants.INVARIANTS, "DELETE FROM secret_access"),
+        (secrets.INVARIANTS, "UPDATE secrets SET current_version = NULL"),
+        (secrets.INVARIANTS, "UPDATE secrets SET last_number = 1, current_version = 1"),
+        (secrets.INVARIANTS, "UPDATE secret_versions SET status = 'retired' WHERE status = 'current'"),
+    ],
+)
+async def test_verify_finds_uses_without_entries_and_versions_that_are_not_current(
+    fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
+):
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = await Vaulted.of(database)
+    await org.put()
+    await org.put()
+    await org.grant()
+    assert (await org.open()).outcome is Outcome.OPENED
+    await database.close()
+    [rule] = rules
+    async with rows_of(fresh_database_urls) as rows:
+        assert await rows.fetch(rule.violations) == []
+        await rows.change(damage)
+        assert len(await rows.fetch(rule.violations)) == 1

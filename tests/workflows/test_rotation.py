@@ -1,0 +1,188 @@
+"""Runs that rotate secrets: by their schedule, at once, after failures, and by the commands of an operator."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.common.sweeps import Sweeps
+from contracts.common.sweeps import SweepPage, SweepProgress
+from contracts.runs import rotation_news, rotation_run
+from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
+from domain.secrets.rotation import RotationStatus
+from domain.secrets.rotation_plan import OFF
+from repositories.secrets import secret as rows
+from runtime import reach
+from runtime.database import Database
+from services.secrets import rotation_plan
+from tests.support.histories import replay_and_keep
+from tests.support.looking import again
+from tests.support.receivers import receiving
+from tests.support.rotations import DAY, FIRST, Rotated, Target
+from tests.workflows.conftest import with_plugin
+from workflows.secrets import rotation as module
+from workflows.secrets.rotation import RotationWorkflow
+from workflows.secrets.rotation_sweep import RotationSweepWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+@dataclass
+class Running:
+    """One secret at a target, and its run."""
+
+    env: WorkflowEnvironment
+    client: Client
+    one: Rotated
+    target: Target
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(rotation_run(*self._ids).workflow_id)
+
+    @property
+    def _ids(self) -> tuple[str, str]:
+        return self.one.secret.id, self.one.vaulted.org_id
+
+    async def begin(self) -> None:
+        await reach.signal(self.client, *rotation_news(*self._ids))
+
+    async def until(self, status: RotationStatus, *, failures: int | None = None) -> None:
+        while (held := await self.one.held()).status is not status or failures not in {None, held.failures}:
+            await again()
+
+    async def shown(self, text: str) -> None:
+        while text not in str(await self.handle.query("__temporal_workflow_metadata")):
+            await again()
+
+    async def end(self) -> None:
+        """End the schedule, and see the run end."""
+        async with self.one.database.platform() as session:
+            secret = await rows.locked(session, self.one.secret.id)
+            await rotation_plan.plan(session, secret, OFF, datetime.now(UTC))
+        await self.begin()
+        assert await self.handle.result() == {"outcome": "not rotated any more"}
+
+
+@asynccontextmanager
+async def running(
+    env: WorkflowEnvironment, urls: Any, target: Target, runner: WorkflowRunner | None = None
+) -> AsyncIterator[Running]:
+    client, database = with_plugin(env.client), Database(urls.tenant, urls.platform)
+    try:
+        async with receiving(target.reply) as receiver:
+            host = receiver.url.split("/")[2]
+            one = await Rotated.of(database, target.document(receiver), hosts=(host,), now=datetime.now(UTC))
+            work = one.work
+            async with Worker(
+                client,
+                task_queue="bursar",
+                workflows=[RotationWorkflow, RotationSweepWorkflow],
+                activities=[work.look, work.take, work.fail, work.command, Sweeps(database, client).rotations],
+                workflow_runner=runner or SandboxedWorkflowRunner(),
+            ):
+                yield Running(env, client, one, target)
+    finally:
+        await database.close()
+
+
+async def test_a_value_is_replaced_each_month_and_the_one_before_is_revoked_after_its_grace(
+    idle_server: WorkflowEnvironment, database_urls: Any
+) -> None:
+    async with running(idle_server, database_urls, Target()) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        for month, until_due in ((1, 30 * DAY), (2, 29 * DAY - timedelta(hours=1))):
+            assert await run.env.fast_forward(run.handle, until_due - timedelta(hours=1))
+            assert len(run.target.keys) == 1
+            assert await run.env.fast_forward(run.handle, timedelta(hours=2))
+            await run.until(RotationStatus.PROMOTED)
+            assert len(run.target.keys) == 2
+            assert await run.env.fast_forward(run.handle, DAY)
+            await run.until(RotationStatus.IDLE)
+            values = await run.one.values(datetime.now(UTC))
+            assert run.target.keys == {values["current"]}
+            assert list((await run.one.versions()).values()) == ["destroyed"] * month + ["current"]
+        assert await run.one.alerts() == {}
+        await run.end()
+        history = await run.handle.fetch_history()
+        assert FIRST.decode() not in str(history.events)
+        assert not any(value in str(history.events) for value in run.target.keys)
+        await replay_and_keep(history, "secret-rotation/rotated")
+
+
+async def test_a_failed_test_is_rolled_back_reported_and_tried_again_within_the_hour(
+    idle_server: WorkflowEnvironment, database_urls: Any
+) -> None:
+    async with running(idle_server, database_urls, Target(check=403)) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        rotate = RotateSignal(rotate=run.one.secret.id, operator="kim")
+        assert (await run.handle.execute_update("rotate", rotate))["declined"] is None
+        await run.until(RotationStatus.IDLE, failures=1)
+        assert run.target.keys == {FIRST.decode()}
+        assert await run.one.alerts() == {"secret_rotation_failed": True}
+        await run.shown("answered 403")
+        run.target.check = None
+        assert await run.env.fast_forward(run.handle, timedelta(hours=1, minutes=1))
+        await run.until(RotationStatus.PROMOTED)
+        assert await run.one.alerts() == {"secret_rotation_failed": False}
+        await run.handle.terminate("the test is over")
+        await replay_and_keep(await run.handle.fetch_history(), "secret-rotation/failed")
+
+
+async def test_a_target_that_is_away_is_given_up_and_overdue_in_the_end(
+    idle_server: WorkflowEnvironment, database_urls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Time is not skipped while an activity is tried again.
+    monkeypatch.setattr(module, "GIVES_UP_AFTER", timedelta(seconds=2))
+    async with running(idle_server, database_urls, Target(check=503), UnsandboxedWorkflowRunner()) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        assert await run.env.fast_forward(run.handle, 30 * DAY + timedelta(minutes=1))
+        await run.until(RotationStatus.IDLE, failures=1)
+        assert run.target.keys == {FIRST.decode()}
+        await run.shown("answered 503")
+        assert await run.env.fast_forward(run.handle, timedelta(days=2, hours=2))
+        while "secret_rotation_overdue" not in await run.one.alerts():
+            await again()
+        await run.handle.terminate("the test is over")
+
+
+async def test_operators_are_refused_what_is_not_theirs_to_order(
+    idle_server: WorkflowEnvironment, database_urls: Any
+) -> None:
+    async with running(idle_server, database_urls, Target()) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        own = run.one.secret.id
+        for name, given, code in (
+            ("rotate", RotateSignal(rotate="sec_other", operator="kim"), "secret.signal_for_another"),
+            ("rotate", RotateSignal(rotate=own), "secret.operator_unnamed"),
+            ("give_up", GiveUpRotationSignal(give_up=own, operator="kim"), "secret.rotating"),
+        ):
+            answer = await run.handle.execute_update(name, given)
+            assert answer["declined"]["code"] == code
+        await run.shown("the last command was refused: The rotation is idle")
+        await run.end()
+
+
+async def test_the_sweep_starts_a_run_that_was_lost(idle_server: WorkflowEnvironment, database_urls: Any) -> None:
+    async with running(idle_server, database_urls, Target()) as run:
+        due = (await run.one.held()).due_at
+        for before, found in ((due, 0), (due + timedelta(minutes=1), 1)):
+            begin = SweepProgress(page=SweepPage(before=before, after="", limit=50))
+            sweep = await run.client.start_workflow(
+                "secret-rotation-sweep", begin, id=f"sweep-{found}", task_queue="bursar", result_type=SweepProgress
+            )
+            assert (await sweep.result()).started >= found
+        await replay_and_keep(await sweep.fetch_history(), "secret-rotation-sweep/started")
+        await run.shown("**idle**")
+        await run.end()

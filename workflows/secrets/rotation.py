@@ -1,0 +1,163 @@
+"""RotationWorkflow: replaces the value of one secret by its schedule, step by step."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.secrets.rotation import RotationActivities
+    from contracts.common import search_attributes
+    from contracts.common.queues import local_activity, regular_activity
+    from contracts.escrow.escrow import Declined, OperatorSignal
+    from contracts.secrets.rotation import (
+        CommandedRotation,
+        CommandRotation,
+        FailRotationStep,
+        GiveUpRotationSignal,
+        LookAtRotation,
+        RotateSignal,
+        RotationInput,
+        RotationResult,
+        SeenRotation,
+        TakeRotationStep,
+    )
+    from domain.common.errors import DomainError
+    from domain.common.signals import Addressee
+    from domain.common.text import as_markdown
+    from domain.secrets.rotation import Step
+    from runtime.interceptors import domain_error_from
+    from workflows.common.signals import NO_INPUT, check_addressed, sender
+
+#: The time limit of one attempt of a step, and how long a step is tried before it counts as failed.
+STEP_TIMEOUT, GIVES_UP_AFTER = timedelta(minutes=2), timedelta(minutes=15)
+
+
+@workflow.defn(name="secret-rotation")
+class RotationWorkflow:
+    """Takes the step of a secret's rotation that is due, or waits. The books hold the state; no value is in the run.
+
+    Messages:
+        updates `rotate` and `give_up` of operators from the Temporal UI; a declined one is shown. Signal `news`: the
+        schedule was changed, or somebody has asked for a rotation or sent a value.
+    Ends when: the secret is not rotated any more, and every handler has answered.
+    Continues as new: when the server suggests it, from the books.
+    Compensates: a step that fails is rolled back at the target, and its value is destroyed.
+    """
+
+    @workflow.init
+    def __init__(self, start: RotationInput) -> None:
+        """Know nothing yet: the books hold it."""
+        self._start = start
+        self._seen: SeenRotation | None = None
+        self._news = False
+        self._refused: str | None = None
+
+    @workflow.run
+    async def run(self, start: RotationInput) -> RotationResult:
+        """Live as long as the secret is rotated."""
+        while True:
+            self._news = False
+            seen = await self._look()
+            if seen.ended or workflow.info().is_continue_as_new_suggested():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                if not seen.ended:
+                    workflow.continue_as_new(start)
+                if not self._news:
+                    return RotationResult(outcome="not rotated any more")
+            elif seen.step is not None:
+                await self._take(seen, seen.step)
+            else:
+                await self._wait(seen)
+
+    @workflow.signal(name="news")
+    def signal_news(self, _given: RawValue = NO_INPUT) -> None:
+        """Read the books again."""
+        self._note_news()
+
+    @workflow.update(name="rotate")
+    async def rotate(self, given: RotateSignal) -> CommandedRotation:
+        """Begin the next rotation at once."""
+        return await self._command("rotate", given, given.rotate)
+
+    @workflow.update(name="give_up")
+    async def give_up(self, given: GiveUpRotationSignal) -> CommandedRotation:
+        """End what has failed, because a person has put the target right."""
+        return await self._command("give_up", given, given.give_up)
+
+    def _note_news(self) -> None:
+        self._news = True
+
+    async def _look(self) -> SeenRotation:
+        seen = await workflow.execute_local_activity_method(
+            RotationActivities.look,
+            LookAtRotation(secret_id=self._start.secret_id, now=workflow.now()),
+            **local_activity("read where the rotation stands"),
+        )
+        if not seen.ended and (self._seen is None or seen.status != self._seen.status):
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(seen.status)])
+        self._seen = seen
+        self._show()
+        return seen
+
+    async def _wait(self, seen: SeenRotation) -> None:
+        assert seen.until is not None
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._news,
+                timeout=max(seen.until - workflow.now(), timedelta(0)),
+                timeout_summary=seen.why,
+            )
+
+    async def _take(self, seen: SeenRotation, step: Step) -> None:
+        about = f"{step.value} version {seen.number}" if seen.number else step.value
+        now = workflow.now()
+        try:
+            await workflow.execute_activity_method(
+                RotationActivities.take,
+                TakeRotationStep(secret_id=self._start.secret_id, number=seen.number, step=step, now=now),
+                **regular_activity(about, timeout=STEP_TIMEOUT, give_up_after=GIVES_UP_AFTER),
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            known = domain_error_from(error)
+            await workflow.execute_local_activity_method(
+                RotationActivities.fail,
+                FailRotationStep(
+                    secret_id=self._start.secret_id,
+                    number=seen.number,
+                    step=step,
+                    detail="No answer in time." if known is None else known.detail,
+                    now=now,
+                ),
+                **local_activity(f"give up: {about}"),
+            )
+
+    async def _command(self, name: str, given: OperatorSignal, subject: object) -> CommandedRotation:
+        state = "unknown" if self._seen is None else self._seen.status
+        reached = Addressee(kind="secret", id=self._start.secret_id, state=state, asks_for_name=True)
+        try:
+            check_addressed(reached, name, given, subject=subject)
+        except DomainError as refusal:
+            return self._answer(CommandedRotation(declined=Declined.of(refusal)))
+        done = await workflow.execute_local_activity_method(
+            RotationActivities.command,
+            CommandRotation(secret_id=self._start.secret_id, command=name, actor=sender(given), now=workflow.now()),
+            **local_activity(f"{name}, as an operator ordered"),
+        )
+        self._note_news()
+        return self._answer(done)
+
+    def _answer(self, done: CommandedRotation) -> CommandedRotation:
+        self._refused = None if done.declined is None else done.declined.detail
+        self._show()
+        return done
+
+    def _show(self) -> None:
+        if self._seen is None or self._seen.ended:
+            return
+        refused = "" if self._refused is None else f"\n- the last command was refused: {as_markdown(self._refused)}"
+        workflow.set_current_details(self._seen.details + refused)
