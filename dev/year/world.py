@@ -57,11 +57,7 @@ IDLE_JOBS = frozenset(
     {
         *("usage-sync", "usage-sync-nightly", "usage-charges", "auto-topup-sweep", "hold-expiry"),
         *("alert-rules", "spend-alerts", "spend-days", "reputation-decay", "report-sweep"),
-<<<<<<< HEAD
-        *("allocation-sweep", "secret-rotation-sweep", "secret-access-seal"),
-=======
         *("allocation-sweep", "secret-access-seal", "secret-rotation-sweep"),
->>>>>>> secrets-vault
         *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep", "webhook-dispatch", "notifications"),
     }
 )

@@ -69,7 +69,10 @@ TERM = timedelta(days=30)
 
 _OVER = (
     NotFound,
-    *((Conflict, code) for code in ("ledger.hold_ended", "ledger.hold_expired", "spend.secret_use", "spend.card")),
+    (Conflict, "ledger.hold_ended"),
+    (Conflict, "ledger.hold_expired"),
+    (Conflict, "spend.secret_use"),
+    (Conflict, "spend.card"),
 )
 _ENDING = errors(*_OVER)
 _CAPTURING = errors(*_OVER, OrganizationClosed)
