@@ -148,9 +148,7 @@ def _number(card: Mapping[str, Any]) -> str:
 def _limits(card: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     named = (("per_authorization", "per payment"), ("per_month", "per month"))
     return [
-        (f"Limit {what}", money(card[name], card["currency"], prefs))
-        for name, what in named
-        if card[name] is not None
+        (f"Limit {what}", money(card[name], card["currency"], prefs)) for name, what in named if card[name] is not None
     ]
 
 
