@@ -95,7 +95,8 @@ class Spender:
 class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
-    A reservation that is `paid_only` takes credits that were paid for, and no others. `pool` is what it draws.
+    `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
+    draws.
     """
 
     key: str
