@@ -510,9 +510,10 @@ END
 $$;
 
 -- Posts what was used: from the credits as far as they go, and the rest, which only a forced spend has, as a debt. The
--- caller holds the balances, and the lock of the debts where there is a rest.
+-- caller holds the balances, and the lock of the debts where there is a rest. For p_lots see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.post_use(
-    p_key text, p_org text, p_credits bigint, p_redemption bigint, p_paid bigint, p_owed bigint, p_at timestamptz
+    p_key text, p_org text, p_credits bigint, p_redemption bigint, p_paid bigint, p_owed bigint, p_at timestamptz,
+    p_lots jsonb
 ) RETURNS uuid
 LANGUAGE plpgsql
 AS $$
@@ -526,11 +527,11 @@ BEGIN
         SELECT t.transfer_id INTO transfer FROM ledger.post_legs(
             p_key, 'use', CASE WHEN p_paid > 0 THEN ARRAY[p_credits, debts] ELSE ARRAY[debts] END,
             CASE WHEN p_paid > 0 THEN ARRAY[p_redemption, p_redemption] ELSE ARRAY[p_redemption] END,
-            CASE WHEN p_paid > 0 THEN ARRAY[p_paid, p_owed] ELSE ARRAY[p_owed] END, NULL, p_at, p_org
+            CASE WHEN p_paid > 0 THEN ARRAY[p_paid, p_owed] ELSE ARRAY[p_owed] END, NULL, p_at, p_org, NULL, p_lots
         ) t;
     ELSIF p_paid > 0 THEN
         SELECT t.transfer_id INTO transfer
-        FROM ledger.post(p_key, 'use', p_credits, p_redemption, p_paid, NULL, p_at, p_org) t;
+        FROM ledger.post(p_key, 'use', p_credits, p_redemption, p_paid, NULL, p_at, p_org, NULL, p_lots) t;
     END IF;
     RETURN transfer;
 END
@@ -582,9 +583,9 @@ END
 $$;
 
 -- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
--- With p_paid_only a reservation takes credits that were paid for, and no others. For pools see `ledger.fit`; a spend from
--- one that is closed is answered `pool_closed`, and its key stays free. What a merchant asks in money counts that price in
--- limits in money, whatever the credits cost that it takes.
+-- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see
+-- `ledger.fit`; a spend from one that is closed is answered `pool_closed`, and its key stays free. What a merchant asks in
+-- money counts that price in limits in money, whatever the credits cost that it takes.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
@@ -612,6 +613,7 @@ DECLARE
     counted_each bigint[] := '{}';
     fitted record;
     paid bigint := p_amount;
+    lots jsonb := CASE WHEN p_paid_only THEN '{"only": "paid"}' END;
     hold uuid;
     transfer uuid;
     answer ledger.spend_answer;
@@ -630,7 +632,7 @@ BEGIN
     IF p_paid_only THEN
         free := least(free, (
             SELECT coalesce(sum(l.remaining - l.held), 0) FROM ledger.lots l
-            WHERE l.account_id = credits AND l.is_open AND ledger.may_take(l, '{"only": "paid"}', p_at)
+            WHERE l.account_id = credits AND l.is_open AND ledger.may_take(l, lots, p_at)
         ));
     END IF;
     answer := ledger.spend_again(key, hash);
@@ -679,12 +681,11 @@ BEGIN
         answer.status := 'reserved';
         answer.expires_at := p_expires_at;
         SELECT h.hold_id INTO hold
-        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at, NULL,
-            CASE WHEN p_paid_only THEN '{"only": "paid"}'::jsonb END) h;
+        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at, NULL, lots) h;
     ELSE
         answer.status := 'charged';
         paid := least(p_amount, free);
-        transfer := ledger.post_use(key, p_org, credits, redemption, paid, p_amount - paid, p_at);
+        transfer := ledger.post_use(key, p_org, credits, redemption, paid, p_amount - paid, p_at, lots);
     END IF;
     answer.available := free - paid;
     answer.budgeted := cardinality(windows) > 0 AND EXISTS (
