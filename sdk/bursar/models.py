@@ -4664,6 +4664,7 @@ class SecretRotationView(Model):
     status: RotationStatus = NOT_SENT
     version: int | None = NOT_SENT
     due_at: datetime = NOT_SENT
+    overdue_at: datetime = NOT_SENT
     next_at: datetime | None = NOT_SENT
     failures: int = NOT_SENT
     detail: str | None = NOT_SENT
