@@ -45,8 +45,8 @@ MESSAGES = Place(
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
-            "falls key key_id rotate secret_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id "
-            "payments "
+            "falls key key_id rotate secret_id look memo method_ref methods org_id payee_org_id payer_org_id "
+            "payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id session_id sha256 "
             "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
             "hash bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
@@ -125,7 +125,7 @@ LOGS = Place(
         Category.CONTACT: "principal",
         Category.IDENTIFIER: (
             "request_id org_id key_id session_id rule_id workflow_id run_id update_id escrow_id purchase_id run work "
-            "recovery_id reversal_id order_id trial_id"
+            "recovery_id reversal_id order_id trial_id use_id"
         ),
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",

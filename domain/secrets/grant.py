@@ -8,7 +8,7 @@ from enum import StrEnum
 from domain.common.errors import Invalid
 from domain.secrets.access import Verb
 from domain.secrets.secret import check_host, check_path
-from domain.secrets.secret_use.placing import check_place
+from domain.secrets.secret_use.placing import PLACES, check_place
 
 MAX_PATHS, MAX_HOSTS = 20, 20
 MAX_USES_PER_DAY = 1_000_000
@@ -39,7 +39,7 @@ class NewGrant:
     verbs: tuple[Verb, ...]
     hosts: tuple[str, ...]
     methods: tuple[HttpMethod, ...]
-    places: tuple[str, ...]
+    places: tuple[str, ...] = PLACES
     uses_per_day: int | None
     price_minor: int | None
     meter: str | None

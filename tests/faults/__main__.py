@@ -31,6 +31,8 @@ from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
 from tests.faults.purchase_orders import described as described_purchase_orders
 from tests.faults.purchases import PurchaseSetup, run_purchases
 from tests.faults.purchases import described as described_purchases
+from tests.faults.rotations import RotationSetup, run_rotations
+from tests.faults.rotations import described as described_rotations
 from tests.faults.run import Say, Setup, described, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
@@ -46,7 +48,7 @@ from tests.support.bonus import NO_BONUS
 Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
 RUNS = (
     *("escrows", "payments", "spends", "sync", "invoices", "collecting", "payouts", "subscriptions", "purchases"),
-    *("purchase_orders", "webhooks", "notifications", "nights"),
+    *("purchase_orders", "webhooks", "notifications", "nights", "rotations"),
 )
 
 
@@ -69,6 +71,7 @@ def main() -> int:
     parser.add_argument("--endpoints", type=int, default=10, help="how many endpoints get webhooks (10)")
     parser.add_argument("--facts", type=int, default=120, help="how many facts people are told of (120)")
     parser.add_argument("--agents", type=int, default=10_000, help="how many scores a night is taken of (10000)")
+    parser.add_argument("--rotations", type=int, default=40, help="how many secrets are rotated (40)")
     parser.add_argument("--late", type=float, default=60, help="for how many seconds a transaction stays open (60)")
     parser.add_argument("--one-in", type=int, default=50, help="one webhook in so many is not taken at first (50)")
     parser.add_argument(
@@ -105,6 +108,7 @@ def main() -> int:
     )
     notifications = NotificationSetup(seed, options.facts, kills=options.kills)
     nights = NightSetup(seed, options.agents, options.kills)
+    rotations = RotationSetup(seed, options.rotations, options.kills)
     wanted = {
         "escrows": (described(escrows), partial(run, escrows)),
         "payments": (described_payments(payments), partial(run_payments, payments)),
@@ -118,6 +122,7 @@ def main() -> int:
         "purchase_orders": (described_purchase_orders(purchase_orders), partial(run_purchase_orders, purchase_orders)),
         "webhooks": (described_webhooks(webhooks), partial(run_webhooks, webhooks)),
         "notifications": (described_notifications(notifications), partial(run_notifications, notifications)),
+        "rotations": (described_rotations(rotations), partial(run_rotations, rotations)),
         "nights": (described_nights(nights), partial(run_nights, nights)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])

@@ -23,6 +23,7 @@ from tests.faults.purchase_order_plans import STORIES as ORDER_STORIES
 from tests.faults.purchase_order_plans import draw_orders
 from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
 from tests.faults.purchases import PurchaseSetup, run_purchases
+from tests.faults.rotations import RotationSetup, run_rotations
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
@@ -56,6 +57,7 @@ RUNS: list[tuple[str, Any, int]] = [
         partial(run_purchase_orders, PurchaseOrderSetup(FAULTS_SEED, 2 * len(ORDER_STORIES), 1)),
         10,
     ),
+    ("rotations", partial(run_rotations, RotationSetup(FAULTS_SEED, 12, 1, ("postgres", "worker"))), 6),
     (
         "sync",
         partial(run_sync, SyncSetup(FAULTS_SEED, 40, 1, batch=8, charging_kills=1, parts=("postgres", "litellm"))),

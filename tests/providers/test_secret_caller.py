@@ -4,16 +4,18 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.common.errors import RateLimited
 from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
 from domain.secrets.secret_use.request import read_request
 from providers.judged import Receivers
-from providers.secrets.caller import CallFailed, Reply, SecretCaller
+from providers.secrets.caller import MAX_AT_ONCE, CallFailed, Reply, SecretCaller
 from tests.support.receivers import (
     NAME,
     PUBLIC,
@@ -121,6 +123,19 @@ async def test_an_answer_that_does_not_end_in_time_is_not_known(reply: Answering
 @pytest.mark.parametrize("reply", [drops, babbles])
 async def test_an_answer_that_breaks_off_is_not_known(reply: Answering):
     assert await failed(reply) == ("broken", True)
+
+
+def test_one_organization_does_not_take_all_places():
+    caller = SecretCaller(Receivers())
+    with ExitStack() as held:
+        for _ in range(MAX_AT_ONCE):
+            held.enter_context(caller.slot("org_1"))
+        with pytest.raises(RateLimited), caller.slot("org_1"):
+            pass
+        with caller.slot("org_2"):
+            pass
+    with caller.slot("org_1"):
+        pass
 
 
 async def test_nothing_is_sent_where_nobody_listens():

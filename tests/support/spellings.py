@@ -49,15 +49,18 @@ def spellings(value: str) -> Mapping[str, bytes]:
 
 
 def hidden_in(value: str, text: bytes) -> list[str]:
-    """Return the forms of a value, or of most of it, that are in a text."""
-    raw, lower = value.encode(), text.lower()
+    """Return the forms of a value, or of most of it, that are in a text, however often the text was escaped."""
+    raw, bare = value.encode(), _bare(text)
     cores = {
         f"base64 + {skipped}": base64.b64encode(b"\x00" * skipped + raw)[4 if skipped else 0 : -4]
         for skipped in range(3)
     }
     plain = {name: form for name, form in spellings(value).items() if "base64" not in name}
-    found = [name for name, form in plain.items() if form.lower() in lower]
-    joined = lower.replace(b"\\n", b"").translate(None, b" \r\n\t")
-    return found + [
-        name for name, core in cores.items() if core.lower() in joined.replace(b"-", b"+").replace(b"_", b"/")
-    ]
+    found = [name for name, form in plain.items() if _bare(form) in bare]
+    lines = bare.replace(b"n", b"")
+    return found + [name for name, core in cores.items() if _bare(core) in bare or _bare(core, b"n") in lines]
+
+
+def _bare(text: bytes, without: bytes = b"") -> bytes:
+    """Return a text in lower case, without what escapes and divides it: the same for base64 of both alphabets."""
+    return text.lower().translate(bytes.maketrans(b"-_", b"+/"), b" \r\n\t\\" + without)

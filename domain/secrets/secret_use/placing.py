@@ -97,7 +97,7 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
         login = json.loads(value)
         user, secret = login["username"], login["password"]
     if len(secret) < SHORTEST:
-        raise Invalid(f"The secret is shorter than {SHORTEST} characters, and cannot be told from other text.")
+        raise Invalid(f"The secret is shorter than {SHORTEST} characters, too short to be removed from answers.")
     more: tuple[str, ...] = ()
     match placement.part:
         case Part.HEADER:
