@@ -349,24 +349,23 @@ async def test_an_organization_that_may_have_no_cards_any_more_pays_with_none(wo
 
 
 async def test_all_holds_are_locked_before_a_balance(world: World) -> None:
-    first = question(world, 100)
-    more = question(world, 100, ref=first.authorization_ref, number=1, authorized_minor=100)
-    assert await ask(world, first)
-    assert await ask(world, more)
-    captured = transaction(world, 100, first.authorization_ref)
-    snapshot = authorization(
-        world, first.authorization_ref, (100, False), (100, True), status=CLOSED, transactions=(captured,)
-    )
+    open_one, declined = question(world, 200), question(world, 100)
+    assert await ask(world, open_one)
+    assert await ask(world, declined)
+    captured = transaction(world, 100, open_one.authorization_ref)
+    await told(world, authorization(world, open_one.authorization_ref, (200, True), transactions=(captured,)))
+    refunded = transaction(world, 50, declined.authorization_ref, REFUND)
+    snapshot = authorization(world, declined.authorization_ref, (100, False), status=CLOSED, transactions=(refunded,))
+    held = (await row_of(world, open_one.authorization_ref)).requests[0]["spend_id"]
     async with world.database.platform() as session:
         driver = await driver_connection(session)
-        held = (await row_of(world, first.authorization_ref)).requests[1]["spend_id"]
         await Spending(driver, world.org).lock_reservation(uuid_of(held))
         booking = asyncio.create_task(told(world, snapshot))
         await somebody_waits(world.database)
-        # Who holds a hold waits for the balance; that must be free.
+        # Who holds a hold waits for the balance next, so nobody who waits for a hold may have that.
         await Ledger(driver).lock_balances([org_credits(world.org)])
     assert await booking
-    assert await world.balance() == (990, 0)
+    assert await world.balance() == (995, 10)
 
 
 async def test_a_hold_that_nobody_has_swept_yet_is_not_captured_after_its_time(world: World) -> None:
