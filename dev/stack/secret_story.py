@@ -100,6 +100,7 @@ class SecretStory:
             f"   the owner issues it a card, {card['brand']} … {card['last4']}; nobody but Stripe has the number"
         )
         transactions = f"/cards/{card['id']}/transactions"
+        await narrator.steer(f"{self._running.stripe_control_url}/issuing/fund", {"amount": 100_000, "currency": "usd"})
         ref = await self._ref(card)
         coffee, flight = await self._ask(ref, 450), await self._ask(ref, 40_000)
         narrator.expect("the coffee", coffee["approved"], True)
