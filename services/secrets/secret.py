@@ -16,6 +16,7 @@ from domain.common.access import Actor
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.secrets.access import Outcome, Verb, refusal
 from domain.secrets.secret import (
+    MAX_PATH,
     MAX_SECRETS,
     MAX_VERSIONS,
     SecretKind,
@@ -372,7 +373,12 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
     """Open a secret for a verb, or refuse it; either way it has its entry when the transaction commits.
 
     The session is the platform's.
+
+    Raises:
+        NotFound: the path is longer than any. It has no entry, which would keep a text of any length.
     """
+    if len(asked.path) > MAX_PATH:
+        raise refusal(Outcome.NOT_FOUND)
     row = await rows.open_secret(
         session,
         {

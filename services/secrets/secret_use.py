@@ -6,8 +6,6 @@ If a process dies in between, or cannot write the end, `end_lost` charges the us
 the request took effect, and a way not to pay for one that did would be found.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +17,7 @@ from domain.common.errors import Conflict, Invalid
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
-from domain.usage.adapters import ModelCall, read_call
+from domain.usage.adapters import ModelCall
 from domain.usage.charge import Part, Waits, credits_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
@@ -40,11 +38,6 @@ ACTION = "secret.use"
 LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
-
-#: The forms of the answers of providers that have one of their own; all others answer as OpenAI does.
-_SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mistral": "mistral.chat"} | dict.fromkeys(
-    ("gemini", "vertex_ai"), "gemini.generate"
-)
 
 
 class Used(Conflict):
@@ -184,18 +177,14 @@ async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None
 
 async def cost_of(
     session: AsyncSession,
-    body: bytes,
-    meter: str,
+    call: ModelCall,
     prices: PriceBook,
     *,
     price: CreditPrice,
     cost_price: CreditPrice,
     at: datetime,
 ) -> int | None:
-    """Return what an answer's usage costs at a provider's prices, in minor units of credits; None if it is unknown."""
-    call = _call_in(body, meter)
-    if call is None:
-        return None
+    """Return what a call costs at its provider's prices, in minor units of credits; None if they do not say."""
     [cost] = await rate_uses(session, Rates(prices=prices), [Use(call, at)])
     if cost is None or isinstance(cost, Invalid):
         return None
@@ -203,15 +192,3 @@ async def cost_of(
     own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
     minor = credits_of([own], (cost.cost_pico, cost.currency), price, rates, cost_price=cost_price)
     return None if isinstance(minor, Waits) else minor
-
-
-def _call_in(body: bytes, meter: str) -> ModelCall | None:
-    try:
-        answer = json.loads(body, parse_float=Decimal)
-        return read_call(_SHAPES.get(meter, "openai.chat"), answer, provider=meter) if _is_object(answer) else None
-    except (ValueError, RecursionError, Invalid):
-        return None
-
-
-def _is_object(answer: object) -> bool:
-    return isinstance(answer, Mapping)

@@ -49,7 +49,7 @@ from domain.common.errors import (
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
 from domain.secrets.rotation import RotationUnderWay
-from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, check_path
+from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
@@ -223,7 +223,7 @@ async def open_secret(
     refuse_by_link(actor, "read secrets")
     asked = service.Opening(
         org_id=_tenant(actor),
-        path=path[:MAX_PATH],
+        path=path,
         verb=Verb.READ,
         principal=actor.principal,
         agent_id=actor.agent_id,
