@@ -41,6 +41,7 @@ LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
 
+_HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
 #: The forms of the answers of providers that have one of their own; all others answer as OpenAI does.
 _SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mistral": "mistral.chat"} | dict.fromkeys(
     ("gemini", "vertex_ai"), "gemini.generate"
@@ -123,9 +124,11 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
 async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime) -> int | None:
     """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
 
-    What it costs beyond its price is charged all the same, as it has happened. The session is the platform's.
+    What it costs beyond its price is charged all the same, as it has happened, also where its hold has ended. A use
+    that `end_lost` took for one that was never paid for, because its process stood still, is settled too. The session
+    is the platform's.
     """
-    row = await uses.under_way(session, use_id)
+    row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
         return None
     cost = None if row.price_minor is None else ended.cost_minor
@@ -144,9 +147,18 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
     books, key = Spending(await driver_connection(session), row.org_id), secret_use_key(row.id)
     held = min(cost, spend.amount)
     if held:
-        await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
-    else:
-        await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+        try:
+            async with session.begin_nested():
+                await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+        except Conflict as gone:
+            _require_ended(gone)
+            held = 0
+    if not held:
+        try:
+            async with session.begin_nested():
+                await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+        except Conflict as gone:
+            _require_ended(gone)
     if cost > held:
         spender = Spender(
             agent_id=spend.agent_id,
@@ -162,6 +174,12 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
         await books.force(beyond, at=now)
 
 
+def _require_ended(error: Conflict) -> None:
+    """Raise a refusal of the books that does not say that the hold has ended."""
+    if error.error_code not in _HOLD_HAS_ENDED:
+        raise error
+
+
 async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
     """Return the ids of uses whose process did not write what came of them, at most so many."""
     return list(await uses.lost(session, now - LOST_AFTER, limit))
@@ -173,7 +191,7 @@ async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None
     if row is None:
         return
     held = row.price_minor is None or await spends.of_key(session, row.org_id, secret_use_key(use_id)) is not None
-    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason="lost")
+    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason=uses.LOST)
     await end(session, use_id, ended if held else replace(ended, status="failed", cost_minor=0), now=now)
 
 
