@@ -7,7 +7,7 @@ the request took effect, and a way not to pay for one that did would be found.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from domain.secrets.access import Outcome
 from domain.usage.adapters import ModelCall, read_call
 from domain.usage.charge import Part, Waits, credits_of
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
+from ledger.spends import Changed, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
@@ -144,21 +144,18 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
-    books, key = Spending(await driver_connection(session), row.org_id), secret_use_key(row.id)
-    held = min(cost, spend.amount)
-    if held:
-        try:
-            async with session.begin_nested():
-                await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
-        except Conflict as gone:
-            _require_ended(gone)
-            held = 0
+    key, held = secret_use_key(row.id), min(cost, spend.amount)
+
+    def settle(books: Spending) -> Awaitable[Changed]:
+        return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+
+    def release(books: Spending) -> Awaitable[Changed]:
+        return books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+
+    if held and not await _unless_ended(session, row.org_id, settle):
+        held = 0
     if not held:
-        try:
-            async with session.begin_nested():
-                await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
-        except Conflict as gone:
-            _require_ended(gone)
+        await _unless_ended(session, row.org_id, release)
     if cost > held:
         spender = Spender(
             agent_id=spend.agent_id,
@@ -171,13 +168,20 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
         beyond = NewSpend(
             key=f"{key}:beyond", action=ACTION, amount_minor=cost - held, spender=spender, metadata=spend.details
         )
-        await books.force(beyond, at=now)
+        await Spending(await driver_connection(session), row.org_id).force(beyond, at=now)
 
 
-def _require_ended(error: Conflict) -> None:
-    """Raise a refusal of the books that does not say that the hold has ended."""
-    if error.error_code not in _HOLD_HAS_ENDED:
-        raise error
+async def _unless_ended(session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]) -> bool:
+    """Change a hold, or return False if it has ended; the transaction goes on either way."""
+    try:
+        async with session.begin_nested():
+            # Only a connection that is asked for in here has the savepoint.
+            await change(Spending(await driver_connection(session), org_id))
+    except Conflict as ended:
+        if ended.error_code not in _HOLD_HAS_ENDED:
+            raise
+        return False
+    return True
 
 
 async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:

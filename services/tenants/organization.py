@@ -135,8 +135,9 @@ async def close(
     """Close an organization that has nothing left, for good.
 
     Its keys, sessions and links are revoked, its offers retired, its webhook endpoints disabled and its secrets
-    destroyed; the caller signals the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are locked before the check, so a
-    concurrent payment either keeps it open, or arrives later and raises an alert. Needs the platform's session.
+    destroyed; the caller signals the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are
+    locked before the check, so a concurrent payment either keeps it open, or arrives later and raises an alert. Needs
+    the platform's session.
 
     Raises:
         NotFound: there is no such organization.

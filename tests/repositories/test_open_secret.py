@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
+from domain.common.access import Actor, Role
 from domain.secrets.access import Outcome, Verb
 from domain.secrets.grant import matches
 from ledger.invariants import Invariant
@@ -20,7 +21,9 @@ from repositories.secrets import grant as grants
 from repositories.secrets import secret as secrets
 from runtime.database import Database, driver_connection
 from services.secrets import secret
+from services.tenants import organization
 from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.secrets import NOW, Vaulted
 
@@ -162,6 +165,20 @@ async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
         await secret.destroy(session, org.owner, made.id, 1, now=NOW)
     assert (await org.open()).outcome is Outcome.NO_VERSION
     assert (await org.open(version=1, verb=Verb.CHECK)).outcome is Outcome.NO_VERSION
+
+
+async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, database_urls: DatabaseUrls):
+    made = await org.put()
+    await org.put()
+    assert (await org.open(verb=Verb.CHECK, version=1)).outcome is Outcome.OPENED
+    async with org.database.platform() as session:
+        operator = Actor(principal="ops", role=Role.OPERATOR)
+        await organization.close(session, operator, org.org_id, reason=None, now=NOW)
+    for version in (None, 1, 2):
+        assert (await org.open(verb=Verb.CHECK, version=version)).outcome is Outcome.NO_VERSION
+    async with org.database.platform() as session:
+        assert {row.status for row in await secrets.versions(session, made.id)} == {"destroyed"}
+    await prove(database_urls, secrets.INVARIANTS)
 
 
 @pytest.mark.parametrize("role", ["tenant", "platform"])
