@@ -344,7 +344,7 @@ async def test_a_later_holder_of_a_name_has_none_of_the_grants_to_it(org: Tenant
     for key in (first, second):
         good(await org.owner.delete(f"/api-keys/{key['id']}"))
     later = good(await org.owner.post("/api-keys", {**asked, "principal": name.upper()}, key=new_key()), 201)
-    caller = Caller(org.owner.http, later["key"])
+    caller = Caller(org.owner.http, later["secret"])
     refused(
         await caller.post("/secrets/api_keys/model/open", {"purpose": "Look"}, key=new_key()),
         403,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from runtime.database import Database, driver_connection
 from services.secrets import secret
 from services.tenants import organization
 from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
 from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.secrets import NOW, Vaulted
@@ -156,6 +158,32 @@ async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_f
     assert await (await org.open()).value(org.secrets) == b"new"
     assert await (await org.open(version=1)).value(org.secrets) == b"old"
     assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is Outcome.NO_VERSION
+
+
+async def test_an_opening_at_the_moment_of_a_new_value_gets_one_of_them(org: Vaulted, database_urls: DatabaseUrls):
+    made = await org.put(value=b"old")
+    await org.grant()
+    one = Database(database_urls.tenant, database_urls.platform, pool_size=1)
+    asking = replace(org, database=one)
+    # The one connection knows the function then, and begins it before it waits.
+    await asking.open()
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        async with asyncio.TaskGroup() as group, owner.transaction():
+            await owner.execute("LOCK TABLE secret_versions IN ACCESS EXCLUSIVE MODE")
+            opening = group.create_task(asking.open())
+            await somebody_waits(org.database)
+            await owner.execute("UPDATE secret_versions SET status = 'retired' WHERE secret_id = $1", made.id)
+            await owner.execute(
+                "INSERT INTO secret_versions SELECT secret_id, 2, org_id, 'current', sealed, wrapped_key, key_id, NULL,"
+                " created_by, command_id || '/2', created_at FROM secret_versions WHERE secret_id = $1",
+                made.id,
+            )
+            await owner.execute("UPDATE secrets SET current_version = 2, last_number = 2 WHERE id = $1", made.id)
+    finally:
+        await owner.close()
+        await one.close()
+    assert opening.result().outcome is Outcome.OPENED
 
 
 async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
