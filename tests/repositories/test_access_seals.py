@@ -14,10 +14,14 @@ from runtime.database import Database
 from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
+from tests.docs.pages import ROOT
 from tests.support.rows import Rows, rows_of
 from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
+
+RUNBOOK = ROOT / "docs/runbooks/restoring-a-backup.md"
+SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -131,6 +135,31 @@ async def test_a_seal_ahead_of_the_servers_transactions_is_found_and_ends_no_sea
     with pytest.raises(Conflict, match="ahead of the server's transactions"):
         await seal(org)
     assert any("ahead of the server's transactions" in problem for problem in (await verify(org)).problems)
+
+
+async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_runbook_says(
+    org: Vaulted, fresh_database_urls: DatabaseUrls
+):
+    for _ in range(2):
+        await org.open()
+    await seal_all(org, 2)
+    async with rows_of(fresh_database_urls) as rows:
+        # The old server was many transactions ahead.
+        await rows.change("UPDATE secret_access SET written_in = written_in + 1099511627776")
+        await rows.change("UPDATE secret_access_seals SET last_written_in = last_written_in + 1099511627776")
+    await org.open()
+    assert any("ahead of" in problem for problem in (await verify(org)).problems)
+    [statements] = [each for each in SQL.findall(RUNBOOK.read_text("utf-8")) if "secret_access" in each]
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await owner.execute(statements)
+        with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
+            await owner.execute("UPDATE secret_access SET purpose = 'Other'")
+    finally:
+        await owner.close()
+    await seal_all(org, 3)
+    found = await verify(org)
+    assert (found.entries, found.unsealed, found.problems) == (3, 0, [])
 
 
 @pytest.mark.parametrize("table", ["secret_access", "secret_access_seals"])
