@@ -6,6 +6,7 @@ If a process dies in between, or cannot write the end, `end_lost` charges the us
 the request took effect, and a way not to pay for one that did would be found.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from domain.secrets.access import Outcome
 from domain.usage.adapters import ModelCall
 from domain.usage.charge import Part, Waits, credits_of
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
+from ledger.spends import Changed, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
@@ -38,6 +39,8 @@ ACTION = "secret.use"
 LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
+
+_HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
 
 
 class Used(Conflict):
@@ -116,9 +119,11 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
 async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime) -> int | None:
     """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
 
-    What it costs beyond its price is charged all the same, as it has happened. The session is the platform's.
+    What it costs beyond its price is charged all the same, as it has happened, also where its hold has ended. A use
+    that `end_lost` took for one that was never paid for, because its process stood still, is settled too. The session
+    is the platform's.
     """
-    row = await uses.under_way(session, use_id)
+    row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
         return None
     cost = None if row.price_minor is None else ended.cost_minor
@@ -134,17 +139,18 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
-    connection, key = await driver_connection(session), secret_use_key(row.id)
-    books, held = Spending(connection, row.org_id), min(cost, spend.amount)
-    if held:
-        try:
-            async with connection.transaction():
-                await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
-        except Conflict:
-            # No worker ran for so long that the hold has ended.
-            held = 0
-    else:
-        await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+    key, held = secret_use_key(row.id), min(cost, spend.amount)
+
+    def settle(books: Spending) -> Awaitable[Changed]:
+        return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+
+    def release(books: Spending) -> Awaitable[Changed]:
+        return books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+
+    if held and not await _unless_ended(session, row.org_id, settle):
+        held = 0
+    if not held:
+        await _unless_ended(session, row.org_id, release)
     if cost > held:
         spender = Spender(
             agent_id=spend.agent_id,
@@ -157,7 +163,20 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
         beyond = NewSpend(
             key=f"{key}:beyond", action=ACTION, amount_minor=cost - held, spender=spender, metadata=spend.details
         )
-        await books.force(beyond, at=now)
+        await Spending(await driver_connection(session), row.org_id).force(beyond, at=now)
+
+
+async def _unless_ended(session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]) -> bool:
+    """Change a hold, or return False if it has ended; the transaction goes on either way."""
+    try:
+        async with session.begin_nested():
+            # Only a connection that is asked for in here has the savepoint.
+            await change(Spending(await driver_connection(session), org_id))
+    except Conflict as ended:
+        if ended.error_code not in _HOLD_HAS_ENDED:
+            raise
+        return False
+    return True
 
 
 async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
@@ -171,7 +190,7 @@ async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None
     if row is None:
         return
     held = row.price_minor is None or await spends.of_key(session, row.org_id, secret_use_key(use_id)) is not None
-    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason="lost")
+    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason=uses.LOST)
     await end(session, use_id, ended if held else replace(ended, status="failed", cost_minor=0), now=now)
 
 
