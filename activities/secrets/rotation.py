@@ -238,9 +238,10 @@ class RotationActivities:
         async def read(path: str, host: str) -> bytes:
             async with self._database.platform() as session:
                 other = await rows.at_path(session, secret.org_id, path)
+                # Whoever plans a rotation chooses the host, and must not get the value of another secret by it.
+                if host not in other.hosts:
+                    raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
                 opened = await store.open(session, self._opening(at, path, None, host), now=at.now)
-            if other.hosts and host not in other.hosts:
-                raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
             return await opened.value(self._secrets)
 
         return Job(

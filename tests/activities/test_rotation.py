@@ -11,6 +11,7 @@ from contracts.secrets.rotation import FailRotationStep
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
 from domain.secrets.rotation_plan import OFF
+from providers.secrets.rotators.base import Job, Manual
 from repositories.secrets import secret as rows
 from runtime.database import Database
 from services.secrets import rotation as service
@@ -202,6 +203,27 @@ async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Da
         await one.until_waiting(DUE)
         assert target.keys == {FIRST.decode()}
         assert (await one.held()).failures == 1
+
+
+class Borrowing(Manual):
+    """Reads another secret to set the new value, as the rotator of databases does."""
+
+    async def make(self, job: Job, current: bytes) -> bytes:
+        return b"new-value"
+
+    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+        assert await job.read("access_credentials/dba", "db.example.com:5432") == b"dba-value"
+
+
+@pytest.mark.parametrize("hosts", [(), ("db.example.com",), ("db.example.com:5432",)])
+async def test_another_secret_is_read_only_for_a_host_that_it_names(database: Database, hosts: tuple[str, ...]) -> None:
+    one = await Rotated.of(database, {"rotator": "bursar", **SCHEDULE}, rotator=Borrowing())
+    await one.vaulted.put("access_credentials/dba", b"dba-value", hosts=hosts)
+    seen = await one.until_waiting(DUE)
+    if hosts == ("db.example.com:5432",):
+        assert seen.status == "promoted"
+    else:
+        assert "may not be sent to db.example.com:5432" in seen.details.replace("\\", "")
 
 
 async def test_the_schedule_is_not_changed_while_a_value_is_on_its_way(database: Database) -> None:

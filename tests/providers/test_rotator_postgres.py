@@ -42,7 +42,7 @@ def server() -> Iterator[Cluster]:
 
 def job(host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, str] = ("App A", "app_b")) -> Job:
     async def read(path: str, to: str) -> bytes:
-        assert (path, to) == ("access_credentials/rotator", host)
+        assert (path, to) == ("access_credentials/rotator", f"{host.lower()}:{port}")
         return admin
 
     target = {"host": host, "port": port, "database": "postgres", "roles": roles, "admin": "access_credentials/rotator"}
