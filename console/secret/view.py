@@ -451,6 +451,9 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     effect = ["The value and its key are deleted for good. This cannot be undone."]
     if secret["current_version"] == number:
         effect.insert(0, "This is the version in use: nobody can use the secret until a new value is stored.")
+    rotation = secret.get("rotation")
+    if rotation is not None and rotation["status"] == "promoted":
+        effect.insert(0, "If the last rotation replaced it, it is revoked where it is used first.")
     return Asking(
         title=f"Destroy version {number}?",
         back=here,
