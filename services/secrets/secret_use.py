@@ -141,10 +141,15 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
-    books, key = Spending(await driver_connection(session), row.org_id), secret_use_key(row.id)
-    held = min(cost, spend.amount)
+    connection, key = await driver_connection(session), secret_use_key(row.id)
+    books, held = Spending(connection, row.org_id), min(cost, spend.amount)
     if held:
-        await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+        try:
+            async with connection.transaction():
+                await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+        except Conflict:
+            # No worker ran for so long that the hold has ended.
+            held = 0
     else:
         await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
     if cost > held:

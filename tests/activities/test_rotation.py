@@ -242,6 +242,18 @@ async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_
         assert await one.alerts() == {"secret_rotation_failed": True}
 
 
+async def test_what_somebody_has_stored_is_not_ended_with_the_version_that_had_it(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        while (await one.held()).status is not RotationStatus.APPLIED:
+            await one.step(DUE)
+        pending = (await one.values(DUE))["pending"]
+        await one.vaulted.put(one.secret.path, pending.encode())
+        await one.until_waiting(DUE)
+        assert (await one.values(DUE))["current"] == pending
+        assert pending in target.keys
+
+
 async def test_what_is_asked_for_at_once_ends_a_grace_that_runs(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:

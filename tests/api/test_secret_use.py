@@ -149,6 +149,13 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
     assert await balance(org.owner) == ("73.00", "0.00")
 
 
+async def test_each_provider_says_in_its_own_way_what_was_used(org: Tenant, host: Receiver):
+    await granted(org, host, price="5", meter="anthropic")
+    answer = {"model": "any", "usage": {"input_tokens": 100, "output_tokens": 50, "cache_read_input_tokens": 50}}
+    host.reply = answers(200, json.dumps(answer).encode())
+    assert good(await use(org.agent, host))["cost"] == "2.00"
+
+
 async def test_a_use_without_a_price_is_free(org: Tenant, host: Receiver):
     await granted(org, host, price=None)
     done = good(await use(org.agent, host))
@@ -287,8 +294,9 @@ async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant,
     assert good(await using)["cost"] == "2.00"
 
 
+@pytest.mark.parametrize("down", [timedelta(minutes=6), timedelta(days=8)])
 async def test_a_use_whose_process_died_is_charged_in_full_later(
-    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls, down: timedelta
 ):
     await granted(org, host)
     asked = asyncio.Event()
@@ -309,7 +317,7 @@ async def test_a_use_whose_process_died_is_charged_in_full_later(
     await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=4), limit=100))
     assert await balance(org.owner) == ("98.00", "2.00")
     for _ in range(2):
-        await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+        await holds.expire_holds(ExpireHolds(now=now + down, limit=100))
     assert await balance(org.owner) == ("98.00", "0.00")
     used = refused(await use(org.agent, host, key=key), 409, "secret.used")
     assert (used["state"], used["cost"]) == ("unknown", "2.00")
