@@ -274,11 +274,8 @@ def revoked(held: Rotation) -> Rotation:
 def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
     """Give up a step: what was begun is put back, and what has nothing to put back is tried again after a pause.
 
-    A pending version that cannot be put back is kept, because the target may work with nothing else.
-
-    Args:
-        over_at: when the last attempt of the step is over for certain. Nothing is put back before: a late request of
-            the step would undo it.
+    A pending version that cannot be put back is kept, because the target may work with nothing else. The last attempt
+    of the step is over at `over_at`: nothing is put back before, because a late request of the step would undo it.
     """
     after = replace(held, failures=held.failures + 1, detail=detail[:MAX_DETAIL], asked=False)
     if held.status in _STEPS:

@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from domain.payments.payment.livemode import is_local
 from runtime.settings.part import Part
 
-
 _ROTATION_HOST = re.compile(r"(org_[0-9A-Za-z]+)/([^/\s]+:[0-9]{1,5})")
 
 

@@ -147,7 +147,7 @@ async def test_a_host_inside_the_network_is_refused_unless_an_operator_lists_it(
 async def test_a_listed_host_is_reached_by_its_organization_at_its_port_alone(other, tmp_path):
     at = job(str(tmp_path))
     at = replace(at, **(other | {"target": {**at.target, **other.get("target", {})}}))
-    with pytest.raises(RotationFailed, match="public internet|has no address"):
+    with pytest.raises(RotationFailed, match="The host has no address"):
         await rotator(str(tmp_path)).test(at, login("App A"))
 
 

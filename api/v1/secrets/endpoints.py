@@ -285,8 +285,8 @@ async def destroy_secret_version(
 ) -> SecretView:
     """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
 
-    The version before, in the grace of a rotation, is revoked at the target first: nobody can use it from now on. While a
-    value is on its way, that value and the one that it replaces cannot be destroyed.
+    The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While
+    a value is on its way, that value and the one that it replaces cannot be destroyed.
     """
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound("The secret has no such version.")
