@@ -458,6 +458,9 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     effect = ["The value and its key are deleted for good. This cannot be undone."]
     if secret["current_version"] == number:
         effect.insert(0, "This is the version in use: nobody can use the secret until a new value is stored.")
+    statuses = {version["number"]: version["status"] for version in secret["versions"]}
+    if (secret["rotation"] or {}).get("status") == "promoted" and statuses.get(number) == "previous":
+        effect.insert(0, "The last rotation replaced it. It is first revoked at its target.")
     return Asking(
         title=f"Destroy version {number}?",
         back=here,

@@ -194,7 +194,9 @@ async def put(
             command_id=command_id,
             now=now,
         )
-        await _change(session, actor, await rows.locked(session, row.id), wanted, number, now)
+        row = await rows.locked(session, row.id)
+        await rotation_plan.stored(session, row, now)
+        await _change(session, actor, row, wanted, number, now)
 
 
 async def reserve(

@@ -278,21 +278,29 @@ async def use_secret(
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
     response_model=SecretView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), *_BACKEND),
+    responses=errors(NotFound, RotationUnderWay, (Forbidden, "session.by_link"), *_BACKEND),
     operation_id="secrets.destroy_version",
 )
 async def destroy_secret_version(
     path: str, number: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> SecretView:
-    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
+    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
+
+    The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While
+    a value is on its way, that value and the one that it replaces cannot be destroyed.
+    """
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound("The secret has no such version.")
     async with deps.session_for(actor) as session:
         row = await secrets.at_path(session, _tenant(actor), path)
     async with deps.database.platform() as session:
-        place = await service.destroy(session, actor, row.id, int(number), now=datetime.now(UTC))
-    await deps.secrets.backend(row.backend).destroy(place)
-    return await _shown(deps, actor, path)
+        place = await rotation.destroy(session, actor, row.id, int(number), now=datetime.now(UTC))
+    shown = await _shown(deps, actor, path)
+    if place is None:
+        _signal_run(deps, shown)
+    else:
+        await deps.secrets.backend(row.backend).destroy(place)
+    return shown
 
 
 @router.get("/secrets/{path:path}", response_model=SecretView, responses=errors(NotFound))
@@ -340,7 +348,7 @@ async def put_secret(
             now=datetime.now(UTC),
         )
         shown = await _shown(deps, actor, path)
-        if wanted.rotation is not None:
+        if shown.rotation is not None or wanted.rotation is not None:
             _signal_run(deps, shown)
         return shown
 
