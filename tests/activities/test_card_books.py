@@ -53,7 +53,7 @@ from tests.support.cards import (
     transaction,
 )
 from tests.support.locks import somebody_waits
-from tests.support.proving import prove
+from tests.support.proving import broken, prove
 
 pytestmark = pytest.mark.db
 CAPTURE, REFUND = CardTransactionKind.CAPTURE, CardTransactionKind.REFUND
@@ -537,6 +537,28 @@ async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World
     ref = fresh("iauth")
     issuer.authorizations[ref] = authorization(other, ref, (400, True))
     assert await _take(world, issuer, fresh("evt"), "issuing_authorization.created", ref) == "unmatched"
+
+
+async def test_verify_finds_what_the_books_do_not_have(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=2)
+    try:
+        world = await World(database).begin()
+        await ask(world, question(world, 400))
+        rules = (*authorizations.INVARIANTS, *transactions.INVARIANTS)
+        assert await broken(fresh_database_urls, rules) == set()
+        await change(world, "UPDATE card_spends SET captured_minor = 100")
+        await change(world, "UPDATE card_authorizations SET status = 'closed'")
+        assert await broken(fresh_database_urls, rules) == {each.name for each in authorizations.INVARIANTS}
+    finally:
+        await database.close()
+
+
+async def test_an_event_where_no_card_was_ever_made_waits_for_no_issuer(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
+    try:
+        assert await _take(World(database), None, fresh("evt"), "issuing_card.created", "ic_other") == "unmatched"
+    finally:
+        await database.close()
 
 
 async def _take(world: World, issuer: FakeIssuer | None, event_id: str, event_type: str, ref: str) -> str:

@@ -30,7 +30,7 @@ PAYMENT: dict[str, Any] = {
 }
 ELEMENTS = {**SANDBOX, "stripe_publishable_key": "pk_test_1", "stripe_elements": True}
 ANSWERS = {
-    "GET /me": (200, {**ME, "permissions": [*ME["permissions"], "manage_billing"]}),
+    "GET /me": (200, {**ME, "permissions": ["read", "read_billing", "manage_billing"]}),
     f"GET /cards/{ID}": (200, CARD),
     f"GET /cards/{ID}/transactions": (200, {"data": [PAYMENT], "next_cursor": None}),
     f"POST /cards/{ID}/display": (200, {"ephemeral_key": "ek_1"}),
