@@ -20,7 +20,7 @@ from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
 
-RUNBOOK = ROOT / "docs/runbooks/restoring-a-backup.md"
+PAGE = ROOT / "docs/secrets.md"
 SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -137,7 +137,7 @@ async def test_a_seal_ahead_of_the_servers_transactions_is_found_and_ends_no_sea
     assert any("ahead of the server's transactions" in problem for problem in (await verify(org)).problems)
 
 
-async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_runbook_says(
+async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_page_says(
     org: Vaulted, fresh_database_urls: DatabaseUrls
 ):
     for _ in range(2):
@@ -149,7 +149,7 @@ async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_run
         await rows.change("UPDATE secret_access_seals SET last_written_in = last_written_in + 1099511627776")
     await org.open()
     assert any("ahead of" in problem for problem in (await verify(org)).problems)
-    [statements] = [each for each in SQL.findall(RUNBOOK.read_text("utf-8")) if "secret_access" in each]
+    [statements] = [each for each in SQL.findall(PAGE.read_text("utf-8")) if "secret_access" in each]
     owner = await asyncpg.connect(fresh_database_urls.owner)
     try:
         await owner.execute(statements)
