@@ -26,6 +26,7 @@ SLOW = {
         "tests/api/test_spends_meanwhile.py",
         "tests/commands/test_restore.py",
         "tests/console/browser/test_attacks.py",
+        "tests/console/browser/test_card_number.py",
         "tests/console/browser/test_dispute.py",
         "tests/console/browser/test_every_page.py",
         "tests/console/browser/test_every_platform_page.py",

@@ -1,5 +1,6 @@
 """Books what the issuer of cards reports."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -7,6 +8,8 @@ from temporalio import activity
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.cards.card_authorization import CardPrices
 from providers.cards.base import CardIssuer
+from providers.payments.base import ProviderNotFound
+from repositories.cards import card as cards
 from repositories.messages import alert
 from repositories.payments import provider_event
 from runtime.database import Database
@@ -29,17 +32,21 @@ class CardActivities:
         Effect: captures, refunds and disputes in the books, what is over released, a card's status; alerts; the event
             is marked as handled.
         Idempotent by: the issuer's ids of transactions, authorizations and disputes; the keys of spends and transfers.
-        Fails with: an outage of the issuer, which is retried.
+        Fails with: an outage of the issuer, or no issuer where cards were made before; both are retried.
         """
-        if self._issuer is None:
-            raise RuntimeError("No cards are issued in this worker. Set BURSAR_ISSUING; the event waits for it.")
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
+            is_issued = await cards.any_made(session)
         if row is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-        is_ours = await card_transaction.read_again(
-            self._database, self._issuer, self._prices, row.refs[0], now=datetime.now(UTC)
-        )
+        if self._issuer is None and is_issued:
+            raise RuntimeError("No cards are issued in this worker. Set BURSAR_ISSUING; the event waits for it.")
+        is_ours = False
+        # What the issuer does not have is nothing to book.
+        with suppress(ProviderNotFound):
+            is_ours = self._issuer is not None and await card_transaction.read_again(
+                self._database, self._issuer, self._prices, row.refs[0], now=datetime.now(UTC)
+            )
         outcome = "handled" if is_ours else "unmatched"
         async with self._database.platform() as session:
             await provider_event.mark(

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, titled
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, money, titled
 from console.forms import Shown
 from console.lists import Choice, Found, Listed
 from console.status import STATUSES, Status, status_of
@@ -62,8 +63,8 @@ class PaymentRow:
     status: Status
     at: Moment
     why: str
-    authorized: Amount
-    captured: Amount
+    asked: Amount
+    captured: Amount | None
     refunded: str
     credits: str
 
@@ -135,7 +136,7 @@ def _row(card: Mapping[str, Any], prefs: Prefs, listed: str) -> CardRow:
         agent=card["agent_name"],
         href=f"{listed}/{card['id']}",
         status=status_of("card", card["status"]),
-        limit="; ".join(text for _, text in _limits(card, prefs)),
+        limit="; ".join(f"{text} {what.removeprefix('Limit ')}" for what, text in _limits(card, prefs)),
         made=moment(card["created_at"], prefs),
     )
 
@@ -145,11 +146,9 @@ def _number(card: Mapping[str, Any]) -> str:
 
 
 def _limits(card: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
-    named = (("per_authorization", "a payment"), ("per_month", "a month"))
+    named = (("per_authorization", "per payment"), ("per_month", "per month"))
     return [
-        (f"Most of {what}", f"{money(card[name], card['currency'], prefs)} {what}")
-        for name, what in named
-        if card[name] is not None
+        (f"Limit {what}", money(card[name], card["currency"], prefs)) for name, what in named if card[name] is not None
     ]
 
 
@@ -211,14 +210,16 @@ def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
     beyond = sum(1 for each in payment["transactions"] if each["kind"] == "capture" and each["beyond"].strip("0."))
     why = _REASONS.get(declined[-1], "") if declined else "Captured beyond what was authorized" if beyond else ""
     refunded = payment["refunded"]
+    asked = sum((decimal(each["amount"]) for each in payment["requests"]), Decimal(0)) or payment["captured"]
+    is_captured = payment["captured"].strip("0.") != ""
     return PaymentRow(
         merchant=merchant["name"],
         place=", ".join(each for each in (merchant["city"], merchant["country"]) if each),
         status=status_of("card_payment", payment["status"]),
         at=moment(payment["created_at"], prefs),
         why=why,
-        authorized=amount(payment["amount"], currency, prefs),
-        captured=amount(payment["captured"], currency, prefs),
+        asked=amount(str(asked), currency, prefs),
+        captured=amount(payment["captured"], currency, prefs) if is_captured else None,
         refunded=f"{money(refunded, currency, prefs)} refunded" if refunded.strip("0.") else "",
         credits=money(payment["credits"], "CREDIT", prefs),
     )

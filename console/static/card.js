@@ -25,7 +25,10 @@ const begin = async () => {
   const answer = await fetch(form.action, { method: "POST", body });
   const shown = await answer.json();
   if (!answer.ok) return tell(shown.error);
-  const elements = stripe.elements(), terms = { issuingCard, nonce, ephemeralKeySecret: shown.ephemeral_key };
+  // Their frames have no style of ours.
+  const { color, fontSize } = getComputedStyle(document.body);
+  const terms = { issuingCard, nonce, ephemeralKeySecret: shown.ephemeral_key, style: { base: { color, fontSize } } };
+  const elements = stripe.elements();
   for (const [kind, place] of [["Number", "digits"], ["Expiry", "expiry"], ["Cvc", "code"]]) {
     elements.create(`issuingCard${kind}Display`, terms).mount(`#card-${place}`);
   }

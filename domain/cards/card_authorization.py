@@ -72,6 +72,11 @@ class Part:
     captured_minor: int = 0
     refunded_minor: int = 0
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether what was captured of a part has taken all credits, as rounding does: the rest costs none."""
+        return self.captured_minor < self.amount_minor and self.share(self.captured_minor) == self.credits
+
     def share(self, amount_minor: int) -> int:
         """Return the credits of an amount of it, rounded up."""
         return -(-self.credits * amount_minor // self.amount_minor)

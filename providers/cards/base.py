@@ -87,13 +87,12 @@ class SpendingControls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCard:
-    """A virtual card to be made, active at once. One of a purchase (`single_use`) ends with its first payment."""
+    """A virtual card to be made, active at once."""
 
     card_id: str
     cardholder_ref: str
     currency: str
     controls: SpendingControls
-    single_use: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,8 +129,6 @@ class StripeIssuing:
             "metadata": {"card_id": card.card_id},
             "spending_controls": spending,
         }
-        if card.single_use:
-            params["lifecycle_controls"] = {"cancel_after": {"payment_count": 1}}
 
         async def make(key: str) -> CardSnapshot:
             with translated(changes=True):

@@ -36,6 +36,11 @@ async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:
     return (await session.scalars(query)).one_or_none()
 
 
+async def any_made(session: AsyncSession) -> bool:
+    """Return whether an issuer has ever made a card here; for the platform's session, which sees all."""
+    return await session.scalar(select(Card.id).where(Card.ref.is_not(None)).limit(1)) is not None
+
+
 async def has_other(session: AsyncSession, order_id: str, command_id: str) -> bool:
     """Return whether another command made a card for a purchase that is not closed; the caller has locked its order."""
     query = select(Card.id).where(Card.order_id == order_id, Card.status != "closed", Card.command_id != command_id)

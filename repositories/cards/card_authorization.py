@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card_authorization import Part
@@ -47,6 +47,17 @@ async def spends(session: AsyncSession, authorization_ids: Sequence[str]) -> Seq
     """Return the spends of authorizations, in the order in which they were made."""
     query = select(CardSpend).where(CardSpend.authorization_id.in_(authorization_ids)).order_by(CardSpend.spend_id)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def has_paid(session: AsyncSession, card_id: str) -> bool:
+    """Return whether a spend of a card holds something, or was captured; also if it was refunded since."""
+    query = (
+        select(CardSpend.spend_id)
+        .join(CardAuthorization, CardAuthorization.id == CardSpend.authorization_id)
+        .join(Spend, and_(Spend.org_id == CardSpend.org_id, Spend.id == CardSpend.spend_id))
+        .where(CardAuthorization.card_id == card_id, or_(CardSpend.captured_minor > 0, Spend.status == "reserved"))
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def refundable(session: AsyncSession, card_id: str, *, limit: int) -> Sequence[CardSpend]:

@@ -10,6 +10,7 @@ from domain.common.access import Actor
 from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict, Invalid
 from domain.common.ids import card_key
+from domain.credits.spend.control import Pool
 from models.billing.billing_profile import BillingProfile
 from models.budgets.purchase_order import PurchaseOrder
 from models.cards.card import Card
@@ -50,7 +51,7 @@ async def create(
     Raises:
         NotFound: there is no such agent or purchase.
         Conflict: `card.no_address`, the billing profile has none; `card.no_rate`, credits have no price in the
-            currency; `card.order`, the purchase is not approved, renews, or has a card.
+            currency; `card.order`, the purchase is not approved, renews, draws a reserve or has a card.
         AgentRetired, OrganizationSuspended, OrganizationClosed: it cannot pay.
         IdempotencyConflict: the command made another card.
         Unavailable, Invalid: the issuer did not answer, or refused; the command may be repeated.
@@ -101,7 +102,6 @@ async def create(
                     per_month_minor=row.per_month_minor,
                     categories=tuple(row.categories),
                 ),
-                single_use=row.order_id is not None,
             ),
             idempotency_key=card_key(row.id, "create"),
         )
@@ -183,6 +183,13 @@ def _refuse_order(order: PurchaseOrder | None, now: datetime) -> None:
         raise Conflict(
             "A card is made for a purchase order that is approved and does not renew. Make a card of the agent for "
             "what renews.",
+            code="card.order",
+        )
+    if order.pool != Pool.OPERATING or order.lifts:
+        # The card's own spends count like any other, so the budget would refuse them.
+        raise Conflict(
+            "This purchase draws a reserve, or a limit was lifted for it, and payments of cards do neither. Pay for it "
+            "in another way, or raise the budget and propose it again.",
             code="card.order",
         )
 

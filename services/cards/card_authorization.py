@@ -6,16 +6,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.purchase_order import PurchaseOrderStatus
-from domain.cards.card import CardStatus
+from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
+from domain.cards.card import CardStatus, issues_to
 from domain.cards.card_authorization import CardAnswer, CardPrices
 from domain.common.ids import card_hold_key, uuid_id
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import NewSpend, Outcome, Spender, Spent
+from models.budgets.purchase_order import PurchaseOrder
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.marketplace.agent import Agent
-from providers.cards.base import Merchant, Question
+from providers.cards.base import AuthorizationRequest, Merchant, Question
 from repositories.budgets import purchase_order as orders
 from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
@@ -33,10 +34,17 @@ _OUTCOMES = {
 }
 
 
-async def decide(session: AsyncSession, question: Question, prices: CardPrices, *, now: datetime) -> bool:
+async def decide(session: AsyncSession, question: Question, prices: CardPrices, issuing: str, *, now: datetime) -> bool:
     """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
 
     An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.
+
+    Args:
+        session: of the platform.
+        question: what the issuer asks.
+        prices: what credits are worth on cards.
+        issuing: whose cards may pay, see `domain.cards.card.issues_to`.
+        now: the time.
     """
     card = await cards.lock_by_ref(session, question.card_ref)
     if card is None:
@@ -48,7 +56,9 @@ async def decide(session: AsyncSession, question: Question, prices: CardPrices, 
     number = question.number
     if number < len(row.requests):
         return bool(row.requests[number]["approved"])
-    answer, spent = await _judge(session, card, row, question, prices, now)
+    answer, spent = CardAnswer.CARD_INACTIVE, None
+    if issues_to(issuing, card.org_id):
+        answer, spent = await _judge(session, card, row, question, prices, now)
     spend_id = None if spent is None else spent.spend_id
     missed = [_request(0, CardAnswer.NOT_TAKEN, None, now) for _ in range(number - len(row.requests))]
     row.requests = [*row.requests, *missed, _request(question.amount_minor, answer, spend_id, now)]
@@ -78,6 +88,20 @@ async def void(session: AsyncSession, authorization_ref: str, number: int, card_
     row = await authorizations.find(session, authorization_ref)
     if row is not None:
         await give_up(session, row, [number], now=now)
+
+
+async def note_declined(
+    session: AsyncSession, row: CardAuthorization, requests: Sequence[AuthorizationRequest], *, now: datetime
+) -> None:
+    """Release what was held for requests that the issuer has declined; what it never got an answer to stays declined.
+
+    The caller holds the lock of the card, and of the holds and balances.
+    """
+    for each in requests[len(row.requests) :]:
+        if each.approved:
+            break
+        row.requests = [*row.requests, _request(each.amount_minor, CardAnswer.NOT_TAKEN, None, now)]
+    await give_up(session, row, [number for number, each in enumerate(requests) if not each.approved], now=now)
 
 
 async def give_up(session: AsyncSession, row: CardAuthorization, numbers: Sequence[int], *, now: datetime) -> None:
@@ -147,8 +171,11 @@ def merchant_of(merchant: Merchant) -> dict[str, str | None]:
     }
 
 
-def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, credits: int) -> NewSpend:
-    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid."""
+def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int, credits: int) -> NewSpend:
+    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid.
+
+    In limits in money it counts the amount that the merchant asks, in the card's currency.
+    """
     return NewSpend(
         key=key,
         action=ACTION,
@@ -159,6 +186,8 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, credits
         metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
         # What was granted cost nobody anything; a card pays merchants with the platform's money.
         paid_only=True,
+        price_minor=amount_minor,
+        price_in=card.currency,
     )
 
 
@@ -175,9 +204,10 @@ async def _judge(
     if refused is not None:
         return refused, None
     order = None if card.order_id is None else await orders.get(session, card.order_id, lock=True)
-    is_new_order = order is not None and order.status == PurchaseOrderStatus.APPROVED
-    if order is not None and not is_new_order and not (question.is_incremental and row.status == "pending"):
+    adds = question.is_incremental and row.status == "pending" and row.amount_minor > 0
+    if order is not None and not adds and not await _can_pay(session, card, order):
         return CardAnswer.ORDER_ENDED, None
+    is_new_order = order is not None and order.status == PurchaseOrderStatus.APPROVED
     if question.amount_minor == 0:
         return CardAnswer.APPROVED, None
     credits = prices.credits(await authorizations.worth(session, question.amount_minor, question.currency, at=now))
@@ -188,7 +218,9 @@ async def _judge(
             # Its amount counts in the budgets from now on as what the card holds.
             await purchase_payment.paid_by_card(session, order, now=now)
         spent = await Spending(await driver_connection(session), card.org_id).authorize(
-            spend_of(card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), credits),
+            spend_of(
+                card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), question.amount_minor, credits
+            ),
             expires_at=now + RESERVATION_TERM,
             at=now,
         )
@@ -196,6 +228,19 @@ async def _judge(
         if answer is not CardAnswer.APPROVED and is_new_order:
             await savepoint.rollback()
     return answer, spent if answer is CardAnswer.APPROVED else None
+
+
+async def _can_pay(session: AsyncSession, card: Card, order: PurchaseOrder) -> bool:
+    """Return whether nothing pays, has paid or may have paid for the order of a card: no attempt, and not the card.
+
+    With the first hold the order is purchased, and stays so if that hold took nothing; the card may then pay again.
+    """
+    if order.status not in {PurchaseOrderStatus.APPROVED, PurchaseOrderStatus.PURCHASED}:
+        return False
+    attempts = await orders.attempts(session, [order.id])
+    if any(each.status != AttemptStatus.DECLINED for each in attempts):
+        return False
+    return not await authorizations.has_paid(session, card.id)
 
 
 def _refused(card: Card, agent: Agent, question: Question) -> CardAnswer | None:

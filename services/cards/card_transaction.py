@@ -22,6 +22,7 @@ from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.cards.card_transaction import CardTransaction
 from providers.cards.base import (
+    AuthorizationRequest,
     AuthorizationSnapshot,
     AuthorizationStatus,
     CardDisputeSnapshot,
@@ -75,10 +76,14 @@ class _Books:
         await debt.lock(session, card.org_id)
         return cls(session, card, provider, prices, await driver_connection(session), now)
 
-    async def lock(self, spends: Sequence[CardSpend], movements: Sequence[BalanceTransaction]) -> set[UUID]:
-        """Lock the holds and then all balances that may change, and return the spends that hold something."""
+    async def open_spends(self, spends: Sequence[CardSpend]) -> set[UUID]:
+        """Lock the holds, and return the spends that hold something."""
         ids = [each.spend_id for each in spends]
-        open_spends = await answers.open_spends(self.session, self.spending, self.card.org_id, ids, after=self.now)
+        return await answers.open_spends(self.session, self.spending, self.card.org_id, ids, after=self.now)
+
+    async def lock(self, spends: Sequence[CardSpend], movements: Sequence[BalanceTransaction]) -> None:
+        """Lock the holds and then all balances that may change."""
+        await self.open_spends(spends)
         of_money = [
             account
             for currency in {each.currency for each in movements}
@@ -90,7 +95,6 @@ class _Books:
         ]
         credits = [accounts.org_credits(self.card.org_id), accounts.platform("credit_redemption", CREDIT)]
         await self.ledger.lock_balances([*credits, *of_money], if_open=[accounts.org_debt(self.card.org_id, CREDIT)])
-        return open_spends
 
     async def move(self, movement: BalanceTransaction, reference: str) -> None:
         """Book a movement of the platform's balance at the issuer, once."""
@@ -153,9 +157,11 @@ async def read_again(database: Database, issuer: CardIssuer, prices: CardPrices,
     """
     disputed, alone, authorized = None, None, ref if ref.startswith("iauth_") else None
     if ref.startswith("ic_"):
+        async with database.platform() as session:
+            before = await cards.lock_by_ref(session, ref)
         card = await issuer.retrieve_card(ref)
         async with database.platform() as session:
-            return await book_card(session, card)
+            return await book_card(session, card, was=None if before is None else before.status)
     if ref.startswith("idp_"):
         disputed = await issuer.retrieve_dispute(ref)
     if authorized is None:
@@ -189,9 +195,7 @@ async def book(
         row = answers.new_authorization(books.card, snapshot.ref, snapshot.merchant, at=snapshot.created_at)
         session.add(row)
         await session.flush()
-    declined = [number for number, each in enumerate(snapshot.requests) if not each.approved]
-    await answers.give_up(session, row, declined, now=now)
-    await _book_all(books, row, snapshot.transactions)
+    await _book_all(books, row, snapshot.transactions, snapshot.requests)
     if snapshot.status in _OVER:
         await answers.release(session, row, None, now=now)
     if snapshot.approved:
@@ -238,47 +242,68 @@ async def book_dispute(
     row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
     if books is None or row is None:
         return False
+    was_won = row.dispute_status == CardDisputeStatus.WON
     row.dispute_ref, row.dispute_status = snapshot.ref, snapshot.status.value
     spends = await authorizations.spends(session, [row.authorization_id])
     await books.lock(spends, snapshot.movements)
-    if snapshot.status is CardDisputeStatus.WON and not row.returned_minor:
+    if snapshot.status is CardDisputeStatus.WON and not was_won:
         wanted = min(snapshot.amount_minor, row.amount_minor)
-        row.returned_minor = wanted - await books.give_back(snapshot.ref, wanted, spends)
+        beyond = await books.give_back(snapshot.ref, wanted, spends)
+        row.returned_minor = wanted - beyond
+        await _alert_unmatched(books, snapshot.ref, row.merchant["name"], beyond, row.currency)
     for movement in snapshot.movements:
         await books.move(movement, row.authorization_id)
     return True
 
 
-async def book_card(session: AsyncSession, snapshot: CardSnapshot) -> bool:
-    """Take over the status that the issuer has given a card past Bursar: one that is ended there is closed."""
+async def book_card(session: AsyncSession, snapshot: CardSnapshot, *, was: str | None) -> bool:
+    """Take over the status that the issuer has given a card past Bursar: one that is ended there is closed.
+
+    `was` is the status here before the issuer was read: what was unfrozen since was read frozen, and is not any more.
+    """
     card = await cards.lock_by_ref(session, snapshot.ref)
     if card is None:
         return False
     if snapshot.status is IssuerStatus.CANCELLED:
         card.status = CardStatus.CLOSED.value
-    elif snapshot.status is IssuerStatus.FROZEN and card.status == CardStatus.ACTIVE:
+    elif snapshot.status is IssuerStatus.FROZEN and card.status == was == CardStatus.ACTIVE:
         card.status = CardStatus.FROZEN.value
     return True
 
 
-async def _book_all(books: _Books, row: CardAuthorization, found: Sequence[TransactionSnapshot]) -> None:
-    """Book the transactions of an authorization that are not in the books, or whose movement is not."""
-    known = {each.ref: each for each in await transactions.of(books.session, [row.id])}
+async def _book_all(
+    books: _Books,
+    row: CardAuthorization,
+    found: Sequence[TransactionSnapshot],
+    requests: Sequence[AuthorizationRequest] = (),
+) -> None:
+    """Release what was declined, and book the transactions that are not in the books, or whose movement is not.
+
+    One that came alone is known under its own row, also after the issuer has found its authorization.
+    """
+    known = {each.ref: each for each in await transactions.among(books.session, [each.ref for each in found])}
     new = [each for each in found if each.ref not in known]
     spends = list(await authorizations.spends(books.session, [row.id]))
     others = []
     if any(each.kind is CardTransactionKind.REFUND for each in new):
         others = list(await authorizations.refundable(books.session, books.card.id, limit=MAX_REFUNDED))
     moved = [each for each in found if each.movement and not (each.ref in known and known[each.ref].is_booked)]
-    open_spends = await books.lock([*spends, *others], [each.movement for each in moved if each.movement])
+    await books.lock([*spends, *others], [each.movement for each in moved if each.movement])
+    await answers.note_declined(books.session, row, requests, now=books.now)
+    open_spends = await books.open_spends(spends)
     for each in new:
         if each.kind is CardTransactionKind.CAPTURE:
-            beyond = await _capture(books, row, each, [spend for spend in spends if spend.spend_id in open_spends])
+            holds = [
+                spend for spend in spends if spend.spend_id in open_spends or authorizations.part_of(spend).is_taken
+            ]
+            beyond, forced = await _capture(books, row, each, holds)
+            # A refund that was read with it returns it.
+            spends.extend(forced)
         else:
             own = {spend.spend_id for spend in spends}
             payers = [*reversed(spends), *(spend for spend in others if spend.spend_id not in own)]
             beyond = await books.give_back(each.ref, each.amount_minor, payers)
-            await _alert_unmatched(books, each, beyond)
+            await _alert_unmatched(books, each.ref, each.merchant.name, beyond, each.currency)
         known[each.ref] = CardTransaction(
             ref=each.ref,
             org_id=row.org_id,
@@ -302,8 +327,8 @@ async def _book_all(books: _Books, row: CardAuthorization, found: Sequence[Trans
 
 async def _capture(
     books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
-) -> int:
-    """Capture from the holds, and force what is beyond them, which it returns."""
+) -> tuple[int, list[CardSpend]]:
+    """Capture from the holds, and force what is beyond them; returns that, and the spend of it."""
     rows = {each.spend_id: each for each in holds}
     taken, beyond = capture(
         [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor
@@ -311,9 +336,7 @@ async def _capture(
     for each in taken:
         await _settle(books, snapshot.ref, each)
         rows[each.spend_id].captured_minor += each.amount_minor
-    if beyond:
-        await _force(books, row, snapshot, beyond)
-    return beyond
+    return beyond, [await _force(books, row, snapshot, beyond)] if beyond else []
 
 
 async def _settle(books: _Books, ref: str, taken: Taken) -> None:
@@ -327,28 +350,30 @@ async def _settle(books: _Books, ref: str, taken: Taken) -> None:
         )
 
 
-async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> None:
+async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> CardSpend:
     """Charge what no hold covers. It has happened, so nothing refuses it, and the last known rate counts."""
     worth = await authorizations.worth(books.session, beyond_minor, snapshot.currency, at=books.now, any_rate=True)
     credits = books.prices.credits(worth)
     assert credits, "a card has a currency that had a rate when it was made"
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
-        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), credits), at=books.now
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor, credits),
+        at=books.now,
     )
     assert spent.spend_id is not None
-    books.session.add(
-        CardSpend(
-            spend_id=spent.spend_id,
-            org_id=row.org_id,
-            card_id=row.card_id,
-            authorization_id=row.id,
-            is_forced=True,
-            amount_minor=beyond_minor,
-            credits=credits,
-            captured_minor=beyond_minor,
-        )
+    forced = CardSpend(
+        spend_id=spent.spend_id,
+        org_id=row.org_id,
+        card_id=row.card_id,
+        authorization_id=row.id,
+        is_forced=True,
+        amount_minor=beyond_minor,
+        credits=credits,
+        captured_minor=beyond_minor,
+        refunded_minor=0,
     )
+    books.session.add(forced)
+    await books.session.flush()
     amount = f"{format_amount(beyond_minor, snapshot.currency)} {snapshot.currency}"
     await alert.raise_alert(
         books.session,
@@ -361,19 +386,20 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
         key=f"{OVERSPENT}:{snapshot.ref}",
         shared=True,
     )
+    return forced
 
 
-async def _alert_unmatched(books: _Books, snapshot: TransactionSnapshot, left_minor: int) -> None:
+async def _alert_unmatched(books: _Books, ref: str, merchant: str | None, left_minor: int, currency: str) -> None:
     if not left_minor:
         return
-    amount = f"{format_amount(left_minor, snapshot.currency)} {snapshot.currency}"
+    amount = f"{format_amount(left_minor, currency)} {currency}"
     await alert.raise_alert(
         books.session,
         kind=UNMATCHED,
         subject=books.card.id,
-        detail=f"{snapshot.merchant.name} has refunded {amount} more than it has captured on the card {books.card.id}. "
+        detail=f"{merchant} has given back {amount} more than it has captured on the card {books.card.id}. "
         "The money is on the platform's balance, and no credits were returned for it. Grant them by hand if they are "
         "the organization's.",
         org_id=books.card.org_id,
-        key=f"{UNMATCHED}:{snapshot.ref}",
+        key=f"{UNMATCHED}:{ref}",
     )

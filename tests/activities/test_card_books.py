@@ -1,5 +1,7 @@
 """What the issuer of cards asks and reports, in the books: holds, captures, refunds and disputes."""
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,22 +10,31 @@ from sqlalchemy.dialects.postgresql import insert
 
 from activities.cards.card import CardActivities
 from contracts.payments.payment import ProviderEventInput
+from domain.cards.card_authorization import CardPrices
+from domain.common.accounts import org_credits
 from domain.common.calendar import Window
-from domain.common.ids import uuid_id
+from domain.common.credits import credit_price
+from domain.common.ids import uuid_id, uuid_of
 from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from domain.payments.payment.snapshot import BalanceTransactionKind
 from ledger.controls import Controls
+from ledger.gateway import Ledger
+from ledger.rates import set_credit_rate
+from ledger.spending import Spending
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.messages.alert import Alert
 from models.payments.provider_event import ProviderEventRow
 from providers.cards.base import (
+    AuthorizationSnapshot,
     AuthorizationStatus,
     CardDisputeSnapshot,
     CardDisputeStatus,
+    CardSnapshot,
     CardStatus,
     CardTransactionKind,
     Question,
 )
+from providers.payments.base import ProviderNotFound
 from repositories.books import clearing
 from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
@@ -31,8 +42,20 @@ from repositories.cards import card_transaction as transactions
 from runtime.database import Database, driver_connection
 from services.cards import card_authorization, card_transaction
 from tests.conftest import DatabaseUrls
-from tests.support.cards import NOW, PRICES, FakeIssuer, World, authorization, fresh, moved, question, transaction
-from tests.support.proving import prove
+from tests.support.cards import (
+    CREDIT,
+    NOW,
+    PRICES,
+    FakeIssuer,
+    World,
+    authorization,
+    fresh,
+    moved,
+    question,
+    transaction,
+)
+from tests.support.locks import somebody_waits
+from tests.support.proving import broken, prove
 
 pytestmark = pytest.mark.db
 CAPTURE, REFUND = CardTransactionKind.CAPTURE, CardTransactionKind.REFUND
@@ -52,9 +75,11 @@ async def world(database: Database) -> World:
     return await World(database).begin()
 
 
-async def ask(world: World, asked: Question, now: datetime = NOW) -> bool:
+async def ask(
+    world: World, asked: Question, now: datetime = NOW, issuing: str = "all", prices: CardPrices = PRICES
+) -> bool:
     async with world.database.platform() as session:
-        return await card_authorization.decide(session, asked, PRICES, now=now)
+        return await card_authorization.decide(session, asked, prices, issuing, now=now)
 
 
 async def told(world: World, snapshot, now: datetime = NOW) -> bool:
@@ -147,7 +172,9 @@ async def test_an_unknown_card_is_declined_without_a_trace(world: World) -> None
         assert await authorizations.find(session, asked.authorization_ref) is None
 
 
-async def test_a_limit_of_the_agent_decides(world: World) -> None:
+async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(world: World) -> None:
+    # A payment of 4.00 USD takes 160 credits of 0.10 USD each, and counts 4.00 USD.
+    cheap = CardPrices(usual=credit_price("0.10", "USD"), paid=credit_price("0.025", "USD"))
     new = NewControl(subject_kind=SubjectKind.AGENT, subject_id=world.agent, asset="USD")
     limits = (Limit(window=Window.DAY, amount_minor=500),)
     async with world.database.platform() as session:
@@ -161,10 +188,12 @@ async def test_a_limit_of_the_agent_decides(world: World) -> None:
             command_id=fresh("cmd"),
             at=NOW,
         )
-    assert await ask(world, question(world, 400))
-    asked = question(world, 200)
-    assert not await ask(world, asked)
+    assert await ask(world, question(world, 400), prices=cheap)
+    assert await world.balance() == (1000, 160)
+    asked = question(world, 101)
+    assert not await ask(world, asked, prices=cheap)
     assert await reason(world, asked.authorization_ref) == "spend_limit"
+    assert await ask(world, question(world, 100), prices=cheap)
 
 
 async def test_a_request_that_adds_to_an_authorization_holds_for_itself(world: World) -> None:
@@ -258,6 +287,95 @@ async def test_a_capture_after_the_hold_has_expired_is_forced(world: World) -> N
     assert await alerts(world) == ["card_overspent"]
 
 
+async def test_granted_credits_pay_no_merchant_that_takes_without_a_hold(database: Database) -> None:
+    world = await World(database).begin(10)
+    await world.give(1_000, paid=False)
+    asked = question(world, 0)
+    assert await ask(world, asked)
+    captured = transaction(world, 300, asked.authorization_ref)
+    await told(world, authorization(world, asked.authorization_ref, (0, True), status=CLOSED, transactions=(captured,)))
+    # 10 of the 30 credits were paid for; the others are owed, and what was granted is all there.
+    assert await world.balance() == (1_000, 0)
+    query = text(
+        "SELECT -b.posted FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE path = :of"
+    )
+    async with world.database.platform() as session:
+        assert await session.scalar(query, {"of": f"org/{world.org}/debt/CREDIT"}) == 20 * CREDIT
+
+
+async def test_a_refund_that_is_read_with_its_forced_capture_returns_all_of_it(world: World) -> None:
+    asked = question(world, 500)
+    await ask(world, asked)
+    both = tuple(transaction(world, 600, asked.authorization_ref, kind) for kind in (CAPTURE, REFUND))
+    snapshot = authorization(world, asked.authorization_ref, (500, True), status=CLOSED, transactions=both)
+    for _ in range(2):
+        await told(world, snapshot)
+    assert await world.balance() == (1000, 0)
+    assert await alerts(world) == ["card_overspent"]
+
+
+async def test_the_rest_of_a_hold_whose_credits_are_taken_by_rounding_is_no_overspend(database: Database) -> None:
+    world = await World(database).begin(currency="JPY")
+    async with database.platform() as session:
+        await set_credit_rate(
+            await driver_connection(session), asset="JPY", credit_minor=1, asset_minor=80, starts_at=NOW
+        )
+    asked = question(world, 400, currency="JPY")
+    assert await ask(world, asked)
+    parts = tuple(
+        replace(transaction(world, amount, asked.authorization_ref), currency="JPY", movement=None)
+        for amount in (390, 10)
+    )
+    for known in (1, 2):
+        snapshot = authorization(world, asked.authorization_ref, (400, True), transactions=parts[:known])
+        await told(world, replace(snapshot, currency="JPY"))
+    assert await alerts(world) == []
+
+
+async def test_a_capture_that_the_issuer_assigns_to_an_authorization_later_is_booked_once(world: World) -> None:
+    captured = transaction(world, 300, None)
+    await told(world, captured)
+    ref = fresh("iauth")
+    linked = replace(captured, authorization_ref=ref)
+    assert await told(world, authorization(world, ref, (300, True), status=CLOSED, transactions=(linked,)))
+    assert await world.balance() == (970, 0)
+
+
+async def test_a_decline_that_is_read_before_the_late_decision_stays_one(world: World) -> None:
+    asked = question(world, 400)
+    await told(world, authorization(world, asked.authorization_ref, (400, False), status=CLOSED))
+    assert not await ask(world, asked)
+    assert await world.balance() == (1000, 0)
+    assert await reason(world, asked.authorization_ref) == "not_taken"
+
+
+async def test_an_organization_that_may_have_no_cards_any_more_pays_with_none(world: World) -> None:
+    asked = question(world, 400)
+    assert not await ask(world, asked, issuing="org_other")
+    assert await reason(world, asked.authorization_ref) == "card_inactive"
+    assert await ask(world, question(world, 400), issuing=world.org)
+
+
+async def test_all_holds_are_locked_before_a_balance(world: World) -> None:
+    open_one, declined = question(world, 200), question(world, 100)
+    assert await ask(world, open_one)
+    assert await ask(world, declined)
+    captured = transaction(world, 100, open_one.authorization_ref)
+    await told(world, authorization(world, open_one.authorization_ref, (200, True), transactions=(captured,)))
+    refunded = transaction(world, 50, declined.authorization_ref, REFUND)
+    snapshot = authorization(world, declined.authorization_ref, (100, False), status=CLOSED, transactions=(refunded,))
+    held = (await row_of(world, open_one.authorization_ref)).requests[0]["spend_id"]
+    async with world.database.platform() as session:
+        driver = await driver_connection(session)
+        await Spending(driver, world.org).lock_reservation(uuid_of(held))
+        booking = asyncio.create_task(told(world, snapshot))
+        await somebody_waits(world.database)
+        # Who holds a hold waits for the balance next, so nobody who waits for a hold may have that.
+        await Ledger(driver).lock_balances([org_credits(world.org)])
+    assert await booking
+    assert await world.balance() == (995, 10)
+
+
 async def test_a_hold_that_nobody_has_swept_yet_is_not_captured_after_its_time(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
@@ -324,6 +442,22 @@ async def test_a_dispute_gives_the_credits_back_once_it_is_won(world: World) -> 
         assert await world.balance() == (balance, 0)
 
 
+async def test_a_won_dispute_about_what_was_refunded_alerts_and_returns_no_later_capture(world: World) -> None:
+    ref, dispute = fresh("iauth"), fresh("idp")
+    await ask(world, question(world, 400, ref=ref))
+    parts = tuple(transaction(world, 400, ref, kind) for kind in (CAPTURE, REFUND, CAPTURE))
+    won = CardDisputeSnapshot(
+        **{"ref": dispute, "transaction_ref": parts[0].ref, "status": CardDisputeStatus.WON, "amount_minor": 400},
+        **{"currency": "USD", "created_at": NOW, "movements": ()},
+    )
+    for known in (2, 3):
+        await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=parts[:known]))
+        async with world.database.platform() as session:
+            assert await card_transaction.book_dispute(session, won, world.ref, "stripe", PRICES, now=NOW)
+    assert await world.balance() == (960, 0)
+    assert await alerts(world) == ["card_refund_unmatched", "card_overspent"]
+
+
 async def test_what_a_card_pays_is_an_expense_and_leaves_the_balance_at_the_issuer(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)
@@ -378,6 +512,34 @@ async def test_a_card_that_is_cancelled_at_the_issuer_is_closed_here(world: Worl
         assert (await cards.get(session, world.card)).status == "closed"
 
 
+async def test_a_card_that_was_unfrozen_while_its_freeze_was_read_stays_active(world: World) -> None:
+    class Slow(FakeIssuer):
+        async def retrieve_card(self, ref: str) -> CardSnapshot:
+            await change(world, "UPDATE cards SET status = 'active' WHERE id = :card", card=world.card)
+            return await super().retrieve_card(ref)
+
+    issuer = Slow()
+    await issuer.set_status(world.ref, CardStatus.FROZEN, idempotency_key="k")
+    for before, after in (("frozen", "active"), ("active", "frozen")):
+        await change(world, "UPDATE cards SET status = :it WHERE id = :card", card=world.card, it=before)
+        assert await _take(world, issuer, fresh("evt"), "issuing_card.updated", world.ref) == "handled"
+        async with world.database.platform() as session:
+            assert (await cards.get(session, world.card)).status == after
+
+
+async def test_an_event_about_what_the_issuer_does_not_have_is_unmatched(world: World) -> None:
+    class Gone(FakeIssuer):
+        async def retrieve_authorization(self, ref: str) -> AuthorizationSnapshot:
+            raise ProviderNotFound("There is no such authorization.")
+
+    assert await _take(world, Gone(), fresh("evt"), "issuing_authorization.created", fresh("iauth")) == "unmatched"
+
+
+async def test_an_event_waits_for_the_issuer_where_cards_were_made(world: World) -> None:
+    with pytest.raises(RuntimeError, match="BURSAR_ISSUING"):
+        await _take(world, None, fresh("evt"), "issuing_authorization.created", fresh("iauth"))
+
+
 async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World) -> None:
     issuer, other = FakeIssuer(), World(world.database)
     ref = fresh("iauth")
@@ -385,7 +547,21 @@ async def test_an_event_about_a_card_of_other_software_is_unmatched(world: World
     assert await _take(world, issuer, fresh("evt"), "issuing_authorization.created", ref) == "unmatched"
 
 
-async def _take(world: World, issuer: FakeIssuer, event_id: str, event_type: str, ref: str) -> str:
+async def test_verify_finds_what_the_books_do_not_have(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=2)
+    try:
+        world = await World(database).begin()
+        await ask(world, question(world, 400))
+        rules = (*authorizations.INVARIANTS, *transactions.INVARIANTS)
+        assert await broken(fresh_database_urls, rules) == set()
+        await change(world, "UPDATE card_spends SET captured_minor = 100")
+        await change(world, "UPDATE card_authorizations SET status = 'closed'")
+        assert await broken(fresh_database_urls, rules) == {each.name for each in authorizations.INVARIANTS}
+    finally:
+        await database.close()
+
+
+async def _take(world: World, issuer: FakeIssuer | None, event_id: str, event_type: str, ref: str) -> str:
     async with world.database.platform() as session:
         await session.execute(
             insert(ProviderEventRow)

@@ -64,7 +64,7 @@ async def held(world: World, cents: int) -> str:
     """Hold credits for an authorization, and return its id."""
     asked = question(world, cents)
     async with world.database.platform() as session:
-        assert await card_authorization.decide(session, asked, PRICES, now=NOW)
+        assert await card_authorization.decide(session, asked, PRICES, "all", now=NOW)
     return asked.authorization_ref
 
 

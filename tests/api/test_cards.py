@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -14,16 +15,24 @@ from api.app import create_app
 from api.deps import Deps
 from models.cards.card import Card
 from models.tenants.audit import AuditEntry
-from providers.cards.base import Question, QuestionAnswer
+from providers.cards.base import (
+    AuthorizationSnapshot,
+    AuthorizationStatus,
+    CardTransactionKind,
+    Question,
+    QuestionAnswer,
+)
 from providers.cards.stripe import StripeIssuing
 from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client
 from repositories.cards import card_authorization as authorizations
 from runtime.database import Database
+from services.cards import card_transaction
 from tests.api.conftest import V1, Caller, Tenant, good, new_key, refused, settings_for
-from tests.api.purchasing import budget, proposed
+from tests.api.purchasing import acted, budget, proposed
+from tests.api.test_session_links import linked, redeemed
 from tests.conftest import DatabaseUrls
-from tests.support.cards import FakeIssuer, World, fresh
+from tests.support.cards import FakeIssuer, World, authorization, fresh, transaction
 from tests.support.serving import client_of
 from tests.support.starts import Starts
 
@@ -71,7 +80,7 @@ async def issuing(database_urls: DatabaseUrls) -> AsyncIterator[Issuing]:
     starts = Starts()
     temporal: Any = starts
     app = create_app(
-        settings_for(database_urls, issuing="all", cost_credit_price="0.08"),
+        settings_for(database_urls, issuing="all", cost_credit_price="0.08", public_url="https://pay.example.com"),
         temporal=temporal,
         providers=Providers(payments, cards=issuer),
     )
@@ -168,6 +177,24 @@ async def test_a_slow_database_declines_in_time_and_a_late_hold_is_released(issu
     assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
 
 
+async def test_a_repeat_of_what_was_declined_late_is_declined_before_its_hold_is_released(
+    issuing: Issuing, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[Any] = []
+    monkeypatch.setattr(issuing.deps.background, "begin", lambda _, work: later.append(work) or True)
+    body = asked(world.ref, 400)
+    async with issuing.deps.database.platform() as session:
+        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+        assert not approved(await issuing.ask(body))
+    *_, deciding = later[0].args
+    assert await deciding
+    assert not approved(await issuing.ask(body))
+    assert len(later) == 1
+    await later[0]()
+    assert await world.balance() == (1000, 0)
+    assert not approved(await issuing.ask(body))
+
+
 async def test_other_events_go_to_the_inbox(issuing: Issuing) -> None:
     body = json.loads(asked("ic_1", 400)) | {"type": "issuing_authorization.created"}
     assert good(await issuing.ask(json.dumps(body).encode())) == {"received": True, "duplicate": False}
@@ -246,6 +273,70 @@ async def test_the_card_of_a_purchase_pays_for_it_once_up_to_its_amount(issuing:
     assert not approved(await issuing.ask(asked(ref, 100)))
 
 
+async def test_what_took_nothing_does_not_use_up_the_card_of_a_purchase(issuing: Issuing, studio: Tenant) -> None:
+    world, order = await _bought_by_card(issuing, studio)
+    # A late answer, and then a check of the card that the merchant gives up.
+    async with issuing.deps.database.platform() as session:
+        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+        assert not approved(await issuing.ask(asked(world.ref, 1000)))
+    await issuing.deps.background.idle()
+    check = fresh("iauth")
+    assert approved(await issuing.ask(asked(world.ref, 100, ref=check)))
+    # While that may be captured, nothing else is paid.
+    assert not approved(await issuing.ask(asked(world.ref, 1000)))
+    await _told(issuing, world, authorization(world, check, (100, True), status=AuthorizationStatus.REVERSED))
+    ref = fresh("iauth")
+    assert approved(await issuing.ask(asked(world.ref, 1000, ref=ref)))
+    taken = transaction(world, 1000, ref), transaction(world, 1000, ref, CardTransactionKind.REFUND)
+    closed = authorization(world, ref, (1000, True), status=AuthorizationStatus.CLOSED, transactions=taken)
+    await _told(issuing, world, closed)
+    assert not approved(await issuing.ask(asked(world.ref, 1000)))
+    assert good(await studio.agent.get(f"/purchase-orders/{order['id']}"))["status"] == "purchased"
+
+
+async def test_what_was_taken_after_a_check_of_nothing_has_paid_for_the_purchase(
+    issuing: Issuing, studio: Tenant
+) -> None:
+    world, _ = await _bought_by_card(issuing, studio)
+    ref = fresh("iauth")
+    assert approved(await issuing.ask(asked(world.ref, 0, ref=ref)))
+    taken = (transaction(world, 1000, ref),)
+    await _told(
+        issuing, world, authorization(world, ref, (0, True), status=AuthorizationStatus.CLOSED, transactions=taken)
+    )
+    assert not approved(await issuing.ask(asked(world.ref, 1000)))
+
+
+@pytest.mark.parametrize("result", ["begun", "unknown", "succeeded", "declined"])
+async def test_the_card_of_a_purchase_waits_for_an_attempt(issuing: Issuing, studio: Tenant, result: str) -> None:
+    world, order = await _bought_by_card(issuing, studio)
+    await acted(studio.agent, order, "attempts", 201, method="transfer")
+    if result != "begun":
+        await acted(studio.agent, order, "attempts/1/result", result=result)
+    assert approved(await issuing.ask(asked(world.ref, 1000))) is (result == "declined")
+
+
+async def test_a_purchase_that_draws_a_reserve_or_lifts_a_limit_gets_no_card(issuing: Issuing, studio: Tenant) -> None:
+    pools = {"reserve": 7000, "pools_of": "week"}
+    control = await budget(issuing.deps.database, studio.org_id, week=100, pools=pools)
+    given = {"reserve": {"pool": "reserve"}, "lift": {"lifts": [{"budget_id": control, "window": "week"}]}}
+    for more in given.values():
+        order = await proposed(studio.agent, studio.agent_id, "60", on_limit="ask")
+        await acted(studio.owner, order, "grant", digest=order["digest"], **more)
+        body = {"purchase_order_id": order["id"], "name": "Copilot"}
+        refused(await studio.owner.post("/cards", body, key=new_key()), 409, "card.order")
+
+
+async def test_a_session_by_link_issues_unfreezes_and_shows_no_card(issuing: Issuing, studio: Tenant) -> None:
+    browser = await redeemed(studio.owner, await linked(studio.owner, "other-owner", "owner"))
+    body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD"}
+    card = good(await studio.owner.post("/cards", body, key=new_key()), 201)["id"]
+    for path, sent in (("", body), (f"/{card}/display", {"nonce": "ephkn_1"}), (f"/{card}/unfreeze", None)):
+        refused(await browser.post(f"/cards{path}", sent, key=new_key()), 403, "session.by_link")
+    # What protects it may be done.
+    good(await browser.post(f"/cards/{card}/freeze", key=new_key()))
+
+
 async def test_a_purchase_stays_held_if_its_card_is_declined(issuing: Issuing, studio: Tenant) -> None:
     await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=15)
     order = await proposed(studio.agent, studio.agent_id, "10")
@@ -267,6 +358,23 @@ async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
     refused(await studio.owner.post("/cards", strange, key=new_key()), 409, "card.no_rate")
     # The app of the other tests issues none.
     refused(await made.owner.post("/cards", body, key=new_key()), 404, "not_found")
+
+
+async def _bought_by_card(issuing: Issuing, studio: Tenant) -> tuple[World, dict[str, Any]]:
+    """Return the world of a card of a purchase for 10 USD, and that."""
+    await _give(issuing.deps.database, studio.org_id)
+    await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=15)
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
+    world = World(issuing.deps.database)
+    world.org, world.agent, world.card, world.ref = studio.org_id, studio.agent_id, made["id"], f"ic_{made['id']}"
+    return world, order
+
+
+async def _told(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
+    async with issuing.deps.database.platform() as session:
+        now, prices = datetime.now(UTC), issuing.deps.settings.card_prices
+        assert await card_transaction.book(session, snapshot, "stripe", prices, now=now)
 
 
 async def _give(database: Database, org_id: str) -> None:

@@ -67,8 +67,8 @@ async def card(database: Database, org_id: str, agent_id: str) -> str:
     now = datetime.now(UTC)
     asked, refused = question(world, 12_50), question(world, 99_00)
     async with database.platform() as session:
-        approved = await card_authorization.decide(session, asked, PRICES, now=now)
-        await card_authorization.decide(session, refused, PRICES, now=now)
+        approved = await card_authorization.decide(session, asked, PRICES, "all", now=now)
+        await card_authorization.decide(session, refused, PRICES, "all", now=now)
     captured = replace(transaction(world, 12_50, asked.authorization_ref), movement=None)
     over = authorization(
         world,

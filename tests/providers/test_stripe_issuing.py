@@ -141,11 +141,6 @@ class TestCards:
         assert [each.approved for each in found] == [True, False, False, False]
         assert {each.requests[0].reason for each in found[1:]} == {"spending_controls"}
 
-    async def test_single_use_ends_with_its_payment(self, sandbox, issuer):
-        card = await carded(sandbox, issuer, single_use=True)
-        await authorize(sandbox, card)
-        assert (await issuer.retrieve_card(card.ref)).status is CardStatus.CANCELLED
-
     async def test_number_is_shown_to_the_browser_of_the_nonce_and_never_read(self, sandbox, issuer, monkeypatch):
         card = await carded(sandbox, issuer)
         with pytest.raises(ProviderRefused):

@@ -20,7 +20,7 @@ from api.tenancy import acting_organization, listed_organization, of_own_agent, 
 from api.v1.cards.schemas import CardCreate, CardDisplayCreate, CardDisplayView, CardPaymentView, CardView
 from api.v1.spends.own import confined, refuse_totals
 from domain.cards.card import CardChange, CardStatus, issues_to
-from domain.common.access import Actor, Permission
+from domain.common.access import Actor, Permission, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.agent import AgentRetired
@@ -43,6 +43,7 @@ _FOUND = (NotFound, Forbidden)
 _ISSUER = ((Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _STATES = ((Conflict, "card.closed"), (Conflict, "card.pending"))
 _CHANGING = errors(*_FOUND, *_ISSUER, *_STATES)
+_BY_LINK = errors(*_FOUND, (Forbidden, "session.by_link"), *_ISSUER, *_STATES)
 
 
 async def _issuer(deps: DepsDep) -> CardIssuer:
@@ -60,6 +61,7 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
     response_model=CardView,
     responses=errors(
         *_FOUND,
+        (Forbidden, "session.by_link"),
         *_ISSUER,
         (Conflict, "card.no_address"),
         (Conflict, "card.no_rate"),
@@ -73,6 +75,7 @@ async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: Iss
 
     Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
     """
+    refuse_by_link(actor, "issue cards")
     org_id = acting_organization(actor, body.organization_id)
     if not issues_to(deps.settings.issuing, org_id):
         raise Forbidden("The platform issues no cards to this organization. Ask its operators.")
@@ -157,9 +160,10 @@ async def freeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once
     return await _change(deps, issuer, once, actor, card_id, CardChange.FREEZE)
 
 
-@router.post("/cards/{card_id}/unfreeze", response_model=CardView, responses=_CHANGING)
+@router.post("/cards/{card_id}/unfreeze", response_model=CardView, responses=_BY_LINK)
 async def unfreeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once, actor: ActorDep) -> Response:
     """Unfreeze a card: payments are decided again."""
+    refuse_by_link(actor, "unfreeze cards")
     return await _change(deps, issuer, once, actor, card_id, CardChange.UNFREEZE)
 
 
@@ -169,11 +173,12 @@ async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once,
     return await _change(deps, issuer, once, actor, card_id, CardChange.CLOSE)
 
 
-@router.post("/cards/{card_id}/display", response_model=CardDisplayView, responses=_CHANGING)
+@router.post("/cards/{card_id}/display", response_model=CardDisplayView, responses=_BY_LINK)
 async def show_card_number(
     card_id: str, body: CardDisplayCreate, deps: DepsDep, issuer: IssuerDep, actor: ActorDep
 ) -> CardDisplayView:
     """Return the key by which Stripe's script shows the number in one browser; the audit trail names who asked."""
+    refuse_by_link(actor, "see card numbers")
     await _changeable(deps, actor, card_id)
     key = await service.display(deps.database, issuer, actor, card_id, body.nonce)
     return CardDisplayView(ephemeral_key=key)

@@ -1,7 +1,7 @@
 """The issuer's question whether an authorization of a card is approved, which is answered at once.
 
 Stripe waits two seconds, and then declines by itself. The answer is a decision of the database, so there is none
-without it: after one second the request is declined, and what is held later all the same is released.
+without it: after `BURSAR_ISSUING_TIMEOUT` the request is declined, and what is held later all the same is released.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from services.cards import card_authorization
 router = Resource(tags=["webhooks"])
 log = structlog.get_logger("bursar.api")
 
-#: How long a decision may take.
-DECIDED_WITHIN_SECONDS = 1.0
+#: What this process has declined because it was late, until that is released: a repeat must not find the late hold.
+_LATE: set[tuple[str, int]] = set()
 
 
 @router.post("/webhooks/stripe/issuing", response_model=WebhookReceipt, responses=ERRORS, openapi_extra=BODY)
@@ -54,21 +54,28 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
 
 async def _decided(deps: Deps, question: Question) -> bool:
     """Return the decision; no if there is none in time, and then a late hold is released."""
+    late = (question.authorization_ref, question.number)
+    if late in _LATE:
+        return False
     deciding = asyncio.create_task(_decide(deps, question))
-    await asyncio.wait({deciding}, timeout=DECIDED_WITHIN_SECONDS)
+    await asyncio.wait({deciding}, timeout=deps.settings.issuing_timeout.total_seconds())
     if deciding.done():
         error = deciding.exception()
         if error is None:
             return deciding.result()
         log.warning("card.not_decided", work=question.authorization_ref, error=f"{type(error).__name__}: {error}"[:300])
+    _LATE.add(late)
     # Also after an error: whether a commit that was cut off has been made is not known.
-    deps.background.begin(f"card/{question.authorization_ref}", partial(_void, deps, question, deciding))
+    if not deps.background.begin(f"card/{question.authorization_ref}", partial(_void, deps, question, deciding)):
+        _LATE.discard(late)
     return False
 
 
 async def _decide(deps: Deps, question: Question) -> bool:
     async with deps.database.platform() as session:
-        return await card_authorization.decide(session, question, deps.settings.card_prices, now=datetime.now(UTC))
+        return await card_authorization.decide(
+            session, question, deps.settings.card_prices, deps.settings.issuing, now=datetime.now(UTC)
+        )
 
 
 async def _void(deps: Deps, question: Question, deciding: "asyncio.Task[bool]") -> None:
@@ -77,3 +84,4 @@ async def _void(deps: Deps, question: Question, deciding: "asyncio.Task[bool]") 
         await card_authorization.void(
             session, question.authorization_ref, question.number, question.card_ref, now=datetime.now(UTC)
         )
+    _LATE.discard((question.authorization_ref, question.number))
