@@ -4,7 +4,6 @@ import structlog
 from temporalio import activity
 
 from contracts.credits.holds import ExpiredHolds, ExpireHolds
-from domain.common.errors import DomainError
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from services.secrets import secret_use
@@ -34,9 +33,9 @@ class HoldActivities:
             try:
                 async with self._database.platform() as session:
                     await secret_use.end_lost(session, use_id, now=message.now)
-            except DomainError as refusal:
-                # One that the books refuse keeps no other one waiting; it is tried again with the next run.
-                log.warning("secret_use.not_ended", use_id=use_id, code=refusal.error_code)
+            except Exception as error:
+                # One that cannot be ended stops neither the others nor the holds of everybody; the next run tries it.
+                log.error("secret_use.not_ended", use_id=use_id, exc_info=error)
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
         return ExpiredHolds(count=ended)

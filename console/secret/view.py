@@ -69,6 +69,7 @@ class Grant:
     verbs: str
     paths: tuple[str, ...]
     where: str
+    places: str
     uses: str
     price: str
     ends: Moment
@@ -238,6 +239,11 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
+def apart(text: str) -> list[str]:
+    """Return what was typed between commas."""
+    return list(dict.fromkeys(filter(None, (each.strip() for each in text.split(",")))))
+
+
 def number(text: str) -> int | str:
     """Return a whole number as the API takes it; what is none as it is, so that the API refuses it."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
@@ -303,7 +309,8 @@ def _grant(grant: Mapping[str, Any], naming: Naming, here: str, now: datetime, *
         paths=tuple(grant["paths"]),
         where="; ".join(filter(None, (" ".join(grant["methods"]), ", ".join(grant["hosts"])))),
         uses=f"{today} of {count(most, prefs)} today" if most else f"{today} today",
-        price=f"Metered by {grant['meter']}" if grant["meter"] else price,
+        places=f"Value in {', '.join(grant['places'])}" if "use" in grant["verbs"] else "",
+        price=f"{price}, or metered by {grant['meter']}" if grant["meter"] else price,
         ends=moment(grant["ends_at"], prefs),
         status=status_of("secret_grant", state),
         revoke=f"{here}/grants/{grant['id']}/revoke" if manages and state == "active" else "",

@@ -561,6 +561,14 @@ async def test_verify_finds_what_the_books_do_not_have(fresh_database_urls: Data
         await database.close()
 
 
+async def test_an_event_where_no_card_was_ever_made_waits_for_no_issuer(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
+    try:
+        assert await _take(World(database), None, fresh("evt"), "issuing_card.created", "ic_other") == "unmatched"
+    finally:
+        await database.close()
+
+
 async def _take(world: World, issuer: FakeIssuer | None, event_id: str, event_type: str, ref: str) -> str:
     async with world.database.platform() as session:
         await session.execute(

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 import stripe
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from api.app import create_app
 from api.deps import Deps
@@ -317,12 +317,17 @@ async def test_the_card_of_a_purchase_waits_for_an_attempt(issuing: Issuing, stu
 
 
 async def test_a_purchase_that_draws_a_reserve_or_lifts_a_limit_gets_no_card(issuing: Issuing, studio: Tenant) -> None:
-    pools = {"reserve": 7000, "pools_of": "week"}
-    control = await budget(issuing.deps.database, studio.org_id, week=100, pools=pools)
-    given = {"reserve": {"pool": "reserve"}, "lift": {"lifts": [{"budget_id": control, "window": "week"}]}}
-    for more in given.values():
-        order = await proposed(studio.agent, studio.agent_id, "60", on_limit="ask")
-        await acted(studio.owner, order, "grant", digest=order["digest"], **more)
+    database = issuing.deps.database
+    pools = {"reserve": 7000, "may_draw_reserve": 7000, "pools_of": "week"}
+    control = await budget(database, studio.org_id, week=100, pools=pools)
+    draws = await proposed(studio.agent, studio.agent_id, "60", on_limit="reserve")
+    lifts = await proposed(studio.agent, studio.agent_id, "10")
+    lifted = json.dumps([{"budget_id": control, "window": "week"}])
+    async with database.platform() as session:
+        query = text("UPDATE purchase_orders SET lifts = CAST(:lifts AS jsonb) WHERE id = :id")
+        await session.execute(query, {"lifts": lifted, "id": lifts["id"]})
+    for order in (draws, lifts):
+        assert order["status"] == "approved"
         body = {"purchase_order_id": order["id"], "name": "Copilot"}
         refused(await studio.owner.post("/cards", body, key=new_key()), 409, "card.order")
 
@@ -363,7 +368,7 @@ async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
 async def _bought_by_card(issuing: Issuing, studio: Tenant) -> tuple[World, dict[str, Any]]:
     """Return the world of a card of a purchase for 10 USD, and that."""
     await _give(issuing.deps.database, studio.org_id)
-    await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=15)
+    await budget(issuing.deps.database, studio.org_id, ("agent", studio.agent_id), day=150)
     order = await proposed(studio.agent, studio.agent_id, "10")
     made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
     world = World(issuing.deps.database)
