@@ -106,7 +106,7 @@ MESSAGES = Place(
             "months_granted net_days next_attempt_at paid_at paid_through people period projects quantity seats "
             "trial_days trial_end trial_told zone "
             "announced became charge_now days follow goes_on method paused_for place steps touched renewed waited "
-            "delivered forgotten found_behind more seconds stopped told tried "
+            "delivered forgotten found_behind more over_at seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
