@@ -248,8 +248,7 @@ def make_secrets(settings: Settings) -> Secrets:
 
 def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName, Rotator]:
     """Build what replaces secrets at their targets."""
-    from providers.judged import Receivers
-    from providers.secrets.caller import SecretCaller
+    from providers.judged import Names, Receivers
     from providers.secrets.rotators.base import Manual
     from providers.secrets.rotators.http import Http
     from providers.secrets.rotators.postgres import Postgres
@@ -257,11 +256,15 @@ def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName
     from services.secrets.own_keys import OwnKeys
 
     local = settings.allow_insecure_webhooks
-    receivers = Receivers(local=local, inside=settings.rotation_targets)
+    names, inside = Names(), settings.rotation_targets
+
+    def receivers(org_id: str) -> Receivers:
+        return Receivers(local=local, resolver=names, inside=inside.get(org_id, ()))
+
     return {
         RotatorName.BURSAR: OwnKeys(database, key_rules(settings)),
         RotatorName.POSTGRES: Postgres(receivers, scram_verifier),
-        RotatorName.HTTP: Http(SecretCaller(receivers), local=local),
+        RotatorName.HTTP: Http(receivers, local=local),
         RotatorName.MANUAL: Manual(),
     }
 

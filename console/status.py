@@ -478,6 +478,7 @@ _SECRET_ACCESS: Mapping[str, Status] = {
     Outcome.NO_VERSION: _idle("No version", "The secret has no such version that can be opened."),
     Outcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
     Outcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
+    Outcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
     Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
 }
 

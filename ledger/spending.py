@@ -48,7 +48,7 @@ _RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5, $6) AS a"
 _COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS a"
 _COUNT_ESCROW_MOVED = "SELECT ledger.count_escrow_moved($1, $2, $3, $4)"
 _LOCK = "SELECT ledger.lock_reservation($1, $2)"
-_FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS a"
+_FORCE = f"SELECT a.* FROM ledger.force_spend({', '.join(f'${n}' for n in range(1, 17))}) AS a"
 
 
 def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]:
@@ -62,6 +62,7 @@ def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]
 _CHARGE = _statements("charge", 13)
 _CHARGE_MANY = _statements("charge_many", 11, "text[]")
 _AUTHORIZE = _statements("authorize", 15)
+_AUTHORIZE_PRICED = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 20))}) AS a"
 _SETTLE = _statements("settle", 4)
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
@@ -124,6 +125,9 @@ class Spending:
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
+        if spend.price_minor is not None:
+            given = (*arguments_of(spend), *more, at, spend.price_minor, spend.price_in)
+            return spent_of(await self._only(_AUTHORIZE_PRICED, self._org_id, *given))
         return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 
     async def settle(
@@ -208,7 +212,8 @@ class Spending:
 
         It counts as `forced` in every window. For the platform's role only.
         """
-        return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), spend.paid_only, at))
+        more = (spend.paid_only, at, spend.price_minor, spend.price_in)
+        return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), *more))
 
     async def count_escrow(
         self, escrow_id: str, amount_minor: int, spender: Spender, *, command_id: str, at: datetime

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.common.money import CREDIT
 from domain.credits.spend.control import Pool as Pool
 
 
@@ -96,7 +97,8 @@ class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
-    draws.
+    draws. What is asked in money has a price: `price_minor` of the currency `price_in` count in limits in money, instead
+    of what the credits are sold for. The platform alone reserves and forces at a price.
     """
 
     key: str
@@ -108,6 +110,8 @@ class NewSpend:
     paid_only: bool = False
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE
+    price_minor: int | None = None
+    price_in: str = CREDIT
 
     @property
     def is_plain(self) -> bool:

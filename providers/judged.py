@@ -83,9 +83,9 @@ class Receivers:
     """Checks where requests may go: before an address is stored, and for each connection."""
 
     def __init__(self, *, local: bool = False, resolver: Resolver | None = None, inside: Collection[str] = ()) -> None:
-        """Take whether plain HTTP to this machine is allowed, the resolver, and hosts that may be inside the network.
+        """Take whether plain HTTP to this machine is allowed, the resolver, and what may be inside the network.
 
-        The resolver is by default the system's.
+        The resolver is by default the system's. `inside` has hosts with their ports.
         """
         self._local = local
         self.inside = frozenset(inside)
@@ -103,7 +103,7 @@ class Receivers:
             socket.gaierror: it cannot be resolved now.
         """
         found = tuple(ipaddress.ip_address(each) for each in await self._resolve(target.host, target.port))
-        if target.host not in self.inside:
+        if target.authority not in self.inside:
             check_addresses(target, found)
         return found
 

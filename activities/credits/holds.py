@@ -1,11 +1,14 @@
 """Expires holds."""
 
+import structlog
 from temporalio import activity
 
 from contracts.credits.holds import ExpiredHolds, ExpireHolds
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from services.secrets import secret_use
+
+log = structlog.get_logger("bursar.credits")
 
 
 class HoldActivities:
@@ -27,8 +30,12 @@ class HoldActivities:
         async with self._database.platform() as session:
             lost = await secret_use.lost(session, now=message.now, limit=message.limit)
         for use_id in lost:
-            async with self._database.platform() as session:
-                await secret_use.end_lost(session, use_id, now=message.now)
+            try:
+                async with self._database.platform() as session:
+                    await secret_use.end_lost(session, use_id, now=message.now)
+            except Exception as error:
+                # One that cannot be ended stops neither the others nor the holds of everybody; the next run tries it.
+                log.error("secret_use.not_ended", use_id=use_id, exc_info=error)
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
         return ExpiredHolds(count=ended)

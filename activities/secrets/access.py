@@ -23,7 +23,7 @@ class SecretAccessActivities:
 
         Effect: one seal over entries that no later one can come before; a line of the log with its hash.
         Idempotent by: the last seal, behind which the next one begins.
-        Fails with: nothing that is final.
+        Fails with: Conflict, if the last seal is ahead of the server's transactions.
         """
         async with self._database.platform() as session:
             done = await access.seal(session, limit=message.limit, now=message.now)

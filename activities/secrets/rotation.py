@@ -113,7 +113,7 @@ class RotationActivities:
             if refusal.retryable:
                 raise
             async with self._database.platform() as session:
-                await service.fail(session, message.secret_id, due, refusal.detail, message.now)
+                await service.fail(session, message.secret_id, due, refusal.detail, message.now, over_at=message.now)
         except Exception as error:
             # Its text may repeat what was sent, and would be kept in the history.
             log.error("rotation.step_failed", step=message.step.value, error=type(error).__name__)
@@ -129,33 +129,30 @@ class RotationActivities:
         """
         async with self._database.platform() as session:
             due = (message.step, message.number)
-            await service.fail(session, message.secret_id, due, message.detail, message.now)
+            await service.fail(session, message.secret_id, due, message.detail, message.now, over_at=message.over_at)
 
     @activity.defn(name="command_rotation")
     async def command(self, message: CommandRotation) -> CommandedRotation:
         """Do what an operator orders.
 
-        Effect: `rotate` begins the next rotation at once; `give_up` ends what failed, and destroys its version.
+        Effect: `rotate` begins the next rotation at once; `give_up` destroys the version of what failed, and the next
+        step ends it.
         Idempotent by: the status of the rotation.
         Fails with: nothing that is final; a refusal is a result.
         """
         declined = self._seals.declined(message.actor)
         if declined is not None:
             return CommandedRotation(declined=declined)
-        place = None
         try:
             async with self._database.platform() as session:
                 if message.command == "rotate":
                     await service.hurry(session, message.actor, message.secret_id, grace=None, now=message.now)
                 else:
-                    place = await service.give_up(session, message.actor, message.secret_id, message.now)
+                    await service.give_up(session, message.actor, message.secret_id, message.now)
         except DomainError as refusal:
             if refusal.retryable:
                 raise
             return CommandedRotation(declined=Declined.of(refusal))
-        found = await self._find(message.secret_id)
-        if place is not None and found is not None:
-            await self._secrets.backend(found[0].backend).destroy(place)
         return CommandedRotation()
 
     # The steps --------------------------------------------------------------------------------------------------------
@@ -204,20 +201,27 @@ class RotationActivities:
 
     async def _end_version(self, at: _Found) -> None:
         """Revoke the version before, or put back what was begun; then destroy that version."""
-        rotator, revoking = self._rotator(at), at.due[0] is Step.REVOKE
-        used = at.secret.current_version
-        if used is None and not revoking:
-            used = at.held.replaced
-        current = await self._open(at, used)
-        ended = await self._open(at, at.held.replaced if revoking else at.held.number)
+        held, revoking = at.held, at.due[0] is Step.REVOKE
+        number, other = (held.replaced, held.number) if revoking else (held.number, held.replaced)
+        async with self._database.platform() as session:
+            version = await rows.version(session, at.secret.id, number)
+        # Destroyed in the books, it was ended at the target by an attempt before, or by a person.
+        if version is not None and version.destroyed_at is None:
+            await self._end_at_target(at, number, at.secret.current_version or other)
+        async with self._database.platform() as session:
+            place = await store.destroy(session, service.ACTOR, at.secret.id, number, now=at.now)
+        # Before the step counts as taken, or an outage here would leave the value in the backend.
+        await self._secrets.backend(at.secret.backend).destroy(place)
+        async with self._database.platform() as session:
+            await service.end_version(session, at.secret.id, at.due, at.now)
+
+    async def _end_at_target(self, at: _Found, number: int, used: int) -> None:
+        rotator = self._rotator(at)
+        current, ended = await self._open(at, used), await self._open(at, number)
         # Somebody may have stored a value meanwhile that opens the same, such as the login of the same role.
         if rotator.subject(current) != rotator.subject(ended):
-            act = rotator.revoke if revoking else rotator.put_back
+            act = rotator.revoke if at.due[0] is Step.REVOKE else rotator.put_back
             await act(self._job(at), current, ended)
-        async with self._database.platform() as session:
-            place = await service.end_version(session, at.secret.id, at.due, at.now)
-        if place is not None:
-            await self._secrets.backend(at.secret.backend).destroy(place)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -238,9 +242,10 @@ class RotationActivities:
         async def read(path: str, host: str) -> bytes:
             async with self._database.platform() as session:
                 other = await rows.at_path(session, secret.org_id, path)
+                # Whoever plans a rotation chooses the host, and must not get the value of another secret by it.
+                if host not in other.hosts:
+                    raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
                 opened = await store.open(session, self._opening(at, path, None, host), now=at.now)
-            if other.hosts and host not in other.hosts:
-                raise RotationFailed(f"The secret {path} may not be sent to {host}. Add it to its hosts.")
             return await opened.value(self._secrets)
 
         return Job(

@@ -17,6 +17,7 @@ from domain.common.access import Permission
 from domain.common.errors import Invalid
 from domain.secrets.grant import matches
 from domain.secrets.secret import check_path
+from domain.secrets.secret_use.placing import PLACES
 
 _GRANTS = "/secrets/grants"
 #: The most that the API lists at once.
@@ -231,7 +232,9 @@ async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 20
     """Show the form that grants the use of secrets."""
     visit.need(Permission.MANAGE_SECRETS)
     shown = form or Shown(
-        key=blank().key, values={"paths": "", **visit.chosen("paths")}, lists={"verbs": ("use",), "methods": ("POST",)}
+        key=blank().key,
+        values={"paths": "", "places": ", ".join(PLACES), **visit.chosen("paths")},
+        lists={"verbs": ("use",), "methods": ("POST",)},
     )
     agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id)
     page = view.granting(shown, agents, _listed(visit))
@@ -240,7 +243,7 @@ async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 20
 
 async def grant(visit: Visit) -> Response:
     """Grant the use of secrets."""
-    fields = ("agent_id", "principal", "paths", "hosts", "uses_per_day", "price", "ends_at")
+    fields = ("agent_id", "principal", "paths", "hosts", "places", "uses_per_day", "price", "meter", "ends_at")
     form = await read_form(visit.request, *fields, many=("verbs", "methods"))
     body: dict[str, Any] = {
         "paths": view.words(form.text("paths")),
@@ -249,7 +252,9 @@ async def grant(visit: Visit) -> Response:
         "methods": list(form.all("methods")),
         "ends_at": lists.bound_of(form.text("ends_at"), visit.choices.zone or "UTC"),
     }
-    body |= {name: form.text(name) for name in ("agent_id", "principal") if form.maybe(name)}
+    body |= {name: form.text(name) for name in ("agent_id", "principal", "meter") if form.maybe(name)}
+    if form.maybe("places"):
+        body["places"] = view.apart(form.text("places"))
     if form.maybe("uses_per_day"):
         body["uses_per_day"] = view.number(form.text("uses_per_day"))
     if form.maybe("price"):

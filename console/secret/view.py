@@ -69,6 +69,7 @@ class Grant:
     verbs: str
     paths: tuple[str, ...]
     where: str
+    places: str
     uses: str
     price: str
     ends: Moment
@@ -238,6 +239,11 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
+def apart(text: str) -> list[str]:
+    """Return what was typed between commas."""
+    return list(dict.fromkeys(filter(None, (each.strip() for each in text.split(",")))))
+
+
 def number(text: str) -> int | str:
     """Return a whole number as the API takes it; what is none as it is, so that the API refuses it."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
@@ -303,7 +309,8 @@ def _grant(grant: Mapping[str, Any], naming: Naming, here: str, now: datetime, *
         paths=tuple(grant["paths"]),
         where="; ".join(filter(None, (" ".join(grant["methods"]), ", ".join(grant["hosts"])))),
         uses=f"{today} of {count(most, prefs)} today" if most else f"{today} today",
-        price=f"Metered by {grant['meter']}" if grant["meter"] else price,
+        places=f"Value in {', '.join(grant['places'])}" if "use" in grant["verbs"] else "",
+        price=f"{price}, or metered by {grant['meter']}" if grant["meter"] else price,
         ends=moment(grant["ends_at"], prefs),
         status=status_of("secret_grant", state),
         revoke=f"{here}/grants/{grant['id']}/revoke" if manages and state == "active" else "",
@@ -451,6 +458,9 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
     effect = ["The value and its key are deleted for good. This cannot be undone."]
     if secret["current_version"] == number:
         effect.insert(0, "This is the version in use: nobody can use the secret until a new value is stored.")
+    statuses = {version["number"]: version["status"] for version in secret["versions"]}
+    if (secret["rotation"] or {}).get("status") == "promoted" and statuses.get(number) == "previous":
+        effect.insert(0, "The last rotation replaced it. It is first revoked at its target.")
     return Asking(
         title=f"Destroy version {number}?",
         back=here,

@@ -58,13 +58,18 @@ class TakeRotationStep(Message):
 
 
 class FailRotationStep(Message):
-    """Gives up a step that had no success in time, if it is still due."""
+    """Gives up a step that had no success in time, if it is still due.
+
+    Attributes:
+        over_at: when its last attempt is over for certain.
+    """
 
     secret_id: str
     number: int
     step: Step
     detail: str
     now: datetime
+    over_at: datetime
 
 
 class RotateSignal(OperatorSignal):

@@ -30,6 +30,8 @@ osmem_server: Any = None
 with contextlib.suppress(ImportError):
     import osmem_server  # type: ignore[no-redef]
 
+#: How long the sandbox of Stripe waits for the answer whether a card may pay, and how long the API takes at most.
+ISSUING_PATIENCE_SECONDS = 60
 SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail", "vies", "slack", "search")
 BLOCK_SECONDS = 3
 
@@ -102,7 +104,9 @@ class StripeSandboxPart(SandboxPart):
         self.api_key, self.webhook_secret = kept["api_key"], kept["webhook_secret"]
         env = {**env, "STRIPE_SANDBOX_WEBHOOK_SECRET": self.webhook_secret}
         webhook = f"{api_url}/api/v1/webhooks/stripe"
-        arguments = ("--webhook", webhook, "--issuing-webhook", f"{webhook}/issuing")
+        # A busy machine decides late, and the stack's stories must not depend on it.
+        patience = ("--issuing-patience", str(ISSUING_PATIENCE_SECONDS))
+        arguments = ("--webhook", webhook, "--issuing-webhook", f"{webhook}/issuing", *patience)
         super().__init__("stripe", port, data_dir, env, *arguments)
 
     def prepare(self) -> None:
@@ -180,6 +184,8 @@ class Sandboxes:
             "BURSAR_STRIPE_ELEMENTS": "true",
             "BURSAR_STRIPE_WEBHOOK_SECRETS": part.webhook_secret,
             "BURSAR_ISSUING": self._environment.get("BURSAR_ISSUING") or "all",
+            "BURSAR_ISSUING_TIMEOUT": self._environment.get("BURSAR_ISSUING_TIMEOUT")
+            or f"PT{ISSUING_PATIENCE_SECONDS}S",
         }
         self.dev |= {
             "stripe_api_base": url,

@@ -125,7 +125,7 @@ LOGS = Place(
         Category.CONTACT: "principal",
         Category.IDENTIFIER: (
             "request_id org_id key_id session_id rule_id workflow_id run_id update_id escrow_id purchase_id run work "
-            "recovery_id reversal_id order_id trial_id"
+            "recovery_id reversal_id order_id trial_id use_id"
         ),
         Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",

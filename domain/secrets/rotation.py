@@ -271,16 +271,17 @@ def revoked(held: Rotation) -> Rotation:
     return replace(held, status=RotationStatus.IDLE, next_at=held.due_at, failures=0, detail=None)
 
 
-def failed(held: Rotation, detail: str, now: datetime) -> Rotation:
+def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
     """Give up a step: what was begun is put back, and what has nothing to put back is tried again after a pause.
 
-    A pending version that cannot be put back is kept, because the target may work with nothing else.
+    A pending version that cannot be put back is kept, because the target may work with nothing else. The last attempt
+    of the step is over at `over_at`: nothing is put back before, because a late request of the step would undo it.
     """
     after = replace(held, failures=held.failures + 1, detail=detail[:MAX_DETAIL], asked=False)
     if held.status in _STEPS:
-        return replace(after, status=RotationStatus.FAILED, next_at=now)
+        return replace(after, status=RotationStatus.FAILED, next_at=over_at)
     again = PUT_BACK_AGAIN if held.status is RotationStatus.FAILED else _pause(after)
-    return replace(after, next_at=now + again)
+    return replace(after, next_at=over_at + again)
 
 
 def rolled_back(held: Rotation, now: datetime) -> Rotation:
@@ -290,16 +291,43 @@ def rolled_back(held: Rotation, now: datetime) -> Rotation:
 
 
 def given_up(held: Rotation, now: datetime) -> Rotation:
-    """End what cannot be put back or revoked, because a person has done it.
+    """End now what cannot be put back or revoked: a person has done it, and the caller destroys the version.
 
     Raises:
         RotationUnderWay: nothing has failed.
     """
-    if held.status is RotationStatus.FAILED:
-        return rolled_back(held, now)
-    if held.status is RotationStatus.PROMOTED and held.failures:
-        return revoked(held)
+    if held.failures and held.status in {RotationStatus.FAILED, RotationStatus.PROMOTED}:
+        return replace(held, next_at=now)
     raise RotationUnderWay(f"The rotation is {held.status.value}, and nothing of it has failed.")
+
+
+def ended_early(held: Rotation, number: int, now: datetime) -> Rotation | None:
+    """End the grace of the version before, because its owner destroys it; it is revoked now, and destroyed then.
+
+    Returns:
+        None where the rotation does not need the version.
+
+    Raises:
+        RotationUnderWay: the target may work with nothing but the version, or it is needed to revoke the one before.
+    """
+    if number not in {held.number, held.replaced} or held.status not in UNDER_WAY | {RotationStatus.PROMOTED}:
+        return None
+    if held.status is RotationStatus.PROMOTED and number == held.replaced:
+        return replace(held, next_at=now)
+    why = (
+        f"Version {number} is needed to revoke version {held.replaced}. Destroy that one first, and try again."
+        if held.status is RotationStatus.PROMOTED
+        else f"The rotation is {held.status.value}, and the target may work with nothing but version {number}. Wait "
+        "until it is over, and try again."
+    )
+    raise RotationUnderWay(why, extra={"state": held.status.value})
+
+
+def stored_by_hand(held: Rotation, now: datetime) -> Rotation | None:
+    """Count a value that a person has stored as the rotation; None where the rotator sets values at the target."""
+    if held.plan.rotator is not RotatorName.MANUAL or held.status not in {RotationStatus.IDLE, RotationStatus.WAITING}:
+        return None
+    return replace(scheduled(held.plan, now), number=held.number, replaced=held.replaced)
 
 
 def reported(held: Rotation) -> Rotation:

@@ -39,14 +39,14 @@ def _check_postgres(target: Mapping[str, Any], hosts: Collection[str]) -> None:
     check_path(target["admin"])
     if len(set(target["roles"])) != 2:
         raise _wrong("The rotator postgres needs two different roles, which alternate.")
-    check_host(target["host"])
+    check_host(place_of(target))
     if hosts and place_of(target) not in hosts:
         raise _wrong(f"{place_of(target)} is none of the secret's hosts. Add it to hosts.")
 
 
 def place_of(target: Mapping[str, Any]) -> str:
     """Return the host of a database as secrets name it, with its port."""
-    return check_host(f"{target['host']}:{target['port']}")
+    return f"{target['host'].lower()}:{target['port']}".removesuffix(":443")
 
 
 def _check_step(name: str, step: Mapping[str, Any], hosts: Collection[str]) -> None:

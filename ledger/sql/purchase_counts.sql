@@ -48,7 +48,7 @@ BEGIN
     END IF;
     SELECT f.* INTO fitted FROM ledger.fit(
         p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_asset, p_at, p_forced, p_pool, p_on_limit,
-        p_granted, p_lifted
+        p_granted, p_lifted, NULL
     ) f;
     refused := fitted.refused;
     answer.pool := coalesce(fitted.pool, p_pool);

@@ -236,11 +236,13 @@ $$;
 --
 -- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
 -- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
--- windows, as `control/window`, that count and do not refuse.
+-- windows, as `control/window`, that count and do not refuse. What has a price in money counts that price, and in credits
+-- the `p_credits` that it takes.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
-    p_drawn uuid DEFAULT NULL, p_granted boolean DEFAULT false, p_lifted text[] DEFAULT '{}'
+    p_drawn uuid DEFAULT NULL, p_granted boolean DEFAULT false, p_lifted text[] DEFAULT '{}',
+    p_credits bigint DEFAULT NULL
 ) RETURNS SETOF ledger.limit_window
 LANGUAGE sql STABLE
 AS $$
@@ -315,7 +317,8 @@ AS $$
         ) AS amount
     ) fits
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN c.asset = p_asset THEN p_amount
+        SELECT CASE WHEN c.asset = 'CREDIT' AND p_credits IS NOT NULL THEN p_credits
+            WHEN c.asset = p_asset THEN p_amount
             WHEN p_forced THEN coalesce(ledger.worth_in(p_amount, p_asset, c.asset, p_at, true), 0)
             ELSE ledger.worth_in(p_amount, p_asset, c.asset, p_at, false) END AS amount
     ) counts
@@ -327,7 +330,7 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
-    p_lifted text[], OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
+    p_lifted text[], p_credits bigint, OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
 )
 LANGUAGE plpgsql
 AS $$
@@ -346,7 +349,7 @@ BEGIN
     pool := CASE WHEN drawn IS NULL THEN 'operating' ELSE p_pool END;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, pool, drawn,
-        p_granted, p_lifted
+        p_granted, p_lifted, p_credits
     ) l);
     refused := ledger.refusing(windows);
     IF refused.reason = 'limit' AND p_pool = 'operating' AND p_on_limit = 'reserve' THEN
@@ -356,7 +359,7 @@ BEGIN
         IF drawn IS NOT NULL THEN
             others := ARRAY(SELECT l FROM ledger.limits_on(
                 p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, 'reserve',
-                drawn, p_granted, p_lifted
+                drawn, p_granted, p_lifted, p_credits
             ) l);
             IF (ledger.refusing(others)).reason IS NULL THEN
                 windows := others;
@@ -580,13 +583,15 @@ END
 $$;
 
 -- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
--- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see `ledger.fit`; a spend from
--- one that is closed is answered `pool_closed`, and its key stays free.
+-- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see
+-- `ledger.fit`; a spend from one that is closed is answered `pool_closed`, and its key stays free. What a merchant asks in
+-- money counts that price in limits in money, whatever the credits cost that it takes.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
     p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false,
-    p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse'
+    p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse', p_price bigint DEFAULT NULL,
+    p_price_in text DEFAULT 'CREDIT'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -649,8 +654,8 @@ BEGIN
     END IF;
 
     SELECT f.* INTO fitted FROM ledger.fit(
-        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, 'CREDIT', p_at, forces, p_pool, p_on_limit,
-        false, '{}'
+        p_org, p_agent, p_department, p_project, p_run, p_key_id, coalesce(p_price, p_amount), p_price_in, p_at, forces,
+        p_pool, p_on_limit, false, '{}', CASE WHEN p_price IS NOT NULL THEN p_amount END
     ) f;
     windows := fitted.windows;
     refused := fitted.refused;

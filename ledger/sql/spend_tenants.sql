@@ -39,13 +39,15 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.authorize_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
-    p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz
+    p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz, p_price bigint DEFAULT NULL,
+    p_price_in text DEFAULT 'CREDIT'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('reserve', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
-        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit);
+        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit, p_price,
+        p_price_in);
 END
 $$;
 
@@ -67,13 +69,13 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.force_spend(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_paid_only boolean,
-    p_at timestamptz
+    p_at timestamptz, p_price bigint, p_price_in text
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('force', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run,
-        p_key_id, p_principal, p_metadata, NULL, p_at, p_paid_only);
+        p_key_id, p_principal, p_metadata, NULL, p_at, p_paid_only, p_price => p_price, p_price_in => p_price_in);
 END
 $$;
 

@@ -59,8 +59,6 @@ CREATE TABLE secret_versions (
 CREATE UNIQUE INDEX uq_secret_versions_one ON secret_versions (secret_id, status)
     WHERE status IN ('pending', 'current', 'previous');
 CREATE INDEX ix_secret_versions_org_id ON secret_versions (org_id);
--- Which keys still wrap something, for those who wrap anew.
-CREATE INDEX ix_secret_versions_key_id ON secret_versions (key_id, secret_id, number) WHERE key_id IS NOT NULL;
 SELECT pg_temp.row_security('secret_versions');
 CREATE POLICY tenant_reads ON secret_versions FOR SELECT TO bursar_api USING (org_id = bursar_org());
 GRANT SELECT (secret_id, number, org_id, status, key_id, usable_until, created_by, command_id, created_at, destroyed_at)
@@ -179,6 +177,7 @@ GRANT SELECT, INSERT ON secret_access_seals TO bursar_platform;
 
 \ir ../../repositories/sql/secrets/open_secret.sql
 \ir ../../repositories/sql/secrets/wrapped_keys.sql
+\ir ../../repositories/sql/secrets/end_grants.sql
 
 -- Use
 

@@ -23,7 +23,8 @@ class SecretAccess(Base):
     __table_args__ = (
         CheckConstraint("verb IN ('use', 'read', 'rotate', 'check')", name="verb"),
         CheckConstraint(
-            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'uses')", name="outcome"
+            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'place', 'uses')",
+            name="outcome",
         ),
         Index("ix_secret_access_org_id_path_number", "org_id", "path", "number"),
         Index("ix_secret_access_written_in_number", "written_in", "number"),

@@ -84,13 +84,6 @@ class SecretVersion(Base):
             postgresql_where=text("status IN ('pending', 'current', 'previous')"),
         ),
         Index("ix_secret_versions_org_id", "org_id"),
-        Index(
-            "ix_secret_versions_key_id",
-            "key_id",
-            "secret_id",
-            "number",
-            postgresql_where=text("key_id IS NOT NULL"),
-        ),
     )
 
     secret_id: Mapped[str] = mapped_column(ForeignKey("secrets.id"), primary_key=True)

@@ -19,6 +19,8 @@ from domain.common.errors import RateLimited
 from domain.messages.webhook.address import HTTPS_PORT, UrlRefused
 from domain.secrets.secret_use.placing import Placed
 from domain.secrets.secret_use.scrubbing import Scrubber
+from domain.secrets.secret_use.usage import call_in
+from domain.usage.adapters import ModelCall
 from providers.judged import JudgedConnections, Receivers
 from providers.tls import trusted
 
@@ -68,12 +70,14 @@ class Reply:
         headers: names in lower case, in their order, without those of the connection.
         body: whole.
         is_scrubbed: whether the secret was in it.
+        used: the model's usage in it, if there is one and the caller asked for it.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     is_scrubbed: bool
+    used: ModelCall | None = None
 
 
 class SecretCaller:
@@ -113,8 +117,12 @@ class SecretCaller:
             if not self._under_way[org_id]:
                 del self._under_way[org_id]
 
-    async def call(self, placed: Placed) -> Reply:
+    async def call(self, placed: Placed, meter: str | None = None) -> Reply:
         """Make a request, and return the answer without the values that were placed in it.
+
+        Args:
+            placed: the request with its values.
+            meter: the provider whose usage is read, of what was answered before anything is removed from it.
 
         Raises:
             CallFailed: there is no answer that can be returned. Neither it nor its cause has a value.
@@ -132,7 +140,7 @@ class SecretCaller:
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
             raise CallFailed("broken" if sent.was_sent else "unreachable", was_sent=sent.was_sent) from None
         # In a thread, because an answer can be made to take seconds.
-        return await asyncio.to_thread(_scrubbed, placed.values, status, headers, body)
+        return await asyncio.to_thread(_scrubbed, placed.values, meter, status, headers, body)
 
     async def _exchange(self, placed: Placed, sent: "_Sent") -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         request, target = placed.request, placed.request.target
@@ -185,7 +193,9 @@ class _Sent:
             self.was_sent = True
 
 
-def _scrubbed(values: tuple[str, ...], status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Reply:
+def _scrubbed(
+    values: tuple[str, ...], meter: str | None, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> Reply:
     scrubber = Scrubber(values)
     given = [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     kept = [(scrubber.scrub(name), scrubber.scrub(value)) for name, value in given]
@@ -195,4 +205,5 @@ def _scrubbed(values: tuple[str, ...], status: int, headers: list[tuple[bytes, b
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in kept),
         body=clean,
         is_scrubbed=(kept, clean) != (given, body),
+        used=None if meter is None else call_in(body, meter),
     )

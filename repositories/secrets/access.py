@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, cast, func, literal_column, select, tuple_
+from sqlalchemy import BigInteger, Text, cast, func, literal, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.secrets.access import SecretAccess, SecretAccessSeal
@@ -17,6 +17,8 @@ CANONICAL = literal_column(
     " agent_id, host, method, purpose, reference, (extract(epoch FROM at) * 1000000)::bigint)::text",
     Text,
 )
+
+_OLDEST = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 
 #: The order in which entries are sealed: by the transaction that wrote them, and by number.
 Place = tuple[int, int]
@@ -49,6 +51,11 @@ async def last_seal(session: AsyncSession) -> SecretAccessSeal | None:
     return (await session.scalars(query)).one_or_none()
 
 
+async def is_ahead(session: AsyncSession, place: Place) -> bool:
+    """Return whether a place is one that no entry can have yet which is sealed: nothing would be sealed behind it."""
+    return bool(await session.scalar(select(literal(place[0], BigInteger) >= _OLDEST)))
+
+
 async def seals(session: AsyncSession, after: int, limit: int) -> Sequence[SecretAccessSeal]:
     """Return seals behind a number, in their order."""
     query = select(SecretAccessSeal).where(SecretAccessSeal.number > after).order_by(SecretAccessSeal.number)
@@ -64,10 +71,7 @@ async def entries(
     """
     row = SecretAccess
     place = tuple_(row.written_in, row.number)
-    if upto is None:
-        end = row.written_in < cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
-    else:
-        end = place <= tuple_(*upto)
+    end = row.written_in < _OLDEST if upto is None else place <= tuple_(*upto)
     query = select(row.written_in, row.number, CANONICAL).where(place > tuple_(*after), end)
     found = await session.execute(query.order_by(row.written_in, row.number).limit(limit))
     return [Entry(*each) for each in found]

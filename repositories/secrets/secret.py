@@ -1,6 +1,7 @@
 """Secrets, their versions, and the one way to what is sealed. Writing needs the platform's role."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, false, func, or_, select, text, update
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import NotFound
 from domain.secrets.secret import VersionStatus
 from ledger.invariants import Invariant
+from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret, SecretVersion
 from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
 
@@ -156,6 +158,24 @@ async def made_by(session: AsyncSession, command_id: str) -> SecretVersion | Non
     """Return the version that a command made."""
     query = select(SecretVersion).where(SecretVersion.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
+
+
+async def lock_of(session: AsyncSession, org_id: str) -> None:
+    """Lock the secrets of an organization until the transaction ends."""
+    await session.execute(select(Secret.id).where(Secret.org_id == org_id).order_by(Secret.id).with_for_update())
+
+
+async def destroy_all(session: AsyncSession, org_id: str, now: datetime) -> None:
+    """Destroy every version of an organization that is kept here, and let nothing rotate them any more."""
+    row = SecretVersion
+    gone = {"status": VersionStatus.DESTROYED.value, "destroyed_at": now, "usable_until": None}
+    gone |= dict.fromkeys(("sealed", "wrapped_key", "key_id"))
+    for change in (
+        update(Secret).where(Secret.org_id == org_id).values(current_version=None),
+        update(row).where(row.org_id == org_id, row.destroyed_at.is_(None)).values(gone),
+        update(SecretRotation).where(SecretRotation.org_id == org_id).values(wake_at=None),
+    ):
+        await session.execute(change.execution_options(synchronize_session=False))
 
 
 #: What `verify` proves about these rows.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,6 +12,8 @@ from models.secrets.secret_use import SecretUse
 
 PREFIX = "scu"
 REQUESTED = "requested"
+#: The reason of a use whose process did not write what came of it.
+LOST = "lost"
 
 
 async def add(session: AsyncSession, values: dict[str, object]) -> bool:
@@ -25,10 +27,17 @@ async def of_command(session: AsyncSession, command_id: str) -> SecretUse | None
     return (await session.scalars(select(SecretUse).where(SecretUse.command_id == command_id))).one_or_none()
 
 
-async def under_way(session: AsyncSession, use_id: str) -> SecretUse | None:
-    """Return a use and lock it until the transaction ends; None if it has ended."""
-    query = select(SecretUse).where(SecretUse.id == use_id, SecretUse.status == REQUESTED)
-    return (await session.scalars(query.with_for_update())).one_or_none()
+async def under_way(session: AsyncSession, use_id: str, *, or_lost: bool = False) -> SecretUse | None:
+    """Return a use and lock it until the transaction ends; None if it has ended.
+
+    With `or_lost` also one that was ended as failed because its process did not say what came of it.
+    """
+    row = SecretUse
+    state = row.status == REQUESTED
+    if or_lost:
+        state = or_(state, and_(row.status == "failed", row.reason == LOST))
+    query = select(row).where(row.id == use_id, state).with_for_update()
+    return (await session.scalars(query)).one_or_none()
 
 
 async def lost(session: AsyncSession, before: datetime, limit: int) -> Sequence[str]:

@@ -46,6 +46,7 @@ class PaymentSettings(Part):
     stripe_elements: bool = False
     stripe_webhook_secrets: SecretStr | None = None
     issuing: str = ""
+    issuing_timeout: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0), le=timedelta(minutes=1))
 
     paypal_client_id: str | None = None
     paypal_client_secret: SecretStr | None = None

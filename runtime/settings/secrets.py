@@ -1,5 +1,7 @@
 """Settings of secrets."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -7,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from domain.payments.payment.livemode import is_local
 from runtime.settings.part import Part
+
+_ROTATION_HOST = re.compile(r"(org_[0-9A-Za-z]+)/([^/\s]+:[0-9]{1,5})")
 
 
 class SecretSettings(Part):
@@ -26,9 +30,22 @@ class SecretSettings(Part):
     vault_kv_mount: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,50}(?:/[A-Za-z0-9_-]{1,50}){0,3}$")
 
     @property
-    def rotation_targets(self) -> frozenset[str]:
-        """The hosts inside the platform's network at which secrets may be rotated."""
-        return frozenset(name for each in (self.rotation_hosts or "").split(",") if (name := each.strip().lower()))
+    def rotation_targets(self) -> Mapping[str, frozenset[str]]:
+        """The hosts inside the platform's network, with ports, at which an organization's secrets may be rotated."""
+        found: dict[str, frozenset[str]] = {}
+        for each in _entries(self.rotation_hosts or ""):
+            org_id, _, host = each.partition("/")
+            found[org_id] = found.get(org_id, frozenset()) | {host.lower()}
+        return found
+
+    @field_validator("rotation_hosts")
+    @classmethod
+    def _name_organizations(cls, hosts: str | None) -> str | None:
+        """Refuse a host that every organization could reach, or on every port."""
+        wrong = next((each for each in _entries(hosts or "") if _ROTATION_HOST.fullmatch(each) is None), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong[:80]!r} is not an organization with a host and a port: org_…/host:port.")
+        return hosts
 
     @field_validator("secret_keys")
     @classmethod
@@ -63,3 +80,7 @@ class SecretSettings(Part):
         if not missing and not any(parts):
             raise ValueError("BURSAR_VAULT_URL is for nothing: set BURSAR_VAULT_TRANSIT_KEY or BURSAR_VAULT_KV_MOUNT.")
         return self
+
+
+def _entries(text: str) -> list[str]:
+    return [entry for each in text.split(",") if (entry := each.strip())]

@@ -171,8 +171,11 @@ def merchant_of(merchant: Merchant) -> dict[str, str | None]:
     }
 
 
-def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, credits: int) -> NewSpend:
-    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid."""
+def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int, credits: int) -> NewSpend:
+    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid.
+
+    In limits in money it counts the amount that the merchant asks, in the card's currency.
+    """
     return NewSpend(
         key=key,
         action=ACTION,
@@ -183,6 +186,8 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, credits
         metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
         # What was granted cost nobody anything; a card pays merchants with the platform's money.
         paid_only=True,
+        price_minor=amount_minor,
+        price_in=card.currency,
     )
 
 
@@ -213,7 +218,9 @@ async def _judge(
             # Its amount counts in the budgets from now on as what the card holds.
             await purchase_payment.paid_by_card(session, order, now=now)
         spent = await Spending(await driver_connection(session), card.org_id).authorize(
-            spend_of(card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), credits),
+            spend_of(
+                card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), question.amount_minor, credits
+            ),
             expires_at=now + RESERVATION_TERM,
             at=now,
         )

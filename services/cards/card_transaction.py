@@ -357,7 +357,8 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
     assert credits, "a card has a currency that had a rate when it was made"
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
-        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), credits), at=books.now
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor, credits),
+        at=books.now,
     )
     assert spent.spend_id is not None
     forced = CardSpend(

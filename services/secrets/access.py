@@ -11,14 +11,19 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.errors import Conflict
 from models.secrets.access import SecretAccessSeal
 from repositories.secrets import access as rows
 from repositories.secrets.access import Entry, Place
 
 #: What the first seal follows.
-FIRST_PLACE: Place = (0, 0)
+FIRST_PLACE: Place = (-(2**63), -(2**63))
 FIRST_HASH = bytes(32)
 _PAGE = 500
+_AHEAD = (
+    "Seal {} is ahead of the server's transactions, so nothing is sealed behind it. Either somebody inserted it, or "
+    "the books were moved to this server: see 'Moving to another server' in docs/runbooks/restoring-a-backup.md."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +63,16 @@ def chained(before: bytes, entries: Iterable[Entry]) -> bytes:
 
 
 async def seal(session: AsyncSession, *, limit: int, now: datetime) -> Sealed:
-    """Seal up to `limit` entries. The session is the platform's."""
+    """Seal up to `limit` entries. The session is the platform's.
+
+    Raises:
+        Conflict: the last seal is ahead of the server's transactions, so that new entries would never be sealed.
+    """
     await rows.lock_seals(session)
     last = await rows.last_seal(session)
     number, place, before = _ends(last)
+    if await rows.is_ahead(session, place):
+        raise Conflict(_AHEAD.format(number))
     found = await rows.entries(session, place, limit=limit)
     if not found:
         return Sealed(count=0, number=number, hash=before)
@@ -96,6 +107,8 @@ async def verify(session: AsyncSession) -> Verified:
             )
         entries += len(found)
         number, place, before = _ends(row)
+    if await rows.is_ahead(session, place):
+        problems.append(_AHEAD.format(number))
     return Verified(
         seals=number,
         entries=entries,

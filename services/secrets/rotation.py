@@ -173,18 +173,14 @@ async def promote(session: AsyncSession, secret_id: str, due: tuple[Step, int], 
         await audit.record(session, ACTOR, "secret.rotated", secret_id, details, secret.org_id)
 
 
-async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> Place | None:
-    """Destroy what was revoked or rolled back; the caller has the backend destroy the returned place too."""
+async def end_version(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
+    """Write that a version was revoked or rolled back; the caller has destroyed it."""
     revoking = due[0] is Step.REVOKE
     done = await record(
         session, secret_id, due, lambda _, held: rules.revoked(held) if revoking else rules.rolled_back(held, now), now
     )
-    if done is None:
-        return None
-    if revoking:
+    if done is not None and revoking:
         await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
-    number = done[1].replaced if revoking else done[1].number
-    return await service.destroy(session, ACTOR, secret_id, number, now=now)
 
 
 async def ask(session: AsyncSession, secret_id: str, due: tuple[Step, int], now: datetime) -> None:
@@ -222,9 +218,14 @@ async def report(session: AsyncSession, secret_id: str, due: tuple[Step, int], n
         )
 
 
-async def fail(session: AsyncSession, secret_id: str, due: tuple[Step, int], detail: str, now: datetime) -> None:
-    """Give up a step, and report it; further failures before the next success are not reported again."""
-    done = await record(session, secret_id, due, lambda _, held: rules.failed(held, detail, now), now)
+async def fail(
+    session: AsyncSession, secret_id: str, due: tuple[Step, int], detail: str, now: datetime, *, over_at: datetime
+) -> None:
+    """Give up a step, and report it; further failures before the next success are not reported again.
+
+    Its last attempt is over at `over_at`.
+    """
+    done = await record(session, secret_id, due, lambda _, held: rules.failed(held, detail, over_at), now)
     if done is not None:
         secret, after = done
         old = after.status is RotationStatus.PROMOTED
@@ -240,26 +241,37 @@ async def fail(session: AsyncSession, secret_id: str, due: tuple[Step, int], det
         )
 
 
-async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> Place:
-    """End what cannot be put back or revoked, because a person has done it; the backend destroys the place too.
+async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
+    """Destroy what cannot be put back or revoked, because a person has done it; the step that is due then ends it.
 
     Raises:
         RotationUnderWay: nothing has failed.
     """
-    before: list[Rotation] = []
-
-    def decide(_: Secret, held: Rotation) -> Rotation:
-        before.append(held)
-        return rules.given_up(held, now)
-
-    after = await change(session, secret_id, decide, now)
-    revoking = before[0].status is RotationStatus.PROMOTED
-    if revoking:
-        await alert.close_cases(session, secret_id, (ROTATION_FAILED,))
+    after = await change(session, secret_id, lambda _, held: rules.given_up(held, now), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_given_up", secret_id, {"path": secret.path}, secret.org_id)
-    number = after.replaced if revoking else after.number
-    return await service.destroy(session, ACTOR, secret_id, number, now=now)
+    number = after.replaced if after.status is RotationStatus.PROMOTED else after.number
+    await service.destroy(session, ACTOR, secret_id, number, now=now)
+
+
+async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> Place | None:
+    """Destroy a version for its owner; None where it is revoked at the target first: see `rules.ended_early`.
+
+    The caller then has the backend destroy the returned place, or the run read the books.
+
+    Raises:
+        RotationUnderWay: the rotation needs the version.
+        NotFound: the secret has no such version.
+    """
+    secret = await secrets.locked(session, secret_id)
+    held = await rotations.state(session, secret)
+    after = None if held is None else rules.ended_early(held, number, now)
+    if after is None:
+        return await service.destroy(session, actor, secret_id, number, now=now)
+    await service.retire(session, secret_id, number, now=now)
+    await rotations.write(session, secret, after, now)
+    await audit.record(session, actor, "secret.destroy", secret_id, {"version": number}, secret.org_id)
+    return None
 
 
 def check_unchanged(secret: Secret, replaced: int) -> None:

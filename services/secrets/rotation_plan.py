@@ -26,6 +26,15 @@ def check(document: Mapping[str, Any], kind: SecretKind, hosts: Collection[str])
         check_plan(Plan.of(document), kind, hosts)
 
 
+async def stored(session: AsyncSession, secret: Secret, now: datetime) -> None:
+    """Count the value that a person has stored as the rotation, where people set values; the secret is locked."""
+    held = await rotations.state(session, secret)
+    after = None if held is None else rules.stored_by_hand(held, now)
+    if after is not None:
+        await rotations.write(session, secret, after, now)
+        await alert.close_cases(session, secret.id, (ROTATION_WAITS, ROTATION_FAILED, ROTATION_OVERDUE))
+
+
 async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any], now: datetime) -> None:
     """Set how a secret is rotated, or with `OFF` that it is not; the caller has locked it, and set its hosts.
 

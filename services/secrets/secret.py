@@ -16,6 +16,7 @@ from domain.common.access import Actor
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.secrets.access import Outcome, Verb, refusal
 from domain.secrets.secret import (
+    MAX_PATH,
     MAX_SECRETS,
     MAX_VERSIONS,
     SecretKind,
@@ -193,7 +194,9 @@ async def put(
             command_id=command_id,
             now=now,
         )
-        await _change(session, actor, await rows.locked(session, row.id), wanted, number, now)
+        row = await rows.locked(session, row.id)
+        await rotation_plan.stored(session, row, now)
+        await _change(session, actor, row, wanted, number, now)
 
 
 async def reserve(
@@ -288,7 +291,10 @@ async def add_version(
     if status is VersionStatus.CURRENT:
         await _make_room(session, secret, number, max(now, usable_until or now))
         secret.current_version = number
-    elif (other := await rows.in_status(session, secret_id, VersionStatus.PENDING)) is not None:
+    elif (
+        status is VersionStatus.PENDING
+        and (other := await rows.in_status(session, secret_id, VersionStatus.PENDING)) is not None
+    ):
         other.status = VersionStatus.RETIRED.value
         await session.flush()
     session.add(row)
@@ -349,6 +355,9 @@ async def retire(session: AsyncSession, secret_id: str, number: int, *, now: dat
 async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: int, *, now: datetime) -> Place:
     """Destroy a version and its key for good, also the current one. Repeating it changes nothing.
 
+    A number that was given to a value which was never kept becomes a destroyed version, because the backend may have
+    the value. Nothing is kept for that number any more.
+
     The caller then has the backend destroy the returned place, which is harmless to repeat.
 
     Raises:
@@ -357,7 +366,18 @@ async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: i
     secret = await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None:
-        raise NotFound("The secret has no such version.")
+        if not 0 < number <= secret.last_number:
+            raise NotFound("The secret has no such version.")
+        row = await add_version(
+            session,
+            secret_id,
+            number,
+            Stored(None, None, None),
+            status=VersionStatus.RETIRED,
+            created_by=actor.qualified(),
+            command_id=f"{secret_id}/{number}/destroyed",
+            now=now,
+        )
     if row.destroyed_at is None:
         if secret.current_version == number:
             secret.current_version = None
@@ -372,7 +392,12 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
     """Open a secret for a verb, or refuse it; either way it has its entry when the transaction commits.
 
     The session is the platform's.
+
+    Raises:
+        NotFound: the path is longer than any. It has no entry, which would keep a text of any length.
     """
+    if len(asked.path) > MAX_PATH:
+        raise refusal(Outcome.NOT_FOUND)
     row = await rows.open_secret(
         session,
         {

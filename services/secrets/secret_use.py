@@ -6,8 +6,7 @@ If a process dies in between, or cannot write the end, `end_lost` charges the us
 the request took effect, and a way not to pay for one that did would be found.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,10 +18,10 @@ from domain.common.errors import Conflict, Invalid
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
-from domain.usage.adapters import ModelCall, read_call
+from domain.usage.adapters import ModelCall
 from domain.usage.charge import Part, Waits, credits_of
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
+from ledger.spends import Changed, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
@@ -41,10 +40,7 @@ LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
 
-#: The forms of the answers of providers that have one of their own; all others answer as OpenAI does.
-_SHAPES = {"anthropic": "anthropic.messages", "bedrock": "bedrock.converse", "mistral": "mistral.chat"} | dict.fromkeys(
-    ("gemini", "vertex_ai"), "gemini.generate"
-)
+_HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
 
 
 class Used(Conflict):
@@ -123,9 +119,11 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
 async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime) -> int | None:
     """Write what came of a use, and settle its price; returns its cost, None if it is free or has ended before.
 
-    What it costs beyond its price is charged all the same, as it has happened. The session is the platform's.
+    What it costs beyond its price is charged all the same, as it has happened, also where its hold has ended. A use
+    that `end_lost` took for one that was never paid for, because its process stood still, is settled too. The session
+    is the platform's.
     """
-    row = await uses.under_way(session, use_id)
+    row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
         return None
     cost = None if row.price_minor is None else ended.cost_minor
@@ -141,12 +139,18 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
-    books, key = Spending(await driver_connection(session), row.org_id), secret_use_key(row.id)
-    held = min(cost, spend.amount)
-    if held:
-        await books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
-    else:
-        await books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+    key, held = secret_use_key(row.id), min(cost, spend.amount)
+
+    def settle(books: Spending) -> Awaitable[Changed]:
+        return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+
+    def release(books: Spending) -> Awaitable[Changed]:
+        return books.release(key=f"{key}:release", spend_id=spend.id, at=now)
+
+    if held and not await _unless_ended(session, row.org_id, settle):
+        held = 0
+    if not held:
+        await _unless_ended(session, row.org_id, release)
     if cost > held:
         spender = Spender(
             agent_id=spend.agent_id,
@@ -159,7 +163,20 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
         beyond = NewSpend(
             key=f"{key}:beyond", action=ACTION, amount_minor=cost - held, spender=spender, metadata=spend.details
         )
-        await books.force(beyond, at=now)
+        await Spending(await driver_connection(session), row.org_id).force(beyond, at=now)
+
+
+async def _unless_ended(session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]) -> bool:
+    """Change a hold, or return False if it has ended; the transaction goes on either way."""
+    try:
+        async with session.begin_nested():
+            # Only a connection that is asked for in here has the savepoint.
+            await change(Spending(await driver_connection(session), org_id))
+    except Conflict as ended:
+        if ended.error_code not in _HOLD_HAS_ENDED:
+            raise
+        return False
+    return True
 
 
 async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
@@ -173,24 +190,20 @@ async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None
     if row is None:
         return
     held = row.price_minor is None or await spends.of_key(session, row.org_id, secret_use_key(use_id)) is not None
-    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason="lost")
+    ended = Ended(status="unknown", cost_minor=row.price_minor or 0, reason=uses.LOST)
     await end(session, use_id, ended if held else replace(ended, status="failed", cost_minor=0), now=now)
 
 
 async def cost_of(
     session: AsyncSession,
-    body: bytes,
-    meter: str,
+    call: ModelCall,
     prices: PriceBook,
     *,
     price: CreditPrice,
     cost_price: CreditPrice,
     at: datetime,
 ) -> int | None:
-    """Return what an answer's usage costs at a provider's prices, in minor units of credits; None if it is unknown."""
-    call = _call_in(body, meter)
-    if call is None:
-        return None
+    """Return what a call costs at its provider's prices, in minor units of credits; None if they do not say."""
     [cost] = await rate_uses(session, Rates(prices=prices), [Use(call, at)])
     if cost is None or isinstance(cost, Invalid):
         return None
@@ -198,15 +211,3 @@ async def cost_of(
     own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
     minor = credits_of([own], (cost.cost_pico, cost.currency), price, rates, cost_price=cost_price)
     return None if isinstance(minor, Waits) else minor
-
-
-def _call_in(body: bytes, meter: str) -> ModelCall | None:
-    try:
-        answer = json.loads(body, parse_float=Decimal)
-        return read_call(_SHAPES.get(meter, "openai.chat"), answer, provider=meter) if _is_object(answer) else None
-    except (ValueError, RecursionError, Invalid):
-        return None
-
-
-def _is_object(answer: object) -> bool:
-    return isinstance(answer, Mapping)

@@ -26,6 +26,7 @@ from repositories.marketplace import marketplace
 from repositories.messages import alert, event
 from repositories.messages import webhook_endpoint as endpoints
 from repositories.payouts import summary as summaries
+from repositories.secrets import secret as secrets
 from repositories.tenants import api_key, audit, metadata
 from repositories.tenants import organization as organizations
 from repositories.tenants import session as sessions
@@ -133,9 +134,10 @@ async def close(
 ) -> Organization:
     """Close an organization that has nothing left, for good.
 
-    Its keys, sessions and links are revoked, its offers retired and its webhook endpoints disabled; the caller signals
-    the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are locked before the check, so a
-    concurrent payment either keeps it open, or arrives later and raises an alert. Needs the platform's session.
+    Its keys, sessions and links are revoked, its offers retired, its webhook endpoints disabled and its secrets
+    destroyed; the caller signals the endpoints' workflows afterwards. Closing it again changes nothing. Its credits are
+    locked before the check, so a concurrent payment either keeps it open, or arrives later and raises an alert. Needs
+    the platform's session.
 
     Raises:
         NotFound: there is no such organization.
@@ -148,6 +150,7 @@ async def close(
     # Locked before the organization, as in every change of one of these, which then writes a row that refers to it.
     await endpoints.lock_of(session, organization_id)
     await marketplace.lock_listed(session, organization_id)
+    await secrets.lock_of(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
     if row.status == _S.CLOSED.value:
         return row
@@ -163,6 +166,8 @@ async def close(
     await sessions.end_all(session, organization_id, actor.qualified())
     await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
     await retire_offers(session, actor, organization_id, now=now)
+    # Nobody could destroy them later.
+    await secrets.destroy_all(session, organization_id, now)
     return row
 
 

@@ -10,8 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from activities.cards.card import CardActivities
 from contracts.payments.payment import ProviderEventInput
+from domain.cards.card_authorization import CardPrices
 from domain.common.accounts import org_credits
 from domain.common.calendar import Window
+from domain.common.credits import credit_price
 from domain.common.ids import uuid_id, uuid_of
 from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from domain.payments.payment.snapshot import BalanceTransactionKind
@@ -73,9 +75,11 @@ async def world(database: Database) -> World:
     return await World(database).begin()
 
 
-async def ask(world: World, asked: Question, now: datetime = NOW, issuing: str = "all") -> bool:
+async def ask(
+    world: World, asked: Question, now: datetime = NOW, issuing: str = "all", prices: CardPrices = PRICES
+) -> bool:
     async with world.database.platform() as session:
-        return await card_authorization.decide(session, asked, PRICES, issuing, now=now)
+        return await card_authorization.decide(session, asked, prices, issuing, now=now)
 
 
 async def told(world: World, snapshot, now: datetime = NOW) -> bool:
@@ -168,7 +172,9 @@ async def test_an_unknown_card_is_declined_without_a_trace(world: World) -> None
         assert await authorizations.find(session, asked.authorization_ref) is None
 
 
-async def test_a_limit_of_the_agent_decides(world: World) -> None:
+async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(world: World) -> None:
+    # A payment of 4.00 USD takes 160 credits of 0.10 USD each, and counts 4.00 USD.
+    cheap = CardPrices(usual=credit_price("0.10", "USD"), paid=credit_price("0.025", "USD"))
     new = NewControl(subject_kind=SubjectKind.AGENT, subject_id=world.agent, asset="USD")
     limits = (Limit(window=Window.DAY, amount_minor=500),)
     async with world.database.platform() as session:
@@ -182,10 +188,12 @@ async def test_a_limit_of_the_agent_decides(world: World) -> None:
             command_id=fresh("cmd"),
             at=NOW,
         )
-    assert await ask(world, question(world, 400))
-    asked = question(world, 200)
-    assert not await ask(world, asked)
+    assert await ask(world, question(world, 400), prices=cheap)
+    assert await world.balance() == (1000, 160)
+    asked = question(world, 101)
+    assert not await ask(world, asked, prices=cheap)
     assert await reason(world, asked.authorization_ref) == "spend_limit"
+    assert await ask(world, question(world, 100), prices=cheap)
 
 
 async def test_a_request_that_adds_to_an_authorization_holds_for_itself(world: World) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,15 @@ from contracts.secrets.rotation import FailRotationStep
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
 from domain.secrets.rotation_plan import OFF
+from domain.secrets.secret import SecretKind
+from providers.secrets.base import BackendUnavailable, Place, Stored
+from providers.secrets.rotators.base import Job, Manual
 from repositories.secrets import secret as rows
 from runtime.database import Database
 from services.secrets import rotation as service
 from services.secrets import rotation_plan
+from services.secrets import secret as store
+from services.secrets.secret import Wanted
 from tests.support.receivers import receiving
 from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
 from tests.support.secrets import NOW
@@ -136,6 +142,93 @@ async def test_what_cannot_be_put_back_keeps_its_value_until_it_can_or_somebody_
         assert "`give_up`" in seen.details
 
 
+async def test_a_target_with_one_value_and_no_way_back_keeps_the_only_value_that_works(database: Database) -> None:
+    target = Target(one_only=True, check=401)
+    async with receiving(target.reply) as receiver:
+        document = target.document(receiver)
+        del document["http"]["put_back"]
+        one = await Rotated.of(database, document, hosts=(receiver.url.split("/")[2],))
+        assert (await one.until_waiting(DUE)).status == "failed"
+        values = await one.values(DUE)
+        assert target.keys == {values["pending"]}
+        # Its owner looks it up where the target is, and stores it.
+        await one.vaulted.put(one.secret.path, values["pending"].encode())
+        target.check = None
+        again = (await one.held()).next_at
+        assert (await one.until_waiting(again)).status == "idle"
+        assert target.keys == {(await one.values(again))["current"]}
+
+
+@dataclass
+class Keeping:
+    """A backend that keeps the values itself, and is away for some of the calls that destroy one."""
+
+    values: dict[Place, bytes] = field(default_factory=dict)
+    away: int = 0
+    name = "postgres"
+
+    async def store(self, place: Place, value: bytes) -> Stored:
+        self.values[place] = value
+        return Stored()
+
+    async def read(self, place: Place, _: Stored) -> bytes:
+        return self.values[place]
+
+    async def destroy(self, place: Place) -> None:
+        if self.away:
+            self.away -= 1
+            raise BackendUnavailable("Vault does not answer.")
+        self.values.pop(place, None)
+
+
+@pytest.mark.parametrize("ended", ["revoked", "put back", "given up"])
+async def test_a_backend_that_is_away_for_a_time_keeps_no_value_that_has_ended(database: Database, ended: str) -> None:
+    target = Target(check=None if ended == "revoked" else 403)
+    async with rotated(database, target) as one:
+        first = Place(one.vaulted.org_id, one.secret.path, 1)
+        one.dying.backend = keeping = Keeping({first: FIRST})
+        if ended == "revoked":
+            await one.until_waiting(DUE)
+        else:
+            while (await one.held()).status is not RotationStatus.FAILED:
+                await one.step(DUE)
+        now = OVER if ended == "revoked" else DUE
+        keeping.away = 2
+        if ended == "given up":
+            target.keys = {FIRST.decode()}
+            async with database.platform() as session:
+                await service.give_up(session, service.ACTOR, one.secret.id, now)
+        for _ in range(2):
+            with pytest.raises(BackendUnavailable):
+                await one.step(now)
+        assert (await one.until_waiting(now)).status == "idle"
+        assert len(keeping.values) == 1
+        assert {value.decode() for value in keeping.values.values()} == target.keys
+
+
+async def test_an_owner_who_destroys_a_value_in_its_grace_has_it_revoked_at_once(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        await one.step(DUE)
+        for number in (1, 2):
+            with pytest.raises(RotationUnderWay, match=f"nothing but version {number}"):
+                await destroy(one, number)
+        await one.until_waiting(DUE)
+        with pytest.raises(RotationUnderWay, match="Destroy that one first"):
+            await destroy(one, 2)
+        for _ in range(2):
+            await destroy(one, 1)
+        assert (await one.versions())[1] == "retired"
+        assert (await one.until_waiting(DUE)).status == "idle"
+        assert await one.versions() == {1: "destroyed", 2: "current"}
+        assert target.keys == {(await one.values(DUE))["current"]}
+
+
+async def destroy(one: Rotated, number: int) -> None:
+    async with one.database.platform() as session:
+        await service.destroy(session, one.vaulted.owner, one.secret.id, number, now=DUE)
+
+
 async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_given_up(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
@@ -147,6 +240,18 @@ async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_
         assert (await one.values(DUE))["current"] == "by hand"
         assert target.keys == {FIRST.decode(), "by hand"}
         assert await one.alerts() == {"secret_rotation_failed": True}
+
+
+async def test_what_somebody_has_stored_is_not_ended_with_the_version_that_had_it(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target) as one:
+        while (await one.held()).status is not RotationStatus.APPLIED:
+            await one.step(DUE)
+        pending = (await one.values(DUE))["pending"]
+        await one.vaulted.put(one.secret.path, pending.encode())
+        await one.until_waiting(DUE)
+        assert (await one.values(DUE))["current"] == pending
+        assert pending in target.keys
 
 
 async def test_what_is_asked_for_at_once_ends_a_grace_that_runs(database: Database) -> None:
@@ -181,6 +286,20 @@ async def test_a_person_is_asked_and_reminded_and_what_they_send_is_promoted(dat
     assert (await one.until_waiting(late + DAY)).until == late + 30 * DAY
 
 
+async def test_a_value_that_a_person_stores_counts_as_the_rotation_that_waits_for_it(database: Database) -> None:
+    one = await Rotated.of(database, {"rotator": "manual", **SCHEDULE})
+    late = DUE + 2 * DAY
+    await one.until_waiting(DUE)
+    await one.until_waiting(late)
+    vaulted = one.vaulted
+    wanted = Wanted(org_id=vaulted.org_id, path=one.secret.path, kind=SecretKind.API_KEY)
+    asked: dict[str, Any] = {"grace": timedelta(0), "command_id": f"put:{one.secret.id}", "now": late}
+    await store.put(database, vaulted.secrets, vaulted.owner, wanted, "by hand", **asked)
+    seen = await one.until_waiting(late)
+    assert (seen.status, seen.until) == ("idle", late + 30 * DAY)
+    assert await one.alerts() == {"secret_rotation_waits": False, "secret_rotation_overdue": False}
+
+
 async def supply(one: Rotated, value: bytes, now: datetime) -> None:
     vaulted, command = one.vaulted, f"cmd:{one.secret.id}"
     for _ in range(2):  # a command that is repeated changes nothing
@@ -195,13 +314,38 @@ async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Da
         with pytest.raises(Unavailable, match="answered 503"):
             await one.until_waiting(DUE)
         target.check = None
+        over_at = DUE + timedelta(minutes=2)
+        given_up = FailRotationStep(
+            secret_id=one.secret.id, number=2, step=Step.TEST, detail="No answer.", now=DUE, over_at=over_at
+        )
         for _ in range(2):
-            await one.work.fail(
-                FailRotationStep(secret_id=one.secret.id, number=2, step=Step.TEST, detail="No answer.", now=DUE)
-            )
-        await one.until_waiting(DUE)
+            await one.work.fail(given_up)
+        assert (await one.until_waiting(DUE)).until == over_at
+        assert len(target.keys) == 2
+        await one.until_waiting(over_at)
         assert target.keys == {FIRST.decode()}
         assert (await one.held()).failures == 1
+
+
+class Borrowing(Manual):
+    """Reads another secret to set the new value, as the rotator of databases does."""
+
+    async def make(self, job: Job, current: bytes) -> bytes:
+        return b"new-value"
+
+    async def apply(self, job: Job, current: bytes, new: bytes) -> None:
+        assert await job.read("access_credentials/dba", "db.example.com:5432") == b"dba-value"
+
+
+@pytest.mark.parametrize("hosts", [(), ("db.example.com",), ("db.example.com:5432",)])
+async def test_another_secret_is_read_only_for_a_host_that_it_names(database: Database, hosts: tuple[str, ...]) -> None:
+    one = await Rotated.of(database, {"rotator": "bursar", **SCHEDULE}, rotator=Borrowing())
+    await one.vaulted.put("access_credentials/dba", b"dba-value", hosts=hosts)
+    seen = await one.until_waiting(DUE)
+    if hosts == ("db.example.com:5432",):
+        assert seen.status == "promoted"
+    else:
+        assert "may not be sent to db.example.com:5432" in seen.details.replace("\\", "")
 
 
 async def test_the_schedule_is_not_changed_while_a_value_is_on_its_way(database: Database) -> None:

@@ -65,6 +65,16 @@ async def test_the_value_that_a_person_sends_is_made_once_and_shown_nowhere(org:
     refused(await put(org.owner, value=None, rotation={"rotator": "off"}), 409, "secret.rotating")
 
 
+async def test_a_version_that_a_rotation_needs_is_not_destroyed(org: Tenant):
+    good(await put(org.owner, rotation=MANUAL))
+    good(await rotate(org.owner, value="set-by-hand-1"), 202)
+    for number in (1, 2):
+        path = f"/secrets/api_keys/model/versions/{number}"
+        assert refused(await org.owner.delete(path), 409, "secret.rotating")["state"] == "tested"
+    versions = good(await org.owner.get("/secrets/api_keys/model"))["versions"]
+    assert [each["status"] for each in versions] == ["pending", "current"]
+
+
 async def test_a_rotation_begins_at_once_where_the_rotator_makes_the_value(org: Tenant):
     good(await put(org.owner, rotation={"rotator": "bursar"}))
     shown = good(await rotate(org.admin, grace="PT1S"), 202)["rotation"]

@@ -9,16 +9,26 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.credits.holds import HoldActivities
 from api.app import create_app
 from contracts.credits.holds import ExpireHolds
+from domain.common.ids import secret_use_key
+from domain.secrets.access import Verb
 from domain.usage.prices import make_price
+from ledger.gateway import Ledger
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
 from providers.judged import Receivers
 from repositories.credits import spend
 from repositories.secrets import secret_use
 from repositories.usage.model_price import PriceBook
-from runtime.database import Database
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services.secrets import secret_use as service
+from services.secrets.secret import Opening
+from services.secrets.secret_use import Ended
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import balance, limit
 from tests.api.spending import grant as credit
@@ -147,6 +157,13 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
     host.reply = answers(429, json.dumps({"usage": usage}).encode())
     assert good(await use(org.agent, host))["cost"] == "0.00"
     assert await balance(org.owner) == ("73.00", "0.00")
+
+
+async def test_each_provider_says_in_its_own_way_what_was_used(org: Tenant, host: Receiver):
+    await granted(org, host, price="5", meter="anthropic")
+    answer = {"model": "any", "usage": {"input_tokens": 100, "output_tokens": 50, "cache_read_input_tokens": 50}}
+    host.reply = answers(200, json.dumps(answer).encode())
+    assert good(await use(org.agent, host))["cost"] == "2.00"
 
 
 async def test_a_use_without_a_price_is_free(org: Tenant, host: Receiver):
@@ -287,8 +304,9 @@ async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant,
     assert good(await using)["cost"] == "2.00"
 
 
+@pytest.mark.parametrize("down", [timedelta(minutes=6), timedelta(days=8)])
 async def test_a_use_whose_process_died_is_charged_in_full_later(
-    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls, down: timedelta
 ):
     await granted(org, host)
     asked = asyncio.Event()
@@ -309,8 +327,90 @@ async def test_a_use_whose_process_died_is_charged_in_full_later(
     await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=4), limit=100))
     assert await balance(org.owner) == ("98.00", "2.00")
     for _ in range(2):
-        await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+        await holds.expire_holds(ExpireHolds(now=now + down, limit=100))
     assert await balance(org.owner) == ("98.00", "0.00")
     used = refused(await use(org.agent, host, key=key), 409, "secret.used")
     assert (used["state"], used["cost"]) == ("unknown", "2.00")
+    await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)
+
+
+async def begun(org: Tenant, database: Database, *, at: datetime) -> Opening:
+    """Begin a use whose process does nothing more."""
+    asked = Opening(
+        org_id=org.org_id, path="api_keys/model", verb=Verb.USE, principal="ada", agent_id=org.agent_id,
+        host="api.example.com", method="POST", place="header:authorization", reference=new_id("scu"),
+    )  # fmt: skip
+    async with database.platform() as session:
+        opened = await service.begin(session, asked, command_id=new_id("cmd"), now=at)
+    opened.require()
+    return asked
+
+
+async def hold(database: Database, asked: Opening, *, at: datetime, days: int = 7) -> None:
+    assert asked.reference is not None
+    async with database.platform() as session:
+        spent = await Spending(await driver_connection(session), asked.org_id).authorize(
+            NewSpend(
+                key=secret_use_key(asked.reference), action=service.ACTION, amount_minor=2_000_000, spender=Spender()
+            ),
+            expires_at=at + timedelta(days=days),
+            at=at,
+        )
+    assert spent.outcome == "reserved"
+
+
+async def test_a_lost_use_whose_hold_has_expired_is_charged_and_stops_no_other_hold(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    await granted(org, host, hosts=["api.example.com"])
+    now = datetime.now(UTC)
+    swept, unswept = [await begun(org, database, at=now) for _ in range(2)]
+    await hold(database, swept, at=now, days=1)
+    await hold(database, unswept, at=now, days=7)
+    assert await balance(org.owner) == ("96.00", "4.00")
+    holds = HoldActivities(database)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).expire_holds(now=now + timedelta(days=2))
+    await holds.expire_holds(ExpireHolds(now=now + timedelta(days=8), limit=100))
+    assert await balance(org.owner) == ("96.00", "0.00")
+    await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)
+
+
+async def test_a_use_that_cannot_be_ended_stops_neither_the_others_nor_holds(
+    org: Tenant, host: Receiver, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    await granted(org, host, hosts=["api.example.com"])
+    now = datetime.now(UTC)
+    first, second = [await begun(org, database, at=now + timedelta(seconds=i)) for i in range(2)]
+    for each in (first, second):
+        await hold(database, each, at=now)
+    end_lost = service.end_lost
+
+    async def fails(session: AsyncSession, use_id: str, *, now: datetime) -> None:
+        if use_id == first.reference:
+            raise RuntimeError("It cannot be ended.")
+        await end_lost(session, use_id, now=now)
+
+    monkeypatch.setattr(service, "end_lost", fails)
+    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    assert await balance(org.owner) == ("96.00", "2.00")
+    monkeypatch.undo()
+    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    assert await balance(org.owner) == ("96.00", "0.00")
+
+
+async def test_a_process_that_stood_still_before_the_hold_pays_all_the_same(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    await granted(org, host, hosts=["api.example.com"])
+    now = datetime.now(UTC)
+    asked = await begun(org, database, at=now)
+    assert asked.reference is not None
+    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    await hold(database, asked, at=now)
+    ended = Ended(status="answered", cost_minor=2_000_000, status_code=200)
+    for cost in (2_000_000, None):
+        async with database.platform() as session:
+            assert await service.end(session, asked.reference, ended, now=now + timedelta(minutes=7)) == cost
+    assert await balance(org.owner) == ("98.00", "0.00")
     await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)

@@ -1,6 +1,7 @@
 """Secrets over HTTP: stored, granted, opened, destroyed; and nothing of a value where it does not belong."""
 
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from api.app import create_app
 from api.body import canonical
 from domain.common.access import Actor, Role
 from domain.secrets.secret import SecretKind
+from providers.secrets import wallets
+from providers.secrets.base import Place, Stored
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import Signer
@@ -133,7 +136,8 @@ async def test_a_destroyed_version_is_gone_for_good_and_the_rest_can_be_changed_
     for _ in range(2):
         shown = good(await org.owner.delete("/secrets/api_keys/model/versions/1"))
         assert (shown["current_version"], shown["versions"][0]["status"]) == (None, "destroyed")
-    refused(await org.owner.delete("/secrets/api_keys/model/versions/2"), 404, "not_found")
+    for number in (0, 2):
+        refused(await org.owner.delete(f"/secrets/api_keys/model/versions/{number}"), 404, "not_found")
     assert good(await put(org.owner, value=None, hosts=["a.example.com"]))["hosts"] == ["a.example.com"]
     refused(await put(org.owner, "api_keys/new", value=None), 422, "request.invalid")
 
@@ -294,6 +298,60 @@ async def test_a_put_that_died_before_its_value_was_kept_is_made_by_its_repeat(o
         await secret.put(database, local_secrets(), actor, wanted, "value", **asked)
     shown = good(await org.owner.get("/secrets/api_keys/model"))
     assert (shown["current_version"], [each["number"] for each in shown["versions"]]) == (2, [2])
+
+
+async def test_a_value_that_was_sealed_and_not_kept_can_be_destroyed_by_its_number(org: Tenant, database: Database):
+    actor = Actor(principal="olga", role=Role.OWNER, org_id=org.org_id)
+    wanted = Wanted(org_id=org.org_id, path="api_keys/model", kind=SecretKind.API_KEY)
+    async with database.platform() as session:
+        now = datetime.now(UTC)
+        held, _ = await secret.reserve(session, actor, wanted, backend="postgres", command_id=new_id("cmd"), now=now)
+        place = await secret.destroy(session, actor, held.id, 1, now=now)
+    assert place == Place(org.org_id, "api_keys/model", 1)
+    shown = good(await org.owner.delete("/secrets/api_keys/model/versions/1"))
+    assert [(each["number"], each["status"]) for each in shown["versions"]] == [(1, "destroyed")]
+    # Whoever has sealed it meanwhile does not bring it back.
+    async with database.platform() as session:
+        late = await secret.add_version(
+            session, held.id, 1, Stored(b"x", b"y", "k"), created_by="olga", command_id=new_id("cmd"), now=now
+        )
+        assert late.status == "destroyed"
+    good(await put(org.owner))
+    assert good(await org.owner.get("/secrets/api_keys/model"))["current_version"] == 2
+
+
+async def test_values_are_searched_beside_the_loop(org: Tenant, monkeypatch: pytest.MonkeyPatch):
+    searched_in: list[int] = []
+
+    def found(_: str) -> None:
+        searched_in.append(threading.get_ident())
+
+    monkeypatch.setattr(wallets, "found", found)
+    good(await put(org.owner))
+    assert threading.get_ident() not in searched_in
+    assert len(searched_in) == 1
+
+
+async def test_a_later_holder_of_a_name_has_none_of_the_grants_to_it(org: Tenant):
+    good(await put(org.owner))
+    name = new_key()
+    asked = {"principal": name, "role": "member"}
+    first = good(await org.owner.post("/api-keys", asked, key=new_key()), 201)
+    made = await grant(org.owner, principal=name)
+    # A second key is the same holder's.
+    second = good(await org.owner.post("/api-keys", asked, key=new_key()), 201)
+    assert good(await org.owner.get("/secrets/grants"))["data"][0]["revoked_at"] is None
+    for key in (first, second):
+        good(await org.owner.delete(f"/api-keys/{key['id']}"))
+    later = good(await org.owner.post("/api-keys", {**asked, "principal": name.upper()}, key=new_key()), 201)
+    caller = Caller(org.owner.http, later["secret"])
+    refused(
+        await caller.post("/secrets/api_keys/model/open", {"purpose": "Look"}, key=new_key()),
+        403,
+        "secret.not_granted",
+    )
+    [shown] = good(await org.owner.get("/secrets/grants"))["data"]
+    assert (shown["id"], shown["revoked_by"]) == (made["id"], "key")
 
 
 async def test_a_secret_has_a_hundred_versions_and_an_organization_a_thousand_secrets(

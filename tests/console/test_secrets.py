@@ -137,12 +137,18 @@ async def test_grant_is_made_listed_and_revoked(org: Tenant, owner: Visitor):
     base = f"/console/{org.org_id}/secrets"
     fields = {"agent_id": org.agent_id, "principal": "", "paths": "api_keys/*", "hosts": "api.example.com"}
     more = {"uses_per_day": "10", "price": "0.25", "ends_at": LAST_DAY, "verbs": "use", "methods": "POST"}
+    more |= {"places": "header:x-api-key, body:key of it", "meter": "openai"}
+    assert 'value="basic, header:authorization"' in (await owner.get(f"{base}/grants/new")).text
     made = await send(owner, f"{base}/grants/new", **fields, **more)
     assert made.headers["location"] == f"{base}/grants?notice=secret.granted"
     (grant,) = good(await org.owner.get("/secrets/grants"))["data"]
     assert (grant["agent_id"], grant["price"], grant["uses_per_day"]) == (org.agent_id, "0.25", 10)
+    assert (grant["places"], grant["meter"]) == (["header:x-api-key", "body:key of it"], "openai")
     for page in (f"{base}/grants", f"/console/{org.org_id}{PAGE}"):
-        assert f'href="{base}/grants/{grant["id"]}/revoke"' in (await owner.get(page)).text
+        shown = (await owner.get(page)).text
+        assert f'href="{base}/grants/{grant["id"]}/revoke"' in shown
+        assert "Value in header:x-api-key, body:key of it" in shown
+        assert "0.25 credits a use, or metered by openai" in text_of(shown)
     revoked = await send(owner, f"{base}/grants/{grant['id']}/revoke")
     assert revoked.headers["location"] == f"{base}/grants?notice=secret.revoked"
     assert "/revoke" not in (await owner.get(f"{base}/grants")).text

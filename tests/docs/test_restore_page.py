@@ -23,7 +23,7 @@ def typed() -> list[str]:
 
 
 def test_page_has_the_commands_of_a_drill_and_of_a_restore() -> None:
-    assert {line.split()[0] for line in typed()} == {*VERBS, "roles", "rollout", "skip-numbers"}
+    assert {line.split()[0] for line in typed()} == {*VERBS, "roles", "rollout", "secrets", "skip-numbers"}
 
 
 @for_each("line", [line for line in typed() if line != "backup"])

@@ -210,12 +210,47 @@ def test_pauses_between_tries_double_up_to_a_day():
 
 def test_what_failed_is_given_up_once_a_person_has_put_it_right():
     failed = rules.failed(rules.created(idle(), number=2, replaced=1), "refused", T0)
-    assert rules.given_up(failed, T0).status is RotationStatus.IDLE
+    assert rules.agenda(rules.given_up(failed, T0), T0) is Step.ROLL_BACK
     kept = rules.promoted(rules.tested(rules.applied(rules.created(idle(), number=2, replaced=1))), T0)
     with pytest.raises(RotationUnderWay, match="nothing of it has failed"):
         rules.given_up(kept, T0)
-    ended = rules.given_up(rules.failed(kept, "not revoked", T0), T0)
-    assert (ended.status, ended.failures, ended.next_at) == (RotationStatus.IDLE, 0, T0 + timedelta(days=30))
+    stuck = rules.failed(kept, "not revoked", T0)
+    assert isinstance(rules.agenda(stuck, T0), Wait)
+    assert rules.agenda(rules.given_up(stuck, T0), T0) is Step.REVOKE
+
+
+def test_nothing_is_put_back_before_the_last_attempt_of_a_step_is_over():
+    over_at = T0 + timedelta(minutes=2)
+    failed = rules.failed(rules.created(idle(), number=2, replaced=1), "no answer", over_at)
+    waits = rules.agenda(failed, T0)
+    assert isinstance(waits, Wait)
+    assert waits.until == over_at
+    assert rules.agenda(failed, over_at) is Step.ROLL_BACK
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_a_version_that_the_target_may_need_is_not_destroyed(steps):
+    walk = [
+        lambda held: rules.created(held, number=2, replaced=1),
+        rules.applied,
+        rules.tested,
+        lambda held: rules.promoted(held, T0),
+    ]
+    held = idle()
+    for step in walk[:steps]:
+        held = step(held)
+    assert rules.ended_early(held, 7, T0) is None
+    for number in (1, 2):
+        if steps == 0:
+            assert rules.ended_early(held, number, T0) is None
+        elif steps == 4 and number == 1:
+            assert rules.agenda(rules.ended_early(held, number, T0), T0) is Step.REVOKE
+        else:
+            with pytest.raises(RotationUnderWay):
+                rules.ended_early(held, number, T0)
+    if 0 < steps < 4:
+        with pytest.raises(RotationUnderWay, match="nothing but version 2"):
+            rules.ended_early(rules.failed(held, "refused", T0), 2, T0)
 
 
 def test_a_changed_schedule_counts_from_the_last_rotation():

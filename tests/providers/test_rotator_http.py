@@ -1,18 +1,21 @@
 """The rotator by requests, against a server that has one key, or several."""
 
 import json
+import socket
 
 import pytest
 
+from composition import make_rotators
 from domain.common.errors import Invalid, Unavailable
-from domain.secrets.rotation import RotationFailed
+from domain.secrets.rotation import RotationFailed, RotatorName
 from providers.judged import Receivers
-from providers.secrets.caller import SecretCaller
 from providers.secrets.rotators.base import Job
 from providers.secrets.rotators.http import Http, body_of
+from runtime.database import Database
+from runtime.settings import Settings
 from tests.support.receivers import answers, drops, receiving
 
-CURRENT = b"current-key"
+CURRENT, URL = b"current-key", "postgresql://nobody@localhost/none"
 
 
 class Keys:
@@ -52,7 +55,7 @@ def job(url, *, kind="api_key", hosts=None, **steps):
 
 
 def rotator():
-    return Http(SecretCaller(Receivers(local=True)), local=True)
+    return Http(lambda _: Receivers(local=True), local=True)
 
 
 async def test_a_value_is_set_tested_and_revoked_by_the_described_requests():
@@ -81,9 +84,19 @@ async def test_what_is_put_back_works_with_the_current_value_again():
         for _ in range(2):
             await one.put_back(at, CURRENT, new)
         assert server.keys == {CURRENT.decode()}
-        before = len(receiver.received)
-        await one.put_back(job(receiver.url, put_back=None), CURRENT, new)
-        assert len(receiver.received) == before
+
+
+async def test_without_a_way_back_the_current_value_has_to_work_before_the_new_one_is_given_up():
+    server, one = Keys(), rotator()
+    async with receiving(server.reply) as receiver:
+        at = job(receiver.url, put_back=None)
+        new = await one.make(at, CURRENT)
+        await one.apply(at, CURRENT, new)
+        await one.put_back(at, CURRENT, new)
+        assert server.keys == {CURRENT.decode(), new.decode()}
+        server.keys = {new.decode()}
+        with pytest.raises(RotationFailed, match=r"test: 127\.0\.0\.1:\d+ answered 401"):
+            await one.put_back(at, CURRENT, new)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +146,22 @@ async def test_a_host_inside_the_network_is_refused_unless_an_operator_lists_it(
 
     at = job("https://inside.example.com/in")
     with pytest.raises(RotationFailed, match="does not lead to the public internet"):
-        await Http(SecretCaller(Receivers(resolver=resolve))).test(at, CURRENT)
+        await Http(lambda _: Receivers(resolver=resolve)).test(at, CURRENT)
+
+
+@pytest.mark.parametrize(
+    ("listed", "reached"),
+    [("org_1/127.0.0.1:{port}", True), ("org_2/127.0.0.1:{port}", False), ("org_1/127.0.0.1:1", False)],
+)
+async def test_a_listed_host_is_reached_by_its_organization_at_its_port_alone(listed, reached):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        settings = Settings(database_url=URL, platform_database_url=URL, rotation_hosts=listed.format(port=port))
+        one = make_rotators(settings, Database(URL, URL))[RotatorName.HTTP]
+        error, why = (Unavailable, "unreachable") if reached else (RotationFailed, "public internet")
+        with pytest.raises(error, match=why):
+            await one.test(job(f"https://127.0.0.1:{port}/in"), CURRENT)
 
 
 async def test_a_value_that_would_end_a_header_is_refused_and_not_sent():

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -42,7 +43,7 @@ def server() -> Iterator[Cluster]:
 
 def job(host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, str] = ("App A", "app_b")) -> Job:
     async def read(path: str, to: str) -> bytes:
-        assert (path, to) == ("access_credentials/rotator", host)
+        assert (path, to) == ("access_credentials/rotator", f"{host.lower()}:{port}")
         return admin
 
     target = {"host": host, "port": port, "database": "postgres", "roles": roles, "admin": "access_credentials/rotator"}
@@ -50,8 +51,9 @@ def job(host: str, *, admin: bytes = ADMIN, port: int = 5432, roles: tuple[str, 
     return Job(**names, hosts=(), number=2, target=target, read=read)
 
 
-def rotator(*inside: str) -> Postgres:
-    return Postgres(Receivers(inside=inside), scram_verifier)
+def rotator(host: str) -> Postgres:
+    """Return a rotator that `org_1` may have at one port of a host inside the network."""
+    return Postgres(lambda org_id: Receivers(inside=[f"{host}:5432"] if org_id == "org_1" else ()), scram_verifier)
 
 
 def login(username: str, password: str = "first") -> bytes:
@@ -136,9 +138,17 @@ async def test_a_host_inside_the_network_is_refused_unless_an_operator_lists_it(
     async def resolve(_host, _port):
         return [address]
 
-    one = Postgres(Receivers(resolver=resolve), scram_verifier)
+    one = Postgres(lambda _: Receivers(resolver=resolve), scram_verifier)
     with pytest.raises(RotationFailed, match="must lead to the public internet"):
         await one.test(job(NAME), login("App A"))
+
+
+@pytest.mark.parametrize("other", [{"org_id": "org_2"}, {"target": {"port": 5433}}])
+async def test_a_listed_host_is_reached_by_its_organization_at_its_port_alone(other, tmp_path):
+    at = job(str(tmp_path))
+    at = replace(at, **(other | {"target": {**at.target, **other.get("target", {})}}))
+    with pytest.raises(RotationFailed, match="The host has no address"):
+        await rotator(str(tmp_path)).test(at, login("App A"))
 
 
 async def test_a_host_that_is_away_is_tried_again(tmp_path):
@@ -182,7 +192,7 @@ class Judging(Receivers):
 @pytest.mark.parametrize("name", [NAME, "other.example.com"])
 async def test_a_public_host_has_to_show_a_certificate_for_its_name(name, tmp_path):
     async with speaking_tls(name, tmp_path) as (port, roots, heard):
-        one = Postgres(Judging(), scram_verifier, roots=str(roots))
+        one = Postgres(lambda _: Judging(), scram_verifier, roots=str(roots))
         with pytest.raises(Unavailable):
             await one.test(job(NAME, port=port), login("App A"))
         assert (b"App A" in await heard.get()) is (name == NAME)

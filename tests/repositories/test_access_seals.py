@@ -7,16 +7,21 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from domain.common.errors import Conflict
 from models.secrets.access import SecretAccess
 from repositories.secrets import access as repository
 from runtime.database import Database
 from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
+from tests.docs.pages import ROOT
 from tests.support.rows import Rows, rows_of
 from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
+
+RUNBOOK = ROOT / "docs/runbooks/restoring-a-backup.md"
+SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -87,6 +92,12 @@ async def test_an_entry_of_a_transaction_that_is_open_holds_back_those_behind_it
             " FROM secret_access WHERE number = 2",
             "covers",
         ),
+        (
+            "INSERT INTO secret_access (number, written_in, org_id, path, verb, outcome, principal, at)"
+            " OVERRIDING SYSTEM VALUE SELECT -5, -1, org_id, path, verb, outcome, principal, at"
+            " FROM secret_access WHERE number = 2",
+            "covers",
+        ),
         ("UPDATE secret_access SET number = CASE number WHEN 1 THEN -2 ELSE -1 END WHERE number IN (1, 2)", "Seal 1"),
         ("UPDATE secret_access_seals SET hash = sha256('x') WHERE number = 1", "does not follow"),
         ("DELETE FROM secret_access_seals WHERE number = 2", "missing"),
@@ -108,6 +119,47 @@ async def check(org: Vaulted, rows: Rows, change: str, found: str) -> None:
     await rows.change("ALTER TABLE secret_access ALTER number DROP IDENTITY IF EXISTS")
     await rows.change(change)
     assert any(found in problem for problem in (await verify(org)).problems), (await verify(org)).problems
+
+
+async def test_a_seal_ahead_of_the_servers_transactions_is_found_and_ends_no_sealing_silently(org: Vaulted):
+    await org.open()
+    await seal_all(org, 1)
+    async with org.database.platform() as session:
+        await session.execute(
+            text(
+                "INSERT INTO secret_access_seals SELECT number + 1, 9223372036854775807, last_number, 1, hash,"
+                " sealed_at FROM secret_access_seals ORDER BY number DESC LIMIT 1"
+            )
+        )
+    await org.open()
+    with pytest.raises(Conflict, match="ahead of the server's transactions"):
+        await seal(org)
+    assert any("ahead of the server's transactions" in problem for problem in (await verify(org)).problems)
+
+
+async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_runbook_says(
+    org: Vaulted, fresh_database_urls: DatabaseUrls
+):
+    for _ in range(2):
+        await org.open()
+    await seal_all(org, 2)
+    async with rows_of(fresh_database_urls) as rows:
+        # The old server was many transactions ahead.
+        await rows.change("UPDATE secret_access SET written_in = written_in + 1099511627776")
+        await rows.change("UPDATE secret_access_seals SET last_written_in = last_written_in + 1099511627776")
+    await org.open()
+    assert any("ahead of" in problem for problem in (await verify(org)).problems)
+    [statements] = [each for each in SQL.findall(RUNBOOK.read_text("utf-8")) if "secret_access" in each]
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await owner.execute(statements)
+        with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
+            await owner.execute("UPDATE secret_access SET purpose = 'Other'")
+    finally:
+        await owner.close()
+    await seal_all(org, 3)
+    found = await verify(org)
+    assert (found.entries, found.unsealed, found.problems) == (3, 0, [])
 
 
 @pytest.mark.parametrize("table", ["secret_access", "secret_access_seals"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
+from domain.common.access import Actor, Role
 from domain.secrets.access import Outcome, Verb
 from domain.secrets.grant import matches
 from ledger.invariants import Invariant
@@ -20,7 +22,10 @@ from repositories.secrets import grant as grants
 from repositories.secrets import secret as secrets
 from runtime.database import Database, driver_connection
 from services.secrets import secret
+from services.tenants import organization
 from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
+from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.secrets import NOW, Vaulted
 
@@ -155,6 +160,32 @@ async def test_the_version_before_opens_until_its_grace_ends_and_a_pending_one_f
     assert (await org.open(NOW + timedelta(hours=1), version=1)).outcome is Outcome.NO_VERSION
 
 
+async def test_an_opening_at_the_moment_of_a_new_value_gets_one_of_them(org: Vaulted, database_urls: DatabaseUrls):
+    made = await org.put(value=b"old")
+    await org.grant()
+    one = Database(database_urls.tenant, database_urls.platform, pool_size=1)
+    asking = replace(org, database=one)
+    # The one connection knows the function then, and begins it before it waits.
+    await asking.open()
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        async with asyncio.TaskGroup() as group, owner.transaction():
+            await owner.execute("LOCK TABLE secret_versions IN ACCESS EXCLUSIVE MODE")
+            opening = group.create_task(asking.open())
+            await somebody_waits(org.database)
+            await owner.execute("UPDATE secret_versions SET status = 'retired' WHERE secret_id = $1", made.id)
+            await owner.execute(
+                "INSERT INTO secret_versions SELECT secret_id, 2, org_id, 'current', sealed, wrapped_key, key_id, NULL,"
+                " created_by, command_id || '/2', created_at FROM secret_versions WHERE secret_id = $1",
+                made.id,
+            )
+            await owner.execute("UPDATE secrets SET current_version = 2, last_number = 2 WHERE id = $1", made.id)
+    finally:
+        await owner.close()
+        await one.close()
+    assert opening.result().outcome is Outcome.OPENED
+
+
 async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
     made = await org.put()
     await org.grant()
@@ -162,6 +193,20 @@ async def test_a_destroyed_version_leaves_nothing_that_opens(org: Vaulted):
         await secret.destroy(session, org.owner, made.id, 1, now=NOW)
     assert (await org.open()).outcome is Outcome.NO_VERSION
     assert (await org.open(version=1, verb=Verb.CHECK)).outcome is Outcome.NO_VERSION
+
+
+async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, database_urls: DatabaseUrls):
+    made = await org.put()
+    await org.put()
+    assert (await org.open(verb=Verb.CHECK, version=1)).outcome is Outcome.OPENED
+    async with org.database.platform() as session:
+        operator = Actor(principal="ops", role=Role.OPERATOR)
+        await organization.close(session, operator, org.org_id, reason=None, now=NOW)
+    for version in (None, 1, 2):
+        assert (await org.open(verb=Verb.CHECK, version=version)).outcome is Outcome.NO_VERSION
+    async with org.database.platform() as session:
+        assert {row.status for row in await secrets.versions(session, made.id)} == {"destroyed"}
+    await prove(database_urls, secrets.INVARIANTS)
 
 
 @pytest.mark.parametrize("role", ["tenant", "platform"])

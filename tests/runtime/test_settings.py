@@ -62,6 +62,8 @@ VAULT = {
         ({"BURSAR_SECRET_WRAPPER": "vault"}, "needs BURSAR_VAULT_TRANSIT_KEY"),
         ({"BURSAR_SECRET_BACKEND": "vault"}, "needs BURSAR_VAULT_KV_MOUNT"),
         ({"BURSAR_SECRET_BACKEND": "file"}, "secret_backend"),
+        ({"BURSAR_ROTATION_HOSTS": "org_1/db.internal:5432,vault.internal"}, "org_…/host:port"),
+        ({"BURSAR_ROTATION_HOSTS": "org_1/db.internal"}, "org_…/host:port"),
         ({"BURSAR_VAULT_TRANSIT_KEY": "bursar"}, "BURSAR_VAULT_URL and BURSAR_VAULT_ROLE_ID and"),
         ({"BURSAR_VAULT_KV_MOUNT": "../sys"}, "vault_kv_mount"),
         (VAULT | {"BURSAR_VAULT_URL": "http://SECRET@vault.example"}, "must begin with https://"),

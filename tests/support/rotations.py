@@ -17,7 +17,6 @@ from models.messages.alert import Alert
 from models.secrets.secret import Secret, SecretVersion
 from providers.judged import Receivers
 from providers.secrets.base import Place, Stored
-from providers.secrets.caller import SecretCaller
 from providers.secrets.registry import Secrets
 from providers.secrets.rotators.base import Job, Manual, Rotator
 from providers.secrets.rotators.http import Http
@@ -158,7 +157,7 @@ class Rotated:
         vaulted = await Vaulted.of(database)
         secret = await vaulted.put("api_keys/rotated", value, hosts=hosts)
         backend = vaulted.secrets.backend("postgres")
-        dying = Dying(rotator or Http(SecretCaller(Receivers(local=True)), local=True), backend)
+        dying = Dying(rotator or Http(lambda _: Receivers(local=True), local=True), backend)
         by_name = {RotatorName(document["rotator"]): dying, RotatorName.MANUAL: Manual()}
         made = cls(vaulted, secret, dying, RotationActivities(database, Secrets({"postgres": dying}), by_name))
         async with database.platform() as session:

@@ -132,6 +132,7 @@ class RotationWorkflow:
                     step=step,
                     detail="No answer in time." if known is None else known.detail,
                     now=now,
+                    over_at=workflow.now() + STEP_TIMEOUT,
                 ),
                 **local_activity(f"give up: {about}"),
             )

@@ -3,6 +3,7 @@
 The paths of operations come first: no path of a secret has a segment named after one.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -49,7 +50,7 @@ from domain.common.errors import (
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
 from domain.secrets.rotation import RotationUnderWay
-from domain.secrets.secret import MAX_BYTES, MAX_PATH, SecretKind, check_kind, check_path
+from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_value import SecretRefused, check_value, refused
 from models.secrets.grant import SecretGrant
@@ -223,7 +224,7 @@ async def open_secret(
     refuse_by_link(actor, "read secrets")
     asked = service.Opening(
         org_id=_tenant(actor),
-        path=path[:MAX_PATH],
+        path=path,
         verb=Verb.READ,
         principal=actor.principal,
         agent_id=actor.agent_id,
@@ -277,21 +278,29 @@ async def use_secret(
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
     response_model=SecretView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), *_BACKEND),
+    responses=errors(NotFound, RotationUnderWay, (Forbidden, "session.by_link"), *_BACKEND),
     operation_id="secrets.destroy_version",
 )
 async def destroy_secret_version(
     path: str, number: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> SecretView:
-    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
+    """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
+
+    The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While
+    a value is on its way, that value and the one that it replaces cannot be destroyed.
+    """
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound("The secret has no such version.")
     async with deps.session_for(actor) as session:
         row = await secrets.at_path(session, _tenant(actor), path)
     async with deps.database.platform() as session:
-        place = await service.destroy(session, actor, row.id, int(number), now=datetime.now(UTC))
-    await deps.secrets.backend(row.backend).destroy(place)
-    return await _shown(deps, actor, path)
+        place = await rotation.destroy(session, actor, row.id, int(number), now=datetime.now(UTC))
+    shown = await _shown(deps, actor, path)
+    if place is None:
+        _signal_run(deps, shown)
+    else:
+        await deps.secrets.backend(row.backend).destroy(place)
+    return shown
 
 
 @router.get("/secrets/{path:path}", response_model=SecretView, responses=errors(NotFound))
@@ -318,7 +327,7 @@ async def put_secret(
     check_kind(path, body.kind)
     value = None if body.value is None else body.value.get_secret_value()
     if value is not None:
-        _check_value(path, body.kind, value)
+        await _check_value(path, body.kind, value)
     wanted = service.Wanted(
         org_id=org_id,
         path=path,
@@ -339,7 +348,7 @@ async def put_secret(
             now=datetime.now(UTC),
         )
         shown = await _shown(deps, actor, path)
-        if wanted.rotation is not None:
+        if shown.rotation is not None or wanted.rotation is not None:
             _signal_run(deps, shown)
         return shown
 
@@ -380,7 +389,7 @@ async def rotate_secret(
             async with deps.database.platform() as session:
                 await rotation.hurry(session, actor, row.id, grace=body.grace, now=now)
         else:
-            _check_value(path, SecretKind(row.kind), value)
+            await _check_value(path, SecretKind(row.kind), value)
             await rotation.supply(
                 deps.database,
                 deps.secrets,
@@ -405,11 +414,12 @@ def _signal_run(deps: Deps, secret: SecretView) -> None:
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
 
 
-def _check_value(path: str, kind: SecretKind, value: str) -> None:
+async def _check_value(path: str, kind: SecretKind, value: str) -> None:
     if len(value.encode()) > MAX_BYTES:
         raise TooLarge(f"A value has at most {MAX_BYTES // 1024} KiB.", extra={"field": "value"})
     check_value(path, kind, value)
-    if (what := wallets.found(value)) is not None:
+    # In a thread: a long value takes a second.
+    if (what := await asyncio.to_thread(wallets.found, value)) is not None:
         raise refused(what)
 
 

@@ -31,7 +31,7 @@ from domain.secrets.grant import MAX_HOSTS, MAX_PATHS, MAX_USES_PER_DAY, HttpMet
 from domain.secrets.rotation import Rotation, RotationStatus, RotatorName, wakes_at
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import MAX_BYTES, SecretKind, VersionStatus
-from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, Part, Placement
+from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, PREFIXES, Part, Placement
 from domain.secrets.secret_use.request import MAX_HEADER, MAX_HEADERS
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrant
@@ -445,7 +445,10 @@ class SecretPlaceCreate(RequestModel):
         default="", description="Of the header, the parameter of the query, or the member or field of the body."
     )
     prefix: Annotated[str, StringConstraints(max_length=MAX_NAME)] = Field(
-        default="", description="What stands before the value, such as `Bearer `."
+        default="",
+        description="What stands before the value in a header: "
+        + ", ".join(f"`{prefix}`" for prefix in PREFIXES)
+        + ". In any case.",
     )
 
     def placement(self) -> Placement:

@@ -17,10 +17,11 @@ from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.credits.spend.scope import SpendingKey
 from domain.secrets.access import Verb
-from domain.secrets.secret import MAX_PATH, SecretKind
+from domain.secrets.secret import SecretKind
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_use.placing import Placed, Placement, placed
 from domain.secrets.secret_use.request import ToolRequest, read_request
+from domain.secrets.secret_use.usage import check_says_usage
 from ledger.spends import NewSpend, Spender, Spent
 from providers.secrets.caller import CallFailed, Reply
 from repositories.credits.spend import Asked, shown_id
@@ -44,7 +45,7 @@ async def use(
     placement = body.place.placement()
     opening = Opening(
         org_id=org_id,
-        path=path[:MAX_PATH],
+        path=path,
         verb=Verb.USE,
         principal=actor.principal,
         agent_id=actor.agent_id,
@@ -120,6 +121,9 @@ async def _hold(
 
 
 async def _placed(deps: Deps, opened: Opened, request: ToolRequest, placement: Placement) -> Placed:
+    assert opened.grant is not None
+    if opened.grant.meter is not None:
+        check_says_usage(request.body, opened.grant.meter)
     value = (await opened.value(deps.secrets)).decode(errors="replace")
     return placed(request, placement, value, is_login=opened.kind is SecretKind.LOGIN)
 
@@ -147,7 +151,7 @@ class _Making:
     async def reply(self, ready: Placed) -> tuple[Reply, int | None]:
         """Make the request, and settle its cost."""
         try:
-            reply = await self._deps.secret_caller.call(ready)
+            reply = await self._deps.secret_caller.call(ready, self._meter)
         except CallFailed as failed:
             await self._end(
                 Ended(status="unknown", cost_minor=self._price_minor, reason=failed.reason)
@@ -164,18 +168,19 @@ class _Making:
         if reply.status >= 400:
             # Providers charge nothing for what they refuse.
             return 0
+        # What does not say what it costs is not free: otherwise it would be asked for without its usage.
+        if reply.used is None:
+            return self._price_minor
         settings = self._deps.settings
         async with self._deps.database.platform() as session:
             cost = await service.cost_of(
                 session,
-                reply.body,
-                self._meter,
+                reply.used,
                 self._deps.prices,
                 price=settings.price_of_credits,
                 cost_price=settings.price_of_cost,
                 at=datetime.now(UTC),
             )
-        # What does not say what it costs is not free: otherwise it would be asked for without its usage.
         return self._price_minor if cost is None else cost
 
     async def _end(self, ended: Ended) -> int | None:

@@ -1,7 +1,7 @@
 """The issuer's question whether an authorization of a card is approved, which is answered at once.
 
 Stripe waits two seconds, and then declines by itself. The answer is a decision of the database, so there is none
-without it: after one second the request is declined, and what is held later all the same is released.
+without it: after `BURSAR_ISSUING_TIMEOUT` the request is declined, and what is held later all the same is released.
 """
 
 import asyncio
@@ -24,8 +24,6 @@ from services.cards import card_authorization
 router = Resource(tags=["webhooks"])
 log = structlog.get_logger("bursar.api")
 
-#: How long a decision may take.
-DECIDED_WITHIN_SECONDS = 1.0
 #: What this process has declined because it was late, until that is released: a repeat must not find the late hold.
 _LATE: set[tuple[str, int]] = set()
 
@@ -60,7 +58,7 @@ async def _decided(deps: Deps, question: Question) -> bool:
     if late in _LATE:
         return False
     deciding = asyncio.create_task(_decide(deps, question))
-    await asyncio.wait({deciding}, timeout=DECIDED_WITHIN_SECONDS)
+    await asyncio.wait({deciding}, timeout=deps.settings.issuing_timeout.total_seconds())
     if deciding.done():
         error = deciding.exception()
         if error is None:

@@ -11,7 +11,7 @@ import uvicorn
 
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
-from dev.sandbox.stripe.issuing import set_endpoint
+from dev.sandbox.stripe.issuing import set_endpoint, wait_for_answers
 from dev.sandbox.stripe.operations.webhook_endpoints import named_at_start
 from dev.sandbox.stripe.store import Store
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")
     parser.add_argument("--webhook", metavar="URL", help="an endpoint that gets every event")
     parser.add_argument("--issuing-webhook", metavar="URL", help="the endpoint that is asked about authorizations")
+    parser.add_argument("--issuing-patience", type=float, default=2, help="seconds that an answer is waited for; 2")
     parser.add_argument(
         "--rate-limit", metavar="N/s", type=rate, help="requests a second; 25/s as Stripe, default none"
     )
@@ -42,6 +43,7 @@ def main() -> None:
     app = build(sandbox, rate_limit=options.rate_limit)
     if options.webhook:
         sandbox.on_reset.append(lambda ctx: named_at_start(ctx, options.webhook, webhook_secret))
+    sandbox.on_reset.append(lambda ctx: wait_for_answers(ctx, options.issuing_patience))
     if options.issuing_webhook:
         sandbox.on_reset.append(lambda ctx: set_endpoint(ctx, options.issuing_webhook, webhook_secret or ""))
     asyncio.run(prepare(sandbox))

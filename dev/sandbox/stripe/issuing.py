@@ -20,6 +20,7 @@ from typing import Any
 import httpx2
 
 from dev.sandbox.stripe import money
+from dev.sandbox.stripe.conditions import Asking
 from dev.sandbox.stripe.core import Context, Sandbox, Suspended
 from dev.sandbox.stripe.delivery import signature
 from dev.sandbox.stripe.errors import invalid, missing
@@ -55,6 +56,11 @@ def get(ctx: Context, kind: str, id: str, *, param: str = "id") -> JSON:
 def set_endpoint(ctx: Context, url: str, secret: str) -> None:
     """Have authorizations asked about at an address; Stripe has it in the settings of the Dashboard."""
     ctx.store.keep(ENDPOINT, {"url": url, "secret": secret})
+
+
+def wait_for_answers(ctx: Context, seconds: float) -> None:
+    """Set for how long an answer to a question is waited for; Stripe waits two seconds."""
+    ctx.sandbox.asking = Asking(patience_ms=round(seconds * 1000))
 
 
 def merchant(sent: JSON) -> JSON:

@@ -20,6 +20,10 @@ MAX_NAME = 100
 MAX_PATH = 8_000
 #: Where a value stands unless a grant says otherwise, and how many places one names.
 PLACES, MAX_PLACES = ("basic", "header:authorization"), 20
+#: What may stand before a value, in any case: a scheme of a header. With a text of its own the agent would choose the
+#: cookie that the value is, or which part of it a host repeats that cuts off long texts.
+PREFIXES = ("Bearer ", "Token ", "ApiKey ", "Key ", "Bot ", "SSWS ", "GenieKey ")
+_ALLOWED = frozenset(prefix.lower() for prefix in PREFIXES)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -41,12 +45,21 @@ class Placement:
     Attributes:
         part: which part of the request.
         name: of the header, parameter, member or field; of the user for `basic`.
-        prefix: what stands before the value, such as `Bearer `.
+        prefix: what stands before the value in a header, one of `PREFIXES`.
+
+    Raises:
+        Invalid: the prefix is another one.
     """
 
     part: Part
     name: str = ""
     prefix: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the prefix."""
+        if self.prefix and (self.part is not Part.HEADER or self.prefix.lower() not in _ALLOWED):
+            known = ", ".join(prefix.strip() for prefix in PREFIXES)
+            raise _refused(f"A prefix stands in a header only, and is one of {known}, with a space behind it.")
 
     @property
     def place(self) -> str:
@@ -96,16 +109,15 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
     if is_login:
         login = json.loads(value)
         user, secret = login["username"], login["password"]
-    if len(secret) < SHORTEST:
+    if len(secret.strip()) < SHORTEST:
         raise Invalid(f"The secret is shorter than {SHORTEST} characters, too short to be removed from answers.")
-    more: tuple[str, ...] = ()
     match placement.part:
         case Part.HEADER:
             done = _with_header(request, placement.name.lower(), placement.prefix + secret)
         case Part.QUERY:
-            done = _with_query(request, placement.name, placement.prefix + secret)
+            done = _with_query(request, placement.name, secret)
         case Part.BODY:
-            done = _with_field(request, placement.name, placement.prefix + secret)
+            done = _with_field(request, placement.name, secret)
         case Part.BASIC:
             if user is None:
                 pair = f"{placement.name}:{secret}" if placement.name else f"{secret}:"
@@ -114,14 +126,17 @@ def placed(request: ToolRequest, placement: Placement, value: str, *, is_login: 
             if ":" in (user or placement.name) or not pair.isprintable():
                 raise _refused("The user and the password must be printable, and the user without a colon.")
             encoded = b64encode(pair.encode()).decode()
-            done, more = _with_header(request, "authorization", f"Basic {encoded}"), (encoded,)
-    return Placed(done, (secret, *more))
+            done = _with_header(request, "authorization", f"Basic {encoded}")
+    # Not the pair: the agent knows how it begins, and could have it guessed from there.
+    return Placed(done, (secret,))
 
 
 def _with_header(request: ToolRequest, name: str, value: str) -> ToolRequest:
     if name in request.headers:
         raise _refused(f"The request has the header {name} already. Leave it out.")
     check_header(name, value)
+    if value != value.strip():
+        raise _refused("The secret begins or ends with a space, which a header cannot have. Store it without.")
     return replace(request, headers={**request.headers, name: value})
 
 

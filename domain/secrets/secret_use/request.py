@@ -114,7 +114,9 @@ def check_header(name: str, value: str) -> None:
     """
     if _TOKEN.fullmatch(name) is None:
         raise _refused("The name of a header must be letters, digits and hyphens.")
-    if name in REFUSED or name.startswith(_REFUSED_BEGINNINGS):
+    # Many servers do not distinguish the two.
+    read = name.replace("_", "-")
+    if read in REFUSED or read.startswith(_REFUSED_BEGINNINGS):
         raise _refused(f"The header {name} cannot be set. Leave it out.")
     if len(value) > MAX_HEADER or _VALUE.fullmatch(value) is None:
         raise _refused(f"The header {name} must be at most {MAX_HEADER} printable ASCII characters.")

@@ -2,23 +2,28 @@
 
 Covered are the value itself and its forms in base64 (standard and URL-safe, at each of the three alignments, also in
 lines), hexadecimal, percent-encoding, JSON and HTML escapes, UTF-16 and UTF-32, mixed and repeated, whatever the case
-of the letters. A server that splits, hashes or enciphers what it was sent is not covered: only hosts that are trusted
-with a secret belong on its list.
+of the letters; and base64 and hexadecimal of the value as it stands in a query, a form or JSON. A server that splits,
+hashes or enciphers what it was sent is not covered: only hosts that are trusted with a secret belong on its list.
+
+What begins as the value does and then differs may be the value, cut off, so the text ends there. It ends there whatever
+follows: whoever can have a server repeat a text would otherwise guess the value one character at a time.
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from urllib.parse import quote, quote_plus
 
 REPLACEMENT = b"[secret]"
 #: A shorter value occurs by chance, and what is removed would give it away.
 SHORTEST = 8
-#: How many characters one pattern has. The first ones are searched for, and the rest is followed from there.
-_CHUNK = 24
-#: How many bytes are searched at a time, because other threads stand still meanwhile; and more than a chunk can take.
+#: How many characters of a value are searched for, the same in each form: a value could be guessed in parts between
+#: different ends. The rest is followed from there, and what follows beyond so many characters counts as cut off.
+HEAD, MOST = 24, 4_096
+#: How many bytes are searched at a time, because other threads stand still meanwhile; and more than a head can take.
 _WINDOW, _OVERLAP = 262_144, 16_384
 
 #: Repetitions are bounded, as otherwise a server could make the search take as long as it liked.
@@ -33,22 +38,29 @@ _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A value in one form: its characters' patterns, and what may stand between them."""
+    """A value in one form: how it begins, the patterns of the characters after that, and what may stand between them."""
 
-    units: Sequence[bytes]
+    head: re.Pattern[bytes]
+    rest: Sequence[bytes]
     between: bytes
+    is_cut: bool
     is_base64: bool = False
 
-    def spans(self, text: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where the value begins in a text, and up to where it is repeated."""
-        head = re.compile(self.between.join(self.units[:_CHUNK]))
+    def spans(self, text: bytes) -> Iterator[tuple[int, bool, int]]:
+        """Yield where the value begins in a text, whether it is cut off, and up to where it is repeated."""
         at = 0
         while at < len(text):
-            found = head.search(text, at, at + _WINDOW + _OVERLAP)
+            found = self.head.search(text, at, at + _WINDOW + _OVERLAP)
             if found is None:
                 at += _WINDOW
                 continue
-            start, at = found.start(), self._end(text, found.end())
+            start, at, is_cut = found.start(), found.end(), self.is_cut
+            for unit in self.rest:
+                more = _following(self.between, unit).match(text, at)
+                if more is None:
+                    is_cut = True
+                    break
+                at = more.end()
             if self.is_base64:
                 # The characters beside it hold bits of the value as well.
                 begin, limit = max(start - 3, 0), min(at + 3, len(text))
@@ -56,23 +68,7 @@ class _Form:
                     start -= 1
                 while at < limit and text[at] in _BASE64:
                     at += 1
-            yield start, at
-
-    def _end(self, text: bytes, end: int) -> int:
-        """Return how far the value goes on in a text after its first chunk."""
-        for at in range(_CHUNK, len(self.units), _CHUNK):
-            chunk = [self.between + unit for unit in self.units[at : at + _CHUNK]]
-            whole = re.compile(b"".join(chunk)).match(text, end)
-            if whole is None:
-                # It was cut off within the chunk.
-                for unit in chunk:
-                    more = re.compile(unit).match(text, end)
-                    if more is None:
-                        return end
-                    end = more.end()
-                return end
-            end = whole.end()
-        return end
+            yield start, is_cut, at
 
 
 class Scrubber:
@@ -86,31 +82,52 @@ class Scrubber:
         self._forms = [form for value in dict.fromkeys(values) for form in _forms(value)]
 
     def scrub(self, text: bytes) -> bytes:
-        """Return a text with each occurrence of a value in any form replaced."""
-        spans = sorted(span for form in self._forms for span in form.spans(text))
-        if not spans:
-            return text
-        merged: list[tuple[int, int]] = [(0, 0)]
-        for start, end in spans:
-            last = merged[-1]
-            if start < last[1]:
-                merged[-1] = (last[0], max(last[1], end))
-            else:
-                merged.append((start, end))
-        merged.append((len(text), len(text)))
-        kept = [text[before[1] : after[0]] for before, after in pairwise(merged)]
-        return REPLACEMENT.join(kept) if merged[0] == (0, 0) else REPLACEMENT.join([b"", *kept])
+        """Return a text with each occurrence of a value in any form replaced, up to one that is cut off."""
+        kept, at = list[bytes](), 0
+        for start, is_cut, end in sorted(span for form in self._forms for span in form.spans(text)):
+            # What is cut off in one form can be whole in another one.
+            if end <= at:
+                continue
+            if start >= at:
+                kept.append(text[at:start])
+            if is_cut:
+                return REPLACEMENT.join([*kept, b""])
+            at = end
+        return REPLACEMENT.join([*kept, text[at:]])
 
 
 def _forms(value: str) -> Iterator[_Form]:
-    raw = value.encode()
-    yield _Form(_text_units(value), _BETWEEN_TEXT)
-    yield _Form([_either_case(f"{each:02x}") for each in raw], _BETWEEN_HEX)
-    for skipped in range(3):
-        size = skipped + len(raw)
-        core = b64encode(b"\x00" * skipped + raw + b"\x00" * (-size % 3)).decode()
-        core = core[(0, 2, 3)[skipped] : size * 4 // 3]
-        yield _Form([_base64_unit(each) for each in core], _BETWEEN_BASE64, is_base64=True)
+    # Hosts trim what they read.
+    value = value.strip()
+    is_cut, value = len(value) > MOST, value[:MOST]
+    begun = value[:HEAD]
+
+    def form(units: Sequence[bytes], head: int, between: bytes, *, is_base64: bool = False) -> _Form:
+        return _Form(re.compile(between.join(units[:head])), units[head:], between, is_cut, is_base64)
+
+    yield form(_text_units(value), len(_text_units(begun)), _BETWEEN_TEXT)
+    # Of the value itself, and as it stands in a query, a form and JSON.
+    sent = {write(value).encode(): write(begun).encode() for write in (str, _quoted, quote_plus, _in_json)}
+    for raw, head in sent.items():
+        yield form([_either_case(f"{each:02x}") for each in raw], len(head), _BETWEEN_HEX)
+        for skipped, partial in enumerate((0, 2, 3)):
+            size = skipped + len(raw)
+            core = b64encode(b"\x00" * skipped + raw + b"\x00" * (-size % 3)).decode()[partial : size * 4 // 3]
+            end = (skipped + len(head)) * 4 // 3 - partial
+            yield form([_base64_unit(each) for each in core], end, _BETWEEN_BASE64, is_base64=True)
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _in_json(value: str) -> str:
+    return json.dumps(value)[1:-1]
+
+
+@lru_cache(maxsize=8192)
+def _following(between: bytes, unit: bytes) -> re.Pattern[bytes]:
+    return re.compile(between + unit)
 
 
 def _either_case(text: str) -> bytes:

@@ -9,6 +9,11 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from providers.judged import Receivers
+
+#: Who judges addresses for an organization, by its id.
+ReceiversOf = Callable[[str], Receivers]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

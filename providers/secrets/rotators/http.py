@@ -15,7 +15,7 @@ from domain.secrets.rotation import RotationFailed
 from domain.secrets.secret_use.placing import Placed
 from domain.secrets.secret_use.request import read_request
 from providers.secrets.caller import CallFailed, SecretCaller
-from providers.secrets.rotators.base import Job
+from providers.secrets.rotators.base import Job, ReceiversOf
 
 #: Answers after which the same request may succeed.
 _PASSING = frozenset({408, 425, 429})
@@ -26,9 +26,9 @@ _GONE = frozenset({404, 410})
 class Http:
     """Rotates a secret by described requests, to hosts of the secret only."""
 
-    def __init__(self, caller: SecretCaller, *, local: bool = False) -> None:
-        """Take what makes the requests, and whether plain HTTP to this machine is allowed, as in development."""
-        self._caller = caller
+    def __init__(self, receivers: ReceiversOf, *, local: bool = False) -> None:
+        """Take who judges addresses, and whether plain HTTP to this machine is allowed, as in development."""
+        self._receivers = receivers
         self._local = local
 
     async def make(self, job: Job, current: bytes) -> bytes:
@@ -47,8 +47,12 @@ class Http:
         await self._step(job, "test", None, new)
 
     async def put_back(self, job: Job, current: bytes, new: bytes) -> None:
-        """Make the request `put_back`, if there is one; refused, the current value has to work all the same."""
-        await self._step_or_test(job, "put_back", current, new, works=current)
+        """Make the request `put_back`; refused, or where there is none, the current value has to work all the same."""
+        if job.target.get("put_back") is None:
+            # `apply` may have ended the current value, and then the new one is the only one that works.
+            await self._step(job, "test", None, current)
+        else:
+            await self._step_or_test(job, "put_back", current, new, works=current)
 
     async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
         """Make the request `revoke`, if there is one."""
@@ -88,7 +92,7 @@ class Http:
             raise RotationFailed(f"{name}: the host {request.host} is none of the secret's hosts. Add it to hosts.")
         try:
             # Nothing but the status is kept of the answer.
-            reply = await self._caller.call(Placed(request, ()))
+            reply = await SecretCaller(self._receivers(job.org_id)).call(Placed(request, ()))
         except CallFailed as failed:
             if failed.reason == "address":
                 raise RotationFailed(f"{name}: {request.host} does not lead to the public internet.") from None

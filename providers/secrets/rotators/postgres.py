@@ -19,8 +19,7 @@ from domain.common.errors import Unavailable
 from domain.messages.webhook.address import Target, UrlRefused
 from domain.secrets.rotation import RotationFailed
 from domain.secrets.rotation_plan import place_of
-from providers.judged import Receivers
-from providers.secrets.rotators.base import Job
+from providers.secrets.rotators.base import Job, ReceiversOf
 
 #: The timeout of a connection and of a statement, in seconds.
 TIMEOUT = 15.0
@@ -54,7 +53,7 @@ class Postgres:
 
     def __init__(
         self,
-        receivers: Receivers,
+        receivers: ReceiversOf,
         verifier: Callable[[str, bytes], str],
         *,
         roots: str | None = None,
@@ -112,7 +111,7 @@ class Postgres:
     async def _connected(self, job: Job, login: dict[str, str], what: str) -> AsyncIterator[Any]:
         target = job.target
         try:
-            host, context = await self._judged(target["host"], target["port"])
+            host, context = await self._judged(job)
             connection = await asyncpg.connect(
                 host=host,
                 port=target["port"],
@@ -140,12 +139,14 @@ class Postgres:
         except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"Bursar could not {what}: {type(error).__name__}.") from None
 
-    async def _judged(self, host: str, port: int) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
+    async def _judged(self, job: Job) -> tuple[str, ssl.SSLContext | Literal["prefer"]]:
         """Return what to connect to: an address that was judged, with a certificate for the name; inside, the name."""
-        if host in self._receivers.inside:
+        host, receivers = job.target["host"], self._receivers(job.org_id)
+        target = Target(is_local=False, host=host, port=job.target["port"], path="/")
+        if target.authority in receivers.inside:
             return host, "prefer"
         try:
-            found = await self._receivers.addresses(Target(is_local=False, host=host, port=port, path="/"))
+            found = await receivers.addresses(target)
         except socket.gaierror:
             raise Unavailable(f"The host {host} cannot be resolved now.") from None
         context = _Named(ssl.PROTOCOL_TLS_CLIENT)

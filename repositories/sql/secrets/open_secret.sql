@@ -19,15 +19,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_own boolean := p_verb IN ('rotate', 'check');
     v_outcome text := CASE WHEN v_own THEN 'opened' ELSE 'no_grant' END;
+    v_found record;
     v_secret public.secrets;
     v_version public.secret_versions;
     v_grant public.secret_grants;
 BEGIN
-    SELECT * INTO v_secret FROM public.secrets s WHERE s.org_id = p_org_id AND s.path = p_path;
-    SELECT * INTO v_version FROM public.secret_versions v
-        WHERE v.secret_id = v_secret.id AND v.number = coalesce(p_version, v_secret.current_version)
-            AND CASE WHEN v_own THEN v.status <> 'destroyed'
-                ELSE v.status = 'current' OR v.status = 'previous' AND v.usable_until > p_at END;
+    -- In one statement: between two, another version could become the current one.
+    SELECT s AS secret, v AS version INTO v_found
+        FROM public.secrets s LEFT JOIN public.secret_versions v
+            ON v.secret_id = s.id AND v.number = coalesce(p_version, s.current_version)
+                AND CASE WHEN v_own THEN v.status <> 'destroyed'
+                    ELSE v.status = 'current' OR v.status = 'previous' AND v.usable_until > p_at END
+        WHERE s.org_id = p_org_id AND s.path = p_path;
+    v_secret := v_found.secret;
+    v_version := v_found.version;
     -- The first grant that allows it; where none does, the last one says why.
     FOR v_grant IN
         SELECT * FROM public.secret_grants g

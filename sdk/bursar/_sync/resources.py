@@ -3439,7 +3439,10 @@ class Secrets:
         )
 
     def destroy_version(self, path: str, number: str) -> models.SecretView:
-        """Destroy a value and its key for good, also the current one. Destroying it again changes nothing."""
+        """Destroy a value and its key for good, also the current one. Destroying it again changes nothing.
+
+        The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While a value is on its way, that value and the one that it replaces cannot be destroyed.
+        """
         return self._caller.ask(
             models.SecretView,
             "secrets.destroy_version",

@@ -1,12 +1,20 @@
 """A secret is found in an answer in every form, wherever it begins and whatever stands beside it."""
 
 import base64
+import json
+import re
+import string
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.secrets.secret_use.scrubbing import REPLACEMENT, SHORTEST, Scrubber
+from domain.secrets.secret_use import scrubbing
+from domain.secrets.secret_use.placing import Part, Placement, placed
+from domain.secrets.secret_use.request import read_request
+from domain.secrets.secret_use.scrubbing import HEAD, MOST, REPLACEMENT, SHORTEST, Scrubber
 from tests.support.spellings import hidden_in, spellings
 
 SECRETS = [
@@ -76,3 +84,95 @@ def test_a_secret_is_found_across_the_windows_of_the_search():
     for at in range(262_144 - 40, 262_144 + 3):
         clean = Scrubber([secret]).scrub(b"." * at + secret.encode() + b"." * 100)
         assert clean == b"." * at + REPLACEMENT + b"." * 100
+
+
+#: How somebody writes a text that a server then repeats.
+ONCE: list[Callable[[bytes], bytes]] = [
+    bytes,
+    lambda text: text.hex().encode(),
+    *(lambda text, before=before: base64.b64encode(before + text) for before in (b"", b"x", b"xy")),
+    lambda text: b"".join(b"%%%02x" % each for each in text),
+    lambda text: base64.b64encode(text)[: len(text) * 8 // 6 + 1],
+]
+#: Written twice, it is not searched for.
+TWICE: list[Callable[[bytes], bytes]] = [lambda text: base64.b64encode(text).hex().encode()]
+ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_who_knows_how_a_secret_begins_does_not_guess_how_it_goes_on(data: st.DataObject):
+    secret = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=HEAD + 2, max_size=90))
+    known = data.draw(st.integers(HEAD, len(secret) - 2))
+    right = secret[known : data.draw(st.integers(known + 1, len(secret) - 1))]
+    wrong = data.draw(ASCII.map(lambda text: (text * len(right))[: len(right)]))
+    write = data.draw(st.sampled_from(ONCE + TWICE))
+    before, after = data.draw(st.sampled_from([b"", b"/v1/?a=", b'{"error":"'])), data.draw(st.text(max_size=20))
+    seen = {
+        Scrubber([secret]).scrub(before + write((secret[:known] + guess).encode()) + end)
+        for guess in (right, wrong)
+        for end in (b"", b"~" + after.encode())
+    }
+    if write in ONCE:
+        assert len(seen) == 1
+    else:
+        assert not any(REPLACEMENT in each for each in seen)
+
+
+@pytest.mark.parametrize("shift", range(3))
+@pytest.mark.parametrize("size", [0, 17, 90])
+def test_the_name_of_basic_authentication_gives_nobody_a_known_beginning(size: int, shift: int):
+    secret = "sk-live_4eC39HqLyjWDarjtT1zdp7dcQ8mNxV0aGzR5"
+    name = "n" * (size + shift)
+    placement = Placement(part=Part.BASIC, name=name)
+    scrubber = Scrubber(placed(read_request("GET", "https://a.example/", {}, None), placement, secret).values)
+    for known in (0, 5, 12, 18, HEAD - 2):
+        texts = [f"{name}:{secret[:known]}{char}".encode() for char in string.ascii_letters + string.digits + "-_"]
+        for write in ONCE + TWICE:
+            text = b"~".join(write(each) for each in texts)
+            assert scrubber.scrub(text) == text
+
+
+def test_a_secret_that_is_cut_off_ends_the_text():
+    secret = "sk-live_4eC39HqLyjWDarjtT1zdp7dc"
+    for size in range(HEAD, len(secret)):
+        assert Scrubber([secret]).scrub(b"no " + secret[:size].encode() + b"... is none") == b"no " + REPLACEMENT
+    assert Scrubber([secret]).scrub(b"no " + secret.encode() + b" is none") == b"no " + REPLACEMENT + b" is none"
+
+
+@pytest.mark.parametrize("write", [quote, quote_plus, lambda text: json.dumps(text)[1:-1]])
+@pytest.mark.parametrize(
+    "secret", ['pa"ss\\word + 12345&é', "abc+def/ghi=jkl&mno", "x" * 30 + "+ /y", "sk-live_4eC39HqLyj"]
+)
+def test_what_was_sent_is_found_under_base64_and_hexadecimal(secret: str, write: Callable[..., str]):
+    sent = (write(secret, safe="") if write is not quote_plus and write is quote else write(secret)).encode()
+    for before in (b"", b"k", b"ke", b"key"):
+        text = before + sent + b"&"
+        assert sent.hex().encode() not in Scrubber([secret]).scrub(text.hex().encode())
+        clean = Scrubber([secret]).scrub(base64.b64encode(text))
+        assert REPLACEMENT in clean
+        assert len(clean) <= len(REPLACEMENT) + 8
+    # Whole in one form is not cut off in another one.
+    assert Scrubber([secret]).scrub(b"a" + secret.encode() + b" b") == b"a" + REPLACEMENT + b" b"
+
+
+@pytest.mark.parametrize("secret", ["hunter2hunter2 ", "\thunter2hunter2\r\n"])
+def test_a_host_that_trims_a_secret_repeats_nothing_of_it(secret: str):
+    assert Scrubber([secret]).scrub(b"bad password hunter2hunter2.") == b"bad password " + REPLACEMENT + b"."
+
+
+def test_a_long_secret_is_followed_by_as_many_patterns_as_it_has_characters(monkeypatch: pytest.MonkeyPatch):
+    made, compile_ = [], re.compile
+    monkeypatch.setattr(scrubbing.re, "compile", lambda *given: (made.append(given), compile_(*given))[1])
+    value = "".join(f"{number:04x}" for number in range(16_384))
+    scrubbing._following.cache_clear()
+    for size, end in ((MOST, b","), (65_536, b"")):
+        made.clear()
+        before = scrubbing._following.cache_info()
+        text = (value[:size] + ",").encode()
+        assert Scrubber([value[:size]]).scrub(text * 8) == (REPLACEMENT + end) * (8 if end else 1)
+        after = scrubbing._following.cache_info()
+        # One for how each form begins, and one for each of the characters.
+        assert len(made) <= 5 + 16
+        # Each character of the answer is followed once.
+        assert after.hits + after.misses - before.hits - before.misses <= len(text) * 8
