@@ -97,8 +97,8 @@ class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
-    draws. What is asked in money has a price: `price_minor` of the currency `price_in` count in limits in money, instead
-    of what the credits are sold for. The platform alone reserves and forces at a price.
+    draws. What is asked in money has a price: `price_minor` of the currency `price_in` count in limits in money,
+    instead of what the credits are sold for. The platform alone reserves and forces at a price.
     """
 
     key: str

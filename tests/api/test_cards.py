@@ -181,7 +181,12 @@ async def test_a_repeat_of_what_was_declined_late_is_declined_before_its_hold_is
     issuing: Issuing, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later: list[Any] = []
-    monkeypatch.setattr(issuing.deps.background, "begin", lambda _, work: later.append(work) or True)
+
+    def begin(_: str, work: Any) -> bool:
+        later.append(work)
+        return True
+
+    monkeypatch.setattr(issuing.deps.background, "begin", begin)
     body = asked(world.ref, 400)
     async with issuing.deps.database.platform() as session:
         await session.execute(select(Card).where(Card.id == world.card).with_for_update())
