@@ -1,6 +1,7 @@
 """A secret is used over HTTP: for an agent that never sees it, within its budget, once for each key."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,7 @@ from services.secrets.secret_use import Ended
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import balance, limit
 from tests.api.spending import grant as credit
-from tests.api.test_secrets import KEYS, asking, grant, put
+from tests.api.test_secrets import KEYS, asking, grant, principal, put
 from tests.conftest import DatabaseUrls
 from tests.support.proving import prove
 from tests.support.receivers import Received, Receiver, answers, drops, receiving
@@ -164,6 +165,62 @@ async def test_each_provider_says_in_its_own_way_what_was_used(org: Tenant, host
     answer = {"model": "any", "usage": {"input_tokens": 100, "output_tokens": 50, "cache_read_input_tokens": 50}}
     host.reply = answers(200, json.dumps(answer).encode())
     assert good(await use(org.agent, host))["cost"] == "2.00"
+
+
+async def test_a_stream_costs_what_it_used_and_one_that_would_not_say_is_not_asked_for(org: Tenant, host: Receiver):
+    await granted(org, host, price="5", meter="openai")
+    asked = {"model": "any", "messages": [], "stream": True}
+    refused(await use(org.agent, host, request={"body": json.dumps(asked)}), 422, "request.invalid")
+    assert host.received == []
+    assert await balance(org.owner) == ("100.00", "0.00")
+    asked["stream_options"] = {"include_usage": True}
+    last = {"model": "any", "usage": {"prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000}}
+    # The model repeats how the key begins, and then the answer ends there.
+    events = ({"model": "any", "usage": None, "delta": SECRET[:24]}, last)
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    host.reply = answers(200, body, content_type="text/event-stream")
+    done = good(await use(org.agent, host, request={"body": json.dumps(asked)}))
+    assert (done["cost"], done["is_scrubbed"]) == ("10.00", True)
+    assert done["body"].endswith("[secret]")
+
+
+async def test_a_guess_of_how_a_secret_goes_on_looks_like_any_other(org: Tenant, host: Receiver):
+    await granted(org, host)
+    host.reply = echoes
+
+    async def seen(guess: str, place: dict[str, str]) -> dict[str, Any]:
+        headers = {"x-a": base64.b64encode(f"{place.get('name', '')}:{SECRET[:25]}{guess}".encode()).decode()}
+        done = good(await use(org.agent, host, place=place, request={"headers": headers}))
+        return {name: done[name] for name in ("status", "headers", "body", "is_scrubbed")}
+
+    for place in ({"in": "header", "name": "Authorization", "prefix": "Bearer "}, {"in": "basic", "name": "n" * 17}):
+        assert await seen(SECRET[25], place) == await seen("~", place)
+
+
+async def test_a_path_that_is_too_long_is_not_the_one_that_it_begins_with(org: Tenant, host: Receiver):
+    path = f"api_keys/{'/'.join(['a' * 47] * 4)}"
+    assert len(path) == 200
+    good(await put(org.owner, path, value=SECRET))
+    more: dict[str, Any] = {"methods": ["POST"], "hosts": [f"127.0.0.1:{host.port}"]}
+    await grant(org.owner, "api_keys/*", agent_id=org.agent_id, verbs=["use"], **more)
+    good(await use(org.agent, host, path=path))
+    refused(await use(org.agent, host, path=f"{path}x"), 404, "not_found")
+    await grant(org.owner, path, principal=await principal(org.member))
+    good(await org.member.post(f"/secrets/{path}/open", {"purpose": "x"}))
+    refused(await org.member.post(f"/secrets/{path}x/open", {"purpose": "x"}), 404, "not_found")
+
+
+async def test_a_value_that_a_header_cannot_have_is_neither_sent_nor_charged(org: Tenant, host: Receiver):
+    await granted(org, host)
+    good(await put(org.owner, value=f"{SECRET} "))
+    refused(await use(org.agent, host), 422, "request.invalid")
+    assert host.received == []
+    assert await balance(org.owner) == ("100.00", "0.00")
+    refused(
+        await use(org.agent, host, place={"in": "header", "name": "Authorization", "prefix": "lang="}),
+        422,
+        "request.invalid",
+    )
 
 
 async def test_a_use_without_a_price_is_free(org: Tenant, host: Receiver):

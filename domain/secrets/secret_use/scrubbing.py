@@ -38,7 +38,7 @@ _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A value in one form: how it begins, the patterns of the characters after that, and what may stand between them."""
+    """A value in one form: how it begins, patterns of the characters after that, and what may stand between them."""
 
     head: re.Pattern[bytes]
     rest: Sequence[bytes]

@@ -1,4 +1,4 @@
-"""The usage of a model in the answer to a request, whole or as a stream, at which a grant with a meter charges. Pure."""
+"""The usage of a model in an answer, whole or as a stream, at which a grant with a meter charges. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -162,8 +162,13 @@ def test_a_host_that_trims_a_secret_repeats_nothing_of_it(secret: str):
 
 
 def test_a_long_secret_is_followed_by_as_many_patterns_as_it_has_characters(monkeypatch: pytest.MonkeyPatch):
-    made, compile_ = [], re.compile
-    monkeypatch.setattr(scrubbing.re, "compile", lambda *given: (made.append(given), compile_(*given))[1])
+    made, compile_ = list[bytes](), re.compile
+
+    def counted(pattern: bytes) -> re.Pattern[bytes]:
+        made.append(pattern)
+        return compile_(pattern)
+
+    monkeypatch.setattr(re, "compile", counted)
     value = "".join(f"{number:04x}" for number in range(16_384))
     scrubbing._following.cache_clear()
     for size, end in ((MOST, b","), (65_536, b"")):
