@@ -183,6 +183,7 @@ FOUNDATION = {
 }
 WEBHOOKS = {
     *("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"),
+    "/webhooks/stripe/issuing",
     "/webhooks/mail-bounces",
 }
 #: What whoever has a link asks without a key.
