@@ -34,13 +34,13 @@ AFTER = {
 }
 
 
-def issues_to(setting: str, org_id: str) -> bool:
+def issues_to(setting: str | None, org_id: str) -> bool:
     """Return whether an organization may have cards: all may, those that the setting lists, or none by default.
 
     Raises:
         Invalid: the setting lists something else.
     """
-    listed = {each.strip() for each in setting.split(",") if each.strip()}
+    listed = {each.strip() for each in (setting or "").split(",") if each.strip()}
     if any(each != _ALL and not each.startswith("org_") for each in listed):
         raise Invalid("It must be `all`, or ids of organizations, separated by commas.")
     return _ALL in listed or org_id in listed

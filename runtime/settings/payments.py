@@ -45,7 +45,7 @@ class PaymentSettings(Part):
     stripe_publishable_key: str | None = None
     stripe_elements: bool = False
     stripe_webhook_secrets: SecretStr | None = None
-    issuing: str = ""
+    issuing: str | None = None
     issuing_timeout: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0), le=timedelta(minutes=1))
 
     paypal_client_id: str | None = None

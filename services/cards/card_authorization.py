@@ -34,7 +34,9 @@ _OUTCOMES = {
 }
 
 
-async def decide(session: AsyncSession, question: Question, prices: CardPrices, issuing: str, *, now: datetime) -> bool:
+async def decide(
+    session: AsyncSession, question: Question, prices: CardPrices, issuing: str | None, *, now: datetime
+) -> bool:
     """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
 
     An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.

@@ -41,7 +41,7 @@ EXTRAS = {
     "webhooks.py": {"cryptography"},
 }
 #: What providers, mail servers and probes call.
-CALLED_BY_OTHERS = {"/webhooks/stripe", "/webhooks/paypal", "/webhooks/mail-bounces"}
+CALLED_BY_OTHERS = {"/webhooks/stripe", "/webhooks/stripe/issuing", "/webhooks/paypal", "/webhooks/mail-bounces"}
 
 
 def imported(path: Path) -> set[str]:

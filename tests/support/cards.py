@@ -69,7 +69,17 @@ class World:
         cents = credits * 10
         terms = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD")
         async with self.database.platform() as session:
-            await Ledger(await driver_connection(session)).post(
+            ledger = Ledger(await driver_connection(session))
+            if paid:
+                await ledger.post(
+                    key=new_id("key"),
+                    kind="test.paid",
+                    source=platform("exchange", "USD"),
+                    destination=platform("deferred_revenue", "USD"),
+                    amount_minor=cents,
+                    effective_at=NOW,
+                )
+            await ledger.post(
                 key=new_id("key"),
                 kind="test.bought",
                 source=platform("credit_issuance", "CREDIT"),
