@@ -94,9 +94,8 @@ TENANT: Groups = (
     (
         "Account",
         (
-            Entry("Secrets", "/secrets", "lock"),
             Entry("People", "/people", "user", Permission.READ_AUDIT),
-            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ),
+            Entry("Settings", "/settings", "settings", letter="s", visits=Permission.READ, beside=("/secrets",)),
         ),
     ),
 )

@@ -16,6 +16,7 @@ PARTS: tuple[tuple[str, str, Permission | None], ...] = (
     ("Overview", "/settings", None),
     ("Billing details", "/settings/billing", Permission.READ_BILLING),
     ("Keys", "/settings/keys", Permission.READ_AUDIT),
+    ("Secrets", "/secrets", Permission.READ),
     ("Sessions", "/settings/sessions", None),
     ("Links", "/settings/links", Permission.MANAGE_KEYS),
     ("Audit trail", "/settings/audit", Permission.READ_AUDIT),

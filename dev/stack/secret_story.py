@@ -39,6 +39,10 @@ class SecretStory:
         org = await narrator.post("operator", "/organizations", {"name": f"Harbour {secrets.token_hex(2)}"})
         owner = {"organization_id": org["id"], "principal": OWNER, "role": "owner"}
         narrator.keys[OWNER] = (await narrator.post("operator", "/api-keys", owner))["secret"]
+        top_up = {"amount": "250.00", "provider": "stripe", "payment_method": "pm_card_visa"}
+        bought = await narrator.post(OWNER, "/billing/topup", top_up)
+        paid = f"/payments/{bought['payment_id']}"
+        await narrator.wait_for("the top-up", OWNER, paid, lambda found: found["status"] == "succeeded")
         agent = await narrator.post(OWNER, "/agents", {"name": "Courier", "visibility": "private"})
         key = {"principal": f"{AGENT}-{agent['id'][-6:]}", "role": "agent", "agent_id": agent["id"]}
         narrator.keys[AGENT] = (await narrator.post(OWNER, "/api-keys", key))["secret"]
@@ -90,10 +94,6 @@ class SecretStory:
     async def _pay(self, agent_id: str) -> None:
         """Pay with a card that the budget decides."""
         narrator = self._narrator
-        top_up = {"amount": "250.00", "provider": "stripe", "payment_method": "pm_card_visa"}
-        bought = await narrator.post(OWNER, "/billing/topup", top_up)
-        paid = f"/payments/{bought['payment_id']}"
-        await narrator.wait_for("the top-up", OWNER, paid, lambda found: found["status"] == "succeeded")
         await narrator.put(OWNER, "/billing/profile", ADDRESS)
         card = await narrator.post(OWNER, "/cards", {"agent_id": agent_id, "name": "Errands", "currency": "USD"})
         narrator.say(

@@ -397,7 +397,7 @@ async def _alert_unmatched(books: _Books, ref: str, merchant: str | None, left_m
         books.session,
         kind=UNMATCHED,
         subject=books.card.id,
-        detail=f"{merchant} has given back {amount} more than it has captured on the card {books.card.id}. "
+        detail=f"{merchant} has returned {amount} more than it has captured on the card {books.card.id}. "
         "The money is on the platform's balance, and no credits were returned for it. Grant them by hand if they are "
         "the organization's.",
         org_id=books.card.org_id,

@@ -178,7 +178,18 @@ async def plant(world: World) -> int:
 async def plant_in_plain(world: World) -> None:
     world.keep(await world.org.owner.post("/departments", {"name": PLANTED}, key=new_key()))
     structlog.get_logger("bursar.api").debug("planted", path=PLANTED)
-    world.keep(await world.org.owner.get(f"/secrets/api_keys/{PLANTED}"))
+
+
+async def spans_of(world: World, traces: Collector) -> bytes:
+    """Return all spans, once what was planted is in one: an exporter that is not answered in time drops spans."""
+    from opentelemetry import trace
+
+    while True:
+        world.keep(await world.org.owner.get(f"/secrets/api_keys/{PLANTED}"))
+        trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
+        found = b"\n".join(request.SerializeToString() for request in traces.requests)
+        if hidden_in(PLANTED, found):
+            return found
 
 
 async def tables_of(urls: DatabaseUrls) -> bytes:
@@ -238,13 +249,10 @@ async def test_a_secret_in_fifty_forms_is_kept_nowhere_but_sealed(
     assert await plant(world) >= 50
     await plant_in_plain(world)
     history = await history_of(world, temporal_address, PLANTED)
-    from opentelemetry import trace
-
-    trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
     kept = {
         "answers": b"\n".join(world.answers),
         "log": (tmp_path / "api.log").read_bytes(),
-        "spans": b"\n".join(request.SerializeToString() for request in traces.requests),
+        "spans": await spans_of(world, traces),
         "tables": await tables_of(fresh_database_urls),
         "history": history,
     }

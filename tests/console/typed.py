@@ -525,8 +525,15 @@ FORMS = (
         "/console/{org}/secrets/grants/new",
         "/{org}/secrets/grants/new",
         "owner",
-        whole={"agent_id": "{own_agent}", "paths": "api_keys/*", "hosts": "api.example.com", "ends_at": _END},
-        checked=each("principal", "paths", "hosts", "uses_per_day", "price", "ends_at"),
+        whole={
+            "agent_id": "{own_agent}",
+            "paths": "api_keys/*",
+            "hosts": "api.example.com",
+            "price": "1",
+            "ends_at": _END,
+        },
+        shown={"meter": ""},
+        checked=each("principal", "paths", "hosts", "places", "uses_per_day", "price", "ends_at"),
     ),
     Typed(
         "/console/{org}/people/new",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.secrets.secret_use import scrubbing
@@ -103,6 +103,8 @@ ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=1)
 @given(st.data())
 def test_who_knows_how_a_secret_begins_does_not_guess_how_it_goes_on(data: st.DataObject):
     secret = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=125), min_size=HEAD + 2, max_size=90))
+    # One character over and over is its own continuation: beside the edges of base64 it is whole before it ends.
+    assume(len(set(secret[1:-1])) > 1)
     known = data.draw(st.integers(HEAD, len(secret) - 2))
     right = secret[known : data.draw(st.integers(known + 1, len(secret) - 1))]
     wrong = data.draw(ASCII.map(lambda text: (text * len(right))[: len(right)]))
