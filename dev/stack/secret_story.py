@@ -101,27 +101,22 @@ class SecretStory:
         )
         transactions = f"/cards/{card['id']}/transactions"
         await narrator.steer(f"{self._running.stripe_control_url}/issuing/fund", {"amount": 100_000, "currency": "usd"})
-        ref = await self._ref(card)
+        ref = card["card_ref"]
         coffee, flight = await self._ask(ref, 450), await self._ask(ref, 40_000)
         narrator.expect("the coffee", coffee["approved"], True)
         narrator.expect("the flight", flight["approved"], False)
-        await self._stripe("POST", f"{_HELPERS}/{coffee['id']}/capture")
+        await self._stripe(f"{_HELPERS}/{coffee['id']}/capture")
         narrator.say("   4.50 USD for a coffee are approved by the budget, and 400.00 USD for a flight are declined")
         await narrator.wait_for("the capture", AGENT, transactions, _is_captured)
 
-    async def _ref(self, card: Json) -> str:
-        """Return the card's id at Stripe, as the shop's terminal would reach it."""
-        cards = await self._stripe("GET", "/v1/issuing/cards")
-        return next(str(each["id"]) for each in cards["data"] if each["metadata"].get("card_id") == card["id"])
-
     async def _ask(self, ref: str, cents: int) -> Json:
         """Have a merchant ask for an amount."""
-        return await self._stripe("POST", _HELPERS, {"card": ref, "amount": str(cents), "currency": "usd"})
+        return await self._stripe(_HELPERS, {"card": ref, "amount": str(cents), "currency": "usd"})
 
-    async def _stripe(self, method: str, path: str, form: Json | None = None) -> Json:
+    async def _stripe(self, path: str, form: Json | None = None) -> Json:
         running = self._running
         async with httpx2.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False, timeout=60) as stripe:
-            response = await stripe.request(method, f"{running.stripe_api_base}{path}", data=form)
+            response = await stripe.post(f"{running.stripe_api_base}{path}", data=form)
         response.raise_for_status()
         answer: Json = response.json()
         return answer
