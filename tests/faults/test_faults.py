@@ -10,6 +10,7 @@ import pytest
 
 from dev.stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
+from tests.faults.cards import CardSetup, run_cards
 from tests.faults.clients import Journal
 from tests.faults.collecting import CollectingSetup, run_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
@@ -57,6 +58,7 @@ RUNS: list[tuple[str, Any, int]] = [
         partial(run_purchase_orders, PurchaseOrderSetup(FAULTS_SEED, 2 * len(ORDER_STORIES), 1)),
         10,
     ),
+    ("cards", partial(run_cards, CardSetup(FAULTS_SEED, 40, 1, ("postgres", "server"))), 5),
     ("rotations", partial(run_rotations, RotationSetup(FAULTS_SEED, 12, 1, ("postgres", "worker"))), 6),
     (
         "sync",
