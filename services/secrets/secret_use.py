@@ -27,6 +27,7 @@ from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
 from repositories.credits import spend as spends
 from repositories.secrets import secret_use as uses
+from repositories.tenants import organization
 from repositories.usage.model_price import PriceBook
 from runtime.database import driver_connection
 from services.secrets import secret
@@ -71,7 +72,9 @@ async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: 
 
     Raises:
         Used: the command has used a secret before. The caller rolls back, so that nothing is counted twice.
+        OrganizationSuspended, OrganizationClosed: the organization is, so that it calls nobody, also where it is free.
     """
+    await organization.refuse_stopped(session, asked.org_id)
     opened = await secret.open(session, asked, now=now)
     if opened.outcome is not Outcome.OPENED:
         return opened

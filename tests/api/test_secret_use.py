@@ -197,6 +197,13 @@ async def test_a_guess_of_how_a_secret_goes_on_looks_like_any_other(org: Tenant,
         assert await seen(SECRET[25], place) == await seen("~", place)
 
 
+async def test_a_suspended_organization_calls_nobody_also_for_free(org: Tenant, host: Receiver, operator: Caller):
+    await granted(org, host)
+    good(await operator.post(f"/organizations/{org.org_id}/suspend", {"reason": "x"}))
+    refused(await use(org.agent, host), 403, "organization.suspended")
+    assert host.received == []
+
+
 async def test_a_path_that_is_too_long_is_not_the_one_that_it_begins_with(org: Tenant, host: Receiver):
     path = f"api_keys/{'/'.join(['a' * 47] * 4)}"
     assert len(path) == 200

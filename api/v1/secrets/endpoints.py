@@ -53,6 +53,7 @@ from domain.secrets.rotation import RotationUnderWay
 from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_value import SecretRefused, check_value, refused
+from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
 from providers.secrets.base import BackendUnavailable
@@ -245,6 +246,8 @@ async def open_secret(
     response_model=SecretUseView,
     responses=errors(
         NotFound,
+        OrganizationSuspended,
+        OrganizationClosed,
         InsufficientFunds,
         SpendLimitExceeded,
         RateLimited,
