@@ -198,7 +198,7 @@ async def test_a_guess_of_how_a_secret_goes_on_looks_like_any_other(org: Tenant,
 
 
 async def test_a_suspended_organization_calls_nobody_also_for_free(org: Tenant, host: Receiver, operator: Caller):
-    await granted(org, host)
+    await granted(org, host, price=None)
     good(await operator.post(f"/organizations/{org.org_id}/suspend", {"reason": "x"}))
     refused(await use(org.agent, host), 403, "organization.suspended")
     assert host.received == []
