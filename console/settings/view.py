@@ -44,7 +44,9 @@ class Settings:
 
 def tabs(visit: Visit, current: str) -> tuple[Tab, ...]:
     """Return the parts of the settings that the role may read, with the one that is shown marked."""
-    return parts(visit.base, current, visit.may)
+    shown = parts(visit.base, current, visit.may)
+    # Who decides or scores work reads no secrets of the organization.
+    return tuple(each for each in shown if visit.reads_all or each.href != f"{visit.base}/secrets")
 
 
 def parts(base: str, current: str, may: Callable[[Permission], bool]) -> tuple[Tab, ...]:
