@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -80,13 +81,33 @@ async def issuing(database_urls: DatabaseUrls) -> AsyncIterator[Issuing]:
     starts = Starts()
     temporal: Any = starts
     app = create_app(
-        settings_for(database_urls, issuing="all", cost_credit_price="0.08", public_url="https://pay.example.com"),
+        settings_for(
+            database_urls,
+            issuing="all",
+            # A busy machine decides late.
+            issuing_timeout=timedelta(minutes=1),
+            cost_credit_price="0.08",
+            public_url="https://pay.example.com",
+        ),
         temporal=temporal,
         providers=Providers(payments, cards=issuer),
     )
     async with client_of(app) as http:
         yield Issuing(http, app.state.deps, issuer, starts)
     await client.aclose()
+
+
+@asynccontextmanager
+async def locked(issuing: Issuing, card_id: str) -> AsyncIterator[None]:
+    """Keep a card locked, so that no question about it is decided, and have the answers wait for a moment only."""
+    settings = issuing.deps.settings
+    issuing.deps.settings = settings.model_copy(update={"issuing_timeout": timedelta(milliseconds=100)})
+    try:
+        async with issuing.deps.database.platform() as session:
+            await session.execute(select(Card).where(Card.id == card_id).with_for_update())
+            yield
+    finally:
+        issuing.deps.settings = settings
 
 
 @pytest.fixture
@@ -164,8 +185,7 @@ async def test_what_cannot_be_paid_is_declined(issuing: Issuing, world: World, c
 
 async def test_a_slow_database_declines_in_time_and_a_late_hold_is_released(issuing: Issuing, world: World) -> None:
     ref = fresh("iauth")
-    async with issuing.deps.database.platform() as session:
-        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+    async with locked(issuing, world.card):
         # The lock is let go only after the answer, so the answer cannot have waited for it.
         assert not approved(await issuing.ask(asked(world.ref, 400, ref=ref)))
     await issuing.deps.background.idle()
@@ -188,8 +208,7 @@ async def test_a_repeat_of_what_was_declined_late_is_declined_before_its_hold_is
 
     monkeypatch.setattr(issuing.deps.background, "begin", begin)
     body = asked(world.ref, 400)
-    async with issuing.deps.database.platform() as session:
-        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+    async with locked(issuing, world.card):
         assert not approved(await issuing.ask(body))
     *_, deciding = later[0].args
     assert await deciding
@@ -281,8 +300,7 @@ async def test_the_card_of_a_purchase_pays_for_it_once_up_to_its_amount(issuing:
 async def test_what_took_nothing_does_not_use_up_the_card_of_a_purchase(issuing: Issuing, studio: Tenant) -> None:
     world, order = await _bought_by_card(issuing, studio)
     # A late answer, and then a check of the card that the merchant gives up.
-    async with issuing.deps.database.platform() as session:
-        await session.execute(select(Card).where(Card.id == world.card).with_for_update())
+    async with locked(issuing, world.card):
         assert not approved(await issuing.ask(asked(world.ref, 1000)))
     await issuing.deps.background.idle()
     check = fresh("iauth")
