@@ -27,8 +27,9 @@ HEAD, MOST = 24, 4_096
 _WINDOW, _OVERLAP = 262_144, 16_384
 
 #: Repetitions are bounded, as otherwise a server could make the search take as long as it liked.
-#: What may stand between two characters of each kind of form: zeros of UTF-16, ends of lines, separators of bytes.
-_BETWEEN_TEXT = rb"\x00{0,3}"
+#: What may stand between two characters of each kind of form: zeros of UTF-16 and UTF-32, ends of lines, separators of
+#: bytes. No character begins or ends with a zero, so zeros are divided in one way only.
+_BETWEEN_TEXT = rb"\x00{0,6}+"
 _BETWEEN_BASE64 = rb"(?:[\s\x00]|\\(?:\\){0,7}[rn]|%0[adAD]){0,16}"
 _BETWEEN_HEX = rb"[\s\x00:,-]{0,8}(?:0[xX]|\\(?:\\){0,7}[xX]|%)?"
 _NAMED = {'"': b"quot", "'": b"apos", "<": b"lt", ">": b"gt", "&": b"amp"}
@@ -160,7 +161,7 @@ def _text_unit(char: str, escape: bytes = rb"\\(?:\\){0,7}") -> bytes:
     ways = [re.escape(each.encode()) for each in cases]
     if not char.isascii():
         encodings = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", *(("latin-1",) if ord(char) < 256 else ()))
-        ways += [re.escape(char.encode(encoding)) for encoding in encodings]
+        ways += dict.fromkeys(re.escape(char.encode(encoding).strip(b"\x00")) for encoding in encodings)
     for each in cases:
         ways.append(b"".join(rb"%(?:25){0,4}" + _either_case(f"{byte:02x}") for byte in each.encode()))
         wide, code = each.encode("utf-16-be").hex(), ord(each)

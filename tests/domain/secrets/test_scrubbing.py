@@ -75,6 +75,7 @@ def test_a_text_made_to_keep_the_search_busy_ends_it_soon():
         ("%25" * 20, b"%25" * 50_000),
         ("&amp;" * 12, b"&amp;" * 50_000),
         ("s3cr3t-value", b"\\" * 200_000),
+        ("é" * 24, ("é" * 23).encode("utf-32-le") + b"x"),
     ):
         Scrubber([secret]).scrub(text)
 
