@@ -40,7 +40,6 @@ from runtime.settings import Settings, WrongSettings
 from services.credits.spend import refuse_limited
 from services.messages.mail_suppression import Bounces, SuppressingNotifier
 from services.payments.crypto_deposit import PostgresDepositBook
-from services.tenants.api_key import Rules as KeyRules
 from services.usage.rating import Rates as UsageRates
 
 
@@ -262,20 +261,11 @@ def make_rotators(settings: Settings, database: Database) -> Mapping[RotatorName
         return Receivers(local=local, resolver=names, inside=inside.get(org_id, ()))
 
     return {
-        RotatorName.BURSAR: OwnKeys(database, key_rules(settings)),
+        RotatorName.BURSAR: OwnKeys(database, settings.key_rules),
         RotatorName.POSTGRES: Postgres(receivers, scram_verifier),
         RotatorName.HTTP: Http(receivers, local=local),
         RotatorName.MANUAL: Manual(),
     }
-
-
-def key_rules(settings: Settings) -> KeyRules:
-    """Return what the platform sets for API keys."""
-    return KeyRules(
-        quota=settings.api_keys_per_organization,
-        plans=settings.plan_book if settings.limit_seats else None,
-        refunds_take_two=settings.two_operators_above is not None,
-    )
 
 
 def make_price_book(settings: Settings) -> PriceBook:

@@ -16,6 +16,7 @@ from domain.payments.cost_price import cheapest
 from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
 from domain.reputation.policy import EvidencePolicy
+from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
 from domain.usage.arrears import ArrearsRules
 from domain.usage.price_map import default_price
@@ -67,6 +68,15 @@ class Settings(
             credit_includes_tax=self.credit_prices_include_tax,
             taxes_what_was_paid=self.credits_taxed_on == "paid",
             needs_answer=self.tax_service_url is not None,
+        )
+
+    @property
+    def key_rules(self) -> KeyRules:
+        """What is set for API keys."""
+        return KeyRules(
+            quota=self.api_keys_per_organization,
+            plans=self.plan_book if self.limit_seats else None,
+            refunds_take_two=self.two_operators_above is not None,
         )
 
     @property

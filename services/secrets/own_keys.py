@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
 from domain.secrets.rotation import RotationFailed
+from domain.tenants.api_key import KeyRules
 from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.api_key import ApiKey
 from providers.secrets.rotators.base import Job
@@ -24,7 +25,7 @@ from services.tenants import api_key as service
 class OwnKeys:
     """Rotates an API key of Bursar. It needs no target."""
 
-    def __init__(self, database: Database, rules: service.Rules) -> None:
+    def __init__(self, database: Database, rules: KeyRules) -> None:
         """Take the database, as the platform, and what the platform sets for keys."""
         self._database = database
         self._rules = rules

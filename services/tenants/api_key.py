@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.plan import Plans
 from domain.common.access import PERMISSIONS, SECOND_KEYS, Actor, Permission, Role
 from domain.common.errors import Forbidden, NotFound, Unauthenticated
 from domain.common.text import rfc3339
 from domain.credits.spend.control import SubjectKind
+from domain.tenants.api_key import KeyRules
 from domain.tenants.session import SessionEnded
 from models.tenants.api_key import ApiKey
 from repositories.common.command import made_by
@@ -24,16 +24,7 @@ from repositories.tenants import session as sessions
 from services.billing import entitlement as entitlements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the platform sets: the most keys of an organization, plans that limit seats, how many refund."""
-
-    quota: int | None
-    plans: Plans | None
-    refunds_take_two: bool
-
-
-async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: Rules, *, own: bool) -> ApiKey:
+async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRules, *, own: bool) -> ApiKey:
     """Insert a key, or return the one that this command made, and end the sessions that it replaces.
 
     Args:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.access import Actor
 from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.common.mail import MailKind
+from domain.tenants.api_key import KeyRules
 from domain.tenants.session import DAY, INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_INS, check_invitation
 from models.tenants.api_key import ApiKey
 from models.tenants.session import SessionLink
@@ -23,7 +24,7 @@ from repositories.tenants import organization as organizations
 from repositories.tenants import session as sessions
 from runtime.sealing import Sealer
 from services.messages import mail
-from services.tenants.api_key import Rules, issue
+from services.tenants.api_key import issue
 
 NO_PRINCIPAL = "There is no such principal, or its keys, sessions and links have ended."
 
@@ -38,7 +39,7 @@ class Mailed:
 
 
 async def invite(
-    session: AsyncSession, actor: Actor, key: ApiKey, link: Mailed, rules: Rules, *, now: datetime
+    session: AsyncSession, actor: Actor, key: ApiKey, link: Mailed, rules: KeyRules, *, now: datetime
 ) -> ApiKey:
     """Invite a person by mail, or mail another link to one who has not accepted; once for each command.
 

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from api.deps import Deps
-from api.v1.api_keys.endpoints import rules_of
 from domain.common.errors import Conflict, Forbidden
 from domain.secrets.rotation import RotationFailed
 from domain.tenants.token import split_token
@@ -21,7 +20,7 @@ NewTenant = Callable[..., Awaitable[Tenant]]
 
 @pytest.fixture(scope="module")
 def rotator(deps: Deps) -> OwnKeys:
-    return OwnKeys(deps.database, rules_of(deps))
+    return OwnKeys(deps.database, deps.settings.key_rules)
 
 
 def job(org_id: str | None, number: int = 2) -> Job:

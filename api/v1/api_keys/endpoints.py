@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import Deps, DepsDep
+from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -69,16 +69,6 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
         raise Invalid("expires_at must be in the future. Send a later time.", extra={"field": "expires_at"})
 
 
-def rules_of(deps: Deps) -> service.Rules:
-    """Return what the platform sets for keys."""
-    settings = deps.settings
-    return service.Rules(
-        quota=settings.api_keys_per_organization,
-        plans=settings.plan_book if settings.limit_seats else None,
-        refunds_take_two=settings.two_operators_above is not None,
-    )
-
-
 @router.post(
     "/api-keys",
     status_code=201,
@@ -128,7 +118,7 @@ async def create_api_key(
         )
         # The platform's role: a tenant raises no alerts.
         async with deps.database.platform() as session:
-            row = await service.issue(session, actor, key, rules_of(deps), own=own)
+            row = await service.issue(session, actor, key, deps.settings.key_rules, own=own)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 
     return await command.run(create, status_code=201, hide=frozenset({"secret"}))

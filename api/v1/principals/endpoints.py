@@ -18,7 +18,6 @@ from api.limits import share_of
 from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
-from api.v1.api_keys.endpoints import rules_of
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
 from api.v1.principals.schemas import InvitationCreate, InvitationView, PrincipalView, SignIn
 from domain.billing.entitlement import EntitlementMissing
@@ -150,7 +149,7 @@ async def create_invitation(
         made_by = actor.qualified()
         link = mailed_link(deps, org_id=org_id, role=key.role, made_by=made_by, now=now, lasts=INVITATION_PERIOD)
         async with deps.database.platform() as session:
-            row = await person.invite(session, actor, key, link, rules_of(deps), now=now)
+            row = await person.invite(session, actor, key, link, deps.settings.key_rules, now=now)
             made = InvitationView.of(row)
         await send_now(deps)
         return made

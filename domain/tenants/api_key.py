@@ -1,0 +1,14 @@
+"""What a platform sets for API keys."""
+
+from dataclasses import dataclass
+
+from domain.billing.plan import Plans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRules:
+    """The most keys of an organization, plans that limit seats, and whether two operators make a refund."""
+
+    quota: int | None
+    plans: Plans | None
+    refunds_take_two: bool
