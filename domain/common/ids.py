@@ -21,7 +21,7 @@ SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 ID = rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}"
 _ID = re.compile(ID)
 
-_SECRET_USE = "secret-use:"
+_SECRET_USE, _CARD = "secret-use:", "card:"
 
 #: The longest idempotency key that a client may send.
 MAX_CLIENT_KEY_LENGTH = 255
@@ -290,7 +290,7 @@ def secret_use_key(use_id: str) -> str:
 
 def is_of_secret_use(key: str) -> bool:
     """Return whether a key within an organization is one of `secret_use_key`."""
-    return key.startswith(_SECRET_USE)
+    return key.startswith(_SECRET_USE) and "/" not in key
 
 
 def signup_command_id(org_id: str) -> str:
@@ -350,7 +350,12 @@ def card_key(card_id: str, step: str, command: str | None = None) -> str:
 
 def card_hold_key(ref: str, step: str, part: str) -> str:
     """Key of a spend for a card, or of a change of one: the issuer's id of what causes it, the step, and a part."""
-    return bounded(f"card:{ref}:{step}:{part}")
+    return bounded(f"{_CARD}{ref}:{step}:{part}")
+
+
+def is_of_card(key: str) -> bool:
+    """Return whether a key within an organization is one of `card_hold_key`."""
+    return key.startswith(_CARD) and "/" not in key
 
 
 def card_transfer_key(movement: str) -> str:

@@ -8,7 +8,6 @@ from sqlalchemy import and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card_authorization import Part
-from domain.common.errors import Conflict
 from ledger.invariants import Invariant
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.credits.spend import Spend
@@ -70,19 +69,6 @@ async def in_ledger(session: AsyncSession, org_id: str, spend_ids: Sequence[UUID
     """Return spends as the ledger has them; the caller has locked what may change them."""
     query = select(Spend).where(Spend.org_id == org_id, Spend.id.in_(spend_ids))
     return {row.id: row for row in await session.scalars(query.execution_options(populate_existing=True))}
-
-
-async def refuse_spend(session: AsyncSession, spend_id: UUID) -> None:
-    """Refuse to change a spend by hand that pays for a card: what its merchant does decides what becomes of it.
-
-    Raises:
-        Conflict: `spend.card`.
-    """
-    if await session.scalar(select(CardSpend.spend_id).where(CardSpend.spend_id == spend_id)) is not None:
-        raise Conflict(
-            "This spend pays for a card. It is captured, released and refunded by what the merchant does.",
-            code="spend.card",
-        )
 
 
 def part_of(row: CardSpend) -> Part:

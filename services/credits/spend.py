@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
-from domain.common.ids import is_of_secret_use, uuid_id
+from domain.common.ids import is_of_card, is_of_secret_use, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
 from domain.tenants.organization import OrganizationStatus, stopped
@@ -17,7 +17,6 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spender, Spent
 from models.credits.spend import Spend, SpendChange
-from repositories.cards import card_authorization
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
 from repositories.tenants import api_key, audit, organization
@@ -198,13 +197,26 @@ def changeable(spend: Spend) -> Spend:
 
     Raises:
         Conflict: `spend.secret_use`, it pays for the use of a secret that is under way, and settles by its outcome. Its
-            user could otherwise take the money back before the answer is there.
+            user could otherwise take the money back before the answer is there. `spend.card`, it pays for a card.
     """
-    if is_of_secret_use(spend.idempotency_key.removeprefix(f"use:{spend.org_id}:")):
+    _refuse_card(spend)
+    if is_of_secret_use(_own_key(spend)):
         raise Conflict(
             "This reservation pays for the use of a secret, and settles by its outcome.", code="spend.secret_use"
         )
     return spend
+
+
+def _refuse_card(spend: Spend) -> None:
+    if is_of_card(_own_key(spend)):
+        raise Conflict(
+            "This spend pays for a card. It is captured, released and refunded by what the merchant does.",
+            code="spend.card",
+        )
+
+
+def _own_key(spend: Spend) -> str:
+    return spend.idempotency_key.removeprefix(f"use:{spend.org_id}:")
 
 
 async def refund(
@@ -232,7 +244,7 @@ async def refund(
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):
         raise Conflict("This spend paid for an agent. Refund the purchase instead.", code="spend.purchase")
-    await card_authorization.refuse_spend(session, spend.id)
+    _refuse_card(spend)
     connection = await driver_connection(session)
     changed = await Spending(connection, spend.org_id).refund(
         key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now

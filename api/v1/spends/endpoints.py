@@ -53,7 +53,6 @@ from domain.tenants.organization import OrganizationClosed
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from models.credits.spend import Spend
-from repositories.cards import card_authorization
 from repositories.credits import spend as spends
 from repositories.credits import spend_day
 from repositories.credits.spend import Holder
@@ -326,9 +325,7 @@ async def _event_of(session: AsyncSession, row: Spend) -> UsageEventView | None:
 async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
     """Return the reservation that a request names, if it is the key's own; see `domain.credits.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
-        found = spending.changeable(await spends.get_own(session, reservation_id, Holder(key, actor.principal)))
-        await card_authorization.refuse_spend(session, found.id)
-        return found.id
+        return spending.changeable(await spends.get_own(session, reservation_id, Holder(key, actor.principal))).id
 
 
 async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
@@ -336,9 +333,7 @@ async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id
     if not actor.may(Permission.MANAGE_SPENDING):
         return await _own(deps, actor, key, reservation_id)
     async with deps.session_for(actor) as session:
-        found = spending.changeable(await spends.get(session, reservation_id))
-        await card_authorization.refuse_spend(session, found.id)
-        return found.id
+        return spending.changeable(await spends.get(session, reservation_id)).id
 
 
 def _organization(actor: Actor) -> str:
