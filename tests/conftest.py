@@ -68,6 +68,17 @@ class Grouping(LoadScopeScheduling):  # type: ignore[misc]
         file = nodeid.partition("::")[0]
         return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
 
+    def remove_node(self, node: Any) -> str | None:
+        """Take a worker out that has ended, and return the test that it ended in: it would end the next one as well."""
+        for tests in self.assigned_work[node].values():
+            for test, is_done in tests.items():
+                if not is_done:
+                    tests[test] = True
+                    super().remove_node(node)
+                    return str(test)
+        super().remove_node(node)
+        return None
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
     return Grouping(config, log)
