@@ -2,9 +2,9 @@
 
 import os
 
-collect_ignore_glob = [] if "TEST_CREWAI" in os.environ else ["test_*.py"]
-# Before it is imported: it would tell its makers that it runs.
-os.environ["CREWAI_DISABLE_TELEMETRY"] = os.environ["CREWAI_DISABLE_TRACKING"] = os.environ["OTEL_SDK_DISABLED"] = (
-    "true"
-)
-os.environ["CREWAI_TRACING_ENABLED"] = "false"
+collect_ignore_glob = ["test_*.py"]
+if "TEST_CREWAI" in os.environ:
+    collect_ignore_glob = []
+    # Before it is imported: it would tell its makers that it runs. In the whole suite, no test could trace any more.
+    os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_DISABLE_TRACKING": "true", "OTEL_SDK_DISABLED": "true"}
+    os.environ["CREWAI_TRACING_ENABLED"] = "false"
