@@ -111,3 +111,12 @@ def test_one_key_of_two_tenants_names_two_commands():
 
 def test_one_key_of_two_principals_names_two_commands():
     assert ids.command_id("org_a", "procurement", "k") != ids.command_id("org_a", "finance", "k")
+
+
+def test_no_client_names_a_spend_of_a_card_or_a_secret():
+    assert ids.is_of_card(ids.card_hold_key("iauth_1", "hold", "1"))
+    assert ids.is_of_secret_use(ids.secret_use_key("sus_1"))
+    for principal in ("card:iauth_1", "secret-use:sus_1"):
+        key = ids.spend_key(principal, "hold")
+        assert not ids.is_of_card(key)
+        assert not ids.is_of_secret_use(key)
