@@ -69,15 +69,17 @@ class Grouping(LoadScopeScheduling):  # type: ignore[misc]
         return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
 
     def remove_node(self, node: Any) -> str | None:
-        """Take a worker out that has ended, and return the test that it ended in: it would end the next one as well."""
-        for tests in self.assigned_work[node].values():
-            for test, is_done in tests.items():
-                if not is_done:
-                    tests[test] = True
-                    super().remove_node(node)
-                    return str(test)
+        """Remove a worker that has ended, and return the test it crashed in, if it did.
+
+        By default that test is scheduled again, and would crash one worker after the other.
+        """
+        units = self.assigned_work[node].values()
+        crashed = next(((unit, test) for unit in units for test, is_done in unit.items() if not is_done), None)
+        if crashed:
+            unit, test = crashed
+            unit[test] = True
         super().remove_node(node)
-        return None
+        return test if crashed else None
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:

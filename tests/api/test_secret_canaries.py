@@ -89,7 +89,7 @@ def telemetry() -> Iterator[Telemetry]:
 
 @pytest.fixture
 def spans(telemetry: Telemetry) -> InMemorySpanExporter:
-    """Keep what ends; a collector gets it later, and what it takes no notice of in time is lost."""
+    """Record each span as it ends. The batch exporter drops spans when the collector answers late."""
     kept = InMemorySpanExporter()
     trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(kept))  # type: ignore[attr-defined]
     return kept
@@ -97,7 +97,11 @@ def spans(telemetry: Telemetry) -> InMemorySpanExporter:
 
 @pytest.fixture
 async def world(
-    fresh_database_urls: DatabaseUrls, tmp_path: Path, telemetry: Telemetry, restored_logging: None
+    fresh_database_urls: DatabaseUrls,
+    tmp_path: Path,
+    telemetry: Telemetry,
+    spans: InMemorySpanExporter,
+    restored_logging: None,
 ) -> AsyncIterator[World]:
     logs.configure(Settings(log_file=tmp_path / "api.log", log_level="DEBUG"), "api")
     settings = settings_for(fresh_database_urls, secret_keys=KEYS, allow_insecure_webhooks=True)

@@ -5,6 +5,7 @@ import os
 collect_ignore_glob = ["test_*.py"]
 if "TEST_CREWAI" in os.environ:
     collect_ignore_glob = []
-    # Before it is imported: it would tell its makers that it runs. In the whole suite, no test could trace any more.
+    # Before CrewAI is imported, which would report its use to its makers. Other lanes load this file as well, and their
+    # tests of tracing need OpenTelemetry.
     os.environ |= {"CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_DISABLE_TRACKING": "true", "OTEL_SDK_DISABLED": "true"}
     os.environ["CREWAI_TRACING_ENABLED"] = "false"

@@ -87,7 +87,7 @@ async def test_part_that_is_slow_gets_twice_the_time_at_each_start(
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
 
     def waited() -> list[str]:
-        # What was killed while it started may leave what its next process ends on once.
+        # The process after one that was killed may also exit by itself; that start is not counted.
         return [line.split()[5] for line in said if "was not ready after" in line]
 
     async def slow(_part: TemporalPart, _process: Process) -> str | None:
