@@ -21,6 +21,7 @@ from providers.secrets.base import Place
 from repositories.secrets import grant as grants
 from repositories.secrets import secret as secrets
 from runtime.database import Database, driver_connection
+from runtime.identity import new_id
 from services.secrets import secret
 from services.tenants import organization
 from tests.conftest import DatabaseUrls
@@ -125,8 +126,10 @@ async def test_a_secret_that_names_hosts_is_used_for_these_only(org: Vaulted):
 
 async def test_a_second_grant_serves_where_the_first_one_does_not(org: Vaulted):
     await org.put()
-    first = await org.grant(uses_per_day=1)
-    second = await org.grant()
+    # The one with the lower id comes first, and ids of one millisecond are in no order.
+    first, second = sorted(new_id("sgr") for _ in range(2))
+    await org.grant(id=first, uses_per_day=1)
+    await org.grant(id=second)
     await org.grant(hosts=["other.example.com"])
     assert [(await org.open()).grant.id for _ in range(3)] == [first, second, second]
 

@@ -84,7 +84,7 @@ class Vaulted:
         values = {
             "verbs": ["use"], "hosts": [HOST], "methods": ["POST"], "ends_at": NOW + timedelta(days=30), **who, **more,
         }  # fmt: skip
-        grant_id = new_id("sgr")
+        grant_id = values.pop("id", None) or new_id("sgr")
         async with self.database.platform() as session:
             session.add(
                 SecretGrant(
