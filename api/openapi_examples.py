@@ -30,6 +30,19 @@ def add(document: Json) -> None:
                     media["example"] = made if override is None else _put_over(made, override)
 
 
+def sent(schema: Json, schemas: dict[str, Json], name: str, owner: str) -> Any:
+    """Return an example of what a request sends: of an object, the members that it requires."""
+    if "$ref" in schema:
+        owner = schema["$ref"].rpartition("/")[2]
+        schema = schemas[owner]
+    if "properties" in schema:
+        required = schema.get("required", ())
+        return {key: sent(each, schemas, key, owner) for key, each in schema["properties"].items() if key in required}
+    if schema.get("type") == "array":
+        return [sent(schema["items"], schemas, name, owner)]
+    return _example(schema, schemas, name, owner, _DEPTH)
+
+
 def _put_over(made: Any, override: Any) -> Any:
     """Merge the written example into the generated one, and each item of a written list into the first generated."""
     if isinstance(made, dict) and isinstance(override, dict):
@@ -67,7 +80,7 @@ def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, dept
         return {key: _field(field, schemas, key, owner, overrides, depth - 1) for key, field in fields.items()}
     if kind == "array":
         return [] if depth <= 0 else [_example(schema.get("items", {}), schemas, name, owner, depth - 1)]
-    number = NUMBERS.get(name, schema.get("minimum", 1))
+    number = NUMBERS.get(name, int(schema.get("minimum", 1)))
     plain = {"integer": number, "number": number, "boolean": False, "null": None}
     return plain[kind] if kind in plain else _text(schema, name, owner) if kind == "string" else {}
 

@@ -99,7 +99,7 @@ WORDS: dict[str, str | None] = {
     **{"CardView.categories": "taxicabs_limousines", "CardMerchantView.category": "taxicabs_limousines"},
     **{"CardMerchantView.name": "Corner Taxi", "city": "Vienna", "card_ref": "ic_1MvSieLkdIwHu7ixn6uuO0Xu"},
     **{"ephemeral_key": "ek_test_YWNjdF8xTTJ", "dispute_status": None},
-    **{"CardView.name": "Travel", "CardView.agent_name": "Summariser"},
+    **{"CardView.per_month": "500.00", "CardView.name": "Travel", "CardView.agent_name": "Summariser"},
     **{"language": "en", "zone": "Europe/Berlin", "email": "billing@acme.example", "cursor": "WyJlc2MiXQ"},
     **{
         "name": "Acme",

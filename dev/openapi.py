@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from fastapi import FastAPI
+
 from api.app import create_app
 from runtime.settings import Settings
 
@@ -31,11 +33,15 @@ _LOWER = ("minLength", "minItems", "minimum", "exclusiveMinimum", "minProperties
 _UPPER = ("maxLength", "maxItems", "maximum", "exclusiveMaximum", "maxProperties")
 
 
-def served() -> Json:
-    """Return the document of this code, of an API that serves everything on one port. Nothing is connected to."""
+def application() -> FastAPI:
+    """Return an API of this code that serves everything on one port. Nothing is connected to."""
     settings = Settings(database_url=_NOWHERE, platform_database_url=_NOWHERE, temporal_address="127.0.0.1:1")
-    fixed = {"private_port": 0, "public_url": None}
-    return create_app(settings.model_copy(update=fixed)).openapi()
+    return create_app(settings.model_copy(update={"private_port": 0, "public_url": None}))
+
+
+def served() -> Json:
+    """Return the document of this code."""
+    return application().openapi()
 
 
 def released() -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.app import create_app
-from dev.sdk import modules
+from dev.sdk import modules, reference
 from dev.sdk.operations import operations
 from dev.sdk.unasync import derived
 from domain.messages.events.catalogue import CATALOGUE
@@ -60,6 +60,7 @@ def generated() -> dict[Path, str]:
             modules.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
         ),
         PACKAGE / "_async" / "resources.py": resources,
+        ROOT / "docs" / "python-client.md": reference.page(document, listed),
     }
     written = [
         path for path in sorted((PACKAGE / "_async").glob("*.py")) if path.name not in {"__init__.py", "_runtime.py"}
