@@ -37,7 +37,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "Refund",
         "",
         "The money is refunded to the payer, and what was bought with it is clawed back. "
-        "Of your own refund the provider's fee is kept.",
+        "If you refund it yourself, the provider's fee is not refunded.",
     ),
     A.GIVE_UP_REFUND: (
         "Record the outcome of the refund",

@@ -31,6 +31,7 @@ from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.who import actor_named
 from console.widgets import External, Failed, Link, Step, external
+from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus
 
 #: In these the payer can still pay, or what they paid is on its way.
@@ -175,7 +176,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
         decline=declined(payment),
         next=_next(payment, around),
         deposit=deposit(payment, around),
-        money=_money(payment, prefs),
+        money=(*_money(payment, prefs), *_own_refund(actions.body["actions"] if may_act else (), prefs)),
         facts=_facts(payment, around),
         refunds=tuple(_refund(each, prefs) for each in payment["refunds"]),
         chargebacks=tuple(_chargeback(each, around) for each in disputes.body["data"]) if answered(disputes) else (),
@@ -262,6 +263,15 @@ def _money(payment: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount]
         ("It buys", amount(goods["amount"], goods["currency"], prefs)),
         *((label, amount(value, code, prefs)) for label, value, code in parts if decimal(value)),
     )
+
+
+def _own_refund(actions: Sequence[Mapping[str, Any]], prefs: Prefs) -> tuple[tuple[str, Amount], ...]:
+    """Return the parts of a refund that keeps the provider's fee; none where the reader's refund keeps none."""
+    effect = next((each["effect"] for each in actions if each["action"] == PaymentAction.REFUND), None)
+    if effect is None or not decimal(effect["fee"]):
+        return ()
+    parts = (("You get back if you refund it", effect["to_payer"]), ("Fee that is not refunded", effect["fee"]))
+    return tuple((label, amount(value, effect["currency"], prefs)) for label, value in parts)
 
 
 def _names(payment: Mapping[str, Any], around: Around) -> Mapping[str, str]:
