@@ -33,9 +33,6 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
     def _shown(self) -> str:
         """Render what the books hold for operators."""
 
-    async def _open(self) -> None:
-        self._adopt(await self._load("resume from the books"))
-
     async def _grant(self, command_id: str, wish: Callable[[S, datetime], E], actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
 

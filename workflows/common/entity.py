@@ -131,9 +131,9 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     async def _load(self, why: str) -> S:
         """Read the state that the books hold."""
 
-    @abstractmethod
     async def _open(self) -> None:
-        """Write the first event."""
+        """Write the first event. By default the entity is in the books before its run, which resumes from them."""
+        self._adopt(await self._load("resume from the books"))
 
     @abstractmethod
     async def _write_next(self, event: E, command_id: str, actor: Actor | None, content: str | None = None) -> bool:
@@ -233,8 +233,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         if self._state.version:
             return
         if self._start.resume:
-            self._adopt(await self._load("resume from the books"))
-            return
+            return await Entity._open(self)
         if self._refused_start is not None:
             raise self._refused_start
         try:
