@@ -1,6 +1,6 @@
 """The rated parts of an event: a call of a model, and the quantity that its agent is paid for. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT
 from domain.marketplace.sale import Shares
 from domain.usage.adapters import ModelCall, provider_of, read_call
-from domain.usage.amounts import minor_pico, parse_decimal
+from domain.usage.amounts import MAX_PICO, minor_pico, parse_decimal
 from domain.usage.charge_model import QUANTITY_DECIMALS
 from domain.usage.event import InvalidEvent
 from domain.usage.prices import ModelPrice
@@ -25,6 +25,7 @@ class Cost(NamedTuple):
         price_ref: the agent's id, or the model's key and the version of the price list.
         creator_org_id: the organization of the agent; None for a model's price, of which no creator gets a share.
         rated: the lines of a model's price; None for an agent's.
+        tools: those of the models of the call's tools, which are part of the cost.
     """
 
     currency: str
@@ -35,6 +36,13 @@ class Cost(NamedTuple):
     price_ref: str
     creator_org_id: str | None = None
     rated: Rated | None = None
+    tools: tuple[Rated, ...] = ()
+
+    @property
+    def estimated(self) -> list[str]:
+        """Return the units that a substitute's price applies to."""
+        each = self.tools if self.rated is None else (self.rated, *self.tools)
+        return list(dict.fromkeys(unit for rated in each for unit in rated.estimated))
 
 
 def call_of(data: Mapping[str, Any]) -> ModelCall | None:
@@ -85,26 +93,42 @@ def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Sh
     )
 
 
-def cost_by_model(call: ModelCall, price: ModelPrice, at: datetime) -> Cost:
-    """Return the cost of a call at a time by the model's price; all of it is the platform's.
+def cost_by_model(call: ModelCall, prices: Sequence[ModelPrice], at: datetime) -> Cost:
+    """Return the cost of a call and its tools at a time by the prices of their models; all of it is the platform's.
+
+    Args:
+        call: of a model.
+        prices: that of its model, then those of its tools' models.
+        at: when it was made.
 
     Raises:
-        Invalid: `usage.unit_unpriced`.
+        Invalid: `usage.unit_unpriced`; or it costs more than `MAX_PICO`, or in two currencies.
     """
-    rated = rate(call.usage, price, at=at)
+    calls = (call, *call.tools)
+    rated, *tools = (rate(each.usage, price, at=at) for each, price in zip(calls, prices, strict=True))
+    amount = rated.amount_pico + sum(tool.amount_pico for tool in tools)
+    if amount > MAX_PICO or any(tool.currency != rated.currency for tool in tools):
+        raise Invalid("The call and its tools cost more than one rating can hold, or in two currencies.")
     return Cost(
         currency=rated.currency,
-        cost_pico=rated.amount_pico,
+        cost_pico=amount,
         creator_pico=0,
-        platform_pico=rated.amount_pico,
+        platform_pico=amount,
         rated_by="model",
         price_ref=f"{rated.model}@{rated.version}",
         rated=rated,
+        tools=tuple(tools),
     )
 
 
-def nameless(call: ModelCall) -> Invalid:
-    """Return the refusal of a call that does not say which model it called."""
+def nameless(call: ModelCall, *, is_tool: bool = False) -> Invalid:
+    """Return the refusal of a call, or of a tool's usage in it, that does not say which model it called."""
+    if is_tool:
+        return InvalidEvent(
+            "The answer has usage of an image tool without its model. Name it in data.answer.tools: "
+            '{"type": "image_generation", "model": …}.',
+            extra={"field": "data.answer.tools"},
+        )
     return InvalidEvent(
         f"The answer of {call.provider or 'the provider'} does not name its model. Send data.model.",
         extra={"field": "data.model"},

@@ -16,14 +16,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from domain.common.errors import Invalid
 from domain.common.ids import is_id
 from domain.common.money import plain_number
 from domain.common.text import is_storable, storable
 from domain.privacy.card_numbers import redacted, without_card_numbers
-from domain.usage.adapters.reading import tier_of, uplifts_of
+from domain.usage.adapters.openai import searches_of, units_of
+from domain.usage.adapters.reading import milliseconds, tier_of, uplifts_of
 from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
 from domain.usage.paid_call import SECRET
-from domain.usage.token_usage import BATCH, MAX_NAME, STANDARD
+from domain.usage.token_usage import BATCH, MAX_NAME, MAX_QUANTITY, STANDARD
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
@@ -207,6 +209,8 @@ _MANAGEMENT = frozenset(
 )
 #: The row that has the cost of a finished batch: the sums of all its calls. One of a batch that still runs has none.
 _BATCH = ("retrieve_batch", "aretrieve_batch")
+#: Rows of the images endpoints, by the same names.
+_PICTURES = frozenset({"image_generation", "image_edit", "image_variation"})
 #: A cost that differs by more than this part from the proxy's own raises an alert.
 _TOLERATED = Decimal("0.1")
 
@@ -233,55 +237,21 @@ def differs(data: Mapping[str, Any], cost: Decimal) -> bool:
 
 
 def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a call used, as `TokenUsage` has it: its tokens apart by what they are charged as.
+    """Return what a call used, as `TokenUsage` has it, by the rules for answers of providers.
 
-    How it was served decides the price too. The proxy keeps that of the provider's answer.
+    The counts of the row are the totals; the usage that the proxy keeps of the answer has their parts and says how the
+    call was served, which decides the price too. A row is never refused: what cannot be read of it counts as text.
     """
-    seen = _mapping(_metadata(row).get("usage_object"))
-    prompt_details = _mapping(seen.get("prompt_tokens_details"))
-    answer_details = _mapping(seen.get("completion_tokens_details"))
-    prompt, answer = _count(row, "prompt_tokens"), _count(row, "completion_tokens")
-    cached = _count(prompt_details, "cached_tokens") or _count(seen, "cache_read_input_tokens")
-    written = next(
-        (
-            found
-            for place in (prompt_details, seen)
-            for name in ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
-            if (found := _count(place, name))
-        ),
-        0,
-    )
-    by_time = _mapping(prompt_details.get("cache_creation_token_details")) or _mapping(seen.get("cache_creation"))
-    half_a_day = min(written, _count(by_time, "ephemeral_12h_input_tokens"))
-    an_hour = min(written - half_a_day, _count(by_time, "ephemeral_1h_input_tokens"))
-    heard, looked_at = _count(prompt_details, "audio_tokens"), _count(prompt_details, "image_tokens")
-    watched = _count(prompt_details, "video_tokens")
-    by_sense = _mapping(prompt_details.get("cached_tokens_details"))
-    cached_audio = min(cached, heard, _count(by_sense, "audio_tokens"))
-    cached_image = min(cached - cached_audio, looked_at, _count(by_sense, "image_tokens"))
-    thought, spoken = _count(answer_details, "reasoning_tokens"), _count(answer_details, "audio_tokens")
-    painted, filmed = _count(answer_details, "image_tokens"), _count(answer_details, "video_tokens")
-    searched = _count(_mapping(seen.get("server_tool_use")), "web_search_requests")
-    quantities = {
-        "input_tokens": max(0, prompt - cached - written - heard - looked_at - watched + cached_audio + cached_image),
-        "cached_tokens": cached - cached_audio - cached_image,
-        "cache_write_tokens": written - an_hour - half_a_day,
-        "cache_write_1h_tokens": an_hour,
-        "cache_write_12h_tokens": half_a_day,
-        "audio_input_tokens": heard - cached_audio,
-        "cached_audio_tokens": cached_audio,
-        "image_input_tokens": looked_at - cached_image,
-        "cached_image_tokens": cached_image,
-        "video_input_tokens": watched,
-        "output_tokens": max(0, answer - thought - spoken - painted - filmed),
-        "reasoning_tokens": thought,
-        "audio_output_tokens": spoken,
-        "image_output_tokens": painted,
-        "video_output_tokens": filmed,
-        "searches": searched or _count(prompt_details, "web_search_requests"),
-        "requests": 1,
-    }
-    units: dict[str, Any] = {unit: count for unit, count in quantities.items() if count}
+    kind, seen = str(row.get("call_type")).removeprefix("a"), _mapping(_metadata(row).get("usage_object"))
+    totals = {name: _count(row, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    usage = _counts(seen) | totals
+    units: dict[str, Any]
+    try:
+        units = units_of(usage, of_pictures=kind in _PICTURES, is_logged=True) | {"searches": searches_of({}, usage)}
+    except Invalid:
+        units = {"input_tokens": totals["prompt_tokens"], "output_tokens": totals["completion_tokens"]}
+    units |= {"pages": _count(usage, "pages_processed"), "input_ms": _milliseconds(seen), "requests": 1}
+    units = {unit: count for unit, count in units.items() if count}
     tier, uplifts = tier_of(seen.get("service_tier")), uplifts_of(seen)
     if row.get("call_type") in _BATCH:
         # A thousand short prompts are no long one.
@@ -291,6 +261,21 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
     if uplifts:
         units["uplifts"] = list(uplifts)
     return units
+
+
+def _counts(document: Mapping[str, Any], deep: int = 2) -> dict[str, Any]:
+    """Return the counts of a document and of the objects in it, without all that is no count."""
+    objects = {name: _counts(value, deep - 1) for name, value in document.items() if deep and _mapping(value)}
+    return objects | {name: value for name in document if 0 < (value := _count(document, name)) <= MAX_QUANTITY}
+
+
+def _milliseconds(seen: Mapping[str, Any]) -> int:
+    """Return how much audio was read, where it is counted by its length."""
+    name = "seconds" if seen.get("type") == "duration" else "prompt_audio_seconds"
+    try:
+        return milliseconds({name: Decimal(str(seen.get(name)))}, name)
+    except (ArithmeticError, Invalid):
+        return 0
 
 
 def _was_served(row: Mapping[str, Any]) -> bool:

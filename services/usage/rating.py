@@ -36,29 +36,32 @@ async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[Use]) ->
     The use of a model without a price is refused, and never rated as zero.
     """
     wanted = [_wanted(use) for use in uses]
-    asked = {price for price in wanted if price is not None}
+    asked = {price for each in wanted for price in each if price is not None}
     prices = await rates.prices.prices_of(session, asked) if asked else {}
     found: list[Cost | Invalid | None] = []
-    for use, price in zip(uses, wanted, strict=True):
+    for use, each in zip(uses, wanted, strict=True):
         try:
-            found.append(_cost(use, price, prices))
+            found.append(None if use.call is None else _cost(use.call, use.at, each, prices))
         except Invalid as refusal:
             found.append(refusal)
     return found
 
 
-def _wanted(use: Use) -> Wanted | None:
-    if use.call is None or use.call.model is None:
-        return None
-    return Wanted(use.call.model, use.call.provider or None, use.at)
+def _wanted(use: Use) -> list[Wanted | None]:
+    """Return the prices that a use needs: of its call and of the call's tools. None where no model is named."""
+    calls = () if use.call is None else (use.call, *use.call.tools)
+    return [None if call.model is None else Wanted(call.model, call.provider or None, use.at) for call in calls]
 
 
-def _cost(use: Use, wanted: Wanted | None, prices: Mapping[Wanted, ModelPrice | None]) -> Cost | None:
-    if use.call is None:
-        return None
-    if wanted is None:
-        raise nameless(use.call)
-    price = prices[wanted]
-    if price is None:
-        raise unknown(wanted)
-    return cost_by_model(use.call, price, use.at)
+def _cost(
+    call: ModelCall, at: datetime, wanted: Sequence[Wanted | None], prices: Mapping[Wanted, ModelPrice | None]
+) -> Cost:
+    found = list[ModelPrice]()
+    for number, each in enumerate(wanted):
+        if each is None:
+            raise nameless(call, is_tool=number > 0)
+        price = prices[each]
+        if price is None:
+            raise unknown(each)
+        found.append(price)
+    return cost_by_model(call, found, at)

@@ -180,14 +180,14 @@ def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object
     if event.subject is not None:
         row["subject"] = event.subject
     if judged.call is not None:
-        row["usage"] = judged.call.usage.to_json()
+        row["usage"] = judged.call.to_json()
     if cost is not None:
         row["currency"], row["cost_pico"] = cost.currency, cost.cost_pico
         row["creator_pico"], row["platform_pico"] = cost.creator_pico, cost.platform_pico
         row["rated_by"], row["price_ref"] = cost.rated_by, cost.price_ref
         if cost.creator_org_id is not None:
             row["creator_org_id"] = cost.creator_org_id
-        if cost.rated is not None and (estimated := cost.rated.estimated):
+        if estimated := cost.estimated:
             row["estimated"] = estimated
     if judged.readings:
         row["meters"] = [reading.meter for reading in judged.readings]

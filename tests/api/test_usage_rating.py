@@ -102,6 +102,37 @@ async def test_what_has_no_price_is_refused_and_never_zero(owner: Caller) -> Non
     assert len(await logged(owner)) == 1
 
 
+async def test_picture_inside_an_answer_costs_its_own_models_price_and_is_never_free(
+    owner: Caller, database: Database
+) -> None:
+    made = {"input_tokens": 10, "output_tokens": 100, "total_tokens": 110}
+    answer: dict[str, Any] = {
+        "model": "rated-1",
+        "usage": {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100},
+        "tool_usage": {"image_gen": made, "web_search": {"num_requests": 0}},
+        "tools": [{"type": "image_generation", "model": "painter"}],
+    }
+    nameless = event(data={"shape": "openai.responses", "answer": {**answer, "tools": []}})
+    sent = event(data={"shape": "openai.responses", "answer": answer})
+    assert statuses(await send(owner, nameless, sent)) == ["usage.invalid_event", "usage.model_unknown"]
+    await import_prices(database, "painter", LONG_AGO, input_tokens="0.000005", image_output_tokens="0.00003")
+    assert statuses(await send(owner, sent)) == ["accepted"]
+    [row] = await logged(owner)
+    # By hand: 1,000 x 0.0000025 + 100 x 0.0000105, and 10 x 0.000005 + 100 x 0.00003.
+    assert row["cost"] == "0.0066"
+    painted = {"input_tokens": 10, "image_output_tokens": 100, "requests": 1}
+    assert row["usage"] == {
+        **{"input_tokens": 1000, "output_tokens": 100, "requests": 1},
+        "tools": [{"provider": "openai", "model": "painter", "usage": painted}],
+    }
+    estimate = good(await owner.post("/usage/estimate", {"shape": "openai.responses", "answer": answer}))
+    assert estimate["cost"] == "0.0066"
+    assert [(line["model"], line["unit"]) for line in estimate["lines"]] == [
+        *(("rated-1", unit) for unit in ("input_tokens", "output_tokens")),
+        *(("painter", unit) for unit in ("input_tokens", "image_output_tokens")),
+    ]
+
+
 async def test_refused_event_counts_once_its_model_has_a_price(owner: Caller, database: Database) -> None:
     sent = event(data={"model": "rated-later", "usage": {"input_tokens": 3}})
     assert statuses(await send(owner, sent)) == ["usage.model_unknown"]

@@ -260,7 +260,9 @@ class UsageEventView(ResponseModel):
     provider: str | None
     model: str | None
     spend_id: str | None
-    usage: dict[str, Any] | None = Field(description="What a model call used, by unit.")
+    usage: dict[str, Any] | None = Field(
+        description="What a model call used, by unit. `tools` has the usage of other models that its tools called."
+    )
     currency: str | None
     cost: Exact | None = Field(
         description="The cost at the price of its time; null if the event has no cost of its own."
@@ -393,6 +395,7 @@ class EstimateRequest(RequestModel):
 class EstimateLine(ResponseModel):
     """What one unit of a call costs."""
 
+    model: str = Field(description="Whose price applies: the call's model, or that of one of its tools.")
     unit: str
     quantity: int
     unit_price: Exact
@@ -416,7 +419,7 @@ class EstimateView(ResponseModel):
     @classmethod
     def of(cls, cost: Cost, call: ModelCall | None) -> "EstimateView":
         """Show a cost."""
-        lines = () if cost.rated is None else cost.rated.lines
+        each = () if cost.rated is None else (cost.rated, *cost.tools)
         return cls(
             currency=cost.currency,
             cost=format_pico(cost.cost_pico),
@@ -424,9 +427,10 @@ class EstimateView(ResponseModel):
             platform_share=format_pico(cost.platform_pico),
             rated_by=cost.rated_by,
             price_ref=cost.price_ref,
-            usage=None if call is None else call.usage.to_json(),
+            usage=None if call is None else call.to_json(),
             lines=[
                 EstimateLine(
+                    model=rated.model,
                     unit=line.unit,
                     quantity=line.quantity,
                     unit_price=f"{line.unit_price:f}",
@@ -434,7 +438,8 @@ class EstimateView(ResponseModel):
                     estimated=line.is_estimated,
                     priced_as=line.priced_as,
                 )
-                for line in lines
+                for rated in each
+                for line in rated.lines
             ],
         )
 

@@ -8,6 +8,7 @@ from domain.usage.adapters import anthropic, bedrock, gemini, mistral, openai, o
 from domain.usage.adapters.otel import provider_of as provider_of
 from domain.usage.adapters.reading import ModelCall as ModelCall
 from domain.usage.adapters.reading import tier_of, unreadable
+from domain.usage.token_usage import TokenUsage
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelCall]] = {
     "anthropic.messages": anthropic.read_message,
@@ -51,7 +52,14 @@ def read_call(
     if reader is None:
         unreadable(f"{shape[:64]!r} is not a known shape. Use one of {', '.join(SHAPES)}.")
     call = reader(answer)
-    usage = call.usage if tier is None else replace(call.usage, tier=tier_of(tier))
+    served = call.provider if provider is None else provider_of(provider)
+
+    def served_as(usage: TokenUsage) -> TokenUsage:
+        return usage if tier is None else replace(usage, tier=tier_of(tier))
+
     return ModelCall(
-        provider=call.provider if provider is None else provider_of(provider), model=model or call.model, usage=usage
+        provider=served,
+        model=model or call.model,
+        usage=served_as(call.usage),
+        tools=tuple(tool._replace(provider=served, usage=served_as(tool.usage)) for tool in call.tools),
     )

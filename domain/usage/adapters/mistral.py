@@ -41,7 +41,7 @@ def read_chat(answer: Answer) -> ModelCall:
             ),
             answer_units(total=count(usage, "completion_tokens")),
             input_ms=milliseconds(seconds, "prompt_audio_seconds"),
-            tier=tier_of(answer.get("service_tier")),
+            tier=tier_of(answer.get("service_tier") or usage.get("service_tier")),
             is_thinking=any(has_thoughts(message.get("content")) for message in messages_of(answer)),
         ),
     )

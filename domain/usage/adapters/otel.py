@@ -19,6 +19,7 @@ from domain.usage.adapters.reading import (
     ModelCall,
     answer_units,
     count,
+    including,
     model_of,
     needed,
     prompt_units,
@@ -98,12 +99,8 @@ def read_attributes(answer: Answer) -> ModelCall:
     }
     _refuse_unknown(attributes)
     counts = {what: count(attributes, *names) for what, names in _NAMES.items()}
-    total = needed(attributes, *_INPUT)
-    if counts["cached"] + counts["written"] > total:
-        total += counts["cached"] + counts["written"]
-    made = count(attributes, *_OUTPUT)
-    if counts["reasoning"] > made:
-        made += counts["reasoning"]
+    total = including(needed(attributes, *_INPUT), counts["cached"] + counts["written"])
+    made = including(count(attributes, *_OUTPUT), counts["reasoning"])
     provider = model_of(answer, "gen_ai.provider.name", "gen_ai.system")
     if provider is None:
         unreadable("The attributes have no gen_ai.provider.name.")

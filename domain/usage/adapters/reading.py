@@ -23,11 +23,18 @@ class ModelCall(NamedTuple):
     Attributes:
         provider: by its name in the price list.
         model: by the vendor's name; None if the answer does not contain it.
+        tools: calls of other models that the vendor bills beside the usage, such as that of an image tool.
     """
 
     provider: str
     model: str | None
     usage: TokenUsage
+    tools: tuple["ModelCall", ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the usage as it is stored, with that of the tools under `tools`."""
+        tools = [{"provider": tool.provider, "model": tool.model, "usage": tool.to_json()} for tool in self.tools]
+        return self.usage.to_json() | ({"tools": tools} if tools else {})
 
 
 def unreadable(why: str) -> NoReturn:
@@ -122,11 +129,17 @@ def uplifts_of(usage: Answer) -> tuple[str, ...]:
     return tuple(uplifts)
 
 
+def including(total: int, part: int) -> int:
+    """Return a total with a part that should be in it: one that is more than the total stands beside it."""
+    return total + part if part > total else total
+
+
 def prompt_units(
     *,
     total: int,
     cached: int = 0,
     written: int = 0,
+    written_1h: int = 0,
     written_12h: int = 0,
     audio: int = 0,
     image: int = 0,
@@ -136,12 +149,12 @@ def prompt_units(
 ) -> dict[str, int]:
     """Split a prompt whose total includes all the other counts into units.
 
-    `written` includes `written_12h`. `audio`, `image` and `video` include their cached tokens, and `cached` is all
-    cached tokens. If an answer does not say which tokens were cached, they count as text first, then as audio, image
-    and video.
+    `written` includes `written_1h` and `written_12h`. `audio`, `image` and `video` include their cached tokens, and
+    `cached` is all cached tokens. If an answer does not say which tokens were cached, they count as text first, then as
+    audio, image and video: a sense has at most what the cached part leaves of the prompt.
     """
-    if written_12h > written:
-        unreadable("The tokens written to the cache for twelve hours are more than all tokens written to the cache.")
+    if written_1h + written_12h > written:
+        unreadable("The tokens written to the cache for hours are more than all tokens written to the cache.")
     if cached_audio + cached_image > cached:
         unreadable("The cached tokens of audio and images are more than all cached tokens.")
     fresh = {
@@ -159,7 +172,8 @@ def prompt_units(
     return {
         "input_tokens": text,
         "cached_tokens": cached - cached_audio - cached_image,
-        "cache_write_tokens": written - written_12h,
+        "cache_write_tokens": written - written_1h - written_12h,
+        "cache_write_1h_tokens": written_1h,
         "cache_write_12h_tokens": written_12h,
         "cached_audio_tokens": cached_audio,
         "cached_image_tokens": cached_image,
@@ -170,7 +184,7 @@ def prompt_units(
 def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int = 0, video: int = 0) -> dict[str, int]:
     """Split an answer whose total includes all the other counts into units."""
     text = total - reasoning - audio - image - video
-    if text < 0:
+    if text < 0 or image < 0:
         unreadable("The details of the answer's tokens add up to more than its tokens.")
     return {
         "output_tokens": text,

@@ -151,6 +151,14 @@ def test_the_ordinary_tier_has_one_name(ordinary):
     assert read_call("openai.chat", chat(1, 1, service_tier=ordinary)).usage.tier == "standard"
 
 
+@pytest.mark.parametrize("shape", ["openai.chat", "mistral.chat"])
+def test_tier_stands_in_the_answer_or_in_its_usage(shape):
+    answer = chat(1, 1)
+    assert read_call(shape, {**answer, "service_tier": "priority"}).usage.tier == "priority"
+    inside = {**answer, "usage": {**answer["usage"], "service_tier": "priority"}}
+    assert read_call(shape, inside).usage.tier == "priority"
+
+
 def test_seconds_are_counted_in_milliseconds_and_a_begun_one_is_whole():
     answer = {"text": "…", "usage": {"type": "duration", "seconds": Decimal("1.2345")}}
     assert read_call("openai.transcription", answer).usage.input_ms == 1235
