@@ -27,13 +27,11 @@ from contracts.usage.usage import (
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.tenants.organization import OrganizationStatus
-from domain.usage.amounts import format_pico
 from domain.usage.arrears import ArrearsRules
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
 from domain.usage.litellm import (
     SOURCE,
     TYPE,
-    differs,
     event_of,
     organization_of,
     organization_said,
@@ -165,7 +163,8 @@ class UsageActivities:
     async def conclude_sync(self, message: ConcludeSync) -> None:
         """Move the cursor to the end of the sync, or back to the first call that could not be recorded.
 
-        Effect: the cursor, and an alert for the day on which calls could not be recorded.
+        Effect: the cursor, and an alert for the day on which calls could not be recorded, or cost another amount than
+            at the proxy; a later sync of the day renews its numbers.
         Idempotent by: the sync; a later cursor is kept, and an alert's key is its day.
         Fails with: nothing that is final.
         """
@@ -178,27 +177,18 @@ class UsageActivities:
         async with self._database.platform() as session:
             await usage.move_cursor(session, SOURCE, since=since, until=reached)
             if sync.invalid or sync.unassigned:
-                await alert.raise_alert(
+                await _alert(
                     session,
-                    kind="usage.not_counted",
-                    subject=SOURCE,
-                    key=f"usage.not_counted:{SOURCE}:{message.at:%Y-%m-%d}",
-                    detail=(
-                        f"LiteLLM calls could not be billed: {sync.invalid} are invalid, {sync.unassigned} name no "
-                        f"organization or a closed one. {sync.why or ''}"
-                    ).strip(),
+                    "usage.not_counted",
+                    message.at,
+                    f"LiteLLM calls could not be billed: {sync.invalid} are invalid, {sync.unassigned} name no "
+                    f"organization or a closed one. {sync.why or ''}".strip(),
                 )
-            if sync.differing:
-                await alert.raise_alert(
-                    session,
-                    kind="usage.cost_differs",
-                    subject=SOURCE,
-                    key=f"usage.cost_differs:{SOURCE}:{message.at:%Y-%m-%d}",
-                    detail=(
-                        f"The cost of {sync.differing} calls of the spend log is more than a tenth off the proxy's own."
-                        f" {sync.difference or ''}"
-                    ).strip(),
-                )
+            # The calls of a sync are recorded at its end, so each is in the window of one day.
+            day = sync.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            found = await usage.differing(session, day, day + timedelta(days=1))
+            if found is not None:
+                await _alert(session, "usage.cost_differs", day, _difference(found, day))
 
     async def _by_owner(self, rows: Sequence[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
         """Return the rows of a page by the organization that pays for them; under None those of nobody.
@@ -277,6 +267,22 @@ class UsageActivities:
             return await _explained(session, org_id, calls, done)
 
 
+async def _alert(session: AsyncSession, kind: str, day: datetime, detail: str) -> None:
+    """Raise the alert of a day, or renew what it says."""
+    key = f"{kind}:{SOURCE}:{day:%Y-%m-%d}"
+    if not await alert.raise_alert(session, kind=kind, subject=SOURCE, key=key, detail=detail):
+        await alert.renew(session, key, detail)
+
+
+def _difference(found: usage.Differing, day: datetime) -> str:
+    return (
+        f"Of the calls of the spend log that were recorded on {day:%Y-%m-%d} (UTC), {found.calls} cost more than a "
+        f"tenth more or less here than at the proxy: {found.here:f} USD here, {found.there:f} USD there, differences "
+        f"of {found.off:f} USD in sum. The first: {found.call_type} {found.event_id} of {found.model}, "
+        f"{found.first_here:f} USD here and {found.first_there:f} USD at the proxy."
+    )
+
+
 def _is_refused(outcome: Outcome) -> bool:
     """Whether an event was refused for its caller's fields: a known call that differs may match without them."""
     return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
@@ -344,7 +350,6 @@ def _counted(
         if outcome.error is not None and (at := started_at(row)) is not None
     ]
     first = min(refused, key=lambda each: each[0], default=None)
-    differing = [found for outcome, row in outcomes if (found := _difference(outcome, row)) is not None]
     return SyncedPage(
         following=following,
         accepted=count(Status.ACCEPTED),
@@ -353,19 +358,4 @@ def _counted(
         unassigned=unassigned,
         refused_at=None if first is None else first[0],
         why=None if first is None else first[1].detail,
-        differing=len(differing),
-        difference=differing[0] if differing else None,
     )
-
-
-def _difference(outcome: Outcome, row: Mapping[str, Any]) -> str | None:
-    """Return how the cost of a new call differs from the proxy's own; None if it agrees, or nothing was recorded."""
-    if outcome.status is not Status.ACCEPTED:
-        return None
-    call, cost = event_of(row), outcome.cost
-    here = Decimal(0) if cost is None else Decimal(format_pico(cost.cost_pico))
-    if not differs(call["data"], here):
-        return None
-    kept, model = call["data"]["litellm"], call["data"].get("model")
-    there = Decimal(str(kept["spend"]))
-    return f"{kept.get('call_type')} {call['id']} of {model}: {here:f} USD here, {there:f} USD at the proxy."

@@ -51,7 +51,6 @@ class SyncedPage(Message):
     """The outcomes of a page's calls, and the next page.
 
     `unassigned` calls name no organization. `refused_at` is the start of the first call that could not be recorded.
-    `differing` calls cost another amount here than at the proxy, and `difference` describes the first.
     """
 
     following: SyncPage | None = None
@@ -61,8 +60,6 @@ class SyncedPage(Message):
     unassigned: int = 0
     refused_at: datetime | None = None
     why: str | None = None
-    differing: int = 0
-    difference: str | None = None
 
 
 class UsageSync(Message):
@@ -83,19 +80,16 @@ class UsageSync(Message):
     unassigned: int = 0
     refused_at: datetime | None = None
     why: str | None = None
-    differing: int = 0
-    difference: str | None = None
 
     def plus(self, done: SyncedPage) -> "UsageSync":
         """Return the progress after a page."""
         refused = [at for at in (self.refused_at, done.refused_at) if at is not None]
         counts = {
             name: getattr(self, name) + getattr(done, name)
-            for name in ("accepted", "duplicates", "invalid", "unassigned", "differing")
+            for name in ("accepted", "duplicates", "invalid", "unassigned")
         }
-        first = {name: getattr(self, name) or getattr(done, name) for name in ("why", "difference")}
         place = {"page": done.following or self.page, "refused_at": min(refused, default=None)}
-        return self.model_copy(update={**counts, **place, **first})
+        return self.model_copy(update={**counts, **place, "why": self.why or done.why})
 
     def is_last(self, done: SyncedPage) -> bool:
         """Whether this was the last page."""

@@ -59,7 +59,7 @@ MESSAGES = Place(
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "purpose_gone return_url settles signals signatures snapshot start stored terms text unknown uri why "
-            "difference sync bills checkout ended_why plans subscription title "
+            "sync bills checkout ended_why plans subscription title "
             "charge collection endpoint mail verdict void case unread offered_evidence item vendor sentence purchase "
             "problem summary"
         ),
@@ -96,7 +96,7 @@ MESSAGES = Place(
             "is_own "
             "signed_at since source spares_under_way started state status submitted_at through "
             "unhandled until updated_at validation_score_e4 validation_threshold_e4 version waiting "
-            "accepted back_seconds differing duplicates following invalid refused_at settle_seconds unassigned "
+            "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before built_in everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
             "stars_e6 sudden empty invoiced month only ready_at due left credit_note asked confirmed "

@@ -211,29 +211,12 @@ _MANAGEMENT = frozenset(
 _BATCH = ("retrieve_batch", "aretrieve_batch")
 #: Rows of the images endpoints, by the same names.
 _PICTURES = frozenset({"image_generation", "image_edit", "image_variation"})
-#: A cost that differs by more than this part from the proxy's own raises an alert.
-_TOLERATED = Decimal("0.1")
 
 
 def _is_inference(row: Mapping[str, Any]) -> bool:
     """Return whether a row is a call of a model, or the cost of a batch of them."""
     kind = row.get("call_type")
     return not isinstance(kind, str) or not (kind in _MANAGEMENT or (kind in _BATCH and not _has_used(row)))
-
-
-def differs(data: Mapping[str, Any], cost: Decimal) -> bool:
-    """Return whether what a call costs here is more than a tenth off the proxy's `spend`, both in dollars.
-
-    Args:
-        data: of the event of the call.
-        cost: by the prices here; 0 if it has none.
-    """
-    kept = _mapping(data.get("litellm")).get("spend")
-    text = plain_number(Decimal(str(kept)) if isinstance(kept, float) else kept)
-    if text is None:
-        return False
-    spend = Decimal(text)
-    return abs(cost - spend) > _TOLERATED * max(cost, spend)
 
 
 def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,6 +142,10 @@ CREATE TABLE usage_events (
     bill bigint,
     CONSTRAINT pk_usage_events PRIMARY KEY (org_id, occurred_at, id)
 ) PARTITION BY RANGE (occurred_at);
+CREATE INDEX ix_usage_events_cost_differs ON usage_events (received_at)
+    WHERE source = 'platform:litellm' AND CASE jsonb_typeof(data #> '{litellm,spend}') WHEN 'number' THEN
+        abs(coalesce(cost_pico, 0) - (data #> '{litellm,spend}')::numeric * 1000000000000)
+        > 0.1 * greatest(cost_pico, (data #> '{litellm,spend}')::numeric * 1000000000000) END;
 CREATE INDEX ix_usage_events_org_id_run_id ON usage_events (org_id, run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX ix_usage_events_recorded_in_id ON usage_events (recorded_in, id);
 SELECT pg_temp.row_security('usage_events');

@@ -47,6 +47,12 @@ class UsagePaidCall(Base):
     digest: Mapped[UUID] = mapped_column(ID)
 
 
+#: A call of LiteLLM's spend log whose cost is more than a tenth off the proxy's own `spend`, both in dollars.
+COST_DIFFERS = """source = 'platform:litellm' AND CASE jsonb_typeof(data #> '{litellm,spend}') WHEN 'number' THEN
+    abs(coalesce(cost_pico, 0) - (data #> '{litellm,spend}')::numeric * 1000000000000)
+    > 0.1 * greatest(cost_pico, (data #> '{litellm,spend}')::numeric * 1000000000000) END"""
+
+
 class UsageEventRow(Base):
     """One accepted event. Written once by the platform's role; partitioned by the month of `occurred_at`.
 
@@ -68,6 +74,7 @@ class UsageEventRow(Base):
     __tablename__ = "usage_events"
     __table_args__ = (
         Index("ix_usage_events_recorded_in_id", "recorded_in", "id"),
+        Index("ix_usage_events_cost_differs", "received_at", postgresql_where=text(COST_DIFFERS)),
         Index("ix_usage_events_org_id_run_id", "org_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (occurred_at)"},
     )

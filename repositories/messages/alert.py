@@ -81,6 +81,11 @@ async def raise_alert(
     return raised.one_or_none() is not None
 
 
+async def renew(session: AsyncSession, key: str, detail: str) -> None:
+    """Change the detail of an alert that counts what happens in its window; it sends no further notifications."""
+    await session.execute(update(Alert).where(Alert.key == key, Alert.detail != detail).values(detail=detail))
+
+
 def _resolution(by: str) -> Update:
     # A resolved alert counts as acknowledged, so lists of unseen alerts test one column. It is never resolved before it
     # was acknowledged, which a transaction may have done that began later and locked the row first.

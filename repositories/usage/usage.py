@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,7 +24,7 @@ from ledger.invariants import Invariant
 from models.billing.project import Project
 from models.credits.department import Department
 from models.marketplace.agent import Agent
-from models.usage.usage import UsageEventRow, UsageSource
+from models.usage.usage import COST_DIFFERS, UsageEventRow, UsageSource
 
 #: The dimensions of daily sums, besides the total: columns of the events, and the mode and model of calls.
 DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action", "model_mode")
@@ -332,6 +332,41 @@ async def move_cursor(session: AsyncSession, source: str, *, since: datetime, un
             where=(source_row.reached >= since) & (source_row.reached < moved.excluded.reached),
         )
     )
+
+
+class Differing(NamedTuple):
+    """Calls of a spend log that cost another amount here than at the proxy, and the first of them; in dollars.
+
+    Attributes:
+        here: what they cost here in sum, `there` at the proxy, and `off` the sum of their differences.
+    """
+
+    calls: int
+    here: Decimal
+    there: Decimal
+    off: Decimal
+    event_id: str
+    call_type: str | None
+    model: str | None
+    first_here: Decimal
+    first_there: Decimal
+
+
+_DIFFERING = text(f"""
+    SELECT count(*) OVER (), trim_scale(sum(here) OVER ()), trim_scale(sum(there) OVER ()),
+        trim_scale(sum(abs(here - there)) OVER ()), event_id, call_type, model, trim_scale(here), trim_scale(there)
+    FROM (
+        SELECT id, event_id, model, data #>> '{{litellm,call_type}}' AS call_type,
+            coalesce(cost_pico, 0) * 0.000000000001 AS here, round((data #> '{{litellm,spend}}')::numeric, 12) AS there
+        FROM usage_events WHERE {COST_DIFFERS} AND received_at >= :since AND received_at < :until
+    ) AS calls ORDER BY id LIMIT 1
+""")
+
+
+async def differing(session: AsyncSession, since: datetime, until: datetime) -> Differing | None:
+    """Return the calls recorded in a window whose cost differs from the proxy's own; None if there are none."""
+    found = (await session.execute(_DIFFERING, {"since": since, "until": until})).one_or_none()
+    return None if found is None else Differing(*found)
 
 
 #: Whether the month of a day was not detached.

@@ -169,19 +169,69 @@ async def test_caller_names_who_pays_only_where_callers_are_trusted(proxy: Proxy
     assert (done.accepted, done.unassigned) == (2, 0)
 
 
-@pytest.mark.db
-async def test_cost_that_differs_from_the_proxys_own_raises_an_alert(proxy: Proxy) -> None:
-    """By hand: 1,000 x 0.000001 + 100 x 0.00001 = 0.002."""
-    await proxy.call(5, spend=0.002)
-    read = await proxy.call(4, spend=0.002, call_type="aget_responses")
-    half = await proxy.call(3, spend=0.001)
-    done = await proxy.sync()
-    assert (done.accepted, done.differing) == (3, 2)
-    await proxy.sync(back_seconds=3600)
+async def alerts_of(proxy: Proxy, kind: str) -> list[str]:
     async with proxy.database.platform() as session:
-        [detail] = await session.scalars(text("SELECT detail FROM alerts WHERE kind = 'usage.cost_differs'"))
-    assert f"aget_responses {read} of synced: 0 USD here, 0.002 USD at the proxy." in detail
-    assert dict(await proxy.events("event_id, cost_pico"))[half] == 2_000_000_000
+        query = text("SELECT detail FROM alerts WHERE kind = :kind ORDER BY id")
+        return list(await session.scalars(query, {"kind": kind}))
+
+
+@pytest.mark.db
+async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_and_money(proxy: Proxy) -> None:
+    """By hand: each costs 1,000 x 0.000001 + 100 x 0.00001 = 0.002."""
+    noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
+
+    async def synced(at: datetime, **row: Any) -> str:
+        call = await proxy.call(startTime=(at - timedelta(minutes=5)).isoformat(), **row)
+        await proxy.sync(at, since=at - timedelta(hours=1))
+        return call
+
+    await synced(noon, spend=0.002)
+    assert await alerts_of(proxy, "usage.cost_differs") == []
+    first = await synced(noon, spend=0.003, call_type="aget_responses")
+    day = f"{noon:%Y-%m-%d}"
+    said = f"The first: aget_responses {first} of synced, 0 USD here and 0.003 USD at the proxy."
+    assert await alerts_of(proxy, "usage.cost_differs") == [
+        f"Of the calls of the spend log that were recorded on {day} (UTC), 1 cost more than a tenth more or less here "
+        f"than at the proxy: 0 USD here, 0.003 USD there, differences of 0.003 USD in sum. {said}"
+    ]
+    await synced(noon + timedelta(minutes=20), spend=0.001)
+    await synced(noon + timedelta(minutes=40), spend=0.002)
+    await synced(noon + timedelta(days=1), spend=0.02)
+    of_the_day, of_the_next = await alerts_of(proxy, "usage.cost_differs")
+    assert of_the_day == (
+        f"Of the calls of the spend log that were recorded on {day} (UTC), 2 cost more than a tenth more or less here "
+        f"than at the proxy: 0.002 USD here, 0.004 USD there, differences of 0.004 USD in sum. {said}"
+    )
+    assert "1 cost more" in of_the_next
+    assert "differences of 0.018 USD in sum" in of_the_next
+
+
+@pytest.mark.db
+async def test_calls_that_are_not_counted_are_one_alert_a_day_with_the_newest_numbers(proxy: Proxy) -> None:
+    noon = (proxy.now - timedelta(days=3)).replace(hour=12, minute=0, second=0)
+    for count in (1, 2):
+        at = (noon - timedelta(minutes=count)).isoformat()
+        await proxy.call(startTime=at, organization_id=None)
+        await proxy.call(startTime=at, model="unheard-of")
+        await proxy.sync(noon + timedelta(minutes=count), since=noon - timedelta(hours=1))
+        [detail] = await alerts_of(proxy, "usage.not_counted")
+        assert f"{count} are invalid, {count} name no organization" in detail
+
+
+@pytest.mark.db
+async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Proxy) -> None:
+    """The cost is 0.002; spends are drawn around the tenth, on either side, and some rows have none."""
+    drawn = [Decimal(random.Random(RUN_SEED + place).randint(1500, 2600)).scaleb(-6) for place in range(20)]
+    spends = [Decimal("0.0018"), Decimal("0.002222"), Decimal("0.002223"), Decimal("0.001799"), Decimal(0), *drawn]
+    for spend in [*spends, None, "0.5", True]:
+        await proxy.call(spend=float(spend) if isinstance(spend, Decimal) else spend)
+    assert (await proxy.sync()).accepted == 28
+    here = Decimal("0.002")
+    off = [spend for spend in spends if abs(here - spend) > Decimal("0.1") * max(here, spend)]
+    [detail] = await alerts_of(proxy, "usage.cost_differs")
+    assert f" {len(off)} cost more than a tenth" in detail
+    sums = f"{(here * len(off)).normalize():f} USD here, {sum(off, Decimal()).normalize():f} USD there"
+    assert sums in detail
 
 
 @pytest.mark.db
