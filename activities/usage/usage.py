@@ -277,8 +277,8 @@ async def _alert(session: AsyncSession, kind: str, day: datetime, detail: str) -
 def _difference(found: usage.Differing, day: datetime) -> str:
     return (
         f"Of the calls of the spend log that were recorded on {day:%Y-%m-%d} (UTC), {found.calls} cost more than a "
-        f"tenth more or less here than at the proxy: {found.here:f} USD here, {found.there:f} USD there, differences "
-        f"of {found.off:f} USD in sum. The first: {found.call_type} {found.event_id} of {found.model}, "
+        f"tenth more or less here than at the proxy: {found.here:f} USD here, {found.there:f} USD there, off by "
+        f"{found.off:f} USD in sum. The first: {found.call_type} {found.event_id} of {found.model}, "
         f"{found.first_here:f} USD here and {found.first_there:f} USD at the proxy."
     )
 

@@ -192,7 +192,7 @@ async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_an
     said = f"The first: aget_responses {first} of synced, 0 USD here and 0.003 USD at the proxy."
     assert await alerts_of(proxy, "usage.cost_differs") == [
         f"Of the calls of the spend log that were recorded on {day} (UTC), 1 cost more than a tenth more or less here "
-        f"than at the proxy: 0 USD here, 0.003 USD there, differences of 0.003 USD in sum. {said}"
+        f"than at the proxy: 0 USD here, 0.003 USD there, off by 0.003 USD in sum. {said}"
     ]
     await synced(noon + timedelta(minutes=20), spend=0.001)
     await synced(noon + timedelta(minutes=40), spend=0.002)
@@ -200,10 +200,10 @@ async def test_calls_whose_cost_differs_are_one_alert_a_day_with_their_number_an
     of_the_day, of_the_next = await alerts_of(proxy, "usage.cost_differs")
     assert of_the_day == (
         f"Of the calls of the spend log that were recorded on {day} (UTC), 2 cost more than a tenth more or less here "
-        f"than at the proxy: 0.002 USD here, 0.004 USD there, differences of 0.004 USD in sum. {said}"
+        f"than at the proxy: 0.002 USD here, 0.004 USD there, off by 0.004 USD in sum. {said}"
     )
     assert "1 cost more" in of_the_next
-    assert "differences of 0.018 USD in sum" in of_the_next
+    assert "off by 0.018 USD in sum" in of_the_next
 
 
 @pytest.mark.db
