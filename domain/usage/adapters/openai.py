@@ -97,9 +97,9 @@ def units_of(usage: Answer, *, of_pictures: bool = False, is_logged: bool = Fals
             prompt[one] = min(prompt[one], prompt[whole])
             prompt[other] = min(prompt[other], prompt[whole] - prompt[one])
         made["total"] = including(made["total"], made["reasoning"])
-    if of_pictures:
+    if of_pictures and not made["image"]:
         rest = made["total"] - made["reasoning"] - count(out, "text_tokens")
-        made["image"] = max(made["image"], rest) if is_logged else rest
+        made["image"] = max(0, rest) if is_logged else rest
     if is_logged:
         made["total"] = max(made["total"], sum(made[part] for part in parts))
     return prompt_units(**prompt) | answer_units(**made)

@@ -61,8 +61,7 @@ def read(shape: str, answer: dict[str, Any]) -> object:
 #: Counts that say what others of the answer say: sums, and what is left of one.
 REPEATED = re.compile(
     r".*(text_tokens|\[TEXT\]\.tokenCount|total_?[tT]okens?|totalTokenCount|_prediction_tokens|prompt_cache_miss_tokens"
-    r"|ttl_30m_tokens|ephemeral_(5|30)m_input_tokens|\[5m\]\.inputTokens|image_gen\.output_tokens_details\.image_tokens"
-    r"|^usage\.output_tokens_details\.image_tokens)"
+    r"|ttl_30m_tokens|ephemeral_(5|30)m_input_tokens|\[5m\]\.inputTokens)"
 )
 
 

@@ -133,8 +133,10 @@ def test_row_of_an_images_endpoint_has_image_tokens_where_it_has_no_details(kind
     assert read_call("openai.image", {"data": [], "usage": counted}).usage == usage
 
 
-def test_row_of_an_images_endpoint_has_text_where_it_says_so():
-    made = {"image_tokens": 1120, "text_tokens": 298}
+@pytest.mark.parametrize(
+    "made", [{"image_tokens": 1120, "text_tokens": 298}, {"image_tokens": 1120}, {"text_tokens": 298}]
+)
+def test_row_of_an_images_endpoint_has_text_where_it_says_so(made):
     row = row_of(5, 1418, kind="aimage_generation", completion_tokens_details=made)
     assert usage_of(row) == {"input_tokens": 5, "output_tokens": 298, "image_output_tokens": 1120, "requests": 1}
 
