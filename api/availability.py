@@ -37,6 +37,8 @@ def _sqlstate(exc: BaseException) -> str:
 def _unavailable_alone(exc: BaseException) -> bool:
     if isinstance(exc, RPCError):
         return exc.status in _UNAVAILABLE_RPC or was_cut_off(exc)
+    if isinstance(exc, asyncpg.InvalidCachedStatementError):
+        return True
     if isinstance(exc, asyncpg.PostgresError | sqlalchemy.exc.DBAPIError):
         if _sqlstate(exc).startswith(_UNAVAILABLE_SQLSTATES):
             return True

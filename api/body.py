@@ -26,6 +26,7 @@ from api.parameters import check_path, check_query, query_names
 from domain.common.errors import CardNumber, Invalid
 from domain.common.text import is_holdable
 from domain.secrets.secret_value import refused
+from runtime.database import is_outdated
 
 #: The longest number in a body, and its largest power of ten. `Decimal("1e999999999")` is cheap to read and takes a
 #: gigabyte to write out.
@@ -285,7 +286,7 @@ class StrictRoute(APIRoute):
             if asked:
                 check_query(request.query_params, known)
             if not takes_body:
-                return await directly(request)
+                return await _answered(directly, request)
             strict = StrictRequest(request.scope, request.receive)
             try:
                 await strict.checked_json(lines=lines)
@@ -297,6 +298,19 @@ class StrictRoute(APIRoute):
                 answer = await plainly(strict)
                 if answer is not None:
                     return answer
-            return await handler(strict)
+            return await _answered(handler, strict)
 
         return handle
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
+    """Answer a request. One that met a table that had changed is answered once more, unless it could do more by that.
+
+    With a key it does no more than if its client repeated it; a POST without one is refused as unavailable.
+    """
+    try:
+        return await handler(request)
+    except Exception as error:
+        if not is_outdated(error) or (request.method == "POST" and "idempotency-key" not in request.headers):
+            raise
+    return await handler(request)

@@ -12,8 +12,9 @@ from typing import Any, cast
 import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import AdaptedConnection, make_url
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from runtime.sealing import Sealer
 
@@ -64,6 +65,13 @@ def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> Non
         connection.run_async(lambda driver: driver.execute("SELECT 1"))
     except _DIED as error:
         raise InvalidatePoolError from error
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Return whether a statement was prepared before a table changed, so that its transaction may be repeated."""
+    while error is not None and not isinstance(error, asyncpg.InvalidCachedStatementError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class Transaction:
@@ -124,6 +132,11 @@ class Database:
         """
         sealing = sealer or Sealer()
         self.statement_timeout = statement_timeout
+        self._schema = 0
+
+        def renew(_connection: AdaptedConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+            if record.info.setdefault("schema", self._schema) != self._schema:
+                raise DisconnectionError
 
         def engine(url: str) -> AsyncEngine:
             made = make_engine(
@@ -136,6 +149,7 @@ class Database:
                 pool_timeout=CONNECT_SECONDS,
             )
             made.dialect.sealer = sealing  # type: ignore[attr-defined]  # see `models.common.sealed`
+            event.listen(made.sync_engine, "checkout", renew)
             if pre_ping:
                 event.listen(made.sync_engine, "checkout", _ping)
             return made
@@ -149,23 +163,20 @@ class Database:
     @asynccontextmanager
     async def tenant(self, org_id: str) -> AsyncIterator[AsyncSession]:
         """Open one transaction that sees the rows of one organization only."""
-        self._check_open()
-        async with self._tenant.begin() as session:
+        async with self._open(), self._tenant.begin() as session:
             await session.execute(SET_TENANT, {"org_id": org_id})
             yield session
 
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[AsyncSession]:
         """Open one transaction of the platform, which sees every organization."""
-        self._check_open()
-        async with self._platform.begin() as session:
+        async with self._open(), self._platform.begin() as session:
             yield session
 
     @asynccontextmanager
     async def at_one_moment(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
         """Open one transaction that reads as of one moment: the rows of one organization, or all for the platform."""
-        self._check_open()
-        async with (self._platform if org_id is None else self._tenant).begin() as session:
+        async with self._open(), (self._platform if org_id is None else self._tenant).begin() as session:
             await one_moment(session)
             if org_id is not None:
                 await session.execute(SET_TENANT, {"org_id": org_id})
@@ -178,8 +189,7 @@ class Database:
         The driver begins and ends it, because the engine's connection takes as much processor time for that as for two
         statements. A connection that cannot be used any more does not go back to the pool.
         """
-        self._check_open()
-        async with self.platform_engine.connect() as connection:
+        async with self._open(), self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver = cast("asyncpg.Connection", raw.driver_connection)
             # With the level that the session's own transaction has: asyncpg insists on the same one for a savepoint.
@@ -204,8 +214,7 @@ class Database:
     @asynccontextmanager
     async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:
         """Return the platform's plain connection for single statements, each its own transaction."""
-        self._check_open()
-        async with self.platform_engine.connect() as connection:
+        async with self._open(), self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()
             yield cast("asyncpg.Connection", raw.driver_connection)
 
@@ -215,10 +224,17 @@ class Database:
         await self.tenant_engine.dispose()
         await self.platform_engine.dispose()
 
-    def _check_open(self) -> None:
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
         # A disposed pool opens connections again when it is used, and they would never be closed.
         if self._closed:
             raise RuntimeError("The database is closed.")
+        try:
+            yield
+        except Exception as error:
+            # The driver forgets the statements of one connection only, and SQLAlchemy none that it did not prepare.
+            self._schema += is_outdated(error)
+            raise
 
 
 async def one_moment(session: AsyncSession) -> None:

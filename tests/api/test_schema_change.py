@@ -1,0 +1,62 @@
+"""A column changes while the API runs, as when a migration runs beside it: no request fails for that."""
+
+import asyncpg
+import pytest
+
+from api.app import create_app
+from api.bootstrap import operator_key
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
+
+pytestmark = pytest.mark.db
+
+
+async def change(urls: DatabaseUrls, statement: str) -> None:
+    connection = await asyncpg.connect(urls.owner)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def worked(owner: Caller, name: str) -> list[str]:
+    """Make and read a department, twice over, and return the names of all."""
+    for part in ("a", "b"):
+        made = good(await owner.post("/departments", {"name": f"{name} {part}"}, key=new_key()), 201)
+        assert good(await owner.get(f"/departments/{made['id']}"))["name"] == f"{name} {part}"
+    return sorted(each["name"] for each in good(await owner.get("/departments"))["data"])
+
+
+async def test_no_request_fails_when_a_column_changes_its_type(fresh_database_urls: DatabaseUrls) -> None:
+    urls = fresh_database_urls
+    database = Database(urls.tenant, urls.platform)
+    async with client_of(create_app(settings_for(urls))) as client:
+        async with database.platform() as session:
+            operator = Caller(client, await operator_key(session, "changing"))
+        tenant: Tenant = await make_tenant(operator, database, "owner")
+        await database.close()
+        assert await worked(tenant.owner, "one") == ["one a", "one b"]
+        await change(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
+        assert await worked(tenant.owner, "two") == ["one a", "one b", "two a", "two b"]
+
+
+async def test_one_failure_renews_each_connection_of_the_pools(fresh_database_urls: DatabaseUrls) -> None:
+    urls = fresh_database_urls
+    database = Database(urls.tenant, urls.platform, pool_size=2)
+
+    async def read() -> None:
+        async with database.platform() as session:
+            await (await driver_connection(session)).fetch("SELECT name FROM departments")
+
+    async with database.platform() as one, database.platform() as two, database.platform() as three:
+        for session in (one, two, three):
+            await (await driver_connection(session)).fetch("SELECT name FROM departments")
+    await change(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
+    with pytest.raises(asyncpg.InvalidCachedStatementError):
+        await read()
+    async with database.platform() as one, database.platform() as two, database.platform() as three:
+        for session in (one, two, three):
+            await (await driver_connection(session)).fetch("SELECT name FROM departments")
+    await database.close()
