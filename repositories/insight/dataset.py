@@ -1,7 +1,7 @@
 """The rows of exports: for each dataset one statement, which PostgreSQL writes out itself with `COPY`.
 
 Columns have the names that they have in the API's lists, and the same content: ids with their prefix, amounts as
-decimals, times in UTC. In CSV what a spreadsheet would calculate gets an apostrophe. A file holds the rows behind a key
+decimals, times in UTC. CSV is as `domain/common/cells.py` writes it. A file holds the rows behind a key
 in the order of the key, so a file that is begun again holds the same rows.
 """
 
@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.common.cells import FORMULA, LEADING
 from domain.common.ids import uuid_of
 from domain.common.money import SCALES
 from domain.insight.export import Dataset, ExportFormat
@@ -20,7 +21,7 @@ from repositories.common.listing import MARGIN, first_id
 
 #: How long the statement of one file may take.
 COPY_TIMEOUT = timedelta(hours=1)
-_TIME, _TEXT, _PLAIN = "time", "text", "plain"
+_TIME, _TEXT, _PLAIN, _NUMBER = "time", "text", "plain", "number"
 
 
 def _amount(of: str, asset: str) -> str:
@@ -55,9 +56,8 @@ class Column:
         if self.kind == _TIME:
             sql = f"replace(({sql} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z'"
         if self.kind == _TEXT and form is ExportFormat.CSV:
-            sql = f"({sql})"
-            risky = f"{sql} ~ E'^[-=+@\\t\\r\\n]' AND {sql} !~ '^-?[0-9]+([.][0-9]+)?$'"
-            sql = f"CASE WHEN {risky} THEN '''' || {sql} ELSE {sql} END"
+            sql = f"regexp_replace(({sql})::text, '{FORMULA}', '\\1\\2''\\3', 'g')"
+            sql = f"regexp_replace({sql}, '{LEADING}', '''\\&')"
         return f'{sql} AS "{self.name}"'
 
 
@@ -74,8 +74,12 @@ def _texts(*named: str, **sql: str) -> list[Column]:
     return [Column(each.name, each.sql, _TEXT) for each in _columns(*named, **sql)]
 
 
+def _numbers(*named: str, **sql: str) -> list[Column]:
+    return [Column(each.name, each.sql, _NUMBER) for each in _columns(*named, **sql)]
+
+
 def _amounts(asset: str, **sql: str) -> list[Column]:
-    return [Column(name, _amount(each, asset)) for name, each in sql.items()]
+    return [Column(name, _amount(each, asset), _NUMBER) for name, each in sql.items()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ SOURCES: Mapping[Dataset, Source] = {
             *_columns(id=_id("tr", "id")),
             *_columns("kind"),
             # As `shown_reference`: the ids of uses and reservations stand in the books without their prefix.
-            *_columns(
+            *_texts(
                 reference="CASE WHEN reference ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN "
                 "type_id(CASE kind WHEN 'use' THEN 'hold' ELSE 'spd' END, reference::uuid) ELSE reference END"
             ),
@@ -148,7 +152,7 @@ SOURCES: Mapping[Dataset, Source] = {
             *_ORG,
             *_columns("status"),
             *_texts("action"),
-            *_columns("quantity"),
+            *_numbers("quantity"),
             *_amounts("asset", amount="amount"),
             *_columns(currency="asset"),
             *_columns("agent_id", "department_id", "project_id"),
@@ -159,7 +163,7 @@ SOURCES: Mapping[Dataset, Source] = {
             *_columns("key_id"),
             *_texts("principal"),
             *_times(expires_at="held_until"),
-            *_columns("metadata"),
+            *_texts("metadata"),
         ],
         own="org_id = {org}",
         sum=("amount", "asset"),
@@ -179,7 +183,8 @@ SOURCES: Mapping[Dataset, Source] = {
                 invoice_id="state #>> '{terms,purpose,invoice_id}'", agent_id="state #>> '{terms,purpose,agent_id}'"
             ),
             *_texts(description="state #>> '{terms,description}'"),
-            *_columns("workflow_id", "version"),
+            *_columns("workflow_id"),
+            *_numbers("version"),
             *_times("created_at", "updated_at"),
         ],
         own="org_id = {org}",
@@ -198,7 +203,8 @@ SOURCES: Mapping[Dataset, Source] = {
             *_amounts("currency", refunded_amount="refunded_minor", commission_amount="commission_minor"),
             *_columns(payer_org_id="org_id"),
             *_columns("payee_org_id", payee_agent_id="agent_id"),
-            *_columns("workflow_id", "version"),
+            *_columns("workflow_id"),
+            *_numbers("version"),
             *_times("created_at", "updated_at"),
         ],
         sum=("amount_minor", "currency"),
@@ -233,15 +239,15 @@ SOURCES: Mapping[Dataset, Source] = {
         at="h.day::timestamp AT TIME ZONE 'UTC'",
         columns=[
             *_columns(agent_id="h.agent_id", day="h.day"),
-            *_columns(
+            *_numbers(
                 **{
                     name: f"((h.{column} / 1000) * 0.01)::text"
                     for name, column in {"score": "stars_e6", "low": "low_e6", "high": "high_e6"}.items()
                 },
                 rank_score="((h.rank_e6 / 1000) * 0.01)::text",
                 evidence_count="h.evidence_count",
-                is_sudden="h.is_sudden",
             ),
+            *_columns(is_sudden="h.is_sudden"),
         ],
         own="a.org_id = {org}",
     ),
@@ -250,7 +256,7 @@ SOURCES: Mapping[Dataset, Source] = {
         key=[("id", "bigint")],
         at="at",
         columns=[
-            *_columns("id"),
+            *_numbers("id"),
             *_times("at"),
             *_columns(organization_id="org_id"),
             *_texts("principal"),
@@ -269,7 +275,7 @@ SOURCES: Mapping[Dataset, Source] = {
                     for name in ("request_id", "address")
                 }
             ),
-            *_columns("details"),
+            *_texts("details"),
         ],
     ),
     Dataset.EVENTS: Source(
@@ -279,9 +285,9 @@ SOURCES: Mapping[Dataset, Source] = {
         columns=[
             *_columns("id", "type", organization_id="org_id"),
             *_texts("subject"),
-            *_columns("subject_seq"),
+            *_numbers("subject_seq"),
             *_times("at"),
-            *_columns("data"),
+            *_texts("data"),
         ],
         own="org_id = {org}",
         besides="written_in < {horizon}",
@@ -301,7 +307,7 @@ SOURCES: Mapping[Dataset, Source] = {
             *_texts("payment_method"),
             *_columns("status"),
             *_texts("alternative_action"),
-            *_columns(
+            *_numbers(
                 budget_remaining_daily="budget_remaining ->> 'daily'",
                 budget_remaining_project="budget_remaining ->> 'project'",
             ),
@@ -380,7 +386,8 @@ async def write(
     """
     columns = ", ".join(column.written(form) for column in SOURCES[extract.dataset].columns)
     query, values = extract.statement(columns, _ordered(extract))
-    options: dict[str, Any] = {"format": "csv", "header": True}
+    texts = [column.name for column in SOURCES[extract.dataset].columns if column.kind != _NUMBER]
+    options: dict[str, Any] = {"format": "csv", "header": True, "force_quote": texts}
     if form is ExportFormat.JSONL:
         # JSON has no control characters, so with these nothing is ever quoted, and a line is a document.
         query, options = (

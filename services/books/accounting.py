@@ -1,8 +1,6 @@
 """Exports the journal of a period for other programs, as the books were at one moment."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +18,7 @@ from domain.books.accounting import (
     require_mapped,
     xero_rows,
 )
+from domain.common.cells import as_lines
 from domain.common.errors import Invalid
 from domain.common.money import ISSUED
 from repositories.books import accounting
@@ -69,9 +68,9 @@ async def written(
             yield "".join(map(beancount_transfer, transfers))
         yield "".join(beancount_closing(sums, wanted.last))
     else:
-        yield _csv([JOURNAL_COLUMNS])
+        yield as_lines([JOURNAL_COLUMNS]).decode()
         async for transfers in _pages(session, wanted):
-            yield _csv(row for transfer in transfers for row in journal_rows(transfer))
+            yield as_lines(row for transfer in transfers for row in journal_rows(transfer)).decode()
 
 
 async def _sums(
@@ -81,9 +80,9 @@ async def _sums(
     if form is Format.XERO:
         require_mapped((one for _, sums in days for one in sums), codes)
     columns, rows = (XERO_COLUMNS, xero_rows) if form is Format.XERO else (QUICKBOOKS_COLUMNS, quickbooks_rows)
-    yield _csv([columns])
+    yield as_lines([columns]).decode()
     for day, sums in days:
-        yield _csv(rows(day, sums, codes))
+        yield as_lines(rows(day, sums, codes)).decode()
 
 
 async def _pages(session: AsyncSession, wanted: JournalFilter) -> AsyncIterator[Sequence[JournalTransfer]]:
@@ -95,9 +94,3 @@ async def _pages(session: AsyncSession, wanted: JournalFilter) -> AsyncIterator[
         if page.following is None:
             return
         place = page.following
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue()

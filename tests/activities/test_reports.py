@@ -140,7 +140,7 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     await make(db, NoRate(), report)
     [run] = await runs_of(db, report)
     assert run.content["sections"][0]["problem"] == "There is no rate from USD to EUR."
-    assert b"row,Spending,,agt_a" in run.file
+    assert b'"row","Spending",,"agt_a"' in run.file
 
 
 async def test_template_is_made_without_the_price_of_a_credit(fresh_database_urls: DatabaseUrls) -> None:
@@ -176,7 +176,7 @@ async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database)
     assert (second.number, second.version, second.changes, second.told) == (2, 2, 2, 1)
     before, after = await runs_of(db, report)
     assert b"10.00" in before.file
-    assert b"change,Spending,,agt_a,,spending,USD,12.50,10.00" in after.file
+    assert b'"change","Spending",,"agt_a",,"spending","USD",12.50,10.00' in after.file
     third = await make(db, figures, report, DUE + timedelta(days=4))
     assert third == second.model_copy(update={"changes": 0, "next_at": None})
     assert await told(db, report) == [("maria", "inbox")] * 2

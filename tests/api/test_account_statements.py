@@ -178,5 +178,5 @@ async def test_statement_that_is_being_read_ends_with_its_key(
         assert (await tenant.owner.delete(f"/api-keys/{key['id']}")).status_code == 200
 
     lines = (await file_of(app, PATH, key["secret"], nothing)).splitlines()
-    assert [line.split(",")[3] for line in lines[1:]] == ["opening", *[lines[2].split(",")[3]] * 3, "closing"]
+    assert [line.split(",")[3] for line in lines[1:]] == ['"opening"', *[lines[2].split(",")[3]] * 3, '"closing"']
     assert len((await file_of(app, PATH, key["secret"], revoke)).splitlines()) == 3

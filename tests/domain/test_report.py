@@ -274,7 +274,7 @@ def test_what_came_late_stands_on_top_with_the_difference() -> None:
         ["Spent <b>", "Ada", "Spends", "2", "3", "+1"],
     ]
     assert b"Changed since version 1" in file_of(second, ReportFormat.HTML)
-    assert b"change,Spent <b>,," in file_of(second, ReportFormat.CSV)
+    assert b'"change","Spent <b>",,' in file_of(second, ReportFormat.CSV)
     assert json.loads(file_of(second, ReportFormat.JSONL).splitlines()[1])["type"] == "change"
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from api.pages import printed
 from api.v1.account_statements.schemas import AccountStatementView, StatementLineView
-from domain.common.cells import as_lines, safe_cell
+from domain.common.cells import as_lines
 from domain.common.text import rfc3339
 
 COLUMNS = (
@@ -39,7 +39,7 @@ async def as_page(head: AccountStatementView, pages: Pages) -> AsyncIterator[str
 def _cells(head: AccountStatementView, line: StatementLineView) -> list[str]:
     return [
         *(rfc3339(line.booked_at), rfc3339(line.effective_at), line.id, line.kind),
-        *(safe_cell(line.purpose or ""), safe_cell(line.reference or ""), _with(line)),
+        *(line.purpose or "", line.reference or "", _with(line)),
         *(line.amount, line.balance, head.currency, _paid(line)),
     ]
 

@@ -19,7 +19,6 @@ from api.v1.statements.schemas import CreatorTotals, StatementView, totals
 from domain.billing.billing_run.period import parse_month
 from domain.billing.document.content import Document
 from domain.common.access import Actor, Permission
-from domain.common.cells import safe_cell
 from domain.common.errors import Conflict, Invalid, NotFound
 from models.billing.document import StoredDocument
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
@@ -59,7 +58,7 @@ async def get_statement(
     rows += [("tax", shown.tax_text or shown.tax_code, shown.tax)] if shown.tax_code else []
     rows += [("correction", each.number, each.amount) for each in shown.corrections]
     rows += [("account", each.kind, each.amount) for each in shown.account]
-    cells = [[shown.month, shown.currency, part, safe_cell(name), amount] for part, name, amount in rows]
+    cells = [[shown.month, shown.currency, part, name, amount] for part, name, amount in rows]
     return download([["month", "currency", "part", "description", "amount"], *cells], f"{shown.number}.csv")
 
 

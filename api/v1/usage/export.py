@@ -1,9 +1,8 @@
-"""Usage as CSV, with cells that no spreadsheet takes for a formula."""
+"""Usage as cells of CSV."""
 
 from collections.abc import Sequence
 
 from api.v1.usage.schemas import UsageEventView, split_money
-from domain.common.cells import safe_cell
 from repositories.usage.usage_report import Total
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -30,7 +29,7 @@ def summary_lines(found: Sequence[Total]) -> list[Sequence[str]]:
     lines: list[Sequence[str]] = [SUMMARY_COLUMNS]
     for total in found:
         counts = [str(total.counted[name]) for name in ("events", *_TOKENS)]
-        lines.append([safe_cell(total.group), *counts, total.currency, *split_money(total.counted)])
+        lines.append([total.group, *counts, total.currency, *split_money(total.counted)])
     return lines
 
 
@@ -39,7 +38,7 @@ def event_cells(view: UsageEventView) -> list[str]:
     shown = view.model_dump(mode="json")
     tokens = shown["usage"] or {}
     return [
-        *(safe_cell(str(shown[name] or "")) for name in _EVENT_TEXTS),
+        *(str(shown[name] or "") for name in _EVENT_TEXTS),
         *(str(tokens.get(name, "")) for name in _TOKENS),
         *(str(shown[name] or "") for name in _EVENT_MONEY),
     ]

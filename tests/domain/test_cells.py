@@ -1,0 +1,53 @@
+import csv
+import io
+import re
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from domain.common.cells import as_lines, cell, guarded
+
+SIGNS = [each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.normalize("NFKC", each)[:1] in set("=+-@")]
+NUMBER = re.compile(r'-[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?($|["\]};,|\t])')
+TEXTS = st.text(st.one_of(st.sampled_from([*";,|\t\r\n\v\u2028 \"'x1-5.]}", *SIGNS]), st.characters(codec="utf-8")))
+JSON = st.recursive(TEXTS | st.integers(), lambda each: st.lists(each) | st.dictionaries(TEXTS, each), max_leaves=5)
+
+
+def calculated(piece: str) -> bool:
+    """Whether a spreadsheet would calculate a cell, as it reads it or once quotes and spaces at its start are off."""
+    begun = piece.lstrip(' "\u00a0\u3000\ufeff')
+    return unicodedata.normalize("NFKC", begun)[:1] in set("=+-@") and NUMBER.match(begun) is None
+
+
+@given(st.lists(JSON, min_size=1, max_size=3))
+@example(["Ada;=1+1;x"])
+@example(["Ada\t@SUM(A1)|-1+1"])
+@example(["\uff1d1+1", 'x;"+1'])
+@example([{"a": ["x", "=1"]}])
+def test_no_reader_finds_a_formula_whatever_it_divides_at(row: list[object]) -> None:
+    written = as_lines([[cell(each) for each in row]]).decode()
+    for divider in ",;|\t":
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
+            read = csv.reader(written.splitlines(keepends=True), delimiter=divider, quoting=quoting)
+            assert [piece for line in read for piece in line if calculated(piece)] == []
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\tx", *(f"{s}1+1" for s in SIGNS)])
+def test_cell_that_a_spreadsheet_would_calculate_begins_with_an_apostrophe(text: str) -> None:
+    assert as_lines([[text]]).decode().startswith("\"'")
+
+
+def test_numbers_stay_numbers_and_every_text_is_quoted() -> None:
+    row = ["-12.50", "7", "-1e-05", "", "USD", "a=1", 'say "x"', "a, -5", "2026-01-01T00:00:00Z", cell([1, -5, "x"])]
+    assert as_lines([row]) == (
+        b'-12.50,7,-1e-05,,"USD","a=1","say ""x""","a, -5","2026-01-01T00:00:00Z","[1,-5,""x""]"\r\n'
+    )
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=3))
+def test_what_is_read_back_is_the_text_but_for_its_guards(row: list[str]) -> None:
+    read = csv.reader(io.StringIO(as_lines([["x", *row]]).decode(), newline=""))
+    assert list(read) == [["x", *map(guarded, row)]]
