@@ -12,7 +12,7 @@ from providers.payments.base import ProviderUnavailable
 
 #: A document exists already under its id.
 _EXISTS = 409
-_BUSY = 429
+_BUSY, _TOO_LARGE = 429, 413
 #: Said of an index or the cluster, not of a document: sent again later.
 _OF_THE_INDEX = frozenset({401, 403, 404})
 _ERRORS_OF_THE_INDEX = frozenset({"validation_exception", "index_closed_exception", "cluster_block_exception"})
@@ -31,6 +31,10 @@ class Busy(ProviderUnavailable):
         """Keep what it said."""
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TooLarge(ProviderUnavailable):
+    """The server takes no request of this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +70,49 @@ class SearchIndex:
 
     async def prepare(self, mapping: Mapping[str, str]) -> None:
         """Say which fields documents have; other fields are kept and not searched."""
-        fields = {name: {"type": kind} for name, kind in mapping.items()}
-        template = {
-            "index_patterns": [f"{self.name}-*"],
-            "template": {"mappings": {"dynamic": False, "properties": fields}},
-        }
+        template = {"index_patterns": [f"{self.name}-*"], "template": _mapped(mapping)}
         await self._ask("PUT", f"/_index_template/{self.name}", json=template)
+
+    async def make(self, index: str, mapping: Mapping[str, str]) -> None:
+        """Make an index with these fields: the first document would make it without them if the template is gone."""
+        await self._ask("PUT", f"/{index}", json=_mapped(mapping))
 
     async def is_known(self) -> bool:
         """Return whether this cluster was prepared before."""
         found = await self._ask("GET", f"/_index_template/{self.name}", missing=True)
-        return bool(found.get("index_templates"))
+        return isinstance(found, dict) and bool(found.get("index_templates"))
 
     async def create(self, documents: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Sent:
-        """Add documents that are not there yet: each with its index, its id and its fields."""
+        """Add documents that are not there yet: each with its index, its id and its fields.
+
+        What is too large for one request is sent in halves; one document that is too large alone is refused.
+        """
+        try:
+            return await self._create(documents)
+        except TooLarge as error:
+            if len(documents) == 1:
+                return Sent(0, {documents[0][1]: error.detail})
+        half = len(documents) // 2
+        one, other = await self.create(documents[:half]), await self.create(documents[half:])
+        return Sent(one.created + other.created, {**one.refused, **other.refused})
+
+    async def _create(self, documents: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Sent:
         lines = []
         for index, document_id, fields in documents:
             lines += [json.dumps({"create": {"_index": index, "_id": document_id}}), json.dumps(fields)]
         content = "\n".join([*lines, ""]).encode()
         answer = await self._ask("POST", "/_bulk", content=content, headers={"Content-Type": "application/x-ndjson"})
         created, refused = 0, dict[str, str]()
-        items = [item["create"] for item in answer["items"]]
-        if [item["_id"] for item in items] != [document_id for _, document_id, _ in documents]:
+        try:
+            items = [item["create"] for item in answer["items"]]
+            found = [(item["_id"], int(item["status"]), dict(item.get("error") or {})) for item in items]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ProviderUnavailable(
+                f"The search index does not say which documents it took: {answer}"[:REASON]
+            ) from None
+        if [each for each, _, _ in found] != [document_id for _, document_id, _ in documents]:
             raise ProviderUnavailable("The search index answers for other documents than it was sent.")
-        for item in items:
-            status = item["status"]
-            error = item.get("error") or {}
+        for document_id, status, error in found:
             if status == _BUSY or status >= 500:
                 raise Busy(f"The search index answers {status} for a document.")
             if status in _OF_THE_INDEX or error.get("type") in _ERRORS_OF_THE_INDEX:
@@ -99,13 +120,16 @@ class SearchIndex:
                 raise ProviderUnavailable(said[:REASON])
             created += status < 300
             if status >= 300 and status != _EXISTS:
-                refused[item["_id"]] = f"{error.get('type', status)}: {error.get('reason', '')}"[:REASON]
+                refused[document_id] = f"{error.get('type', status)}: {error.get('reason', '')}"[:REASON]
         return Sent(created, refused)
 
     async def indices(self) -> list[str]:
         """Return the names of all indices."""
-        found = await self._ask("GET", f"/_cat/indices/{self.name}-*", params={"format": "json", "h": "index"})
-        return sorted(each["index"] for each in found)
+        found = await self._ask("GET", f"/_resolve/index/{self.name}-*", params={"expand_wildcards": "open,closed"})
+        try:
+            return sorted(each["name"] for each in found["indices"])
+        except (KeyError, TypeError):
+            raise ProviderUnavailable("The search index does not name its indices.") from None
 
     async def drop(self, index: str) -> None:
         """Delete an index; one that is gone already is no error."""
@@ -121,9 +145,16 @@ class SearchIndex:
             after = answer.headers.get("retry-after", "")
             wait = timedelta(seconds=int(after)) if after.isdecimal() and len(after) < 6 else None
             raise Busy(f"The search index answers {answer.status_code}.", wait)
+        if answer.status_code == _TOO_LARGE:
+            raise TooLarge(f"The search index answers {_TOO_LARGE}: a request of {len(answer.request.content)} bytes.")
         if answer.status_code >= 300 and not (missing and answer.status_code == 404):
             raise ProviderUnavailable(f"The search index answers {answer.status_code}: {answer.text[:REASON]}")
         try:
             return answer.json()
         except ValueError:
             raise ProviderUnavailable("The search index does not answer with JSON.") from None
+
+
+def _mapped(mapping: Mapping[str, str]) -> dict[str, Any]:
+    fields = {name: {"type": kind} for name, kind in mapping.items()}
+    return {"mappings": {"dynamic": False, "properties": fields}}

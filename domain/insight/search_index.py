@@ -1,10 +1,12 @@
 """The documents of the search index: which fields of events it gets, and in which index. Pure."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+from domain.budgets.economics import Entry, PurchaseFact, TransactionType
 from domain.common.errors import Invalid
+from domain.common.ids import uuid_id
 from domain.common.money import SCALES, parse_amount
 
 #: The fields of an event's data that are indexed as they are: ids, states and codes. No field names a person, and none
@@ -25,12 +27,16 @@ AMOUNTS = frozenset(
         *("paid_amount", "price", "received_amount", "refunded_amount", "released_amount", "tax_amount", "total"),
     }
 )
+#: Of entries of the log of economic events: what was bought or used, how it was paid, what the agent did instead, and
+#: what was left, in the currency of the budget.
+LOG = ("item", "payment_method", "alternative_action", "budget_remaining_daily", "budget_remaining_project")
+_BOUGHT = frozenset({*PurchaseFact, TransactionType.USE})
 _ENVELOPE = {"id": "keyword", "type": "keyword", "organization_id": "keyword", "subject": "keyword", "at": "date"}
 #: The fields of a document and their types.
 MAPPING: Mapping[str, str] = {
     **_ENVELOPE,
     "subject_seq": "long",
-    **dict.fromkeys(sorted(WORDS), "keyword"),
+    **dict.fromkeys((*sorted(WORDS), *LOG), "keyword"),
     **{f"{name}_minor": "long" for name in sorted(AMOUNTS)},
 }
 
@@ -49,6 +55,36 @@ def document_of(event: Mapping[str, Any]) -> dict[str, Any]:
             if (minor := _minor(data[name], currency)) is not None:
                 found[f"{name}_minor"] = minor
     return found
+
+
+def fact_document(*, org_id: str, type: str, at: datetime, **fields: Any) -> dict[str, Any]:
+    """Return the document of an economic fact; fields that are None are left out."""
+    found = {"type": f"economics.{type}", "organization_id": org_id, "at": at.astimezone(UTC).isoformat(), **fields}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def entry_document(entry: Entry, org_id: str) -> dict[str, Any]:
+    """Return the document of an entry of an organization's log of economic events.
+
+    Titles of contracts stay here. Two organizations have an entry of one transfer, so the id names the organization.
+    """
+    return fact_document(
+        org_id=org_id,
+        type=entry.transaction_type.value,
+        at=entry.at,
+        id=f"{uuid_id('ent', entry.place)}.{org_id}",
+        subject=entry.object_id,
+        agent_id=entry.agent_id,
+        project_id=entry.project_id,
+        status=entry.status,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        item=entry.item if entry.transaction_type in _BOUGHT else None,
+        payment_method=entry.payment_method,
+        alternative_action=entry.alternative_action,
+        budget_remaining_daily=entry.budget_remaining.get("daily"),
+        budget_remaining_project=entry.budget_remaining.get("project"),
+    )
 
 
 def _minor(amount: object, currency: str) -> int | None:

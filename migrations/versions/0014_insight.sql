@@ -218,4 +218,5 @@ CREATE INDEX ix_search_refusals_at ON search_refusals (at);
 SELECT pg_temp.row_security('search_refusals');
 GRANT SELECT, INSERT, UPDATE, DELETE ON search_refusals TO bursar_platform;
 -- Where the reader of the outbox for the search index stands.
-INSERT INTO notification_cursors (name, read_in, read_id) VALUES ('search-index', 0, '');
+INSERT INTO notification_cursors (name, read_in, read_id) VALUES ('search-index', 0, ''),
+    ('search-facts', 0, ''), ('search-sent', 0, '');

@@ -74,6 +74,7 @@ CREATE TABLE revenue_events (
 ) WITH (fillfactor = 80);
 CREATE INDEX ix_revenue_events_org_id_id ON revenue_events (org_id, id);
 CREATE INDEX ix_revenue_events_org_id_occurred_at ON revenue_events (org_id, occurred_at);
+CREATE INDEX ix_revenue_events_confirmed_at ON revenue_events (confirmed_at) WHERE reported_minor IS NOT NULL;
 CREATE INDEX ix_revenue_events_waiting ON revenue_events (org_id, id) WHERE status = 'reported';
 SELECT pg_temp.row_security('revenue_events');
 SELECT pg_temp.tenant_reads_own('revenue_events');
@@ -162,6 +163,7 @@ CREATE TABLE allocations (
         AND (applied_at IS NULL) = (applied_by IS NULL))
 );
 CREATE INDEX ix_allocations_org_id_id ON allocations (org_id, id);
+CREATE INDEX ix_allocations_applied_at ON allocations (applied_at);
 CREATE INDEX ix_allocations_proposed ON allocations (org_id, id) WHERE status = 'proposed';
 CREATE INDEX ix_allocations_raised ON allocations (project_id) WHERE is_raised;
 SELECT pg_temp.row_security('allocations');

@@ -212,6 +212,7 @@ CREATE TABLE secret_uses (
         AND (cost_minor IS NOT NULL) = (status <> 'requested' AND price_minor IS NOT NULL))
 );
 CREATE INDEX ix_secret_uses_org_id ON secret_uses (org_id);
+CREATE INDEX ix_secret_uses_ended_at ON secret_uses (ended_at);
 CREATE INDEX ix_secret_uses_requested ON secret_uses (created_at) WHERE status = 'requested';
 SELECT pg_temp.row_security('secret_uses');
 SELECT pg_temp.tenant_reads_own('secret_uses');

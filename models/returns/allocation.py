@@ -75,6 +75,7 @@ class Allocation(Base):
         ),
         UniqueConstraint("project_id", "night"),
         Index("ix_allocations_org_id_id", "org_id", "id"),
+        Index("ix_allocations_applied_at", "applied_at"),
         Index("ix_allocations_proposed", "org_id", "id", postgresql_where=text("status = 'proposed'")),
         Index("ix_allocations_raised", "project_id", postgresql_where=text("is_raised")),
     )

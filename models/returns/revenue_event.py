@@ -44,6 +44,7 @@ class RevenueEvent(Base):
         CheckConstraint("amount_minor > 0", name="amount"),
         Index("ix_revenue_events_org_id_id", "org_id", "id"),
         Index("ix_revenue_events_org_id_occurred_at", "org_id", "occurred_at"),
+        Index("ix_revenue_events_confirmed_at", "confirmed_at", postgresql_where=text("reported_minor IS NOT NULL")),
         Index("ix_revenue_events_waiting", "org_id", "id", postgresql_where=text("status = 'reported'")),
         {"postgresql_with": {"fillfactor": "80"}},
     )

@@ -34,6 +34,7 @@ class SecretUse(Base):
             name="cost",
         ),
         Index("ix_secret_uses_org_id", "org_id"),
+        Index("ix_secret_uses_ended_at", "ended_at"),
         Index("ix_secret_uses_requested", "created_at", postgresql_where=text("status = 'requested'")),
     )
 

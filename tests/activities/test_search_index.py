@@ -1,6 +1,6 @@
 """The search index holds every event once, whatever happens to its reader and to it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from tests.support.notifications import an_organization
 from tests.support.outbox import past_others
-from tests.support.search import found, index_at, search_server
+from tests.support.search import Secured, found, index_at, search_server
 
 pytestmark = pytest.mark.db
 
@@ -89,8 +89,11 @@ async def look(database: Database, index: SearchIndex, page: int = 500) -> Index
 async def read_on(database: Database, index: SearchIndex, page: int = 500) -> None:
     """Look until there is nothing new, with a new worker each time."""
     await past_others(database)
-    while (done := await look(database, index, page)).read or done.waits:
-        pass
+    for _ in range(50):
+        done = await look(database, index, page)
+        if not (done.read or done.waits):
+            return
+    pytest.fail(f"The reader does not come to an end: {done.problem}")
 
 
 async def held(database: Database) -> dict[str, EventRow]:
@@ -200,6 +203,51 @@ async def test_old_months_are_dropped_and_not_sent(alone: Database, index: Searc
     names = await index.indices()
     assert f"events-{now:%Y-%m}" in names
     assert "events-2001-01" not in names
+
+
+async def test_the_rights_of_the_recipe_are_enough_and_all_are_used(alone: Database, url: str) -> None:
+    await happened(alone, 2)
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        await client.put(f"{url}/bursar-events-2001-01", json={})
+    secured = Secured()
+    async with httpx2.AsyncClient(transport=secured) as client:
+        index = index_at(url, client, name="bursar-events")
+        await read_on(alone, index)
+        assert await index.indices() == [f"bursar-events-{datetime.now(UTC):%Y-%m}"]
+    assert (await found(url, "bursar-events")).keys() >= (await held(alone)).keys()
+    assert set(secured.asked) == secured.rights
+
+
+async def test_an_index_deleted_by_hand_is_made_with_its_mapping_and_filled_again(
+    alone: Database, index: SearchIndex, url: str
+) -> None:
+    await happened(alone, 3)
+    await read_on(alone, index)
+    for name in await index.indices():
+        await index.drop(name)
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        await happened(alone, 1)
+        await read_on(alone, index)
+        [made] = (await client.get(f"{url}/events-*")).json().values()
+    assert (await found(url)).keys() >= (await held(alone)).keys()
+    assert made["mappings"]["dynamic"] == "false"
+    assert made["mappings"]["properties"].keys() == MAPPING.keys()
+
+
+async def test_no_index_is_made_without_its_mapping(alone: Database, index: SearchIndex, url: str) -> None:
+    """The template goes while the reader runs, which looks for it only when it begins."""
+    await happened(alone, 1)
+    await past_others(alone)
+
+    class Without(SearchIndex):
+        async def prepare(self, mapping: Mapping[str, str]) -> None:
+            pass
+
+    without = Without(index._client, url, name="events", months=24)
+    assert (await look(alone, without)).created
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        [made] = (await client.get(f"{url}/events-*")).json().values()
+    assert made["mappings"]["properties"].keys() == MAPPING.keys()
 
 
 async def test_a_new_cluster_gets_every_event(alone: Database, index: SearchIndex, failing: Failing, url: str) -> None:

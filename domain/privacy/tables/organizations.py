@@ -227,7 +227,7 @@ TABLES: Mapping[str, Place] = {
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
     "notification_cursors": Place(
-        "up to where the outbox was read for notifications",
+        "up to where the outbox was read for notifications and the search index",
         WITH_THE_BOOKS,
         {IDENTIFIER: "read_id", TECHNICAL: "name read_in"},
     ),
