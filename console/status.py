@@ -480,6 +480,7 @@ _SECRET_ACCESS: Mapping[str, Status] = {
     Outcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
     Outcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
     Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
+    Outcome.OPERATOR: _bad("Operator's key", "An operator of the platform issued the key, or a key that issued it."),
 }
 
 _PROJECT: Mapping[str, Status] = {

@@ -27,6 +27,7 @@ from contracts.escrow.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
+from domain.common.access import OperatorIssued
 from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.credits.lots import Sharing
 from domain.escrow.commands import CREDITS, payment_of
@@ -51,7 +52,7 @@ from runtime.identity import new_ids
 from services.credits.spend import refuse_escrow, refuse_frozen
 from services.escrow.escrow_extension import Extension, find_evidence_extension, find_extension
 from services.escrow.escrow_transfer import EscrowTransfers
-from services.escrow.signer import refuse_same_person
+from services.escrow.signer import refuse_signature
 from services.payments.payment_refresh import refresh_unpaid
 from services.payments.purposes.base import refuse_beside_others
 from services.reputation.level import refuse_exposure
@@ -69,6 +70,7 @@ _REFUSALS = (
     IdempotencyConflict,
     ExposureLimit,
     AlreadySigned,
+    OperatorIssued,
     PaymentUnderWay,
     *STOPPED,
 )
@@ -200,7 +202,7 @@ class EscrowActivities:
         if held is None and (why := await self._refused_start(books, terms, agreed)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
         if held is not None and message.actor_detail is not None and message.event == "approved":
-            await refuse_same_person(books.session, held, message.actor_detail)
+            await refuse_signature(books.session, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:

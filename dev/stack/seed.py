@@ -100,14 +100,12 @@ class Seed:
             await self._key("validator", post, {"principal": "validator", "role": "validator"})
             await self._key("platform_auditor", post, {"principal": "auditor", "role": "platform_auditor"})
             await self._key("client", post, {"organization_id": acme, "principal": "procurement", "role": "owner"})
-            await self._key("finance", post, {"organization_id": acme, "principal": "finance", "role": "finance"})
-            await self._key("auditor", post, {"organization_id": acme, "principal": "auditor", "role": "auditor"})
             await self._key("studio", post, {"organization_id": studio, "principal": "studio", "role": "owner"})
-            await self._key(
-                "agent",
-                post,
-                {"organization_id": studio, "principal": "summariser", "role": "agent", "agent_id": agent},
-            )
+            # What an operator issues beside an organization's first key opens no secret and signs nothing.
+            by_client, by_studio = self._poster(client, "client"), self._poster(client, "studio")
+            await self._key("finance", by_client, {"principal": "finance", "role": "finance"})
+            await self._key("auditor", by_client, {"principal": "auditor", "role": "auditor"})
+            await self._key("agent", by_studio, {"principal": "summariser", "role": "agent", "agent_id": agent})
             rest = parse_amount(CREDITS, CREDIT) - settings.signup_bonus_minor(tier)
             amount = format_amount(rest, CREDIT)
             grant = {"organization_id": acme, "amount": amount, "source": "promotion", "note": "For trying things out"}
@@ -132,10 +130,12 @@ class Seed:
         headers = {"Authorization": f"Bearer {self.keys['second_operator']}"}
         await client.post(f"/approvals/{approval_id}/approve", headers=headers)
 
-    def _poster(self, client: httpx2.AsyncClient) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
+    def _poster(
+        self, client: httpx2.AsyncClient, by: str = "operator"
+    ) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
         async def post(step: str, path: str, body: dict[str, str]) -> dict[str, Any]:
             headers = {
-                "Authorization": f"Bearer {self.keys['operator']}",
+                "Authorization": f"Bearer {self.keys[by]}",
                 "Idempotency-Key": f"seed-{self._nonce}-{step}",
             }
             problem = ""

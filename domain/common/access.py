@@ -1,5 +1,6 @@
 """Roles, the permissions of each role, and the actor of a command."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -339,6 +340,35 @@ def refuse_by_link(actor: Actor, what: str) -> None:
         raise Forbidden(
             f"A session that a link opened may not {what}. Sign in with a key of your own.", code="session.by_link"
         )
+
+
+class OperatorIssued(Forbidden):
+    """An operator issued the key, directly or through others, and may have its secret."""
+
+    code = "api_key.operator_issued"
+
+    @classmethod
+    def refusing(cls, what: str) -> "OperatorIssued":
+        """Return the refusal of an act, such as `sign`."""
+        return cls(
+            f"An operator of the platform issued this key, or a key in the line of its issuers, so it may not {what}. "
+            "Use a key that a person of the organization issued."
+        )
+
+
+def has_operator(line: Set[str]) -> bool:
+    """Return whether one of a key's principal and its issuers, qualified, is the platform's."""
+    return any("/" not in name for name in line)
+
+
+def refuse_operator_issued(line: Set[str], what: str) -> None:
+    """Refuse an act of an organization's own people by a key that has an operator in its line.
+
+    Raises:
+        OperatorIssued: it has.
+    """
+    if has_operator(line):
+        raise OperatorIssued.refusing(what)
 
 
 def permit(actor: Actor, permission: Permission) -> None:

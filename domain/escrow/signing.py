@@ -88,7 +88,7 @@ def refuse_same_people(escrow: Escrow, actor: Actor, people: Set[str], signed: M
         if people & others:
             raise AlreadySigned(
                 f"{signer(actor)} and whoever signed for {signature.signatory} count as one person: one of them issued "
-                "a key in the other's name, or the same person issued keys in both names. Have an operator issue the "
-                "signatory a key, and sign with that.",
+                "a key in the other's name, or the same person issued keys in both names. Have another owner "
+                "issue the signatory a key, and sign with that.",
                 extra={"state": escrow.status.value},
             )

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from domain.common.access import OperatorIssued
 from domain.common.errors import Conflict, DomainError, Forbidden, NotFound
 
 
@@ -28,6 +29,7 @@ class Outcome(StrEnum):
     METHOD = "method"
     PLACE = "place"
     USES = "uses"
+    OPERATOR = "operator"
 
 
 def refusal(outcome: Outcome) -> DomainError:
@@ -51,6 +53,8 @@ def refusal(outcome: Outcome) -> DomainError:
                 "The grant has no use left today. Days are UTC; an owner or an admin can grant more.",
                 code="secret.uses_exhausted",
             )
+        case Outcome.OPERATOR:
+            return OperatorIssued.refusing("use or read secrets")
     return Forbidden(
         "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it.",
         code="secret.not_granted",

@@ -7,8 +7,7 @@ from domain.billing.plan import Plans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRules:
-    """The most keys of an organization, plans that limit seats, and whether two operators make a refund."""
+    """The most keys of an organization, and plans that limit seats."""
 
     quota: int | None
     plans: Plans | None
-    refunds_take_two: bool

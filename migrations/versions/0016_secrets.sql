@@ -142,6 +142,7 @@ CREATE TABLE secret_access (
     outcome text NOT NULL,
     grant_id text,
     principal text NOT NULL,
+    key_id text,
     agent_id text,
     host text,
     method text,
@@ -151,7 +152,7 @@ CREATE TABLE secret_access (
     CONSTRAINT pk_secret_access PRIMARY KEY (number),
     CONSTRAINT ck_secret_access_verb CHECK (verb IN ('use', 'read', 'rotate', 'check')),
     CONSTRAINT ck_secret_access_outcome CHECK (outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host',
-        'method', 'place', 'uses'))
+        'method', 'place', 'uses', 'operator'))
 );
 CREATE INDEX ix_secret_access_org_id_path_number ON secret_access (org_id, path, number);
 CREATE INDEX ix_secret_access_written_in_number ON secret_access (written_in, number);

@@ -16,6 +16,7 @@ class SecretAccess(Base):
         verb: `use`, `read`, or the platform's own `rotate` and `check`.
         outcome: a `domain.secrets.access.Outcome`.
         grant_id: the grant that allowed it, or the last one that did not.
+        key_id: the API key of the request; null for the platform's own verbs.
         reference: what it was for, such as the id of a use.
     """
 
@@ -23,7 +24,8 @@ class SecretAccess(Base):
     __table_args__ = (
         CheckConstraint("verb IN ('use', 'read', 'rotate', 'check')", name="verb"),
         CheckConstraint(
-            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'place', 'uses')",
+            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'place', 'uses',"
+            " 'operator')",
             name="outcome",
         ),
         Index("ix_secret_access_org_id_path_number", "org_id", "path", "number"),
@@ -40,6 +42,7 @@ class SecretAccess(Base):
     outcome: Mapped[str]
     grant_id: Mapped[str | None]
     principal: Mapped[str]
+    key_id: Mapped[str | None]
     agent_id: Mapped[str | None]
     host: Mapped[str | None]
     method: Mapped[str | None]

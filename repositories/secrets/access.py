@@ -14,7 +14,7 @@ _LOCK = "secret_access_seals"
 #: All of an entry, in one text: the same entry always gives the same, whatever the zone of the session.
 CANONICAL = literal_column(
     "jsonb_build_array(number, written_in, org_id, secret_id, path, version, verb, outcome, grant_id, principal,"
-    " agent_id, host, method, purpose, reference, (extract(epoch FROM at) * 1000000)::bigint)::text",
+    " key_id, agent_id, host, method, purpose, reference, (extract(epoch FROM at) * 1000000)::bigint)::text",
     Text,
 )
 

@@ -17,8 +17,8 @@ from repositories.common.listing import Found, Listing, Position, Wanted, of_own
 PREFIX = "sec"
 MISSING = "There is no such secret."
 _OPEN = text(
-    "SELECT * FROM open_secret(:org_id, :path, :version, :verb, :principal, :agent_id, :host, :method, :place,"
-    " :purpose, :reference, :agents_read, :at)"
+    "SELECT * FROM open_secret(:org_id, :path, :version, :verb, :principal, :key_id, :operator_issued, :agent_id,"
+    " :host, :method, :place, :purpose, :reference, :agents_read, :at)"
 )
 _WRAPPED = text("SELECT * FROM wrapped_keys(:present, :secret_id, :number, :limit)")
 

@@ -76,7 +76,6 @@ class Settings(
         return KeyRules(
             quota=self.api_keys_per_organization,
             plans=self.plan_book if self.limit_seats else None,
-            refunds_take_two=self.two_operators_above is not None,
         )
 
     @property

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.budget import EMERGENCY_LASTS
-from domain.common.access import PERMISSIONS, Permission, refuse_by_link
+from domain.common.access import PERMISSIONS, Permission, refuse_by_link, refuse_operator_issued
 from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
@@ -155,6 +155,7 @@ async def _person(session: AsyncSession, order: Order) -> Issued:
         person = await api_key.issued(session, order.actor.key_id, first_is_own=True)
     if person is None:
         raise Forbidden("Only people of the organization declare an emergency.")
+    refuse_operator_issued(person.line, "declare an emergency")
     return person
 
 

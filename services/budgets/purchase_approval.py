@@ -16,7 +16,7 @@ from domain.budgets.purchase_order import (
     check_grant,
     digest,
 )
-from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link
+from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.common.ids import uuid_of
 from ledger.controls import MISSING
@@ -70,6 +70,7 @@ async def grant(
         IdempotencyConflict: the command has made another decision.
         NotFound: there is no such order, or a window to be lifted is of no budget of the organization.
         WrongState, Stale, Forbidden, Conflict: as `domain.budgets.purchase_order.check_grant`.
+        OperatorIssued: of the actor's key.
         SpendLimitExceeded: it does not fit into a window that is not lifted.
         Conflict: `budget.pool_closed`. Unavailable: `rate.unavailable`.
     """
@@ -79,6 +80,7 @@ async def grant(
         if given.pool not in {None, made.pool} or given.lifts not in {None, records.lifts_of(made.lifts)}:
             raise other_request()
         return order
+    refuse_operator_issued(await keys.line_of(session, actor), "approve purchases")
     before = [each for each in await orders.grants(session, [order.id]) if each.granted]
     by = await _person(session, actor, order.org_id)
     asked_by = await _asked_by(session, order, None if actor.is_platform else order.org_id)

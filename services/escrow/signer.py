@@ -1,21 +1,25 @@
-"""Whether somebody may sign beside those who have signed for a delivery."""
+"""Whether somebody may sign for a delivery."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor
+from domain.common.access import Actor, refuse_operator_issued
 from domain.escrow.signing import refuse_same_people
 from domain.escrow.state import Escrow
 from repositories.escrow import signer
+from repositories.tenants import api_key
 
 
-async def refuse_same_person(session: AsyncSession, held: Escrow, actor: Actor) -> None:
-    """Refuse a second signature of one person, with a key that it issued in another's name.
+async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) -> None:
+    """Refuse a signature by a key that an operator issued, and a second one by a person, in another's name.
 
-    Needs the platform's session.
+    Operators, and their links, sign as themselves on behalf of a signatory. Needs the platform's session.
 
     Raises:
+        OperatorIssued: of the actor's key, or of the key that made the link.
         AlreadySigned: the person may have signed.
     """
+    if not actor.is_platform and not actor.is_operators:
+        refuse_operator_issued(await api_key.line_of(session, actor), "sign")
     if held.signatures:
         people = await signer.people(session, actor)
         refuse_same_people(held, actor, people, await signer.signed(session, held.terms.escrow_id))

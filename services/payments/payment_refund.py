@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payments.payment import PaymentEvent
-from domain.common.access import Actor
+from domain.common.access import Actor, has_operator
 from domain.common.approval import ApprovalAction, content_above
 from domain.common.money import format_amount
 from domain.payments.payment.purposes import rules_of
@@ -143,7 +143,7 @@ async def content_for_two(
         and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)
     ):
         return None
-    if not actor.is_operators and all("/" in name for name in await api_key.line_of(session, actor)):
+    if not actor.is_operators and not has_operator(await api_key.line_of(session, actor)):
         return None
     content: dict[str, object] = {
         "amount": ALL if is_all else format_amount(amount_minor, terms.currency),

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor, refuse_by_link
+from domain.common.access import Actor, refuse_by_link, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.money import format_amount
 from domain.returns.revenue_event import (
@@ -195,6 +195,7 @@ async def settle(
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
     line_of_key = await keys.line_of(session, actor)
+    refuse_operator_issued(line_of_key, "confirm revenue")
     changed, unknown = [], []
     # In one order, so that two statements at once do not wait for each other.
     for line in sorted(lines, key=lambda each: each.reference):
@@ -291,8 +292,9 @@ async def _decided(
         raise NotReported(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
         )
-    by_agent = row.reporter_agent_id is not None
-    check_other(row.reported_by or "", by_agent=by_agent, confirms=await keys.line_of(session, actor))
+    by_agent, line = row.reporter_agent_id is not None, await keys.line_of(session, actor)
+    refuse_operator_issued(line, "confirm or reject revenue")
+    check_other(row.reported_by or "", by_agent=by_agent, confirms=line)
     return row
 
 

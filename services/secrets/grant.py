@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor
+from domain.common.access import Actor, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid
 from domain.secrets.grant import MAX_GRANTS, NewGrant, checked
 from models.secrets.grant import SecretGrant
@@ -44,7 +44,9 @@ async def create(
         Invalid: what is asked for is wrong, or nobody in the organization is called so; it names the field.
         Conflict: `secret.limit_reached`.
         IdempotencyConflict: the command made another one.
+        OperatorIssued: of the actor's key.
     """
+    refuse_operator_issued(await api_key.line_of(session, actor), "grant secrets")
     await lock_command(session, command_id)
     new = checked(wanted, agents_read=agents_read, now=now)
     row = SecretGrant(

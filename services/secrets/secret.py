@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor
+from domain.common.access import Actor, has_operator, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.secrets.access import Outcome, Verb, refusal
 from domain.secrets.secret import (
@@ -29,7 +29,7 @@ from models.secrets.secret import Secret, SecretVersion
 from providers.secrets.base import Place, Stored, Unopened
 from providers.secrets.registry import Secrets
 from repositories.secrets import secret as rows
-from repositories.tenants import audit, organization
+from repositories.tenants import api_key, audit, organization
 from runtime.database import Database
 from runtime.identity import new_id
 from services.secrets import rotation_plan
@@ -59,6 +59,7 @@ class Opening:
 
     Attributes:
         principal: who asks, as the organization knows them.
+        key_id: the key of the request; None only for the platform's own verbs.
         agent_id: of an agent's key; then only grants to this agent count.
         host: where `use` sends its request, as `check_host` returns it.
         place: where in the request the value stands, as grants name it.
@@ -71,6 +72,7 @@ class Opening:
     path: str
     verb: Verb
     principal: str
+    key_id: str | None = None
     agent_id: str | None = None
     host: str | None = None
     method: str | None = None
@@ -166,7 +168,10 @@ async def put(
         Conflict: `secret.limit_reached`, `secret.not_configured`.
         BackendUnavailable: `secret.unavailable`.
         IdempotencyConflict: the command made a version of another secret.
+        OperatorIssued: of the actor's key: hosts and the target of a rotation are ways to the value.
     """
+    async with database.platform() as session:
+        refuse_operator_issued(await api_key.line_of(session, actor), "change secrets")
     if value is None:
         async with database.platform() as session:
             found = await rows.find(session, wanted.org_id, wanted.path)
@@ -398,6 +403,7 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
     """
     if len(asked.path) > MAX_PATH:
         raise refusal(Outcome.NOT_FOUND)
+    issued = await api_key.issued(session, asked.key_id, first_is_own=True)
     row = await rows.open_secret(
         session,
         {
@@ -406,6 +412,8 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
             "version": asked.version,
             "verb": asked.verb.value,
             "principal": asked.principal,
+            "key_id": asked.key_id,
+            "operator_issued": issued is not None and has_operator(issued.line),
             "agent_id": asked.agent_id,
             "host": asked.host,
             "method": asked.method,

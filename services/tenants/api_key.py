@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import PERMISSIONS, SECOND_KEYS, Actor, Permission, Role
+from domain.common.access import SECOND_KEYS, Actor, Permission, Role
 from domain.common.errors import Forbidden, NotFound, Unauthenticated
 from domain.common.text import rfc3339
 from domain.credits.spend.control import SubjectKind
@@ -69,8 +69,7 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
         details["permissions"] = row.permissions
     if not own and await _alert_of_signatory(session, actor, row):
         details["signatory"] = True
-    if rules.refunds_take_two:
-        await _alert_of_operator(session, actor, row)
+    await _alert_of_operator(session, actor, row)
     await audit.record(session, actor, "api_key.create", row.id, details, org_id)
     return row
 
@@ -160,20 +159,16 @@ async def _alert_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) 
 
 
 async def _alert_of_operator(session: AsyncSession, actor: Actor, key: ApiKey) -> None:
-    """Alert where an operator made a key with which one could refund alone what takes two operators."""
-    refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
-    if not (actor.is_platform and key.org_id and refunds):
-        return
-    # The first key ever must be possible, before anything can have been paid.
-    if not await keys.has_had_any(session, key.org_id, besides=key.id):
+    """Alert where an operator made a key, except the organization's first one, before anything can have been paid."""
+    if not actor.is_platform or key.org_id is None or not await keys.has_had_any(session, key.org_id, besides=key.id):
         return
     await alert.raise_alert(
         session,
         kind="api_key.made_by_operator",
         subject=key.id,
         detail=f"The operator {actor.qualified()} issued the key {key.id} of the role {key.role} to {key.principal}. "
-        "It refunds payments without a second operator. If the organization did not request it, revoke it and check "
-        "the audit trail for what it has refunded.",
+        "If the organization did not request it, revoke it with the keys that it issued, and check the audit trail "
+        "for what they did.",
         org_id=key.org_id,
         shared=True,
     )

@@ -392,7 +392,7 @@ async def test_refund_that_takes_two_is_asked_for_with_a_key_and_not_in_an_opera
             refused(answer, 503, "service.unavailable")
 
 
-async def test_key_that_refunds_and_that_an_operator_issued_is_an_alert(
+async def test_key_of_any_role_that_an_operator_issued_is_an_alert(
     two: tuple[Caller, Caller], new_tenant: MakeTenant
 ) -> None:
     (asking, _), tenant = two, await new_tenant("owner")
@@ -411,7 +411,7 @@ async def test_key_that_refunds_and_that_an_operator_issued_is_an_alert(
     good(await Caller(asking.http, tenant.owner.token).post("/api-keys", {"principal": "own", "role": "admin"}), 201)
     raised = good(await tenant.owner.get("/alerts?kind=api_key.made_by_operator"))["data"]
     listed = {key["id"]: key["role"] for key in good(await tenant.owner.get("/api-keys"))["data"]}
-    assert sorted(listed[alert["subject"]] for alert in raised) == ["admin", "finance", "owner"]
+    assert sorted(listed[alert["subject"]] for alert in raised) == ["admin", "auditor", "finance", "member", "owner"]
     # A warning could be kept from everybody, because operators set who is notified of warnings.
     assert {alert["severity"] for alert in raised} == {"critical"}
 

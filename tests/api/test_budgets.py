@@ -238,13 +238,14 @@ async def test_an_emergency_needs_two_persons_and_can_be_ended_early(
 ) -> None:
     await grant(operator, tenant.org_id)
     budget = await opened(tenant.owner, **WEEK)
-    other = await issue_key("finance", tenant.org_id)
+    other, slipped = tenant.finance, await issue_key("finance", tenant.org_id)
     spend = {"amount": "20", "pool": "emergency"}
     body = {"reason": "The provider is down.", "until": (datetime.now(UTC) + timedelta(hours=2)).isoformat()}
     declared = good(await act(tenant.owner, budget, "emergency", **body))
     assert (declared["emergency_until"], declared["emergencies"][0]["begun_at"]) == (None, None)
     assert await waiting(tenant) == [budget["id"]]
     refused(await act(tenant.owner, budget, "emergency", **body), 409, "approval.same_operator")
+    refused(await act(slipped, budget, "emergency", **body), 403, "api_key.operator_issued")
     refused(await tenant.agent.post("/credits/use", spend, key=new_key()), 409, "budget.pool_closed")
     other_words = await act(other, budget, "emergency", **body | {"reason": "Another one."})
     assert good(other_words)["emergency_until"] is None

@@ -202,6 +202,9 @@ async def test_nobody_approves_their_own_and_no_agent_approves_anything(
     later_order = await proposed(studio.owner, studio.agent_id)
     other = f"/purchase-orders/{later_order['id']}/grant"
     refused(await second.post(other, {"digest": later_order["digest"]}, key=new_key()), 403, "approval.own")
+    wanted = {"principal": f"slipped-{new_key()}", "role": "finance", "organization_id": studio.org_id}
+    slipped = Caller(operator.http, good(await operator.post("/api-keys", wanted), 201)["secret"], studio.org_id)
+    refused(await slipped.post(path, body, key=new_key()), 403, "api_key.operator_issued")
 
 
 async def test_the_only_person_approves_what_an_agent_proposed_with_a_key_that_the_person_issued(

@@ -131,7 +131,9 @@ async def test_statement_that_says_nothing_of_reversals_leaves_what_was_taken_ba
     assert after["reversed_amount"] == "0.00"
 
 
-async def test_who_holds_the_key_of_an_agent_does_not_confirm_what_it_reported(studio: Tenant) -> None:
+async def test_who_holds_the_key_of_an_agent_does_not_confirm_what_it_reported(
+    studio: Tenant, operator: Caller
+) -> None:
     key = {"principal": "turned", "role": "agent", "agent_id": studio.agent_id}
     issued = good(await studio.owner.post("/api-keys", key), 201)
     row = await reported(Caller(studio.owner.http, issued["secret"], studio.org_id))
@@ -143,6 +145,10 @@ async def test_who_holds_the_key_of_an_agent_does_not_confirm_what_it_reported(s
     lines = [{"reference": row["reference"], "amount": "24", "currency": "USD"}]
     body = {"source": "app_store", "lines": lines}
     refused(await both.post("/revenue/confirm", body, key=new_key()), 403, "approval.own")
+    wanted = {"principal": "slipped", "role": "finance", "organization_id": studio.org_id}
+    slipped = Caller(operator.http, good(await operator.post("/api-keys", wanted), 201)["secret"], studio.org_id)
+    for path, asked in ((f"/revenue/{row['id']}/confirm", {}), ("/revenue/confirm", body)):
+        refused(await slipped.post(path, asked, key=new_key()), 403, "api_key.operator_issued")
     assert (await acted(studio.owner, row, "confirm", {}))["confirmed_by"].startswith(studio.org_id)
 
 

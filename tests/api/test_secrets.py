@@ -75,6 +75,10 @@ async def grant(caller: Caller, *paths: str, **more: Any) -> dict[str, Any]:
     return made
 
 
+def key_of(caller: Caller) -> str:
+    return f"key_{caller.token.split('_')[1]}"
+
+
 async def principal(caller: Caller) -> str:
     return str(good(await caller.get("/me"))["principal"])
 
@@ -106,6 +110,41 @@ async def test_an_owner_stores_grants_and_a_person_reads_with_an_entry_each(org:
     assert [(each["outcome"], each["version"]) for each in reversed(entries)] == [
         ("no_grant", 1), ("opened", 1), ("opened", 2), ("uses", 2), ("no_grant", 2),
     ]  # fmt: skip
+
+
+async def test_a_key_in_an_operators_line_reads_uses_and_changes_no_secret_and_owners_see_it(
+    org: Tenant, operator: Caller
+):
+    good(await put(org.owner))
+    name = await principal(org.member)
+    await grant(org.owner, uses_per_day=1, principal=name)
+    await grant(org.owner, agent_id=org.agent_id, verbs=["use"], hosts=["api.example.com"], methods=["POST"])
+    operates = Caller(org.owner.http, operator.token)
+
+    async def issued(by: Caller, **wanted: Any) -> Caller:
+        made = good(await by.post("/api-keys", {"role": "member", **wanted}, key=new_key()), 201)
+        return Caller(org.owner.http, made["secret"], org.org_id)
+
+    slipped = await issued(operates, organization_id=org.org_id, principal=name)
+    insider = await issued(operates, organization_id=org.org_id, principal="insider", role="owner")
+    agent = await issued(insider, principal="turned", role="agent", agent_id=org.agent_id)
+    request = {"method": "POST", "url": "https://api.example.com/", "headers": {}, "body": ""}
+    use = {"request": request, "place": {"in": "header", "name": "authorization"}, "purpose": "x"}
+    code = "api_key.operator_issued"
+    refused(await slipped.post("/secrets/api_keys/model/open", {"purpose": "x"}), 403, code)
+    refused(await agent.post("/secrets/api_keys/model/use", use, key=new_key()), 403, code)
+    # The hosts of a secret, the target of its rotation and a grant are other ways to its value.
+    refused(await put(insider, value=None, hosts=["evil.example"]), 403, code)
+    wanted = {"paths": ["api_keys/*"], "verbs": ["read"], "principal": name, "ends_at": "2099-01-01T00:00:00Z"}
+    refused(await insider.post("/secrets/grants", wanted, key=new_key()), 403, code)
+
+    # The refusal uses up nothing of the grant, and the log tells the two keys of the principal apart.
+    good(await org.member.post("/secrets/api_keys/model/open", {"purpose": "x"}))
+    entries = good(await org.auditor.get("/secrets/api_keys/model/access"))["data"]
+    by = [(each["outcome"], each["key_id"]) for each in reversed(entries)]
+    assert by == [("operator", key_of(slipped)), ("operator", key_of(agent)), ("opened", key_of(org.member))]
+    alerts = good(await org.owner.get("/alerts?kind=api_key.made_by_operator"))["data"]
+    assert {each["subject"] for each in alerts} == {key_of(slipped), key_of(insider)}
 
 
 async def test_a_repeated_put_makes_one_version_and_another_value_under_its_key_is_refused(org: Tenant):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, Forbidden
 from domain.escrow.state import Milestone
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
@@ -93,7 +93,7 @@ async def test_next_milestone_is_signed_by_the_same_people(award):
 
 
 async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends: int | None = None) -> Actor:
-    """Return the actor with a key that somebody issued so many days ago, an operator without `by`."""
+    """Return the actor with a key that somebody issued so many days ago, without `by` an owner who signs nothing."""
     key_id, now = new_id("key"), datetime.now(UTC)
     async with job.stage.database.platform() as session:
         session.add(
@@ -104,7 +104,7 @@ async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends:
                 place=1 + (ends is None),
                 role=actor.role.value,
                 secret_hash=b"0" * 32,
-                created_by="kim" if by is None else by.qualified(),
+                created_by=f"{actor.org_id}/root" if by is None else by.qualified(),
                 command_id=key_id,
                 created_at=now - timedelta(days=days),
                 revoked_at=None if ends is None else now - timedelta(days=ends),
@@ -201,16 +201,22 @@ async def test_names_in_between_make_nobody_another_person(award, shape):
     await refused_as_one(job, slipped, owner)
 
 
-async def test_first_keys_and_keys_by_operators_are_their_principals(award):
+@pytest.mark.parametrize("steps", [0, 1, 2])
+async def test_key_in_an_operators_line_signs_nothing_and_the_first_one_of_an_organization_signs(award, steps):
     job = await (await award()).delivered()
-    owner = await with_key(job, job.procurement, by=None, days=9)
-    # Somebody has to issue everybody's first key, and the slipped one was over before an operator issued the next.
-    await with_key(job, job.finance, by=owner, days=8, ends=7)
-    await with_key(job, job.finance, by=owner, days=6, ends=3)
-    await with_key(job, job.finance, by=None, days=2, ends=0)
-    own = await with_key(job, job.finance, by=job.finance, days=1)
+    kim = Actor(principal="kim", role=Role.OPERATOR)
+    owner = await with_key(job, job.procurement, by=kim, days=9)
+    slipped = await with_key(job, job.finance, by=kim, days=8, ends=5)
+    for step in range(steps):
+        slipped = await with_key(job, job.finance, by=slipped, days=4 - step, ends=2 - step)
+    by_link = replace(job.finance, session_id=await with_session(job, slipped), made_by=slipped.qualified())
+    for actor in (slipped, by_link):
+        with pytest.raises(Forbidden) as refused:
+            await job.send("approve", actor)
+        assert refused.value.error_code == "api_key.operator_issued"
+    assert await signed(job) == []
     await job.send("approve", owner)
-    assert (await job.send("approve", own)).status == "released"
+    assert (await job.send("approve", await with_key(job, job.finance, by=None, days=7))).status == "released"
 
 
 async def test_owner_and_the_holder_of_a_first_key_are_two(award):

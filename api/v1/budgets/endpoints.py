@@ -38,7 +38,7 @@ from api.v1.spend_controls.kinds import (
 )
 from api.v1.spend_controls.schemas import CountedSpendView, RefusalView, StatusChange
 from api.v1.spends.own import confined
-from domain.common.access import Actor, Permission
+from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
@@ -220,7 +220,7 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
 @router.post(
     "/budgets/{budget_id}/emergency",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, _CLOSED, _NO_POOL, _SAME),
+    responses=errors(NotFound, Forbidden, OperatorIssued, _CLOSED, _NO_POOL, _SAME),
 )
 async def declare_emergency(
     budget_id: str, body: EmergencyDeclare, deps: DepsDep, once: MayRepeat, actor: ActorDep

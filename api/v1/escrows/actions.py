@@ -13,7 +13,7 @@ from api.errors import errors
 from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
-from domain.common.access import Actor, Permission
+from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import DomainError, Forbidden, NotFound
 from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.escrow.actions import (
@@ -38,7 +38,7 @@ from domain.tenants.organization import STOPPED
 from repositories.escrow import escrow as escrows
 from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension
-from services.escrow.signer import refuse_same_person
+from services.escrow.signer import refuse_signature
 from services.payments.purposes.base import refuse_beside_others
 from services.reputation.level import refuse_exposure
 
@@ -176,13 +176,11 @@ async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Acti
 
 
 async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
-    """Refuse a signature as the books do: of a person who may have signed for this delivery already."""
-    if not escrow.signatures:
-        return action
+    """Refuse a signature as the books do: by an operator's key, or of a person who may have signed already."""
     try:
         async with deps.database.platform() as session:
-            await refuse_same_person(session, escrow, actor)
-    except AlreadySigned as refusal:
+            await refuse_signature(session, escrow, actor)
+    except (AlreadySigned, OperatorIssued) as refusal:
         return Action(name=action.name, refusal=refusal)
     return action
 

@@ -29,7 +29,7 @@ from contracts.escrow.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
-from domain.common.access import Actor
+from domain.common.access import Actor, OperatorIssued
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
 from domain.common.money import parse_amount, parse_ratio
 from domain.escrow.actions import (
@@ -57,6 +57,7 @@ _SIGNING = errors(
     WrongState,
     (Conflict, "escrow.delivery_changed"),
     DeliveryRequired,
+    OperatorIssued,
     (Conflict, "escrow.already_signed"),
 )
 _HEARING = errors(

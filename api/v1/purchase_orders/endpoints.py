@@ -37,7 +37,7 @@ from api.v1.spends.own import confined
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
-from domain.common.access import Actor, Permission
+from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
 from domain.common.ids import purchase_order_workflow_id
 from domain.common.money import parse_amount
@@ -342,6 +342,7 @@ async def cancel_purchase_order(
     responses=errors(
         NotFound,
         (Forbidden, "approval.own"),
+        OperatorIssued,
         (Forbidden, "session.by_link"),
         WrongState,
         Stale,

@@ -31,7 +31,7 @@ from api.v1.revenue.schemas import (
     RoiView,
 )
 from api.v1.spends.own import confined, refuse_totals
-from domain.common.access import Actor, Permission
+from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
 from domain.insight.query import TooMuch
@@ -50,7 +50,8 @@ router = Resource(tags=["revenue"])
 _DECIDES = Permission.MANAGE_BILLING
 Once = Annotated[Command, idempotency(required=True)]
 _Change = Callable[[AsyncSession], Awaitable[RevenueEvent]]
-_DECISION = (NotFound, NotReported, (Forbidden, "approval.own"), (Forbidden, "session.by_link"))
+_OTHERS = ((Forbidden, "approval.own"), (Forbidden, "session.by_link"), OperatorIssued)
+_DECISION = (NotFound, NotReported, *_OTHERS)
 
 
 @router.post(
@@ -178,7 +179,7 @@ async def reverse_revenue(
 @router.post(
     "/revenue/confirm",
     response_model=RevenueSettledView,
-    responses=errors((Forbidden, "approval.own"), (Forbidden, "session.by_link")),
+    responses=errors(*_OTHERS),
     operation_id="revenue.settle",
 )
 async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: Actor = require(_DECIDES)) -> Response:

@@ -38,7 +38,7 @@ from api.v1.secrets.schemas import (
 )
 from api.v1.secrets.using import use
 from contracts.runs import rotation_news
-from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
 from domain.common.errors import (
     Conflict,
     Forbidden,
@@ -72,14 +72,14 @@ router = Resource(tags=["secrets"])
 Once = Annotated[Command, idempotency(required=True)]
 _LIMIT = (Conflict, "secret.limit_reached")
 _BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
-_OPENED = tuple((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted"))
+_OPENED = (OperatorIssued, *((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted")))
 
 
 @router.post(
     "/secrets/grants",
     status_code=201,
     response_model=SecretGrantView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), _LIMIT),
+    responses=errors(NotFound, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT),
     tags=["secret_grants"],
 )
 async def create_secret_grant(
@@ -228,6 +228,7 @@ async def open_secret(
         path=path,
         verb=Verb.READ,
         principal=actor.principal,
+        key_id=actor.key_id,
         agent_id=actor.agent_id,
         purpose=body.purpose,
         version=body.version,
@@ -315,7 +316,9 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
 @router.put(
     "/secrets/{path:path}",
     response_model=SecretView,
-    responses=errors(NotFound, TooLarge, SecretRefused, (Forbidden, "session.by_link"), _LIMIT, *_BACKEND),
+    responses=errors(
+        NotFound, TooLarge, SecretRefused, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT, *_BACKEND
+    ),
 )
 @takes_secret
 async def put_secret(

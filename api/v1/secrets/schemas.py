@@ -400,6 +400,7 @@ class SecretAccessView(ResponseModel):
     outcome: Outcome
     grant_id: str | None
     principal: str
+    key_id: str | None = Field(description="The API key of the request; null for the platform's own verbs.")
     agent_id: str | None
     host: str | None
     method: str | None

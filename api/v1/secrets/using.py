@@ -48,6 +48,7 @@ async def use(
         path=path,
         verb=Verb.USE,
         principal=actor.principal,
+        key_id=actor.key_id,
         agent_id=actor.agent_id,
         host=request.host,
         method=request.method,

@@ -61,7 +61,7 @@ TABLES: Mapping[str, Place] = {
         "who asked for which secret, and what they were answered",
         WITH_THE_ORGANIZATION,
         {
-            IDENTIFIER: "number org_id secret_id grant_id agent_id reference",
+            IDENTIFIER: "number org_id secret_id grant_id key_id agent_id reference",
             CONTACT: "principal",
             FREE_TEXT: "path purpose",
             NETWORK: "host method",
