@@ -47,6 +47,11 @@ shown AS (
         SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = s.oid
     ) n (oid)
 ),
+readers AS (
+    -- The owner of the books is a member of the roles that it has made.
+    SELECT m.member AS oid FROM pg_auth_members m WHERE m.roleid = to_regrole('bursar_reader')
+        AND m.member <> (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'ledger')
+),
 granted AS (
     SELECT 'ledger' AS thing, a.* FROM pg_namespace n, aclexplode(n.nspacl) a
     WHERE n.nspname = 'ledger' AND a.grantee <> n.nspowner
@@ -90,15 +95,32 @@ SELECT concat_ws(' ', 'grant', g.privilege_type, 'on', g.thing, 'to',
 FROM granted g
 WHERE g.privilege_type NOT IN ('SELECT', 'USAGE')
     OR g.grantee IN (0, to_regrole('bursar_api'), to_regrole('bursar_platform'), to_regrole('bursar_reader'))
+    OR g.grantee IN (SELECT oid FROM readers)
 UNION ALL
 SELECT concat_ws(' ', 'grant', 'rights of', m.roleid::regrole, 'to', m.member::regrole)
 FROM pg_auth_members m
 WHERE m.member IN (to_regrole('bursar_api'), to_regrole('bursar_platform'), to_regrole('bursar_reader'))
+    OR m.member IN (SELECT oid FROM readers) AND m.roleid <> to_regrole('bursar_reader')
+UNION ALL
+SELECT concat_ws(' ', 'grant', r.rolname, 'logs in') FROM pg_roles r WHERE r.rolname = 'bursar_reader' AND r.rolcanlogin
+UNION ALL
+SELECT concat_ws(' ', 'grant', 'TEMPORARY on the database to', CASE a.grantee WHEN 0 THEN 'PUBLIC'
+    ELSE a.grantee::regrole::text END)
+FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+WHERE d.datname = current_database() AND a.privilege_type = 'TEMPORARY' AND a.grantee <> d.datdba
+UNION ALL
+-- Large objects, and locks that Bursar's processes wait for. The owner of a managed server cannot take them from all.
+SELECT concat_ws(' ', 'grant', 'EXECUTE on', f.oid::regprocedure, 'to PUBLIC')
+FROM pg_proc f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
+WHERE f.pronamespace = 'pg_catalog'::regnamespace AND a.grantee = 0
+    AND f.proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
+    AND pg_has_role((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'ledger'), f.proowner, 'USAGE')
 UNION ALL
 SELECT concat_ws(' ', 'grant', r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'
     WHEN r.rolbypassrls THEN 'passes row-level security by' ELSE 'is bound by row-level security' END)
 FROM pg_roles r
 WHERE r.rolname IN ('bursar_api', 'bursar_platform', 'bursar_reader')
+    OR r.rolbypassrls AND r.oid IN (SELECT oid FROM readers)
     OR r.rolsuper AND r.oid NOT IN (10, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'ledger'))
 UNION ALL
 -- PostgreSQL lets every role change how its own sessions begin, and nothing forbids that: so it is looked for.
@@ -108,6 +130,11 @@ SELECT concat_ws(' ', 'setting', r.rolname, coalesce(
          AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
          AND c ~ '^(search_path|role|row_security|session_replication_role|bursar[.].*)='), '(none)'))
 FROM pg_roles r WHERE r.rolname IN ('bursar_api', 'bursar_platform', 'bursar_reader')
+UNION ALL
+SELECT concat_ws(' ', 'setting', r.rolname, c)
+FROM readers m JOIN pg_roles r ON r.oid = m.oid JOIN pg_db_role_setting s ON s.setrole = r.oid, unnest(s.setconfig) c
+WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+    AND c NOT IN ('statement_timeout=30s', 'default_transaction_read_only=on')
 """
 
 

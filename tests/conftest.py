@@ -145,6 +145,7 @@ def urls_of(cluster: Postgres, name: str) -> DatabaseUrls:
 def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE) -> Iterator[DatabaseUrls]:
     # Files are copied: by default each block goes through the log, which takes more than twice the CPU.
     cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+    cluster.execute(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC')  # no template has its own
     yield urls_of(cluster, name)
     cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

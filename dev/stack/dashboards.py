@@ -1,10 +1,11 @@
 """`python -m dev.stack.dashboards`, which is `make dashboards`: Superset on the database of the stack that runs.
 
-It reads the schema `reporting` as `bursar_reader`, from the environment `.venv-superset`, and listens on the loopback.
+It reads the schema `reporting` by a login of its own, from `.venv-superset`, and listens on the loopback.
 What it keeps itself lives in a folder that goes with it: each start has its own key and its own password.
 """
 
 import argparse
+import asyncio
 import os
 import re
 import secrets
@@ -18,6 +19,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
+
 from dev.stack.__main__ import data_directory, say
 from dev.stack.migrate import ROOT
 from dev.stack.postgres import database_url, socket_directory
@@ -25,11 +28,13 @@ from dev.stack.process import START_SECONDS, Process, Program, StackError, log_t
 from dev.stack.running import Running
 from dev.stack.supervisor import DATABASE
 from dev.stack.temporal import free_port
+from runtime.roles import make_reader
 
 ASSETS = ROOT / "deploy" / "superset" / "assets"
 PROGRAMS = ROOT / ".venv-superset" / "bin"
 #: Superset's own usual port.
 PORT = 8088
+LOGIN = "bursar_reports"
 USER = "admin"
 _PASSED_ON = ("PATH", "LANG", "TZ")
 
@@ -46,8 +51,17 @@ def bundle(to: Path, uri: str) -> None:
 
 def reader_uri(data_dir: Path) -> str:
     """Return the address of the stack's database for the reader, as Superset takes it."""
-    url = database_url(socket_directory(data_dir / "postgres"), "bursar_reader", DATABASE)
+    url = database_url(socket_directory(data_dir / "postgres"), LOGIN, DATABASE)
     return url.replace("postgresql:", "postgresql+psycopg2:", 1)
+
+
+async def make_login(data_dir: Path) -> None:
+    """Make the reader's login in the stack's database."""
+    connection = await asyncpg.connect(database_url(socket_directory(data_dir / "postgres"), "postgres", DATABASE))
+    try:
+        await make_reader(connection, LOGIN)
+    finally:
+        await connection.close()
 
 
 class Superset:
@@ -128,6 +142,7 @@ def run(data_dir: Path, port: int) -> int:
     if _answers(port):
         raise StackError(f'Port {port} is taken: stop what uses it, or take another one (ARGS="--port 0").')
     began, password = time.monotonic(), secrets.token_urlsafe(12)
+    asyncio.run(make_login(data_dir))
     log_file = data_dir / "logs" / "superset.log"
     say(f"Starting Superset (log in {log_file}); this takes a minute")
     with tempfile.TemporaryDirectory(prefix="bursar-superset-") as folder:

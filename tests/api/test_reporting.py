@@ -1,6 +1,6 @@
 """Views for reporting tools: each chart of `deploy/superset` says what the API says, and the reader reads nothing else.
 
-Superset itself is not run: what it would ask is made from the assets, and asked at the role `bursar_reader`.
+Superset itself is not run: what it would ask is made from the assets, and asked by a member of `bursar_reader`.
 """
 
 from collections import Counter, defaultdict
@@ -23,6 +23,7 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
+from runtime.roles import make_reader
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import escrow_between, funded_escrow
 from tests.api.paying import Written
@@ -53,7 +54,12 @@ Rows = dict[tuple[Any, ...], list[Decimal]]
 
 @pytest.fixture
 async def reader(database_urls: DatabaseUrls) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_urls.owner.replace("postgres@", "bursar_reader@"))
+    owner = await asyncpg.connect(database_urls.owner)
+    # Roles are the whole server's, and each worker has a database.
+    login = f"reports_{await owner.fetchval('SELECT current_database()')}"
+    await make_reader(owner, login)
+    await owner.close()
+    connection = await asyncpg.connect(database_urls.owner.replace("postgres@", f"{login}@"))
     yield connection
     await connection.close()
 
@@ -297,7 +303,10 @@ async def test_reader_reads_the_views_and_nothing_else(reader: asyncpg.Connectio
     assert [row["name"] for row in functions] == ["ledger.chart_line(text)"]
     (role,) = await reader.fetch("""
         SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole,
-            EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) AS is_member,
+            EXISTS (SELECT FROM pg_auth_members m
+                WHERE m.member = r.oid AND (m.roleid <> 'bursar_reader'::regrole OR m.set_option OR m.admin_option)
+            ) AS is_more,
+            (SELECT rolcanlogin FROM pg_roles WHERE rolname = 'bursar_reader') AS all_log_in,
             has_schema_privilege('public', 'CREATE') OR has_schema_privilege('reporting', 'CREATE')
                 OR has_schema_privilege('ledger', 'USAGE, CREATE') AS enters
         FROM pg_roles r WHERE rolname = current_user
@@ -313,9 +322,18 @@ async def test_reader_reads_the_views_and_nothing_else(reader: asyncpg.Connectio
         "SELECT FROM ledger.entries",
         "SELECT FROM partitions.reputation_history_default",
         "CREATE TABLE public.mine ()",
+        "CREATE TEMP TABLE mine ()",
+        "SELECT lo_create(0)",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lowrite(0, 'x')",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
         "INSERT INTO reporting.organizations (org_id) VALUES ('org_1')",
         "UPDATE reporting.organizations SET tier = 'x'",
         "SET ROLE bursar_platform",
+        "SET ROLE bursar_reader",
+        "ALTER ROLE bursar_reader SET search_path = evil",
     ):
         with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError)):
             await reader.execute(attempt)

@@ -13,6 +13,7 @@ from domain.common import accounts
 from ledger import guards
 from ledger.gateway import Ledger, Posting
 from manage import main
+from runtime.roles import make_reader
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import COMMISSION, LATER, NEW_LOT, NOW, Books, fresh, open_books
@@ -437,6 +438,46 @@ async def test_role_that_changed_how_its_own_sessions_begin_is_named(
         ("missing: setting bursar_api (none)", "unexpected: setting bursar_api search_path=evil, public")
     ]
     assert (await verify(small_books.connections[0])).ok
+
+
+async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_database_urls: DatabaseUrls) -> None:
+    """Within a transaction that is rolled back, because roles are the whole server's."""
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+
+    async def named() -> list[str]:
+        await owner.execute(guards.SEARCH_PATH)
+        found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+        return [line for lines in found.values() for line in lines]
+
+    changing = owner.transaction()
+    await changing.start()
+    try:
+        await make_reader(owner, "superset")
+        sound = await named()
+        database = await owner.fetchval("SELECT quote_ident(current_database())")
+        await owner.execute(
+            "ALTER ROLE superset SET search_path = evil; ALTER ROLE superset SET statement_timeout = 0;"
+            "ALTER ROLE superset BYPASSRLS; ALTER ROLE bursar_reader LOGIN; GRANT bursar_api TO superset;"
+            f"GRANT SELECT ON ledger.entries TO superset; GRANT TEMPORARY ON DATABASE {database} TO PUBLIC;"
+            "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC"
+        )
+        changed = await named()
+    finally:
+        await changing.rollback()
+        await owner.close()
+    assert (sound, changed) == (
+        [],
+        [
+            "unexpected: grant EXECUTE on lo_create(oid) to PUBLIC",
+            "unexpected: grant SELECT on ledger.entries to superset",
+            "unexpected: grant TEMPORARY on the database to PUBLIC",
+            "unexpected: grant bursar_reader logs in",
+            "unexpected: grant rights of bursar_api to superset",
+            "unexpected: grant superset passes row-level security by",
+            "unexpected: setting superset search_path=evil",
+            "unexpected: setting superset statement_timeout=0",
+        ],
+    )
 
 
 async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:

@@ -12,7 +12,7 @@ from dev.stack.process import StackError
 
 def test_bundle_is_what_superset_imports_with_the_address_of_the_stack(tmp_path: Path) -> None:
     uri = dashboards.reader_uri(tmp_path)
-    assert uri.startswith("postgresql+psycopg2://bursar_reader@/bursar?host=/")
+    assert uri.startswith("postgresql+psycopg2://bursar_reports@/bursar?host=/")
     dashboards.bundle(tmp_path / "assets.zip", uri)
     with zipfile.ZipFile(tmp_path / "assets.zip") as bundle:
         files = {name: yaml.safe_load(bundle.read(name)) for name in bundle.namelist()}

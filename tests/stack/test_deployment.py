@@ -180,16 +180,15 @@ def test_migration_gives_the_roles_their_passwords_and_may_be_repeated(
         postgres.ensure_database("bursar")
         monkeypatch.setenv("BURSAR_MIGRATION_DATABASE_URL", postgres.url())
         for password in ("first", "second"):
-            for name in ("", "PLATFORM_", "READER_"):
-                role = f"bursar_{name[:-1].lower() or 'api'}"
+            for name, role in (("", "bursar_api"), ("PLATFORM_", "bursar_platform"), ("READER_", "bursar_reports")):
                 monkeypatch.setenv(f"BURSAR_{name}DATABASE_URL", postgres.url(f"{role}:{role}-{password}"))
             command = "alembic upgrade head && python -m manage roles"
             done = run_in_image(command)
-            assert done.stdout.endswith("passwords set: bursar_api, bursar_platform, bursar_reader\n")
+            assert done.stdout.endswith("passwords set: bursar_api, bursar_platform, bursar_reports\n")
             assert password not in (home / "postgres.log").read_text()
         assert logs_in(postgres, "bursar_api:bursar_api-second")
         assert logs_in(postgres, "bursar_platform:bursar_platform-second")
-        assert logs_in(postgres, "bursar_reader:bursar_reader-second")
+        assert logs_in(postgres, "bursar_reports:bursar_reports-second")
         assert not logs_in(postgres, "bursar_api:bursar_api-first")
         assert not logs_in(postgres, "bursar_api")
 

@@ -1,15 +1,13 @@
--- What a reporting tool may read: views of the schema `reporting`, at the role `bursar_reader`, which reads nothing
--- else. The views are the owner's, whom row-level security does not bind: they show all organizations. They name no
--- person: organizations have their name, agents theirs where it is public, and all else is an id. Days are UTC.
+-- What a reporting tool may read: views of the schema `reporting`, by a login that is a member of `bursar_reader`, which
+-- reads nothing else. The views are the owner's, whom row-level security does not bind: they show all organizations. They
+-- name no person: organizations have their name, agents theirs where it is public, and all else is an id. Days are UTC.
 -- Amounts are decimals, each in its asset.
 CREATE SCHEMA reporting;
--- A role's limits are made in the transaction that makes it: two databases that are migrated at once cannot both.
+-- It has no login, so nobody can change it by itself. `runtime/roles.py` makes the login.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'bursar_reader') THEN
-        CREATE ROLE bursar_reader LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
-        ALTER ROLE bursar_reader SET statement_timeout = '30s';
-        ALTER ROLE bursar_reader SET default_transaction_read_only = on;
+        CREATE ROLE bursar_reader NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;
@@ -125,3 +123,24 @@ GRANT USAGE ON SCHEMA reporting TO bursar_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA reporting TO bursar_reader;
 -- PostgreSQL calls a view's functions as whoever reads it. This one reads nothing.
 GRANT EXECUTE ON FUNCTION ledger.chart_line TO bursar_reader;
+
+-- PostgreSQL lets every login make temporary tables and large objects, and hold locks that Bursar's processes wait for.
+-- A managed server's owner cannot take back what is not its own; PostgreSQL then warns, and goes on.
+DO $$
+DECLARE
+    each record;
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    FOR each IN
+        SELECT p.oid::regprocedure AS name, p.proname ~ 'advisory' AS is_lock
+        FROM pg_catalog.pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND a.grantee = 0
+            AND p.proname ~ '^(lo_|lowrite$|loread$|pg_(try_)?advisory_)'
+    LOOP
+        IF each.is_lock THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO bursar_api, bursar_platform', each.name);
+        END IF;
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', each.name);
+    END LOOP;
+END
+$$;
