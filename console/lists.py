@@ -226,6 +226,7 @@ async def find(
     fixed: Query | None = None,
     beside: Mapping[str, Wanted] | None = None,
     choices: Mapping[str, Mapping[str, str]] | None = None,
+    others: bool = False,
 ) -> Found:
     """Ask for the rows that the address chooses, at once with what stands beside them.
 
@@ -238,6 +239,7 @@ async def find(
         fixed: what the page always asks for.
         beside: what else the page shows, by a name of its own.
         choices: the values of filters, and their words.
+        others: whether agents of other organizations can match; they are listed after the organization's own.
 
     Raises:
         Refused: the API refuses the list for another reason than its filters.
@@ -246,10 +248,14 @@ async def find(
     of = replace(of, path=at) if at else of
     wanted: dict[str, Wanted] = {"rows": (path, {**of.query, **(fixed or {})})} if of.ok else {}
     nouns = {name: noun for name, noun in _NOUNS.items() if name in names and not (name == _WHOSE and visit.org_id)}
-    wanted |= {f"of {name}": (f"/{noun}", {"limit": _CHOICES}) for name, noun in nouns.items()}
+    for name, noun in nouns.items():
+        whose = {"organization_id": visit.org_id} if name == "agent_id" and visit.org_id else {}
+        wanted[f"of {name}"] = (f"/{noun}", {"limit": _CHOICES, **whose})
+        if whose and others:
+            wanted[f"all {name}"] = (f"/{noun}", {"limit": _CHOICES})
     answers = await visit.ask_all(**wanted, **(beside or {}))
     answer, status = answers.pop("rows", None), 200 if of.ok else 422
-    found = {name: answers.pop(f"of {name}") for name in nouns}
+    found = {name: [answers.pop(f"{of} {name}") for of in ("of", "all") if f"{of} {name}" in wanted] for name in nouns}
     if answer is not None and answer.problem is not None:
         status = answer.status
         match reaction_to(answer.problem):
@@ -268,17 +274,23 @@ async def find(
     words = {name: _named(each, rows, name) for name, each in found.items()} | dict(choices or {})
     if "currency" in names:
         words["currency"] = _currencies(rows, of.given.get("currency", ""), visit.choices.prefs)
-    more = frozenset(name for name, each in found.items() if not each.ok or each.body["next_cursor"] is not None)
+    more = frozenset(
+        name for name, of_name in found.items() if any(not a.ok or a.body["next_cursor"] is not None for a in of_name)
+    )
     options = {name: _options(each, of.given.get(name, "")) for name, each in words.items()}
     return Found(asked=of, answer=answer, beside=answers, status=status, choices=options, more=more, is_bare=is_bare)
 
 
-def _named(answer: Answer, rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
-    """Return the names of what a filter chooses between, by id, with those of the rows."""
-    called = {each["id"]: str(each["name"]) for each in (answer.body["data"] if answer.ok else ())}
+def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Return the names of what a filter chooses between, by id: of each answer in turn, then of the rows."""
     title = f"{name.removesuffix('_id')}_name"
-    called |= {each[name]: str(each[title]) for each in rows if each.get(name) and each.get(title)}
-    return dict(sorted(called.items(), key=lambda pair: pair[1].casefold()))
+    groups = [{each["id"]: str(each["name"]) for each in answer.body["data"]} for answer in answers if answer.ok]
+    shown = {each[name]: str(each[title]) for each in rows if each.get(name) and each.get(title)}
+    called: dict[str, str] = {}
+    for group in (*groups, shown):
+        new = {id: word for id, word in group.items() if id not in called}
+        called |= dict(sorted(new.items(), key=lambda pair: pair[1].casefold()))
+    return called
 
 
 def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> dict[str, str]:

@@ -24,7 +24,7 @@ _MOST = 200
 
 async def show(visit: Visit) -> Response:
     """Show the contracts that the address asks for, those without an escrow first."""
-    found, escrows, seen = await lists.find(visit, "/contracts", *view.FILTERS), None, frozenset[str]()
+    found, escrows, seen = await lists.find(visit, "/contracts", *view.FILTERS, others=True), None, frozenset[str]()
     if found.rows:
         # An escrow is opened after its contract was awarded.
         oldest = min(each["created_at"] for each in found.rows)

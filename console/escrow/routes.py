@@ -50,6 +50,7 @@ async def show(visit: Visit) -> Response:
             "waiting": ("/escrows/summary", {**counted, "waits_for": "me"}),
             **({} if visit.org_id else {"overdue": ("/escrows/summary", {**counted, "overdue": "true"})}),
         },
+        others=True,
     )
     new = f"{_base(visit)}/new"
     award = new if visit.has_page(new) and visit.may(Permission.AWARD) else ""

@@ -66,7 +66,7 @@ async def show_report(visit: Visit, form: Shown | None = None, status: int = 200
     """Show the form to report revenue from outside."""
     _need_report(visit)
     choices = await visit.ask_all(
-        agents=("/agents", {"limit": _CHOICES, **visit.scope}),
+        agents=("/agents", {"limit": _CHOICES, "organization_id": visit.org_id}),
         projects=("/projects", {"limit": _CHOICES, **visit.scope}),
     )
     page = revenue.report(form or blank(currency="USD"), choices, visit.base)
@@ -101,7 +101,9 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *
     event = await _found(visit)
     naming = await visit.naming([event, *event["shares"]], "agent_id", "project_id", "reference")
     decides = visit.may(Permission.MANAGE_BILLING) and not visit.me.is_platform
-    choices = await visit.ask_all(agents=("/agents", {"limit": _CHOICES, **visit.scope})) if decides else {}
+    choices = (
+        await visit.ask_all(agents=("/agents", {"limit": _CHOICES, "organization_id": visit.org_id})) if decides else {}
+    )
     page = revenue.one(event, {act: form or blank()}, naming, f"{visit.base}{_LISTED}", choices, decides=decides)
     return await visit.render("returns/event.html", page, status)
 

@@ -1,5 +1,6 @@
 """Lists give the choice of their address and no other, and find one of many rows."""
 
+import re
 from typing import Any
 
 import pytest
@@ -73,6 +74,43 @@ async def test_filters_are_chosen_by_name_and_shown_by_it() -> None:
     assert '<option value="agt_1">Analyst</option><option value="agt_2" selected>Translator</option>' in page
     assert "Agent: <bdi>Translator</bdi>" in page
     assert "Currency: <bdi>EUR, Euro</bdi>" in page
+
+
+class Market(FakeApi):
+    """Agents of everybody, of which one is the organization's own."""
+
+    def _answer(self, request: Any, name: str) -> Any:
+        if name == "GET /agents":
+            own, other = {"id": "agt_1", "name": "Zoe, our own"}, {"id": "agt_2", "name": "Abel, of others"}
+            rows = [own] if request.query_params.get("organization_id") == ORG else [other, own]
+            self.answers = {**self.answers, name: (200, {"data": rows, "next_cursor": None})}
+        return super()._answer(request, name)
+
+
+@pytest.mark.parametrize(
+    ("page", "path", "lists_others"),
+    [
+        ("usage/log", "billing/usage/logs", False),
+        ("economics", "economics/log", False),
+        ("economics/routing", "routing/decisions", False),
+        ("purchases", "purchase-orders", False),
+        ("cards", "cards", False),
+        ("secrets/grants", "secrets/grants", False),
+        ("returns/revenue", "revenue", False),
+        ("contracts", "contracts", True),
+        ("escrows", "escrows", True),
+    ],
+)
+async def test_filter_by_agent_lists_own_agents_first_and_others_where_they_can_match(
+    page: str, path: str, lists_others: bool
+) -> None:
+    me = {**ME, "permissions": [*ME["permissions"], "read_audit", "manage_secrets", "manage_billing"]}
+    api = Market(answers={"GET /me": (200, me), f"GET /{path}": (200, PAGE)})
+    async with browser(api, signed_in=True) as client:
+        answer = await client.get(f"{HERE}/{page}")
+    assert answer.status_code == 200
+    options = re.findall(r'<option value="(agt_\d)"', answer.text)
+    assert options == (["agt_1", "agt_2"] if lists_others else ["agt_1"])
 
 
 class Many(FakeApi):
