@@ -27,6 +27,18 @@ def acting_organization(actor: Actor, organization_id: str | None) -> str:
     return actor.org_id
 
 
+def named_agent(actor: Actor, agent_id: str | None) -> str:
+    """Return the agent that a request is about: the one that it names, or that of an agent's key.
+
+    Raises:
+        Invalid: it names none, and the key is of no agent.
+    """
+    found = agent_id or actor.agent_id
+    if found is None:
+        raise Invalid("Name the agent with agent_id: this key is of no agent.", extra={"field": "agent_id"})
+    return found
+
+
 async def known_organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
     """Return the organization that a request is for, and judge what only operators may name.
 

@@ -439,6 +439,10 @@ async def test_an_agents_key_acts_for_its_own_agent_only(
         refused(await stranger.agent.post(f"{path}/{action}", body, key=new_key()), 404, "not_found")
     refused(await rival.get(path), 403, "auth.forbidden")
     assert good(await rival.get("/purchase-orders"))["data"] == []
+    own = {name: value for name, value in wanted("").items() if name != "agent_id"}
+    assert good(await studio.agent.post("/purchase-orders", own, key=new_key()), 201)["agent_id"] == studio.agent_id
+    unnamed = await studio.owner.post("/purchase-orders", own, key=new_key())
+    assert refused(unnamed, 422, "request.invalid")["field"] == "agent_id"
     foreign = await studio.owner.post("/purchase-orders", wanted(stranger.agent_id), key=new_key())
     refused(foreign, 404, "not_found")
     refused(

@@ -290,6 +290,9 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
         await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
         assert [row["id"] for row in listed] == [made["id"]]
+    # An agent's key says whose feedback it reads.
+    assert [row["id"] for row in good(await studio.agent.get("/reputation/feedback"))["data"]] == [made["id"]]
+    assert refused(await studio.owner.get("/reputation/feedback"), 422, "request.invalid")["field"] == "agent_id"
 
 
 async def test_whoever_sees_an_agent_reads_feedback_that_counts_and_not_whose_it_is(

@@ -21,7 +21,7 @@ from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.routing import Resource
 from api.spending import scope_for
-from api.tenancy import acting_organization, listed_organization, of_own_agent
+from api.tenancy import acting_organization, listed_organization, named_agent, of_own_agent
 from api.v1.purchase_orders.schemas import (
     PurchaseAbandonCreate,
     PurchaseAttemptCreate,
@@ -85,12 +85,13 @@ async def create_purchase_order(
     An approved purchase is held in the budgets above the agent until it is paid, abandoned or expires.
     """
     org_id = acting_organization(actor, None)
+    agent_id = named_agent(actor, body.agent_id)
     async with deps.session_for(actor) as session:
-        if (await agents.get(session, body.agent_id)).org_id != org_id:
+        if (await agents.get(session, agent_id)).org_id != org_id:
             raise NotFound(agents.MISSING)
-    if actor.agent_id not in {None, body.agent_id}:
+    if actor.agent_id not in {None, agent_id}:
         raise Forbidden("This key buys for its own agent only.")
-    scope = await scope_for(deps, actor, key, Named(agent_id=body.agent_id, project_id=body.project_id))
+    scope = await scope_for(deps, actor, key, Named(agent_id=agent_id, project_id=body.project_id))
     proposal = purchase_order.Proposal(
         org_id=org_id,
         spender=Spender(

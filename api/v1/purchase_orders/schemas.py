@@ -93,7 +93,7 @@ class PurchaseOrderCreate(WithMetadata):
         why="Completes code in the game's scripts.",
     )
 
-    agent_id: AgentId
+    agent_id: AgentId | None = Field(default=None, description="The agent that buys; an agent's key leaves it out.")
     project_id: ProjectId | None = Field(default=None, description="The agent's own project by default.")
     item: _Item
     vendor: _Name

@@ -1,5 +1,6 @@
 """Reputation: what is known of agents, and who may say something of them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.pagination import bad_cursor
 from api.routing import Resource
+from api.tenancy import named_agent
 from api.v1.reputation.schemas import (
     CONTRADICTED,
     DIMENSIONS,
@@ -104,7 +106,7 @@ _FEEDBACK = ListOf(
     FeedbackView,
     *(*CREATED, "contract_id", "q"),
     order=["fbk"],
-    agent_id=Annotated[AgentId, Query(description="The agent that was rated.")],
+    agent_id=Annotated[AgentId | None, Query(description="The agent that was rated; an agent's key leaves it out.")],
 )
 
 
@@ -343,11 +345,13 @@ async def list_feedback(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(None)
+    agent_id = named_agent(actor, asked.get("agent_id"))
+    found = asked.wanted(None)
+    wanted = replace(found, equal={**found.equal, "agent_id": agent_id})
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            await agents.get(session, asked.get("agent_id"))
+            await agents.get(session, agent_id)
         async with deps.database.platform() as session:
             found = await store.feedback_of(session, wanted, viewer=actor.org_id, after=after, limit=limit)
         return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))

@@ -22,7 +22,6 @@ from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.subscriptions.schemas import (
     ChangePreview,
-    PremiumSubscribe,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionView,
@@ -102,29 +101,26 @@ async def get_subscription(
     return SubscriptionView.shown(await _held(deps, org_id))
 
 
-@router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING, deprecated=True)
-async def subscribe(
-    actor: Subscriber, body: PremiumSubscribe, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
-) -> Response:
-    """Subscribe as `POST /billing/subscription` does; without a plan to `premium`."""
-    return await create_subscription(actor, body, deps, temporal, once)
-
-
 @router.post("/billing/subscription", status_code=201, response_model=SubscriptionView, responses=_MAKING)
+@router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING, deprecated=True)
 async def create_subscription(
-    actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+    actor: Subscriber,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    body: SubscriptionCreate | None = None,
 ) -> Response:
     """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
-    A decline is a 402, and no subscription is created.
+    Without a plan it is `premium`. A decline is a 402, and no subscription is created.
     """
-    org_id = acting_organization(actor, None)
+    org_id, wanted = acting_organization(actor, None), body or SubscriptionCreate()
 
     async def act() -> SubscriptionView:
-        asked = {"plan": body.plan, "interval": body.interval.value, "seats": body.seats}
+        asked = {"plan": wanted.plan, "interval": wanted.interval.value, "seats": wanted.seats}
         begun = await _done(deps, org_id, once, {"ordered"}, asked)
         if begun is None:
-            begun = await _new(deps, actor, org_id, body, once)
+            begun = await _new(deps, actor, org_id, wanted, once)
         elif not _awaits(begun, once):
             return _made(begun)
         command = Subscribe(command_id=once.command_id, actor=actor)

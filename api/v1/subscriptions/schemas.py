@@ -23,7 +23,7 @@ class SubscriptionCreate(RequestModel):
 
     model_config = example(plan="starter", interval="month")
 
-    plan: PlanName
+    plan: PlanName = Field(default=PREMIUM, description="The plan `premium`, if there is one, when left out.")
     interval: Interval = Interval.MONTH
     currency: Currency | None = Field(default=None, description="The currency of the billing terms when left out.")
     checkout: Flag = Field(default=False, description="Have the payer enter a payment method on Stripe's page.")
@@ -36,14 +36,6 @@ class SubscriptionCreate(RequestModel):
         description="Start with the plan's trial. Needs a card. One trial for each organization and card.",
     )
     seats: Seats | None = Field(default=None, description="The number of seats, for a plan sold by the seat.")
-
-
-class PremiumSubscribe(SubscriptionCreate):
-    """A plan to subscribe to: the one that the settings name `premium`, unless another is named."""
-
-    model_config = example(interval="month")
-
-    plan: PlanName = PREMIUM
 
 
 class SubscriptionChange(RequestModel):
