@@ -25,13 +25,17 @@ CREATED_TOLERANCE_SECONDS = 2
 """The system derives creation times from the boot time, which moves a little when the clock is set."""
 
 
+#: How many ports a stack takes from the API's on.
+SPAN = 20
+
+
 @dataclass(frozen=True)
 class Ports:
     """The ports of the stack, all on 127.0.0.1. Each is named by the environment variable that changes it."""
 
     api: int = 8000
-    temporal: int = 7233
-    temporal_ui: int = 8233
+    temporal: int = 8011
+    temporal_ui: int = 8013
     worker_metrics: int = 8001
     stripe_sandbox: int = 8002
     paypal_sandbox: int = 8003
@@ -49,10 +53,13 @@ class Ports:
 
         So a second stack needs only another BURSAR_PORT. 0 takes any free port, and for the API's all that follow it.
         """
-        usual = vars(cls())
-        api = _port("BURSAR_PORT", usual["api"])
-        follows = {name: api and api + port - usual["api"] for name, port in usual.items()}
+        follows = vars(cls.following(_port("BURSAR_PORT", cls.api)))
         return cls(**{name: _port(variable(name), port) for name, port in follows.items()}).settled()
+
+    @classmethod
+    def following(cls, api: int) -> "Ports":
+        """Return the ports of a stack whose API listens on a port; two APIs `SPAN` apart or more share none."""
+        return cls(**{name: api and api + port - cls.api for name, port in vars(cls()).items()})
 
     @classmethod
     def free(cls) -> "Ports":
@@ -84,7 +91,7 @@ class Ports:
                         raise
                     raise StackError(
                         f"Port {port} is taken{_listener(port)}: stop what uses it, or set {name} to another port "
-                        f"({name}=0 takes any free one)."
+                        f"({name}=0 takes any free one). The other ports follow BURSAR_PORT."
                     ) from error
 
 

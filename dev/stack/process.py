@@ -83,6 +83,13 @@ class Process:
         """Return the exit code, or None while it runs."""
         return self._popen.poll()
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that it and what it has started have used so far; 0 once it has ended."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(self.pid)
+            return sum(sum(each.cpu_times()[:2]) for each in (root, *root.children(recursive=True)))
+        return 0
+
     def wait(self) -> int:
         """Block until the process has ended and return its exit code."""
         return self._popen.wait()

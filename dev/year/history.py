@@ -155,13 +155,13 @@ class History:
         self._purchases()
 
     async def play(self, say: Callable[[str], None]) -> None:
-        """Let time pass until now, and say at each week how far it is."""
-        week = self.begins_at + timedelta(days=7)
+        """Let time pass until now, and say at each day how far it is."""
+        day = 1
         while self.acts and self.acts[0][0] < datetime.now(UTC):
             at, _, act = heapq.heappop(self.acts)
-            if at >= week:
-                say(f"  {week:%d %B}")
-                week += timedelta(days=7)
+            while at >= self.begins_at + timedelta(days=day):
+                say(f"  day {day} of {self.days}")
+                day += 1
             await self.world.advance(at)
             await act()
         await self.world.advance(datetime.now(UTC))

@@ -73,6 +73,10 @@ class YearError(AssertionError):
     """Something in the year is not as it must be."""
 
 
+#: How often a request is made in all whose answer says that it may be repeated, as on a busy machine.
+REPEATS = 60
+
+
 class Caller:
     """One key of the API; every command gets an idempotency key of its own."""
 
@@ -83,9 +87,15 @@ class Caller:
         self._http, self.token, self.org_id = http, token, org_id
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> httpx2.Response:
-        """Send a request and return the answer."""
+        """Send a request and return the answer; one that may be repeated is, under the same key, for some minutes."""
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": f"year-{next(self._numbers)}"}
-        return await self._http.request(method, f"/api/v1{path}", headers=headers, json=body)
+        for left in reversed(range(REPEATS)):
+            answer = await self._http.request(method, f"/api/v1{path}", headers=headers, json=body)
+            # 409: the request that was answered with 503 is still under way.
+            if answer.status_code not in {409, 503} or "Retry-After" not in answer.headers or not left:
+                break
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return answer
 
     async def get(self, path: str) -> Json:
         """Return what is there."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dev.stack.claim import Claim, Ports, variable
+from dev.stack.claim import SPAN, Claim, Ports, variable
 from dev.stack.process import Process, Program, StackError
 from dev.stack.supervisor import Stack
 
@@ -71,13 +71,22 @@ def test_occupied_port_names_the_variable_to_change(part: str) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         ports = Ports(**{**vars(Ports.free()), part: port})
-        with pytest.raises(StackError, match=rf"Port {port} is taken .*{variable(part)}"):
+        with pytest.raises(StackError, match=rf"Port {port} is taken .*set {variable(part)} .*BURSAR_PORT"):
             ports.check_free()
 
 
 def test_port_given_twice_names_both_variables() -> None:
     with pytest.raises(StackError, match="BURSAR_TEMPORAL_PORT and BURSAR_PORT are both 8000"):
         Ports(api=8000, temporal=8000).check_free()
+
+
+def test_two_stacks_that_are_far_enough_apart_share_no_port() -> None:
+    api = 1_000
+    ports = set(vars(Ports.following(api)).values())
+    assert len(ports) == len(fields(Ports))
+    apart = range(SPAN, 65_536)
+    assert [distance for distance in apart if ports & {port + distance for port in ports}] == []
+    assert set(vars(Ports.following(api + 7)).values()) == {port + 7 for port in ports}
 
 
 def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +96,8 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("BURSAR_TEMPORAL_UI_PORT", "BURSAR_WORKER_METRICS_PORT"):
         monkeypatch.delenv(name, raising=False)
     ports = Ports.from_environment()
-    assert (ports.api, ports.temporal_ui, ports.worker_metrics, ports.slack_sandbox) == (18000, 18233, 18001, 8010)
-    assert ports.temporal not in {0, 7233, 17233}
+    assert (ports.api, ports.temporal_ui, ports.worker_metrics, ports.slack_sandbox) == (18000, 18013, 18001, 8010)
+    assert ports.temporal not in {0, 8011, 18011}
     monkeypatch.setenv("BURSAR_PORT", "http")
     with pytest.raises(StackError, match="BURSAR_PORT=http is not a port"):
         Ports.from_environment()
