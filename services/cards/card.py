@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.cards.card import AFTER, CardChange, CardStatus
-from domain.common.access import Actor
+from domain.common.access import Actor, refuse_operator_issued
 from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict, Invalid
 from domain.common.ids import card_key
@@ -22,7 +22,7 @@ from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
 from repositories.common.command import add_once
 from repositories.marketplace import agent as agents
-from repositories.tenants import audit
+from repositories.tenants import api_key, audit
 from repositories.tenants import organization as organizations
 from runtime.database import Database
 from services.books import exchange_rate
@@ -155,8 +155,10 @@ async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id:
         NotFound: there is no such card.
         Conflict: `card.closed` or `card.pending`.
         Unavailable: the issuer did not answer.
+        OperatorIssued: of the actor's key.
     """
     async with database.platform() as session:
+        refuse_operator_issued(await api_key.line_of(session, actor), "see card numbers")
         row = await cards.get(session, card_id)
         _refuse(row, None)
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)

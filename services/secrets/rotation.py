@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.access import Actor, Role
+from domain.common.access import Actor, Role, refuse_operator_issued
 from domain.common.errors import Conflict
 from domain.common.text import rfc3339
 from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
@@ -18,7 +18,7 @@ from providers.secrets.registry import Secrets
 from repositories.messages import alert
 from repositories.secrets import rotation as rotations
 from repositories.secrets import secret as secrets
-from repositories.tenants import audit
+from repositories.tenants import api_key, audit
 from runtime.database import Database
 from services.secrets import secret as service
 
@@ -79,11 +79,13 @@ async def supply(
     """Take the value that a person has set at the target, as a pending version. A repeated command changes nothing.
 
     Raises:
+        OperatorIssued: of the actor's key.
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
         Conflict: `secret.limit_reached`, `secret.not_configured`. Unavailable: `secret.unavailable`.
     """
     wanted = service.Wanted(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
     async with database.platform() as session:
+        refuse_operator_issued(await api_key.line_of(session, actor), "change secrets")
         secret, number = await service.reserve(
             session, actor, wanted, backend=row.backend, command_id=command_id, now=now
         )

@@ -226,7 +226,7 @@ async def test_other_events_go_to_the_inbox(issuing: Issuing) -> None:
     assert f"event/stripe/{body['id']}" in issuing.starts.ids
 
 
-async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studio: Tenant) -> None:
+async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studio: Tenant, operator: Caller) -> None:
     body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD", "per_authorization": "50"}
     key = new_key()
     for role in ("member", "auditor", "agent"):
@@ -244,6 +244,9 @@ async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studi
         refused(await studio.agent.post(f"{path}/{act}", key=new_key()), 403, "auth.forbidden")
     nonce = {"nonce": "ephkn_1"}
     refused(await studio.agent.post(f"{path}/display", nonce), 403, "auth.forbidden")
+    wanted = {"principal": f"slipped-{new_key()}", "role": "owner", "organization_id": studio.org_id}
+    slipped = Caller(studio.owner.http, good(await operator.post("/api-keys", wanted), 201)["secret"], studio.org_id)
+    refused(await slipped.post(f"{path}/display", nonce), 403, "api_key.operator_issued")
     shown = good(await studio.owner.post(f"{path}/display", nonce))
     assert shown == {"ephemeral_key": f"ek_ic_{made['id']}_ephkn_1"}
     async with issuing.deps.database.platform() as session:

@@ -135,6 +135,7 @@ async def test_a_key_in_an_operators_line_reads_uses_and_changes_no_secret_and_o
     refused(await agent.post("/secrets/api_keys/model/use", use, key=new_key()), 403, code)
     # The hosts of a secret, the target of its rotation and a grant are other ways to its value.
     refused(await put(insider, value=None, hosts=["evil.example"]), 403, code)
+    refused(await insider.post("/secrets/api_keys/model/rotate", {"value": "mine"}, key=new_key()), 403, code)
     wanted = {"paths": ["api_keys/*"], "verbs": ["read"], "principal": name, "ends_at": "2099-01-01T00:00:00Z"}
     refused(await insider.post("/secrets/grants", wanted, key=new_key()), 403, code)
 

@@ -20,7 +20,7 @@ from api.tenancy import acting_organization, listed_organization, of_own_agent, 
 from api.v1.cards.schemas import CardCreate, CardDisplayCreate, CardDisplayView, CardPaymentView, CardView
 from api.v1.spends.own import confined, refuse_totals
 from domain.cards.card import CardChange, CardStatus, issues_to
-from domain.common.access import Actor, Permission, refuse_by_link
+from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.agent import AgentRetired
@@ -44,6 +44,7 @@ _ISSUER = ((Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _STATES = ((Conflict, "card.closed"), (Conflict, "card.pending"))
 _CHANGING = errors(*_FOUND, *_ISSUER, *_STATES)
 _BY_LINK = errors(*_FOUND, (Forbidden, "session.by_link"), *_ISSUER, *_STATES)
+_SHOWING = errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, *_ISSUER, *_STATES)
 
 
 async def _issuer(deps: DepsDep) -> CardIssuer:
@@ -173,7 +174,7 @@ async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once,
     return await _change(deps, issuer, once, actor, card_id, CardChange.CLOSE)
 
 
-@router.post("/cards/{card_id}/display", response_model=CardDisplayView, responses=_BY_LINK)
+@router.post("/cards/{card_id}/display", response_model=CardDisplayView, responses=_SHOWING)
 async def show_card_number(
     card_id: str, body: CardDisplayCreate, deps: DepsDep, issuer: IssuerDep, actor: ActorDep
 ) -> CardDisplayView:

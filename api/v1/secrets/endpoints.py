@@ -372,6 +372,7 @@ async def put_secret(
         rotation.NotRotated,
         RotationUnderWay,
         (Forbidden, "session.by_link"),
+        OperatorIssued,
         _LIMIT,
         *_BACKEND,
     ),
