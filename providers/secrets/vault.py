@@ -147,6 +147,18 @@ class Reply:
         return data if isinstance(data, dict) else {}
 
     @property
+    def is_gone(self) -> bool:
+        """Return whether it says that nothing is at a path of KV: never written, or deleted, which leaves metadata.
+
+        A path without a mount is 404 as well, with a reason, and so is what a proxy answers by itself.
+        """
+        described = self.data.get("metadata")
+        is_deleted = isinstance(described, dict) and (described.get("deletion_time") or described.get("destroyed"))
+        return self.status == 404 and (
+            self.body == {"errors": []} or (bool(is_deleted) and self.data.get("data", "") is None)
+        )
+
+    @property
     def errors(self) -> str:
         """Return Vault's reasons, for people: only to be shown of requests without a secret."""
         errors = self.body.get("errors")
@@ -186,6 +198,8 @@ class TransitKeyWrapper:
         name = wrapped.key_id.removeprefix(PREFIX).rpartition(":")[0]
         body = {"ciphertext": wrapped.wrapped.decode(), "associated_data": _encoded(place.bound())}
         answer = await self._client.ask("POST", f"transit/decrypt/{quote(name, safe='')}", body)
+        if answer.status == 404:
+            raise _unavailable("cannot unwrap: it has no transit engine")
         if answer.status != 200:
             raise Unopened(f"Vault cannot unwrap with the key {name}: {answer.errors}.")
         return _decoded(answer.data.get("plaintext"))
@@ -244,15 +258,15 @@ class VaultBackend:
             answer = await self._client.ask("POST", self._at("data", place), body | {"options": {"cas": found}})
         number = answer.data.get("version")
         if answer.status != 200 or not isinstance(number, int):
-            raise _unavailable(f"does not store the value at {self._mount}/. Its audit log has the reason")
+            raise self._unanswered("store")
         return _stored(number)
 
     async def read(self, place: Place, stored: Stored) -> bytes:
         """Return a value.
 
         Raises:
-            Unopened: Vault has it no longer.
-            BackendUnavailable: Vault does not answer or refuses.
+            Unopened: Vault says that it has it no longer.
+            BackendUnavailable: Vault does not answer, refuses, or has nothing mounted there.
         """
         _, value = await self._read(place, int(stored.sealed or b"0"))
         if value is None:
@@ -266,19 +280,25 @@ class VaultBackend:
             BackendUnavailable: Vault does not answer or refuses.
         """
         answer = await self._client.ask("DELETE", self._at("metadata", place))
-        if answer.status == 400:
-            raise _unavailable(f"does not delete the value: {answer.errors}")
+        # Also of what is gone already. A 404 is no answer of KV version 2, so the value may lie where it was.
+        if answer.status != 204:
+            raise self._unanswered("delete")
 
     async def _read(self, place: Place, version: int | None) -> tuple[int, bytes | None]:
         """Return the number that KV gives a version, and its value; None where it was deleted or never was there."""
         params = {} if version is None else {"version": version}
         answer = await self._client.ask("GET", self._at("data", place), params=params)
-        if answer.status == 400:
-            raise _unavailable(f"does not read the value: {answer.errors}")
         described, data = answer.data.get("metadata"), answer.data.get("data")
         number = described.get("version") if isinstance(described, dict) else 0
+        if answer.is_gone:
+            return int(number or 0), None
         value = data.get("value") if isinstance(data, dict) else None
-        return int(number or 0), None if value is None else _decoded(value)
+        if answer.status != 200 or not number or value is None:
+            raise self._unanswered("read")
+        return int(number), _decoded(value)
+
+    def _unanswered(self, verb: str) -> BackendUnavailable:
+        return _unavailable(f"does not {verb} the value at {self._mount}/ as KV version 2. Check what is mounted there")
 
     def _at(self, kind: str, place: Place) -> str:
         return f"{self._mount}/{kind}/bursar/{quote(f'{place.org_id}/{place.path}/{place.version}')}"

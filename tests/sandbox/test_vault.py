@@ -89,11 +89,14 @@ async def test_versions_are_written_by_check_and_set_and_gone_when_deleted_or_de
     deleted = await root("GET", "secret/data/a/b")
     metadata = deleted.json()["data"]["metadata"]
     assert (deleted.status_code, metadata["version"], metadata["destroyed"]) == (404, 2, False)
+    assert metadata["deletion_time"]
     await root("POST", "secret/destroy/a/b", {"versions": [1]})
     assert (await root("GET", "secret/data/a/b?version=1")).json()["data"]["metadata"]["destroyed"] is True
     assert (await root("GET", "secret/metadata/a/b")).json()["data"]["current_version"] == 2
     assert (await root("DELETE", "secret/metadata/a/b")).status_code == 204
     assert (await root("GET", "secret/data/a/b")).json() == {"errors": []}
+    unmounted = await root("DELETE", "elsewhere/metadata/a/b")
+    assert (unmounted.status_code, "no handler for route" in unmounted.json()["errors"][0]) == (404, True)
 
 
 async def test_sealed_server_answers_its_health_alone_and_a_fault_is_over_after_its_times():

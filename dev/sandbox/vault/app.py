@@ -10,8 +10,9 @@ GET, POST, DELETE `/secret/data/{path}`, with `?version=` and `options.cas`; POS
     GET, DELETE `/secret/metadata/{path}`.
 GET `/sys/health`.
 
-The token of the role may use the key `bursar` and the paths below `secret/`; `ROOT` may do everything. Anything else is
-403. Errors are `{"errors": […]}` with Vault's texts.
+Anything else below `/v1` is 404 with a reason, as a path without a mount is.
+
+The token of the role may use the key `bursar` and every path of KV; `ROOT` may do everything. Anything else is 403. Errors are `{"errors": […]}` with Vault's texts.
 
 The control surface:
 
@@ -74,6 +75,7 @@ class Entry:
 
     versions: dict[int, dict[str, Any] | None] = field(default_factory=dict)
     destroyed: set[int] = field(default_factory=set)
+    deleted_at: dict[int, str] = field(default_factory=dict)
     current: int = 0
 
 
@@ -163,7 +165,11 @@ class Vault:
         if number not in entry.versions:
             raise Refused(404)
         data = entry.versions[number]
-        described = {"version": number, "destroyed": number in entry.destroyed, "deletion_time": ""}
+        described = {
+            "version": number,
+            "destroyed": number in entry.destroyed,
+            "deletion_time": entry.deleted_at.get(number, ""),
+        }
         return (404 if data is None else 200), {"data": data, "metadata": described}
 
     def remove(self, path: str, versions: list[int], *, destroy: bool) -> None:
@@ -173,6 +179,8 @@ class Vault:
             entry.versions[number] = None
             if destroy:
                 entry.destroyed.add(number)
+            else:
+                entry.deleted_at[number] = self.now().isoformat()
 
 
 def _text(value: bytes) -> str:
@@ -290,6 +298,9 @@ class _Api:
         entry = self.vault.entries[path]
         return _answer({"current_version": entry.current, "versions": {str(each): {} for each in entry.versions}})
 
+    async def refuse_unmounted(self, request: Request) -> Response:
+        raise Refused(404, f'no handler for route "{request.path_params["path"]}". route entry not found.')
+
     async def health(self, _request: Request) -> Response:
         sealed = self.vault.is_sealed
         return JSONResponse(
@@ -327,6 +338,7 @@ def build(vault: Vault) -> Starlette:
             Route("/v1/secret/data/{path:path}", api.guarded(api.data), methods=["GET", "POST", "DELETE"]),
             Route("/v1/secret/destroy/{path:path}", api.guarded(api.destroy), methods=["POST"]),
             Route("/v1/secret/metadata/{path:path}", api.guarded(api.metadata), methods=["GET", "DELETE"]),
+            Route("/v1/{path:path}", api.guarded(api.refuse_unmounted), methods=["GET", "POST", "PUT", "DELETE"]),
             Route("/_control/faults", api.order_faults, methods=["POST"]),
             Route("/_control/health", api.ready),
         ]
