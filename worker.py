@@ -82,6 +82,7 @@ from composition import (
 )
 from contracts.common.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
 from domain.messages.notification.channel import ChannelKind
+from domain.secrets.rotation import AT_ONCE
 from providers.files import Files
 from providers.front_door import FrontDoor
 from providers.judged import Receivers
@@ -138,7 +139,7 @@ def make_worker(
 ) -> Workers:
     """Put together the workers of a process; the tests use the same ones.
 
-    One works on everything; the other one has slots of its own for what waits for receivers that tenants chose.
+    One works on everything; the other one has slots of its own for what waits for hosts that tenants chose.
 
     With a build id both are versioned: the server sends them work once that version is made the current one of the
     deployment `bursar`, and running workflows move to it with their next task. Without one they are not, and every
@@ -158,6 +159,13 @@ def make_worker(
         Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         sealed_signals=sealed_signals,
         at_once=settings.delivery_slots_per_organization,
+    )
+    rotations = RotationActivities(
+        database,
+        secrets or make_secrets(settings),
+        make_rotators(settings, database),
+        sealed_signals=sealed_signals,
+        at_once=min(AT_ONCE, settings.delivery_slots_per_organization),
     )
     deployment = None if build_id is None else _deployment(build_id)
     everything = Worker(
@@ -256,12 +264,7 @@ def make_worker(
             ),
             ReportActivities(database, client, ask, late=settings.report_late, templates=settings.document_templates),
             RevenueActivities(database),
-            RotationActivities(
-                database,
-                secrets or make_secrets(settings),
-                make_rotators(settings, database),
-                sealed_signals=sealed_signals,
-            ),
+            rotations,
             ReputationActivities(
                 database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
             ),
@@ -304,7 +307,7 @@ def make_worker(
         client,
         task_queue=DELIVERY_QUEUE,
         max_concurrent_activities=settings.delivery_slots,
-        activities=[webhooks.drain],
+        activities=[webhooks.drain, rotations.take],
         graceful_shutdown_timeout=STOPS_WITHIN,
         deployment_config=deployment,
     )

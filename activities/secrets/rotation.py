@@ -1,6 +1,8 @@
 """Steps of the rotation of secrets. Values are read and made here; none leaves an activity, not even in an error."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,13 +17,14 @@ from contracts.secrets.rotation import (
     FailRotationStep,
     LookAtRotation,
     SeenRotation,
+    TakenRotationStep,
     TakeRotationStep,
 )
 from domain.common.agenda import Wait
 from domain.common.errors import DomainError, Unavailable
 from domain.secrets import rotation as rules
 from domain.secrets.access import Verb
-from domain.secrets.rotation import Rotation, RotationFailed, RotatorName, Step
+from domain.secrets.rotation import Rotation, RotationFailed, RotatorName, Step, TargetRefused
 from domain.secrets.secret import SecretKind
 from models.secrets.secret import Secret
 from providers.secrets.base import Place
@@ -30,6 +33,7 @@ from providers.secrets.rotators.base import Job, Rotator
 from repositories.secrets import rotation as rotations
 from repositories.secrets import secret as rows
 from runtime.database import Database
+from runtime.heartbeat import signs_of_life
 from services.secrets import rotation as service
 from services.secrets import secret as store
 
@@ -58,12 +62,23 @@ class RotationActivities:
         rotators: Mapping[RotatorName, Rotator],
         *,
         sealed_signals: bool = False,
+        at_once: int = rules.AT_ONCE,
     ) -> None:
-        """Take the database, as the platform, what keeps values, and what replaces them at their targets."""
+        """Take the database, as the platform, what keeps values, and what replaces them at their targets.
+
+        Args:
+            database: of the platform.
+            secrets: what keeps values.
+            rotators: what replaces values at their targets.
+            sealed_signals: whether operators' commands must be sealed.
+            at_once: how many steps of one organization wait for targets in this process at once.
+        """
         self._database = database
         self._secrets = secrets
         self._rotators = rotators
         self._seals = Seals("secret", required=sealed_signals)
+        self._at_once = at_once
+        self._under_way: Counter[str] = Counter()
         self._steps: Mapping[Step, Callable[[_Found], Awaitable[None]]] = {
             Step.ASK: self._ask,
             Step.CREATE: self._create,
@@ -89,15 +104,16 @@ class RotationActivities:
         secret, held = found
         item = rules.agenda(held, message.now)
         seen = SeenRotation(status=held.status.value, number=held.number, details=rules.details(secret.path, held))
-        due = {"until": item.until, "why": item.why} if isinstance(item, Wait) else {"step": item}
-        return seen.model_copy(update=due)
+        if isinstance(item, Wait):
+            return seen.model_copy(update={"until": item.until, "why": item.why})
+        return seen.model_copy(update={"step": item, "at_target": rules.waits_for_target(held, item)})
 
     @activity.defn(name="take_rotation_step")
-    async def take(self, message: TakeRotationStep) -> None:
-        """Take one step, if it is still due.
+    async def take(self, message: TakeRotationStep) -> TakenRotationStep:
+        """Take one step, if it is still due, and if it is its turn among those of its organization.
 
         Effect: what the step says at the target; then, in one transaction, what it says in the books. A final refusal
-        is written as the step's failure.
+        is written as the step's failure. A refusal of the target is a result, because it may take the step later.
         Idempotent by: the status of the rotation and the number of the version; before that is written, the step is
         taken again with the same value.
         Fails with: an outage of the target, the store or the database, which is retried.
@@ -105,19 +121,47 @@ class RotationActivities:
         found = await self._find(message.secret_id)
         due = (message.step, message.number)
         if found is None or not service.is_due(found[1], due, message.now):
-            return
+            return TakenRotationStep()
         at = _Found(*found, due, message.now)
+        async with self._turn(at) as has_turn:
+            if not has_turn:
+                return TakenRotationStep(waits=True, tried=activity.info().attempt > 1)
+            return await self._take(at)
+
+    async def _take(self, at: _Found) -> TakenRotationStep:
+        step = at.due[0]
         try:
-            await self._steps[message.step](at)
+            await self._steps[step](at)
+        except TargetRefused as refusal:
+            return TakenRotationStep(refused=refusal.detail)
         except DomainError as refusal:
             if refusal.retryable:
                 raise
             async with self._database.platform() as session:
-                await service.fail(session, message.secret_id, due, refusal.detail, message.now, over_at=message.now)
+                await service.fail(session, at.secret.id, at.due, refusal.detail, at.now, over_at=at.now)
         except Exception as error:
             # Its text may repeat what was sent, and would be kept in the history.
-            log.error("rotation.step_failed", step=message.step.value, error=type(error).__name__)
-            raise Unavailable(f"The step {message.step.value} met {type(error).__name__}.") from None
+            log.error("rotation.step_failed", step=step.value, error=type(error).__name__)
+            raise Unavailable(f"The step {step.value} met {type(error).__name__}.") from None
+        return TakenRotationStep()
+
+    @asynccontextmanager
+    async def _turn(self, at: _Found) -> AsyncIterator[bool]:
+        """Count a step that waits for its target, unless its organization has enough of them under way here."""
+        org_id = at.secret.org_id
+        if not rules.waits_for_target(at.held, at.due[0]):
+            yield True
+        elif self._under_way[org_id] >= self._at_once:
+            yield False
+        else:
+            self._under_way[org_id] += 1
+            try:
+                async with signs_of_life():
+                    yield True
+            finally:
+                self._under_way[org_id] -= 1
+                if not self._under_way[org_id]:
+                    del self._under_way[org_id]
 
     @activity.defn(name="fail_rotation_step")
     async def fail(self, message: FailRotationStep) -> None:

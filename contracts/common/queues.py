@@ -9,11 +9,12 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig, LocalActivityConfig
 
-#: The task queue of all workflows, and of all activities except those that call webhook receivers.
+#: The task queue of all workflows, and of all activities except those that wait for hosts that tenants chose.
 TASK_QUEUE = "bursar"
 
-#: The task queue of activities that call tenants' webhook receivers. It has its own slots, so that slow receivers
-#: cannot take those that payments need: see docs/decisions/0166-deliveries-have-slots-of-their-own.md.
+#: The task queue of activities that wait for hosts that tenants chose: webhook receivers, and targets of rotations. It
+#: has its own slots, so that slow hosts cannot take those that payments need: see
+#: docs/decisions/0166-deliveries-have-slots-of-their-own.md.
 DELIVERY_QUEUE = "bursar-deliveries"
 
 #: After this time another worker gets the task of a killed worker. A local activity that takes longer extends it.

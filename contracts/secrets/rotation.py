@@ -36,6 +36,7 @@ class SeenRotation(Message):
 
     Attributes:
         number: of the version that the step is about.
+        at_target: whether the step waits for a host that the organization chose.
         details: for operators.
     """
 
@@ -43,6 +44,7 @@ class SeenRotation(Message):
     status: str = ""
     number: int = 0
     step: Step | None = None
+    at_target: bool = False
     until: datetime | None = None
     why: str = ""
     details: str = ""
@@ -55,6 +57,20 @@ class TakeRotationStep(Message):
     number: int
     step: Step
     now: datetime
+
+
+class TakenRotationStep(Message):
+    """The outcome of a step; without a reason it was taken, or is not due any more.
+
+    Attributes:
+        refused: why the target refused it; it may take it later.
+        waits: whether the step waits for its turn, because the organization has enough of them under way.
+        tried: whether an earlier attempt had its turn and no answer.
+    """
+
+    refused: str | None = None
+    waits: bool = False
+    tried: bool = False
 
 
 class FailRotationStep(Message):

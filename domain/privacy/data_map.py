@@ -111,7 +111,7 @@ MESSAGES = Place(
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
             "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
             "answer_by persons expired reported granted changes left_out "
-            "settle_until rows files read waits created night ended"
+            "settle_until rows files read waits created night ended at_target"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

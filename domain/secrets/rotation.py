@@ -24,6 +24,10 @@ LEAST = timedelta(hours=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(hours=1), timedelta(days=1)
 #: When it is tried again to put the target back.
 PUT_BACK_AGAIN = timedelta(minutes=15)
+#: How many steps of one organization wait for their targets at once, in a process.
+AT_ONCE = 3
+#: The time limit of one attempt of a step: until then a request of it may be on its way.
+ATTEMPT = timedelta(minutes=2)
 
 
 class RotatorName(StrEnum):
@@ -66,10 +70,18 @@ class Step(StrEnum):
     REPORT = "report"
 
 
+#: The steps that call the target.
+_CALLING = frozenset({Step.APPLY, Step.TEST, Step.REVOKE, Step.ROLL_BACK})
+
+
 class RotationFailed(Conflict):
     """The target refused a step, and would refuse it again."""
 
     code = "secret.rotation_failed"
+
+
+class TargetRefused(RotationFailed):
+    """The target refused a step. It is asked again within the time of the step: a new value may need a moment."""
 
 
 class RotationUnderWay(Conflict):
@@ -201,6 +213,11 @@ _WHY = {
 }
 
 
+def waits_for_target(held: Rotation, step: Step) -> bool:
+    """Return whether a step waits for a host that the organization chose."""
+    return step in _CALLING and held.plan.rotator in {RotatorName.HTTP, RotatorName.POSTGRES}
+
+
 def _due(held: Rotation) -> Step:
     if held.status is RotationStatus.PROMOTED:
         return Step.REVOKE
@@ -284,6 +301,19 @@ def failed(held: Rotation, detail: str, over_at: datetime) -> Rotation:
     return replace(after, next_at=over_at + again)
 
 
+def stopped(held: Rotation, why: str, now: datetime) -> Rotation:
+    """Give up the value that is on its way, because its owner orders it; the target is put back.
+
+    Raises:
+        RotationUnderWay: no value is on its way.
+    """
+    if held.status not in _STEPS:
+        raise RotationUnderWay(
+            f"The rotation is {held.status.value}, and no value is on its way.", extra={"state": held.status.value}
+        )
+    return failed(held, why, now + ATTEMPT)
+
+
 def rolled_back(held: Rotation, now: datetime) -> Rotation:
     """Have put the target back and destroyed the pending version; a new value is made after a pause."""
     _check(held, RotationStatus.FAILED)
@@ -298,7 +328,9 @@ def given_up(held: Rotation, now: datetime) -> Rotation:
     """
     if held.failures and held.status in {RotationStatus.FAILED, RotationStatus.PROMOTED}:
         return replace(held, next_at=now)
-    raise RotationUnderWay(f"The rotation is {held.status.value}, and nothing of it has failed.")
+    raise RotationUnderWay(
+        f"The rotation is {held.status.value}, and nothing of it has failed.", extra={"state": held.status.value}
+    )
 
 
 def ended_early(held: Rotation, number: int, now: datetime) -> Rotation | None:

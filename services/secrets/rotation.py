@@ -243,6 +243,17 @@ async def fail(
         )
 
 
+async def stop(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
+    """Give up the value that is on its way, for the secret's owner; the target is put back by the run.
+
+    Raises:
+        RotationUnderWay: no value is on its way.
+    """
+    await change(session, secret_id, lambda _, held: rules.stopped(held, "It was stopped on request.", now), now)
+    secret = await secrets.locked(session, secret_id)
+    await audit.record(session, actor, "secret.rotation_stopped", secret_id, {"path": secret.path}, secret.org_id)
+
+
 async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
     """Destroy what cannot be put back or revoked, because a person has done it; the step that is due then ends it.
 

@@ -1,5 +1,6 @@
 """The steps of a rotation on real books, and at a real server, with a worker that is killed at every place."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.secrets.rotation import FailRotationStep
+from contracts.secrets.rotation import FailRotationStep, TakenRotationStep
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
 from domain.secrets.rotation_plan import OFF
@@ -21,6 +22,7 @@ from services.secrets import rotation as service
 from services.secrets import rotation_plan
 from services.secrets import secret as store
 from services.secrets.secret import Wanted
+from tests.support.looking import again
 from tests.support.receivers import receiving
 from tests.support.rotations import DAY, FIRST, SCHEDULE, Killed, Rotated, Target
 from tests.support.secrets import NOW
@@ -41,7 +43,7 @@ async def database(database_urls: Any) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def rotated(database: Database, target: Target, **more: Any) -> AsyncIterator[Rotated]:
     async with receiving(target.reply) as receiver:
-        yield await Rotated.of(database, target.document(receiver, **more), hosts=(receiver.url.split("/")[2],))
+        yield await Rotated.of(database, target.document(receiver), hosts=(receiver.url.split("/")[2],), **more)
 
 
 async def usable(one: Rotated, target: Target, now: datetime) -> None:
@@ -128,8 +130,7 @@ async def test_a_failed_test_puts_the_target_back_and_the_next_try_makes_a_new_v
 async def test_what_cannot_be_put_back_keeps_its_value_until_it_can_or_somebody_gives_up(database: Database) -> None:
     target = Target(one_only=True, check=403)
     async with rotated(database, target) as one:
-        while (await one.held()).status is not RotationStatus.FAILED:
-            await one.step(DUE)
+        await one.until(RotationStatus.FAILED, DUE)
         target.keys = {"somebody's"}
         seen = await one.until_waiting(DUE)
         assert (await one.versions())[2] == "pending"
@@ -190,8 +191,7 @@ async def test_a_backend_that_is_away_for_a_time_keeps_no_value_that_has_ended(d
         if ended == "revoked":
             await one.until_waiting(DUE)
         else:
-            while (await one.held()).status is not RotationStatus.FAILED:
-                await one.step(DUE)
+            await one.until(RotationStatus.FAILED, DUE)
         now = OVER if ended == "revoked" else DUE
         keeping.away = 2
         if ended == "given up":
@@ -232,8 +232,7 @@ async def destroy(one: Rotated, number: int) -> None:
 async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_given_up(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
-        while (await one.held()).status is not RotationStatus.APPLIED:
-            await one.step(DUE)
+        await one.until(RotationStatus.APPLIED, DUE)
         target.keys.add("by hand")
         await one.vaulted.put(one.secret.path, b"by hand")
         await one.until_waiting(DUE)
@@ -245,8 +244,7 @@ async def test_a_value_that_somebody_stores_meanwhile_stays_and_the_rotation_is_
 async def test_what_somebody_has_stored_is_not_ended_with_the_version_that_had_it(database: Database) -> None:
     target = Target()
     async with rotated(database, target) as one:
-        while (await one.held()).status is not RotationStatus.APPLIED:
-            await one.step(DUE)
+        await one.until(RotationStatus.APPLIED, DUE)
         pending = (await one.values(DUE))["pending"]
         await one.vaulted.put(one.secret.path, pending.encode())
         await one.until_waiting(DUE)
@@ -306,6 +304,39 @@ async def supply(one: Rotated, value: bytes, now: datetime) -> None:
         await service.supply(
             one.database, vaulted.secrets, vaulted.owner, one.secret, value, grace=None, command_id=command, now=now
         )
+
+
+async def test_steps_that_wait_for_targets_are_bounded_for_each_organization(database: Database) -> None:
+    hanging, free = Target(), Target()
+    async with receiving(hanging.reply) as receiver, rotated(database, free) as other:
+        document, hosts = hanging.document(receiver), (receiver.url.split("/")[2],)
+        one = await Rotated.of(database, document, hosts=hosts, at_once=1)
+        second = await one.another("api_keys/another", document, hosts=hosts)
+        for each in (one, second, other):
+            await each.until(RotationStatus.CREATED, DUE)
+        hanging.answering = asyncio.Event()
+        begun = asyncio.create_task(one.step(DUE))
+        while not receiver.received:
+            await again()
+        await second.step(DUE)
+        assert second.taken == TakenRotationStep(waits=True)
+        other.work = one.work
+        await other.step(DUE)
+        assert (await other.held()).status is RotationStatus.APPLIED
+        hanging.answering.set()
+        await begun
+        await second.step(DUE)
+        assert (await second.held()).status is (await one.held()).status is RotationStatus.APPLIED
+
+
+async def test_steps_that_call_no_target_wait_for_no_turn(database: Database) -> None:
+    target = Target()
+    async with rotated(database, target, at_once=0) as one:
+        assert not (await one.look(DUE)).at_target
+        await one.step(DUE)
+        assert (await one.look(DUE)).at_target
+        await one.step(DUE)
+        assert (one.taken.waits, (await one.held()).status) == (True, RotationStatus.CREATED)
 
 
 async def test_a_step_without_an_answer_is_given_up_and_rolled_back(database: Database) -> None:

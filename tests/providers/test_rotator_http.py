@@ -75,6 +75,43 @@ async def test_a_value_is_set_tested_and_revoked_by_the_described_requests():
         assert server.keys == {new.decode()}
 
 
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_404_counts_as_revoked_only_where_the_old_value_is_refused_and_the_current_one_works(status):
+    server, one = Keys(), rotator()
+
+    async def reply(request, writer):
+        moved = request.line.startswith("DELETE")
+        await (answers(status) if moved else server.reply)(request, writer)
+
+    async with receiving(reply) as receiver:
+        at = job(receiver.url)
+        new = await one.make(at, CURRENT)
+        await one.apply(at, CURRENT, new)
+        with pytest.raises(RotationFailed, match=f"answered {status}, and the value still works"):
+            await one.revoke(at, new, CURRENT)
+        server.keys = set()  # a server that knows no key at all says nothing about one
+        with pytest.raises(RotationFailed, match=r"test: .* answered 401"):
+            await one.revoke(at, new, CURRENT)
+        server.keys = {new.decode()}
+        await one.revoke(at, new, CURRENT)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_404_counts_as_put_back_only_where_the_current_value_works(status):
+    server, one = Keys(), rotator()
+
+    async def reply(request, writer):
+        moved = request.line.startswith("DELETE")
+        await (answers(status) if moved else server.reply)(request, writer)
+
+    async with receiving(reply) as receiver:
+        at = job(receiver.url)
+        await one.put_back(at, CURRENT, b"new-key")
+        server.keys = {"new-key"}
+        with pytest.raises(RotationFailed, match=f"put_back: .* answered {status}"):
+            await one.put_back(at, CURRENT, b"new-key")
+
+
 async def test_what_is_put_back_works_with_the_current_value_again():
     server, one = Keys(), rotator()
     async with receiving(server.reply) as receiver:

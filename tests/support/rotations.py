@@ -1,6 +1,8 @@
 """Secrets that are rotated at a server of the test's own, on real books, by a worker that can be killed anywhere."""
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,11 +10,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from temporalio.testing import ActivityEnvironment
 
 from activities.secrets.rotation import RotationActivities
-from contracts.secrets.rotation import LookAtRotation, SeenRotation, TakeRotationStep
+from contracts.secrets.rotation import (
+    FailRotationStep,
+    LookAtRotation,
+    SeenRotation,
+    TakenRotationStep,
+    TakeRotationStep,
+)
 from domain.secrets.access import Verb
-from domain.secrets.rotation import Rotation, RotatorName
+from domain.secrets.rotation import Rotation, RotationStatus, RotatorName
 from models.messages.alert import Alert
 from models.secrets.secret import Secret, SecretVersion
 from providers.judged import Receivers
@@ -45,10 +54,20 @@ class Target:
     keys: set[str] = field(default_factory=lambda: {FIRST.decode()})
     #: The status of every check of another value than the first, if not that of the key.
     check: int | None = None
+    #: How often each other value is refused before it works.
+    late: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    #: Holds every answer back until it is set.
+    answering: asyncio.Event | None = None
 
     async def reply(self, request: Any, writer: Any) -> None:
+        if self.answering is not None:
+            await self.answering.wait()
         bearer = request.headers["authorization"].removeprefix("Bearer ")
         status = 204 if bearer in self.keys else 401
+        if bearer != FIRST.decode() and self.refusals[bearer] < self.late:
+            self.refusals[bearer] += 1
+            status = 401
         given = json.loads(request.body)["key"] if request.body else ""
         if request.line.startswith("GET") and self.check is not None and bearer != FIRST.decode():
             status = self.check
@@ -142,6 +161,8 @@ class Rotated:
     secret: Secret
     dying: Dying
     work: RotationActivities
+    #: The outcome of the step that was taken last.
+    taken: TakenRotationStep = field(default_factory=TakenRotationStep)
 
     @classmethod
     async def of(
@@ -153,16 +174,27 @@ class Rotated:
         value: bytes = FIRST,
         now: datetime = NOW,
         rotator: Rotator | None = None,
+        at_once: int = 10,
     ) -> "Rotated":
         vaulted = await Vaulted.of(database)
         secret = await vaulted.put("api_keys/rotated", value, hosts=hosts)
         backend = vaulted.secrets.backend("postgres")
         dying = Dying(rotator or Http(lambda _: Receivers(local=True), local=True), backend)
         by_name = {RotatorName(document["rotator"]): dying, RotatorName.MANUAL: Manual()}
-        made = cls(vaulted, secret, dying, RotationActivities(database, Secrets({"postgres": dying}), by_name))
-        async with database.platform() as session:
-            await rotation_plan.plan(session, await rows.locked(session, secret.id), document, now)
-        return made
+        work = RotationActivities(database, Secrets({"postgres": dying}), by_name, at_once=at_once)
+        return await cls(vaulted, secret, dying, work)._planned(document, now)
+
+    async def another(
+        self, path: str, document: dict[str, Any], *, hosts: tuple[str, ...], now: datetime = NOW
+    ) -> "Rotated":
+        """Return another secret of the organization, with the same activities."""
+        secret = await self.vaulted.put(path, FIRST, hosts=hosts)
+        return await Rotated(self.vaulted, secret, self.dying, self.work)._planned(document, now)
+
+    async def _planned(self, document: dict[str, Any], now: datetime) -> "Rotated":
+        async with self.database.platform() as session:
+            await rotation_plan.plan(session, await rows.locked(session, self.secret.id), document, now)
+        return self
 
     @property
     def database(self) -> Database:
@@ -182,17 +214,35 @@ class Rotated:
         seen = await self.look(now)
         if seen.step is not None:
             message = TakeRotationStep(secret_id=self.secret.id, number=seen.number, step=seen.step, now=now)
-            await self.work.take(message)
+            self.taken = await ActivityEnvironment().run(self.work.take, message)
         return seen
 
+    async def fail(self, seen: SeenRotation, detail: str, now: datetime) -> None:
+        """Give the step up that was seen, as the run does when its time is over."""
+        self.taken = TakenRotationStep()
+        given_up = {"secret_id": self.secret.id, "number": seen.number, "step": seen.step, "detail": detail}
+        await self.work.fail(FailRotationStep.model_validate({**given_up, "now": now, "over_at": now}))
+
     async def until_waiting(self, now: datetime) -> SeenRotation:
-        """Take every step that is due; a worker that dies is followed by another one."""
+        """Take every step that is due; a worker that dies is followed by another one, and a refusal counts at once."""
         for _ in range(30):
             with suppress(Killed):
-                seen = await self.step(now)
+                seen = await self.counted_step(now)
                 if seen.step is None:
                     return seen
         raise AssertionError("the rotation takes steps without end")
+
+    async def until(self, status: RotationStatus, now: datetime) -> None:
+        """Take steps until the rotation has a status; a refusal counts at once."""
+        while (await self.held()).status is not status:
+            assert (await self.counted_step(now)).step is not None
+
+    async def counted_step(self, now: datetime) -> SeenRotation:
+        """Take the step that is due; a refusal counts at once."""
+        seen = await self.step(now)
+        if self.taken.refused is not None:
+            await self.fail(seen, self.taken.refused, now)
+        return seen
 
     async def versions(self) -> dict[int, str]:
         async with self.database.platform() as session:

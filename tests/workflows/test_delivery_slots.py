@@ -1,11 +1,20 @@
-"""Receivers that hang hold slots of their own, and money never waits for them."""
+"""Receivers and targets that hang hold slots of their own, and money never waits for them."""
 
+import asyncio
+import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.runs import rotation_news
+from domain.secrets.rotation import RotationStatus
+from runtime import reach
+from services.secrets import rotation
 from tests.support.looking import again
+from tests.support.receivers import receiving
+from tests.support.rotations import Rotated, Target
 from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import new_payment
 from tests.workflows.webhook_driver import endpoint
@@ -57,3 +66,47 @@ async def test_the_webhooks_of_one_organization_do_not_wait_for_the_receivers_of
         for each in endpoints:
             await each.settled(1)
     assert len(hanging.received) == 3
+
+
+async def test_neither_money_nor_others_wait_for_rotations_at_a_target_that_hangs(
+    idle_server: WorkflowEnvironment, database_urls: Any
+):
+    few = {"activity_slots": 2, "delivery_slots": 2, "delivery_slots_per_organization": 1}
+    keys = {"secret_keys": f"k1:{base64.b64encode(b'k' * 32).decode()}", "allow_insecure_webhooks": True}
+    hanging, healthy = Target(answering=asyncio.Event()), Target()
+    async with (
+        receiving(hanging.reply) as held,
+        receiving(healthy.reply) as free,
+        stage_on(idle_server, database_urls, **few, **keys) as stage,
+    ):
+        now = datetime.now(UTC)
+
+        async def secret(target: Target, at: Any, of: Rotated | None = None, number: int = 0) -> Rotated:
+            document, hosts = target.document(at), (at.url.split("/")[2],)
+            if of is None:
+                return await Rotated.of(stage.database, document, hosts=hosts, now=now)
+            return await of.another(f"api_keys/n{number}", document, hosts=hosts, now=now)
+
+        async def begin(one: Rotated) -> None:
+            async with stage.database.platform() as session:
+                await rotation.hurry(session, one.vaulted.owner, one.secret.id, grace=None, now=now)
+            await reach.signal(stage.client, *rotation_news(one.secret.id, one.vaulted.org_id))
+
+        first = await secret(hanging, held)
+        for each in [first, *[await secret(hanging, held, first, number) for number in range(4)]]:
+            await begin(each)
+            while (await each.held()).status is not RotationStatus.CREATED:
+                await again()
+        while not held.received:
+            await again()
+        payment = await new_payment(stage)
+        await payment.create()
+        payment.there.pay()
+        assert (await payment.told()).granted_minor == 100_000_000
+        other = await secret(healthy, free)
+        await begin(other)
+        while (await other.held()).status is not RotationStatus.PROMOTED:
+            await again()
+        assert len(held.received) == 1
+        assert hanging.answering is not None
+        hanging.answering.set()

@@ -1,6 +1,7 @@
 """Runs that rotate secrets: by their schedule, at once, after failures, and by the commands of an operator."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,14 +14,16 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.common.sweeps import Sweeps
+from contracts.common.queues import DELIVERY_QUEUE, TASK_QUEUE
 from contracts.common.sweeps import SweepPage, SweepProgress
 from contracts.runs import rotation_news, rotation_run
 from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
-from domain.secrets.rotation import RotationStatus
+from domain.secrets.rotation import ATTEMPT, RotationStatus
 from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
 from runtime import reach
 from runtime.database import Database
+from services.secrets import rotation as service
 from services.secrets import rotation_plan
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
@@ -58,9 +61,23 @@ class Running:
         while (held := await self.one.held()).status is not status or failures not in {None, held.failures}:
             await again()
 
+    async def pass_until(self, status: RotationStatus, *, step: timedelta, at_most: timedelta) -> None:
+        """Pass time step by step until the rotation has a status."""
+        passed = timedelta(0)
+        while (await self.one.held()).status is not status:
+            assert passed <= at_most
+            assert await self.env.fast_forward(self.handle, step)
+            passed += step
+
     async def shown(self, text: str) -> None:
         while text not in str(await self.handle.query("__temporal_workflow_metadata")):
             await again()
+
+    async def order(self, act: Callable[..., Awaitable[None]]) -> None:
+        """Have the owner order something, as the endpoint does."""
+        async with self.one.database.platform() as session:
+            await act(session, self.one.vaulted.owner, self.one.secret.id, datetime.now(UTC))
+        await self.begin()
 
     async def end(self) -> None:
         """End the schedule, and see the run end."""
@@ -81,12 +98,15 @@ async def running(
             host = receiver.url.split("/")[2]
             one = await Rotated.of(database, target.document(receiver), hosts=(host,), now=datetime.now(UTC))
             work = one.work
-            async with Worker(
-                client,
-                task_queue="bursar",
-                workflows=[RotationWorkflow, RotationSweepWorkflow],
-                activities=[work.look, work.take, work.fail, work.command, Sweeps(database, client).rotations],
-                workflow_runner=runner or SandboxedWorkflowRunner(),
+            async with (
+                Worker(
+                    client,
+                    task_queue=TASK_QUEUE,
+                    workflows=[RotationWorkflow, RotationSweepWorkflow],
+                    activities=[work.look, work.take, work.fail, work.command, Sweeps(database, client).rotations],
+                    workflow_runner=runner or SandboxedWorkflowRunner(),
+                ),
+                Worker(client, task_queue=DELIVERY_QUEUE, activities=[work.take]),
             ):
                 yield Running(env, client, one, target)
     finally:
@@ -118,7 +138,26 @@ async def test_a_value_is_replaced_each_month_and_the_one_before_is_revoked_afte
         await replay_and_keep(history, "secret-rotation/rotated")
 
 
-async def test_a_failed_test_is_rolled_back_reported_and_tried_again_within_the_hour(
+@pytest.mark.parametrize("late", [1, 10])
+async def test_a_value_that_works_some_time_after_it_was_made_is_asked_again_and_promoted(
+    idle_server: WorkflowEnvironment, database_urls: Any, late: int
+) -> None:
+    async with running(idle_server, database_urls, Target(late=late)) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        rotate = RotateSignal(rotate=run.one.secret.id, operator="kim")
+        assert (await run.handle.execute_update("rotate", rotate))["declined"] is None
+        await run.until(RotationStatus.APPLIED)
+        await run.pass_until(RotationStatus.PROMOTED, step=timedelta(seconds=5), at_most=timedelta(minutes=14))
+        assert set(run.target.refusals.values()) == {late}
+        assert run.target.keys == set((await run.one.values(datetime.now(UTC))).values())
+        assert await run.one.alerts() == {}
+        await run.handle.terminate("the test is over")
+        if late == 1:
+            await replay_and_keep(await run.handle.fetch_history(), "secret-rotation/asked_again")
+
+
+async def test_a_test_that_stays_refused_is_rolled_back_reported_and_tried_again_within_the_hour(
     idle_server: WorkflowEnvironment, database_urls: Any
 ) -> None:
     async with running(idle_server, database_urls, Target(check=403)) as run:
@@ -126,10 +165,14 @@ async def test_a_failed_test_is_rolled_back_reported_and_tried_again_within_the_
         await run.shown("**idle**")
         rotate = RotateSignal(rotate=run.one.secret.id, operator="kim")
         assert (await run.handle.execute_update("rotate", rotate))["declined"] is None
-        await run.until(RotationStatus.IDLE, failures=1)
+        await run.until(RotationStatus.APPLIED)
+        await run.pass_until(RotationStatus.FAILED, step=timedelta(minutes=1), at_most=timedelta(minutes=16))
+        await run.shown("answered 403")
+        assert len(run.target.keys) == 2
+        await run.pass_until(RotationStatus.IDLE, step=timedelta(minutes=1), at_most=timedelta(minutes=3))
+        assert (await run.one.held()).failures == 1
         assert run.target.keys == {FIRST.decode()}
         assert await run.one.alerts() == {"secret_rotation_failed": True}
-        await run.shown("answered 403")
         run.target.check = None
         assert await run.env.fast_forward(run.handle, timedelta(hours=1, minutes=1))
         await run.until(RotationStatus.PROMOTED)
@@ -151,13 +194,37 @@ async def test_a_target_that_is_away_is_given_up_and_overdue_in_the_end(
         await run.shown("answered 503")
         # A request of the last attempt may still be on its way: nothing is put back before it is over.
         assert len(run.target.keys) == 2
-        assert await run.env.fast_forward(run.handle, module.STEP_TIMEOUT)
+        assert await run.env.fast_forward(run.handle, ATTEMPT)
         await run.until(RotationStatus.IDLE, failures=1)
         assert run.target.keys == {FIRST.decode()}
         assert await run.env.fast_forward(run.handle, timedelta(days=2, hours=2))
         while "secret_rotation_overdue" not in await run.one.alerts():
             await again()
         await run.handle.terminate("the test is over")
+
+
+async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_without_the_target(
+    idle_server: WorkflowEnvironment, database_urls: Any
+) -> None:
+    async with running(idle_server, database_urls, Target()) as run:
+        await run.begin()
+        await run.shown("**idle**")
+        run.target.answering = asyncio.Event()
+        rotate = RotateSignal(rotate=run.one.secret.id, operator="kim")
+        assert (await run.handle.execute_update("rotate", rotate))["declined"] is None
+        await run.until(RotationStatus.CREATED)
+        await run.order(service.stop)
+        await run.shown("stopped on request")
+        assert (await run.one.held()).failures == 1
+        await run.order(service.give_up)
+        await run.until(RotationStatus.IDLE)
+        assert sorted((await run.one.versions()).values()) == ["current", "destroyed"]
+        run.target.answering.set()
+        run.target.answering = None
+        await run.end()
+        history = await run.handle.fetch_history()
+        assert any(each.HasField("activity_task_cancel_requested_event_attributes") for each in history.events)
+        await replay_and_keep(history, "secret-rotation/stopped")
 
 
 async def test_operators_are_refused_what_is_not_theirs_to_order(

@@ -1,16 +1,17 @@
 """RotationWorkflow: replaces the value of one secret by its schedule, step by step."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.workflow import ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.secrets.rotation import RotationActivities
     from contracts.common import search_attributes
-    from contracts.common.queues import local_activity, regular_activity
+    from contracts.common.queues import DELIVERY_QUEUE, cut_summary, local_activity, regular_activity
     from contracts.escrow.escrow import Declined, OperatorSignal
     from contracts.secrets.rotation import (
         CommandedRotation,
@@ -22,17 +23,21 @@ with workflow.unsafe.imports_passed_through():
         RotationInput,
         RotationResult,
         SeenRotation,
+        TakenRotationStep,
         TakeRotationStep,
     )
     from domain.common.errors import DomainError
     from domain.common.signals import Addressee
     from domain.common.text import as_markdown
-    from domain.secrets.rotation import Step
+    from domain.secrets.rotation import ATTEMPT, Step
     from runtime.interceptors import domain_error_from
     from workflows.common.signals import NO_INPUT, check_addressed, sender
 
-#: The time limit of one attempt of a step, and how long a step is tried before it counts as failed.
-STEP_TIMEOUT, GIVES_UP_AFTER = timedelta(minutes=2), timedelta(minutes=15)
+#: How long a step is tried before it counts as failed, and the heartbeat timeout of an attempt.
+GIVES_UP_AFTER, HEARTBEAT = timedelta(minutes=15), timedelta(seconds=10)
+#: When a step is asked again that the target refused, or that waits for its turn: the first pause, which doubles, and
+#: the longest of each.
+FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5)
 
 
 @workflow.defn(name="secret-rotation")
@@ -44,7 +49,8 @@ class RotationWorkflow:
         schedule was changed, or somebody has asked for a rotation or sent a value.
     Ends when: the secret is not rotated any more, and every handler has answered.
     Continues as new: when the server suggests it, from the books.
-    Compensates: a step that fails is rolled back at the target, and its value is destroyed.
+    Compensates: a step that fails is rolled back at the target, and its value is destroyed. A refusal of the target
+        counts after it was asked again for some minutes.
     """
 
     @workflow.init
@@ -54,6 +60,10 @@ class RotationWorkflow:
         self._seen: SeenRotation | None = None
         self._news = False
         self._refused: str | None = None
+        # The step that is tried, since when its target is asked, and the next pause.
+        self._tried: tuple[Step, int] | None = None
+        self._since: datetime | None = None
+        self._pause = FIRST_PAUSE
 
     @workflow.run
     async def run(self, start: RotationInput) -> RotationResult:
@@ -112,30 +122,74 @@ class RotationWorkflow:
             )
 
     async def _take(self, seen: SeenRotation, step: Step) -> None:
+        if self._tried != (step, seen.number):
+            self._tried, self._since, self._pause = (step, seen.number), None, FIRST_PAUSE
         about = f"{step.value} version {seen.number}" if seen.number else step.value
         now = workflow.now()
+        since = self._since or now
+        taking = workflow.start_activity_method(
+            RotationActivities.take,
+            TakeRotationStep(secret_id=self._start.secret_id, number=seen.number, step=step, now=now),
+            **regular_activity(
+                about,
+                timeout=ATTEMPT,
+                give_up_after=max(since + GIVES_UP_AFTER - now, ATTEMPT),
+                heartbeat=HEARTBEAT if seen.at_target else None,
+                queue=DELIVERY_QUEUE if seen.at_target else None,
+            ),
+        )
         try:
-            await workflow.execute_activity_method(
-                RotationActivities.take,
-                TakeRotationStep(secret_id=self._start.secret_id, number=seen.number, step=step, now=now),
-                **regular_activity(about, timeout=STEP_TIMEOUT, give_up_after=GIVES_UP_AFTER),
-            )
+            taken = await self._outcome(taking, step, seen.number)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             known = domain_error_from(error)
-            await workflow.execute_local_activity_method(
-                RotationActivities.fail,
-                FailRotationStep(
-                    secret_id=self._start.secret_id,
-                    number=seen.number,
-                    step=step,
-                    detail="No answer in time." if known is None else known.detail,
-                    now=now,
-                    over_at=workflow.now() + STEP_TIMEOUT,
-                ),
-                **local_activity(f"give up: {about}"),
-            )
+            await self._fail(seen, step, "No answer in time." if known is None else known.detail, now)
+            return
+        if taken.waits:
+            self._since = since if taken.tried else self._since
+            await self._rest(LONGEST_WAIT, "other rotations of the organization have their turn")
+        elif taken.refused is None:
+            self._tried = None
+        elif workflow.now() + self._pause < since + GIVES_UP_AFTER:
+            self._since = since
+            await self._rest(LONGEST_PAUSE, f"ask again: {taken.refused}")
+        else:
+            await self._fail(seen, step, taken.refused, now)
+
+    async def _outcome(self, taking: ActivityHandle[TakenRotationStep], step: Step, number: int) -> TakenRotationStep:
+        """Return the outcome of a step; cancel it where the books say meanwhile that it is not due any more."""
+        while True:
+            await workflow.wait_condition(lambda: taking.done() or self._news)
+            if taking.done():
+                return await taking
+            self._news = False
+            seen = await self._look()
+            if (seen.step, seen.number) != (step, number):
+                taking.cancel()
+                with suppress(ActivityError):
+                    await taking
+                return TakenRotationStep()
+
+    async def _rest(self, longest: timedelta, why: str) -> None:
+        pause, self._pause = self._pause, min(self._pause * 2, longest)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._news, timeout=pause, timeout_summary=cut_summary(why))
+
+    async def _fail(self, seen: SeenRotation, step: Step, detail: str, now: datetime) -> None:
+        self._tried = None
+        await workflow.execute_local_activity_method(
+            RotationActivities.fail,
+            FailRotationStep(
+                secret_id=self._start.secret_id,
+                number=seen.number,
+                step=step,
+                detail=detail,
+                now=now,
+                over_at=workflow.now() + ATTEMPT,
+            ),
+            **local_activity(f"give up: {step.value}"),
+        )
 
     async def _command(self, name: str, given: OperatorSignal, subject: object) -> CommandedRotation:
         state = "unknown" if self._seen is None else self._seen.status

@@ -12,7 +12,8 @@ GET `/sys/health`.
 
 Anything else below `/v1` is 404 with a reason, as a path without a mount is.
 
-The token of the role may use the key `bursar` and every path of KV; `ROOT` may do everything. Anything else is 403. Errors are `{"errors": […]}` with Vault's texts.
+The token of the role may use the key `bursar` and every path of KV; `ROOT` may do everything. Anything else is 403.
+Errors are `{"errors": […]}` with Vault's texts.
 
 The control surface:
 

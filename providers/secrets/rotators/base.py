@@ -1,8 +1,9 @@
 """The protocol of rotators: what replaces a secret's value at its target, step by step.
 
 Every method that changes the target may be called again after it has taken effect, with the same values: the second
-call changes nothing. A `RotationFailed` is final and is rolled back; any other error is an outage and is tried again.
-No error and no log has a value in it.
+call changes nothing. A `TargetRefused` is asked again within the time of the step, any other `RotationFailed` is final
+at once, and both are rolled back; any other error is an outage and is tried again. No error and no log has a value in
+it.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from domain.common.errors import Unavailable
-from domain.secrets.rotation import RotationFailed
+from domain.secrets.rotation import RotationFailed, TargetRefused
 from domain.secrets.secret_use.placing import Placed
 from domain.secrets.secret_use.request import read_request
 from providers.secrets.caller import CallFailed, SecretCaller
@@ -19,7 +19,7 @@ from providers.secrets.rotators.base import Job, ReceiversOf
 
 #: Answers after which the same request may succeed.
 _PASSING = frozenset({408, 425, 429})
-#: Answers that say that there is nothing left to revoke.
+#: Answers after which a value may be gone; a path that is wrong has them, too.
 _GONE = frozenset({404, 410})
 
 
@@ -55,8 +55,19 @@ class Http:
             await self._step_or_test(job, "put_back", current, new, works=current)
 
     async def revoke(self, job: Job, current: bytes, old: bytes) -> None:
-        """Make the request `revoke`, if there is one."""
-        await self._step(job, "revoke", old, current, also=_GONE)
+        """Make the request `revoke`, if there is one.
+
+        A 404 counts where the target refuses the old value and takes the current one: the path may be wrong.
+        """
+        status = await self._step(job, "revoke", old, current, also=_GONE)
+        if status not in _GONE:
+            return
+        await self._step(job, "test", None, current)
+        try:
+            await self._step(job, "test", None, old)
+        except TargetRefused:
+            return
+        raise TargetRefused(f"revoke: the target answered {status}, and the value still works.")
 
     def subject(self, value: bytes) -> Hashable:
         """Return the value itself."""
@@ -64,19 +75,19 @@ class Http:
 
     async def _step_or_test(self, job: Job, name: str, current: bytes, new: bytes, *, works: bytes) -> None:
         try:
-            await self._step(job, name, current, new, also=_GONE if name == "put_back" else frozenset())
-        except RotationFailed as refused:
+            await self._step(job, name, current, new)
+        except TargetRefused as refused:
             try:
                 await self._step(job, "test", None, works)
-            except RotationFailed:
+            except TargetRefused:
                 raise refused from None
 
     async def _step(
         self, job: Job, name: str, current: bytes | None, new: bytes, *, also: frozenset[int] = frozenset()
-    ) -> None:
+    ) -> int:
         step = job.target.get(name)
         if step is None:
-            return
+            return 204
         texts = {"new": _text(job, new), "version": str(job.number)}
         if current is not None:
             texts["current"] = _text(job, current)
@@ -98,9 +109,9 @@ class Http:
                 raise RotationFailed(f"{name}: {request.host} does not lead to the public internet.") from None
             raise Unavailable(f"{name}: no answer of {request.host} ({failed.reason}).") from None
         if 200 <= reply.status < 300 or reply.status in also:
-            return
+            return reply.status
         detail = f"{name}: {request.host} answered {reply.status}."
-        raise Unavailable(detail) if reply.status >= 500 or reply.status in _PASSING else RotationFailed(detail)
+        raise Unavailable(detail) if reply.status >= 500 or reply.status in _PASSING else TargetRefused(detail)
 
 
 def body_of(body: Any, texts: Mapping[str, str]) -> str:

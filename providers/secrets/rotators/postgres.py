@@ -17,7 +17,7 @@ import certifi
 
 from domain.common.errors import Unavailable
 from domain.messages.webhook.address import Target, UrlRefused
-from domain.secrets.rotation import RotationFailed
+from domain.secrets.rotation import RotationFailed, TargetRefused
 from domain.secrets.rotation_plan import place_of
 from providers.secrets.rotators.base import Job, ReceiversOf
 
@@ -133,7 +133,7 @@ class Postgres:
             if (error.sqlstate or "08").startswith(_PASSING):
                 raise Unavailable(f"Bursar could not {what}: PostgreSQL answered {error.sqlstate}.") from None
             # Only the code: a message may repeat what was sent.
-            raise RotationFailed(
+            raise TargetRefused(
                 f"Bursar could not {what}: PostgreSQL answered {error.sqlstate} ({type(error).__name__})."
             ) from None
         except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
