@@ -57,6 +57,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "secret.stored": ("good", "The secret is stored."),
     "secret.replaced": ("good", "The new value is in use."),
     "secret.rotated": ("busy", "The value is being replaced."),
+    "secret.rotation_stopped": ("busy", "The rotation is being stopped."),
     "secret.destroyed": ("good", "Nobody can use the version any more."),
     "secret.granted": ("good", "The grant is in force."),
     "secret.revoked": ("good", "The grant is revoked. It is refused from now on."),

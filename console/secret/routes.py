@@ -228,6 +228,23 @@ async def rotate(visit: Visit) -> Response:
     return await _without_value(visit, form, answer, _here(visit), "secret.rotated", ask_to_rotate)
 
 
+async def ask_to_stop(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a rotation is stopped."""
+    visit.need(Permission.MANAGE_SECRETS)
+    found = await _found(visit)
+    if found["rotation"] is None:
+        raise Refused(not_found(visit.request))
+    return await visit.render("parts/asking.html", view.stopping(found, form or blank(), _listed(visit)), status)
+
+
+async def stop(visit: Visit) -> Response:
+    """Stop a rotation."""
+    form = await read_form(visit.request)
+    body = {"give_up": visit.request.query_params.get("give_up") == "true"}
+    answer = await visit.order("POST", f"{_own(visit)}/rotate/stop", body, form.key)
+    return await visit.concluded(form, answer, _here(visit), "secret.rotation_stopped", show=ask_to_stop)
+
+
 async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that grants the use of secrets."""
     visit.need(Permission.MANAGE_SECRETS)
@@ -300,6 +317,8 @@ ROUTES = (
     tenant("/secrets/{id}/open", open_it, COMMAND),
     tenant("/secrets/{id}/rotate", ask_to_rotate),
     tenant("/secrets/{id}/rotate", rotate, COMMAND),
+    tenant("/secrets/{id}/stop", ask_to_stop),
+    tenant("/secrets/{id}/stop", stop, COMMAND),
     tenant("/secrets/{id}/destroy", ask_to_destroy),
     tenant("/secrets/{id}/destroy", destroy, COMMAND),
 )

@@ -125,6 +125,7 @@ class Rotation:
     overdue: Moment | None
     failures: str
     detail: str
+    stop: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +355,9 @@ def one(
         open=f"{here}/open" if reads and secret["current_version"] is not None else "",
         rotate=f"{here}/rotate" if manages and secret["rotation"] else "",
         grant=address(f"{listed}/grants/new", [("paths", path)]) if manages else "",
-        rotation=_rotation(secret["rotation"], prefs, now) if secret["rotation"] else None,
+        rotation=_rotation(secret["rotation"], prefs, now, f"{here}/stop" if manages else "")
+        if secret["rotation"]
+        else None,
         versions=tuple(_version(each, prefs, here, manages=manages) for each in secret["versions"] or ()),
         grants=tuple(_grant(each, naming, listed, now, manages=manages) for each in around.named),
         grants_failed=unanswered("Grants", around.grants, here),
@@ -366,7 +369,14 @@ def one(
     )
 
 
-def _rotation(rotation: Mapping[str, Any], prefs: Prefs, now: datetime) -> Rotation:
+def stops(rotation: Mapping[str, Any]) -> str:
+    """Return `stop` while a value is on its way, `give_up` where a step has failed, and nothing otherwise."""
+    if rotation["status"] in {"created", "applied", "tested"}:
+        return "stop"
+    return "give_up" if rotation["failures"] and rotation["status"] in {"failed", "promoted"} else ""
+
+
+def _rotation(rotation: Mapping[str, Any], prefs: Prefs, now: datetime, stop: str) -> Rotation:
     failures = rotation["failures"]
     late = datetime.fromisoformat(rotation["overdue_at"]) <= now
     return Rotation(
@@ -377,6 +387,7 @@ def _rotation(rotation: Mapping[str, Any], prefs: Prefs, now: datetime) -> Rotat
         overdue=moment(rotation["overdue_at"], prefs) if late else None,
         failures=count(failures, prefs) if failures else "",
         detail=rotation["detail"] or "",
+        stop=stop if stops(rotation) else "",
     )
 
 
@@ -469,6 +480,28 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
         form=form,
         facts=(("Secret", secret["path"]), ("Version", str(number))),
         effect=tuple(effect),
+    )
+
+
+def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
+    """Return the page that asks before a rotation is stopped, or what failed is given up."""
+    here, stop = f"{listed}/{name_of(secret['path'])}", stops(secret["rotation"]) != "give_up"
+    effect = (
+        ("The target is put back to the value in use, and then the new value is destroyed.",)
+        if stop
+        else (
+            "Nothing more is sent to the target: set it right first, so that the value in use works there.",
+            "The other value is destroyed. This cannot be undone.",
+        )
+    )
+    return Asking(
+        title="Stop the rotation?" if stop else "End the rotation without the target?",
+        back=here,
+        action=f"{here}/stop" if stop else f"{here}/stop?give_up=true",
+        label="Stop the rotation" if stop else "End the rotation",
+        form=form,
+        facts=(("Secret", secret["path"]),),
+        effect=effect,
     )
 
 

@@ -275,6 +275,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/secrets/some_secret"): (Permission.READ, None),
     ("PUT", "/secrets/some_secret"): (Permission.MANAGE_SECRETS, {"kind": "api_key", "value": "a"}),
     ("POST", "/secrets/some_secret/rotate"): (Permission.MANAGE_SECRETS, {}),
+    ("POST", "/secrets/some_secret/rotate/stop"): (Permission.MANAGE_SECRETS, {}),
     ("GET", "/secrets/some_secret/access"): (Permission.READ_AUDIT, None),
     ("DELETE", "/secrets/some_secret/versions/1"): (Permission.MANAGE_SECRETS, None),
     ("POST", "/secrets/grants"): (

@@ -84,6 +84,36 @@ async def test_a_rotation_begins_at_once_where_the_rotator_makes_the_value(org: 
         refused(await rotate(org.callers[role]), 403, "auth.forbidden")
 
 
+async def stop(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Response:
+    return await caller.post("/secrets/api_keys/model/rotate/stop", body, key=key or new_key())
+
+
+async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_its_target_when_that_failed(org: Tenant):
+    good(await put(org.owner, rotation=MANUAL))
+    for body in ({}, {"give_up": True}):
+        assert refused(await stop(org.owner, **body), 409, "secret.rotating")["state"] == "idle"
+    good(await rotate(org.owner, value="set-by-hand-1"), 202)
+    refused(await stop(org.owner, give_up=True), 409, "secret.rotating")
+    for role in ("member", "finance", "auditor", "agent"):
+        refused(await stop(org.callers[role]), 403, "auth.forbidden")
+    key = new_key()
+    stopped = [good(await stop(org.admin, key)) for _ in range(2)]
+    assert stopped[0] == stopped[1]
+    assert (stopped[0]["rotation"]["status"], stopped[0]["rotation"]["failures"]) == ("failed", 1)
+    assert [each["status"] for each in stopped[0]["versions"]] == ["pending", "current"]
+    refused(await stop(org.owner), 409, "secret.rotating")
+    ended = good(await stop(org.owner, give_up=True))
+    assert [each["status"] for each in ended["versions"]] == ["destroyed", "current"]
+    entries = good(await org.owner.get("/audit"))["data"]
+    kinds = {each["action"] for each in entries}
+    assert {"secret.rotation_stopped", "secret.rotation_given_up"} <= kinds
+
+
+async def test_a_secret_without_a_rotation_has_none_to_stop(org: Tenant):
+    good(await put(org.owner))
+    refused(await stop(org.owner), 409, "secret.not_rotated")
+
+
 @pytest.mark.parametrize(
     ("rotation", "more", "why"),
     [

@@ -161,6 +161,12 @@ async def test_value_that_was_set_by_hand_comes_into_use(org: Tenant, owner: Vis
     rotated = await send(owner, f"{here}/rotate", value="another", grace="")
     assert rotated.headers["location"] == f"{here}?notice=secret.rotated"
     assert [each["number"] for each in await versions(org)] == [2, 1]
+    for given_up in ("", "?give_up=true"):
+        assert f'href="{here}/stop"' in (await owner.get(here)).text
+        assert f'action="{here}/stop{given_up}"' in (await owner.get(f"{here}/stop")).text
+        stopped = await send(owner, f"{here}/stop{given_up}")
+        assert stopped.headers["location"] == f"{here}?notice=secret.rotation_stopped"
+    assert [each["status"] for each in await versions(org)] == ["destroyed", "current"]
 
 
 async def test_address_of_an_operation_is_no_secret(org: Tenant, owner: Visitor):
@@ -212,4 +218,4 @@ def test_rotation_is_overdue_from_its_deadline_on(now: str, late: bool) -> None:
     page = view.one(SECRET, none, blank(), NAMING, "/secrets", at, manages=False)
     assert page.rotation is not None
     assert (page.rotation.overdue is not None, page.rotation.failures, page.rotation.detail) == (late, "3", "401")
-    assert (page.kept, page.replace, page.rotate, page.open) == ("In Vault", "", "", "")
+    assert (page.kept, page.replace, page.rotate, page.open, page.rotation.stop) == ("In Vault", "", "", "", "")

@@ -29,6 +29,7 @@ from api.v1.secrets.schemas import (
     SecretOpen,
     SecretPut,
     SecretRotate,
+    SecretRotationStop,
     SecretRotationView,
     SecretUseCreate,
     SecretUseView,
@@ -412,6 +413,38 @@ async def rotate_secret(
         return shown
 
     return await once.run(act, status_code=202)
+
+
+@router.post(
+    "/secrets/{path:path}/rotate/stop",
+    response_model=SecretView,
+    responses=errors(NotFound, rotation.NotRotated, RotationUnderWay, (Forbidden, "session.by_link")),
+    operation_id="secrets.stop_rotation",
+)
+async def stop_secret_rotation(
+    path: str,
+    body: SecretRotationStop,
+    deps: DepsDep,
+    once: Once,
+    actor: Actor = require(Permission.MANAGE_SECRETS),
+) -> Response:
+    """Stop a rotation while a value is on its way. The target is put back, and then the value is destroyed.
+
+    What cannot be put back or revoked is tried again. With `give_up` it ends without the target: Bursar destroys its
+    copy of the value that the rotation has made, or after it was promoted of the one before.
+    """
+
+    async def act() -> SecretView:
+        act_on = rotation.give_up if body.give_up else rotation.stop
+        async with deps.session_for(actor) as session:
+            row = await secrets.at_path(session, _tenant(actor), path)
+        async with deps.database.platform() as session:
+            await act_on(session, actor, row.id, datetime.now(UTC))
+        shown = await _shown(deps, actor, path)
+        _signal_run(deps, shown)
+        return shown
+
+    return await once.run(act)
 
 
 def _signal_run(deps: Deps, secret: SecretView) -> None:

@@ -175,6 +175,18 @@ class SecretRotate(RequestModel):
     )
 
 
+class SecretRotationStop(RequestModel):
+    """A rotation that is stopped."""
+
+    model_config = example(give_up=False)
+
+    give_up: bool = Field(
+        default=False,
+        strict=True,
+        description="End what has failed without the target, because you have set the target right yourself.",
+    )
+
+
 class SecretPut(RequestModel):
     """A secret, or a new value of it."""
 
