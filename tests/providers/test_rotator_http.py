@@ -7,7 +7,7 @@ import pytest
 
 from composition import make_rotators
 from domain.common.errors import Invalid, Unavailable
-from domain.secrets.rotation import RotationFailed, RotatorName
+from domain.secrets.rotation import RotationFailed, RotatorName, TargetRefused
 from providers.judged import Receivers
 from providers.secrets.rotators.base import Job
 from providers.secrets.rotators.http import Http, body_of
@@ -138,10 +138,10 @@ async def test_without_a_way_back_the_current_value_has_to_work_before_the_new_o
 
 @pytest.mark.parametrize(
     ("reply", "error"),
-    [(answers(302, location="/other"), RotationFailed), (answers(403), RotationFailed), (answers(500), Unavailable),
+    [(answers(302, location="/other"), TargetRefused), (answers(403), TargetRefused), (answers(500), Unavailable),
      (answers(429), Unavailable), (drops, Unavailable)],
 )  # fmt: skip
-async def test_answers_are_final_or_tried_again_and_no_message_has_a_value(reply, error):
+async def test_refusals_are_asked_again_as_outages_are_and_no_message_has_a_value(reply, error):
     async with receiving(reply) as receiver:
         at, one = job(receiver.url), rotator()
         new = await one.make(at, CURRENT)
@@ -171,8 +171,9 @@ async def test_a_step_that_was_taken_before_is_seen_by_its_effect_where_the_targ
 async def test_only_hosts_of_the_secret_get_a_value():
     async with receiving(answers(204)) as receiver:
         at, one = job(receiver.url, hosts=("127.0.0.1:1",)), rotator()
-        with pytest.raises(RotationFailed, match=r"none of the secret's hosts\. Add it to hosts"):
+        with pytest.raises(RotationFailed, match=r"none of the secret's hosts\. Add it to hosts") as refused:
             await one.apply(at, CURRENT, await one.make(at, CURRENT))
+        assert not isinstance(refused.value, TargetRefused)
         assert receiver.received == []
 
 

@@ -15,7 +15,7 @@ from dev.sandbox.paypal.certificates import make_chain
 from dev.stack.postgres import Postgres as Cluster
 from dev.stack.postgres import running_postgres
 from domain.common.errors import Unavailable
-from domain.secrets.rotation import RotationFailed
+from domain.secrets.rotation import RotationFailed, TargetRefused
 from providers.judged import Receivers
 from providers.secrets.rotators.base import Job
 from providers.secrets.rotators.postgres import Postgres
@@ -82,7 +82,7 @@ async def test_two_roles_alternate_and_the_one_before_works_until_it_is_revoked(
     for username in ("app_b", "App A", "app_b"):
         current, new = values[-1], await one.make(at, values[-1])
         assert json.loads(new)["username"] == username
-        with pytest.raises(RotationFailed, match="could not log in with the new password: PostgreSQL answered 28P01"):
+        with pytest.raises(TargetRefused, match="could not log in with the new password: PostgreSQL answered 28P01"):
             await one.test(at, new)
         for _ in range(2):  # an attempt whose answer was lost is repeated
             await one.apply(at, current, new)
@@ -114,7 +114,7 @@ async def test_a_rotation_that_failed_is_put_back_and_leaves_the_current_login(s
 
 
 @pytest.mark.db
-async def test_what_will_be_refused_again_is_final_and_names_no_password(server):
+async def test_what_the_server_refuses_is_asked_again_and_names_no_password(server):
     host = str(server.socket_dir)
     one = rotator(host)
     for at, current, why in (
@@ -125,6 +125,7 @@ async def test_what_will_be_refused_again_is_final_and_names_no_password(server)
     ):
         with pytest.raises(RotationFailed, match=why) as caught:
             await one.apply(at, current, await one.make(at, current))
+        assert isinstance(caught.value, TargetRefused) is ("must not" not in why)
         assert "password-" not in caught.value.detail
         assert "SCRAM" not in caught.value.detail
     with pytest.raises(RotationFailed, match="none of the roles App A and app_b"):
