@@ -158,7 +158,9 @@ Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
-Outcome: TypeAlias = Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses"] | str
+Outcome: TypeAlias = (
+    Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses", "operator"] | str
+)
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -2196,6 +2198,7 @@ class EscrowView(Model):
 class EstimateLine(Model):
     """What one unit of a call costs."""
 
+    model: str = NOT_SENT
     unit: str = NOT_SENT
     quantity: int = NOT_SENT
     unit_price: Amount = NOT_SENT
@@ -4717,6 +4720,7 @@ class SecretAccessView(Model):
     outcome: Outcome = NOT_SENT
     grant_id: str | None = NOT_SENT
     principal: str = NOT_SENT
+    key_id: str | None = NOT_SENT
     agent_id: str | None = NOT_SENT
     host: str | None = NOT_SENT
     method: str | None = NOT_SENT

@@ -2328,7 +2328,7 @@ class AsyncSubscriptions:
     async def create(
         self,
         *,
-        plan: str,
+        plan: str | Omitted = OMITTED,
         interval: params.Interval | Omitted = OMITTED,
         currency: str | None | Omitted = OMITTED,
         checkout: bool | Omitted = OMITTED,
@@ -2340,7 +2340,7 @@ class AsyncSubscriptions:
     ) -> models.SubscriptionView:
         """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
-        A decline is a 402, and no subscription is created.
+        Without a plan it is `premium`. A decline is a 402, and no subscription is created.
         """
         return await self._caller.ask(
             models.SubscriptionView,
@@ -3510,6 +3510,23 @@ class AsyncSecrets:
             keyed=True,
             key=idempotency_key,
             body={"value": value, "grace": grace},
+        )
+
+    async def stop_rotation(
+        self, path: str, *, give_up: bool | Omitted = OMITTED, idempotency_key: str | None = None
+    ) -> models.SecretView:
+        """Stop a rotation while a value is on its way. The target is put back, and then the value is destroyed.
+
+        What cannot be put back or revoked is tried again. With `give_up` it ends without the target: Bursar destroys its copy of the value that the rotation has made, or after it was promoted of the one before.
+        """
+        return await self._caller.ask(
+            models.SecretView,
+            "secrets.stop_rotation",
+            "POST",
+            f"/api/v1/secrets/{segment(path)}/rotate/stop",
+            keyed=True,
+            key=idempotency_key,
+            body={"give_up": give_up},
         )
 
 
@@ -5972,7 +5989,6 @@ class AsyncPurchaseOrders:
     async def create(
         self,
         *,
-        agent_id: str,
         item: str,
         vendor: str,
         category: str,
@@ -5981,6 +5997,7 @@ class AsyncPurchaseOrders:
         why: str,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        agent_id: str | None | Omitted = OMITTED,
         project_id: str | None | Omitted = OMITTED,
         term: params.Term | None | Omitted = OMITTED,
         alternatives: Sequence[params.PurchaseAlternativeSet] | Omitted = OMITTED,
@@ -9091,11 +9108,11 @@ class AsyncReputation:
     def list_feedback(
         self,
         *,
-        agent_id: str,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         contract_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
+        agent_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FeedbackView]:
