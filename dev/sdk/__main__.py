@@ -15,6 +15,7 @@ from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "bursar"
+REFERENCE = ROOT / "docs" / "python-client.md"
 _NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 _GENERATED = "# Derived from bursar._async by `python -m dev.sdk`: not edited by hand.\n"
 
@@ -35,11 +36,10 @@ def formatted(source: str) -> str:
     )
 
 
-def _ruff(arguments: list[str], source: str) -> str:
+def _ruff(arguments: list[str], source: str, path: Path = PACKAGE / "generated.py") -> str:
     ruff = Path(sys.executable).with_name("ruff")
-    name = str(PACKAGE / "generated.py")
     return subprocess.run(
-        [ruff, *arguments[:-1], "--stdin-filename", name, "-"],
+        [ruff, *arguments[:-1], "--stdin-filename", str(path), "-"],
         cwd=ROOT,
         input=source,
         capture_output=True,
@@ -60,7 +60,7 @@ def generated() -> dict[Path, str]:
             modules.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
         ),
         PACKAGE / "_async" / "resources.py": resources,
-        ROOT / "docs" / "python-client.md": reference.page(document, listed),
+        REFERENCE: _ruff(["format", "-"], reference.page(document, listed), REFERENCE),
     }
     written = [
         path for path in sorted((PACKAGE / "_async").glob("*.py")) if path.name not in {"__init__.py", "_runtime.py"}
