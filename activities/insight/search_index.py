@@ -1,4 +1,4 @@
-"""Sends events to the search index: the activity of `SearchIndexWorkflow`.
+"""Sends events and economic facts to the search index: the activity of `SearchIndexWorkflow`.
 
 The outbox is read by its cursor, which moves once all events of a page are in the index or on the list of refusals. A
 worker that is killed before that sends the page again, and the index finds each document by its id. Events that commit
@@ -29,8 +29,8 @@ from runtime.heartbeat import signs_of_life
 PAGE, LOOKS_EVERY = 500, 1.0
 #: The longest pause after a refusal for now, in seconds.
 LONGEST_WAIT = 30.0
-#: How old a fact is when it is sent, and the longest window of facts.
-SETTLES, WINDOW = timedelta(seconds=30), timedelta(days=1)
+#: How old a fact is when it is sent, and the shortest and the longest window of facts.
+SETTLES, SHORTEST, WINDOW = timedelta(seconds=30), timedelta(seconds=10), timedelta(days=1)
 #: How long nothing can be sent before operators are alerted.
 SILENT = timedelta(hours=1)
 REFUSED_ALERT, SILENT_ALERT = "search_index.refused", "search_index.silent"
@@ -54,8 +54,8 @@ class SearchIndexActivities:
     async def index(self, message: IndexEvents) -> IndexedEvents:
         """Send new events for a while, and delete the indices of months that are not kept.
 
-        Effect: documents, refusals with an alert a day, and the cursor.
-        Idempotent by: the ids of documents, which are those of events.
+        Effect: documents, refusals with an alert a day, an alert a day while nothing is taken, and the cursors.
+        Idempotent by: the ids of documents, which are those of events and facts.
         Fails with: an outage of the database, which is retried. While the index is down nothing moves.
         """
         done, index = IndexedEvents(), self._index
@@ -108,8 +108,10 @@ class SearchIndexActivities:
         horizon, end = self._window
         kept = datetime.fromisoformat(f"{first_kept(now.astimezone(UTC).date(), index.months)}-01T00:00:00+00:00")
         since = max(before or kept, kept)
-        if oldest_open < horizon or since >= end:
-            self._window = None if oldest_open >= horizon else self._window
+        if oldest_open < horizon:
+            return 0, 0, 0, False
+        if end - since < SHORTEST:
+            self._window = None
             return 0, 0, 0, False
         until = min(end, since + WINDOW)
         read, created, refused, page = 0, 0, 0, list[dict[str, Any]]()
@@ -183,7 +185,7 @@ class SearchIndexActivities:
                 return
             waits = await event.page(session, after=await store.place(session), limit=1)
             since = await store.facts_until(session) or last
-            if waits or await search_facts.organizations(session, since, now):
+            if waits or await search_facts.organizations(session, max(since, now - WINDOW), now):
                 await alert.raise_alert(
                     session,
                     kind=SILENT_ALERT,

@@ -30,6 +30,7 @@ AMOUNTS = frozenset(
 #: Of entries of the log of economic events: what was bought or used, how it was paid, what the agent did instead, and
 #: what was left, in the currency of the budget.
 LOG = ("item", "payment_method", "alternative_action", "budget_remaining_daily", "budget_remaining_project")
+_SAME = ("agent_id", "project_id", "status", "amount_minor", "currency", "payment_method", "alternative_action")
 _BOUGHT = frozenset({*PurchaseFact, TransactionType.USE})
 _ENVELOPE = {"id": "keyword", "type": "keyword", "organization_id": "keyword", "subject": "keyword", "at": "date"}
 #: The fields of a document and their types.
@@ -74,16 +75,10 @@ def entry_document(entry: Entry, org_id: str) -> dict[str, Any]:
         at=entry.at,
         id=f"{uuid_id('ent', entry.place)}.{org_id}",
         subject=entry.object_id,
-        agent_id=entry.agent_id,
-        project_id=entry.project_id,
-        status=entry.status,
-        amount_minor=entry.amount_minor,
-        currency=entry.currency,
         item=entry.item if entry.transaction_type in _BOUGHT else None,
-        payment_method=entry.payment_method,
-        alternative_action=entry.alternative_action,
         budget_remaining_daily=entry.budget_remaining.get("daily"),
         budget_remaining_project=entry.budget_remaining.get("project"),
+        **{name: getattr(entry, name) for name in _SAME},
     )
 
 
