@@ -1,0 +1,85 @@
+"""Answers that are made whole: an organization has few in memory at once, each until its client has read it."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from domain.common.errors import RateLimited
+
+#: How long a client may take to read an answer before its connection is cut.
+READ_WITHIN = timedelta(minutes=2)
+#: How many bytes are given to the server at a time; it takes more once the client has read most of them.
+_PART = 65_536
+
+
+@dataclass(slots=True)
+class _Held:
+    count: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Slots:
+    """Counts what an organization has under way in this process."""
+
+    def __init__(self, most: int, refusal: str) -> None:
+        """Take how many there are for each organization, and the sentence that refuses one more."""
+        self._most = most
+        self._refusal = refusal
+        self._held: dict[str, _Held] = {}
+
+    @contextmanager
+    def hold(self, org_id: str) -> Iterator[asyncio.Lock]:
+        """Hold a slot of an organization; yields the lock for what its holders do one at a time, such as computing.
+
+        Give the slot to an `Outgoing` for it to last until the answer is out.
+
+        Raises:
+            RateLimited: all its slots are held.
+        """
+        held = self._held.setdefault(org_id, _Held())
+        if held.count >= self._most:
+            raise RateLimited(self._refusal, extra={"retry_after": 1})
+        held.count += 1
+        try:
+            yield held.turn
+        finally:
+            held.count -= 1
+            if not held.count:
+                del self._held[org_id]
+
+
+class Outgoing(Response):
+    """An answer that keeps what it holds until it is out, and cuts a client that does not read it."""
+
+    def __init__(
+        self,
+        content: bytes,
+        held: ExitStack,
+        *,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+        read_within: timedelta = READ_WITHIN,
+    ) -> None:
+        """Take the whole body, what to close after it is sent (`ExitStack.pop_all`), and the time for that."""
+        super().__init__(content, headers=headers, media_type=media_type)
+        self._held = held
+        self._read_within = read_within.total_seconds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send the answer.
+
+        Raises:
+            TimeoutError: the client has not read it in time. The server closes a connection whose answer is not whole.
+        """
+        with self._held:
+            async with asyncio.timeout(self._read_within):
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                for at in range(0, max(len(self.body), 1), _PART):
+                    part = bytes(self.body[at : at + _PART])
+                    more = at + _PART < len(self.body)
+                    await send({"type": "http.response.body", "body": part, "more_body": more})
