@@ -27,11 +27,13 @@ from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
 from api.middleware import Edge
+from api.outgoing import Slots
 from api.pool import StatementPool
 from api.price_facts import PriceFacts
 from api.routing import ByResource, copies, routes_of
 from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
+from api.v1.secrets.using import MAX_USES_AT_ONCE
 from domain.common.credits import credit_price
 from providers.files import Files
 from providers.judged import Receivers
@@ -206,6 +208,7 @@ def _dependencies(
         providers=providers,
         secrets=secrets,
         secret_caller=SecretCaller(judge),
+        secret_uses=Slots(MAX_USES_AT_ONCE, "Too many uses of secrets are under way. Repeat this one soon."),
         sealer=Sealer(settings.encryption_keys),
         webhook_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_WEBHOOKS),
         notification_sealer=Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),

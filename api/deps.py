@@ -18,6 +18,7 @@ from api.costs import CostBook
 from api.gathering import Gathering, Sharing
 from api.keyring import KeyRing
 from api.limits import Limiter
+from api.outgoing import Slots
 from api.pool import StatementPool
 from api.price_facts import PriceFacts
 from api.unpaid import UnpaidBook
@@ -62,6 +63,7 @@ class Deps:
     providers: Providers
     secrets: Secrets
     secret_caller: SecretCaller
+    secret_uses: Slots
     sealer: Sealer
     webhook_sealer: Sealer
     notification_sealer: Sealer

@@ -6,6 +6,7 @@ connection is made to a checked address, so DNS rebinding has no effect.
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,11 @@ RESOLVE_TIMEOUT = timedelta(seconds=5)
 THREADS = 64
 #: How many of a name's addresses are tried.
 MAX_ADDRESSES = 4
+#: How many informational answers (1xx) are read before the answer itself.
+MAX_INFORMATIONAL = 20
+_STATUS_LINE = re.compile(rb"(?:\A|\n)HTTP/\d\.\d (\d)")
+#: The longest part of a status line that `_STATUS_LINE` does not match yet.
+_BEGUN = len(b"\nHTTP/1.1 ")
 
 #: Temporary failures of a resolver.
 _PASSING = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
@@ -125,6 +131,44 @@ class Receivers:
         return target
 
 
+class _BoundedStream(httpcore2.AsyncNetworkStream):
+    """A connection on which the informational answers to a request are counted before they are parsed."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._begun: bytes | None = b""
+        self._informational = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        data = await self._stream.read(max_bytes, timeout)
+        if self._begun is not None:
+            seen = self._begun + data
+            last = 0
+            for line in _STATUS_LINE.finditer(seen):
+                if line[1] != b"1":
+                    self._begun = None
+                    return data
+                last = line.end()
+                self._informational += 1
+                if self._informational > MAX_INFORMATIONAL:
+                    raise httpcore2.RemoteProtocolError("too many informational answers")
+            self._begun = seen[max(last, len(seen) - _BEGUN) :]
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._begun, self._informational = b"", 0
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
+        return _BoundedStream(await self._stream.start_tls(*args, **kwargs))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
 class JudgedConnections(httpcore2.AsyncNetworkBackend):
     """Connects to checked IP addresses, never to a name."""
 
@@ -150,7 +194,8 @@ class JudgedConnections(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError("no answer about the name") from failed
         for address in addresses[:MAX_ADDRESSES]:
             try:
-                return await self._dial.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                stream = await self._dial.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                return _BoundedStream(stream)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as failed:
                 error = failed
         raise error

@@ -6,29 +6,25 @@ redirects are not followed. The answer is read whole, within a limit of size and
 
 import asyncio
 import ssl
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpcore2
 
-from domain.common.errors import RateLimited
 from domain.messages.webhook.address import HTTPS_PORT, UrlRefused
 from domain.secrets.secret_use.placing import Placed
-from domain.secrets.secret_use.scrubbing import Scrubber
 from domain.secrets.secret_use.usage import call_in
 from domain.usage.adapters import ModelCall
 from providers.judged import JudgedConnections, Receivers
+from providers.secrets.scrubbing import Scrubber, TooManySteps
 from providers.tls import trusted
 
 #: The timeout of a request, including DNS, connection and answer.
 TIMEOUT = timedelta(seconds=60)
 MAX_ANSWER_BYTES = 10 * 1_048_576
-#: Of one organization, in one process.
-MAX_AT_ONCE = 16
 USER_AGENT = "Bursar-Secrets/1"
 #: Headers that are about the connection or the form of the body as it was sent.
 _HOP_BY_HOP = frozenset(
@@ -50,7 +46,7 @@ class CallFailed(Exception):
     """There is no answer that can be returned.
 
     Attributes:
-        reason: `address`, `unreachable`, `timeout`, `broken`, `too_large` or `encoded`.
+        reason: `address`, `unreachable`, `timeout`, `broken`, `too_large`, `encoded` or `search`.
         was_sent: whether the server may have acted on the request.
     """
 
@@ -81,7 +77,7 @@ class Reply:
 
 
 class SecretCaller:
-    """Makes requests with secrets. One organization has `MAX_AT_ONCE` of them under way in a process."""
+    """Makes requests with secrets."""
 
     def __init__(
         self,
@@ -98,31 +94,20 @@ class SecretCaller:
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
         self._max_answer_bytes = max_answer_bytes
-        self._under_way = Counter[str]()
 
-    @contextmanager
-    def slot(self, org_id: str) -> Iterator[None]:
-        """Count a request of an organization while it is made, so that its slow hosts keep nobody else waiting.
-
-        Raises:
-            RateLimited: too many of its requests are under way.
-        """
-        if self._under_way[org_id] >= MAX_AT_ONCE:
-            raise RateLimited("Too many uses of secrets are under way. Repeat this one soon.", extra={"retry_after": 1})
-        self._under_way[org_id] += 1
-        try:
-            yield
-        finally:
-            self._under_way[org_id] -= 1
-            if not self._under_way[org_id]:
-                del self._under_way[org_id]
-
-    async def call(self, placed: Placed, meter: str | None = None) -> Reply:
+    async def call(
+        self,
+        placed: Placed,
+        meter: str | None = None,
+        turn: AbstractAsyncContextManager[object] | None = None,
+    ) -> Reply:
         """Make a request, and return the answer without the values that were placed in it.
 
         Args:
             placed: the request with its values.
             meter: the provider whose usage is read, of what was answered before anything is removed from it.
+            turn: entered while the answer is searched, such as a lock of the organization, so that answers of one
+                organization take one processor at most.
 
         Raises:
             CallFailed: there is no answer that can be returned. Neither it nor its cause has a value.
@@ -139,8 +124,11 @@ class SecretCaller:
             raise CallFailed("timeout", was_sent=sent.was_sent) from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
             raise CallFailed("broken" if sent.was_sent else "unreachable", was_sent=sent.was_sent) from None
-        # In a thread, because an answer can be made to take seconds.
-        return await asyncio.to_thread(_scrubbed, placed.values, meter, status, headers, body)
+        async with turn or nullcontext():
+            try:
+                return await asyncio.to_thread(_scrubbed, placed.values, meter, status, headers, body)
+            except TooManySteps:
+                raise CallFailed("search", was_sent=True) from None
 
     async def _exchange(self, placed: Placed, sent: "_Sent") -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         request, target = placed.request, placed.request.target

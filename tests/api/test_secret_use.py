@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.credits.holds import HoldActivities
 from api.app import create_app
+from api.v1.secrets import using
 from contracts.credits.holds import ExpireHolds
 from domain.common.ids import secret_use_key
 from domain.secrets.access import Verb
@@ -344,6 +345,54 @@ async def test_requests_under_way_hold_their_price_and_no_connection_to_the_data
     assert await balance(org.owner) == ("76.00", "24.00")
     go_on.set()
     assert {good(await each)["cost"] for each in using} == {"2.00"}
+
+
+async def test_answers_that_are_not_read_keep_their_slots(org: Tenant, host: Receiver, calling: httpx2.AsyncClient):
+    await granted(org, host, price=None)
+    transport = calling._transport
+    assert isinstance(transport, httpx2.ASGITransport)
+    all_written, go_on, written = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def unread(scope: Any, receive: Any, send: Any) -> None:
+        async def waits(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                written.append("")
+                if len(written) == using.MAX_USES_AT_ONCE:
+                    all_written.set()
+                await go_on.wait()
+            await send(message)
+
+        await transport.app(scope, receive, waits)
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(unread), base_url="http://bursar.test") as slow:
+        agent = asking(org, slow).agent
+        unheard = [asyncio.create_task(use(agent, host)) for _ in range(using.MAX_USES_AT_ONCE)]
+        await all_written.wait()
+        refused(await use(org.agent, host), 429, "rate_limited")
+        go_on.set()
+        assert {good(await each)["status"] for each in unheard} == {200}
+    good(await use(org.agent, host))
+    assert len(host.received) == using.MAX_USES_AT_ONCE + 1
+
+
+@pytest.mark.parametrize("longest", [16, 10_485_760])
+def test_a_written_answer_is_as_long_as_base64_at_most(longest: int, monkeypatch: pytest.MonkeyPatch):
+    # Of control characters JSON makes six times as much.
+    monkeypatch.setattr(using, "MAX_WRITTEN_BYTES", longest // 3 * 4)
+    view = using.SecretUseView.model_construct(
+        id="scu", version=1, status=200, headers=[], is_scrubbed=False, cost=None, spend_id=None, body=None,
+        body_base64=None,
+    )  # fmt: skip
+    empty = len(using._written(view, b""))
+    for body in (b"\x01", b'"', b"\\", b"\n", b"a", "é".encode(), b'{"a": "b"}', b"\xff"):
+        for size in (1, longest // len(body)):
+            whole = body * size
+            answer = using._written(view, whole)
+            assert len(answer) <= longest // 3 * 4 + empty + 8
+            shown = json.loads(answer)
+            back = base64.b64decode(shown["body_base64"]) if shown["body"] is None else shown["body"].encode()
+            assert back == whole
+    assert json.loads(using._written(view, b"\n\x01"))["body"] == "\n\x01"
 
 
 async def test_a_reservation_of_a_use_is_not_its_users_to_take_back(org: Tenant, host: Receiver):

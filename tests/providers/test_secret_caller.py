@@ -4,18 +4,16 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.common.errors import RateLimited
 from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
 from domain.secrets.secret_use.request import read_request
-from providers.judged import Receivers
-from providers.secrets.caller import MAX_AT_ONCE, CallFailed, Reply, SecretCaller
+from providers.judged import MAX_INFORMATIONAL, Receivers
+from providers.secrets.caller import CallFailed, Reply, SecretCaller
 from tests.support.receivers import (
     NAME,
     PUBLIC,
@@ -125,17 +123,39 @@ async def test_an_answer_that_breaks_off_is_not_known(reply: Answering):
     assert await failed(reply) == ("broken", True)
 
 
-def test_one_organization_does_not_take_all_places():
-    caller = SecretCaller(Receivers())
-    with ExitStack() as held:
-        for _ in range(MAX_AT_ONCE):
-            held.enter_context(caller.slot("org_1"))
-        with pytest.raises(RateLimited), caller.slot("org_1"):
-            pass
-        with caller.slot("org_2"):
-            pass
-    with caller.slot("org_1"):
-        pass
+@pytest.mark.parametrize("size", [1, 7, 65_536])
+async def test_informational_answers_are_bounded(size: int):
+    informs = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
+    final = b"HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: 19\r\n\r\n\nHTTP/1.1 100 Go on\n"
+
+    def after(count: int) -> Answering:
+        async def reply(_: Received, writer: asyncio.StreamWriter) -> None:
+            text = informs * count + final
+            for at in range(0, len(text), size):
+                writer.write(text[at : at + size])
+                await writer.drain()
+
+        return reply
+
+    assert (await called(after(MAX_INFORMATIONAL))).status == 200
+    assert await failed(after(MAX_INFORMATIONAL + 1)) == ("broken", True)
+
+
+async def test_an_answer_that_takes_too_many_steps_to_search_is_not_returned():
+    # Each repetition is a place where the secret is found.
+    assert await failed(answers(200, SECRET.encode() * 100_000)) == ("search", True)
+
+
+async def test_answers_of_one_organization_are_searched_one_after_the_other():
+    turn = asyncio.Lock()
+    async with receiving(answers(200, b"ok")) as receiver:
+        async with turn:
+            calling = asyncio.create_task(
+                SecretCaller(Receivers(local=True)).call(with_secret(receiver.url), turn=turn)
+            )
+            await receiver.has(1)
+            assert not calling.done()
+        assert (await calling).body == b"ok"
 
 
 async def test_nothing_is_sent_where_nobody_listens():

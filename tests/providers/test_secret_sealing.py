@@ -1,6 +1,8 @@
 """Values are sealed for one place under a key of their own, and keys of wallets are found in any layout."""
 
 import os
+import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -110,3 +112,29 @@ def test_private_keys_of_wallets_are_found_and_what_anybody_may_know_is_not():
 )
 def test_what_is_no_key_is_passed(text: str):
     assert wallets.found(text) is None
+
+
+def test_a_long_text_of_a_lists_signs_takes_few_checksums(monkeypatch: pytest.MonkeyPatch):
+    of = wallycore.bip39_get_wordlist("zhs")
+    signs = [wallycore.bip39_get_word(of, number) for number in range(wallycore.BIP39_WORDLIST_LEN)]
+    tried = list[str]()
+
+    def fails(_: object, words: str) -> None:
+        tried.append(words)
+        raise ValueError
+
+    monkeypatch.setattr(wallycore, "bip39_mnemonic_validate", fails)
+    assert wallets.found("".join(signs) * 10) == "a wallet's mnemonic"
+    assert len(tried) == wallets.MAX_CHECKSUMS
+    tried.clear()
+    assert wallets.found(signs[0] * 20_000) is None
+    # Five lengths in each of the two lists of Chinese.
+    assert len(tried) <= 10
+
+
+def test_signs_that_combine_are_put_in_order_a_few_at_a_time():
+    text = "e" + "\u0301\u0316" * 20_000
+    ordered = unicodedata.normalize("NFC", wallets._divided(text))
+    rows = re.split(r"[^\u0301\u0316]+", ordered)
+    assert max(map(len, rows)) <= 30
+    assert wallets._divided("Ame\u0301lie 각") == "Ame\u0301lie 각"

@@ -506,8 +506,8 @@ class SecretUseView(ResponseModel):
     version: int = Field(description="Of the secret.")
     status: int = Field(description="The status code of the answer. Redirects are not followed.")
     headers: list[HeaderView]
-    body: str | None = Field(description="Null if it is not text in UTF-8.")
-    body_base64: str | None = Field(description="A body that is not text.")
+    body: str | None = Field(description="Null if it is in `body_base64`.")
+    body_base64: str | None = Field(description="A body that is not text, or much longer in JSON than in base64.")
     is_scrubbed: bool = Field(description="Whether the secret was in the answer. It is replaced by `[secret]`.")
     cost: Exact | None = Field(description="What was charged, in credits. Null if the use is free.")
     spend_id: str | None

@@ -3,12 +3,14 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from starlette.responses import Response
 
 from api.deps import Deps
+from api.outgoing import Outgoing
 from api.v1.secrets.schemas import HeaderView, SecretUseCreate, SecretUseView
 from api.v1.spends.asking import answered
 from domain.common.access import Actor
@@ -23,7 +25,7 @@ from domain.secrets.secret_use.placing import Placed, Placement, placed
 from domain.secrets.secret_use.request import ToolRequest, read_request
 from domain.secrets.secret_use.usage import check_says_usage
 from ledger.spends import NewSpend, Spender, Spent
-from providers.secrets.caller import CallFailed, Reply
+from providers.secrets.caller import MAX_ANSWER_BYTES, CallFailed, Reply
 from repositories.credits.spend import Asked, shown_id
 from repositories.secrets.secret_use import PREFIX
 from runtime.identity import new_id
@@ -32,6 +34,13 @@ from services.secrets.secret import Opened, Opening
 from services.secrets.secret_use import Ended, Used
 
 T = TypeVar("T")
+
+#: Of one organization, in one process: from the request until its answer is out.
+MAX_USES_AT_ONCE = 16
+#: The longest body as it is written: what base64 makes of the longest answer.
+MAX_WRITTEN_BYTES = MAX_ANSWER_BYTES // 3 * 4
+#: What JSON writes in two characters, and in six.
+_TWO, _SIX = b'"\\\b\f\n\r\t', bytes(set(range(32)) - set(b"\b\f\n\r\t"))
 
 
 async def use(
@@ -56,25 +65,26 @@ async def use(
         purpose=body.purpose,
         reference=new_id(PREFIX),
     )
-    with deps.secret_caller.slot(org_id):
+    with ExitStack() as held:
+        turn = held.enter_context(deps.secret_uses.hold(org_id))
         opened = await _opened(deps, opening, command_id)
-        making = _Making(deps, opening, opened)
+        making = _Making(deps, opening, opened, turn)
         spent = await making.or_fail(lambda: _hold(deps, actor, key, body, opening, opened))
         ready = await making.or_fail(lambda: _placed(deps, opened, request, placement))
         reply, cost = await making.reply(ready)
-    view = SecretUseView(
-        id=making.use_id,
-        version=opened.require().version,
-        status=reply.status,
-        headers=[HeaderView(name=name, value=value) for name, value in reply.headers],
-        is_scrubbed=reply.is_scrubbed,
-        cost=None if cost is None else format_amount(cost, CREDIT),
-        spend_id=None if spent is None or spent.spend_id is None else shown_id(spent.spend_id),
-        body=None,
-        body_base64=None,
-    )
-    content = await asyncio.to_thread(_written, view, reply.body)
-    return Response(content, headers={"Cache-Control": "no-store"}, media_type="application/json")
+        view = SecretUseView(
+            id=making.use_id,
+            version=opened.require().version,
+            status=reply.status,
+            headers=[HeaderView(name=name, value=value) for name, value in reply.headers],
+            is_scrubbed=reply.is_scrubbed,
+            cost=None if cost is None else format_amount(cost, CREDIT),
+            spend_id=None if spent is None or spent.spend_id is None else shown_id(spent.spend_id),
+            body=None,
+            body_base64=None,
+        )
+        content = await asyncio.to_thread(_written, view, reply.body)
+        return Outgoing(content, held.pop_all(), headers={"Cache-Control": "no-store"})
 
 
 async def _opened(deps: Deps, opening: Opening, command_id: str) -> Opened:
@@ -132,11 +142,12 @@ async def _placed(deps: Deps, opened: Opened, request: ToolRequest, placement: P
 class _Making:
     """The request of one use, and the end that it comes to."""
 
-    def __init__(self, deps: Deps, opening: Opening, opened: Opened) -> None:
+    def __init__(self, deps: Deps, opening: Opening, opened: Opened, turn: asyncio.Lock) -> None:
         assert opened.grant is not None
         assert opening.reference is not None
         self.use_id = opening.reference
         self._deps = deps
+        self._turn = turn
         self._price_minor = opened.grant.price_minor or 0
         self._meter = opened.grant.meter
 
@@ -152,7 +163,7 @@ class _Making:
     async def reply(self, ready: Placed) -> tuple[Reply, int | None]:
         """Make the request, and settle its cost."""
         try:
-            reply = await self._deps.secret_caller.call(ready, self._meter)
+            reply = await self._deps.secret_caller.call(ready, self._meter, self._turn)
         except CallFailed as failed:
             await self._end(
                 Ended(status="unknown", cost_minor=self._price_minor, reason=failed.reason)
@@ -205,8 +216,13 @@ def _problem(failed: CallFailed, use_id: str) -> DomainError:
 
 
 def _written(view: SecretUseView, body: bytes) -> bytes:
+    longer = sum(
+        times * (len(body) - len(body.translate(None, delete=signs))) for times, signs in ((1, _TWO), (5, _SIX))
+    )
     try:
-        shown = {"body": body.decode()}
+        shown = {"body": body.decode()} if len(body) + longer <= MAX_WRITTEN_BYTES else None
     except UnicodeDecodeError:
+        shown = None
+    if shown is None:
         shown = {"body_base64": b64encode(body).decode()}
     return view.model_copy(update=shown).model_dump_json().encode()

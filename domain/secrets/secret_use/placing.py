@@ -12,8 +12,9 @@ from urllib.parse import quote, urlencode
 
 from domain.common.errors import Invalid
 from domain.secrets.secret_use.request import ToolRequest, check_header
-from domain.secrets.secret_use.scrubbing import SHORTEST
 
+#: A shorter value occurs in answers by chance, and what is removed would give it away.
+SHORTEST = 8
 #: The longest name of a header, parameter or member.
 MAX_NAME = 100
 #: The longest path with a query that servers commonly take.

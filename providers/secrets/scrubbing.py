@@ -1,4 +1,4 @@
-"""Removes a secret from an answer, in each form in which a server may repeat what it was sent. Pure.
+"""Removes a secret from an answer, in each form in which a server may repeat what it was sent.
 
 Covered are the value itself and its forms in base64 (standard and URL-safe, at each of the three alignments, also in
 lines), hexadecimal, percent-encoding, JSON and HTML escapes, UTF-16 and UTF-32, mixed and repeated, whatever the case
@@ -7,6 +7,9 @@ hashes or enciphers what it was sent is not covered: only hosts that are trusted
 
 What begins as the value does and then differs may be the value, cut off, so the text ends there. It ends there whatever
 follows: whoever can have a server repeat a text would otherwise guess the value one character at a time.
+
+Patterns are matched by RE2, in time that is linear in the text whatever the value is, and without the interpreter's
+lock. What is done for each place that is found is counted, and is bounded.
 """
 
 import json
@@ -15,48 +18,56 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, quote_plus
 
+import re2
+
 REPLACEMENT = b"[secret]"
-#: A shorter value occurs by chance, and what is removed would give it away.
-SHORTEST = 8
 #: How many characters of a value are searched for, the same in each form: a value could be guessed in parts between
 #: different ends. The rest is followed from there, and what follows beyond so many characters counts as cut off.
 HEAD, MOST = 24, 4_096
-#: How many bytes are searched at a time, because other threads stand still meanwhile; and more than a head can take.
-_WINDOW, _OVERLAP = 262_144, 16_384
+#: How many steps an answer may take: a form that is searched for in one text, and a character that is followed. A step
+#: takes a few microseconds at most, during which other threads stand still.
+MOST_STEPS = 400_000
 
-#: Repetitions are bounded, as otherwise a server could make the search take as long as it liked.
 #: What may stand between two characters of each kind of form: zeros of UTF-16 and UTF-32, ends of lines, separators of
-#: bytes. No character begins or ends with a zero, so zeros are divided in one way only.
-_BETWEEN_TEXT = rb"\x00{0,6}+"
-_BETWEEN_BASE64 = rb"(?:[\s\x00]|\\(?:\\){0,7}[rn]|%0[adAD]){0,16}"
-_BETWEEN_HEX = rb"[\s\x00:,-]{0,8}(?:0[xX]|\\(?:\\){0,7}[xX]|%)?"
+#: bytes.
+_BETWEEN_TEXT = rb"\x00*"
+_BETWEEN_BASE64 = rb"(?:[\s\x00]|\\+[rn]|%0[adAD])*"
+_BETWEEN_HEX = rb"[\s\x00:,-]*(?:0[xX]|\\+[xX]|%)?"
 _NAMED = {'"': b"quot", "'": b"apos", "<": b"lt", ">": b"gt", "&": b"amp"}
 _CONTROLS = {"\n": b"n", "\r": b"r", "\t": b"t", "\b": b"b", "\f": b"f"}
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+
+
+_OPTIONS = re2.Options()
+_OPTIONS.encoding = re2.Options.Encoding.LATIN1
+_OPTIONS.never_capture = True
+_OPTIONS.log_errors = False
+
+
+class TooManySteps(Exception):
+    """The answer holds what looks like a value so often that it is not searched to its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
     """A value in one form: how it begins, patterns of the characters after that, and what may stand between them."""
 
-    head: re.Pattern[bytes]
+    head: Any
     rest: Sequence[bytes]
     between: bytes
     is_cut: bool
     is_base64: bool = False
 
-    def spans(self, text: bytes) -> Iterator[tuple[int, bool, int]]:
+    def spans(self, text: bytes, steps: Iterator[int]) -> Iterator[tuple[int, bool, int]]:
         """Yield where the value begins in a text, whether it is cut off, and up to where it is repeated."""
         at = 0
-        while at < len(text):
-            found = self.head.search(text, at, at + _WINDOW + _OVERLAP)
-            if found is None:
-                at += _WINDOW
-                continue
+        while _step(steps) and (found := self.head.search(text, at)) is not None:
             start, at, is_cut = found.start(), found.end(), self.is_cut
             for unit in self.rest:
+                _step(steps)
                 more = _following(self.between, unit).match(text, at)
                 if more is None:
                     is_cut = True
@@ -73,19 +84,26 @@ class _Form:
 
 
 class Scrubber:
-    """Removes values from texts.
+    """Removes values from the texts of one answer.
 
     Repeating it over a part of a text finds nothing that crosses the border, so it takes texts whole.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
-        """Take the values, each of at least `SHORTEST` characters."""
+        """Take the values, each of at least `domain.secrets.secret_use.placing.SHORTEST` characters."""
         self._forms = [form for value in dict.fromkeys(values) for form in _forms(value)]
+        # RE2 for Python would keep the patterns, which hold the values.
+        re2.purge()
+        self._steps = iter(range(MOST_STEPS, 0, -1))
 
     def scrub(self, text: bytes) -> bytes:
-        """Return a text with each occurrence of a value in any form replaced, up to one that is cut off."""
+        """Return a text with each occurrence of a value in any form replaced, up to one that is cut off.
+
+        Raises:
+            TooManySteps: this and the texts before it take more than `MOST_STEPS`.
+        """
         kept, at = list[bytes](), 0
-        for start, is_cut, end in sorted(span for form in self._forms for span in form.spans(text)):
+        for start, is_cut, end in sorted(span for form in self._forms for span in form.spans(text, self._steps)):
             # What is cut off in one form can be whole in another one.
             if end <= at:
                 continue
@@ -104,7 +122,7 @@ def _forms(value: str) -> Iterator[_Form]:
     begun = value[:HEAD]
 
     def form(units: Sequence[bytes], head: int, between: bytes, *, is_base64: bool = False) -> _Form:
-        return _Form(re.compile(between.join(units[:head])), units[head:], between, is_cut, is_base64)
+        return _Form(re2.compile(between.join(units[:head]), _OPTIONS), units[head:], between, is_cut, is_base64)
 
     yield form(_text_units(value), len(_text_units(begun)), _BETWEEN_TEXT)
     # Of the value itself, and as it stands in a query, a form and JSON.
@@ -126,9 +144,15 @@ def _in_json(value: str) -> str:
     return json.dumps(value)[1:-1]
 
 
-@lru_cache(maxsize=8192)
-def _following(between: bytes, unit: bytes) -> re.Pattern[bytes]:
-    return re.compile(between + unit)
+def _step(steps: Iterator[int]) -> int:
+    if left := next(steps, 0):
+        return left
+    raise TooManySteps
+
+
+@lru_cache(maxsize=512)
+def _following(between: bytes, unit: bytes) -> Any:
+    return re2.compile(between + unit, _OPTIONS)
 
 
 def _either_case(text: str) -> bytes:
@@ -140,38 +164,38 @@ def _either_case(text: str) -> bytes:
 
 def _text_units(value: str) -> list[bytes]:
     units: list[bytes] = []
+    follows_run = False
     for part in re.findall(r"\\+|[^\\]", value):
         if part[0] == "\\":
-            # Backslashes escape each other, so a run of them is one unit, and is never divided in another way:
-            # otherwise a text of backslashes would take forever.
+            # Backslashes escape each other, so a run of them is one unit.
             units.append(
-                rb"(?>(?:(?:\\(?:u005[cC]|x5[cC])?|%%(?:25){0,4}5[cC]|&(?:amp;){0,4}#(?:0{0,4}92|[xX]0{0,4}5[cC]);)"
-                rb"\x00{0,3}){%d,%d})" % (len(part), 8 * len(part))
+                rb"(?:(?:\\(?:u005[cC]|x5[cC])?|%%(?:25)*5[cC]|&(?:amp;)*#(?:0*92|[xX]0*5[cC]);)\x00*){%d,}"
+                % min(len(part), HEAD)
             )
         else:
-            follows_run = bool(units) and units[-1].startswith(b"(?>")
-            units.append(_text_unit(part, b"" if follows_run else rb"\\(?:\\){0,7}"))
+            units.append(_text_unit(part, b"" if follows_run else rb"\\+"))
+        follows_run = part[0] == "\\"
     return units
 
 
 @lru_cache(maxsize=4096)
-def _text_unit(char: str, escape: bytes = rb"\\(?:\\){0,7}") -> bytes:
-    """Return a pattern of all ways to write a character; each begins with a literal, which makes the search fast."""
+def _text_unit(char: str, escape: bytes = rb"\\+") -> bytes:
+    """Return a pattern of all ways to write a character."""
     cases = dict.fromkeys((char, char.lower(), char.upper())) if char.isascii() else {char: None}
     ways = [re.escape(each.encode()) for each in cases]
     if not char.isascii():
         encodings = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", *(("latin-1",) if ord(char) < 256 else ()))
         ways += dict.fromkeys(re.escape(char.encode(encoding).strip(b"\x00")) for encoding in encodings)
     for each in cases:
-        ways.append(b"".join(rb"%(?:25){0,4}" + _either_case(f"{byte:02x}") for byte in each.encode()))
+        ways.append(b"".join(rb"%(?:25)*" + _either_case(f"{byte:02x}") for byte in each.encode()))
         wide, code = each.encode("utf-16-be").hex(), ord(each)
         first, *second = (b"u" + _either_case(wide[at : at + 4]) for at in range(0, len(wide), 4))
-        ways.append(escape + first + b"".join(rb"\\(?:\\){0,7}" + unit for unit in second))
-        ways.append(rb"&(?:amp;){0,4}#(?:0{0,4}%d|[xX]0{0,4}%b);" % (code, _either_case(f"{code:x}")))
+        ways.append(escape + first + b"".join(rb"\\+" + unit for unit in second))
+        ways.append(rb"&(?:amp;)*#(?:0*%d|[xX]0*%b);" % (code, _either_case(f"{code:x}")))
         if code < 256:
             ways.append(escape + b"x" + _either_case(f"{code:02x}"))
     if char in _NAMED:
-        ways.append(rb"&(?:amp;){0,4}%b;" % _NAMED[char])
+        ways.append(rb"&(?:amp;)*%b;" % _NAMED[char])
     if char in _CONTROLS:
         ways.append(escape + _CONTROLS[char])
     if char in "\"'/" and escape:
