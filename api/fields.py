@@ -16,10 +16,12 @@ from pydantic import (
     PlainValidator,
     Strict,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 from pydantic import WithJsonSchema as JsonSchema
 
+from domain.budgets import free_text
 from domain.common.errors import Invalid
 from domain.common.ids import SUFFIX, is_id
 from domain.common.mail import MAX_ADDRESS, checked_address
@@ -143,6 +145,11 @@ def _lines(text: str) -> str:
     return text
 
 
+def _free(text: str, info: ValidationInfo) -> str:
+    free_text.check(text, info.field_name or "text")
+    return text
+
+
 def _address(text: str) -> str:
     try:
         return checked_address(text)
@@ -162,6 +169,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 GivenName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: Free text of several lines, up to 4,000 characters, with nothing that turns it round.
 Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
+#: What people and agents write is shown to others, so it holds no secret, no card number and no invisible characters.
+FreeText = AfterValidator(_free)
 #: What a list is searched or filtered by.
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.

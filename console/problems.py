@@ -115,6 +115,7 @@ REACTIONS = _table(
     auth.forbidden approval.own organization.suspended session.by_link session.needs_key escrow.not_a_signatory
     marketplace.own_agent marketplace.related marketplace.not_in_library
     secret.not_granted secret.uses_exhausted secret.host secret.method secret.place
+    secret.header
     """,
     not_found="not_found",
     fault="""

@@ -479,6 +479,7 @@ _SECRET_ACCESS: Mapping[str, Status] = {
     Outcome.HOST: _bad("Wrong host", "The host is not on the list of the grant and of the secret."),
     Outcome.METHOD: _bad("Wrong method", "The method is not on the list of the grant."),
     Outcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
+    Outcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
     Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
     Outcome.OPERATOR: _bad("Operator's key", "An operator of the platform issued the key, or a key that issued it."),
 }

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     HOST = "host"
     METHOD = "method"
     PLACE = "place"
+    HEADER = "header"
     USES = "uses"
     OPERATOR = "operator"
 
@@ -47,6 +48,11 @@ def refusal(outcome: Outcome) -> DomainError:
             return Forbidden(
                 "The grant does not let the value stand in this part of a request. Its places name the parts.",
                 code="secret.place",
+            )
+        case Outcome.HEADER:
+            return Forbidden(
+                "The request has a header that neither every use may set nor the grant names in its headers.",
+                code="secret.header",
             )
         case Outcome.USES:
             return Forbidden(

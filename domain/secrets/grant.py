@@ -1,5 +1,6 @@
 """Grants: who may use or read secrets, where, and how often. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,12 +10,16 @@ from domain.common.errors import Invalid
 from domain.secrets.access import Verb
 from domain.secrets.secret import check_host, check_path
 from domain.secrets.secret_use.placing import PLACES, check_place
+from domain.secrets.secret_use.request import check_header
 
 MAX_PATHS, MAX_HOSTS = 20, 20
 MAX_USES_PER_DAY = 1_000_000
 #: How long a grant lasts at most, and how many in force an organization has.
 LONGEST = timedelta(days=366)
 MAX_GRANTS = 1_000
+#: The answers that are charged unless a grant says otherwise, and how many statuses one names.
+CHARGED, MAX_STATUSES = ("2xx",), 20
+_STATUSES = re.compile(r"[2-5](?:xx|[0-9]{2})")
 _BELOW = "/*"
 
 
@@ -40,9 +45,11 @@ class NewGrant:
     hosts: tuple[str, ...]
     methods: tuple[HttpMethod, ...]
     places: tuple[str, ...] = PLACES
+    headers: tuple[str, ...] = ()
     uses_per_day: int | None
     price_minor: int | None
     meter: str | None
+    charged_statuses: tuple[str, ...] = CHARGED
     ends_at: datetime
 
 
@@ -63,8 +70,8 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
 
     Raises:
         Invalid: it is for nobody or for two, names a wrong path or host, lacks where `use` may go, grants an agent to
-            read, has a wrong place, a price without a use or a meter without a price, or ends too late or not in the
-            future; it names the field.
+            read, has a wrong place, header or status, a price without a use or a meter without a price, or ends too
+            late or not in the future; it names the field.
     """
     if (grant.principal is None) == (grant.agent_id is None):
         raise _wrong("Send either principal or agent_id.", "principal")
@@ -79,6 +86,10 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         raise _wrong("Only use has a price.", "price")
     if grant.meter is not None and grant.price_minor is None:
         raise _wrong("Send price with meter: it is held for each use until the answer says what it costs.", "price")
+    for name in grant.headers:
+        check_header(name.lower(), "")
+    if not all(map(_STATUSES.fullmatch, grant.charged_statuses)):
+        raise _wrong("A status is one such as 404, or all of a class, such as 2xx.", "charged_statuses")
     if not now < grant.ends_at <= now + LONGEST:
         raise _wrong(f"ends_at must be in the future, at most {LONGEST.days} days from now.", "ends_at")
     return NewGrant(
@@ -89,11 +100,18 @@ def checked(grant: NewGrant, *, agents_read: bool, now: datetime) -> NewGrant:
         hosts=_once([check_host(host) for host in grant.hosts]),
         methods=tuple(dict.fromkeys(grant.methods)),
         places=_once([check_place(place) for place in grant.places]),
+        headers=_once([name.lower() for name in grant.headers]),
         uses_per_day=grant.uses_per_day,
         price_minor=grant.price_minor,
         meter=grant.meter,
+        charged_statuses=_once(grant.charged_statuses),
         ends_at=grant.ends_at,
     )
+
+
+def is_charged(status: int, statuses: Sequence[str]) -> bool:
+    """Return whether an answer is one that a grant charges for: its status or its class is named."""
+    return str(status) in statuses or f"{status // 100}xx" in statuses
 
 
 def matches(path: str, patterns: Sequence[str]) -> bool:

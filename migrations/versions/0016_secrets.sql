@@ -84,11 +84,15 @@ CREATE TABLE secret_grants (
     -- Where in a request the value may stand, see `domain.secrets.secret_use.placing`: the user does not choose, or it
     -- could have a host keep the value as a content of its own and read it there.
     places text[] DEFAULT '{basic,header:authorization}' NOT NULL,
+    -- Which headers a use may set beside those that every use may, see `domain.secrets.secret_use.request`.
+    headers text[] DEFAULT '{}' NOT NULL,
     uses_per_day integer,
     -- What one use costs, in minor units of credits; with a meter, what is held for it, and what it costs if its answer
     -- has no usage that the prices of this provider's models tell the cost of.
     price_minor bigint,
     meter text,
+    -- The answers that are charged: a status, or a class such as `2xx`.
+    charged_statuses text[] DEFAULT '{2xx}' NOT NULL,
     ends_at timestamptz NOT NULL,
     created_by text NOT NULL,
     command_id text NOT NULL,
@@ -115,7 +119,7 @@ SELECT pg_temp.refuse_deletes('secret_grants');
 -- What was granted never changes; it ends, or is revoked.
 GRANT SELECT, INSERT, UPDATE (revoked_at, revoked_by) ON secret_grants TO bursar_platform;
 
--- How often each grant was used on a UTC day. `open_secret` alone counts.
+-- How often each grant was used on a UTC day. `open_secret` counts, `return_unsent_use` takes one back.
 CREATE TABLE secret_grant_days (
     grant_id text NOT NULL,
     day date NOT NULL,
@@ -123,7 +127,7 @@ CREATE TABLE secret_grant_days (
     uses integer NOT NULL,
     CONSTRAINT pk_secret_grant_days PRIMARY KEY (grant_id, day),
     CONSTRAINT fk_secret_grant_days_grant_id_secret_grants FOREIGN KEY (grant_id) REFERENCES secret_grants,
-    CONSTRAINT ck_secret_grant_days_uses CHECK (uses > 0)
+    CONSTRAINT ck_secret_grant_days_uses CHECK (uses >= 0)
 ) WITH (fillfactor = 50);
 SELECT pg_temp.row_security('secret_grant_days');
 SELECT pg_temp.tenant_reads_own('secret_grant_days');
@@ -152,7 +156,7 @@ CREATE TABLE secret_access (
     CONSTRAINT pk_secret_access PRIMARY KEY (number),
     CONSTRAINT ck_secret_access_verb CHECK (verb IN ('use', 'read', 'rotate', 'check')),
     CONSTRAINT ck_secret_access_outcome CHECK (outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host',
-        'method', 'place', 'uses', 'operator'))
+        'method', 'place', 'header', 'uses', 'operator'))
 );
 CREATE INDEX ix_secret_access_org_id_path_number ON secret_access (org_id, path, number);
 CREATE INDEX ix_secret_access_written_in_number ON secret_access (written_in, number);
@@ -219,6 +223,7 @@ SELECT pg_temp.row_security('secret_uses');
 SELECT pg_temp.tenant_reads_own('secret_uses');
 SELECT pg_temp.refuse_deletes('secret_uses');
 GRANT SELECT, INSERT, UPDATE (cost_minor, status, reason, status_code, ended_at) ON secret_uses TO bursar_platform;
+\ir ../../repositories/sql/secrets/return_unsent_use.sql
 
 -- Rotation
 

@@ -24,7 +24,7 @@ class SecretAccess(Base):
     __table_args__ = (
         CheckConstraint("verb IN ('use', 'read', 'rotate', 'check')", name="verb"),
         CheckConstraint(
-            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'place', 'uses',"
+            "outcome IN ('opened', 'not_found', 'no_grant', 'no_version', 'host', 'method', 'place', 'header', 'uses',"
             " 'operator')",
             name="outcome",
         ),

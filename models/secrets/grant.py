@@ -18,9 +18,11 @@ class SecretGrant(Base):
         hosts: where `use` may send requests: names, with a port where it is not 443.
         methods: by which HTTP methods.
         places: where in a request the value may stand, as `domain.secrets.secret_use.placing` names it.
+        headers: which a use may set beside those that every use may.
         uses_per_day: how often on a UTC day; null is no limit.
         price_minor: what one use costs, in minor units of credits; with a meter, what is held for it.
         meter: the provider by whose model prices the answer's usage is charged.
+        charged_statuses: the answers that are charged: `404`, or `2xx` for a class.
     """
 
     __tablename__ = "secret_grants"
@@ -53,9 +55,11 @@ class SecretGrant(Base):
     hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text))
     places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{basic,header:authorization}'"))
+    headers: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     uses_per_day: Mapped[int | None] = mapped_column(Integer)
     price_minor: Mapped[int | None]
     meter: Mapped[str | None]
+    charged_statuses: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{2xx}'"))
     ends_at: Mapped[datetime]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
@@ -65,10 +69,10 @@ class SecretGrant(Base):
 
 
 class SecretGrantDay(Base):
-    """How often a grant was used on a UTC day. Written by `open_secret` alone."""
+    """How often a grant was used on a UTC day. `open_secret` counts, `return_unsent_use` takes one back."""
 
     __tablename__ = "secret_grant_days"
-    __table_args__ = (CheckConstraint("uses > 0", name="uses"),)
+    __table_args__ = (CheckConstraint("uses >= 0", name="uses"),)
 
     grant_id: Mapped[str] = mapped_column(ForeignKey("secret_grants.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)

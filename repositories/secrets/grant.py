@@ -76,7 +76,7 @@ async def page(
 #: What `verify` proves about these rows.
 INVARIANTS = (
     Invariant(
-        name="each counted use of a secret has its entry in the access log, and each entry of a use is counted",
+        name="each counted use of a secret has its entry in the access log, and each sent one is counted",
         table="public.secret_grant_days",
         unit="days of grants",
         violations="""
@@ -84,9 +84,10 @@ INVARIANTS = (
             || coalesce(d.uses, 0) || ', entries ' || coalesce(e.uses, 0)
         FROM public.secret_grant_days d FULL JOIN (
             SELECT grant_id, (at AT TIME ZONE 'UTC')::date AS day, count(*) AS uses FROM public.secret_access
-            WHERE outcome = 'opened' AND grant_id IS NOT NULL GROUP BY 1, 2
+            WHERE outcome = 'opened' AND grant_id IS NOT NULL AND NOT EXISTS (SELECT FROM public.secret_uses u
+                WHERE u.id = reference AND u.status = 'failed' AND u.reason <> 'lost') GROUP BY 1, 2
         ) e ON e.grant_id = d.grant_id AND e.day = d.day
-        WHERE d.uses IS DISTINCT FROM e.uses
+        WHERE coalesce(d.uses, 0) <> coalesce(e.uses, 0)
         """,
     ),
 )

@@ -18,7 +18,7 @@ PREFIX = "sec"
 MISSING = "There is no such secret."
 _OPEN = text(
     "SELECT * FROM open_secret(:org_id, :path, :version, :verb, :principal, :key_id, :operator_issued, :agent_id,"
-    " :host, :method, :place, :purpose, :reference, :agents_read, :at)"
+    " :host, :method, :place, :headers, :purpose, :reference, :agents_read, :at)"
 )
 _WRAPPED = text("SELECT * FROM wrapped_keys(:present, :secret_id, :number, :limit)")
 
@@ -34,6 +34,7 @@ class OpenedRow(NamedTuple):
     grant_id: str | None
     price_minor: int | None
     meter: str | None
+    charged_statuses: list[str] | None
     sealed: bytes | None
     wrapped_key: bytes | None
     key_id: str | None

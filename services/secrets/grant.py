@@ -23,8 +23,10 @@ _ASKED = (
     "hosts",
     "methods",
     "places",
+    "headers",
     "uses_per_day",
     "price_minor",
+    "charged_statuses",
 )
 
 
@@ -59,9 +61,11 @@ async def create(
         hosts=list(new.hosts),
         methods=[method.value for method in new.methods],
         places=list(new.places),
+        headers=list(new.headers),
         uses_per_day=new.uses_per_day,
         price_minor=new.price_minor,
         meter=new.meter,
+        charged_statuses=list(new.charged_statuses),
         ends_at=new.ends_at,
         created_by=actor.qualified(),
         command_id=command_id,

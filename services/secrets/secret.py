@@ -63,6 +63,7 @@ class Opening:
         agent_id: of an agent's key; then only grants to this agent count.
         host: where `use` sends its request, as `check_host` returns it.
         place: where in the request the value stands, as grants name it.
+        headers: of the request, those that the grant has to name.
         version: None for the current one.
         reference: what it is for, such as the id of a use.
         agents_read: whether agents may `read` at all.
@@ -77,6 +78,7 @@ class Opening:
     host: str | None = None
     method: str | None = None
     place: str | None = None
+    headers: tuple[str, ...] = ()
     purpose: str | None = None
     version: int | None = None
     reference: str | None = None
@@ -90,6 +92,7 @@ class Grant:
     id: str
     price_minor: int | None
     meter: str | None
+    charged_statuses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,6 +421,7 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
             "host": asked.host,
             "method": asked.method,
             "place": asked.place,
+            "headers": list(asked.headers),
             "purpose": asked.purpose,
             "reference": asked.reference,
             "agents_read": asked.agents_read,
@@ -435,7 +439,14 @@ async def open(session: AsyncSession, asked: Opening, *, now: datetime) -> Opene
         kind=None if row.kind is None else SecretKind(row.kind),
         backend=row.backend or "",
         place=place,
-        grant=None if row.grant_id is None else Grant(id=row.grant_id, price_minor=row.price_minor, meter=row.meter),
+        grant=None
+        if row.grant_id is None
+        else Grant(
+            id=row.grant_id,
+            price_minor=row.price_minor,
+            meter=row.meter,
+            charged_statuses=tuple(row.charged_statuses or ()),
+        ),
         stored=Stored(row.sealed, row.wrapped_key, row.key_id),
     )
 

@@ -24,6 +24,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from providers.judged import Receivers
 from repositories.credits import spend
+from repositories.secrets import grant as grants
 from repositories.secrets import secret_use
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
@@ -190,7 +191,7 @@ async def test_a_guess_of_how_a_secret_goes_on_looks_like_any_other(org: Tenant,
     host.reply = echoes
 
     async def seen(guess: str, place: dict[str, str]) -> dict[str, Any]:
-        headers = {"x-a": base64.b64encode(f"{place.get('name', '')}:{SECRET[:25]}{guess}".encode()).decode()}
+        headers = {"x-request-id": base64.b64encode(f"{place.get('name', '')}:{SECRET[:25]}{guess}".encode()).decode()}
         done = good(await use(org.agent, host, place=place, request={"headers": headers}))
         return {name: done[name] for name in ("status", "headers", "body", "is_scrubbed")}
 
@@ -236,6 +237,118 @@ async def test_a_use_without_a_price_is_free(org: Tenant, host: Receiver):
     done = good(await use(org.agent, host))
     assert (done["cost"], done["spend_id"]) == (None, None)
     assert await balance(org.owner) == ("100.00", "0.00")
+
+
+async def test_a_use_that_was_not_sent_leaves_the_day_its_count(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    hosts = [f"127.0.0.1:{host.port}", "localhost:1024", "10.0.0.7"]
+    good(await put(org.owner, "api_keys/dear", value=SECRET))
+    more: dict[str, Any] = {"agent_id": org.agent_id, "verbs": ["use"], "methods": ["POST"], "hosts": hosts}
+    dear = await grant(org.owner, "api_keys/dear", price={"amount": "1000"}, **more)
+    made = await grant(org.owner, "api_keys/model", price={"amount": "2"}, uses_per_day=2, **more)
+
+    async def counted() -> int:
+        seen = {each["id"]: each["uses_today"] for each in good(await org.agent.get("/secrets/grants"))["data"]}
+        assert seen[dear["id"]] == 0
+        return seen[made["id"]]
+
+    refused(await use(org.agent, host, path="api_keys/dear"), 402, "ledger.insufficient_funds")
+    refused(await use(org.agent, "http://localhost:1024/"), 502, "secret.unreachable")
+    refused(await use(org.agent, "https://10.0.0.7/"), 403, "secret.host")
+    refused(
+        await use(
+            org.agent, host, request={"body": "[]"}, place={"in": "header", "name": "Authorization", "prefix": "x"}
+        ),
+        422,
+        "request.invalid",
+    )
+    assert await counted() == 0
+    # What was sent counts, also where nobody knows what came of it.
+    host.reply = drops
+    refused(await use(org.agent, host), 502, "secret.no_answer")
+    assert await counted() == 1
+    host.reply = answers(404)
+    # Of those at once exactly one is left; those that are never sent give theirs back.
+    urls = [host, "http://localhost:1024/"] * 5
+    found = await asyncio.gather(*(use(org.agent, url) for url in urls))
+    assert sum(answer.status_code == 200 for answer in found) == len(host.received) - 1 <= 1
+    if len(host.received) == 1:
+        # All of them came while another one that was never sent had the place.
+        good(await use(org.agent, host))
+    assert (await counted(), len(host.received)) == (2, 2)
+    refused(await use(org.agent, host), 403, "secret.uses_exhausted")
+    await prove(database_urls, grants.INVARIANTS, secret_use.INVARIANTS, spend.INVARIANTS)
+
+
+async def test_a_lost_use_stays_counted_until_it_is_known_not_to_have_been_sent(
+    org: Tenant, host: Receiver, database: Database, database_urls: DatabaseUrls
+):
+    await granted(org, host, hosts=["api.example.com"])
+    now = datetime.now(UTC)
+    first, _ = [await begun(org, database, at=now) for _ in range(2)]
+    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    [seen] = good(await org.agent.get("/secrets/grants"))["data"]
+    assert seen["uses_today"] == 2
+    assert first.reference is not None
+    for reason in ("unreachable", "unreachable"):
+        async with database.platform() as session:
+            await service.end(session, first.reference, Ended(status="failed", cost_minor=0, reason=reason), now=now)
+    [seen] = good(await org.agent.get("/secrets/grants"))["data"]
+    assert seen["uses_today"] == 1
+    await prove(database_urls, grants.INVARIANTS, secret_use.INVARIANTS)
+
+
+async def test_answers_that_the_grant_does_not_name_are_free(org: Tenant, host: Receiver):
+    made = await granted(org, host)
+    assert made["charged_statuses"] == ["2xx"]
+    for status, cost in ((401, "0.00"), (404, "0.00"), (302, "0.00"), (500, "0.00"), (200, "2.00"), (204, "2.00")):
+        host.reply = answers(status)
+        assert good(await use(org.agent, host))["cost"] == cost
+    assert await balance(org.owner) == ("96.00", "0.00")
+    good(await org.owner.delete(f"/secrets/grants/{made['id']}"))
+    # Whose agent can have a host answer 404 for what it wants names it.
+    await granted(org, host, charged_statuses=["2xx", "404"])
+    for status, cost in ((404, "2.00"), (403, "0.00"), (201, "2.00")):
+        host.reply = answers(status)
+        assert good(await use(org.agent, host))["cost"] == cost
+    assert await balance(org.owner) == ("92.00", "0.00")
+
+
+async def test_a_use_sets_the_headers_that_are_allowed_and_no_others(org: Tenant, host: Receiver):
+    await granted(org, host)
+    asked: dict[str, Any] = {"headers": {"X-Tenant": "1", "Anthropic-Version": "2023-06-01"}}
+    refused(await use(org.agent, host, request=asked), 403, "secret.header")
+    for name in ("X-Original-Host", "request_range", "X-Tunnel-Method"):
+        refused(await use(org.agent, host, request={"headers": {name: "1"}}), 422, "request.invalid")
+    assert host.received == []
+    entries = good(await org.auditor.get("/secrets/api_keys/model/access"))["data"]
+    assert [entry["outcome"] for entry in entries] == ["header"]
+    await granted(org, host, headers=["X-Tenant"])
+    good(await use(org.agent, host, request=asked))
+    assert (host.received[0].headers["x-tenant"], host.received[0].headers["anthropic-version"]) == ("1", "2023-06-01")
+    wrong = {"agent_id": org.agent_id, "paths": ["api_keys/*"], "verbs": ["use"], "hosts": ["a.example"]}
+    wrong |= {"methods": ["POST"], "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    for name in ("host", "x-original-url", "request-range", "accept-charset", "a b"):
+        answer = await org.owner.post("/secrets/grants", {**wrong, "headers": [name]}, key=new_key())
+        refused(answer, 422, "request.invalid")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "code"),
+    [
+        ("Answer\u200b the customer", "request.invalid"),
+        ("Use sk-live_4eC39HqLyjWDarjtT1zdp7dc", "request.invalid"),
+        ("Pay with 4242 4242 4242 4242", "privacy.card_number"),
+    ],
+)
+async def test_a_purpose_holds_no_secret_and_nothing_that_is_not_seen(
+    org: Tenant, host: Receiver, purpose: str, code: str
+):
+    await granted(org, host)
+    refused(await use(org.agent, host, purpose=purpose), 422, code)
+    refused(await org.member.post("/secrets/api_keys/model/open", {"purpose": purpose}), 422, code)
+    assert good(await org.auditor.get("/secrets/api_keys/model/access"))["data"] == []
 
 
 async def test_nothing_is_charged_where_nothing_was_sent_and_all_where_nobody_knows(org: Tenant, host: Receiver):

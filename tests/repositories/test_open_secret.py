@@ -84,6 +84,9 @@ async def test_a_grant_opens_a_secret_counts_the_use_and_leaves_an_entry(org: Va
         ({"host": "evil.example.com"}, {}, Outcome.HOST),
         ({"host": None}, {}, Outcome.HOST),
         ({"method": "GET"}, {}, Outcome.METHOD),
+        ({"headers": ("x-a",)}, {}, Outcome.HEADER),
+        ({"headers": ("x-a", "x-b")}, {"headers": ["x-a"]}, Outcome.HEADER),
+        ({"headers": ("x-a",)}, {"headers": ["x-b", "x-a"]}, Outcome.OPENED),
         ({"version": 2}, {}, Outcome.NO_VERSION),
         ({"verb": Verb.READ}, {}, Outcome.NO_GRANT),
         ({"verb": Verb.READ}, {"verbs": ["read"]}, Outcome.NO_GRANT),
@@ -231,7 +234,7 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
     async with org.database.tenant(other.org_id) as session:
         assert await session.scalar(select(Secret.id).where(Secret.id == made.id)) is None
     for statement in (
-        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, NULL, true, now())",
+        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, now())",
         "INSERT INTO secret_access DEFAULT VALUES",
         "UPDATE secret_grant_days SET uses = 1",
         "UPDATE secret_grants SET ends_at = now()",

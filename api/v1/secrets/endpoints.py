@@ -255,7 +255,7 @@ async def open_secret(
         RateLimited,
         (Forbidden, "session.by_link"),
         *_OPENED,
-        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place")),
+        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place", "header")),
         (Conflict, "secret.no_version"),
         Used,
         Unreachable,

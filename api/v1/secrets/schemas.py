@@ -11,6 +11,7 @@ from api.fields import (
     Amount,
     DepartmentId,
     Exact,
+    FreeText,
     Moment,
     Period,
     Principal,
@@ -27,12 +28,12 @@ from api.v1.spends.schemas import RunId
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.messages.webhook.address import MAX_URL
 from domain.secrets.access import Outcome, Verb
-from domain.secrets.grant import MAX_HOSTS, MAX_PATHS, MAX_USES_PER_DAY, HttpMethod, NewGrant
+from domain.secrets.grant import CHARGED, MAX_HOSTS, MAX_PATHS, MAX_STATUSES, MAX_USES_PER_DAY, HttpMethod, NewGrant
 from domain.secrets.rotation import Rotation, RotationStatus, RotatorName, wakes_at
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import MAX_BYTES, SecretKind, VersionStatus
 from domain.secrets.secret_use.placing import MAX_NAME, MAX_PLACES, PLACES, PREFIXES, Part, Placement
-from domain.secrets.secret_use.request import MAX_HEADER, MAX_HEADERS
+from domain.secrets.secret_use.request import ALLOWED, MAX_HEADER, MAX_HEADERS
 from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrant
 from models.secrets.secret import Secret, SecretVersion
@@ -42,6 +43,8 @@ _Path = Annotated[str, StringConstraints(min_length=1, max_length=202)]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=8_192)]
 _SECOND = timedelta(seconds=1)
 _Place = Annotated[str, StringConstraints(min_length=1, max_length=107)]
+_HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
+_Purpose = Annotated[SearchText, FreeText]
 _HOSTS = "Names of hosts, such as `api.example.com`, with a port where it is not 443. No patterns."
 
 
@@ -274,6 +277,11 @@ class SecretGrantCreate(RequestModel):
         description="Where in a request `use` may place the value: `basic`, `header:<name>`, `query:<name>` or "
         "`body:<name>`. Name only those that authenticate: what stands elsewhere may be kept and shown by the host.",
     )
+    headers: list[_HeaderName] = Field(
+        default=[],
+        max_length=MAX_HEADERS,
+        description="Headers that `use` may set beside " + ", ".join(f"`{name}`" for name in sorted(ALLOWED)) + ".",
+    )
     uses_per_day: Whole | None = Field(
         default=None, ge=1, le=MAX_USES_PER_DAY, description="How often on a UTC day. By default without a limit."
     )
@@ -285,6 +293,12 @@ class SecretGrantCreate(RequestModel):
     meter: SearchText | None = Field(
         default=None,
         description="The provider by whose model prices the usage in each answer is charged, such as `openai`.",
+    )
+    charged_statuses: list[Annotated[str, StringConstraints(min_length=3, max_length=3)]] = Field(
+        default=list(CHARGED),
+        min_length=1,
+        max_length=MAX_STATUSES,
+        description="The answers that are charged: a status such as `404`, or a class such as `4xx`. Others are free.",
     )
     ends_at: Moment = Field(description="At most 366 days from now.")
 
@@ -303,9 +317,11 @@ class SecretGrantCreate(RequestModel):
             hosts=tuple(self.hosts),
             methods=tuple(self.methods),
             places=tuple(self.places),
+            headers=tuple(self.headers),
             uses_per_day=self.uses_per_day,
             price_minor=price,
             meter=self.meter,
+            charged_statuses=tuple(self.charged_statuses),
             ends_at=self.ends_at,
         )
 
@@ -321,10 +337,12 @@ class SecretGrantView(ResponseModel):
     hosts: list[str]
     methods: list[str]
     places: list[str]
+    headers: list[str]
     uses_per_day: int | None
     uses_today: int = Field(description="On this UTC day so far.")
     price: Exact | None = Field(description="What one use costs, in credits.")
     meter: str | None
+    charged_statuses: list[str]
     ends_at: datetime
     created_by: str
     created_at: datetime
@@ -388,7 +406,7 @@ class SecretOpen(RequestModel):
 
     model_config = example(purpose="Set up the new server")
 
-    purpose: SearchText = Field(description="What it is for. The access log keeps it.")
+    purpose: _Purpose = Field(description="What it is for. The access log keeps it.")
     version: Storable | None = Field(default=None, description="By default the current one.")
 
 
@@ -435,10 +453,9 @@ class ToolRequestCreate(RequestModel):
     url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)] = Field(
         description="With `https://`, without a user or a fragment."
     )
-    headers: dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)],
-        Annotated[str, StringConstraints(max_length=MAX_HEADER)],
-    ] = Field(default={}, max_length=MAX_HEADERS, description="Without those of the connection, ranges and encodings.")
+    headers: dict[_HeaderName, Annotated[str, StringConstraints(max_length=MAX_HEADER)]] = Field(
+        default={}, max_length=MAX_HEADERS, description="Those that every use may set, and those that the grant names."
+    )
     body: str | None = Field(
         default=None, description="As it is sent. It is JSON unless `content-type` says otherwise."
     )
@@ -488,7 +505,7 @@ class SecretUseCreate(RequestModel):
 
     request: ToolRequestCreate
     place: SecretPlaceCreate
-    purpose: SearchText = Field(description="What it is for. The access log keeps it.")
+    purpose: _Purpose = Field(description="What it is for. The access log keeps it.")
     charge: SecretChargeCreate = SecretChargeCreate()
 
 

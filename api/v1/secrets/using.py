@@ -19,6 +19,7 @@ from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.credits.spend.scope import SpendingKey
 from domain.secrets.access import Verb
+from domain.secrets.grant import is_charged
 from domain.secrets.secret import SecretKind
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_use.placing import Placed, Placement, placed
@@ -62,6 +63,7 @@ async def use(
         host=request.host,
         method=request.method,
         place=placement.place,
+        headers=request.further_headers,
         purpose=body.purpose,
         reference=new_id(PREFIX),
     )
@@ -150,6 +152,7 @@ class _Making:
         self._turn = turn
         self._price_minor = opened.grant.price_minor or 0
         self._meter = opened.grant.meter
+        self._charged = opened.grant.charged_statuses
 
     async def or_fail(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do what comes before the request; where it fails, nothing is charged."""
@@ -175,11 +178,10 @@ class _Making:
         return reply, await self._end(ended)
 
     async def _cost(self, reply: Reply) -> int:
+        if not is_charged(reply.status, self._charged):
+            return 0
         if self._meter is None:
             return self._price_minor
-        if reply.status >= 400:
-            # Providers charge nothing for what they refuse.
-            return 0
         # What does not say what it costs is not free: otherwise it would be asked for without its usage.
         if reply.used is None:
             return self._price_minor

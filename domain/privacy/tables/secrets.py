@@ -48,7 +48,8 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "principal created_by revoked_by",
             FREE_TEXT: "paths",
             FINANCIAL: "price_minor",
-            TECHNICAL: "verbs hosts methods places uses_per_day meter ends_at created_at revoked_at",
+            TECHNICAL: "verbs hosts methods places headers uses_per_day meter charged_statuses ends_at created_at"
+            " revoked_at",
         },
         WHO_DECIDED,
     ),

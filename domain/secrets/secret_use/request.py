@@ -8,38 +8,23 @@ from domain.common.errors import Invalid
 from domain.messages.webhook.address import HTTPS_PORT, Target, UrlRefused, target_of
 
 MAX_HEADERS, MAX_HEADER = 50, 8_192
+#: Headers that every use may set: of the content, of its preconditions, of a trace, and of an API's version. Conditions
+#: that have a host answer "not modified" are not among them, as that answer is not charged.
+ALLOWED = frozenset({
+    "accept", "accept-language", "anthropic-beta", "anthropic-version", "cache-control", "content-language",
+    "content-type", "idempotency-key", "if-match", "if-unmodified-since", "notion-version", "openai-beta", "prefer",
+    "stripe-version", "traceparent", "tracestate", "x-github-api-version", "x-request-id",
+})  # fmt: skip
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
-#: Headers that belong to the connection; that have the server take the request for another one than was judged; or
-#: that have it encode or divide its answer, in which the secret is then not found.
-REFUSED = frozenset(
-    {
-        "accept-charset",
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "expect",
-        "forwarded",
-        "host",
-        "http2-settings",
-        "if-range",
-        "keep-alive",
-        "range",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-        "via",
-        "x-http-method",
-        "x-http-method-override",
-        "x-method-override",
-        "x-original-url",
-        "x-rewrite-url",
-    }
+#: Headers that no grant names either: they belong to the connection; have the server take the request for another one
+#: than was judged; or have it encode or divide its answer, in which the secret is then not found.
+_REFUSED = re.compile(
+    r"connection|content-length|expect|host|http2-settings|keep-alive|te|trailer|upgrade|user-agent|via|x-http-method"
+    r"|proxy-.*|(?:.*-)?(?:charset|encoding|forwarded|original|override|range|rewrite|tunnel)(?:-.*)?"
 )
-_REFUSED_BEGINNINGS = ("proxy-", "x-forwarded-")
+#: A parameter by which a host would encode its answer so that the secret is not found in it.
+_OTHER_CHARSET = re.compile(r"charset(?!\s*=\s*(\"?)utf-?8\1\s*(?:[;,]|$))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +42,11 @@ class ToolRequest:
     target: Target
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def further_headers(self) -> tuple[str, ...]:
+        """The headers that the grant has to name."""
+        return tuple(self.headers.keys() - ALLOWED)
 
     @property
     def host(self) -> str:
@@ -116,10 +106,12 @@ def check_header(name: str, value: str) -> None:
         raise _refused("The name of a header must be letters, digits and hyphens.")
     # Many servers do not distinguish the two.
     read = name.replace("_", "-")
-    if read in REFUSED or read.startswith(_REFUSED_BEGINNINGS):
+    if _REFUSED.fullmatch(read):
         raise _refused(f"The header {name} cannot be set. Leave it out.")
     if len(value) > MAX_HEADER or _VALUE.fullmatch(value) is None:
         raise _refused(f"The header {name} must be at most {MAX_HEADER} printable ASCII characters.")
+    if name in {"accept", "content-type"} and _OTHER_CHARSET.search(value):
+        raise _refused(f"The header {name} names no other charset than utf-8.")
 
 
 def _refused(detail: str) -> Invalid:

@@ -11,11 +11,11 @@ GRANT EXECUTE ON FUNCTION secret_path_in(text, text[]) TO bursar_api, bursar_pla
 -- that an operator issued, directly or through others, reaches nothing and uses up no grant.
 CREATE OR REPLACE FUNCTION open_secret(
     p_org_id text, p_path text, p_version integer, p_verb text, p_principal text, p_key_id text,
-    p_operator_issued boolean, p_agent_id text, p_host text, p_method text, p_place text, p_purpose text,
-    p_reference text, p_agents_read boolean, p_at timestamptz
+    p_operator_issued boolean, p_agent_id text, p_host text, p_method text, p_place text, p_headers text[],
+    p_purpose text, p_reference text, p_agents_read boolean, p_at timestamptz
 ) RETURNS TABLE (
     outcome text, secret_id text, kind text, backend text, number integer, grant_id text, price_minor bigint, meter text,
-    sealed bytea, wrapped_key bytea, key_id text
+    charged_statuses text[], sealed bytea, wrapped_key bytea, key_id text
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -52,6 +52,7 @@ BEGIN
                 OR v_secret.hosts <> '{}' AND p_host <> ALL (v_secret.hosts) THEN 'host'
             WHEN (p_method = ANY (v_grant.methods)) IS NOT TRUE THEN 'method'
             WHEN (p_place = ANY (v_grant.places)) IS NOT TRUE THEN 'place'
+            WHEN (p_headers <@ v_grant.headers) IS NOT TRUE THEN 'header'
             ELSE 'uses'
         END;
         IF v_outcome = 'uses' THEN
@@ -73,11 +74,11 @@ BEGIN
         VALUES (p_org_id, v_secret.id, p_path, coalesce(v_version.number, p_version), p_verb, v_outcome, v_grant.id,
             p_principal, p_key_id, p_agent_id, p_host, p_method, p_purpose, p_reference, p_at);
     RETURN QUERY SELECT v_outcome, v_secret.id, v_secret.kind, v_secret.backend, v_version.number, v_grant.id,
-        v_grant.price_minor, v_grant.meter, o.sealed, o.wrapped_key, o.key_id
+        v_grant.price_minor, v_grant.meter, v_grant.charged_statuses, o.sealed, o.wrapped_key, o.key_id
         FROM (SELECT) one LEFT JOIN LATERAL (SELECT v_version.sealed, v_version.wrapped_key, v_version.key_id
             WHERE v_outcome = 'opened') o ON true;
 END $$;
-REVOKE ALL ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text, text,
-    boolean, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text, text,
-    boolean, timestamptz) TO bursar_platform;
+REVOKE ALL ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text[], text,
+    text, boolean, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text[], text,
+    text, boolean, timestamptz) TO bursar_platform;

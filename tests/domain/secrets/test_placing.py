@@ -125,6 +125,19 @@ def test_a_value_that_does_not_belong_there_is_refused_without_being_named(part:
         {"headers": {"Accept-Encoding": "gzip"}},
         {"headers": {"Range": "bytes=0-5"}},
         {"headers": {"X-HTTP-Method-Override": "DELETE"}},
+        {"headers": {"Request_Range": "bytes=0-5"}},
+        {"headers": {"X-Original-Host": "evil.example.com"}},
+        {"headers": {"X-Override-URL": "/admin"}},
+        {"headers": {"X-Envoy-Original-Path": "/admin"}},
+        {"headers": {"X-HTTP-Path-Override": "/admin"}},
+        {"headers": {"X-HTTP-Host-Override": "evil.example.com"}},
+        {"headers": {"X-Tunnel-Method": "DELETE"}},
+        {"headers": {"Content-Type": "text/plain; charset=utf-16"}},
+        {"headers": {"Content-Type": "text/plain; charset=utf-8; CHARSET=IBM037"}},
+        {"headers": {"Content-Type": "text/plain; charset*=utf-7''x"}},
+        {"headers": {"Content-Type": 'text/plain; charset="utf-8'}},
+        {"headers": {"Accept": "text/plain; charset=utf-8-sig"}},
+        {"headers": {"Accept": "text/plain;q=0.5, text/html; charset = utf-16le"}},
         {"headers": {"X_HTTP_Method_Override": "DELETE"}},
         {"headers": {"accept_encoding": "gzip"}},
         {"headers": {"X-Forwarded_For": "10.0.0.1"}},
@@ -136,6 +149,18 @@ def test_a_value_that_does_not_belong_there_is_refused_without_being_named(part:
 def test_a_request_that_would_become_another_one_is_refused(more: dict[str, Any]):
     with pytest.raises(Invalid):
         request(**more)
+
+
+def test_every_use_sets_common_headers_and_the_grant_names_all_others():
+    common = {
+        "Content-Type": 'application/json; Charset="UTF-8"',
+        "Accept": "text/a; charset=utf-8, */*",
+        "Prefer": "x",
+    }
+    assert request(headers=common).further_headers == ()
+    others = {"X-A": "1", "Authorization": "mine", "Cookie": "a=1", "Content_Type": "x", "If-None-Match": "*"}
+    named = {"x-a", "authorization", "cookie", "content_type", "if-none-match"}
+    assert set(request(headers={**common, **others}).further_headers) == named
 
 
 @pytest.mark.parametrize(
