@@ -139,7 +139,7 @@ class _BoundedStream(httpcore2.AsyncNetworkStream):
         self._begun: bytes | None = b""
         self._informational = 0
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, max_bytes: int, timeout: Any = None) -> bytes:  # noqa: ASYNC109
         data = await self._stream.read(max_bytes, timeout)
         if self._begun is not None:
             seen = self._begun + data
@@ -155,7 +155,7 @@ class _BoundedStream(httpcore2.AsyncNetworkStream):
             self._begun = seen[max(last, len(seen) - _BEGUN) :]
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: Any = None) -> None:  # noqa: ASYNC109
         self._begun, self._informational = b"", 0
         await self._stream.write(buffer, timeout)
 

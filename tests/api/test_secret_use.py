@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.credits.holds import HoldActivities
 from api.app import create_app
 from api.v1.secrets import using
+from api.v1.secrets.schemas import SecretUseView
 from contracts.credits.holds import ExpireHolds
 from domain.common.ids import secret_use_key
 from domain.secrets.access import Verb
@@ -251,7 +252,7 @@ async def test_a_use_that_was_not_sent_leaves_the_day_its_count(
     async def counted() -> int:
         seen = {each["id"]: each["uses_today"] for each in good(await org.agent.get("/secrets/grants"))["data"]}
         assert seen[dear["id"]] == 0
-        return seen[made["id"]]
+        return int(seen[made["id"]])
 
     refused(await use(org.agent, host, path="api_keys/dear"), 402, "ledger.insufficient_funds")
     refused(await use(org.agent, "http://localhost:1024/"), 502, "secret.unreachable")
@@ -492,7 +493,7 @@ async def test_answers_that_are_not_read_keep_their_slots(org: Tenant, host: Rec
 def test_a_written_answer_is_as_long_as_base64_at_most(longest: int, monkeypatch: pytest.MonkeyPatch):
     # Of control characters JSON makes six times as much.
     monkeypatch.setattr(using, "MAX_WRITTEN_BYTES", longest // 3 * 4)
-    view = using.SecretUseView.model_construct(
+    view = SecretUseView.model_construct(
         id="scu", version=1, status=200, headers=[], is_scrubbed=False, cost=None, spend_id=None, body=None,
         body_base64=None,
     )  # fmt: skip
