@@ -159,7 +159,8 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
 Outcome: TypeAlias = (
-    Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "uses", "operator"] | str
+    Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "header", "uses", "operator"]
+    | str
 )
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
@@ -4746,10 +4747,12 @@ class SecretGrantView(Model):
     hosts: list[str] = NOT_SENT
     methods: list[str] = NOT_SENT
     places: list[str] = NOT_SENT
+    headers: list[str] = NOT_SENT
     uses_per_day: int | None = NOT_SENT
     uses_today: int = NOT_SENT
     price: Amount | None = NOT_SENT
     meter: str | None = NOT_SENT
+    charged_statuses: list[str] = NOT_SENT
     ends_at: datetime = NOT_SENT
     created_by: str = NOT_SENT
     created_at: datetime = NOT_SENT

@@ -3292,9 +3292,11 @@ class AsyncSecretGrants:
         hosts: Sequence[str] | Omitted = OMITTED,
         methods: Sequence[params.HttpMethod] | Omitted = OMITTED,
         places: Sequence[str] | Omitted = OMITTED,
+        headers: Sequence[str] | Omitted = OMITTED,
         uses_per_day: int | None | Omitted = OMITTED,
         price: params.SecretPrice | None | Omitted = OMITTED,
         meter: str | None | Omitted = OMITTED,
+        charged_statuses: Sequence[str] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SecretGrantView:
         """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
@@ -3316,9 +3318,11 @@ class AsyncSecretGrants:
                 "hosts": hosts,
                 "methods": methods,
                 "places": places,
+                "headers": headers,
                 "uses_per_day": uses_per_day,
                 "price": price,
                 "meter": meter,
+                "charged_statuses": charged_statuses,
                 "ends_at": ends_at,
             },
         )
