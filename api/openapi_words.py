@@ -238,7 +238,7 @@ WORDS: dict[str, str | None] = {
         "template": "weekly_projects",
     },
     **{"allowed": "GitHub", "refused": "Casino", "reasoning": "Fees are low."},
-    **{"a": "gpt-4o", "b": "gpt-5:thinking", "task_kind": "summary", "priced_as": "input_tokens"},
+    **{"a": "gpt-4o", "b": "gpt-5:thinking", "task_kind": "summary", "priced_as": "input_tokens", "EstimateLine.model": "gpt-4o"},
     **{"estimated": "reasoning_tokens", "ModelFigureView.model": "gpt-5", "ModelFigureView.provider": "openai"},
     **{"ModelFigureView.family": "gpt", "ModelFigureView.output_tokens_per_second": "51.24"},
     **{"ModelFigureView.cost_per_1000_tokens": "0.0044", "naive_success_difference": "-0.08"},
