@@ -361,13 +361,15 @@ def has_operator(line: Set[str]) -> bool:
     return any("/" not in name for name in line)
 
 
-def refuse_operator_issued(line: Set[str], what: str) -> None:
+def refuse_operator_issued(actor: Actor, line: Set[str], what: str) -> None:
     """Refuse an act of an organization's own people by a key that has an operator in its line.
+
+    The platform's own principals act as themselves, also by a link, as far as their roles and the link may.
 
     Raises:
         OperatorIssued: it has.
     """
-    if has_operator(line):
+    if has_operator(line) and not (actor.is_platform or actor.is_operators):
         raise OperatorIssued.refusing(what)
 
 

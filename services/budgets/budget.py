@@ -155,7 +155,7 @@ async def _person(session: AsyncSession, order: Order) -> Issued:
         person = await api_key.issued(session, order.actor.key_id, first_is_own=True)
     if person is None:
         raise Forbidden("Only people of the organization declare an emergency.")
-    refuse_operator_issued(person.line, "declare an emergency")
+    refuse_operator_issued(order.actor, person.line, "declare an emergency")
     return person
 
 

@@ -158,7 +158,7 @@ async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id:
         OperatorIssued: of the actor's key.
     """
     async with database.platform() as session:
-        refuse_operator_issued(await api_key.line_of(session, actor), "see card numbers")
+        refuse_operator_issued(actor, await api_key.line_of(session, actor), "see card numbers")
         row = await cards.get(session, card_id)
         _refuse(row, None)
         await audit.record(session, actor, "card.show", row.id, {}, row.org_id)

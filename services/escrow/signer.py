@@ -18,8 +18,7 @@ async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) ->
         OperatorIssued: of the actor's key, or of the key that made the link.
         AlreadySigned: the person may have signed.
     """
-    if not actor.is_platform and not actor.is_operators:
-        refuse_operator_issued(await api_key.line_of(session, actor), "sign")
+    refuse_operator_issued(actor, await api_key.line_of(session, actor), "sign")
     if held.signatures:
         people = await signer.people(session, actor)
         refuse_same_people(held, actor, people, await signer.signed(session, held.terms.escrow_id))

@@ -195,7 +195,7 @@ async def settle(
     if len({line.reference for line in lines}) < len(lines):
         raise Invalid("A reference is in the statement twice. Add its lines up.", extra={"field": "lines"})
     line_of_key = await keys.line_of(session, actor)
-    refuse_operator_issued(line_of_key, "confirm revenue")
+    refuse_operator_issued(actor, line_of_key, "confirm revenue")
     changed, unknown = [], []
     # In one order, so that two statements at once do not wait for each other.
     for line in sorted(lines, key=lambda each: each.reference):
@@ -293,7 +293,7 @@ async def _decided(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
         )
     by_agent, line = row.reporter_agent_id is not None, await keys.line_of(session, actor)
-    refuse_operator_issued(line, "confirm or reject revenue")
+    refuse_operator_issued(actor, line, "confirm or reject revenue")
     check_other(row.reported_by or "", by_agent=by_agent, confirms=line)
     return row
 

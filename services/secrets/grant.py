@@ -48,7 +48,7 @@ async def create(
         IdempotencyConflict: the command made another one.
         OperatorIssued: of the actor's key.
     """
-    refuse_operator_issued(await api_key.line_of(session, actor), "grant secrets")
+    refuse_operator_issued(actor, await api_key.line_of(session, actor), "grant secrets")
     await lock_command(session, command_id)
     new = checked(wanted, agents_read=agents_read, now=now)
     row = SecretGrant(

@@ -174,7 +174,7 @@ async def put(
         OperatorIssued: of the actor's key: hosts and the target of a rotation are ways to the value.
     """
     async with database.platform() as session:
-        refuse_operator_issued(await api_key.line_of(session, actor), "change secrets")
+        refuse_operator_issued(actor, await api_key.line_of(session, actor), "change secrets")
     if value is None:
         async with database.platform() as session:
             found = await rows.find(session, wanted.org_id, wanted.path)

@@ -104,7 +104,7 @@ class Market(FakeApi):
 async def test_filter_by_agent_lists_own_agents_first_and_others_where_they_can_match(
     page: str, path: str, lists_others: bool
 ) -> None:
-    me = {**ME, "permissions": [*ME["permissions"], "read_audit", "manage_secrets", "manage_billing"]}
+    me = {**ME, "permissions": ["read", "read_billing", "read_audit", "manage_secrets", "manage_billing"]}
     api = Market(answers={"GET /me": (200, me), f"GET /{path}": (200, PAGE)})
     async with browser(api, signed_in=True) as client:
         answer = await client.get(f"{HERE}/{page}")

@@ -17,9 +17,12 @@ import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.keyring import new_secret
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from domain.common.ids import uuid_of
+from domain.tenants.token import hash_of, token_of
+from runtime.identity import new_id
 from tests.faults.audit import RUN_END, Findings, repeat_all
 from tests.faults.clients import PATIENCE_SECONDS, Answered, Journal, NoResponse, Request, RetryingClient, id_of
 from tests.faults.load import Load, give, prove, under_kills
@@ -152,6 +155,23 @@ def _judge(first: Answered, again: httpx2.Response) -> str | None:
     return f"first {first.response.text[:200]}, repeated {again.text[:200]}"
 
 
+async def _other_person(stack: Stack, org_id: str) -> str:
+    """Make a key of finance in whose line nobody else is, as that of a person who signs in by mail."""
+    key_id, secret = new_id("key"), new_secret()
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    try:
+        await connection.execute(
+            "INSERT INTO api_keys (id, org_id, principal, role, secret_hash, created_by, command_id)"
+            " VALUES ($1, $2, 'finance', 'finance', $3, $2 || '/finance', $1)",
+            key_id,
+            org_id,
+            hash_of(secret),
+        )
+    finally:
+        await connection.close()
+    return token_of(key_id, secret)
+
+
 async def _studio(operator: RetryingClient, stack: Stack, number: int) -> Studio:
     async def make(token: str, path: str, body: dict[str, Any], name: str) -> Any:
         return await give(operator, token, path, body, f"studio-{number}{path}-{name}")
@@ -159,9 +179,9 @@ async def _studio(operator: RetryingClient, stack: Stack, number: int) -> Studio
     platform = stack.seed.keys["operator"]
     org_id = (await make(platform, "/organizations", {"name": f"Studio {number}"}, ""))["id"]
     keys, agents, budgets = dict[str, str](), dict[str, str](), dict[str, str]()
-    for role in ("owner", "finance"):
-        body = {"organization_id": org_id, "principal": role, "role": role}
-        keys[role] = (await make(platform, "/api-keys", body, role))["secret"]
+    body = {"organization_id": org_id, "principal": "owner", "role": "owner"}
+    keys["owner"] = (await make(platform, "/api-keys", body, "owner"))["secret"]
+    keys["finance"] = await _other_person(stack, org_id)
     project_id = (await make(keys["owner"], "/projects", {"slug": "game"}, ""))["id"]
     for name, day in (("agent", DAY), ("poor", POOR_DAY)):
         agents[name] = (await make(keys["owner"], "/agents", {"name": name}, name))["id"]

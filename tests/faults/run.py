@@ -135,8 +135,8 @@ async def _count(
 
 
 async def _casts(operator: RetryingClient, keys: dict[str, str], count: int) -> list[Cast]:
-    async def make(name: str, path: str, body: dict[str, object]) -> dict[str, str]:
-        response = await operator.command(Request(keys["operator"], path, body, f"cast {name} {path}"))
+    async def make(name: str, path: str, body: dict[str, object], token: str = keys["operator"]) -> dict[str, str]:
+        response = await operator.command(Request(token, path, body, f"cast {name} {path}"))
         if response.status_code != 201:
             raise NoResponse(f"{name}: {response.status_code} {response.text[:300]}")
         made: dict[str, str] = response.json()
@@ -148,16 +148,17 @@ async def _casts(operator: RetryingClient, keys: dict[str, str], count: int) -> 
         agent = (await make(name, "/agents", {"name": name, "organization_id": org}))["id"]
         owner = await make(name, "/api-keys", {"organization_id": org, "principal": "studio", "role": "owner"})
         body: dict[str, object] = {"organization_id": org, "principal": "bot", "role": "agent", "agent_id": agent}
-        bot = await make(f"{name} bot", "/api-keys", body)
+        bot = await make(f"{name} bot", "/api-keys", body, owner["secret"])
         return agent, {"studio": owner["secret"], "agent": bot["secret"]}
 
     async def client(number: int, agent: str, tokens: dict[str, str]) -> Cast:
         name = f"Client {number}"
         org = (await make(name, "/organizations", {"name": name}))["id"]
-        signing = {}
+        signing: dict[str, str] = {}
         for principal, role in zip(SIGNATORIES, ("owner", "finance", "member"), strict=True):
             body: dict[str, object] = {"organization_id": org, "principal": principal, "role": role}
-            signing[principal] = (await make(f"{name} {principal}", "/api-keys", body))["secret"]
+            issuer = next(iter(signing.values()), keys["operator"])
+            signing[principal] = (await make(f"{name} {principal}", "/api-keys", body, issuer))["secret"]
         grant: dict[str, object] = {"organization_id": org, "amount": amount(GRANT_MINOR), "source": "promotion"}
         await make(name, "/credits/grants", grant)
         platform = {role: keys[role] for role in ("validator", "arbiter")}

@@ -66,7 +66,7 @@ def new_world(
                 return [f"{each.amount.normalize():f}" for each in fake.transfers if each.kind not in IN]
 
             return World("fake", Wire(fake), "bsk_fake", left, fake)
-        tenant = await new_tenant("owner")
+        tenant = await new_tenant("owner", "finance")
         await grant(operator, tenant.org_id)
         for action, cost in (("generate", "2"), ("ping", "0")):
             body = {"cost": cost, "organization_id": tenant.org_id}

@@ -28,7 +28,7 @@ async def buyer(world: World, usd: int | None = 25) -> str:
 
 async def person(world: World) -> AsyncBursar:
     """Return the client of somebody who may approve."""
-    token = "bsk_person" if world.fake else (await world.more["issue_key"]("finance", world.more["org_id"])).token
+    token = "bsk_person" if world.fake else world.more["tenant"].callers["finance"].token
     return AsyncBursar(token, base_url=world.url, transport=world.wire)
 
 

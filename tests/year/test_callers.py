@@ -10,7 +10,8 @@ class Busy:
     """Answers with statuses in turn, and keeps the keys that came."""
 
     def __init__(self, *statuses: int, **headers: str) -> None:
-        self.statuses, self.headers, self.keys = list(statuses), headers, []
+        self.statuses, self.headers = list(statuses), headers
+        self.keys: list[str] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.keys.append(request.headers["Idempotency-Key"])

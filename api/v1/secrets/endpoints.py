@@ -73,7 +73,10 @@ router = Resource(tags=["secrets"])
 Once = Annotated[Command, idempotency(required=True)]
 _LIMIT = (Conflict, "secret.limit_reached")
 _BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
-_OPENED = (OperatorIssued, *((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted")))
+_OPENED: tuple[type[Forbidden] | tuple[type[Forbidden], str], ...] = (
+    OperatorIssued,
+    *((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted")),
+)
 
 
 @router.post(

@@ -42,10 +42,11 @@ async def company(world: World, *roles: str, credits: str = "") -> Company:
     """Make an organization with a key of each role, and with credits where that is said."""
     name = f"Company {next(NUMBERS)} <i>&amp;</i> sons"
     org_id = good(await world.operator.post("/organizations", {"name": name}), 201)["id"]
-    people = {}
+    people: dict[str, Caller] = {}
     for role in roles:
         body = {"organization_id": org_id, "principal": role, "role": role}
-        people[role] = Caller(world.http, good(await world.operator.post("/api-keys", body), 201)["secret"])
+        issuer = people.get("owner", world.operator)
+        people[role] = Caller(world.http, good(await issuer.post("/api-keys", body), 201)["secret"])
     if credits:
         grant = {"organization_id": org_id, "amount": credits, "source": "promotion"}
         good(await world.operator.post("/credits/grants", grant), 201)
