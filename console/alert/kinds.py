@@ -117,6 +117,9 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "probe_failed": Advice(_PLATFORM),
     "provider_down": Advice(_PLATFORM),
+    "purchase_unconfirmed": Advice(
+        "Compare the purchases with what was charged where they were paid, and confirm or correct them.", *_PURCHASES
+    ),
     "purchase_unknown": Advice("Look the payment up where it was made, and report its result.", *_PURCHASES),
     "reconciliation.difference": Advice(_PLATFORM),
     "reconciliation.failed": Advice(_PLATFORM),

@@ -25,6 +25,7 @@ TYPES: Mapping[str, str] = {
     TransactionType.PURCHASE_APPROVAL: "Approval of a purchase",
     TransactionType.PURCHASE_ATTEMPT: "Attempt to pay",
     TransactionType.PURCHASE_REFUND: "Refund of a purchase",
+    TransactionType.PURCHASE_CONFIRMATION: "Purchase confirmed",
     TransactionType.PURCHASE_ABANDONED: "Purchase abandoned",
     TransactionType.PURCHASE_RENEWAL: "Renewal",
     TransactionType.PURCHASE_ENDED: "Purchase ended",

@@ -22,6 +22,7 @@ class PurchaseFact(StrEnum):
     APPROVAL = "purchase_approval"
     ATTEMPT = "purchase_attempt"
     REFUND = "purchase_refund"
+    CONFIRMATION = "purchase_confirmation"
     ABANDONED = "purchase_abandoned"
     RENEWAL = "purchase_renewal"
     ENDED = "purchase_ended"
@@ -36,6 +37,7 @@ class PurchaseEntry:
         payment_method: the name of a declared method, if one is chosen.
         status: the result of the fact, such as `approved`, `declined_over_budget` or `succeeded`.
         alternative_action: what the agent did instead.
+        reason: why a person has corrected what was reported.
         budget_remaining: `daily` and `project`, as far as such budgets exist: decimal strings in the budget's currency.
         at: when it happened.
     """
@@ -52,6 +54,7 @@ class PurchaseEntry:
     at: datetime
     payment_method: str | None = None
     alternative_action: str | None = None
+    reason: str | None = None
     budget_remaining: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,6 +66,7 @@ class TransactionType(StrEnum):
     PURCHASE_APPROVAL = PurchaseFact.APPROVAL.value
     PURCHASE_ATTEMPT = PurchaseFact.ATTEMPT.value
     PURCHASE_REFUND = PurchaseFact.REFUND.value
+    PURCHASE_CONFIRMATION = PurchaseFact.CONFIRMATION.value
     PURCHASE_ABANDONED = PurchaseFact.ABANDONED.value
     PURCHASE_RENEWAL = PurchaseFact.RENEWAL.value
     PURCHASE_ENDED = PurchaseFact.ENDED.value
@@ -93,6 +97,9 @@ class EntryStatus(StrEnum):
     FORCED = "forced"
     DECLINED = "declined"
     UNKNOWN = "unknown"
+    REPORTED = "reported"
+    CONFIRMED = "confirmed"
+    CORRECTED = "corrected"
     REFUNDED = "refunded"
     REVERSED = "reversed"
     PURCHASED = "purchased"
@@ -128,6 +135,7 @@ class Entry:
     project: str | None = None
     payment_method: str | None = None
     alternative_action: str | None = None
+    reason: str | None = None
     budget_remaining: Mapping[str, str] = field(default_factory=dict)
 
 

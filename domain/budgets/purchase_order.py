@@ -277,12 +277,15 @@ def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> N
             )
 
 
-def booking(status: PurchaseOrderStatus, held_minor: int, charged_minor: int) -> Booking:
-    """Return how a charge is booked: from the hold of an approved order as far as it goes, and the rest as forced."""
-    if status is not PurchaseOrderStatus.APPROVED:
-        return Booking(spent_minor=0, returned_minor=0, forced_minor=charged_minor)
-    spent = min(held_minor, charged_minor)
-    return Booking(spent_minor=spent, returned_minor=held_minor - spent, forced_minor=charged_minor - spent)
+def booking(held_minor: int, charged_minor: int, *, is_confirmed: bool) -> Booking:
+    """Return how a charge is booked: from what is held as far as it goes, and the rest as forced.
+
+    A charge below the hold that no person has confirmed counts as the whole hold.
+    """
+    spent = min(held_minor, charged_minor) if is_confirmed else held_minor
+    return Booking(
+        spent_minor=spent, returned_minor=held_minor - spent, forced_minor=max(0, charged_minor - held_minor)
+    )
 
 
 def status_after_charge(status: PurchaseOrderStatus) -> PurchaseOrderStatus:
@@ -330,6 +333,33 @@ def check_refund(refunded_minor: int, paid_minor: int, amount_minor: int, curren
             f"Of this purchase {format_amount(left, currency)} {currency} can still be refunded.",
             extra={"field": "amount"},
         )
+
+
+def check_confirmation(
+    status: PurchaseOrderStatus,
+    attempts: Sequence[Attempt],
+    *,
+    was_held: bool,
+    charged_minor: int,
+    refunded_minor: int,
+    is_explained: bool,
+) -> None:
+    """Refuse a person's figures of a purchase that cannot be, or that differ from what was reported without a reason.
+
+    Raises:
+        WrongState: nothing was ever held or charged.
+        AttemptOpen: an attempt has no result.
+        Invalid: more is refunded than charged; a reason is missing.
+    """
+    if not was_held:
+        raise WrongState(
+            f"This order is {status.value}; nothing of it was held or charged.", extra={"state": status.value}
+        )
+    refuse_open(attempts)
+    if refunded_minor > charged_minor:
+        raise Invalid("At most what was charged can be refunded.", extra={"field": "refunded"})
+    if not is_explained:
+        raise Invalid("Say why the figures are not those that were reported.", extra={"field": "reason"})
 
 
 def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:

@@ -14,6 +14,7 @@ CREATE TABLE purchase_entries (
     payment_method text,
     status text NOT NULL,
     alternative_action text,
+    reason text,
     budget_remaining jsonb NOT NULL,
     at timestamptz NOT NULL,
     CONSTRAINT pk_purchase_entries PRIMARY KEY (org_id, id),
@@ -60,6 +61,10 @@ CREATE TABLE purchase_orders (
     counts integer DEFAULT 0 NOT NULL,
     spent_minor bigint DEFAULT 0 NOT NULL,
     refunded_minor bigint DEFAULT 0 NOT NULL,
+    reported_spent_minor bigint DEFAULT 0 NOT NULL,
+    reported_refunded_minor bigint DEFAULT 0 NOT NULL,
+    unconfirmed_since timestamptz,
+    cancel_reported_at timestamptz,
     alternative_action text,
     saved_minor bigint,
     unknown_since timestamptz,
@@ -78,6 +83,8 @@ CREATE TABLE purchase_orders (
 CREATE INDEX ix_purchase_orders_org_id_id ON purchase_orders (org_id, id);
 CREATE INDEX ix_purchase_orders_org_id_agent_id_id ON purchase_orders (org_id, agent_id, id);
 CREATE INDEX ix_purchase_orders_org_id_status_id ON purchase_orders (org_id, status, id);
+CREATE INDEX ix_purchase_orders_unconfirmed_since ON purchase_orders (org_id, agent_id, id)
+    WHERE unconfirmed_since IS NOT NULL;
 CREATE INDEX ix_purchase_orders_answer_by ON purchase_orders (answer_by) WHERE answer_by IS NOT NULL;
 CREATE INDEX ix_purchase_orders_held_until ON purchase_orders (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX ix_purchase_orders_renews_at ON purchase_orders (renews_at) WHERE renews_at IS NOT NULL;
@@ -87,7 +94,8 @@ SELECT pg_temp.tenant_reads_own('purchase_orders');
 SELECT pg_temp.refuse_deletes('purchase_orders');
 -- Who wants to buy what never changes.
 GRANT SELECT, INSERT, UPDATE (pool, lifts, status, decision, methods, budget_remaining, persons, answer_by, held_until,
-    renews_at, counts, spent_minor, refunded_minor, alternative_action, saved_minor, unknown_since, updated_at)
+    renews_at, counts, spent_minor, refunded_minor, reported_spent_minor, reported_refunded_minor, unconfirmed_since,
+    cancel_reported_at, alternative_action, saved_minor, unknown_since, updated_at)
     ON purchase_orders TO bursar_platform;
 
 CREATE TABLE purchase_attempts (

@@ -21,6 +21,7 @@ class PurchaseEntryRow(Base):
         payment_method: the name of a declared method; null before one is chosen.
         status: the result of the fact.
         alternative_action: what the agent did instead; null if nothing is known.
+        reason: why a person has corrected what was reported; null otherwise.
         budget_remaining: `daily` and `project`, as far as such budgets exist: decimal strings in the budget's currency.
     """
 
@@ -44,5 +45,6 @@ class PurchaseEntryRow(Base):
     payment_method: Mapped[str | None]
     status: Mapped[str]
     alternative_action: Mapped[str | None]
+    reason: Mapped[str | None]
     budget_remaining: Mapped[dict[str, str]] = mapped_column(JSONB)
     at: Mapped[datetime]

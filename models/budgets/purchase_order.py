@@ -29,7 +29,11 @@ class PurchaseOrder(Base):
         held_until: when the hold of an approved order ends.
         renews_at: when the next term of a purchase begins.
         counts: the number of its last count in the ledger; 0 is the order itself.
-        spent_minor: all that was charged.
+        spent_minor: all that was charged, as budgets count it; `refunded_minor` is what came back of it.
+        reported_spent_minor, reported_refunded_minor: the same as it was reported; see
+            `services.budgets.purchase_confirmation`.
+        unconfirmed_since: when something was reported that lowers nothing before a person confirms it.
+        cancel_reported_at: when an agent has reported that a term does not renew.
         unknown_since: when an attempt was reported whose result is not known; null otherwise.
     """
 
@@ -44,6 +48,11 @@ class PurchaseOrder(Base):
         Index("ix_purchase_orders_org_id_id", "org_id", "id"),
         Index("ix_purchase_orders_org_id_agent_id_id", "org_id", "agent_id", "id"),
         Index("ix_purchase_orders_org_id_status_id", "org_id", "status", "id"),
+        Index(
+            "ix_purchase_orders_unconfirmed_since",
+            *("org_id", "agent_id", "id"),
+            postgresql_where=text("unconfirmed_since IS NOT NULL"),
+        ),
         *(
             Index(f"ix_purchase_orders_{due}", due, postgresql_where=text(f"{due} IS NOT NULL"))
             for due in ("answer_by", "held_until", "renews_at", "unknown_since")
@@ -81,6 +90,10 @@ class PurchaseOrder(Base):
     counts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     spent_minor: Mapped[int] = mapped_column(server_default=text("0"))
     refunded_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    reported_spent_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    reported_refunded_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    unconfirmed_since: Mapped[datetime | None]
+    cancel_reported_at: Mapped[datetime | None]
     alternative_action: Mapped[str | None]
     saved_minor: Mapped[int | None]
     unknown_since: Mapped[datetime | None]
@@ -92,7 +105,8 @@ class PurchaseAttempt(Base):
     """One try to pay for an order, noted before it is made.
 
     Attributes:
-        charged_minor: what was charged, in minor units of the order's currency; `fee_minor` is a part of it.
+        charged_minor: what was charged, as it was reported, in minor units of the order's currency; `fee_minor` is a
+            part of it.
         reference: of the payment, where it was made.
         receipt: the address of a receipt.
     """

@@ -259,6 +259,7 @@ def _of_purchase(row: PurchaseEntryRow) -> Entry:
         payment_method=row.payment_method,
         status=row.status,
         alternative_action=row.alternative_action,
+        reason=row.reason,
         object_id=row.order_id,
         budget_remaining=row.budget_remaining,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, and_, select, text, true
+from sqlalchemy import ColumnElement, and_, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
@@ -65,6 +65,14 @@ async def counts(session: AsyncSession, order_id: str) -> Sequence[PurchaseCount
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
+async def unconfirmed(session: AsyncSession, org_id: str, agent_id: str, *, limit: int) -> int:
+    """Count the orders of an agent of which something waits to be confirmed, up to a limit."""
+    row = PurchaseOrder
+    whose = (row.org_id == org_id, row.agent_id == agent_id, row.unconfirmed_since.is_not(None))
+    found = select(row.id).where(*whose).limit(limit).subquery()
+    return (await session.scalars(select(func.count()).select_from(found))).one()
+
+
 _BUDGET_ABOVE = text(
     """
     SELECT EXISTS (
@@ -97,6 +105,7 @@ async def page(
     wanted: Wanted,
     *,
     of: SpendingKey | None = None,
+    unconfirmed_only: bool = False,
     after: Position | None,
     limit: int,
 ) -> Found[PurchaseOrder]:
@@ -104,6 +113,8 @@ async def page(
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, PurchaseOrder.agent_id == wanted.equal["agent_id"])
+    if unconfirmed_only:
+        part = (*part, PurchaseOrder.unconfirmed_since.is_not(None))
     part = (*part, *metadata.narrowed(PurchaseOrder.id, PREFIX, wanted.org_id, wanted.written))
     parts = [(*part, *state) for state in each(PurchaseOrder.status, wanted.statuses)]
     besides = None if of is None else partial(_own, key=of)

@@ -283,6 +283,7 @@ TransactionType: TypeAlias = (
         "purchase_approval",
         "purchase_attempt",
         "purchase_refund",
+        "purchase_confirmation",
         "purchase_abandoned",
         "purchase_renewal",
         "purchase_ended",
@@ -2027,6 +2028,7 @@ class EconomicEntryView(Model):
     payment_method: str | None = NOT_SENT
     status: str = NOT_SENT
     alternative_action: str | None = NOT_SENT
+    reason: str | None = NOT_SENT
     budget_remaining: BudgetRemainingView = NOT_SENT
 
 
@@ -4091,6 +4093,9 @@ class PurchaseOrderView(Model):
     attempts: list[PurchaseAttemptView] = NOT_SENT
     spent: Amount = NOT_SENT
     refunded: Amount = NOT_SENT
+    reported: PurchaseReportedView = NOT_SENT
+    unconfirmed_since: datetime | None = NOT_SENT
+    cancellation_reported_at: datetime | None = NOT_SENT
     alternative_action: str | None = NOT_SENT
     saved: Amount | None = NOT_SENT
     created_at: datetime = NOT_SENT
@@ -4102,6 +4107,13 @@ class PurchasePage(Model):
 
     data: list[PurchaseView] = NOT_SENT
     next_cursor: str | None = None
+
+
+class PurchaseReportedView(Model):
+    """What was reported of a purchase, also as far as no person has confirmed it."""
+
+    charged: Amount = NOT_SENT
+    refunded: Amount = NOT_SENT
 
 
 class PurchaseView(Model):

@@ -1,17 +1,15 @@
 """What follows the approval of a purchase: attempts and their results, refunds, renewals, and its end."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.economics import PurchaseFact
+from domain.budgets.economics import EntryStatus, PurchaseFact
 from domain.budgets.policy import NOT_IN_POLICY
 from domain.budgets.purchase_order import (
     FINAL,
     MAX_ATTEMPTS,
-    Attempt,
     AttemptStatus,
     PurchaseOrderStatus,
     Term,
@@ -21,8 +19,6 @@ from domain.budgets.purchase_order import (
     check_cancel,
     check_refund,
     renews_after,
-    spread_refund,
-    status_after_charge,
 )
 from domain.common.access import Actor
 from domain.common.errors import Invalid, NotFound, other_request
@@ -36,7 +32,19 @@ from repositories.tenants import audit
 from runtime.database import driver_connection
 from services.budgets import policy as policies
 from services.budgets import purchase_record as records
-from services.budgets.purchase_order import purchase_of
+from services.budgets.purchase_confirmation import (
+    attempts_of,
+    confirm,
+    confirms,
+    force,
+    held_of,
+    reach_charged,
+    release,
+    review,
+    settle,
+)
+from services.budgets.purchase_order import purchase_of, refuse_uncountable
+from services.credits.spend import limit_exceeded
 
 MISSING_ATTEMPT = "There is no such attempt."
 #: The kind of the alert about an attempt whose result is not known; its subject is the order.
@@ -49,6 +57,7 @@ class Result:
 
     Attributes:
         charged_minor: all that was charged; None for the order's amount. `fee_minor` is a part of it.
+        reason: why a person corrects a result that was reported before.
     """
 
     status: AttemptStatus
@@ -56,6 +65,7 @@ class Result:
     fee_minor: int | None = None
     reference: str | None = None
     receipt: str | None = None
+    reason: str | None = None
 
 
 async def attempt(
@@ -63,7 +73,10 @@ async def attempt(
 ) -> PurchaseOrder:
     """Note an attempt before it is made.
 
+    After one that only an agent reported as declined, the amount is held once more: both may have paid.
+
     Raises:
+        SpendLimitExceeded: it does not fit once more. Unavailable: `rate.unavailable`.
         WrongState, AttemptOpen, Conflict: as `domain.budgets.purchase_order.check_attempt`.
         Invalid: the organization has methods, but no such one, or the policy does not allow it.
         IdempotencyConflict: the command has noted another attempt.
@@ -81,6 +94,8 @@ async def attempt(
         raise Invalid(f"There is no method {method[:40]!r}. Use one of {', '.join(known)}.", extra={"field": "method"})
     if known and known[method]["why_not"] == NOT_IN_POLICY:
         raise Invalid("The policy does not allow this method. Use another one.", extra={"field": "method"})
+    if order.unconfirmed_since is not None:
+        await _hold_again(session, order, now)
     session.add(
         PurchaseAttempt(
             order_id=order.id,
@@ -95,6 +110,16 @@ async def attempt(
     )
     await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=AttemptStatus.BEGUN.value, method=method)
     return order
+
+
+async def _hold_again(session: AsyncSession, order: PurchaseOrder, now: datetime) -> None:
+    order.counts += 1
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    spent = await purchases.authorize(purchase_of(order, number=order.counts), at=now)
+    refusal = refuse_uncountable(spent)
+    if refusal is not None:
+        raise limit_exceeded(refusal)
+    await records.drawn(session, order, order.counts, spent.pool.value, at=now)
 
 
 def attempt_number(text: str) -> int:
@@ -113,31 +138,49 @@ async def report(
 ) -> PurchaseOrder:
     """Record the result of an attempt. A result that is final stays; another one is answered with the first.
 
-    What was charged beyond the hold, or after it has ended, is counted as forced and alerted.
+    A person who approves purchases replaces a final result, with a reason. What was charged beyond what is held is
+    counted as forced and alerted. An amount below it, or a decline, that only an agent reports lowers nothing.
 
     Raises:
         NotFound: there is no such order or attempt.
-        Invalid: the fee is above what was charged.
+        Invalid: the fee is above what was charged; a correction has no reason.
     """
     order = await orders.get(session, order_id, lock=True)
     row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
     if row is None:
         raise NotFound(MISSING_ATTEMPT)
-    status = result.status
-    if AttemptStatus(row.status) in FINAL or row.status == status.value:
-        return order
+    status, is_person = result.status, confirms(actor)
     charged = order.amount_minor if result.charged_minor is None else result.charged_minor
-    if status is AttemptStatus.SUCCEEDED:
-        if result.fee_minor is not None and result.fee_minor > charged:
-            raise Invalid("The fee is a part of the amount and cannot be above it.", extra={"field": "fee"})
-        row.charged_minor, row.fee_minor = charged, result.fee_minor
+    now_charged = charged if status is AttemptStatus.SUCCEEDED else None
+    is_final, before = AttemptStatus(row.status) in FINAL, row.charged_minor or 0
+    corrects = is_person and is_final and status in FINAL and (row.status, row.charged_minor) != (status, now_charged)
+    if not corrects and (is_final or row.status == status.value):
+        return order
+    if status is AttemptStatus.SUCCEEDED and result.fee_minor is not None and result.fee_minor > charged:
+        raise Invalid("The fee is a part of the amount and cannot be above it.", extra={"field": "fee"})
+    row.charged_minor, row.fee_minor = now_charged, None if now_charged is None else result.fee_minor
     row.status, row.reference, row.receipt, row.result_at = status.value, result.reference, result.receipt, now
+    if corrects:
+        await session.flush()
+        return await confirm(
+            session,
+            actor,
+            order.id,
+            charged_minor=max(0, order.reported_spent_minor - before + (now_charged or 0)),
+            refunded_minor=order.refunded_minor,
+            reason=result.reason,
+            now=now,
+        )
     order.unknown_since = now if status is AttemptStatus.UNKNOWN else None
     if status is not AttemptStatus.UNKNOWN:
         await alert.close_cases(session, order.id, [UNKNOWN])
         succeeded = status is AttemptStatus.SUCCEEDED
         await policies.count_attempt(session, order.org_id, row.method, succeeded=succeeded)
-    changed = status is AttemptStatus.SUCCEEDED and await _charge(session, order, charged, now)
+    changed = status is AttemptStatus.SUCCEEDED and await _charge(session, order, charged, now, is_confirmed=is_person)
+    if status is AttemptStatus.DECLINED and is_person and order.status != PurchaseOrderStatus.APPROVED:
+        await release(session, order, (await orders.counts(session, order.id))[-1:], now)
+    declined = status is AttemptStatus.DECLINED and not is_person
+    await review(session, order, now=now, declined=declined or None)
     await records.note(
         session,
         order,
@@ -155,31 +198,27 @@ async def report(
     return order
 
 
-async def _charge(session: AsyncSession, order: PurchaseOrder, charged_minor: int, now: datetime) -> bool:
-    """Count a charge, from the hold as far as it goes; returns whether the status has changed."""
-    before = PurchaseOrderStatus(order.status)
-    books = booking(before, order.amount_minor, charged_minor)
-    purchases = Purchases(await driver_connection(session), order.org_id)
-    if before is PurchaseOrderStatus.APPROVED:
-        await purchases.move(
+async def _charge(
+    session: AsyncSession, order: PurchaseOrder, charged_minor: int, now: datetime, *, is_confirmed: bool
+) -> bool:
+    """Count a charge, from what is held as far as it goes; returns whether the status has changed."""
+    rows = [row for row in await orders.counts(session, order.id) if row.number == order.counts]
+    held = sum(map(held_of, rows))
+    books = booking(held, charged_minor, is_confirmed=is_confirmed)
+    if held:
+        await Purchases(await driver_connection(session), order.org_id).move(
             order.id,
-            0,
+            order.counts,
             spent_minor=books.spent_minor,
             returned_minor=books.returned_minor,
             refunded_minor=0,
             at=now,
         )
     if books.forced_minor:
-        order.counts += 1
-        await purchases.authorize(
-            purchase_of(order, number=order.counts, amount_minor=books.forced_minor, forced=True), at=now
-        )
-        await records.forced(session, order, order.counts, books.forced_minor)
-    order.spent_minor += charged_minor
-    order.status, order.held_until = status_after_charge(before).value, None
-    if order.term is not None and order.status != before.value:
-        order.renews_at = renews_after(Term(order.term), now, now.day)
-    return order.status != before.value
+        await force(session, order, books.forced_minor, now)
+    order.spent_minor += books.spent_minor + books.forced_minor
+    order.reported_spent_minor += charged_minor
+    return reach_charged(order, now)
 
 
 async def abandon(
@@ -191,8 +230,9 @@ async def abandon(
     saved_minor: int | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Give up a purchase, with what was done instead; what is held is released. Once: a repetition changes nothing.
+    """Give up a purchase, with what was done instead. Once: a repetition changes nothing.
 
+    What is held is released, but of an order that was attempted only where a person gives it up.
     An alternative that names a free option of the catalogue counts as a use of its quota.
 
     Raises:
@@ -204,11 +244,14 @@ async def abandon(
     check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
     # What was declined stays told in the log beside what was done instead.
     declined = order.status if order.status.startswith("declined") else None
-    await _end(session, order, PurchaseOrderStatus.ABANDONED, now)
+    await _end(session, order, PurchaseOrderStatus.ABANDONED, now, is_confirmed=confirms(actor))
     order.alternative_action, order.saved_minor = alternative_action, saved_minor
     if alternative_action is not None:
         await policies.count_free_use(session, order.org_id, alternative_action, at=now)
-    await records.note(session, order, PurchaseFact.ABANDONED, at=now, status=declined)
+    await records.note(session, order, PurchaseFact.ABANDONED, at=now, status=declined, instead=True)
+    if declined is not None and alternative_action is not None:
+        # One entry that says what was declined and what was done instead.
+        await records.note(session, order, PurchaseFact.ATTEMPT, at=now, status=declined, instead=True)
     await records.tell(session, order, at=now)
     await records.answered(session, order)
     await audit.record(session, actor, "purchase_order.abandon", order.id, {}, order.org_id)
@@ -218,6 +261,7 @@ async def abandon(
 async def paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: datetime) -> None:
     """End an approved order whose card pays for it: its hold ends, because the card's own spends count from then on.
 
+    After an attempt that only an agent reported as declined the hold stays, until a person confirms the decline.
     The caller holds the order's lock.
     """
     await _end(session, order, PurchaseOrderStatus.PURCHASED, now)
@@ -226,7 +270,10 @@ async def paid_by_card(session: AsyncSession, order: PurchaseOrder, *, now: date
 
 
 async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
-    """End an approved order whose hold has ended; returns whether it did. An unknown attempt keeps the hold."""
+    """End an approved order whose hold has ended; returns whether it did. An unknown attempt keeps the order open.
+
+    The hold of an order that was attempted stays until a person confirms that nothing was charged.
+    """
     order = await orders.get(session, order_id, lock=True)
     if order.held_until is None or order.held_until > now or order.unknown_since is not None:
         return False
@@ -236,12 +283,22 @@ async def expire(session: AsyncSession, order_id: str, *, now: datetime) -> bool
     return True
 
 
-async def _end(session: AsyncSession, order: PurchaseOrder, status: PurchaseOrderStatus, now: datetime) -> None:
-    """Give an order without a charge its last status, and release what it holds."""
+async def _end(
+    session: AsyncSession,
+    order: PurchaseOrder,
+    status: PurchaseOrderStatus,
+    now: datetime,
+    *,
+    is_confirmed: bool = False,
+) -> None:
+    """Give an order without a charge its last status, and release what it holds unless an attempt may have paid."""
     if order.status == PurchaseOrderStatus.APPROVED:
-        purchases = Purchases(await driver_connection(session), order.org_id)
-        await purchases.move(order.id, 0, spent_minor=0, returned_minor=order.amount_minor, refunded_minor=0, at=now)
+        attempts = await orders.attempts(session, [order.id])
+        is_open = order.unconfirmed_since is not None or any(each.status not in FINAL for each in attempts)
+        if is_confirmed or not is_open:
+            await release(session, order, await orders.counts(session, order.id), now)
     order.status, order.held_until, order.answer_by = status.value, None, None
+    await review(session, order, now=now)
 
 
 async def refund(
@@ -254,7 +311,9 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> PurchaseOrder:
-    """Record a refund of what was paid, which counts in the budgets no longer; once for each command.
+    """Record a refund of what was paid; once for each command.
+
+    It counts in the budgets no longer where a person who approves purchases reports it; else once one confirms it.
 
     Raises:
         Invalid: it is more than was paid and not refunded yet.
@@ -267,20 +326,16 @@ async def refund(
         if (made.order_id, made.amount_minor) != (order.id, amount_minor):
             raise other_request()
         return order
-    check_refund(order.refunded_minor, order.spent_minor, amount_minor, order.currency)
-    purchases = Purchases(await driver_connection(session), order.org_id)
-    counts = await orders.counts(session, order.id)
-    refunded = spread_refund([(each.number, each.spent, each.refunded) for each in counts], amount_minor)
-    for each in counts:
-        if each.number in refunded:
-            await purchases.move(
-                order.id,
-                each.number,
-                spent_minor=each.spent,
-                returned_minor=each.returned,
-                refunded_minor=refunded[each.number],
-                at=now,
-            )
+    is_person = confirms(actor)
+    before = order.refunded_minor if is_person else order.reported_refunded_minor
+    check_refund(before, order.spent_minor, amount_minor, order.currency)
+    if is_person:
+        order.refunded_minor += amount_minor
+        await settle(session, order, await orders.counts(session, order.id), now, releases=False)
+        # As far as it goes, it is what an agent has reported before.
+        order.reported_refunded_minor = max(order.reported_refunded_minor, order.refunded_minor)
+    else:
+        order.reported_refunded_minor += amount_minor
     session.add(
         PurchaseRefund(
             command_id=command_id,
@@ -292,14 +347,17 @@ async def refund(
             at=now,
         )
     )
-    order.refunded_minor += amount_minor
-    await records.note(session, order, PurchaseFact.REFUND, at=now, status="refunded", amount_minor=amount_minor)
+    await review(session, order, now=now)
+    status = (EntryStatus.REFUNDED if is_person else EntryStatus.REPORTED).value
+    await records.note(session, order, PurchaseFact.REFUND, at=now, status=status, amount_minor=amount_minor)
     await audit.record(session, actor, "purchase_order.refund", order.id, {"amount_minor": amount_minor}, order.org_id)
     return order
 
 
 async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: datetime) -> PurchaseOrder:
     """End the term of a purchase that renews. Once: a repetition changes nothing.
+
+    Where an agent says so, the renewals go on to count until a person who approves purchases cancels it.
 
     Raises:
         WrongState: it does not renew.
@@ -308,9 +366,18 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
     if order.status == PurchaseOrderStatus.CANCELLED:
         return order
     check_cancel(PurchaseOrderStatus(order.status), None if order.term is None else Term(order.term))
-    order.status, order.renews_at = PurchaseOrderStatus.CANCELLED.value, None
-    await records.note(session, order, PurchaseFact.ENDED, at=now)
-    await records.tell(session, order, at=now)
+    is_person = confirms(actor)
+    if not is_person and order.cancel_reported_at is not None:
+        return order
+    if is_person:
+        order.status, order.renews_at, order.cancel_reported_at = PurchaseOrderStatus.CANCELLED.value, None, None
+    else:
+        order.cancel_reported_at = now
+    await review(session, order, now=now)
+    status = None if is_person else EntryStatus.REPORTED.value
+    await records.note(session, order, PurchaseFact.ENDED, at=now, status=status)
+    if is_person:
+        await records.tell(session, order, at=now)
     await audit.record(session, actor, "purchase_order.cancel", order.id, {}, order.org_id)
     return order
 
@@ -335,6 +402,7 @@ async def renew(session: AsyncSession, order_id: str, *, now: datetime) -> bool:
         await purchases.authorize(purchase_of(order, number=order.counts, forced=True), at=now)
         await records.forced(session, order, order.counts, amount)
     order.spent_minor += amount
+    order.reported_spent_minor += amount
     paid = [each.result_at for each in await orders.attempts(session, [order.id]) if each.charged_minor is not None]
     order.renews_at = renews_after(Term(order.term), at, next((each.day for each in paid if each is not None), at.day))
     await records.note(session, order, PurchaseFact.RENEWAL, at=now, status="succeeded" if fits else "forced")
@@ -355,8 +423,3 @@ async def report_unknown(session: AsyncSession, order: PurchaseOrder) -> None:
         shared=True,
         for_operators=False,
     )
-
-
-def attempts_of(rows: Sequence[PurchaseAttempt]) -> list[Attempt]:
-    """Return attempts as rules read them."""
-    return [Attempt(number=each.number, status=AttemptStatus(each.status)) for each in rows]

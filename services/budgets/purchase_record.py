@@ -1,6 +1,5 @@
 """What each fact of a purchase order writes beside its row: an entry of the log, an event, and alerts."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -111,12 +110,15 @@ async def note(
     status: str | None = None,
     amount_minor: int | None = None,
     method: str | None = None,
+    reason: str | None = None,
     after: Remaining | None = None,
+    instead: bool = False,
 ) -> None:
     """Write a fact into the log, with what is left of the budgets after it. The order's changes are written before.
 
     `status` is the result of the fact, by default the order's; `amount_minor` is by default that of the order, and
-    `method` the one that the policy prefers. `after` is what is left where the caller has read it.
+    `method` the one that the policy prefers. `after` is what is left where the caller has read it. `instead` is of what
+    was given up for something else; the attempt that was declined then has what was left when it was.
     """
     order.updated_at = at
     await session.flush()
@@ -134,10 +136,10 @@ async def note(
         status=status or order.status,
         at=at,
         payment_method=method or preferred,
-        budget_remaining=after.document(),
+        reason=reason,
+        alternative_action=order.alternative_action if instead else None,
+        budget_remaining=order.budget_remaining if instead and what is PurchaseFact.ATTEMPT else after.document(),
     )
-    if what is PurchaseFact.ABANDONED:
-        entry = replace(entry, alternative_action=order.alternative_action)
     await purchase_entry.record(session, entry)
 
 

@@ -317,18 +317,24 @@ async def test_purchase_orders_write_each_fact_of_theirs_once(new_tenant: Any, d
     await budget(database, tenant.org_id, ("agent", tenant.agent_id), day=25)
     bought = await paid(tenant.agent, await proposed(tenant.agent, tenant.agent_id, "20"), "19.50")
     await acted(tenant.agent, bought, "refunds", 201, amount="1")
+    await acted(tenant.owner, bought, "confirm", charged="19.50", refunded="1")
     refused_one = await proposed(tenant.agent, tenant.agent_id, "10")
     await acted(tenant.agent, refused_one, "abandon", alternative_action="found_free_codeium_alternative", saved="10")
     entries = await log(tenant.agent)
     assert [(*brief(each)[:2], brief(each)[3], each["budget_remaining"]["daily"]) for each in reversed(entries)] == [
         ("purchase_request", "approved", "20.00", "5.00"),
         ("purchase_attempt", "begun", "20.00", "5.00"),
-        ("purchase_attempt", "succeeded", "19.50", "5.50"),
+        ("purchase_attempt", "succeeded", "19.50", "5.00"),
+        ("purchase_refund", "reported", "1.00", "5.00"),
+        ("purchase_confirmation", "confirmed", "19.50", "6.50"),
         ("purchase_refund", "refunded", "1.00", "6.50"),
         ("purchase_request", "declined_over_budget", "10.00", "6.50"),
         ("purchase_abandoned", "declined_over_budget", "10.00", "6.50"),
+        ("purchase_attempt", "declined_over_budget", "10.00", "6.50"),
     ]
-    assert entries[0]["alternative_action"] == EXAMPLE["alternative_action"]
-    assert [each["payment_method"] for each in entries[2:5]] == [None, "card_primary", "card_primary"]
+    assert {each["alternative_action"] for each in entries[:2]} == {EXAMPLE["alternative_action"]}
+    (example,) = await log(tenant.agent, "&transaction_type=purchase_attempt&status=declined_over_budget")
+    assert example == entries[0]
+    assert [each["payment_method"] for each in entries[6:8]] == ["card_primary", "card_primary"]
     assert {each["object_id"] for each in entries} == {bought["id"], refused_one["id"]}
-    assert await log(tenant.agent, "&status=succeeded,declined_over_budget") == [*entries[:2], entries[3]]
+    assert await log(tenant.agent, "&status=succeeded,declined_over_budget") == [*entries[:3], entries[6]]

@@ -77,14 +77,14 @@ async def test_an_approved_purchase_is_held_paid_and_refunded(studio: Tenant, da
     assert await counted(database, control) == {"held": 1000}
     begun = await acted(studio.agent, order, "attempts", 201, method="card_primary")
     assert [(each["number"], each["status"]) for each in begun["attempts"]] == [(1, "begun")]
-    bought = await acted(studio.agent, order, "attempts/1/result", result="succeeded", amount="8", fee="0.30")
+    bought = await acted(studio.owner, order, "attempts/1/result", result="succeeded", amount="8", fee="0.30")
     assert (bought["status"], bought["spent"]) == ("purchased", "8.00")
     assert await counted(database, control) == {"spent": 800}
-    back = await acted(studio.agent, order, "refunds", 201, amount="3")
+    back = await acted(studio.owner, order, "refunds", 201, amount="3")
     assert back["refunded"] == "3.00"
     assert await counted(database, control) == {"spent": 800, "refunded": 300}
     refused(
-        await studio.agent.post(f"/purchase-orders/{order['id']}/refunds", {"amount": "5.01"}, key=new_key()),
+        await studio.owner.post(f"/purchase-orders/{order['id']}/refunds", {"amount": "5.01"}, key=new_key()),
         422,
         "request.invalid",
     )
@@ -116,7 +116,8 @@ async def test_what_does_not_fit_is_declined_with_what_is_left_and_abandoned_for
     )
     gone = await acted(studio.agent, order, "abandon", alternative_action="found_free_codeium", saved="10")
     assert (gone["status"], gone["alternative_action"], gone["saved"]) == ("abandoned", "found_free_codeium", "10.00")
-    assert await log_of(database, order) == [("request", "declined_over_budget"), ("abandoned", "declined_over_budget")]
+    declined = "declined_over_budget"
+    assert await log_of(database, order) == [("request", declined), ("abandoned", declined), ("attempt", declined)]
     assert await counted(database, control) == {"spent": 2000}
 
 
@@ -244,7 +245,7 @@ async def test_an_unknown_attempt_blocks_another_one_until_its_result(studio: Te
     async with database.platform() as session:
         assert not await purchase_payment.expire(session, order["id"], now=datetime.now(UTC))
     assert await counted(database, control) == {"held": 1000}
-    await acted(studio.agent, order, "attempts/1/result", result="declined")
+    await acted(studio.finance, order, "attempts/1/result", result="declined")
     async with database.platform() as session:
         assert await purchase_payment.expire(session, order["id"], now=datetime.now(UTC))
     assert await counted(database, control) == {}
@@ -266,7 +267,7 @@ async def test_a_charge_above_the_hold_is_counted_as_forced_and_alerted(studio: 
     assert (order["status"], order["spent"]) == ("purchased", "15.00")
     assert await counted(database, control) == {"spent": 1000, "forced": 500}
     assert await alerts_of(database, studio.org_id) == {"forced_spend": "firing"}
-    await acted(studio.agent, order, "refunds", 201, amount="15")
+    await acted(studio.owner, order, "refunds", 201, amount="15")
     assert await counted(database, control) == {"spent": 1000, "forced": 500, "refunded": 1500}
 
 
@@ -279,7 +280,7 @@ async def test_what_is_charged_beyond_a_granted_draw_counts_and_can_be_refunded(
     order = await acted(studio.owner, order, "grant", digest=order["digest"], pool="reserve", lifts=lifts)
     order = await paid(studio.agent, order, "70")
     assert await counted(database, control, "week", "reserve") == {"spent": 6000, "forced": 1000}
-    order = await acted(studio.agent, order, "refunds", 201, amount="70")
+    order = await acted(studio.owner, order, "refunds", 201, amount="70")
     assert (await counted(database, control, "week", "reserve"))["refunded"] == 7000
     assert order["refunded"] == "70.00"
 
@@ -288,7 +289,7 @@ async def test_a_charge_after_the_end_is_counted_as_forced(studio: Tenant, datab
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=12)
     order = await proposed(studio.agent, studio.agent_id, term="month")
     await acted(studio.agent, order, "attempts", 201, method="card_primary")
-    await acted(studio.agent, order, "abandon")
+    await acted(studio.owner, order, "abandon")
     assert await counted(database, control) == {}
     paid_for = await acted(studio.agent, order, "attempts/1/result", result="succeeded")
     assert (paid_for["status"], paid_for["spent"]) == ("purchased", "10.00")
@@ -309,7 +310,7 @@ async def test_a_renewal_counts_on_its_day_until_the_term_is_cancelled(studio: T
         async with database.platform() as session:
             assert await purchase_payment.renew(session, order["id"], now=now)
         assert await counted(database, control, "lifetime") == {"spent": 1000, "forced": 1000 * times}
-    gone = await acted(studio.agent, order, "cancel")
+    gone = await acted(studio.owner, order, "cancel")
     assert (gone["status"], gone["renews_at"], gone["spent"]) == ("cancelled", None, "30.00")
     assert [what for what, _ in await log_of(database, order)][-3:] == ["renewal", "renewal", "ended"]
 

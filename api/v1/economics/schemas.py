@@ -15,7 +15,7 @@ from domain.common.money import format_amount
 #: The columns of a file of CSV.
 COLUMNS = (
     *("id", "timestamp", "agent_id", "agent_name", "agent_external_id", "project", "project_id", "transaction_type"),
-    *("object_id", "item", "amount", "currency", "payment_method", "status", "alternative_action"),
+    *("object_id", "item", "amount", "currency", "payment_method", "status", "alternative_action", "reason"),
     *("budget_remaining_daily", "budget_remaining_project"),
 )
 
@@ -51,6 +51,7 @@ class EconomicEntryView(ResponseModel):
     payment_method: str | None = Field(description="The name of a declared method, or `credits`.")
     status: str = Field(description="The result, such as `succeeded`, `declined_over_budget` or `refunded`.")
     alternative_action: str | None = Field(description="What the agent did instead.")
+    reason: str | None = Field(description="Why a person has corrected what was reported of a purchase.")
     budget_remaining: BudgetRemainingView
 
     @classmethod
@@ -71,6 +72,7 @@ class EconomicEntryView(ResponseModel):
             payment_method=entry.payment_method,
             status=entry.status,
             alternative_action=entry.alternative_action,
+            reason=entry.reason,
             budget_remaining=BudgetRemainingView(
                 daily=entry.budget_remaining.get("daily"), project=entry.budget_remaining.get("project")
             ),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 from temporalio.client import Client
@@ -26,6 +27,7 @@ from api.v1.purchase_orders.schemas import (
     PurchaseAbandonCreate,
     PurchaseAttemptCreate,
     PurchaseAttemptResult,
+    PurchaseConfirmationCreate,
     PurchaseGrantCreate,
     PurchaseOrderCreate,
     PurchaseOrderUpdate,
@@ -37,7 +39,7 @@ from api.v1.spends.own import confined
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
-from domain.common.access import Actor, OperatorIssued, Permission
+from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
 from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
 from domain.common.ids import purchase_order_workflow_id
 from domain.common.money import parse_amount
@@ -51,7 +53,7 @@ from repositories.budgets import purchase_order as orders
 from repositories.marketplace import agent as agents
 from repositories.tenants import metadata
 from runtime import reach
-from services.budgets import purchase_approval, purchase_order, purchase_payment
+from services.budgets import purchase_approval, purchase_confirmation, purchase_order, purchase_payment
 from services.tenants.metadata import version_of
 
 router = Resource(tags=["purchase_orders"])
@@ -141,6 +143,7 @@ _LIST = ListOf(
     order=["por"],
     has_metadata=True,
     status=PurchaseOrderStatus,
+    unconfirmed=Annotated[bool, Query(description="Only those of which a report waits to be confirmed.")],
 )
 
 
@@ -162,12 +165,15 @@ async def list_purchase_orders(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
+    org_id = listed_organization(actor, asked.organization_id)
+    wanted = of_own_agent(actor, asked.wanted(org_id, without=("unconfirmed",)))
     of = confined(actor, key)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await orders.page(session, wanted, of=of, after=after, limit=limit)
+            found = await orders.page(
+                session, wanted, of=of, unconfirmed_only=bool(asked.get("unconfirmed")), after=after, limit=limit
+            )
             return await _all_shown(session, actor, found.rows), found.following
 
     return await asked.answer(read)
@@ -222,13 +228,25 @@ async def update_purchase_order(
     "/purchase-orders/{purchase_order_id}/attempts",
     status_code=201,
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, WrongState, AttemptOpen, (Conflict, "purchase_order.attempts_exhausted")),
+    responses=errors(
+        *_FOUND,
+        WrongState,
+        AttemptOpen,
+        (Conflict, "purchase_order.attempts_exhausted"),
+        SpendLimitExceeded,
+        _POOL,
+        _RATE,
+        *STOPPED,
+    ),
     operation_id="purchase_orders.attempt",
 )
 async def create_attempt(
     purchase_order_id: str, body: PurchaseAttemptCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
-    """Note an attempt to pay before it is made. Another one can begin when its result is known."""
+    """Note an attempt to pay before it is made. Another one can begin when its result is known.
+
+    After a decline that no person has confirmed, the amount is held a second time, because both may have paid.
+    """
     await _acting(deps, actor, key, purchase_order_id)
 
     async def change(session: AsyncSession) -> PurchaseOrder:
@@ -256,6 +274,9 @@ async def report_result(
 ) -> Response:
     """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
 
+    An amount below the hold, or a decline, lowers no budget before a person who approves purchases confirms it. Such a
+    person also replaces a result that stays, with a `reason`.
+
     What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
     """
     row = await _acting(deps, actor, key, purchase_order_id)
@@ -275,7 +296,10 @@ async def report_result(
 async def abandon_purchase_order(
     purchase_order_id: str, body: PurchaseAbandonCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
-    """Give up a purchase that was not paid, also one that was declined, and say what was done instead."""
+    """Give up a purchase that was not paid, also one that was declined, and say what was done instead.
+
+    After an attempt the hold stays until a person confirms that nothing was charged.
+    """
     row = await _acting(deps, actor, key, purchase_order_id)
     saved = None if body.saved is None else parse_amount(body.saved, row.currency, zero=True)
 
@@ -302,7 +326,10 @@ async def abandon_purchase_order(
 async def create_refund(
     purchase_order_id: str, body: PurchaseRefundCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
-    """Report a refund of what was paid. It counts in the budgets no longer, in the windows in which it was paid."""
+    """Report a refund of what was paid. Reported by who approves purchases, it counts in the budgets no longer.
+
+    Any other report is kept in `reported`, and lowers no budget before such a person confirms it.
+    """
     row = await _acting(deps, actor, key, purchase_order_id)
     amount_minor = parse_amount(body.amount, row.currency)
 
@@ -321,6 +348,41 @@ async def create_refund(
 
 
 @router.post(
+    "/purchase-orders/{purchase_order_id}/confirm",
+    response_model=PurchaseOrderView,
+    responses=errors(*_FOUND, (Forbidden, "session.by_link"), WrongState, AttemptOpen),
+)
+async def confirm_purchase_order(
+    purchase_order_id: str,
+    body: PurchaseConfirmationCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: Once,
+    actor: ActorDep,
+) -> Response:
+    """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
+
+    Send the figures that you have compared with the payment. Others than those `reported` need a `reason`.
+    """
+    row = await _deciding(deps, actor, key, purchase_order_id)
+    refuse_by_link(actor, "confirm purchases")
+    charged, refunded = (parse_amount(each, row.currency, zero=True) for each in (body.charged, body.refunded))
+
+    async def change(session: AsyncSession) -> PurchaseOrder:
+        return await purchase_confirmation.confirm(
+            session,
+            actor,
+            purchase_order_id,
+            charged_minor=charged,
+            refunded_minor=refunded,
+            reason=body.reason,
+            now=datetime.now(UTC),
+        )
+
+    return await _run(deps, actor, once, change)
+
+
+@router.post(
     "/purchase-orders/{purchase_order_id}/cancel",
     response_model=PurchaseOrderView,
     responses=errors(*_FOUND, WrongState),
@@ -328,7 +390,10 @@ async def create_refund(
 async def cancel_purchase_order(
     purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
 ) -> Response:
-    """End a purchase that renews: no further term is counted. Cancel it at the vendor too."""
+    """End a purchase that renews: no further term is counted. Cancel it at the vendor too.
+
+    Where an agent says so, its terms go on to count until a person who approves purchases cancels it.
+    """
     await _acting(deps, actor, key, purchase_order_id)
 
     async def change(session: AsyncSession) -> PurchaseOrder:
@@ -444,9 +509,10 @@ async def _acting(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> 
     return row
 
 
-async def _deciding(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> None:
-    await _visible(deps, actor, key, order_id)
+async def _deciding(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:
+    row = await _visible(deps, actor, key, order_id)
     permit(actor, purchase_approval.DECIDES)
+    return row
 
 
 async def _shown(session: AsyncSession, actor: Actor, row: PurchaseOrder) -> PurchaseOrderView:

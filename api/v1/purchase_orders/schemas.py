@@ -134,6 +134,7 @@ class PurchaseAttemptResult(RequestModel):
     fee: Amount | None = Field(default=None, description="The part of the amount that is a fee.")
     reference: _Item | None = Field(default=None, description="Of the payment, where it was made.")
     receipt_url: _Url | None = None
+    reason: _Reason | None = Field(default=None, description="Of a person who corrects a result that was reported.")
 
     def read(self, currency: str) -> Result:
         """Return the same as a rule reads it."""
@@ -143,6 +144,7 @@ class PurchaseAttemptResult(RequestModel):
             fee_minor=None if self.fee is None else parse_amount(self.fee, currency, zero=True),
             reference=self.reference,
             receipt=self.receipt_url,
+            reason=self.reason,
         )
 
 
@@ -164,6 +166,16 @@ class PurchaseRefundCreate(RequestModel):
 
     amount: Amount
     reference: _Item | None = None
+
+
+class PurchaseConfirmationCreate(RequestModel):
+    """What a person says was charged and refunded of a purchase in all."""
+
+    model_config = example(charged="10.00", refunded="0.00")
+
+    charged: Amount = Field(description="All that was charged; 0 if nothing was.")
+    refunded: Amount = Field(description="All that came back of it.")
+    reason: _Reason | None = Field(default=None, description="Required if it is not what was `reported`.")
 
 
 class LiftSet(RequestModel):
@@ -267,7 +279,7 @@ class PurchaseAttemptView(ResponseModel):
     number: int
     method: str
     status: AttemptStatus
-    amount: Exact | None = Field(description="What was charged.")
+    amount: Exact | None = Field(description="What was charged, as it was reported.")
     fee: Exact | None
     reference: str | None
     receipt_url: str | None
@@ -306,6 +318,13 @@ class PurchaseGrantView(ResponseModel):
         return cls(principal=row.principal.rpartition("/")[2], granted=row.granted, reason=row.reason, at=row.at)
 
 
+class PurchaseReportedView(ResponseModel):
+    """What was reported of a purchase, also as far as no person has confirmed it."""
+
+    charged: Exact
+    refunded: Exact
+
+
 class PurchaseOrderView(MetadataView):
     """A purchase order: what is to be bought, what was decided, and what became of it."""
 
@@ -337,8 +356,15 @@ class PurchaseOrderView(MetadataView):
     held_until: datetime | None = Field(description="When the hold of an approved order ends.")
     renews_at: datetime | None
     attempts: list[PurchaseAttemptView]
-    spent: Exact
-    refunded: Exact
+    spent: Exact = Field(description="What was charged, as budgets count it.")
+    refunded: Exact = Field(description="What came back of it, as budgets count it.")
+    reported: PurchaseReportedView
+    unconfirmed_since: datetime | None = Field(
+        description="Since when something was reported that lowers no budget before a person confirms it."
+    )
+    cancellation_reported_at: datetime | None = Field(
+        description="When an agent reported that it does not renew; renewals count until a person cancels it."
+    )
     alternative_action: str | None
     saved: Exact | None
     created_at: datetime
@@ -357,7 +383,7 @@ class PurchaseOrderView(MetadataView):
         same = (
             *("id", "agent_id", "project_id", "principal", "status", "item", "vendor", "category", "why", "currency"),
             *("term", "pool", "on_limit", "lifts", "methods", "budget_remaining", "persons", "answer_by"),
-            *("held_until", "renews_at", "alternative_action", "created_at", "updated_at"),
+            *("held_until", "renews_at", "alternative_action", "created_at", "updated_at", "unconfirmed_since"),
         )
         return cls(
             organization_id=row.org_id,
@@ -379,6 +405,11 @@ class PurchaseOrderView(MetadataView):
             attempts=[PurchaseAttemptView.of(each, row.currency) for each in attempts],
             spent=format_amount(row.spent_minor, row.currency),
             refunded=format_amount(row.refunded_minor, row.currency),
+            reported=PurchaseReportedView(
+                charged=format_amount(row.reported_spent_minor, row.currency),
+                refunded=format_amount(row.reported_refunded_minor, row.currency),
+            ),
+            cancellation_reported_at=row.cancel_reported_at,
             saved=_exact(row.saved_minor, row.currency),
             **{name: getattr(row, name) for name in same},
             **shown(own),

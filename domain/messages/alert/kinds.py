@@ -135,6 +135,7 @@ KINDS: Mapping[str, Kind] = {
     POLICY_WAITING: Kind(closed_by="its approval, another change of the policy, or its organization"),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
     "provider_down": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),
+    "purchase_unconfirmed": Kind(closed_by="the confirmation of the agent's purchases"),
     "purchase_unknown": Kind(closed_by="the result of the attempt"),
     "reconciliation.difference": Kind(closed_by="the discrepancy, when it is resolved"),
     "reconciliation.failed": Kind(closed_by="a later run that covers the window"),

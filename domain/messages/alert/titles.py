@@ -82,6 +82,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "policy_waiting": ("Change of a payment policy waits", "Änderung einer Zahlungsrichtlinie wartet"),
     "probe_failed": ("Probe failed", "Probe fehlgeschlagen"),
     "provider_down": ("Provider does not answer", "Anbieter antwortet nicht"),
+    "purchase_unconfirmed": ("Reports of an agent unconfirmed", "Meldungen eines Agenten unbestätigt"),
     "purchase_unknown": ("Result of a payment unknown", "Ergebnis einer Zahlung unbekannt"),
     "reconciliation.difference": ("Discrepancy in the books", "Abweichung in den Büchern"),
     "reconciliation.failed": ("Reconciliation failed", "Abgleich fehlgeschlagen"),

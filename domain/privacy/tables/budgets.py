@@ -55,7 +55,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "id org_id order_id agent_id project_id",
-            FREE_TEXT: "item alternative_action payment_method",
+            FREE_TEXT: "item alternative_action payment_method reason",
             FINANCIAL: "amount_minor currency budget_remaining",
             TECHNICAL: "transaction_type status at",
         },
@@ -67,9 +67,10 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id department_id project_id key_id session_id command_id",
             CONTACT: "principal",
             FREE_TEXT: "item vendor category why alternatives methods decision alternative_action",
-            FINANCIAL: "amount_minor currency budget_remaining spent_minor refunded_minor saved_minor",
+            FINANCIAL: "amount_minor currency budget_remaining spent_minor refunded_minor saved_minor "
+            "reported_spent_minor reported_refunded_minor",
             TECHNICAL: "term pool on_limit lifts status persons answer_by held_until renews_at counts unknown_since "
-            "created_at updated_at",
+            "unconfirmed_since cancel_reported_at created_at updated_at",
         },
         WHO_DECIDED,
     ),

@@ -4686,6 +4686,9 @@ class Economics:
                 "forced",
                 "declined",
                 "unknown",
+                "reported",
+                "confirmed",
+                "corrected",
                 "refunded",
                 "reversed",
                 "purchased",
@@ -4704,6 +4707,7 @@ class Economics:
                 "purchase_approval",
                 "purchase_attempt",
                 "purchase_refund",
+                "purchase_confirmation",
                 "purchase_abandoned",
                 "purchase_renewal",
                 "purchase_ended",
@@ -6047,6 +6051,7 @@ class PurchaseOrders:
             | str
         ]
         | Omitted = OMITTED,
+        unconfirmed: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -6073,6 +6078,7 @@ class PurchaseOrders:
                 "min_amount": min_amount,
                 "max_amount": max_amount,
                 "status": status,
+                "unconfirmed": unconfirmed,
                 "limit": limit,
                 "cursor": cursor,
                 "external_id": external_id,
@@ -6113,7 +6119,10 @@ class PurchaseOrders:
     def attempt(
         self, purchase_order_id: str, *, method: str, idempotency_key: str | None = None
     ) -> models.PurchaseOrderView:
-        """Note an attempt to pay before it is made. Another one can begin when its result is known."""
+        """Note an attempt to pay before it is made. Another one can begin when its result is known.
+
+        After a decline that no person has confirmed, the amount is held a second time, because both may have paid.
+        """
         return self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.attempt",
@@ -6134,9 +6143,12 @@ class PurchaseOrders:
         fee: AmountLike | None | Omitted = OMITTED,
         reference: str | None | Omitted = OMITTED,
         receipt_url: str | None | Omitted = OMITTED,
+        reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
         """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
+
+        An amount below the hold, or a decline, lowers no budget before a person who approves purchases confirms it. Such a person also replaces a result that stays, with a `reason`.
 
         What was charged above the hold, or after the order has ended, is counted all the same, and raises an alert.
         """
@@ -6147,7 +6159,14 @@ class PurchaseOrders:
             f"/api/v1/purchase-orders/{segment(purchase_order_id)}/attempts/{segment(number)}/result",
             keyed=True,
             key=idempotency_key,
-            body={"result": result, "amount": amount, "fee": fee, "reference": reference, "receipt_url": receipt_url},
+            body={
+                "result": result,
+                "amount": amount,
+                "fee": fee,
+                "reference": reference,
+                "receipt_url": receipt_url,
+                "reason": reason,
+            },
         )
 
     def abandon(
@@ -6158,7 +6177,10 @@ class PurchaseOrders:
         saved: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Give up a purchase that was not paid, also one that was declined, and say what was done instead."""
+        """Give up a purchase that was not paid, also one that was declined, and say what was done instead.
+
+        After an attempt the hold stays until a person confirms that nothing was charged.
+        """
         return self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.abandon",
@@ -6177,7 +6199,10 @@ class PurchaseOrders:
         reference: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
-        """Report a refund of what was paid. It counts in the budgets no longer, in the windows in which it was paid."""
+        """Report a refund of what was paid. Reported by who approves purchases, it counts in the budgets no longer.
+
+        Any other report is kept in `reported`, and lowers no budget before such a person confirms it.
+        """
         return self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.refund",
@@ -6188,8 +6213,34 @@ class PurchaseOrders:
             body={"amount": amount, "reference": reference},
         )
 
+    def confirm(
+        self,
+        purchase_order_id: str,
+        *,
+        charged: AmountLike,
+        refunded: AmountLike,
+        reason: str | None | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.PurchaseOrderView:
+        """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
+
+        Send the figures that you have compared with the payment. Others than those `reported` need a `reason`.
+        """
+        return self._caller.ask(
+            models.PurchaseOrderView,
+            "purchase_orders.confirm",
+            "POST",
+            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/confirm",
+            keyed=True,
+            key=idempotency_key,
+            body={"charged": charged, "refunded": refunded, "reason": reason},
+        )
+
     def cancel(self, purchase_order_id: str, *, idempotency_key: str | None = None) -> models.PurchaseOrderView:
-        """End a purchase that renews: no further term is counted. Cancel it at the vendor too."""
+        """End a purchase that renews: no further term is counted. Cancel it at the vendor too.
+
+        Where an agent says so, its terms go on to count until a person who approves purchases cancels it.
+        """
         return self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.cancel",

@@ -1,0 +1,208 @@
+"""Whose word lowers what budgets count of a purchase: a person's who approves purchases, never an agent's.
+
+What an agent reports is kept. As far as it lowers what budgets count (a smaller amount, a decline, a refund, the end of
+an order that was attempted), it counts once a person confirms it: until then a budget counts the whole hold, and the
+refund not at all. The card or the provider that Bursar has paid with itself confirms by its own books.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.budgets.economics import EntryStatus, PurchaseFact
+from domain.budgets.purchase_order import (
+    Attempt,
+    AttemptStatus,
+    PurchaseOrderStatus,
+    Term,
+    check_confirmation,
+    renews_after,
+    spread_refund,
+    status_after_charge,
+)
+from domain.common.access import Actor
+from ledger.purchases import Purchases
+from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder
+from models.credits.spend import PurchaseCount
+from repositories.budgets import purchase_order as orders
+from repositories.messages import alert
+from repositories.tenants import audit
+from runtime.database import driver_connection
+from services.budgets import purchase_record as records
+from services.budgets.purchase_approval import DECIDES
+from services.budgets.purchase_order import purchase_of
+
+#: The kind of the alert about an agent whose reports nobody confirms, and from how many orders on it is raised.
+UNCONFIRMED, UNCONFIRMED_ALERTS = "purchase_unconfirmed", 3
+
+
+def confirms(actor: Actor) -> bool:
+    """Return whether an actor's word lowers what budgets count: who approves purchases, and signed in by no link."""
+    return actor.may(DECIDES) and actor.made_by is None
+
+
+async def confirm(
+    session: AsyncSession,
+    actor: Actor,
+    order_id: str,
+    *,
+    charged_minor: int,
+    refunded_minor: int,
+    reason: str | None,
+    now: datetime,
+) -> PurchaseOrder:
+    """Have budgets count what a person says was charged and refunded of a purchase in all, whatever was reported.
+
+    Once: a repetition changes nothing. The caller has checked that the actor confirms.
+
+    Raises:
+        Invalid: more is refunded than charged; the figures are not those that were reported, and there is no reason.
+        AttemptOpen: an attempt has no result. WrongState: nothing was ever held or charged.
+    """
+    order = await orders.get(session, order_id, lock=True)
+    same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
+    if same and order.unconfirmed_since is None:
+        return order
+    rows = await orders.counts(session, order.id)
+    as_reported = (charged_minor, refunded_minor) == (order.reported_spent_minor, order.reported_refunded_minor)
+    check_confirmation(
+        PurchaseOrderStatus(order.status),
+        attempts_of(await orders.attempts(session, [order.id])),
+        was_held=bool(rows),
+        charged_minor=charged_minor,
+        refunded_minor=refunded_minor,
+        is_explained=as_reported or reason is not None,
+    )
+    refunded = max(0, refunded_minor - order.refunded_minor)
+    changed = charged_minor > 0 and reach_charged(order, now)
+    order.spent_minor, order.refunded_minor = charged_minor, refunded_minor
+    order.reported_spent_minor, order.reported_refunded_minor = charged_minor, refunded_minor
+    order.cancel_reported_at = None
+    await settle(session, order, rows, now)
+    await review(session, order, now=now, declined=False)
+    await records.note(
+        session,
+        order,
+        PurchaseFact.CONFIRMATION,
+        at=now,
+        status=(EntryStatus.CONFIRMED if as_reported else EntryStatus.CORRECTED).value,
+        amount_minor=charged_minor,
+        reason=reason,
+    )
+    if refunded:
+        await records.note(session, order, PurchaseFact.REFUND, at=now, status="refunded", amount_minor=refunded)
+    details = {"charged_minor": charged_minor, "refunded_minor": refunded_minor, "reason": reason}
+    await audit.record(session, actor, "purchase_order.confirm", order.id, details, order.org_id)
+    if changed:
+        await records.tell(session, order, at=now)
+    return order
+
+
+def reach_charged(order: PurchaseOrder, now: datetime) -> bool:
+    """Give an order the status of one that was charged; returns whether that has changed it."""
+    before = order.status
+    order.status = status_after_charge(PurchaseOrderStatus(before)).value
+    if order.status != before:
+        order.held_until = None
+        if order.term is not None:
+            order.renews_at = renews_after(Term(order.term), now, now.day)
+    return order.status != before
+
+
+async def settle(
+    session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime, *, releases: bool = True
+) -> None:
+    """Have budgets count what an order was charged less what was refunded: more from its holds, else as forced.
+
+    With `releases` its holds end, but for the present one of an order that can still be paid.
+    """
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    more = order.spent_minor - order.refunded_minor - sum(row.spent - row.refunded for row in rows)
+    returned = spread_refund([(row.number, row.spent, row.refunded) for row in rows], max(0, -more))
+    for row in rows:
+        is_kept = order.status == PurchaseOrderStatus.APPROVED and row.number == order.counts
+        held = held_of(row) if releases and not is_kept else 0
+        spent = min(max(0, more), held)
+        more -= spent
+        refunded = returned.get(row.number, row.refunded)
+        if held or refunded != row.refunded:
+            await purchases.move(
+                order.id,
+                row.number,
+                spent_minor=row.spent + spent,
+                returned_minor=row.returned + held - spent,
+                refunded_minor=refunded,
+                at=now,
+            )
+    if more > 0:
+        await force(session, order, more, now)
+
+
+async def force(session: AsyncSession, order: PurchaseOrder, amount_minor: int, now: datetime) -> None:
+    """Count what was charged beyond all holds of an order, whatever is left, and alert."""
+    order.counts += 1
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    await purchases.authorize(purchase_of(order, number=order.counts, amount_minor=amount_minor, forced=True), at=now)
+    await records.forced(session, order, order.counts, amount_minor)
+
+
+async def release(session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime) -> None:
+    """Release what counts of an order still hold."""
+    purchases = Purchases(await driver_connection(session), order.org_id)
+    for row in rows:
+        if held_of(row):
+            await purchases.move(
+                order.id,
+                row.number,
+                spent_minor=row.spent,
+                returned_minor=row.amount - row.spent,
+                refunded_minor=row.refunded,
+                at=now,
+            )
+
+
+def held_of(row: PurchaseCount) -> int:
+    """Return what a count still holds."""
+    return row.amount - row.spent - row.returned
+
+
+async def review(session: AsyncSession, order: PurchaseOrder, *, now: datetime, declined: bool | None = None) -> None:
+    """Note whether something of an order waits for a person, and alert of an agent of which much does.
+
+    Args:
+        session: with the platform's role.
+        order: after the change.
+        now: the time.
+        declined: of an order that can still be paid, whether a decline waits for a person; None as before.
+    """
+    waits = order.unconfirmed_since is not None if declined is None else declined
+    if order.status != PurchaseOrderStatus.APPROVED:
+        held = any(held_of(row) for row in await orders.counts(session, order.id))
+        reported = (order.reported_spent_minor, order.reported_refunded_minor)
+        waits = held or reported != (order.spent_minor, order.refunded_minor) or order.cancel_reported_at is not None
+    before, order.unconfirmed_since = order.unconfirmed_since, (order.unconfirmed_since or now) if waits else None
+    if (before is None) is not waits:
+        return
+    await session.flush()
+    number = await orders.unconfirmed(session, order.org_id, order.agent_id, limit=UNCONFIRMED_ALERTS)
+    if waits and number >= UNCONFIRMED_ALERTS:
+        await alert.raise_alert(
+            session,
+            kind=UNCONFIRMED,
+            subject=order.agent_id,
+            detail="An agent has reported declines, refunds or smaller amounts of at least "
+            f"{UNCONFIRMED_ALERTS} purchases that nobody has confirmed. They lower no budget until a person confirms "
+            "them. Compare them with what was charged where it was paid.",
+            org_id=order.org_id,
+            key=f"{UNCONFIRMED}:{order.agent_id}:{now:%Y-%m-%d}",
+            shared=True,
+            for_operators=False,
+        )
+    elif number == 0:
+        await alert.close_cases(session, order.agent_id, [UNCONFIRMED])
+
+
+def attempts_of(rows: Sequence[PurchaseAttempt]) -> list[Attempt]:
+    """Return attempts as rules read them."""
+    return [Attempt(number=each.number, status=AttemptStatus(each.status)) for each in rows]
