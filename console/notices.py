@@ -63,6 +63,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "secret.revoked": ("good", "The grant is revoked. It is refused from now on."),
     "purchase.approved": ("good", "Your approval is stored."),
     "purchase.refused": ("good", "The purchase is refused."),
+    "purchase.confirmed": ("good", "Budgets now count what you have confirmed."),
+    "purchase.ended": ("good", "The purchase does not renew any more. Cancel it at the vendor too."),
     "budget.changed": ("good", "The budget is changed."),
     "budget.closed": ("good", "The budget has ended and no longer applies."),
     "budget.emergency": ("good", "It is noted. The emergency pool opens once two persons have said so."),

@@ -31,7 +31,9 @@ def _own(visit: Visit) -> str:
 async def show(visit: Visit) -> Response:
     """Show what waits for an approval, and the purchases that the address asks for."""
     waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"waiting": waiting})
+    reported: Wanted = (_PATH, {"unconfirmed": "true", "limit": _WAITING, **visit.scope})
+    beside = {"waiting": waiting, "reported": reported}
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside=beside)
     policies = f"{visit.base}/payment-policies" if visit.may(Permission.READ_BILLING) else ""
     page = view.page(found, await visit.naming([]), _listed(visit), policies)
     return await visit.render("purchase_order/list.html", page, found.status)
@@ -55,7 +57,8 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     refusing = view.refusing(order, shown) if waits else ()
     budgets = await visit.ask_all(**{each: (f"/budgets/{each.partition(':')[0]}", {}) for each in refusing})
     naming = await visit.naming([order["decision"]], "budget_id")
-    page = view.one(order, shown, naming, _listed(visit), budgets, waits=waits)
+    confirms = visit.may(Permission.MANAGE_BILLING)
+    page = view.one(order, shown, naming, _listed(visit), budgets, waits=waits, confirms=confirms)
     return await visit.render("purchase_order/page.html", page, status)
 
 
@@ -84,6 +87,21 @@ async def refuse(visit: Visit) -> Response:
     return await _decided(visit, answer, form, "purchase.refused")
 
 
+async def confirm(visit: Visit) -> Response:
+    """Confirm or correct what was charged and refunded in all."""
+    form = await read_form(visit.request, "charged", "refunded", "reason")
+    body = {"charged": form.number("charged"), "refunded": form.number("refunded"), "reason": form.maybe("reason")}
+    answer = await visit.order("POST", f"{_own(visit)}/confirm", body, form.key)
+    return await _decided(visit, answer, form, "purchase.confirmed")
+
+
+async def cancel(visit: Visit) -> Response:
+    """End a purchase that renews."""
+    form = await read_form(visit.request, "charged", "refunded", "reason")
+    answer = await visit.order("POST", f"{_own(visit)}/cancel", None, form.key)
+    return await _decided(visit, answer, form, "purchase.ended")
+
+
 async def _decided(visit: Visit, answer: Any, form: Any, notice: str) -> Response:
     return await visit.concluded(form, answer, f"{_listed(visit)}/{visit.path('id')}", notice, show=show_one)
 
@@ -94,4 +112,6 @@ ROUTES = (
     tenant("/purchases/{id}", show_one),
     tenant("/purchases/{id}/grant", grant, COMMAND),
     tenant("/purchases/{id}/refuse", refuse, COMMAND),
+    tenant("/purchases/{id}/confirm", confirm, COMMAND),
+    tenant("/purchases/{id}/cancel", cancel, COMMAND),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment, money
-from console.forms import Shown
+from console.forms import Shown, written
 from console.gateway import Answer
 from console.lists import Found, Listed
 from console.mentions import Naming, Sentence
@@ -50,7 +50,7 @@ class PurchaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchases:
-    """What waits for an approval, and the list; `policies` is empty for who may not read them."""
+    """What waits for an approval or to be confirmed, and the list; `policies` is empty for who may not read them."""
 
     title: str
     policies: str
@@ -59,6 +59,8 @@ class Purchases:
     statuses: tuple[tuple[str, str], ...]
     waiting: tuple[PurchaseRow, ...]
     waiting_failed: Failed | None
+    reported: tuple[PurchaseRow, ...]
+    reported_failed: Failed | None
     rows: tuple[PurchaseRow, ...]
 
 
@@ -111,6 +113,10 @@ class Purchase:
         refusing: the windows of budgets that refuse it, as the form sends them.
         lift: what the box says that lifts them; empty if none refuses.
         agent: whose purchase it is. `budget` and `budget_name` are of the budget that decided, empty if none did.
+        confirm: where what was charged is confirmed or corrected; empty if the reader may not, or nothing can be.
+        is_reported: whether something that was reported waits to be confirmed.
+        cancel: where a purchase is cancelled that an agent says does not renew; empty otherwise.
+        charged, refunded: what was reported, for the form.
         facts: further facts that are amounts or words: label and text.
     """
 
@@ -135,6 +141,12 @@ class Purchase:
     reserve: bool
     refusing: str
     lift: str
+    confirm: str
+    is_reported: bool
+    cancel: str
+    charged: str
+    refunded: str
+    currency: str
     alternatives: tuple[Alternative, ...]
     methods: tuple[Method, ...]
     attempts: tuple[Attempt, ...]
@@ -143,7 +155,7 @@ class Purchase:
 
 def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
     """Return the list; what waits stands above it, where nothing is filtered."""
-    waiting = found.beside["waiting"]
+    waiting, reported = found.beside["waiting"], found.beside["reported"]
     return Purchases(
         title="Purchases",
         policies=policies,
@@ -152,6 +164,8 @@ def page(found: Found, naming: Naming, listed: str, policies: str) -> Purchases:
         statuses=(("", "Any"), *_WORDS.items()),
         waiting=tuple(_row(each, naming, listed) for each in (waiting.body["data"] if waiting.ok else ())),
         waiting_failed=unanswered("Waiting for an approval", waiting, listed),
+        reported=tuple(_row(each, naming, listed) for each in (reported.body["data"] if reported.ok else ())),
+        reported_failed=unanswered("Reported, not confirmed", reported, listed),
         rows=tuple(_row(each, naming, listed) for each in found.rows),
     )
 
@@ -199,6 +213,7 @@ def one(
     budgets: Mapping[str, Answer],
     *,
     waits: bool,
+    confirms: bool,
 ) -> Purchase:
     """Return a purchase.
 
@@ -209,6 +224,7 @@ def one(
         listed: the address of the list.
         budgets: those whose windows refuse it, by what `refusing` returns.
         waits: whether it waits for the reader.
+        confirms: whether the reader may confirm what was charged.
     """
     prefs, decision = naming.prefs, order["decision"]
     row, here, base = _row(order, naming, listed), f"{listed}/{order['id']}", listed.removesuffix("/purchases")
@@ -223,6 +239,7 @@ def one(
         ("Answer before", "answer_by"),
         ("Renews", "renews_at"),
     )
+    reported, is_reported = order["reported"], order["unconfirmed_since"] is not None
     granted = sum(each["granted"] for each in order["grants"])
     return Purchase(
         title=order["item"],
@@ -246,6 +263,12 @@ def one(
         reserve=waits and bool(budget or order["budget_remaining"] or lifted),
         refusing=" ".join(lifted),
         lift=f"Allow it beyond the budget: {joined(tuple(lifted.values()))}" if lifted else "",
+        confirm=f"{here}/confirm" if confirms and (is_reported or order["spent"].strip("0.")) else "",
+        is_reported=is_reported,
+        cancel=f"{here}/cancel" if order["cancellation_reported_at"] else "",
+        charged=written(reported["charged"]),
+        refunded=written(reported["refunded"]),
+        currency=order["currency"],
         alternatives=tuple(
             Alternative(
                 name=each["name"],
@@ -289,6 +312,9 @@ def _facts(order: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     if order["status"] in {"purchased", "cancelled"} or order["spent"].strip("0."):
         found.append(("Paid", money(order["spent"], currency, prefs)))
         found.append(("Refunded", money(order["refunded"], currency, prefs)))
+    if order["unconfirmed_since"]:
+        charged, refunded = (money(order["reported"][name], currency, prefs) for name in ("charged", "refunded"))
+        found.append(("As reported", f"{charged} charged, {refunded} refunded"))
     if order["alternative_action"]:
         found.append(("Instead", order["alternative_action"]))
     if order["saved"]:

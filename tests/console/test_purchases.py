@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from runtime.database import Database
 from tests.api.conftest import Tenant, good
-from tests.api.purchasing import budget, proposed
+from tests.api.purchasing import budget, paid, proposed
 from tests.console.conftest import signed_in
 from tests.console.strict import read
 
@@ -58,3 +58,33 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
     assert f'href="{path}"' in budget_page
     assert order["item"] in budget_page
     await owner.browser.aclose()
+
+
+async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects_it(
+    app: FastAPI, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    studio = await new_tenant("owner", "auditor", "agent")
+    await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)
+    order = await paid(studio.agent, await proposed(studio.agent, studio.agent_id, "25"), "0.01")
+    owner = await signed_in(app, "owner", studio.owner.token)
+    auditor = await signed_in(app, "auditor", studio.auditor.token)
+    listed = f"/console/{studio.org_id}/purchases"
+    path = f"{listed}/{order['id']}"
+    assert "Reported, not confirmed" in (await owner.get(listed)).text
+    assert f"{path}/confirm" not in (await auditor.get(path)).text
+    page = await owner.get(path)
+    assert "0.01\u00a0USD charged, 0.00\u00a0USD refunded" in page.text
+    assert read(page.text).problems == []
+    fields = {"command": await owner.form(path), "charged": "25.00", "refunded": "0.00", "reason": ""}
+    refused = await owner.post(f"{path}/confirm", fields)
+    assert (refused.status_code, "Say why" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
+    (command,) = set(re.findall(r'name="command" value="([^"]+)"', refused.text))
+    assert (
+        await owner.post(f"{path}/confirm", fields | {"command": command, "reason": "The receipt."})
+    ).status_code == 303
+    assert "Correct what was charged" in (await owner.get(path)).text
+    assert "Reported, not confirmed" not in (await owner.get(listed)).text
+    now = good(await studio.owner.get(f"/purchase-orders/{order['id']}"))
+    assert (now["spent"], now["unconfirmed_since"]) == ("25.00", None)
+    for each in (owner, auditor):
+        await each.browser.aclose()

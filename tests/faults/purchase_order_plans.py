@@ -20,6 +20,7 @@ _TYPES = {
     "grant": "approval",
     "refuse": "approval",
     "cancel": "ended",
+    "confirm": "confirmation",
 }
 
 
@@ -30,7 +31,8 @@ class Step:
     Attributes:
         status: of the order in the answer.
         log: the status of the entry that it makes.
-        body: an `amount` is what is added to the amount that was asked for; `lifts` is true for the day of the agent.
+        body: an `amount`, or what a person confirms, is what is added to the amount that was asked for; `lifts` is true
+            for the day of the agent.
         by: whose key sends it.
     """
 
@@ -41,9 +43,13 @@ class Step:
     by: str = "agent"
 
     @property
-    def entry(self) -> tuple[str, str]:
-        """The type and the status of its entry of the log."""
-        return _TYPES[self.path.rpartition("/")[2]], self.log
+    def entries(self) -> list[tuple[str, str]]:
+        """The types and the statuses of its entries of the log."""
+        first = (_TYPES[self.path.rpartition("/")[2]], self.log)
+        if self.path == "confirm":
+            return [first, ("refund", "refunded")]
+        # What was declined and given up for something else is one more entry.
+        return [first, ("attempt", self.log)] if self.log == "declined_over_budget" else [first]
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ class Story:
         return self.status == "needs_approval"
 
 
-def _tried(result: str, status: str, number: int = 1, **body: Any) -> tuple[Step, Step]:
+def _tried(result: str, status: str, number: int = 1, by: str = "agent", **body: Any) -> tuple[Step, Step]:
     return (
         Step("attempts", "approved", "begun", {"method": "card_primary"}),
-        Step(f"attempts/{number}/result", status, result, {"result": result, **body}),
+        Step(f"attempts/{number}/result", status, result, {"result": result, **body}, by),
     )
 
 
@@ -95,10 +101,11 @@ _ABANDON = Step("abandon", "abandoned", "abandoned", {"alternative_action": "fou
 STORIES: dict[str, Story] = {
     "held": Story("approved", held=True),
     "bought": Story("approved", _BUY, spent=0),
-    "bought for less": Story("approved", _tried("succeeded", "purchased", amount=-5), spent=-5),
+    "bought for less": Story("approved", _tried("succeeded", "purchased", by="owner", amount=-5), spent=-5),
+    "reported for less": Story("approved", _tried("succeeded", "purchased", amount=-5), spent=0),
     "charged above the hold": Story("approved", _tried("succeeded", "purchased", amount=3), spent=0, forced=3),
     "declined, then bought": Story(
-        "approved", (*_tried("declined", "approved"), *_tried("succeeded", "purchased", 2)), spent=0
+        "approved", (*_tried("declined", "approved", by="owner"), *_tried("succeeded", "purchased", 2)), spent=0
     ),
     "unknown, then found paid": Story(
         "approved",
@@ -109,23 +116,41 @@ STORIES: dict[str, Story] = {
         "approved",
         (
             *_tried("unknown", "approved"),
-            Step("attempts/1/result", "approved", "declined", {"result": "declined"}),
+            Step("attempts/1/result", "approved", "declined", {"result": "declined"}, "owner"),
             _ABANDON,
         ),
     ),
     "abandoned": Story("approved", (_ABANDON,)),
     "charged after the end": Story(
         "approved",
-        (_BUY[0], _ABANDON, Step("attempts/1/result", "purchased", "succeeded", {"result": "succeeded"})),
+        (
+            _BUY[0],
+            replace(_ABANDON, by="owner"),
+            Step("attempts/1/result", "purchased", "succeeded", {"result": "succeeded"}),
+        ),
         late=True,
     ),
-    "refunded": Story(
+    "attempted, then abandoned": Story("approved", (_BUY[0], _ABANDON), held=True),
+    "refund reported": Story("approved", (*_BUY, Step("refunds", "purchased", "reported", {"amount": -7})), spent=0),
+    "refund reported, then confirmed": Story(
         "approved",
-        (*_BUY, Step("refunds", "purchased", "refunded", {"amount": -7})),
+        (
+            *_BUY,
+            Step("refunds", "purchased", "reported", {"amount": -7}),
+            Step("confirm", "purchased", "confirmed", {"charged": 0, "refunded": -7}, "finance"),
+        ),
         spent=0,
         refunded=-7,
     ),
-    "cancelled": Story("approved", (*_BUY, Step("cancel", "cancelled", "cancelled")), asks={"term": "month"}, spent=0),
+    "refunded": Story(
+        "approved",
+        (*_BUY, Step("refunds", "purchased", "refunded", {"amount": -7}, "owner")),
+        spent=0,
+        refunded=-7,
+    ),
+    "cancelled": Story(
+        "approved", (*_BUY, Step("cancel", "cancelled", "cancelled", by="owner")), asks={"term": "month"}, spent=0
+    ),
     "over budget": Story("declined_over_budget", (replace(_ABANDON, log="declined_over_budget"),), poor=True),
     "drawn from the reserve": Story("approved", _BUY, asks={"pool": "reserve"}, pool="reserve", spent=0),
     "drawn in an emergency": Story("approved", _BUY, asks={"pool": "emergency"}, pool="emergency", spent=0),
@@ -133,7 +158,7 @@ STORIES: dict[str, Story] = {
     "granted, then abandoned": Story("needs_approval", (_granted(by="finance"), _ABANDON), above=ONE_PERSON),
     "granted from the reserve": Story(
         "needs_approval",
-        (_granted(pool="reserve"), *_BUY, Step("refunds", "purchased", "refunded", {"amount": 0})),
+        (_granted(pool="reserve"), *_BUY, Step("refunds", "purchased", "refunded", {"amount": 0}, "finance")),
         above=ONE_PERSON,
         pool="reserve",
         spent=0,
@@ -190,7 +215,7 @@ class OrderPlan:
 
     def entries(self) -> list[tuple[str, str]]:
         """Return the log of the order: types and statuses."""
-        return [("request", self.story.status), *(step.entry for step in self.story.steps)]
+        return [("request", self.story.status), *(entry for step in self.story.steps for entry in step.entries)]
 
     def counts(self) -> Counter[str]:
         """Return what it counts in each window above it, in dollars, and how many uses."""

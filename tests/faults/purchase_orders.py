@@ -37,7 +37,14 @@ WEEK, RESERVE, EMERGENCY, DAY, POOR_DAY = "1000000", "300000", "300000", "500000
 #: Whose answers are lost after the commit: the story, and after how many other requests.
 LOST = (
     *(("bought", 0), ("bought", 1), ("bought", 2), ("abandoned", 1)),
-    *(("granted", 1), ("granted by two", 1), ("granted by two", 2), ("refused", 1), ("refunded", 3)),
+    *(
+        ("granted", 1),
+        ("granted by two", 1),
+        ("granted by two", 2),
+        ("refused", 1),
+        ("refunded", 3),
+        ("refund reported", 3),
+    ),
 )
 BLOCKED = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 
@@ -94,8 +101,8 @@ class Orders:
 
     def _body(self, studio: Studio, plan: OrderPlan, step: Step) -> dict[str, Any]:
         body = dict(step.body)
-        if "amount" in body:
-            body["amount"] = str(plan.amount + body["amount"])
+        for name in body.keys() & {"amount", "charged", "refunded"}:
+            body[name] = str(plan.amount + body[name])
         if "lifts" in body:
             body["lifts"] = [{"budget_id": studio.budgets["poor"], "window": "day"}]
         return body | ({"digest": self._last[plan.name]["digest"]} if step.path == "grant" else {})

@@ -164,6 +164,24 @@ async def test_person_approves_and_the_same_key_goes_on(world: World) -> None:
         await client.purchase_orders.refund(shown.id, amount="6.01")
 
 
+async def test_person_corrects_what_was_charged_in_both_directions(world: World) -> None:
+    client, agent = world.client(), await buyer(world)
+    async with editor(client, agent) as order:
+        await order.attempt("card_primary")
+        await order.succeeded("8")
+    known = order.view.id
+    with pytest.raises(bursar.InvalidRequest):
+        await client.purchase_orders.confirm(known, charged="9", refunded="0")
+    for charged, refunded, left in (("9", "0", "16"), ("2", "1", "24"), ("10", "0", "15")):
+        now = await client.purchase_orders.confirm(known, charged=charged, refunded=refunded, reason="The receipt.")
+        assert (now.spent, now.refunded, now.unconfirmed_since) == (Decimal(charged), Decimal(refunded), None)
+        assert (now.reported.charged, now.reported.refunded) == (Decimal(charged), Decimal(refunded))
+        with pytest.raises(PurchaseNotApproved) as refused:
+            async with editor(client, agent, f"{left}.01"):
+                raise AssertionError("It does not fit.")
+        assert refused.value.remaining == Decimal(left)
+
+
 async def test_refused_purchase_and_one_without_alternatives_are_told_apart(world: World) -> None:
     approver = await person(world)
     client, agent = world.client(), await buyer(world, 5)

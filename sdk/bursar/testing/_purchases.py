@@ -39,6 +39,9 @@ _CAN_BE_ABANDONED = {"approved", "needs_approval", "needs_alternatives", "declin
 class Purchases:
     """Purchase orders by id, in the order in which they were made.
 
+    Every key is one of a person who approves purchases, so what is reported counts at once. What an agent's key reports
+    lowers no budget before such a person confirms it.
+
     Attributes:
         budgets: what agents may still buy without a person, by currency; without one, a person has to approve.
     """
@@ -59,6 +62,7 @@ class Purchases:
             ("POST", rf"{one}/attempts/([\w.-]+)/result", self._report),
             ("POST", f"{one}/abandon", self._abandon),
             ("POST", f"{one}/refunds", self._refund),
+            ("POST", f"{one}/confirm", self._confirm),
             ("POST", f"{one}/cancel", self._cancel),
             ("POST", f"{one}/grant", self._grant),
             ("POST", f"{one}/refuse", self._refuse),
@@ -93,6 +97,9 @@ class Purchases:
             "attempts": [],
             "spent": "0.00",
             "refunded": "0.00",
+            "reported": {"charged": "0.00", "refunded": "0.00"},
+            "unconfirmed_since": None,
+            "cancellation_reported_at": None,
             "alternative_action": None,
             "saved": None,
             "updated_at": now,
@@ -135,6 +142,7 @@ class Purchases:
     def _change(self, id: str, answer: int = 200, **changed: Any) -> Answer:
         # A copy: answers that were given stay as they were.
         order = self._orders[id] = {**self._orders[id], **changed, "updated_at": time_of(datetime.now(UTC))}
+        order["reported"] = {"charged": order["spent"], "refunded": order["refunded"]}
         return Answer(answer, order)
 
     def _attempt(self, request: httpx2.Request, id: str) -> Answer:
@@ -201,6 +209,23 @@ class Purchases:
             raise invalid("That is more than was paid and is not refunded yet.", "amount")
         self._give(order["currency"], wanted)
         return self._change(id, 201, refunded=text_of(refunded))
+
+    def _confirm(self, request: httpx2.Request, id: str) -> Answer:
+        body, order = body_of(request), known(self._orders, id)
+        charged, refunded = (amount(str(required(body, name)), order["currency"]) for name in ("charged", "refunded"))
+        before = Decimal(order["spent"]) - Decimal(order["refunded"])
+        if (charged, refunded) == (Decimal(order["spent"]), Decimal(order["refunded"])):
+            return Answer(200, order)
+        if order["spent"] == "0.00":
+            _require(order, {"approved", "abandoned", "expired"}, "Nothing of the order was held or charged.")
+        _refuse_open(order, {"begun", "unknown"})
+        if refunded > charged:
+            raise invalid("At most what was charged can be refunded.", "refunded")
+        required(body, "reason")
+        is_held = order["status"] == "approved" and charged
+        self._give(order["currency"], before - (charged - refunded) + (Decimal(order["amount"]) if is_held else 0))
+        bought = {"status": "purchased", "held_until": None} if charged else {}
+        return self._change(id, spent=text_of(charged), refunded=text_of(refunded), **bought)
 
     def _cancel(self, _request: httpx2.Request, id: str) -> Answer:
         order = known(self._orders, id)
